@@ -1,0 +1,268 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The state machine of one account's login attempt: plain C, no I/O, no clock
+ * of its own.  Every fact about an attempt, whoever learned it, is judged by
+ * reauth_attempt_advance(); every new attempt begins in reauth_attempt_begin();
+ * two copies of one account's record become one in reauth_attempt_merge().
+ *
+ * The invariant: no late, duplicate, reordered or replayed fact opens or
+ * closes a newer attempt's gate.  See docs/architecture.md, "Attempt states".
+ *
+ * Units: *_ms are milliseconds and *_us microseconds since the Unix epoch,
+ * 0 = not known.  All strings are NUL-terminated and hold no control bytes.
+ */
+
+
+#ifndef REAUTH_ATTEMPT_H
+#define REAUTH_ATTEMPT_H
+
+
+#include <stdint.h>
+
+#include "reauth_string.h"
+
+
+/* "fansly_acct_" and 64 characters; "auth_" and 64 characters */
+#define REAUTH_ACCOUNT_MAX         76
+#define REAUTH_ATTEMPT_MAX         69
+#define REAUTH_PROGRESS_MAX        31
+#define REAUTH_ERROR_CODE_MAX      63
+#define REAUTH_ERROR_MESSAGE_MAX   127
+#define REAUTH_CALLER_MAX          47
+
+#define REAUTH_FINGERPRINT_LEN     32
+#define REAUTH_SEALED_MAX          192
+
+/*
+ * An update that was not answered for this long has lost its sender (a worker
+ * died): whether the upstream has it is not known then.  Longer than any
+ * sensible proxy_read_timeout of the internal location.
+ */
+#define REAUTH_STARTING_MAX_MS     90000
+
+
+typedef enum {
+    REAUTH_STATE_NONE = 0,         /* nothing is known of the account */
+    REAUTH_STATE_STARTING,
+    REAUTH_STATE_RUNNING,
+    REAUTH_STATE_NEEDS_OTP,
+    REAUTH_STATE_NEEDS_FACE,
+    REAUTH_STATE_NEEDS_APP,
+    REAUTH_STATE_UNKNOWN,
+    REAUTH_STATE_SUCCEEDED,        /* this one and all below are ends */
+    REAUTH_STATE_FAILED,
+    REAUTH_STATE_REJECTED,
+    REAUTH_STATE_EXPIRED,
+    REAUTH_STATE_LAST
+} reauth_state_t;
+
+
+typedef enum {
+    REAUTH_ACTION_NONE = 0,
+    REAUTH_ACTION_OTP,
+    REAUTH_ACTION_APP_OTP,
+    REAUTH_ACTION_FACE,
+    REAUTH_ACTION_APP,
+    REAUTH_ACTION_CREDENTIALS,
+    REAUTH_ACTION_LAST
+} reauth_action_t;
+
+
+typedef enum {
+    REAUTH_AUTH_TYPE_NONE = 0,     /* not known: begun elsewhere */
+    REAUTH_AUTH_TYPE_EMAIL_PASSWORD,
+    REAUTH_AUTH_TYPE_RAW_DATA,
+    REAUTH_AUTH_TYPE_MOBILE_APP,
+    REAUTH_AUTH_TYPE_LAST
+} reauth_auth_type_t;
+
+
+typedef enum {
+    REAUTH_SOURCE_NONE = 0,
+    REAUTH_SOURCE_UPDATE,
+    REAUTH_SOURCE_START,
+    REAUTH_SOURCE_REAUTHENTICATE,
+    REAUTH_SOURCE_POLL,            /* a caller's poll, seen on its way */
+    REAUTH_SOURCE_SUBMIT_2FA,
+    REAUTH_SOURCE_WEBHOOK,
+    REAUTH_SOURCE_POLLER,          /* our own background poll */
+    REAUTH_SOURCE_CALL,            /* an ordinary call's answer */
+    REAUTH_SOURCE_TIMER,           /* reauth_gate_max */
+    REAUTH_SOURCE_LAST
+} reauth_source_t;
+
+
+/* what a rejected update falls back to: the attempt that ran before it */
+
+typedef struct {
+    int64_t   since_ms;
+    int64_t   deadline_ms;
+    int64_t   started_us;
+    int64_t   completed_us;
+    uint8_t   state;
+    uint8_t   auth_type;
+    uint8_t   action;
+    uint8_t   fingerprint_set;
+    uint8_t   fingerprint[REAUTH_FINGERPRINT_LEN];
+    char      attempt[REAUTH_ATTEMPT_MAX + 1];
+} reauth_prior_t;
+
+
+/*
+ * All that is kept of an account.  Nothing here is a credential: what may be
+ * kept is an allow-list, and the deeplink is kept sealed (reauth_seal.h).
+ */
+
+typedef struct {
+    uint64_t        epoch;         /* hybrid logical clock, see below */
+    uint64_t        revision;      /* of the copy in Redis; 0: not there */
+
+    int64_t         since_ms;      /* the attempt was begun */
+    int64_t         updated_ms;    /* the last fact that counted */
+    int64_t         deadline_ms;   /* the gate opens at the latest */
+    int64_t         started_us;    /* upstream's lastAttempt.started_at */
+    int64_t         completed_us;  /* upstream's completed_at, or our end */
+
+    uint8_t         state;         /* reauth_state_t */
+    uint8_t         auth_type;     /* reauth_auth_type_t */
+    uint8_t         action;        /* reauth_action_t */
+    uint8_t         source;        /* reauth_source_t: who said so last */
+    uint8_t         fingerprint_set;
+    uint8_t         sealed_len;    /* 0: nothing sealed */
+
+    uint8_t         fingerprint[REAUTH_FINGERPRINT_LEN];
+
+    char            account[REAUTH_ACCOUNT_MAX + 1];
+    char            attempt[REAUTH_ATTEMPT_MAX + 1];
+    char            progress[REAUTH_PROGRESS_MAX + 1];
+    char            error_code[REAUTH_ERROR_CODE_MAX + 1];
+    char            error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+    char            caller[REAUTH_CALLER_MAX + 1];
+
+    uint8_t         sealed[REAUTH_SEALED_MAX];
+
+    reauth_prior_t  prior;         /* only while starting; else zeroed */
+} reauth_record_t;
+
+
+typedef struct {
+    int64_t             now_ms;
+    int64_t             gate_max_ms;    /* deadline = now + this */
+    uint64_t            epoch;          /* from reauth_epoch_next() */
+    reauth_source_t     source;
+    reauth_auth_type_t  auth_type;
+    reauth_string_t     account;
+    reauth_string_t     caller;         /* may be empty */
+    unsigned            resend;         /* active or not, send it anyway */
+    const uint8_t      *fingerprint;    /* REAUTH_FINGERPRINT_LEN, or NULL */
+} reauth_begin_t;
+
+
+typedef enum {
+    REAUTH_BEGIN_STARTED = 0,    /* next is to be written: forward now */
+    REAUTH_BEGIN_COALESCED,      /* same update is active: answer from record */
+    REAUTH_BEGIN_JOIN,           /* same update is being sent: await its answer */
+    REAUTH_BEGIN_WAIT            /* another one is being sent: await its end */
+} reauth_begin_result_t;
+
+
+/*
+ * A fact about an attempt.  Which attempt it is about is said by exactly one
+ * of, in this order: epoch (an update of our own that is being settled),
+ * attempt (a poll), started_us (a webhook, which names no attempt).
+ */
+
+typedef struct {
+    int64_t          now_ms;
+    int64_t          gate_max_ms;    /* for an attempt that shows itself */
+    uint64_t         epoch;          /* 0: not said */
+    uint64_t         new_epoch;      /* for an attempt that shows itself */
+    reauth_string_t  attempt;        /* empty: not said */
+
+    reauth_source_t  source;
+    reauth_state_t   state;          /* NONE: refresh only, no change */
+    reauth_action_t  action;
+    reauth_auth_type_t  auth_type;   /* NONE: as it is */
+    int64_t          started_us;
+    int64_t          completed_us;
+    reauth_string_t  progress;       /* data NULL: as it is */
+    reauth_string_t  error_code;     /* data NULL: none */
+    reauth_string_t  error_message;  /* data NULL: none */
+
+    const uint8_t   *sealed;         /* NULL: as it is */
+    size_t           sealed_len;
+} reauth_fact_t;
+
+
+typedef enum {
+    REAUTH_ADVANCE_APPLIED = 0,
+    REAUTH_ADVANCE_SAME,         /* true, but nothing new: nothing to write */
+    REAUTH_ADVANCE_STALE,        /* about an older attempt */
+    REAUTH_ADVANCE_ENDED,        /* its attempt is already at an end */
+    REAUTH_ADVANCE_UNPLACED      /* can't be said which attempt: poll once */
+} reauth_advance_result_t;
+
+
+const char *reauth_state_name(reauth_state_t state);
+reauth_state_t reauth_state_parse(const reauth_string_t *name);  /* LAST: no */
+
+const char *reauth_action_name(reauth_action_t action);     /* NULL for NONE */
+reauth_action_t reauth_action_parse(const reauth_string_t *name);
+
+const char *reauth_auth_type_name(reauth_auth_type_t type); /* NULL for NONE */
+reauth_auth_type_t reauth_auth_type_parse(const reauth_string_t *name);
+
+const char *reauth_source_name(reauth_source_t source);     /* NULL for NONE */
+reauth_source_t reauth_source_parse(const reauth_string_t *name);
+
+
+static inline int
+reauth_state_is_active(unsigned state)
+{
+    return state >= REAUTH_STATE_STARTING && state <= REAUTH_STATE_UNKNOWN;
+}
+
+
+static inline int
+reauth_state_is_end(unsigned state)
+{
+    return state >= REAUTH_STATE_SUCCEEDED;
+}
+
+
+/*
+ * Hybrid logical clock: milliseconds * 1024 + counter, so that it stays an
+ * integer that a double (Lua, JSON) holds exactly until the year 2248.
+ * Greater than "last" always, and not behind the wall clock.
+ */
+
+uint64_t reauth_epoch_next(uint64_t last, int64_t now_ms);
+
+
+/* copies at most max bytes of s, control bytes as blanks; terminates */
+void reauth_copy(char *dst, size_t max, const reauth_string_t *s);
+
+
+reauth_begin_result_t reauth_attempt_begin(const reauth_record_t *current,
+    const reauth_begin_t *begin, reauth_record_t *next);
+
+reauth_advance_result_t reauth_attempt_advance(const reauth_record_t *current,
+    const reauth_fact_t *fact, reauth_record_t *next);
+
+/*
+ * Which of two copies of an account's record is the later one: > 0 if "a" is,
+ * < 0 if "b" is, 0 if they say the same.
+ */
+int reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b);
+
+/* when time alone changes the state of an active record */
+int64_t reauth_attempt_due_ms(const reauth_record_t *record);
+
+/* 1: the time has come, and *fact says what follows from it */
+int reauth_attempt_overdue(const reauth_record_t *record, int64_t now_ms,
+    reauth_fact_t *fact);
+
+
+#endif /* REAUTH_ATTEMPT_H */

@@ -1,0 +1,88 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The bodies that carry credentials: update, start and submit 2FA.  What is
+ * forwarded is never what came in but what was checked, written anew in one
+ * canonical form, so that equal credentials are equal bytes.
+ *
+ * No message here holds a value of the body.
+ */
+
+
+#ifndef REAUTH_CREDENTIALS_H
+#define REAUTH_CREDENTIALS_H
+
+
+#include <jansson.h>
+
+#include "reauth_attempt.h"
+#include "reauth_json.h"
+#include "reauth_route.h"
+#include "reauth_string.h"
+
+
+#define REAUTH_EMAIL_MAX           254
+#define REAUTH_PASSWORD_MAX        1024
+#define REAUTH_AUTH_ID_MAX         64
+#define REAUTH_COOKIES_MAX         16384
+#define REAUTH_XBC_MAX             512
+#define REAUTH_USER_AGENT_MAX      1024
+#define REAUTH_NAME_MAX            255
+#define REAUTH_CODE_MAX            64
+
+#define REAUTH_FIELD_NAME_MAX      80
+#define REAUTH_FIELD_MESSAGE_MAX   191
+#define REAUTH_FIELD_ERRORS_MAX    32
+
+
+typedef enum {
+    REAUTH_CREDENTIALS_OK = 0,
+    REAUTH_CREDENTIALS_INVALID_JSON,     /* see json_error */
+    REAUTH_CREDENTIALS_INVALID_FIELDS,   /* see errors */
+    REAUTH_CREDENTIALS_NO_MEMORY
+} reauth_credentials_result_t;
+
+
+typedef enum {
+    REAUTH_UNKNOWN_FIELDS_DROP = 0,
+    REAUTH_UNKNOWN_FIELDS_REJECT
+} reauth_unknown_fields_t;
+
+
+typedef struct {
+    char                  field[REAUTH_FIELD_NAME_MAX + 1];
+    char                  message[REAUTH_FIELD_MESSAGE_MAX + 1];
+} reauth_field_error_t;
+
+
+typedef struct {
+    reauth_auth_type_t    auth_type;     /* NONE for submit 2FA */
+
+    char                 *body;          /* to be forwarded */
+    size_t                body_len;
+
+    reauth_json_error_t   json_error;
+
+    unsigned              nerrors;       /* at most the first 32 are kept */
+    reauth_field_error_t  errors[REAUTH_FIELD_ERRORS_MAX];
+} reauth_credentials_t;
+
+
+/*
+ * "operation" is one of update, start, submit_2fa.  Whatever the result, the
+ * credentials are to be given to reauth_credentials_free().
+ */
+
+reauth_credentials_result_t reauth_credentials_parse(
+    const reauth_string_t *text, reauth_operation_t operation,
+    reauth_unknown_fields_t unknown, reauth_credentials_t *credentials);
+
+/* zeroes and frees the body */
+void reauth_credentials_free(reauth_credentials_t *credentials);
+
+/* {"field":["message",...],...}; NULL: no memory */
+json_t *reauth_credentials_errors(const reauth_credentials_t *credentials);
+
+
+#endif /* REAUTH_CREDENTIALS_H */

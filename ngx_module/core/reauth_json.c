@@ -1,0 +1,410 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "reauth_json.h"
+
+
+#define REAUTH_JSON_BOM         "\xef\xbb\xbf"
+
+#define reauth_json_literal(n)  #n
+#define reauth_json_number(n)   reauth_json_literal(n)
+
+
+typedef struct {
+    json_malloc_t   malloc;
+    json_free_t     free;
+} reauth_json_memory_t;
+
+
+typedef struct {
+    const char     *text;       /* how jansson's message begins */
+    const char     *reason;
+} reauth_json_reason_t;
+
+
+static const char *reauth_json_scan(const reauth_string_t *text,
+    unsigned flags, reauth_json_error_t *error);
+static const char *reauth_json_reason(const json_error_t *e);
+static int reauth_json_is_blank(unsigned char c);
+static void reauth_json_guard(reauth_json_memory_t *saved);
+static void reauth_json_unguard(const reauth_json_memory_t *saved);
+static void *reauth_json_alloc(size_t size);
+static void reauth_json_wipe(void *p);
+
+
+/* used between guard and unguard only */
+
+static json_malloc_t  reauth_json_malloc;
+static unsigned       reauth_json_malloc_failed;
+
+
+/* jansson has one code for all of these, and quotes the text behind them */
+
+static const reauth_json_reason_t  reauth_json_syntax[] = {
+    { "unexpected newline",
+      "a line break inside a string must be written as \\n" },
+    { "control character",
+      "a control character inside a string must be escaped" },
+    { "invalid escape", "an invalid escape sequence in a string" },
+    { "invalid Unicode", "an invalid \\u escape sequence in a string" },
+    { "']' expected", "a comma or ']' is expected here" },
+    { "'}' expected", "a comma or '}' is expected here" },
+    { "':' expected", "a ':' is expected after a name" },
+    { "string or '}' expected",
+      "a name in double quotes or '}' is expected here" },
+    { "'[' or '{' expected", "the top level must be an object or an array" },
+    { NULL, NULL }
+};
+
+
+reauth_json_result_t
+reauth_json_parse(const reauth_string_t *text, unsigned flags, json_t **json,
+    reauth_json_error_t *error)
+{
+    size_t                i;
+    json_error_t          e;
+    reauth_json_memory_t  saved;
+
+    for (i = 0; i < text->len && reauth_json_is_blank(text->data[i]); i++) {
+        /* void */
+    }
+
+    if (i == text->len) {
+
+        if (flags & REAUTH_JSON_EMPTY_OBJECT) {
+            *json = json_object();
+            return *json ? REAUTH_JSON_OK : REAUTH_JSON_NO_MEMORY;
+        }
+
+        error->line = 1;
+        error->column = 1;
+        error->reason = "the text is empty";
+
+        return REAUTH_JSON_INVALID;
+    }
+
+    error->reason = reauth_json_scan(text, flags, error);
+
+    if (error->reason) {
+        return REAUTH_JSON_INVALID;
+    }
+
+    memset(&e, 0, sizeof(json_error_t));
+
+    reauth_json_guard(&saved);
+
+    *json = json_loadb((const char *) text->data, text->len,
+                       JSON_REJECT_DUPLICATES, &e);
+
+    reauth_json_unguard(&saved);
+
+    if (*json) {
+        return REAUTH_JSON_OK;
+    }
+
+    /* without memory for a token jansson calls the token invalid */
+
+    error->reason = reauth_json_malloc_failed ? NULL : reauth_json_reason(&e);
+    error->line = e.line > 0 ? (unsigned) e.line : 1;
+    error->column = e.column > 0 ? (unsigned) e.column : 1;
+
+    /* jansson's message may quote the text */
+    OPENSSL_cleanse(&e, sizeof(json_error_t));
+
+    return error->reason ? REAUTH_JSON_INVALID : REAUTH_JSON_NO_MEMORY;
+}
+
+
+/*
+ * What jansson does not check, or says less precisely: a mark before the
+ * text, the top level, the depth and NUL.
+ */
+
+static const char *
+reauth_json_scan(const reauth_string_t *text, unsigned flags,
+    reauth_json_error_t *error)
+{
+    unsigned              depth, escaped, quoted, top;
+    unsigned char         c;
+    const unsigned char  *p, *last;
+
+    error->line = 1;
+    error->column = 1;
+
+    if (text->len >= sizeof(REAUTH_JSON_BOM) - 1
+        && memcmp(text->data, REAUTH_JSON_BOM, sizeof(REAUTH_JSON_BOM) - 1)
+           == 0)
+    {
+        return "a byte order mark before the text; send UTF-8 without one";
+    }
+
+    error->column = 0;
+
+    depth = 0;
+    escaped = 0;
+    quoted = 0;
+    top = 0;
+
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p++) {
+        c = *p;
+
+        if (c == '\n') {
+            error->line++;
+            error->column = 0;
+
+        } else if ((c & 0xc0) != 0x80 || error->column == 0) {
+            error->column++;
+        }
+
+        if (c == '\0') {
+            return "a NUL byte";
+        }
+
+        if (!top && !reauth_json_is_blank(c)) {
+            if ((flags & REAUTH_JSON_OBJECT) && c != '{') {
+                return "the top level must be an object";
+            }
+
+            top = 1;
+        }
+
+        if (escaped) {
+            escaped = 0;
+
+            if (last - p >= 5 && memcmp(p, "u0000", 5) == 0) {
+                return "\\u0000 (NUL) is not allowed";
+            }
+
+            continue;
+        }
+
+        if (quoted) {
+            if (c == '\\') {
+                escaped = 1;
+
+            } else if (c == '"') {
+                quoted = 0;
+            }
+
+            continue;
+        }
+
+        switch (c) {
+
+        case '"':
+            quoted = 1;
+            break;
+
+        case '{':
+        case '[':
+            if (++depth > REAUTH_JSON_MAX_DEPTH) {
+                return "nested too deeply; "
+                       reauth_json_number(REAUTH_JSON_MAX_DEPTH)
+                       " levels are the most";
+            }
+
+            break;
+
+        case '}':
+        case ']':
+            if (depth) {
+                depth--;
+            }
+
+            break;
+
+        default:
+            break;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* NULL: it was not the text's fault; then jansson sets no code */
+
+static const char *
+reauth_json_reason(const json_error_t *e)
+{
+    size_t  i;
+
+    switch (json_error_code(e)) {
+
+    case json_error_unknown:
+    case json_error_out_of_memory:
+        return NULL;
+
+    case json_error_invalid_utf8:
+        return "not valid UTF-8";
+
+    case json_error_premature_end_of_input:
+        return "the text ends too early";
+
+    case json_error_end_of_input_expected:
+        return "something follows after the end of the JSON text";
+
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "\\u0000 (NUL) is not allowed";
+
+    case json_error_duplicate_key:
+        return "a name is given twice in one object";
+
+    case json_error_numeric_overflow:
+        return "a number is too big";
+
+    default:
+        break;
+    }
+
+    for (i = 0; reauth_json_syntax[i].text; i++) {
+        if (strncmp(e->text, reauth_json_syntax[i].text,
+                    strlen(reauth_json_syntax[i].text))
+            == 0)
+        {
+            return reauth_json_syntax[i].reason;
+        }
+    }
+
+    return "this is not valid JSON";
+}
+
+
+void
+reauth_json_cleanse_free(json_t *json)
+{
+    reauth_json_memory_t  saved;
+
+    reauth_json_guard(&saved);
+
+    json_decref(json);
+
+    reauth_json_unguard(&saved);
+}
+
+
+char *
+reauth_json_text(const json_t *json, size_t *len)
+{
+    char                  *text;
+    reauth_json_memory_t   saved;
+
+    reauth_json_guard(&saved);
+
+    text = json_dumps(json, JSON_COMPACT|JSON_REAL_PRECISION(17));
+
+    reauth_json_unguard(&saved);
+
+    if (text) {
+        *len = strlen(text);
+    }
+
+    return text;
+}
+
+
+void
+reauth_json_text_free(char *text)
+{
+    reauth_json_memory_t  saved;
+
+    if (text == NULL) {
+        return;
+    }
+
+    json_get_alloc_funcs(&saved.malloc, &saved.free);
+
+    OPENSSL_cleanse(text, strlen(text));
+
+    saved.free(text);
+}
+
+
+int
+reauth_json_string(const json_t *object, const char *name,
+    reauth_string_t *value)
+{
+    json_t  *string;
+
+    string = json_object_get(object, name);
+
+    if (!json_is_string(string)) {
+        return 0;
+    }
+
+    value->len = json_string_length(string);
+    value->data = (const unsigned char *) json_string_value(string);
+
+    return 1;
+}
+
+
+static int
+reauth_json_is_blank(unsigned char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+
+/*
+ * jansson leaves what it read and built in the memory it frees.  While it is
+ * at work for us its free() zeroes first; the hook is taken off at once, since
+ * other modules in this process may use jansson too.  If one of them brought
+ * an allocator of its own, the size of a block can't be known: left alone.
+ */
+
+static void
+reauth_json_guard(reauth_json_memory_t *saved)
+{
+    json_get_alloc_funcs(&saved->malloc, &saved->free);
+
+    reauth_json_malloc = saved->malloc;
+    reauth_json_malloc_failed = 0;
+
+    if (saved->free == free) {
+        json_set_alloc_funcs(reauth_json_alloc, reauth_json_wipe);
+    }
+}
+
+
+static void
+reauth_json_unguard(const reauth_json_memory_t *saved)
+{
+    json_set_alloc_funcs(saved->malloc, saved->free);
+}
+
+
+static void *
+reauth_json_alloc(size_t size)
+{
+    void  *p;
+
+    p = reauth_json_malloc(size);
+
+    if (p == NULL) {
+        reauth_json_malloc_failed = 1;
+    }
+
+    return p;
+}
+
+
+static void
+reauth_json_wipe(void *p)
+{
+    if (p) {
+        OPENSSL_cleanse(p, malloc_usable_size(p));
+        free(p);
+    }
+}

@@ -1,0 +1,293 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_route.h"
+
+
+#define REAUTH_FAMILY         "/api/authenticate"
+#define REAUTH_FANSLY_FAMILY  "/api/fansly/authenticate"
+
+
+typedef struct {
+    const char          *method;
+    reauth_operation_t   operation;
+} reauth_route_method_t;
+
+
+typedef struct {
+    unsigned                fansly;
+    reauth_id_kind_t        kind;
+    const char             *tail;      /* what follows the id */
+    const char             *allow;
+    reauth_route_method_t   methods[4];
+} reauth_route_entry_t;
+
+
+static int reauth_route_is_canonical(const reauth_string_t *path);
+static int reauth_route_family(const reauth_string_t *path, const char *family,
+    reauth_string_t *rest);
+
+
+/* A-Z a-z 0-9 _ - */
+
+const unsigned char  reauth_id_chars[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0,
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1,
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+};
+
+
+static const reauth_route_entry_t  reauth_routes[] = {
+
+    { 0, REAUTH_ID_NONE, "", "POST",
+      { { "POST", REAUTH_OPERATION_START } } },
+
+    { 0, REAUTH_ID_ATTEMPT, "", "GET, HEAD, PUT",
+      { { "GET", REAUTH_OPERATION_POLL },
+        { "HEAD", REAUTH_OPERATION_POLL },
+        { "PUT", REAUTH_OPERATION_SUBMIT_2FA } } },
+
+    { 0, REAUTH_ID_ATTEMPT, "/send-email-to-creator", "POST",
+      { { "POST", REAUTH_OPERATION_SEND_EMAIL } } },
+
+    { 0, REAUTH_ID_ACCOUNT, "/credentials", "PUT",
+      { { "PUT", REAUTH_OPERATION_UPDATE } } },
+
+    { 0, REAUTH_ID_ACCOUNT, "/reauthenticate", "POST",
+      { { "POST", REAUTH_OPERATION_REAUTHENTICATE } } },
+
+    { 1, REAUTH_ID_NONE, "", "POST",
+      { { "POST", REAUTH_OPERATION_START } } },
+
+    { 1, REAUTH_ID_FANSLY, "", "GET, HEAD, PUT",
+      { { "GET", REAUTH_OPERATION_POLL },
+        { "HEAD", REAUTH_OPERATION_POLL },
+        { "PUT", REAUTH_OPERATION_SUBMIT_2FA } } },
+
+    { 1, REAUTH_ID_FANSLY, "/reauthenticate", "POST",
+      { { "POST", REAUTH_OPERATION_REAUTHENTICATE } } }
+};
+
+
+static const char  *reauth_operation_names[REAUTH_OPERATION_LAST] = {
+    NULL,
+    "update",
+    "start",
+    "poll",
+    "submit_2fa",
+    "send_email",
+    "reauthenticate",
+    "call",
+    "status",
+    "webhook",
+    "metrics"
+};
+
+
+const char *
+reauth_operation_name(reauth_operation_t op)
+{
+    return (unsigned) op < REAUTH_OPERATION_LAST ? reauth_operation_names[op]
+                                                 : NULL;
+}
+
+
+reauth_id_kind_t
+reauth_id_kind(const reauth_string_t *id)
+{
+    size_t            i, prefix;
+    reauth_id_kind_t  kind;
+
+    prefix = reauth_account_prefix(id->data, id->len);
+
+    if (prefix) {
+        kind = prefix == sizeof(REAUTH_ACCOUNT_PREFIX) - 1 ? REAUTH_ID_ACCOUNT
+                                                           : REAUTH_ID_FANSLY;
+
+    } else if (id->len >= sizeof(REAUTH_ATTEMPT_PREFIX) - 1
+               && memcmp(id->data, REAUTH_ATTEMPT_PREFIX,
+                         sizeof(REAUTH_ATTEMPT_PREFIX) - 1)
+                  == 0)
+    {
+        prefix = sizeof(REAUTH_ATTEMPT_PREFIX) - 1;
+        kind = REAUTH_ID_ATTEMPT;
+
+    } else {
+        return REAUTH_ID_NONE;
+    }
+
+    if (id->len == prefix || id->len - prefix > REAUTH_ID_TAIL_MAX) {
+        return REAUTH_ID_NONE;
+    }
+
+    for (i = prefix; i < id->len; i++) {
+        if (!reauth_id_chars[id->data[i]]) {
+            return REAUTH_ID_NONE;
+        }
+    }
+
+    return kind;
+}
+
+
+reauth_route_result_t
+reauth_route(const reauth_string_t *method, const reauth_string_t *path,
+    reauth_route_t *route)
+{
+    size_t                       i, m;
+    reauth_string_t              p, rest;
+    const unsigned char         *end;
+    const reauth_route_entry_t  *entry;
+
+    memset(route, 0, sizeof(reauth_route_t));
+
+    p = *path;
+
+    if (p.len == 0) {
+        return REAUTH_ROUTE_BAD_PATH;
+    }
+
+    end = memchr(p.data, '?', p.len);
+
+    if (end) {
+        p.len = (size_t) (end - p.data);
+    }
+
+    if (!reauth_route_is_canonical(&p)) {
+        return REAUTH_ROUTE_BAD_PATH;
+    }
+
+    if (reauth_route_family(&p, REAUTH_FANSLY_FAMILY, &rest)) {
+        route->fansly = 1;
+
+    } else if (!reauth_route_family(&p, REAUTH_FAMILY, &rest)) {
+        return REAUTH_ROUTE_NOT_FOUND;
+    }
+
+    if (rest.len) {
+
+        /* "/id", "/id/tail" */
+
+        route->id.data = rest.data + 1;
+
+        end = memchr(route->id.data, '/', rest.len - 1);
+
+        route->id.len = end ? (size_t) (end - route->id.data) : rest.len - 1;
+        route->kind = reauth_id_kind(&route->id);
+
+        if (route->kind == REAUTH_ID_NONE) {
+            return REAUTH_ROUTE_NOT_FOUND;
+        }
+
+        rest.data += 1 + route->id.len;
+        rest.len -= 1 + route->id.len;
+    }
+
+    for (i = 0; i < sizeof(reauth_routes) / sizeof(reauth_routes[0]); i++) {
+        entry = &reauth_routes[i];
+
+        if (entry->fansly != route->fansly || entry->kind != route->kind
+            || !reauth_string_equals(&rest, entry->tail))
+        {
+            continue;
+        }
+
+        route->allow = entry->allow;
+
+        for (m = 0; entry->methods[m].method; m++) {
+            if (reauth_string_equals(method, entry->methods[m].method)) {
+                route->operation = entry->methods[m].operation;
+                return REAUTH_ROUTE_OK;
+            }
+        }
+
+        return REAUTH_ROUTE_METHOD_NOT_ALLOWED;
+    }
+
+    return REAUTH_ROUTE_NOT_FOUND;
+}
+
+
+/*
+ * A path that two programs could read differently is not routed at all.  One
+ * slash at the end is harmless: no route has it.
+ */
+
+static int
+reauth_route_is_canonical(const reauth_string_t *path)
+{
+    size_t                n;
+    const unsigned char  *p, *segment, *last;
+
+    p = path->data;
+    last = p + path->len;
+
+    if (p == last || *p != '/') {
+        return 0;
+    }
+
+    segment = p + 1;
+
+    for (p = segment; p < last; p++) {
+
+        if (*p <= 0x20 || *p >= 0x7f || *p == '%' || *p == '\\' || *p == '#') {
+            return 0;
+        }
+
+        if (*p == '/') {
+            if (p == segment) {
+                return 0;
+            }
+
+            segment = p + 1;
+            continue;
+        }
+
+        if (*p == '.' && (p + 1 == last || p[1] == '/')) {
+            n = (size_t) (p + 1 - segment);
+
+            if (n == 1 || (n == 2 && *segment == '.')) {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+reauth_route_family(const reauth_string_t *path, const char *family,
+    reauth_string_t *rest)
+{
+    size_t  len;
+
+    len = strlen(family);
+
+    if (path->len < len || memcmp(path->data, family, len) != 0
+        || (path->len > len && path->data[len] != '/'))
+    {
+        return 0;
+    }
+
+    rest->data = path->data + len;
+    rest->len = path->len - len;
+
+    return 1;
+}

@@ -1,0 +1,159 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Ids, and what a method and a path of the authenticate family mean.
+ */
+
+
+#ifndef REAUTH_ROUTE_H
+#define REAUTH_ROUTE_H
+
+
+#include "reauth_string.h"
+
+
+#define REAUTH_ID_TAIL_MAX           64
+
+#define REAUTH_ACCOUNT_PREFIX        "acct_"
+#define REAUTH_ATTEMPT_PREFIX        "auth_"
+#define REAUTH_FANSLY_PREFIX         "fansly_acct_"
+
+
+/* what $reauth_operation says */
+
+typedef enum {
+    REAUTH_OPERATION_NONE = 0,
+    REAUTH_OPERATION_UPDATE,
+    REAUTH_OPERATION_START,
+    REAUTH_OPERATION_POLL,
+    REAUTH_OPERATION_SUBMIT_2FA,
+    REAUTH_OPERATION_SEND_EMAIL,
+    REAUTH_OPERATION_REAUTHENTICATE,
+    REAUTH_OPERATION_CALL,
+    REAUTH_OPERATION_STATUS,
+    REAUTH_OPERATION_WEBHOOK,
+    REAUTH_OPERATION_METRICS,
+    REAUTH_OPERATION_LAST
+} reauth_operation_t;
+
+
+typedef enum {
+    REAUTH_ID_NONE = 0,
+    REAUTH_ID_ACCOUNT,
+    REAUTH_ID_ATTEMPT,
+    REAUTH_ID_FANSLY
+} reauth_id_kind_t;
+
+
+typedef enum {
+    REAUTH_ROUTE_OK = 0,
+    REAUTH_ROUTE_NOT_FOUND,
+    REAUTH_ROUTE_METHOD_NOT_ALLOWED,
+    REAUTH_ROUTE_BAD_PATH
+} reauth_route_result_t;
+
+
+typedef struct {
+    reauth_operation_t   operation;
+    unsigned             fansly;
+    reauth_id_kind_t     kind;         /* of the id */
+    reauth_string_t      id;           /* a part of the path, or empty */
+    const char          *allow;        /* for Allow; set with OK, too */
+} reauth_route_t;
+
+
+typedef enum {
+    REAUTH_ACCOUNT_NONE = 0,
+    REAUTH_ACCOUNT_FOUND,
+    REAUTH_ACCOUNT_BAD                 /* begins as an id, but is none */
+} reauth_account_result_t;
+
+
+extern const unsigned char  reauth_id_chars[256];
+
+
+const char *reauth_operation_name(reauth_operation_t op);   /* NULL for NONE */
+
+/* which kind of id all of the string is */
+reauth_id_kind_t reauth_id_kind(const reauth_string_t *id);
+
+/*
+ * The path is the raw one as it came over the wire, with or without a query
+ * string.
+ */
+reauth_route_result_t reauth_route(const reauth_string_t *method,
+    const reauth_string_t *path, reauth_route_t *route);
+
+
+/* the length of the prefix that an account's id begins with, 0: none */
+
+static inline size_t
+reauth_account_prefix(const unsigned char *p, size_t len)
+{
+    if (len >= sizeof(REAUTH_ACCOUNT_PREFIX) - 1
+        && memcmp(p, REAUTH_ACCOUNT_PREFIX, sizeof(REAUTH_ACCOUNT_PREFIX) - 1)
+           == 0)
+    {
+        return sizeof(REAUTH_ACCOUNT_PREFIX) - 1;
+    }
+
+    if (len >= sizeof(REAUTH_FANSLY_PREFIX) - 1
+        && memcmp(p, REAUTH_FANSLY_PREFIX, sizeof(REAUTH_FANSLY_PREFIX) - 1)
+           == 0)
+    {
+        return sizeof(REAUTH_FANSLY_PREFIX) - 1;
+    }
+
+    return 0;
+}
+
+
+/*
+ * The first whole segment of a path that is an account's id; inline, as it
+ * runs for each ordinary call.  A query string ends the path.
+ */
+
+static inline reauth_account_result_t
+reauth_route_account(const unsigned char *path, size_t len,
+    reauth_string_t *account)
+{
+    size_t                prefix;
+    const unsigned char  *p, *id, *tail, *last;
+
+    last = path + len;
+
+    for (p = path; p < last && *p != '?'; p++) {
+
+        if (*p != '/') {
+            continue;
+        }
+
+        id = p + 1;
+        prefix = reauth_account_prefix(id, (size_t) (last - id));
+
+        if (prefix == 0) {
+            continue;
+        }
+
+        tail = id + prefix;
+
+        for (p = tail; p < last && reauth_id_chars[*p]; p++) { /* void */ }
+
+        if (p == tail || p - tail > REAUTH_ID_TAIL_MAX
+            || (p < last && *p != '/' && *p != '?'))
+        {
+            return REAUTH_ACCOUNT_BAD;
+        }
+
+        account->data = id;
+        account->len = (size_t) (p - id);
+
+        return REAUTH_ACCOUNT_FOUND;
+    }
+
+    return REAUTH_ACCOUNT_NONE;
+}
+
+
+#endif /* REAUTH_ROUTE_H */

@@ -1,0 +1,61 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The upstream's 200 answer to update, start and reauthenticate: what is to
+ * be learned from it, and what the caller gets.
+ */
+
+
+#ifndef REAUTH_UPDATE_ANSWER_H
+#define REAUTH_UPDATE_ANSWER_H
+
+
+#include "reauth_attempt.h"
+#include "reauth_route.h"
+#include "reauth_string.h"
+
+
+typedef enum {
+    REAUTH_UPDATE_ANSWER_OK = 0,
+    REAUTH_UPDATE_ANSWER_BAD,          /* no JSON object with an attempt */
+    REAUTH_UPDATE_ANSWER_NO_MEMORY
+} reauth_update_answer_result_t;
+
+
+typedef struct {
+    char     attempt[REAUTH_ATTEMPT_MAX + 1];   /* empty for Fansly */
+    char     account[REAUTH_ACCOUNT_MAX + 1];   /* empty: not named */
+
+    char    *deeplink;     /* NULL: none */
+    size_t   deeplink_len;
+
+    char    *body;         /* NULL: pass on the bytes that came */
+    size_t   body_len;
+} reauth_update_answer_t;
+
+
+/*
+ * "origin" is scheme and host of this gateway, "https://gateway:8443".
+ * Whatever the result, the answer is to be given to
+ * reauth_update_answer_free().
+ */
+
+reauth_update_answer_result_t reauth_update_answer_parse(
+    const reauth_string_t *text, unsigned fansly,
+    const reauth_string_t *origin, reauth_update_answer_t *answer);
+
+/* zeroes and frees the deeplink and the body */
+void reauth_update_answer_free(reauth_update_answer_t *answer);
+
+/*
+ * The answer to a repeated update or reauthenticate, from what is kept of the
+ * first; "id" is the attempt's, or for Fansly the account's, and "deeplink"
+ * may be empty.  To be freed by reauth_json_text_free(); NULL: no memory.
+ */
+char *reauth_update_answer_text(reauth_operation_t operation, unsigned fansly,
+    const reauth_string_t *id, const reauth_string_t *origin,
+    const reauth_string_t *deeplink, size_t *len);
+
+
+#endif /* REAUTH_UPDATE_ANSWER_H */

@@ -1,0 +1,94 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The first byte chooses the method, the rest is the path.
+ */
+
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "reauth_route.h"
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    reauth_route_t            route;
+    reauth_string_t           path, account;
+    reauth_id_kind_t          kind;
+    reauth_account_result_t   rc;
+
+    static const reauth_string_t  methods[] = {
+        reauth_string("GET"),
+        reauth_string("HEAD"),
+        reauth_string("PUT"),
+        reauth_string("POST")
+    };
+
+    if (size == 0) {
+        return 0;
+    }
+
+    path.data = data + 1;
+    path.len = size - 1;
+
+    rc = reauth_route_account(path.data, path.len, &account);
+
+    if (rc == REAUTH_ACCOUNT_FOUND) {
+        kind = reauth_id_kind(&account);
+
+        if (kind != REAUTH_ID_ACCOUNT && kind != REAUTH_ID_FANSLY) {
+            abort();
+        }
+    }
+
+    switch (reauth_route(&methods[data[0] % 4], &path, &route)) {
+
+    case REAUTH_ROUTE_OK:
+
+        if (route.operation == REAUTH_OPERATION_NONE || route.allow == NULL) {
+            abort();
+        }
+
+        if (route.kind == REAUTH_ID_NONE) {
+            if (route.id.len || route.operation != REAUTH_OPERATION_START) {
+                abort();
+            }
+
+            break;
+        }
+
+        if (reauth_id_kind(&route.id) != route.kind) {
+            abort();
+        }
+
+        /* both readings of one path name the same account */
+
+        if (route.kind != REAUTH_ID_ATTEMPT
+            && (rc != REAUTH_ACCOUNT_FOUND || account.data != route.id.data
+                || account.len != route.id.len))
+        {
+            abort();
+        }
+
+        break;
+
+    case REAUTH_ROUTE_METHOD_NOT_ALLOWED:
+
+        if (route.allow == NULL) {
+            abort();
+        }
+
+        break;
+
+    default:
+        break;
+    }
+
+    return 0;
+}
