@@ -1,0 +1,670 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_attempt.h"
+
+
+#define REAUTH_EPOCH_TICKS  1024
+
+
+static const char  *reauth_state_names[] = {
+    "none", "starting", "running", "needs_otp", "needs_face", "needs_app",
+    "unknown", "succeeded", "failed", "rejected", "expired"
+};
+
+static const char  *reauth_action_names[] = {
+    NULL, "otp", "app_otp", "face", "app", "credentials"
+};
+
+static const char  *reauth_auth_type_names[] = {
+    NULL, "email_password", "raw_data", "mobile_app"
+};
+
+static const char  *reauth_source_names[] = {
+    NULL, "update", "start", "reauthenticate", "poll", "submit_2fa",
+    "webhook", "poller", "call", "timer"
+};
+
+
+static int
+reauth_name_index(const char **names, int n, const reauth_string_t *name)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        if (names[i] != NULL && reauth_string_equals(name, names[i])) {
+            return i;
+        }
+    }
+
+    return n;
+}
+
+
+const char *
+reauth_state_name(reauth_state_t state)
+{
+    return state < REAUTH_STATE_LAST ? reauth_state_names[state] : "none";
+}
+
+
+reauth_state_t
+reauth_state_parse(const reauth_string_t *name)
+{
+    return (reauth_state_t) reauth_name_index(reauth_state_names,
+                                              REAUTH_STATE_LAST, name);
+}
+
+
+const char *
+reauth_action_name(reauth_action_t action)
+{
+    return action < REAUTH_ACTION_LAST ? reauth_action_names[action] : NULL;
+}
+
+
+reauth_action_t
+reauth_action_parse(const reauth_string_t *name)
+{
+    return (reauth_action_t) reauth_name_index(reauth_action_names,
+                                               REAUTH_ACTION_LAST, name);
+}
+
+
+const char *
+reauth_auth_type_name(reauth_auth_type_t type)
+{
+    return type < REAUTH_AUTH_TYPE_LAST ? reauth_auth_type_names[type] : NULL;
+}
+
+
+reauth_auth_type_t
+reauth_auth_type_parse(const reauth_string_t *name)
+{
+    return (reauth_auth_type_t) reauth_name_index(reauth_auth_type_names,
+                                                  REAUTH_AUTH_TYPE_LAST, name);
+}
+
+
+const char *
+reauth_source_name(reauth_source_t source)
+{
+    return source < REAUTH_SOURCE_LAST ? reauth_source_names[source] : NULL;
+}
+
+
+reauth_source_t
+reauth_source_parse(const reauth_string_t *name)
+{
+    return (reauth_source_t) reauth_name_index(reauth_source_names,
+                                               REAUTH_SOURCE_LAST, name);
+}
+
+
+uint64_t
+reauth_epoch_next(uint64_t last, int64_t now_ms)
+{
+    uint64_t  wall;
+
+    wall = now_ms > 0 ? (uint64_t) now_ms * REAUTH_EPOCH_TICKS : 0;
+
+    return wall > last ? wall : last + 1;
+}
+
+
+void
+reauth_copy(char *dst, size_t max, const reauth_string_t *s)
+{
+    size_t  i, n;
+
+    n = s->len < max ? s->len : max;
+
+    /* a UTF-8 character is not cut in the middle */
+
+    if (n < s->len) {
+        while (n > 0 && (s->data[n] & 0xc0) == 0x80) {
+            n--;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        dst[i] = (s->data[i] < 0x20 || s->data[i] == 0x7f)
+                 ? ' ' : (char) s->data[i];
+    }
+
+    dst[n] = '\0';
+}
+
+
+static int
+reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms)
+{
+    return reauth_state_is_active(record->state)
+           && now_ms < record->deadline_ms;
+}
+
+
+static int
+reauth_attempt_is_sending(const reauth_record_t *record, int64_t now_ms)
+{
+    /* one whose sender died must not hold up the next one for ever */
+
+    return record->state == REAUTH_STATE_STARTING
+           && now_ms < record->since_ms + REAUTH_STARTING_MAX_MS;
+}
+
+
+static int
+reauth_attempt_same_update(const reauth_record_t *record,
+    const reauth_begin_t *begin)
+{
+    if (begin->fingerprint == NULL) {
+        return begin->source == REAUTH_SOURCE_REAUTHENTICATE;
+    }
+
+    /* a fingerprint is a MAC, no secret: an ordinary comparison will do */
+
+    return record->fingerprint_set
+           && memcmp(record->fingerprint, begin->fingerprint,
+                     REAUTH_FINGERPRINT_LEN) == 0;
+}
+
+
+static void
+reauth_attempt_save_prior(const reauth_record_t *current,
+    reauth_record_t *next, int64_t now_ms)
+{
+    reauth_prior_t  *prior;
+
+    prior = &next->prior;
+
+    if (!reauth_attempt_is_open(current, now_ms)) {
+        return;
+    }
+
+    prior->since_ms = current->since_ms;
+    prior->deadline_ms = current->deadline_ms;
+    prior->started_us = current->started_us;
+    prior->auth_type = current->auth_type;
+    prior->action = current->action;
+    prior->fingerprint_set = current->fingerprint_set;
+    memcpy(prior->fingerprint, current->fingerprint, REAUTH_FINGERPRINT_LEN);
+    memcpy(prior->attempt, current->attempt, sizeof(prior->attempt));
+
+    /* whether a sender that died got through is not known */
+
+    prior->state = current->state == REAUTH_STATE_STARTING
+                   ? REAUTH_STATE_UNKNOWN : current->state;
+}
+
+
+reauth_begin_result_t
+reauth_attempt_begin(const reauth_record_t *current,
+    const reauth_begin_t *begin, reauth_record_t *next)
+{
+    int  same;
+
+    same = reauth_attempt_same_update(current, begin);
+
+    if (reauth_attempt_is_sending(current, begin->now_ms)) {
+        return same ? REAUTH_BEGIN_JOIN : REAUTH_BEGIN_WAIT;
+    }
+
+    if (same
+        && !begin->resend
+        && reauth_attempt_is_open(current, begin->now_ms)
+        && current->state != REAUTH_STATE_STARTING
+        && current->state != REAUTH_STATE_UNKNOWN)
+    {
+        return REAUTH_BEGIN_COALESCED;
+    }
+
+    memset(next, 0, sizeof(reauth_record_t));
+
+    next->epoch = begin->epoch > current->epoch ? begin->epoch
+                                                : current->epoch + 1;
+    next->revision = current->revision;
+    next->since_ms = begin->now_ms;
+    next->updated_ms = begin->now_ms;
+    next->deadline_ms = begin->now_ms + begin->gate_max_ms;
+    next->state = REAUTH_STATE_STARTING;
+    next->auth_type = (uint8_t) begin->auth_type;
+    next->source = (uint8_t) begin->source;
+
+    if (begin->fingerprint != NULL) {
+        next->fingerprint_set = 1;
+        memcpy(next->fingerprint, begin->fingerprint, REAUTH_FINGERPRINT_LEN);
+    }
+
+    reauth_copy(next->account, REAUTH_ACCOUNT_MAX, &begin->account);
+    reauth_copy(next->caller, REAUTH_CALLER_MAX, &begin->caller);
+
+    reauth_attempt_save_prior(current, next, begin->now_ms);
+
+    return REAUTH_BEGIN_STARTED;
+}
+
+
+static int
+reauth_attempt_is(const char *attempt, const reauth_string_t *name)
+{
+    return name->len != 0 && reauth_string_equals(name, attempt);
+}
+
+
+/* the fact is about an attempt that nobody here began: it is kept as its own */
+
+static void
+reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
+    reauth_record_t *next)
+{
+    memset(next, 0, sizeof(reauth_record_t));
+
+    memcpy(next->account, current->account, sizeof(next->account));
+
+    next->epoch = fact->new_epoch > current->epoch ? fact->new_epoch
+                                                   : current->epoch + 1;
+    next->revision = current->revision;
+    next->since_ms = fact->now_ms;
+    next->deadline_ms = fact->now_ms + fact->gate_max_ms;
+    next->state = REAUTH_STATE_RUNNING;
+
+    reauth_copy(next->attempt, REAUTH_ATTEMPT_MAX, &fact->attempt);
+}
+
+
+typedef enum {
+    REAUTH_PLACE_CURRENT = 0,
+    REAUTH_PLACE_PRIOR,
+    REAUTH_PLACE_NEW,
+    REAUTH_PLACE_OLD,
+    REAUTH_PLACE_UNKNOWN
+} reauth_place_t;
+
+
+/* which attempt a fact without an epoch is about, by upstream's started_at */
+
+static reauth_place_t
+reauth_attempt_place_by_time(const reauth_record_t *current,
+    const reauth_fact_t *fact)
+{
+    if (current->state == REAUTH_STATE_NONE) {
+        return REAUTH_PLACE_NEW;
+    }
+
+    if (fact->started_us == 0) {
+        return REAUTH_PLACE_UNKNOWN;
+    }
+
+    if (current->started_us != 0) {
+
+        /* both by the upstream's clock */
+
+        if (fact->started_us == current->started_us) {
+            return REAUTH_PLACE_CURRENT;
+        }
+
+        return fact->started_us > current->started_us ? REAUTH_PLACE_NEW
+                                                      : REAUTH_PLACE_OLD;
+    }
+
+    /*
+     * The clocks of two machines can't be compared: only that it is an end,
+     * which can't close a gate that is open, may be taken here.
+     */
+
+    if (!reauth_state_is_active(current->state)
+        && !reauth_state_is_active(fact->state))
+    {
+        return fact->started_us / 1000 > current->since_ms ? REAUTH_PLACE_NEW
+                                                           : REAUTH_PLACE_OLD;
+    }
+
+    return REAUTH_PLACE_UNKNOWN;
+}
+
+
+static reauth_place_t
+reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
+{
+    if (fact->epoch != 0) {
+        return fact->epoch == current->epoch ? REAUTH_PLACE_CURRENT
+                                             : REAUTH_PLACE_OLD;
+    }
+
+    if (fact->attempt.len == 0) {
+        return reauth_attempt_place_by_time(current, fact);
+    }
+
+    if (reauth_attempt_is(current->attempt, &fact->attempt)) {
+        return REAUTH_PLACE_CURRENT;
+    }
+
+    if (current->state == REAUTH_STATE_STARTING) {
+
+        if (reauth_attempt_is(current->prior.attempt, &fact->attempt)) {
+            return REAUTH_PLACE_PRIOR;
+        }
+
+        /* ours has no name yet: nothing newer can be known */
+
+        return REAUTH_PLACE_OLD;
+    }
+
+    if (current->attempt[0] == '\0'
+        && reauth_state_is_active(current->state))
+    {
+        /* ours has no name and may be this one; started_at decides */
+
+        return reauth_attempt_place_by_time(current, fact);
+    }
+
+    if (current->state == REAUTH_STATE_NONE) {
+
+        /* an old attempt's end is no news of an account nobody asked about */
+
+        return reauth_state_is_active(fact->state) ? REAUTH_PLACE_NEW
+                                                   : REAUTH_PLACE_OLD;
+    }
+
+    if (fact->started_us == 0 || current->started_us == 0) {
+        return REAUTH_PLACE_OLD;
+    }
+
+    return fact->started_us > current->started_us ? REAUTH_PLACE_NEW
+                                                  : REAUTH_PLACE_OLD;
+}
+
+
+/* nothing was started upstream: back to what ran before, if it still does */
+
+static void
+reauth_attempt_reject(const reauth_record_t *current,
+    const reauth_fact_t *fact, reauth_record_t *next)
+{
+    const reauth_prior_t  *prior;
+
+    prior = &current->prior;
+
+    next->fingerprint_set = 0;
+    memset(next->fingerprint, 0, REAUTH_FINGERPRINT_LEN);
+
+    if (prior->state == REAUTH_STATE_NONE
+        || (reauth_state_is_active(prior->state)
+            && fact->now_ms >= prior->deadline_ms))
+    {
+        next->state = REAUTH_STATE_REJECTED;
+        next->completed_us = fact->now_ms * 1000;
+        return;
+    }
+
+    next->since_ms = prior->since_ms;
+    next->deadline_ms = prior->deadline_ms;
+    next->started_us = prior->started_us;
+    next->completed_us = prior->completed_us;
+    next->state = prior->state;
+    next->auth_type = prior->auth_type;
+    next->action = prior->action;
+    memcpy(next->attempt, prior->attempt, sizeof(next->attempt));
+
+    if (reauth_state_is_active(prior->state)) {
+        next->fingerprint_set = prior->fingerprint_set;
+        memcpy(next->fingerprint, prior->fingerprint, REAUTH_FINGERPRINT_LEN);
+    }
+
+    next->error_code[0] = '\0';
+    next->error_message[0] = '\0';
+}
+
+
+static void
+reauth_attempt_apply(const reauth_fact_t *fact, reauth_record_t *next)
+{
+    if (fact->attempt.len != 0) {
+        reauth_copy(next->attempt, REAUTH_ATTEMPT_MAX, &fact->attempt);
+    }
+
+    if (fact->auth_type != REAUTH_AUTH_TYPE_NONE) {
+        next->auth_type = (uint8_t) fact->auth_type;
+    }
+
+    if (fact->started_us != 0) {
+        next->started_us = fact->started_us;
+    }
+
+    if (fact->progress.data != NULL) {
+        reauth_copy(next->progress, REAUTH_PROGRESS_MAX, &fact->progress);
+    }
+
+    if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
+        next->sealed_len = (uint8_t) fact->sealed_len;
+        memcpy(next->sealed, fact->sealed, fact->sealed_len);
+    }
+
+    if (fact->state == REAUTH_STATE_NONE) {
+        return;
+    }
+
+    next->state = (uint8_t) fact->state;
+    next->action = (uint8_t) fact->action;
+    next->source = (uint8_t) fact->source;
+
+    next->error_code[0] = '\0';
+    next->error_message[0] = '\0';
+
+    if (fact->error_code.data != NULL) {
+        reauth_copy(next->error_code, REAUTH_ERROR_CODE_MAX,
+                    &fact->error_code);
+    }
+
+    if (fact->error_message.data != NULL) {
+        reauth_copy(next->error_message, REAUTH_ERROR_MESSAGE_MAX,
+                    &fact->error_message);
+    }
+
+    if (reauth_state_is_end(fact->state)) {
+        next->completed_us = fact->completed_us != 0 ? fact->completed_us
+                                                     : fact->now_ms * 1000;
+    }
+}
+
+
+static reauth_advance_result_t
+reauth_attempt_advance_prior(const reauth_record_t *current,
+    const reauth_fact_t *fact, reauth_record_t *next)
+{
+    reauth_prior_t  *prior;
+
+    if (reauth_state_is_end(current->prior.state)) {
+        return REAUTH_ADVANCE_ENDED;
+    }
+
+    if (fact->state == REAUTH_STATE_NONE
+        || fact->state == current->prior.state)
+    {
+        return REAUTH_ADVANCE_SAME;
+    }
+
+    memcpy(next, current, sizeof(reauth_record_t));
+    prior = &next->prior;
+
+    prior->state = (uint8_t) fact->state;
+    prior->action = (uint8_t) fact->action;
+
+    if (fact->started_us != 0) {
+        prior->started_us = fact->started_us;
+    }
+
+    if (reauth_state_is_end(fact->state)) {
+        prior->completed_us = fact->completed_us != 0 ? fact->completed_us
+                                                      : fact->now_ms * 1000;
+    }
+
+    next->updated_ms = fact->now_ms;
+
+    return REAUTH_ADVANCE_APPLIED;
+}
+
+
+reauth_advance_result_t
+reauth_attempt_advance(const reauth_record_t *current,
+    const reauth_fact_t *fact, reauth_record_t *next)
+{
+    switch (reauth_attempt_place(current, fact)) {
+
+    case REAUTH_PLACE_OLD:
+        return REAUTH_ADVANCE_STALE;
+
+    case REAUTH_PLACE_UNKNOWN:
+        return REAUTH_ADVANCE_UNPLACED;
+
+    case REAUTH_PLACE_PRIOR:
+        return reauth_attempt_advance_prior(current, fact, next);
+
+    case REAUTH_PLACE_NEW:
+        if (fact->state == REAUTH_STATE_NONE) {
+            return REAUTH_ADVANCE_UNPLACED;
+        }
+
+        reauth_attempt_adopt(current, fact, next);
+        break;
+
+    default: /* REAUTH_PLACE_CURRENT */
+
+        if (reauth_state_is_end(current->state)) {
+            return REAUTH_ADVANCE_ENDED;
+        }
+
+        memcpy(next, current, sizeof(reauth_record_t));
+    }
+
+    if (fact->state == REAUTH_STATE_REJECTED) {
+        reauth_attempt_apply(fact, next);
+        reauth_attempt_reject(current, fact, next);
+
+    } else {
+        reauth_attempt_apply(fact, next);
+    }
+
+    if (next->state != REAUTH_STATE_STARTING) {
+        memset(&next->prior, 0, sizeof(reauth_prior_t));
+    }
+
+    if (reauth_state_is_end(next->state)) {
+
+        /* what was kept to answer a repeat has no use any more */
+
+        next->fingerprint_set = 0;
+        next->sealed_len = 0;
+        memset(next->fingerprint, 0, sizeof(next->fingerprint));
+        memset(next->sealed, 0, sizeof(next->sealed));
+    }
+
+    /* who said it and when is no news; both are set if anything else is */
+
+    next->updated_ms = current->updated_ms;
+
+    if (next->state == current->state) {
+        next->source = current->source;
+    }
+
+    if (memcmp(next, current, sizeof(reauth_record_t)) == 0) {
+        return REAUTH_ADVANCE_SAME;
+    }
+
+    next->updated_ms = fact->now_ms;
+
+    if (fact->source != REAUTH_SOURCE_NONE) {
+        next->source = (uint8_t) fact->source;
+    }
+
+    return REAUTH_ADVANCE_APPLIED;
+}
+
+
+int
+reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
+{
+    int  a_end, b_end;
+
+    if (a->epoch != b->epoch) {
+        return a->epoch > b->epoch ? 1 : -1;
+    }
+
+    a_end = reauth_state_is_end(a->state);
+    b_end = reauth_state_is_end(b->state);
+
+    if (a_end != b_end) {
+        return a_end ? 1 : -1;
+    }
+
+    if (a_end) {
+        /* the first end that was kept in Redis is the final one */
+
+        if (a->revision == b->revision) {
+            return 0;
+        }
+
+        return a->revision > b->revision ? 1 : -1;
+    }
+
+    if (a->updated_ms != b->updated_ms) {
+        return a->updated_ms > b->updated_ms ? 1 : -1;
+    }
+
+    if (a->state != b->state) {
+        return a->state > b->state ? 1 : -1;
+    }
+
+    return 0;
+}
+
+
+int64_t
+reauth_attempt_due_ms(const reauth_record_t *record)
+{
+    int64_t  sent;
+
+    if (record->state != REAUTH_STATE_STARTING) {
+        return record->deadline_ms;
+    }
+
+    sent = record->since_ms + REAUTH_STARTING_MAX_MS;
+
+    return sent < record->deadline_ms ? sent : record->deadline_ms;
+}
+
+
+int
+reauth_attempt_overdue(const reauth_record_t *record, int64_t now_ms,
+    reauth_fact_t *fact)
+{
+    static const reauth_string_t  no_answer = reauth_string("NO_ANSWER");
+    static const reauth_string_t  too_long = reauth_string("GATE_MAX");
+
+    if (!reauth_state_is_active(record->state)
+        || now_ms < reauth_attempt_due_ms(record))
+    {
+        return 0;
+    }
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    fact->epoch = record->epoch;
+    fact->source = REAUTH_SOURCE_TIMER;
+
+    if (now_ms >= record->deadline_ms) {
+        fact->state = REAUTH_STATE_EXPIRED;
+        fact->error_code = too_long;
+
+    } else {
+        fact->state = REAUTH_STATE_UNKNOWN;
+        fact->error_code = no_answer;
+    }
+
+    return 1;
+}

@@ -1,0 +1,637 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "reauth_attempt.h"
+#include "reauth_callers.h"
+#include "reauth_route.h"
+
+
+struct reauth_callers_s {
+    size_t             n;
+    size_t             mask;       /* slots - 1, the slots a power of two */
+    reauth_caller_t   *callers;
+    uint32_t          *lines;      /* where each caller stands */
+    uint16_t          *by_hash;    /* open addressing; index + 1, 0: free */
+    uint16_t          *by_name;
+    unsigned char     *text;       /* what names and patterns point into */
+};
+
+
+typedef struct {
+    uint32_t           number;
+    reauth_string_t    rest;       /* of the line */
+    char              *error;
+} reauth_callers_line_t;
+
+
+static const struct {
+    const char  *name;
+    unsigned     bit;
+} reauth_scopes[] = {
+    { "update", REAUTH_SCOPE_UPDATE },
+    { "attempt", REAUTH_SCOPE_ATTEMPT },
+    { "call", REAUTH_SCOPE_CALL },
+    { "status", REAUTH_SCOPE_STATUS },
+    { "all", REAUTH_SCOPE_ALL }
+};
+
+
+static int
+reauth_callers_error(reauth_callers_line_t *line, const char *fmt, ...)
+{
+    int      n;
+    va_list  args;
+
+    n = snprintf(line->error, REAUTH_CALLERS_ERROR_SIZE, "line %u: ",
+                 (unsigned) line->number);
+
+    va_start(args, fmt);
+    vsnprintf(line->error + n, REAUTH_CALLERS_ERROR_SIZE - (size_t) n, fmt,
+              args);
+    va_end(args);
+
+    return -1;
+}
+
+
+/* the bytes of s up to the separator, which is taken off as well */
+
+static reauth_string_t
+reauth_callers_split(reauth_string_t *s, unsigned char separator)
+{
+    reauth_string_t       part;
+    const unsigned char  *p;
+
+    part = *s;
+    p = s->len != 0 ? memchr(s->data, separator, s->len) : NULL;
+
+    if (p == NULL) {
+        s->data += s->len;
+        s->len = 0;
+
+    } else {
+        part.len = (size_t) (p - s->data);
+        s->data = p + 1;
+        s->len -= part.len + 1;
+    }
+
+    return part;
+}
+
+
+static int
+reauth_callers_is_blank(unsigned char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+
+/* the line's next field, empty at the end and where a comment begins */
+
+static reauth_string_t
+reauth_callers_field(reauth_callers_line_t *line)
+{
+    reauth_string_t  *rest, field;
+
+    rest = &line->rest;
+
+    while (rest->len > 0 && reauth_callers_is_blank(*rest->data)) {
+        rest->data++;
+        rest->len--;
+    }
+
+    field.data = rest->data;
+    field.len = 0;
+
+    if (rest->len > 0 && *rest->data == '#') {
+        rest->len = 0;
+    }
+
+    while (rest->len > 0 && !reauth_callers_is_blank(*rest->data)) {
+        rest->data++;
+        rest->len--;
+        field.len++;
+    }
+
+    return field;
+}
+
+
+static int
+reauth_callers_parse_name(reauth_callers_line_t *line, reauth_caller_t *caller)
+{
+    size_t  i;
+
+    if (caller->name.len > REAUTH_CALLER_MAX) {
+        return reauth_callers_error(line, "the caller's name is longer than "
+                                    "%d bytes", REAUTH_CALLER_MAX);
+    }
+
+    for (i = 0; i < caller->name.len; i++) {
+
+        if (!reauth_id_chars[caller->name.data[i]]
+            && caller->name.data[i] != '.')
+        {
+            return reauth_callers_error(line, "the caller's name, which "
+                                        "comes first, may have only letters, "
+                                        "digits, \".\", \"_\" and \"-\"");
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+reauth_callers_parse_hash(reauth_callers_line_t *line, reauth_caller_t *caller)
+{
+    reauth_string_t  field;
+
+    static const char  prefix[] = "sha256:";
+
+    field = reauth_callers_field(line);
+
+    if (field.len >= sizeof(prefix) - 1
+        && memcmp(field.data, prefix, sizeof(prefix) - 1) == 0)
+    {
+        field.data += sizeof(prefix) - 1;
+        field.len -= sizeof(prefix) - 1;
+
+        if (reauth_hex_decode(caller->hash, REAUTH_SHA256_LEN, &field) == 0) {
+            return 0;
+        }
+    }
+
+    return reauth_callers_error(line, "after the name there must be "
+                                "\"sha256:\" and 64 hexadecimal digits, the "
+                                "hash of the token: "
+                                "printf %%s \"$TOKEN\" | sha256sum");
+}
+
+
+static int
+reauth_callers_parse_scopes(reauth_callers_line_t *line,
+    reauth_caller_t *caller)
+{
+    size_t           i, n;
+    reauth_string_t  field, scope;
+
+    field = reauth_callers_field(line);
+    n = sizeof(reauth_scopes) / sizeof(reauth_scopes[0]);
+
+    do {
+        scope = reauth_callers_split(&field, ',');
+
+        for (i = 0; i < n; i++) {
+            if (reauth_string_equals(&scope, reauth_scopes[i].name)) {
+                caller->scopes |= reauth_scopes[i].bit;
+                break;
+            }
+        }
+
+        if (i == n) {
+            return reauth_callers_error(line, "after the hash there must be "
+                                        "scopes, separated by commas without "
+                                        "blanks: update, attempt, call, "
+                                        "status or all");
+        }
+
+    } while (field.len != 0);
+
+    return 0;
+}
+
+
+/*
+ * Whether the pattern, without its "*", can match anything: an id, or what an
+ * id may begin with.
+ */
+
+static int
+reauth_callers_pattern_valid(const reauth_string_t *pattern, int exact)
+{
+    size_t  i, n, len;
+
+    static const char  *prefixes[] = {
+        REAUTH_ACCOUNT_PREFIX, REAUTH_FANSLY_PREFIX
+    };
+
+    for (i = 0; i < pattern->len; i++) {
+        if (!reauth_id_chars[pattern->data[i]]) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        len = strlen(prefixes[i]);
+        n = pattern->len < len ? pattern->len : len;
+
+        if (memcmp(pattern->data, prefixes[i], n) == 0
+            && (!exact || pattern->len > len)
+            && pattern->len <= len + REAUTH_ID_TAIL_MAX)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+reauth_callers_parse_accounts(reauth_callers_line_t *line,
+    reauth_caller_t *caller)
+{
+    int              exact;
+    reauth_string_t  field, patterns, pattern;
+
+    static const char  prefix[] = "accounts=";
+
+    field = reauth_callers_field(line);
+
+    if (field.len == 0) {
+        return 0;
+    }
+
+    if (field.len < sizeof(prefix) - 1
+        || memcmp(field.data, prefix, sizeof(prefix) - 1) != 0)
+    {
+        return reauth_callers_error(line, "after the scopes there may only be "
+                                    "\"accounts=\"; scopes are separated by "
+                                    "commas without blanks");
+    }
+
+    field.data += sizeof(prefix) - 1;
+    field.len -= sizeof(prefix) - 1;
+
+    caller->accounts = field;
+    patterns = field;
+
+    do {
+        pattern = reauth_callers_split(&patterns, ',');
+
+        exact = pattern.len == 0 || pattern.data[pattern.len - 1] != '*';
+
+        if (!exact) {
+            pattern.len--;
+        }
+
+        if (!reauth_callers_pattern_valid(&pattern, exact)) {
+            return reauth_callers_error(line, "a pattern of \"accounts=\" can "
+                                        "match no account: it is to be an id, "
+                                        "\"acct_...\" or \"fansly_acct_...\", "
+                                        "or the beginning of one and \"*\"");
+        }
+
+    } while (patterns.len != 0);
+
+    field = reauth_callers_field(line);
+
+    if (field.len != 0) {
+        return reauth_callers_error(line, "there is something after "
+                                    "\"accounts=\"; patterns are separated by "
+                                    "commas without blanks");
+    }
+
+    return 0;
+}
+
+
+/* the slot that holds the caller of that hash, or the free one it would take */
+
+static size_t
+reauth_callers_hash_slot(const reauth_callers_t *callers,
+    const uint8_t hash[REAUTH_SHA256_LEN])
+{
+    size_t            slot;
+    uint64_t          key;
+    reauth_caller_t  *caller;
+
+    memcpy(&key, hash, sizeof(key));
+
+    for (slot = (size_t) key & callers->mask;
+         callers->by_hash[slot] != 0;
+         slot = (slot + 1) & callers->mask)
+    {
+        caller = &callers->callers[callers->by_hash[slot] - 1];
+
+        if (CRYPTO_memcmp(caller->hash, hash, REAUTH_SHA256_LEN) == 0) {
+            break;
+        }
+    }
+
+    return slot;
+}
+
+
+static size_t
+reauth_callers_name_slot(const reauth_callers_t *callers,
+    const reauth_string_t *name)
+{
+    size_t            i, slot;
+    uint32_t          key;
+    reauth_string_t  *other;
+
+    /* FNV-1a */
+
+    key = 2166136261u;
+
+    for (i = 0; i < name->len; i++) {
+        key = (key ^ name->data[i]) * 16777619u;
+    }
+
+    for (slot = key & callers->mask;
+         callers->by_name[slot] != 0;
+         slot = (slot + 1) & callers->mask)
+    {
+        other = &callers->callers[callers->by_name[slot] - 1].name;
+
+        if (other->len == name->len
+            && memcmp(other->data, name->data, name->len) == 0)
+        {
+            break;
+        }
+    }
+
+    return slot;
+}
+
+
+static int
+reauth_callers_add(reauth_callers_t *callers, reauth_callers_line_t *line,
+    const reauth_caller_t *caller)
+{
+    size_t  by_hash, by_name;
+
+    by_name = reauth_callers_name_slot(callers, &caller->name);
+
+    if (callers->by_name[by_name] != 0) {
+        return reauth_callers_error(line, "caller \"%.*s\" is already on line "
+                          "%u", (int) caller->name.len, caller->name.data,
+                          (unsigned)
+                          callers->lines[callers->by_name[by_name] - 1]);
+    }
+
+    by_hash = reauth_callers_hash_slot(callers, caller->hash);
+
+    if (callers->by_hash[by_hash] != 0) {
+        return reauth_callers_error(line, "the caller on line %u has the same "
+                          "hash: each caller needs a token of its own",
+                          (unsigned)
+                          callers->lines[callers->by_hash[by_hash] - 1]);
+    }
+
+    if (callers->n == REAUTH_CALLERS_MAX) {
+        return reauth_callers_error(line, "there are more than %d callers",
+                                    REAUTH_CALLERS_MAX);
+    }
+
+    callers->callers[callers->n] = *caller;
+    callers->lines[callers->n] = line->number;
+    callers->n++;
+
+    callers->by_name[by_name] = (uint16_t) callers->n;
+    callers->by_hash[by_hash] = (uint16_t) callers->n;
+
+    return 0;
+}
+
+
+static int
+reauth_callers_parse_line(reauth_callers_t *callers,
+    reauth_callers_line_t *line)
+{
+    size_t            i;
+    unsigned char     c;
+    reauth_caller_t   caller;
+    reauth_string_t  *rest;
+
+    rest = &line->rest;
+
+    if (rest->len > 0 && rest->data[rest->len - 1] == '\r') {
+        rest->len--;
+    }
+
+    if (rest->len > REAUTH_CALLERS_LINE_MAX) {
+        return reauth_callers_error(line, "is longer than %d bytes",
+                                    REAUTH_CALLERS_LINE_MAX);
+    }
+
+    for (i = 0; i < rest->len; i++) {
+        c = rest->data[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return reauth_callers_error(line, "has a control character in it");
+        }
+    }
+
+    memset(&caller, 0, sizeof(reauth_caller_t));
+
+    caller.name = reauth_callers_field(line);
+
+    if (caller.name.len == 0) {
+        return 0;
+    }
+
+    if (reauth_callers_parse_name(line, &caller) != 0
+        || reauth_callers_parse_hash(line, &caller) != 0
+        || reauth_callers_parse_scopes(line, &caller) != 0
+        || reauth_callers_parse_accounts(line, &caller) != 0)
+    {
+        return -1;
+    }
+
+    return reauth_callers_add(callers, line, &caller);
+}
+
+
+/* room for as many callers as there are lines */
+
+static reauth_callers_t *
+reauth_callers_allocate(const reauth_string_t *text)
+{
+    size_t             i, n, slots;
+    reauth_callers_t  *callers;
+
+    n = 1;
+
+    for (i = 0; i < text->len && n < REAUTH_CALLERS_MAX; i++) {
+        if (text->data[i] == '\n') {
+            n++;
+        }
+    }
+
+    for (slots = 4; slots < 2 * n; slots *= 2) { /* void */ }
+
+    callers = calloc(1, sizeof(reauth_callers_t));
+
+    if (callers == NULL) {
+        return NULL;
+    }
+
+    callers->mask = slots - 1;
+    callers->callers = calloc(n, sizeof(reauth_caller_t));
+    callers->lines = calloc(n, sizeof(uint32_t));
+    callers->by_hash = calloc(slots, sizeof(uint16_t));
+    callers->by_name = calloc(slots, sizeof(uint16_t));
+    callers->text = malloc(text->len + 1);
+
+    if (callers->callers == NULL
+        || callers->lines == NULL
+        || callers->by_hash == NULL
+        || callers->by_name == NULL
+        || callers->text == NULL)
+    {
+        reauth_callers_free(callers);
+        return NULL;
+    }
+
+    if (text->len != 0) {
+        memcpy(callers->text, text->data, text->len);
+    }
+
+    return callers;
+}
+
+
+reauth_callers_t *
+reauth_callers_parse(const reauth_string_t *text,
+    char error[REAUTH_CALLERS_ERROR_SIZE])
+{
+    reauth_string_t         rest;
+    reauth_callers_t       *callers;
+    reauth_callers_line_t   line;
+
+    callers = reauth_callers_allocate(text);
+
+    if (callers == NULL) {
+        snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "there is no memory for it");
+        return NULL;
+    }
+
+    rest.data = callers->text;
+    rest.len = text->len;
+
+    line.number = 0;
+    line.error = error;
+
+    while (rest.len != 0) {
+        line.number++;
+        line.rest = reauth_callers_split(&rest, '\n');
+
+        if (reauth_callers_parse_line(callers, &line) != 0) {
+            reauth_callers_free(callers);
+            return NULL;
+        }
+    }
+
+    /* a file that is being written would shut everybody out */
+
+    if (callers->n == 0) {
+        snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "there is no caller in it: "
+                 "a line is \"name sha256:<64 hex> scope[,scope...] "
+                 "[accounts=pattern]\"");
+        reauth_callers_free(callers);
+        return NULL;
+    }
+
+    return callers;
+}
+
+
+void
+reauth_callers_free(reauth_callers_t *callers)
+{
+    if (callers == NULL) {
+        return;
+    }
+
+    free(callers->callers);
+    free(callers->lines);
+    free(callers->by_hash);
+    free(callers->by_name);
+    free(callers->text);
+    free(callers);
+}
+
+
+size_t
+reauth_callers_count(const reauth_callers_t *callers)
+{
+    return callers->n;
+}
+
+
+const reauth_caller_t *
+reauth_callers_find(const reauth_callers_t *callers,
+    const reauth_string_t *token)
+{
+    size_t    slot;
+    uint8_t   hash[REAUTH_SHA256_LEN];
+    uint16_t  index;
+
+    if (token->len == 0 || reauth_sha256(token, hash) != 0) {
+        return NULL;
+    }
+
+    slot = reauth_callers_hash_slot(callers, hash);
+    index = callers->by_hash[slot];
+
+    OPENSSL_cleanse(hash, sizeof(hash));
+
+    return index != 0 ? &callers->callers[index - 1] : NULL;
+}
+
+
+int
+reauth_caller_allowed(const reauth_caller_t *caller, unsigned scopes)
+{
+    return (caller->scopes & scopes) != 0;
+}
+
+
+int
+reauth_caller_allowed_account(const reauth_caller_t *caller,
+    const reauth_string_t *account)
+{
+    reauth_string_t  patterns, pattern;
+
+    if (caller->accounts.data == NULL) {
+        return 1;
+    }
+
+    patterns = caller->accounts;
+
+    while (patterns.len != 0) {
+        pattern = reauth_callers_split(&patterns, ',');
+
+        if (pattern.data[pattern.len - 1] == '*') {
+            pattern.len--;
+
+            if (account->len >= pattern.len
+                && memcmp(account->data, pattern.data, pattern.len) == 0)
+            {
+                return 1;
+            }
+
+            continue;
+        }
+
+        if (account->len == pattern.len
+            && memcmp(account->data, pattern.data, pattern.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,67 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The callers file: who may use the gateway, known by the SHA-256 of a bearer
+ * token, and for what.  One caller a line, "#" begins a comment:
+ *
+ *     name sha256:<64 hex> scope[,scope...] [accounts=pattern[,pattern...]]
+ *
+ * A pattern is an account's id, or the beginning of one and "*".
+ */
+
+
+#ifndef REAUTH_CALLERS_H
+#define REAUTH_CALLERS_H
+
+
+#include <stdint.h>
+
+#include "reauth_signature.h"
+#include "reauth_string.h"
+
+
+#define REAUTH_CALLERS_MAX         10000
+#define REAUTH_CALLERS_LINE_MAX    4096
+#define REAUTH_CALLERS_ERROR_SIZE  256
+
+
+#define REAUTH_SCOPE_UPDATE   0x01     /* credentials, reauthenticate, start */
+#define REAUTH_SCOPE_ATTEMPT  0x02     /* poll, 2FA, e-mail */
+#define REAUTH_SCOPE_CALL     0x04     /* ordinary calls */
+#define REAUTH_SCOPE_STATUS   0x08
+#define REAUTH_SCOPE_ALL      0x0f
+
+
+typedef struct {
+    reauth_string_t  name;
+    reauth_string_t  accounts;     /* patterns, by comma; data NULL: all */
+    unsigned         scopes;
+    uint8_t          hash[REAUTH_SHA256_LEN];
+} reauth_caller_t;
+
+
+typedef struct reauth_callers_s  reauth_callers_t;
+
+
+/*
+ * Returns a table that keeps nothing of the text, or NULL with the line and
+ * what is wrong there in "error"; nothing of the line is quoted but a name.
+ */
+reauth_callers_t *reauth_callers_parse(const reauth_string_t *text,
+    char error[REAUTH_CALLERS_ERROR_SIZE]);
+void reauth_callers_free(reauth_callers_t *callers);
+
+size_t reauth_callers_count(const reauth_callers_t *callers);
+
+/* NULL: nobody's token, which is also what a failing library makes of it */
+const reauth_caller_t *reauth_callers_find(const reauth_callers_t *callers,
+    const reauth_string_t *token);
+
+/* whether the caller has one of the scopes */
+int reauth_caller_allowed(const reauth_caller_t *caller, unsigned scopes);
+int reauth_caller_allowed_account(const reauth_caller_t *caller,
+    const reauth_string_t *account);
+
+
+#endif /* REAUTH_CALLERS_H */

@@ -1,0 +1,406 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <stdio.h>
+
+#include "reauth_record.h"
+
+
+typedef enum {
+    REAUTH_FIELD_UINT64 = 0,
+    REAUTH_FIELD_INT64,
+    REAUTH_FIELD_STATE,
+    REAUTH_FIELD_ACTION,
+    REAUTH_FIELD_AUTH_TYPE,
+    REAUTH_FIELD_SOURCE,
+    REAUTH_FIELD_STRING,
+    REAUTH_FIELD_BINARY
+} reauth_field_kind_t;
+
+
+/* size: of a string its bound, of a binary its capacity; len: its length */
+
+typedef struct {
+    reauth_string_t      name;
+    reauth_field_kind_t  kind;
+    size_t               offset;
+    size_t               size;
+    size_t               len;
+} reauth_field_spec_t;
+
+
+#define reauth_spec(name, kind, member)                                       \
+    { reauth_string(name), kind, offsetof(reauth_record_t, member), 0, 0 }
+
+#define reauth_spec_string(name, member, max)                                 \
+    { reauth_string(name), REAUTH_FIELD_STRING,                               \
+      offsetof(reauth_record_t, member), max, 0 }
+
+#define reauth_spec_binary(name, member, max, length)                         \
+    { reauth_string(name), REAUTH_FIELD_BINARY,                               \
+      offsetof(reauth_record_t, member), max,                                 \
+      offsetof(reauth_record_t, length) }
+
+
+static const reauth_field_spec_t  reauth_field_specs[] = {
+
+    reauth_spec_string("account", account, REAUTH_ACCOUNT_MAX),
+    reauth_spec("epoch", REAUTH_FIELD_UINT64, epoch),
+    reauth_spec("revision", REAUTH_FIELD_UINT64, revision),
+    reauth_spec("state", REAUTH_FIELD_STATE, state),
+    reauth_spec_string("attempt", attempt, REAUTH_ATTEMPT_MAX),
+    reauth_spec("auth_type", REAUTH_FIELD_AUTH_TYPE, auth_type),
+    reauth_spec("action", REAUTH_FIELD_ACTION, action),
+    reauth_spec("source", REAUTH_FIELD_SOURCE, source),
+    reauth_spec("since", REAUTH_FIELD_INT64, since_ms),
+    reauth_spec("updated", REAUTH_FIELD_INT64, updated_ms),
+    reauth_spec("deadline", REAUTH_FIELD_INT64, deadline_ms),
+    reauth_spec("started_at", REAUTH_FIELD_INT64, started_us),
+    reauth_spec("completed_at", REAUTH_FIELD_INT64, completed_us),
+    reauth_spec_string("progress", progress, REAUTH_PROGRESS_MAX),
+    reauth_spec_string("error_code", error_code, REAUTH_ERROR_CODE_MAX),
+    reauth_spec_string("error_message", error_message,
+                       REAUTH_ERROR_MESSAGE_MAX),
+    reauth_spec_string("caller", caller, REAUTH_CALLER_MAX),
+    reauth_spec_binary("fingerprint", fingerprint, REAUTH_FINGERPRINT_LEN,
+                       fingerprint_set),
+    reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
+
+    reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
+    reauth_spec_string("prior_attempt", prior.attempt, REAUTH_ATTEMPT_MAX),
+    reauth_spec("prior_auth_type", REAUTH_FIELD_AUTH_TYPE, prior.auth_type),
+    reauth_spec("prior_action", REAUTH_FIELD_ACTION, prior.action),
+    reauth_spec("prior_since", REAUTH_FIELD_INT64, prior.since_ms),
+    reauth_spec("prior_deadline", REAUTH_FIELD_INT64, prior.deadline_ms),
+    reauth_spec("prior_started_at", REAUTH_FIELD_INT64, prior.started_us),
+    reauth_spec("prior_completed_at", REAUTH_FIELD_INT64, prior.completed_us),
+    reauth_spec_binary("prior_fingerprint", prior.fingerprint,
+                       REAUTH_FINGERPRINT_LEN, prior.fingerprint_set)
+};
+
+#define REAUTH_FIELD_SPECS                                                    \
+    (sizeof(reauth_field_specs) / sizeof(reauth_field_specs[0]))
+
+
+/*
+ * A binary's length is kept in a byte beside it; that of a fingerprint, which
+ * has one length only, says no more than whether it is set.
+ */
+
+static size_t
+reauth_binary_len(const reauth_record_t *record,
+    const reauth_field_spec_t *spec)
+{
+    size_t  len;
+
+    len = ((const uint8_t *) record)[spec->len];
+
+    if (spec->size == REAUTH_FINGERPRINT_LEN) {
+        return len ? REAUTH_FINGERPRINT_LEN : 0;
+    }
+
+    return len <= spec->size ? len : 0;
+}
+
+
+static size_t
+reauth_encode_hex(const uint8_t *data, size_t len, unsigned char *out)
+{
+    static const char  digits[] = "0123456789abcdef";
+    size_t             i;
+
+    for (i = 0; i < len; i++) {
+        out[2 * i] = (unsigned char) digits[data[i] >> 4];
+        out[2 * i + 1] = (unsigned char) digits[data[i] & 15];
+    }
+
+    return 2 * len;
+}
+
+
+static int
+reauth_hex_digit(unsigned char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+
+static size_t
+reauth_encode_number(uint64_t value, unsigned char *out)
+{
+    return (size_t) sprintf((char *) out, "%llu", (unsigned long long) value);
+}
+
+
+static const char *
+reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
+{
+    switch (kind) {
+
+    case REAUTH_FIELD_STATE:
+        return value == REAUTH_STATE_NONE ? NULL : reauth_state_name(value);
+
+    case REAUTH_FIELD_ACTION:
+        return reauth_action_name(value);
+
+    case REAUTH_FIELD_AUTH_TYPE:
+        return reauth_auth_type_name(value);
+
+    default: /* REAUTH_FIELD_SOURCE */
+        return reauth_source_name(value);
+    }
+}
+
+
+size_t
+reauth_record_encode(const reauth_record_t *record, reauth_field_t *fields,
+    unsigned char *buffer)
+{
+    size_t                      i, n, len;
+    int64_t                     number;
+    uint64_t                    unsigned_number;
+    const char                 *name;
+    const uint8_t              *member;
+    reauth_string_t            *value;
+    const reauth_field_spec_t  *spec;
+
+    n = 0;
+
+    for (i = 0; i < REAUTH_FIELD_SPECS; i++) {
+        spec = &reauth_field_specs[i];
+        member = (const uint8_t *) record + spec->offset;
+        value = &fields[n].value;
+        value->data = buffer;
+        value->len = 0;
+
+        switch (spec->kind) {
+
+        case REAUTH_FIELD_UINT64:
+            memcpy(&unsigned_number, member, sizeof(uint64_t));
+
+            if (unsigned_number != 0
+                && spec->offset != offsetof(reauth_record_t, revision))
+            {
+                value->len = reauth_encode_number(unsigned_number, buffer);
+            }
+
+            buffer += value->len;
+            break;
+
+        case REAUTH_FIELD_INT64:
+            memcpy(&number, member, sizeof(int64_t));
+
+            if (number > 0) {
+                value->len = reauth_encode_number((uint64_t) number, buffer);
+            }
+
+            buffer += value->len;
+            break;
+
+        case REAUTH_FIELD_STRING:
+            *value = reauth_string_from((const char *) member);
+            break;
+
+        case REAUTH_FIELD_BINARY:
+            len = reauth_binary_len(record, spec);
+            value->len = reauth_encode_hex(member, len, buffer);
+            buffer += value->len;
+            break;
+
+        default:
+            name = reauth_encode_name(spec->kind, *member);
+
+            if (name != NULL) {
+                *value = reauth_string_from(name);
+            }
+        }
+
+        if (value->len != 0) {
+            fields[n++].name = spec->name;
+        }
+    }
+
+    return n;
+}
+
+
+static int
+reauth_decode_number(const reauth_string_t *value, uint64_t *number)
+{
+    size_t    i;
+    uint64_t  n;
+
+    /* 18 digits fit without a check for overflow */
+
+    if (value->len == 0 || value->len > 18) {
+        return -1;
+    }
+
+    n = 0;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < '0' || value->data[i] > '9') {
+            return -1;
+        }
+
+        n = n * 10 + (uint64_t) (value->data[i] - '0');
+    }
+
+    *number = n;
+
+    return 0;
+}
+
+
+static int
+reauth_decode_name(reauth_field_kind_t kind, const reauth_string_t *value,
+    uint8_t *member)
+{
+    unsigned  n, last;
+
+    switch (kind) {
+
+    case REAUTH_FIELD_STATE:
+        n = reauth_state_parse(value);
+        last = REAUTH_STATE_LAST;
+        break;
+
+    case REAUTH_FIELD_ACTION:
+        n = reauth_action_parse(value);
+        last = REAUTH_ACTION_LAST;
+        break;
+
+    case REAUTH_FIELD_AUTH_TYPE:
+        n = reauth_auth_type_parse(value);
+        last = REAUTH_AUTH_TYPE_LAST;
+        break;
+
+    default: /* REAUTH_FIELD_SOURCE */
+        n = reauth_source_parse(value);
+        last = REAUTH_SOURCE_LAST;
+    }
+
+    if (n >= last) {
+        return -1;
+    }
+
+    *member = (uint8_t) n;
+
+    return 0;
+}
+
+
+static int
+reauth_decode_binary(const reauth_field_spec_t *spec,
+    const reauth_string_t *value, reauth_record_t *record)
+{
+    int      high, low;
+    size_t   i, len;
+    uint8_t  *member;
+
+    len = value->len / 2;
+
+    if (value->len % 2 != 0
+        || len > spec->size
+        || (spec->size == REAUTH_FINGERPRINT_LEN && len != spec->size))
+    {
+        return -1;
+    }
+
+    member = (uint8_t *) record + spec->offset;
+
+    for (i = 0; i < len; i++) {
+        high = reauth_hex_digit(value->data[2 * i]);
+        low = reauth_hex_digit(value->data[2 * i + 1]);
+
+        if (high < 0 || low < 0) {
+            return -1;
+        }
+
+        member[i] = (uint8_t) (high << 4 | low);
+    }
+
+    ((uint8_t *) record)[spec->len] =
+        spec->size == REAUTH_FINGERPRINT_LEN ? 1 : (uint8_t) len;
+
+    return 0;
+}
+
+
+static const reauth_field_spec_t *
+reauth_field_find(const reauth_string_t *name)
+{
+    size_t  i;
+
+    for (i = 0; i < REAUTH_FIELD_SPECS; i++) {
+        if (reauth_field_specs[i].name.len == name->len
+            && memcmp(reauth_field_specs[i].name.data, name->data, name->len)
+               == 0)
+        {
+            return &reauth_field_specs[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+int
+reauth_record_set(reauth_record_t *record, const reauth_string_t *name,
+    const reauth_string_t *value)
+{
+    uint8_t                    *member;
+    uint64_t                    number;
+    const reauth_field_spec_t  *spec;
+
+    spec = reauth_field_find(name);
+    if (spec == NULL) {
+        return 0;
+    }
+
+    member = (uint8_t *) record + spec->offset;
+
+    switch (spec->kind) {
+
+    case REAUTH_FIELD_UINT64:
+    case REAUTH_FIELD_INT64:
+        if (reauth_decode_number(value, &number) != 0) {
+            return -1;
+        }
+
+        memcpy(member, &number, sizeof(uint64_t));
+        return 0;
+
+    case REAUTH_FIELD_STRING:
+        if (value->len > spec->size) {
+            return -1;
+        }
+
+        reauth_copy((char *) member, spec->size, value);
+        return 0;
+
+    case REAUTH_FIELD_BINARY:
+        return reauth_decode_binary(spec, value, record);
+
+    default:
+        return reauth_decode_name(spec->kind, value, member);
+    }
+}
+
+
+int
+reauth_record_valid(const reauth_record_t *record)
+{
+    return record->account[0] != '\0'
+           && record->epoch != 0
+           && record->state != REAUTH_STATE_NONE
+           && (!reauth_state_is_active(record->state)
+               || record->deadline_ms > 0);
+}

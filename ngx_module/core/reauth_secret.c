@@ -1,0 +1,278 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "reauth_secret.h"
+
+
+/* the longest secret, CRLF, and one byte that tells a file that is too long */
+#define REAUTH_SECRET_READ  (REAUTH_SECRET_MAX + 2 + 1)
+
+
+const char *
+reauth_secret_check(reauth_string_t *text)
+{
+    size_t         i;
+    unsigned char  c;
+
+    if (text->len > 0 && text->data[text->len - 1] == '\n') {
+        text->len--;
+
+        if (text->len > 0 && text->data[text->len - 1] == '\r') {
+            text->len--;
+        }
+    }
+
+    if (text->len == 0) {
+        return "is empty: write the secret into it, on one line";
+    }
+
+    if (text->len > REAUTH_SECRET_MAX) {
+        return "is longer than 4096 bytes: is it the right file?";
+    }
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if (c == '\n' || c == '\r') {
+            return "has more than one line: leave only the secret in it, "
+                   "on one line";
+        }
+
+        if (c == '\0') {
+            return "has a NUL byte in it: write the secret as plain text, "
+                   "not as UTF-16 or binary";
+        }
+
+        if (c < 0x20 || c == 0x7f) {
+            return "has a tab or another control character in it: "
+                   "leave only the secret in it, on one line";
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+reauth_secret_system_error(char *error, const char *what)
+{
+    int  err;
+
+    err = errno;
+
+    snprintf(error, REAUTH_SECRET_ERROR_SIZE, "%s: %s%s", what, strerror(err),
+             err == EACCES
+             ? " (chown it to root and the group of nginx's workers, "
+               "chmod 0640 it)"
+             : "");
+
+    errno = err;
+}
+
+
+static int
+reauth_secret_open(const char *path, char *error)
+{
+    int          fd, err;
+    const char  *text;
+    struct stat  st;
+
+    /* O_NONBLOCK: a FIFO must not keep nginx waiting for somebody to write */
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOCTTY|O_NONBLOCK);
+
+    if (fd == -1) {
+        reauth_secret_system_error(error, "can't be opened");
+        return -1;
+    }
+
+    if (fstat(fd, &st) != 0) {
+        reauth_secret_system_error(error, "can't be looked at");
+        err = errno;
+        close(fd);
+        errno = err;
+        return -1;
+    }
+
+    if (!S_ISREG(st.st_mode)) {
+        text = "is not a regular file: name the file that has the secret in "
+               "it";
+
+    } else if (st.st_mode & S_IROTH) {
+        text = "may be read by everybody: chmod 0640 it, or 0600";
+
+    } else if (st.st_mode & (S_IWGRP|S_IWOTH)) {
+        text = "may be written by others than its owner: chmod 0640 it, "
+               "or 0600";
+
+    } else {
+        return fd;
+    }
+
+    snprintf(error, REAUTH_SECRET_ERROR_SIZE, "%s", text);
+    close(fd);
+    errno = 0;
+
+    return -1;
+}
+
+
+static int
+reauth_secret_allocate(reauth_secret_t *secret, char *error)
+{
+    void    *pages;
+    size_t   size, page;
+
+    page = (size_t) sysconf(_SC_PAGESIZE);
+    size = (REAUTH_SECRET_READ + page - 1) / page * page;
+
+    pages = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS,
+                 -1, 0);
+
+    if (pages == MAP_FAILED) {
+        reauth_secret_system_error(error, "there is no memory for it");
+        return -1;
+    }
+
+    /*
+     * Both are as good as the system's limits allow: a secret that may be
+     * swapped out is better than a gateway that does not start.
+     */
+
+    (void) mlock(pages, size);
+
+#ifdef MADV_DONTDUMP
+    (void) madvise(pages, size, MADV_DONTDUMP);
+#endif
+
+    secret->pages = pages;
+    secret->size = size;
+
+    return 0;
+}
+
+
+int
+reauth_secret_read(reauth_secret_t *secret, const char *path,
+    char error[REAUTH_SECRET_ERROR_SIZE])
+{
+    int          fd, err;
+    size_t       len;
+    ssize_t      n;
+    const char  *text;
+
+    memset(secret, 0, sizeof(reauth_secret_t));
+
+    fd = reauth_secret_open(path, error);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    if (reauth_secret_allocate(secret, error) != 0) {
+        goto failed;
+    }
+
+    len = 0;
+
+    while (len < REAUTH_SECRET_READ) {
+        n = read(fd, (char *) secret->pages + len, REAUTH_SECRET_READ - len);
+
+        if (n == 0) {
+            break;
+        }
+
+        if (n > 0) {
+            len += (size_t) n;
+            continue;
+        }
+
+        if (errno != EINTR) {
+            reauth_secret_system_error(error, "can't be read");
+            goto failed;
+        }
+    }
+
+    secret->text.data = secret->pages;
+    secret->text.len = len;
+
+    text = reauth_secret_check(&secret->text);
+
+    if (text != NULL) {
+        snprintf(error, REAUTH_SECRET_ERROR_SIZE, "%s", text);
+        errno = 0;
+        goto failed;
+    }
+
+    close(fd);
+
+    return 0;
+
+failed:
+
+    err = errno;
+
+    close(fd);
+    reauth_secret_free(secret);
+
+    errno = err;
+
+    return -1;
+}
+
+
+void
+reauth_secret_free(reauth_secret_t *secret)
+{
+    if (secret->pages != NULL) {
+        OPENSSL_cleanse(secret->pages, secret->size);
+        munmap(secret->pages, secret->size);
+    }
+
+    memset(secret, 0, sizeof(reauth_secret_t));
+}
+
+
+int
+reauth_secret_prefix(reauth_secret_t *secret, const char *prefix,
+    const reauth_secret_t *text)
+{
+    char            error[REAUTH_SECRET_ERROR_SIZE];
+    size_t          len;
+    unsigned char  *p;
+
+    memset(secret, 0, sizeof(reauth_secret_t));
+
+    if (reauth_secret_allocate(secret, error) != 0) {
+        return -1;
+    }
+
+    len = strlen(prefix);
+
+    if (len + text->text.len > secret->size) {
+        reauth_secret_free(secret);
+        return -1;
+    }
+
+    p = secret->pages;
+
+    memcpy(p, prefix, len);
+    memcpy(p + len, text->text.data, text->text.len);
+
+    secret->text.data = p;
+    secret->text.len = len + text->text.len;
+
+    return 0;
+}

@@ -1,0 +1,53 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * A secret that is kept in a file: who may read the file, what may be in it,
+ * and memory of its own that goes neither into a core dump nor, where the
+ * system allows it, to swap.
+ */
+
+
+#ifndef REAUTH_SECRET_H
+#define REAUTH_SECRET_H
+
+
+#include "reauth_string.h"
+
+
+#define REAUTH_SECRET_MAX         4096
+#define REAUTH_SECRET_ERROR_SIZE  256
+
+
+typedef struct {
+    reauth_string_t   text;
+    void             *pages;
+    size_t            size;        /* of the pages */
+} reauth_secret_t;
+
+
+/*
+ * Takes the one newline at the end off the text that was read from a file.
+ * Returns NULL, or what is wrong with it and what to do.
+ */
+const char *reauth_secret_check(reauth_string_t *text);
+
+/*
+ * Reads the file.  Returns 0, or -1 and what is wrong in "error"; the errno
+ * is the system's, or 0 where the system had no objection.
+ */
+int reauth_secret_read(reauth_secret_t *secret, const char *path,
+    char error[REAUTH_SECRET_ERROR_SIZE]);
+
+/*
+ * The secret of "prefix" and the text of another one, in pages of its own, as
+ * a header wants it.  Returns 0, or -1: no memory.
+ */
+int reauth_secret_prefix(reauth_secret_t *secret, const char *prefix,
+    const reauth_secret_t *text);
+
+/* zeroes it; what was freed or never read may be freed again */
+void reauth_secret_free(reauth_secret_t *secret);
+
+
+#endif /* REAUTH_SECRET_H */

@@ -1,0 +1,40 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Points in time as text: ISO 8601 as RFC 3339 narrows it, in and out, for
+ * the years 1970 to 9999.  Neither locale nor time zone of the process count.
+ */
+
+
+#ifndef REAUTH_TIME_H
+#define REAUTH_TIME_H
+
+
+#include <stdint.h>
+
+#include "reauth_string.h"
+
+
+/* with the NUL at the end */
+#define REAUTH_TIME_US_SIZE  sizeof("2025-01-01T12:00:00.000000Z")
+#define REAUTH_TIME_MS_SIZE  sizeof("2025-01-01T12:00:00.000Z")
+
+
+/*
+ * Text with up to nine digits of a fraction, what is finer than a microsecond
+ * is cut off, and "Z" or a numeric offset, which is taken off.  Returns 0 and
+ * microseconds since the Unix epoch, or -1 if it is no such time.
+ */
+int reauth_time_parse(const reauth_string_t *text, int64_t *us);
+
+/*
+ * Write a NUL-terminated text in UTC into a buffer of the size above and return
+ * its length.  What lies outside of the years above is written as the nearest
+ * time inside.
+ */
+size_t reauth_time_format_us(char *buf, int64_t us);
+size_t reauth_time_format_ms(char *buf, int64_t ms);
+
+
+#endif /* REAUTH_TIME_H */

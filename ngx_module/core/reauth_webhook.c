@@ -1,0 +1,172 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_last_attempt.h"
+#include "reauth_webhook.h"
+
+
+static const struct {
+    const char       *name;
+    reauth_state_t    state;
+    reauth_action_t   action;
+} reauth_events[REAUTH_EVENT_LAST] = {
+
+    { "unknown", REAUTH_STATE_NONE, REAUTH_ACTION_NONE },
+
+    { "test-event", REAUTH_STATE_NONE, REAUTH_ACTION_NONE },
+
+    { "accounts.connected", REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+    { "accounts.reconnected", REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+    { "accounts.disconnected",
+      REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+    { "accounts.session_expired", REAUTH_STATE_NONE, REAUTH_ACTION_NONE },
+
+    { "accounts.authentication_failed",
+      REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+    { "accounts.otp_code_required",
+      REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+    { "accounts.face_otp_required",
+      REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+    { "fansly.accounts.connected",
+      REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+    { "fansly.accounts.disconnected",
+      REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+    { "fansly.accounts.authentication_failed",
+      REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+    { "fansly.accounts.otp_code_required",
+      REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+    { "fansly.accounts.alert", REAUTH_STATE_NONE, REAUTH_ACTION_NONE },
+
+    { "fansly.accounts.updated", REAUTH_STATE_NONE, REAUTH_ACTION_NONE }
+};
+
+
+const char *
+reauth_event_name(reauth_event_t event)
+{
+    return reauth_events[event < REAUTH_EVENT_LAST ? event
+                                                   : REAUTH_EVENT_UNKNOWN].name;
+}
+
+
+static reauth_event_t
+reauth_event_parse(const reauth_string_t *name)
+{
+    unsigned  i;
+
+    for (i = REAUTH_EVENT_UNKNOWN + 1; i < REAUTH_EVENT_LAST; i++) {
+        if (reauth_string_equals(name, reauth_events[i].name)) {
+            return (reauth_event_t) i;
+        }
+    }
+
+    return REAUTH_EVENT_UNKNOWN;
+}
+
+
+static void
+reauth_webhook_read(const json_t *payload, reauth_webhook_t *out)
+{
+    reauth_last_attempt_t  last;
+
+    static const reauth_string_t  disconnected = reauth_string("DISCONNECTED");
+
+    reauth_last_attempt_read(json_object_get(payload, "latestAuthAttempt"),
+                             &last);
+
+    out->started_us = last.started_us;
+    out->completed_us = last.completed_us;
+    out->succeeded = last.succeeded;
+    out->needs_otp = last.needs_otp;
+    out->needs_face = last.needs_face;
+
+    reauth_json_copy(payload, "progress", out->progress, REAUTH_PROGRESS_MAX);
+
+    switch (out->event) {
+
+    case REAUTH_EVENT_DISCONNECTED:
+    case REAUTH_EVENT_FANSLY_DISCONNECTED:
+
+        /* its end was not that of the login that the payload tells of */
+
+        out->completed_us = 0;
+        reauth_copy(out->error_code, REAUTH_ERROR_CODE_MAX, &disconnected);
+        return;
+
+    case REAUTH_EVENT_OTP_CODE_REQUIRED:
+    case REAUTH_EVENT_FANSLY_OTP_CODE_REQUIRED:
+
+        if (!last.phone
+            && reauth_json_is_word(payload, "state", "needs-app-otp"))
+        {
+            out->action = REAUTH_ACTION_APP_OTP;
+        }
+
+        break;
+
+    case REAUTH_EVENT_AUTHENTICATION_FAILED:
+    case REAUTH_EVENT_FANSLY_AUTHENTICATION_FAILED:
+        break;
+
+    default:
+
+        /* an error in the payload of any other event is an older one */
+
+        return;
+    }
+
+    memcpy(out->error_code, last.error_code, sizeof(out->error_code));
+    memcpy(out->error_message, last.error_message,
+           sizeof(out->error_message));
+}
+
+
+reauth_json_result_t
+reauth_webhook_parse(const unsigned char *body, size_t len,
+    reauth_webhook_t *out)
+{
+    json_t                *json;
+    reauth_string_t        text, name;
+    reauth_json_error_t    error;
+    reauth_json_result_t   result;
+
+    memset(out, 0, sizeof(reauth_webhook_t));
+
+    text.data = body;
+    text.len = len;
+
+    result = reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &error);
+
+    if (result != REAUTH_JSON_OK) {
+        return result;
+    }
+
+    if (reauth_json_string(json, "event", &name)) {
+        out->event = reauth_event_parse(&name);
+        out->state = reauth_events[out->event].state;
+        out->action = reauth_events[out->event].action;
+
+        reauth_json_copy_account(json, "account_id", out->account);
+        reauth_webhook_read(json_object_get(json, "payload"), out);
+
+    } else {
+        result = REAUTH_JSON_INVALID;
+    }
+
+    reauth_json_cleanse_free(json);
+
+    return result;
+}

@@ -1,0 +1,68 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * A webhook of the upstream, whose signature was verified before: what
+ * happened, to which account, and what it means for the login attempt.  The
+ * event's name is the fact; the payload, which may be copied from anywhere,
+ * only says which attempt it is about.
+ */
+
+
+#ifndef REAUTH_WEBHOOK_H
+#define REAUTH_WEBHOOK_H
+
+
+#include "reauth_attempt.h"
+#include "reauth_json.h"
+
+
+typedef enum {
+    REAUTH_EVENT_UNKNOWN = 0,
+    REAUTH_EVENT_TEST,
+    REAUTH_EVENT_CONNECTED,
+    REAUTH_EVENT_RECONNECTED,
+    REAUTH_EVENT_DISCONNECTED,
+    REAUTH_EVENT_SESSION_EXPIRED,
+    REAUTH_EVENT_AUTHENTICATION_FAILED,
+    REAUTH_EVENT_OTP_CODE_REQUIRED,
+    REAUTH_EVENT_FACE_OTP_REQUIRED,
+    REAUTH_EVENT_FANSLY_CONNECTED,
+    REAUTH_EVENT_FANSLY_DISCONNECTED,
+    REAUTH_EVENT_FANSLY_AUTHENTICATION_FAILED,
+    REAUTH_EVENT_FANSLY_OTP_CODE_REQUIRED,
+    REAUTH_EVENT_FANSLY_ALERT,
+    REAUTH_EVENT_FANSLY_UPDATED,
+    REAUTH_EVENT_LAST
+} reauth_event_t;
+
+
+typedef struct {
+    reauth_event_t   event;
+
+    /* what the event means; NONE: at most a reason to refresh */
+    reauth_state_t   state;
+    reauth_action_t  action;
+
+    /* as the payload has it */
+    int64_t          started_us;
+    int64_t          completed_us;
+    unsigned         succeeded:1;
+    unsigned         needs_otp:1;
+    unsigned         needs_face:1;
+
+    char             account[REAUTH_ACCOUNT_MAX + 1];   /* or empty */
+    char             progress[REAUTH_PROGRESS_MAX + 1];
+    char             error_code[REAUTH_ERROR_CODE_MAX + 1];
+    char             error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+} reauth_webhook_t;
+
+
+/* zeroes *out first; REAUTH_JSON_INVALID: no object with an event's name */
+reauth_json_result_t reauth_webhook_parse(const unsigned char *body,
+    size_t len, reauth_webhook_t *out);
+
+const char *reauth_event_name(reauth_event_t event);    /* or "unknown" */
+
+
+#endif /* REAUTH_WEBHOOK_H */

@@ -1,0 +1,91 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Any bytes as the answer to a poll and as the list of accounts.
+ */
+
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "reauth_poll.h"
+
+
+/* terminated within its bounds, and of no control bytes */
+
+static void
+check_text(const char *text, size_t size)
+{
+    size_t  i;
+
+    for (i = 0; i < size; i++) {
+
+        if (text[i] == '\0') {
+            return;
+        }
+
+        if ((unsigned char) text[i] < 0x20 || text[i] == 0x7f) {
+            abort();
+        }
+    }
+
+    abort();
+}
+
+
+static void
+check_poll(const reauth_poll_t *poll)
+{
+    switch (poll->state) {
+
+    case REAUTH_STATE_RUNNING:
+    case REAUTH_STATE_NEEDS_OTP:
+    case REAUTH_STATE_NEEDS_FACE:
+    case REAUTH_STATE_NEEDS_APP:
+    case REAUTH_STATE_SUCCEEDED:
+    case REAUTH_STATE_FAILED:
+        break;
+
+    default:
+        abort();
+    }
+
+    if (poll->action >= REAUTH_ACTION_LAST
+        || poll->started_us < 0
+        || poll->completed_us < 0)
+    {
+        abort();
+    }
+
+    check_text(poll->account, sizeof(poll->account));
+    check_text(poll->progress, sizeof(poll->progress));
+    check_text(poll->error_code, sizeof(poll->error_code));
+    check_text(poll->error_message, sizeof(poll->error_message));
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    reauth_poll_t            poll;
+    reauth_account_status_t  status;
+
+    static const reauth_string_t  account = reauth_string("acct_1");
+
+    if (reauth_poll_parse(data, size, &poll) == REAUTH_JSON_OK) {
+        check_poll(&poll);
+    }
+
+    if (reauth_accounts_parse(data, size, &account, &status)
+        == REAUTH_JSON_OK)
+    {
+        check_text(status.progress, sizeof(status.progress));
+
+        if (!status.found && (status.authenticated || status.in_progress)) {
+            abort();
+        }
+    }
+
+    return 0;
+}

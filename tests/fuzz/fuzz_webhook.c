@@ -1,0 +1,81 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Any bytes as a webhook, and as the value of its signature's header.
+ */
+
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "reauth_signature.h"
+#include "reauth_webhook.h"
+
+
+/* terminated within its bounds, and of no control bytes */
+
+static void
+check_text(const char *text, size_t size)
+{
+    size_t  i;
+
+    for (i = 0; i < size; i++) {
+
+        if (text[i] == '\0') {
+            return;
+        }
+
+        if ((unsigned char) text[i] < 0x20 || text[i] == 0x7f) {
+            abort();
+        }
+    }
+
+    abort();
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    reauth_string_t   bytes;
+    reauth_webhook_t  hook;
+
+    static const reauth_string_t  secret = reauth_string("a secret");
+
+    bytes.data = data;
+    bytes.len = size;
+
+    if (reauth_signature_verify(&bytes, &bytes, &secret, 1)
+        == REAUTH_SIGNATURE_VALID)
+    {
+        abort();
+    }
+
+    if (reauth_webhook_parse(data, size, &hook) != REAUTH_JSON_OK) {
+        return 0;
+    }
+
+    if (hook.event >= REAUTH_EVENT_LAST
+        || hook.action >= REAUTH_ACTION_LAST
+        || hook.started_us < 0
+        || hook.completed_us < 0)
+    {
+        abort();
+    }
+
+    /* an event that is not known changes nothing */
+
+    if ((hook.event == REAUTH_EVENT_UNKNOWN || hook.event == REAUTH_EVENT_TEST)
+        && hook.state != REAUTH_STATE_NONE)
+    {
+        abort();
+    }
+
+    check_text(hook.account, sizeof(hook.account));
+    check_text(hook.progress, sizeof(hook.progress));
+    check_text(hook.error_code, sizeof(hook.error_code));
+    check_text(hook.error_message, sizeof(hook.error_message));
+
+    return 0;
+}

@@ -1,0 +1,569 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "reauth_poll.h"
+
+
+#define LOGIN(fields)  "\"lastAttempt\":{\"started_at\":"                     \
+                       "\"2025-01-01T12:00:00.000001Z\"," fields "}"
+#define OPEN           "\"completed_at\":null,\"success\":false,"             \
+                       "\"error_message\":null,\"error_code\":null"
+#define DONE           "\"completed_at\":\"2025-01-01T12:01:35.5Z\""
+#define LINK           "\"mobile_auth_session_deeplink\":"                    \
+                       "\"fansapiauth://auth/fansapi_auth_1\""
+#define FACE           "\"face_otp_verification_url\":\"https://x.invalid/\""
+
+
+static reauth_json_result_t
+parse(const char *text, reauth_poll_t *poll)
+{
+    memset(poll, 0x55, sizeof(reauth_poll_t));
+
+    return reauth_poll_parse((const unsigned char *) text, strlen(text), poll);
+}
+
+
+static void
+test_classification(void **state)
+{
+    size_t         i;
+    char           wrapped[1024];
+    reauth_poll_t  poll;
+
+    static const struct {
+        const char       *text;
+        reauth_state_t    state;
+        reauth_action_t   action;
+    } cases[] = {
+
+        /* running */
+
+        { "{\"state\":\"authenticating\",\"progress\":\"started\","
+          LOGIN(OPEN) "}", REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"something-new\",\"progress\":\"and_newer\","
+          LOGIN(OPEN) "}", REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":null,\"progress\":null,\"lastAttempt\":null}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticating\"}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* the session before this login */
+
+        { "{\"state\":\"authenticated\",\"progress\":\"started\","
+          LOGIN(OPEN) "}", REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":null,"
+          LOGIN(OPEN) "}", REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\"}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* one half of it */
+
+        { "{\"state\":\"authenticating\",\"progress\":\"signed_in\","
+          LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticating\"," LOGIN(DONE ",\"success\":null") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticating\"," LOGIN(DONE) "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticating\",\"twoFactorPending\":false,"
+          "\"needs_face_otp\":null,"
+          LOGIN(OPEN ",\"needs_otp\":false,\"needs_face_otp\":false") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* succeeded */
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\"}",
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":null,"
+          LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\"," LINK ","
+          LOGIN(OPEN) "}", REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+        /* failed */
+
+        { "{\"state\":\"auth-failed\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"auth_failed\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"failed\"}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"failed\"," LINK "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"authenticating\","
+          LOGIN(DONE ",\"success\":false") "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"checking\","
+          LOGIN(DONE ",\"success\":false") "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        /* a time that can't be read is a time */
+
+        { "{\"lastAttempt\":{\"completed_at\":\"yesterday\","
+          "\"success\":false}}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        /* a code */
+
+        { "{\"state\":\"needs-otp\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"state\":\"needs-app-otp\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_APP_OTP },
+
+        { "{\"state\":\"authenticating\"," LOGIN(OPEN ",\"needs_otp\":true")
+          "}", REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"state\":\"authenticating\",\"twoFactorPending\":true,"
+          LOGIN(OPEN) "}", REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"state\":\"authenticating\",\"progress\":\"waiting_for_otp\","
+          LOGIN(OPEN) "}", REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"state\":\"needs-otp\","
+          LOGIN(DONE ",\"success\":false,\"error_code\":\"WRONG_2FA\"") "}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"state\":\"needs-otp\"," LINK "," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        /* a face */
+
+        { "{\"state\":\"authenticating\","
+          LOGIN(OPEN ",\"needs_face_otp\":true") "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"authenticating\",\"needs_face_otp\":true,"
+          LOGIN(OPEN) "}", REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"needs-face-id\"," LOGIN(OPEN "," FACE) "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"needs-selfie\"," FACE "," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"needs_face_otp\"," LOGIN(OPEN "," FACE) "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"needs-otp\"," LOGIN(OPEN
+          ",\"needs_otp\":true,\"needs_face_otp\":true") "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"authenticating\"," LOGIN(OPEN "," FACE) "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"needs-face-id\",\"face_otp_verification_url\":\"\","
+          LOGIN(OPEN) "}", REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* the app */
+
+        { "{\"state\":\"authenticating\"," LINK "," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_APP, REAUTH_ACTION_APP },
+
+        { "{\"state\":\"authenticated\"," LINK "," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_APP, REAUTH_ACTION_APP },
+
+        { "{\"state\":\"authenticating\"," LINK ","
+          LOGIN(DONE ",\"success\":false") "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"authenticating\","
+          "\"mobile_auth_session_deeplink\":null," LOGIN(OPEN) "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* Fansly */
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"authenticating\","
+          "\"is_authenticated\":false,\"needs_code\":false,"
+          "\"last_error\":null}", REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"authenticating\","
+          "\"is_authenticated\":true,\"needs_code\":false,"
+          "\"last_error\":\"old\"}", REAUTH_STATE_RUNNING,
+          REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"new\","
+          "\"is_authenticated\":false,\"needs_code\":true,\"twofa_type\":2,"
+          "\"last_error\":\"wrong code\"}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"new\","
+          "\"is_authenticated\":false,\"needs_code\":true,\"twofa_type\":0}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_APP_OTP },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"new\","
+          "\"is_authenticated\":false,\"needs_code\":true,"
+          "\"twofa_type\":null}", REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"authenticated\","
+          "\"is_authenticated\":true,\"needs_code\":false}",
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":null,"
+          "\"is_authenticated\":false,\"last_error\":\"bad password\"}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"failed\","
+          "\"is_authenticated\":true}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"anything\","
+          "\"is_authenticated\":false,\"last_error\":\"\"}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        if (parse(cases[i].text, &poll) != REAUTH_JSON_OK
+            || poll.state != cases[i].state
+            || poll.action != cases[i].action)
+        {
+            fail_msg("%s: state %d, action %d", cases[i].text, poll.state,
+                     poll.action);
+        }
+
+        snprintf(wrapped, sizeof(wrapped), "{\"data\":%s}", cases[i].text);
+        assert_int_equal(parse(wrapped, &poll), REAUTH_JSON_OK);
+        assert_int_equal(poll.state, cases[i].state);
+        assert_int_equal(poll.action, cases[i].action);
+    }
+}
+
+
+static void
+test_fields(void **state)
+{
+    reauth_poll_t  poll;
+
+    (void) state;
+
+    assert_int_equal(parse(
+        "{\"account\":{\"id\":\"acct_A-1\",\"display_name\":\"a@b.invalid\","
+        "\"onlyfans_data\":{\"csrf\":\"sEcReT\",\"list\":[1,{\"a\":[]}]}},"
+        "\"state\":\"needs-otp\",\"progress\":\"waiting_for_otp\","
+        LOGIN(DONE ",\"success\":false,\"error_code\":\"WRONG_2FA\","
+              "\"error_message\":\"Wrong\\r\\n\\tcode\\u007f\","
+              "\"otp_phone_ending\":\"42\"")
+        ",\"more\":1.5}", &poll), REAUTH_JSON_OK);
+
+    assert_int_equal(poll.state, REAUTH_STATE_NEEDS_OTP);
+    assert_int_equal(poll.action, REAUTH_ACTION_OTP);
+    assert_true(poll.started_us == 1735732800000001);
+    assert_true(poll.completed_us == 1735732895500000);
+    assert_string_equal(poll.account, "acct_A-1");
+    assert_string_equal(poll.progress, "waiting_for_otp");
+    assert_string_equal(poll.error_code, "WRONG_2FA");
+    assert_string_equal(poll.error_message, "Wrong   code ");
+
+    assert_int_equal(parse(
+        "{\"account_id\":\"fansly_acct_9\",\"display_name\":\"x\","
+        "\"status\":\"failed\",\"is_authenticated\":false,"
+        "\"needs_code\":false,\"twofa_type\":2,"
+        "\"masked_email\":\"a***@b.invalid\",\"last_error\":\"no\","
+        "\"fansly_user_data\":{}}", &poll), REAUTH_JSON_OK);
+
+    assert_string_equal(poll.account, "fansly_acct_9");
+    assert_string_equal(poll.progress, "failed");
+    assert_string_equal(poll.error_message, "no");
+    assert_string_equal(poll.error_code, "");
+    assert_true(poll.started_us == 0);
+    assert_true(poll.completed_us == 0);
+}
+
+
+static void
+test_other_types(void **state)
+{
+    reauth_poll_t  poll;
+
+    (void) state;
+
+    assert_int_equal(parse(
+        "{\"account\":[],\"state\":7,\"progress\":{},\"lastAttempt\":"
+        "{\"started_at\":1735732800,\"completed_at\":false,\"success\":0,"
+        "\"error_code\":12,\"error_message\":[],\"needs_otp\":\"no\"}}",
+        &poll), REAUTH_JSON_OK);
+
+    assert_int_equal(poll.state, REAUTH_STATE_RUNNING);
+    assert_true(poll.started_us == 0);
+    assert_string_equal(poll.account, "");
+    assert_string_equal(poll.error_code, "");
+
+    assert_int_equal(parse("{\"lastAttempt\":\"none\"}", &poll),
+                     REAUTH_JSON_OK);
+    assert_int_equal(poll.state, REAUTH_STATE_RUNNING);
+
+    assert_int_equal(parse("{\"state\":\"x\",\"twoFactorPending\":1}", &poll),
+                     REAUTH_JSON_OK);
+    assert_int_equal(poll.state, REAUTH_STATE_NEEDS_OTP);
+
+    assert_int_equal(parse("{\"state\":\"x\",\"needs_otp\":\"true\"}", &poll),
+                     REAUTH_JSON_OK);
+    assert_int_equal(poll.state, REAUTH_STATE_NEEDS_OTP);
+}
+
+
+static void
+test_account_is_an_id(void **state)
+{
+    size_t         i;
+    char           text[256];
+    reauth_poll_t  poll;
+
+    static const char *const  cases[] = {
+        "", "acct_", "acct_a b", "acct_a/b", "auth_1", "xacct_1", "7",
+        "acct_a\\n", "fansly_acct_",
+        "acct_12345678901234567890123456789012345678901234567890123456789012345"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "{\"state\":\"x\",\"account\":{\"id\":\"%s\"}}", cases[i]);
+        assert_int_equal(parse(text, &poll), REAUTH_JSON_OK);
+        assert_string_equal(poll.account, "");
+    }
+
+    assert_int_equal(parse(
+        "{\"state\":\"x\",\"account\":{\"id\":\"fansly_acct_"
+        "1234567890123456789012345678901234567890123456789012345678901234\"}}",
+        &poll), REAUTH_JSON_OK);
+    assert_int_equal(strlen(poll.account), REAUTH_ACCOUNT_MAX);
+}
+
+
+static void
+test_bounds(void **state)
+{
+    char           text[1024], *p;
+    int            i;
+    reauth_poll_t  poll;
+
+    (void) state;
+
+    p = text + sprintf(text, "{\"state\":\"failed\",\"progress\":\"");
+
+    for (i = 0; i < 40; i++) {
+        *p++ = 'p';
+    }
+
+    p += sprintf(p, "\",\"lastAttempt\":{\"error_code\":\"");
+
+    for (i = 0; i < 80; i++) {
+        *p++ = 'c';
+    }
+
+    /* 126 bytes, then a character of three bytes over the bound of 127 */
+
+    p += sprintf(p, "\",\"error_message\":\"");
+
+    for (i = 0; i < 126; i++) {
+        *p++ = 'm';
+    }
+
+    sprintf(p, "\xe2\x82\xac" "more\"}}");
+
+    assert_int_equal(parse(text, &poll), REAUTH_JSON_OK);
+    assert_int_equal(strlen(poll.progress), REAUTH_PROGRESS_MAX);
+    assert_int_equal(strlen(poll.error_code), REAUTH_ERROR_CODE_MAX);
+    assert_int_equal(strlen(poll.error_message), 126);
+}
+
+
+static void
+test_no_poll_answer(void **state)
+{
+    size_t         i;
+    reauth_poll_t  poll, zero;
+
+    static const char *const  cases[] = {
+        "", "{}", "[]", "null", "\"state\"", "{\"state\"",
+        "<html><body>502 Bad Gateway</body></html>",
+        "{\"message\":\"Code received\"}",
+        "{\"error\":\"NOT_FOUND\",\"message\":\"no\"}",
+        "{\"state\":null}", "{\"state\":{}}",
+        "{\"data\":null}", "{\"data\":[]}", "{\"data\":{}}",
+        "{\"data\":{\"data\":{\"state\":\"x\"}}}",
+        "[{\"state\":\"x\"}]",
+        "{\"account_id\":\"fansly_acct_1\"}",
+        "{\"is_authenticated\":true}",
+        "{\"state\":\"failed\",\"state\":\"authenticated\"}",
+        "{\"state\":\"failed\"} {}",
+        "{\"state\":\"\xff\"}",
+    };
+
+    (void) state;
+
+    memset(&zero, 0, sizeof(zero));
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        if (parse(cases[i], &poll) != REAUTH_JSON_INVALID) {
+            fail_msg("%s is taken", cases[i]);
+        }
+
+        assert_memory_equal(&poll, &zero, sizeof(poll));
+    }
+}
+
+
+static reauth_account_status_t
+accounts(const char *text, const char *account, reauth_json_result_t expected)
+{
+    reauth_string_t          id;
+    reauth_account_status_t  status;
+
+    id = reauth_string_from(account);
+    memset(&status, 0x55, sizeof(status));
+
+    assert_int_equal(reauth_accounts_parse((const unsigned char *) text,
+                                           strlen(text), &id, &status),
+                     expected);
+
+    return status;
+}
+
+
+static void
+test_accounts(void **state)
+{
+    size_t                   i;
+    reauth_account_status_t  status;
+
+    static const struct {
+        const char  *progress;
+        const char  *word;
+        unsigned     in_progress;
+    } cases[] = {
+        { "null", "", 0 },
+        { "\"\"", "", 0 },
+        { "7", "", 0 },
+        { "\"signed_in\"", "signed_in", 0 },
+        { "\"checking\"", "checking", 1 },
+        { "\"something_new\"", "something_new", 1 },
+        { "\"auth-failed\"", "auth-failed", 0 },
+        { "{}", "", 0 },
+        { "[]", "", 0 },
+        { "{\"state\":\"authenticating\",\"progress\":\"submitting\"}",
+          "submitting", 1 },
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\"}",
+          "signed_in", 0 },
+        { "{\"state\":\"authenticated\",\"progress\":null}",
+          "authenticated", 0 },
+        { "{\"state\":\"authenticating\"}", "authenticating", 1 },
+        { "{\"state\":\"failed\"}", "failed", 0 },
+    };
+
+    char  text[512];
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(text, sizeof(text),
+                 "[{\"id\":\"acct_1\",\"is_authenticated\":false,"
+                 "\"authentication_progress\":\"started\"},"
+                 "{\"id\":\"acct_2\",\"is_authenticated\":true,"
+                 "\"authentication_progress\":%s,\"onlyfans_data\":{}}]",
+                 cases[i].progress);
+
+        status = accounts(text, "acct_2", REAUTH_JSON_OK);
+        assert_int_equal(status.found, 1);
+        assert_int_equal(status.authenticated, 1);
+        assert_string_equal(status.progress, cases[i].word);
+        assert_int_equal(status.in_progress, cases[i].in_progress);
+    }
+
+    status = accounts(text, "acct_1", REAUTH_JSON_OK);
+    assert_int_equal(status.found, 1);
+    assert_int_equal(status.authenticated, 0);
+    assert_int_equal(status.in_progress, 1);
+
+    status = accounts(text, "acct_", REAUTH_JSON_OK);
+    assert_int_equal(status.found, 0);
+
+    status = accounts("[]", "acct_1", REAUTH_JSON_OK);
+    assert_int_equal(status.found, 0);
+
+    status = accounts("[7,null,{},{\"id\":7},[]]", "acct_1", REAUTH_JSON_OK);
+    assert_int_equal(status.found, 0);
+
+    status = accounts("{\"data\":[{\"account_id\":\"fansly_acct_1\","
+                      "\"is_authenticated\":1}]}", "fansly_acct_1",
+                      REAUTH_JSON_OK);
+    assert_int_equal(status.found, 1);
+    assert_int_equal(status.authenticated, 1);
+    assert_int_equal(status.in_progress, 0);
+}
+
+
+static void
+test_no_accounts(void **state)
+{
+    size_t                   i;
+    reauth_account_status_t  status;
+
+    static const char *const  cases[] = {
+        "", "{}", "null", "7", "{\"data\":{}}", "[", "[{]",
+        "{\"error\":\"NOT_FOUND\"}", "<html>"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        status = accounts(cases[i], "acct_1", REAUTH_JSON_INVALID);
+        assert_int_equal(status.found, 0);
+        assert_string_equal(status.progress, "");
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_classification),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_other_types),
+        cmocka_unit_test(test_account_is_an_id),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_no_poll_answer),
+        cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_no_accounts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
