@@ -1,0 +1,800 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Every change is made in the zone first and then committed to Redis, where a
+ * script writes it only over the revision that it was judged by; where Redis
+ * has another one, the change is judged again by that.
+ */
+
+
+#include "reauth_record.h"
+#include "ngx_http_reauth_store.h"
+#include "ngx_http_reauth_sync.h"
+
+
+#define NGX_HTTP_REAUTH_COMMIT_TRIES    6
+
+/* how long an ended record is kept, and an active one beyond its deadline */
+#define NGX_HTTP_REAUTH_RECORD_TTL      86400
+
+#define NGX_HTTP_REAUTH_STREAM_LENGTH   10000
+
+#define NGX_HTTP_REAUTH_TIMER           1000
+#define NGX_HTTP_REAUTH_TIMER_WORK      100
+
+/* keys, fixed arguments, fields */
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (5 + 6 + 2 * REAUTH_RECORD_FIELDS_MAX)
+
+
+typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
+
+
+/* a begin as its caller sees it, and what is needed to judge it again */
+
+typedef struct {
+    ngx_http_reauth_store_op_t   op;            /* must be the first */
+    ngx_http_reauth_store_t     *store;
+    ngx_event_t                  event;
+    reauth_begin_t               begin;
+    reauth_record_t              previous;
+    uint8_t                      fingerprint[REAUTH_FINGERPRINT_LEN];
+    char                         account[REAUTH_ACCOUNT_MAX + 1];
+    char                         caller[REAUTH_CALLER_MAX + 1];
+} ngx_http_reauth_begin_op_t;
+
+
+/* a fact that may have to be judged again */
+
+typedef struct {
+    reauth_fact_t                fact;
+    char                         attempt[REAUTH_ATTEMPT_MAX + 1];
+    char                         progress[REAUTH_PROGRESS_MAX + 1];
+    char                         error_code[REAUTH_ERROR_CODE_MAX + 1];
+    char                         error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+    uint8_t                      sealed[REAUTH_SEALED_MAX];
+} ngx_http_reauth_kept_fact_t;
+
+
+struct ngx_http_reauth_commit_s {
+    ngx_http_reauth_store_t     *store;
+    ngx_http_reauth_begin_op_t  *begin;         /* or NULL */
+    ngx_http_reauth_kept_fact_t *fact;          /* or NULL */
+    ngx_uint_t                   flush;
+    ngx_uint_t                   tries;
+    reauth_record_t              record;
+};
+
+
+static void ngx_http_reauth_commit_reply(redisReply *reply, void *data);
+
+
+ngx_uint_t
+ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store)
+{
+    return store->redis != NULL
+           && ngx_http_reauth_redis_ready(store->redis);
+}
+
+
+static void
+ngx_http_reauth_key(ngx_str_t *key, u_char *buffer, ngx_str_t *prefix,
+    const char *kind, const char *name)
+{
+    key->data = buffer;
+    key->len = ngx_sprintf(buffer, "%V:%s%s", prefix, kind, name) - buffer;
+}
+
+
+static void
+ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
+{
+    if (commit->flush) {
+        commit->store->flushing--;
+    }
+
+    if (commit->fact) {
+        ngx_free(commit->fact);
+    }
+
+    ngx_free(commit);
+}
+
+
+/*
+ * Sends the commit's record to Redis.  NGX_OK: the commit is on its way and
+ * frees itself; else it is still the caller's.
+ */
+
+static ngx_int_t
+ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
+{
+    size_t            i, nfields;
+    int64_t           lives;
+    u_char            revision[NGX_INT64_LEN], ttl[NGX_INT64_LEN];
+    u_char            length[NGX_INT64_LEN], deadline[NGX_INT64_LEN];
+    u_char            keys[5][REAUTH_ACCOUNT_MAX + 80];
+    u_char            buffer[REAUTH_RECORD_BUFFER];
+    ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg, *prefix;
+    ngx_uint_t        nkeys, active;
+    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
+    reauth_record_t  *record;
+
+    if (!ngx_http_reauth_store_connected(commit->store)) {
+        return NGX_DECLINED;
+    }
+
+    record = &commit->record;
+    prefix = &commit->store->redis_conf->prefix;
+    active = reauth_state_is_active(record->state);
+
+    arg = argv;
+
+    ngx_http_reauth_key(arg++, keys[0], prefix, "a:", record->account);
+    ngx_http_reauth_key(arg++, keys[1], prefix, "active", "");
+    ngx_http_reauth_key(arg++, keys[2], prefix, "due", "");
+    ngx_http_reauth_key(arg++, keys[3], prefix, "events", "");
+
+    if (record->attempt[0] != '\0') {
+        ngx_http_reauth_key(arg++, keys[4], prefix, "t:", record->attempt);
+    }
+
+    nkeys = arg - argv;
+
+    arg->data = revision;
+    arg->len = ngx_sprintf(revision, "%uL", record->revision) - revision;
+    arg++;
+
+    arg->data = (u_char *) record->account;
+    arg->len = ngx_strlen(record->account);
+    arg++;
+
+    lives = NGX_HTTP_REAUTH_RECORD_TTL;
+
+    if (active) {
+        lives += (record->deadline_ms - record->since_ms) / 1000;
+    }
+
+    arg->data = ttl;
+    arg->len = ngx_sprintf(ttl, "%L", lives) - ttl;
+    arg++;
+
+    arg->data = deadline;
+    arg->len = active
+               ? ngx_sprintf(deadline, "%L", record->deadline_ms) - deadline
+               : 0;
+    arg++;
+
+    ngx_str_null(arg);
+    arg++;
+
+    arg->data = length;
+    arg->len = ngx_sprintf(length, "%d", NGX_HTTP_REAUTH_STREAM_LENGTH)
+               - length;
+    arg++;
+
+    nfields = reauth_record_encode(record, fields, buffer);
+
+    for (i = 0; i < nfields; i++) {
+        arg->data = (u_char *) fields[i].name.data;
+        arg->len = fields[i].name.len;
+        arg++;
+
+        arg->data = (u_char *) fields[i].value.data;
+        arg->len = fields[i].value.len;
+        arg++;
+    }
+
+    return ngx_http_reauth_redis_script(commit->store->redis,
+                                        NGX_HTTP_REAUTH_SCRIPT_COMMIT, nkeys,
+                                        arg - argv, argv,
+                                        ngx_http_reauth_commit_reply, commit);
+}
+
+
+static void
+ngx_http_reauth_begin_handler(ngx_event_t *ev)
+{
+    ngx_http_reauth_begin_op_t  *begin;
+
+    begin = ev->data;
+
+    if (begin->op.handler) {
+        begin->op.handler(&begin->op);
+    }
+
+    ngx_free(begin);
+}
+
+
+/* the handler is never called from inside the call that began */
+
+static void
+ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
+    ngx_uint_t local)
+{
+    begin->op.rc = rc;
+    begin->op.local = local;
+
+    begin->event.handler = ngx_http_reauth_begin_handler;
+    begin->event.data = begin;
+    begin->event.log = begin->store->cycle->log;
+
+    ngx_post_event(&begin->event, &ngx_posted_events);
+}
+
+
+/* Redis can't be told now: the operator chose what becomes of the update */
+
+static void
+ngx_http_reauth_begin_local(ngx_http_reauth_begin_op_t *begin)
+{
+    if (!begin->store->reject) {
+        ngx_http_reauth_begin_done(begin, NGX_OK, 1);
+        return;
+    }
+
+    if (ngx_http_reauth_zone_undo(&begin->store->zone, begin->begin.epoch,
+                                  &begin->previous)
+        != NGX_OK)
+    {
+        ngx_http_reauth_begin_done(begin, NGX_ERROR, 1);
+        return;
+    }
+
+    ngx_http_reauth_begin_done(begin, NGX_BUSY, 1);
+}
+
+
+static void
+ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
+{
+    ngx_http_reauth_begin_op_t  *begin;
+
+    /* the record stays dirty in the zone; worker 0 writes it later */
+
+    begin = commit->begin;
+
+    ngx_http_reauth_commit_free(commit);
+
+    if (begin) {
+        ngx_http_reauth_begin_local(begin);
+    }
+}
+
+
+/* the begin was judged by a record that Redis has a later one of */
+
+static void
+ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
+    reauth_record_t *remote)
+{
+    ngx_int_t                    rc;
+    ngx_http_reauth_begin_op_t  *begin;
+
+    begin = commit->begin;
+
+    rc = ngx_http_reauth_zone_begin(&commit->store->zone, &begin->begin,
+                                    remote, &begin->op.begun,
+                                    &begin->previous, &begin->op.record);
+
+    if (rc == NGX_OK && begin->op.begun == REAUTH_BEGIN_STARTED) {
+        commit->record = begin->op.record;
+
+        if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+            ngx_http_reauth_commit_local(commit);
+        }
+
+        return;
+    }
+
+    ngx_http_reauth_commit_free(commit);
+    ngx_http_reauth_begin_done(begin, rc, 0);
+}
+
+
+static void
+ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
+    reauth_record_t *remote)
+{
+    ngx_int_t                 rc;
+    reauth_string_t           account;
+    reauth_advance_result_t   result;
+    ngx_http_reauth_zone_t   *zone;
+
+    zone = &commit->store->zone;
+
+    rc = ngx_http_reauth_zone_merge(zone, remote, 1, &commit->record);
+
+    if (rc == NGX_OK && commit->fact) {
+
+        /* theirs replaced what the fact had made of ours */
+
+        account = reauth_string_from(commit->record.account);
+
+        if (ngx_http_reauth_zone_advance(zone, &account, &commit->fact->fact,
+                                         &result, &commit->record)
+            == NGX_OK
+            && result == REAUTH_ADVANCE_APPLIED)
+        {
+            rc = NGX_AGAIN;
+        }
+    }
+
+    if (rc != NGX_AGAIN || ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_free(commit);
+    }
+}
+
+
+static void
+ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
+    redisReply *reply)
+{
+    reauth_record_t  remote;
+
+    if (++commit->tries == NGX_HTTP_REAUTH_COMMIT_TRIES) {
+        ngx_log_error(NGX_LOG_WARN, commit->store->cycle->log, 0,
+                      "redis: account \"%s\" is changed by others all the "
+                      "time, giving up for now", commit->record.account);
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    if (reply->elements == 1) {
+
+        /* Redis has none: it expired there, or was flushed */
+
+        ngx_http_reauth_zone_lost(&commit->store->zone, &commit->record);
+        commit->record.revision = 0;
+
+        if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+            ngx_http_reauth_commit_local(commit);
+        }
+
+        return;
+    }
+
+    if (ngx_http_reauth_sync_decode(reply->element + 1, reply->elements - 1,
+                                    &remote)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
+                      "redis: the record of account \"%s\" is none; "
+                      "delete its key", commit->record.account);
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    if (commit->begin) {
+        ngx_http_reauth_commit_begin_again(commit, &remote);
+
+    } else {
+        ngx_http_reauth_commit_again(commit, &remote);
+    }
+}
+
+
+static void
+ngx_http_reauth_commit_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_commit_t *commit = data;
+
+    uint64_t                     revision;
+    ngx_int_t                    rc;
+    ngx_http_reauth_begin_op_t  *begin;
+
+    if (reply == NULL) {
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements == 0
+        || reply->element[0]->type != REDIS_REPLY_INTEGER)
+    {
+        ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
+                      "redis: a change was not written: %*s",
+                      reply->type == REDIS_REPLY_ERROR
+                          ? (size_t) reply->len : sizeof("no answer") - 1,
+                      reply->type == REDIS_REPLY_ERROR
+                          ? reply->str : "no answer");
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    if (reply->element[0]->integer == 0) {
+        ngx_http_reauth_commit_conflict(commit, reply);
+        return;
+    }
+
+    revision = commit->record.revision + 1;
+
+    rc = ngx_http_reauth_zone_committed(&commit->store->zone, &commit->record,
+                                        revision);
+
+    begin = commit->begin;
+
+    if (begin) {
+        begin->op.record.revision = revision;
+    }
+
+    if (rc == NGX_AGAIN && begin == NULL) {
+
+        /* it has changed meanwhile, and that one's commit may have failed */
+
+        ngx_http_reauth_store_flush(commit->store, commit->record.account);
+    }
+
+    ngx_http_reauth_commit_free(commit);
+
+    if (begin) {
+        ngx_http_reauth_begin_done(begin, NGX_OK, 0);
+    }
+}
+
+
+static ngx_http_reauth_commit_t *
+ngx_http_reauth_commit_create(ngx_http_reauth_store_t *store,
+    reauth_record_t *record)
+{
+    ngx_http_reauth_commit_t  *commit;
+
+    commit = ngx_calloc(sizeof(ngx_http_reauth_commit_t), store->cycle->log);
+    if (commit == NULL) {
+        return NULL;
+    }
+
+    commit->store = store;
+    commit->record = *record;
+
+    return commit;
+}
+
+
+ngx_http_reauth_store_op_t *
+ngx_http_reauth_store_begin(ngx_http_reauth_store_t *store,
+    reauth_begin_t *begin, ngx_http_reauth_store_handler_pt handler,
+    void *data)
+{
+    ngx_int_t                    rc;
+    ngx_http_reauth_commit_t    *commit;
+    ngx_http_reauth_begin_op_t  *op;
+
+    op = ngx_calloc(sizeof(ngx_http_reauth_begin_op_t), store->cycle->log);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->store = store;
+    op->op.handler = handler;
+    op->op.data = data;
+    op->begin = *begin;
+
+    reauth_copy(op->account, REAUTH_ACCOUNT_MAX, &begin->account);
+    reauth_copy(op->caller, REAUTH_CALLER_MAX, &begin->caller);
+    op->begin.account = reauth_string_from(op->account);
+    op->begin.caller = reauth_string_from(op->caller);
+
+    if (begin->fingerprint) {
+        ngx_memcpy(op->fingerprint, begin->fingerprint,
+                   REAUTH_FINGERPRINT_LEN);
+        op->begin.fingerprint = op->fingerprint;
+    }
+
+    rc = ngx_http_reauth_zone_begin(&store->zone, &op->begin, NULL,
+                                    &op->op.begun, &op->previous,
+                                    &op->op.record);
+
+    if (rc != NGX_OK || op->op.begun != REAUTH_BEGIN_STARTED
+        || store->redis_conf == NULL)
+    {
+        ngx_http_reauth_begin_done(op, rc, store->redis_conf == NULL);
+        return &op->op;
+    }
+
+    commit = ngx_http_reauth_commit_create(store, &op->op.record);
+
+    if (commit == NULL) {
+        ngx_http_reauth_begin_local(op);
+        return &op->op;
+    }
+
+    commit->begin = op;
+
+    if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_local(commit);
+    }
+
+    return &op->op;
+}
+
+
+void
+ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op)
+{
+    op->handler = NULL;
+}
+
+
+static void
+ngx_http_reauth_keep_string(reauth_string_t *s, char *buffer, size_t max)
+{
+    if (s->data != NULL) {
+        reauth_copy(buffer, max, s);
+        *s = reauth_string_from(buffer);
+    }
+}
+
+
+static ngx_http_reauth_kept_fact_t *
+ngx_http_reauth_keep_fact(ngx_http_reauth_store_t *store, reauth_fact_t *fact)
+{
+    ngx_http_reauth_kept_fact_t  *kept;
+
+    kept = ngx_calloc(sizeof(ngx_http_reauth_kept_fact_t), store->cycle->log);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    kept->fact = *fact;
+
+    ngx_http_reauth_keep_string(&kept->fact.attempt, kept->attempt,
+                                REAUTH_ATTEMPT_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.progress, kept->progress,
+                                REAUTH_PROGRESS_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.error_code, kept->error_code,
+                                REAUTH_ERROR_CODE_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.error_message,
+                                kept->error_message,
+                                REAUTH_ERROR_MESSAGE_MAX);
+
+    if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
+        ngx_memcpy(kept->sealed, fact->sealed, fact->sealed_len);
+        kept->fact.sealed = kept->sealed;
+    }
+
+    return kept;
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, reauth_fact_t *fact,
+    reauth_advance_result_t *result, reauth_record_t *record)
+{
+    reauth_record_t            changed;
+    reauth_advance_result_t    advanced;
+    ngx_http_reauth_commit_t  *commit;
+
+    fact->gate_max_ms = store->gate_max;
+
+    if (ngx_http_reauth_zone_advance(&store->zone, account, fact, &advanced,
+                                     &changed)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (result) {
+        *result = advanced;
+    }
+
+    if (record) {
+        *record = changed;
+    }
+
+    if (advanced != REAUTH_ADVANCE_APPLIED || store->redis_conf == NULL) {
+        return NGX_OK;
+    }
+
+    /* whatever fails from here on: it stays dirty, and is written later */
+
+    commit = ngx_http_reauth_commit_create(store, &changed);
+
+    if (commit) {
+        commit->fact = ngx_http_reauth_keep_fact(store, fact);
+
+        if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+            ngx_http_reauth_commit_free(commit);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
+    reauth_record_t *record)
+{
+    ngx_http_reauth_commit_t  *commit;
+
+    commit = ngx_http_reauth_commit_create(store, record);
+    if (commit == NULL) {
+        return;
+    }
+
+    commit->flush = 1;
+    store->flushing++;
+
+    if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_free(commit);
+    }
+}
+
+
+void
+ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
+    const char *account)
+{
+    reauth_string_t  name;
+    reauth_record_t  record;
+
+    name = reauth_string_from(account);
+
+    if (ngx_http_reauth_zone_find(&store->zone, &name, &record) == NGX_OK) {
+        ngx_http_reauth_store_flush_record(store, &record);
+    }
+}
+
+
+/* what was changed while Redis was away is written now that it is back */
+
+static void
+ngx_http_reauth_store_flush_dirty(ngx_http_reauth_store_t *store,
+    int64_t now_ms)
+{
+    ngx_uint_t       n;
+    reauth_record_t  record;
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return;
+    }
+
+    for (n = 0;
+         n < NGX_HTTP_REAUTH_TIMER_WORK
+         && store->flushing < NGX_HTTP_REAUTH_TIMER_WORK;
+         n++)
+    {
+        if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
+            return;
+        }
+
+        /* the one who changed it may still be at it */
+
+        if (record.updated_ms + (int64_t) store->redis_conf->timeout > now_ms) {
+            continue;
+        }
+
+        ngx_http_reauth_store_flush_record(store, &record);
+    }
+}
+
+
+static void
+ngx_http_reauth_store_timer(ngx_event_t *ev)
+{
+    int64_t                   now_ms;
+    ngx_uint_t                n;
+    reauth_fact_t             fact;
+    reauth_record_t           record;
+    reauth_string_t           account;
+    ngx_http_reauth_store_t  *store;
+
+    store = ev->data;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_REAUTH_TIMER);
+
+    now_ms = ngx_http_reauth_now();
+
+    for (n = 0; n < NGX_HTTP_REAUTH_TIMER_WORK; n++) {
+
+        if (ngx_http_reauth_zone_next_overdue(&store->zone, now_ms, &record)
+            != NGX_OK
+            || !reauth_attempt_overdue(&record, now_ms, &fact))
+        {
+            break;
+        }
+
+        ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
+                      "account \"%s\" is %s now: attempt \"%s\" %s",
+                      record.account, reauth_state_name(fact.state),
+                      record.attempt,
+                      fact.state == REAUTH_STATE_EXPIRED
+                          ? "did not end within reauth_gate_max"
+                          : "was not answered by the upstream");
+
+        account = reauth_string_from(record.account);
+
+        if (ngx_http_reauth_store_advance(store, &account, &fact, NULL, NULL)
+            != NGX_OK)
+        {
+            break;
+        }
+    }
+
+    ngx_http_reauth_zone_sweep(&store->zone,
+                      now_ms - (int64_t) NGX_HTTP_REAUTH_RECORD_TTL * 1000,
+                      NGX_HTTP_REAUTH_TIMER_WORK);
+
+    ngx_http_reauth_store_flush_dirty(store, now_ms);
+
+    if (store->follower) {
+        ngx_http_reauth_zone_set_remote(&store->zone,
+                        ngx_http_reauth_redis_ready(store->redis),
+                        ngx_http_reauth_redis_latency(store->redis));
+    }
+}
+
+
+static void
+ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
+    void *data)
+{
+    ngx_http_reauth_store_t *store = data;
+
+    if (store->timer.data == NULL) {
+        return;
+    }
+
+    ngx_http_reauth_zone_set_remote(&store->zone, up,
+                                    ngx_http_reauth_redis_latency(redis));
+
+    if (up) {
+        ngx_http_reauth_store_flush_dirty(store, ngx_http_reauth_now());
+    }
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
+    ngx_cycle_t *cycle)
+{
+    store->cycle = cycle;
+    store->zone.log = cycle->log;
+
+    if (ngx_process == NGX_PROCESS_SINGLE || ngx_worker == 0) {
+        store->timer.handler = ngx_http_reauth_store_timer;
+        store->timer.data = store;
+        store->timer.log = cycle->log;
+        store->timer.cancelable = 1;
+
+        ngx_add_timer(&store->timer, NGX_HTTP_REAUTH_TIMER);
+    }
+
+    if (store->redis_conf == NULL) {
+        return NGX_OK;
+    }
+
+    store->redis = ngx_http_reauth_redis_create(store->redis_conf, cycle,
+                                          ngx_http_reauth_store_event, store);
+    if (store->redis == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (store->timer.data == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_reauth_sync_start(store);
+}
+
+
+void
+ngx_http_reauth_store_exit_process(ngx_http_reauth_store_t *store)
+{
+    if (store->follower) {
+        ngx_http_reauth_redis_destroy(store->follower);
+        store->follower = NULL;
+    }
+
+    if (store->redis) {
+        ngx_http_reauth_redis_destroy(store->redis);
+        store->redis = NULL;
+    }
+}

@@ -1,0 +1,93 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The one interface to what is known of the accounts: the zone at once, Redis
+ * behind it.  http/ and poll/ know only this.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_STORE_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_STORE_H_INCLUDED_
+
+
+#include "ngx_http_reauth_redis.h"
+#include "ngx_http_reauth_zone.h"
+
+
+typedef struct ngx_http_reauth_store_s     ngx_http_reauth_store_t;
+typedef struct ngx_http_reauth_store_op_s  ngx_http_reauth_store_op_t;
+
+typedef void (*ngx_http_reauth_store_handler_pt)(
+    ngx_http_reauth_store_op_t *op);
+
+
+struct ngx_http_reauth_store_s {
+    ngx_http_reauth_zone_t             zone;
+    ngx_http_reauth_redis_conf_t      *redis_conf;    /* NULL: no Redis */
+    ngx_uint_t                         reject;        /* redis_failure */
+    ngx_msec_t                         gate_max;
+
+    /* of this process */
+    ngx_http_reauth_redis_t           *redis;
+    ngx_http_reauth_redis_t           *follower;      /* worker 0 only */
+    ngx_event_t                        timer;         /* worker 0 only */
+    ngx_uint_t                         flushing;      /* commits under way */
+    ngx_cycle_t                       *cycle;
+};
+
+
+/*
+ * A change under way.  It outlives the request that asked for it; who asked
+ * lets go of it by ngx_http_reauth_store_detach().  It is freed after its
+ * handler was called.
+ */
+
+struct ngx_http_reauth_store_op_s {
+    ngx_http_reauth_store_handler_pt   handler;
+    void                              *data;
+
+    /* filled when the handler is called */
+    ngx_int_t                          rc;
+    ngx_uint_t                         local;   /* Redis does not know it yet */
+    reauth_begin_result_t              begun;
+    reauth_advance_result_t            advanced;
+    reauth_record_t                    record;
+};
+
+
+/*
+ * Begins an attempt.  NULL: no memory.  The handler is called exactly once,
+ * never from inside this call; op->rc is NGX_OK (see op->begun), NGX_BUSY
+ * (Redis is away and reauth_redis_failure says reject) or NGX_ERROR (the zone
+ * is full).  begin->epoch is set here; its strings are copied.
+ */
+ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
+    ngx_http_reauth_store_t *store, reauth_begin_t *begin,
+    ngx_http_reauth_store_handler_pt handler, void *data);
+
+/*
+ * The one way of every fact.  In the zone when this returns, in Redis later,
+ * whatever becomes of the caller.  NGX_OK: see *result and *record (which may
+ * be NULL); NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, reauth_fact_t *fact,
+    reauth_advance_result_t *result, reauth_record_t *record);
+
+/* writes to Redis what the zone has of the account now */
+void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
+    const char *account);
+
+void ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op);
+
+
+/* "redis" or "local": where a change goes now */
+ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
+
+ngx_int_t ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
+    ngx_cycle_t *cycle);
+void ngx_http_reauth_store_exit_process(ngx_http_reauth_store_t *store);
+
+
+#endif /* _NGX_HTTP_REAUTH_STORE_H_INCLUDED_ */

@@ -1,0 +1,520 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_record.h"
+#include "ngx_http_reauth_sync.h"
+
+
+#define NGX_HTTP_REAUTH_SYNC_PAGE    500
+#define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
+
+/* events handled before others get their turn of the event loop */
+#define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
+
+#define NGX_HTTP_REAUTH_STREAM_ID    48
+
+
+typedef struct {
+    ngx_http_reauth_store_t        *store;
+    ngx_uint_t                      pending;   /* records asked for */
+    ngx_uint_t                      scanned;   /* all of "active" was seen */
+    ngx_uint_t                      ours;      /* the zone's are asked for */
+    ngx_http_reauth_zone_cursor_t   cursor;
+    reauth_record_t                *records;   /* a page of the zone's */
+    u_char                          scan[NGX_INT64_LEN + 1];
+    u_char                          last[NGX_HTTP_REAUTH_STREAM_ID + 1];
+} ngx_http_reauth_sync_t;
+
+
+/* one record that was asked for */
+
+typedef struct {
+    ngx_http_reauth_sync_t         *sync;
+    reauth_record_t                 known;     /* the zone's own; or zeroed */
+} ngx_http_reauth_sync_get_t;
+
+
+static void ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync);
+static void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
+
+
+ngx_int_t
+ngx_http_reauth_sync_decode(redisReply **elements, size_t n,
+    reauth_record_t *record)
+{
+    size_t           i;
+    reauth_string_t  name, value;
+
+    ngx_memzero(record, sizeof(reauth_record_t));
+
+    for (i = 0; i + 1 < n; i += 2) {
+
+        if (elements[i]->type != REDIS_REPLY_STRING
+            || elements[i + 1]->type != REDIS_REPLY_STRING)
+        {
+            return NGX_ERROR;
+        }
+
+        name.data = (u_char *) elements[i]->str;
+        name.len = elements[i]->len;
+        value.data = (u_char *) elements[i + 1]->str;
+        value.len = elements[i + 1]->len;
+
+        if (reauth_record_set(record, &name, &value) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return reauth_record_valid(record) ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync, redisReply **elements,
+    size_t n, ngx_uint_t live)
+{
+    ngx_int_t        rc;
+    reauth_record_t  remote, record;
+
+    if (ngx_http_reauth_sync_decode(elements, n, &remote) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
+                      "redis: a record under \"%V\" is none, passed over",
+                      &sync->store->redis_conf->prefix);
+        return;
+    }
+
+    rc = ngx_http_reauth_zone_merge(&sync->store->zone, &remote, live,
+                                    &record);
+
+    if (rc == NGX_AGAIN && live) {
+        ngx_http_reauth_store_flush(sync->store, record.account);
+    }
+}
+
+
+static void
+ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
+{
+    /* without a reply the connection is lost: its return begins anew */
+
+    if (reply != NULL) {
+        ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
+                      "redis: reading the accounts failed: %s; this instance "
+                      "follows no other until it is mended",
+                      reply->type == REDIS_REPLY_ERROR ? reply->str
+                                                   : "an unexpected answer");
+    }
+}
+
+
+/*
+ * All that was active in Redis is in the zone, and all that the zone has as
+ * active was looked up in Redis: now only changes are to be followed.
+ */
+
+static void
+ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
+{
+    if (!sync->scanned || !sync->ours || sync->pending) {
+        return;
+    }
+
+    ngx_http_reauth_zone_set_loaded(&sync->store->zone);
+
+    ngx_log_error(NGX_LOG_INFO, sync->store->cycle->log, 0,
+                  "redis: the accounts have been read");
+
+    ngx_http_reauth_sync_follow(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_get_t *get = data;
+
+    reauth_record_t          known;
+    ngx_http_reauth_sync_t  *sync;
+
+    sync = get->sync;
+    known = get->known;
+
+    ngx_free(get);
+
+    sync->pending--;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (reply->elements != 0) {
+        ngx_http_reauth_sync_merge(sync, reply->element, reply->elements, 1);
+
+    } else if (known.account[0] != '\0') {
+
+        /* Redis has lost what this zone has, so it gets it back */
+
+        ngx_http_reauth_zone_lost(&sync->store->zone, &known);
+    }
+
+    if (sync->pending == 0) {
+        ngx_http_reauth_sync_scan(sync);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_reauth_sync_get(ngx_http_reauth_sync_t *sync, const char *account,
+    size_t len, reauth_record_t *known)
+{
+    u_char                       key[256];
+    ngx_int_t                    rc;
+    ngx_str_t                    argv[2];
+    ngx_http_reauth_sync_get_t  *get;
+
+    if (len > REAUTH_ACCOUNT_MAX) {
+        return NGX_OK;
+    }
+
+    get = ngx_calloc(sizeof(ngx_http_reauth_sync_get_t),
+                     sync->store->cycle->log);
+    if (get == NULL) {
+        return NGX_ERROR;
+    }
+
+    get->sync = sync;
+
+    if (known) {
+        get->known = *known;
+    }
+
+    ngx_str_set(&argv[0], "HGETALL");
+
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:a:%*s",
+                              &sync->store->redis_conf->prefix, len, account)
+                  - key;
+
+    rc = ngx_http_reauth_redis_command(sync->store->follower, 2, argv, 0,
+                                       ngx_http_reauth_sync_get_reply, get);
+
+    if (rc != NGX_OK) {
+        ngx_free(get);
+        return rc;
+    }
+
+    sync->pending++;
+
+    return NGX_OK;
+}
+
+
+/* one page of "active", and the records of its accounts */
+
+static void
+ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    size_t        i;
+    redisReply   *cursor, *page;
+
+    if (reply == NULL
+        || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[0]->len > NGX_INT64_LEN
+        || reply->element[1]->type != REDIS_REPLY_ARRAY)
+    {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    cursor = reply->element[0];
+    page = reply->element[1];
+
+    *ngx_cpymem(sync->scan, cursor->str, cursor->len) = '\0';
+
+    sync->scanned = cursor->len == 1 && cursor->str[0] == '0';
+
+    /* members and their scores in turn */
+
+    for (i = 0; i + 1 < page->elements; i += 2) {
+
+        if (page->element[i]->type != REDIS_REPLY_STRING
+            || ngx_http_reauth_sync_get(sync, page->element[i]->str,
+                                        page->element[i]->len, NULL)
+               != NGX_OK)
+        {
+            ngx_http_reauth_sync_failed(sync, reply);
+            return;
+        }
+    }
+
+    if (sync->pending == 0) {
+        ngx_http_reauth_sync_scan(sync);
+    }
+}
+
+
+/* a page of what is active here, to see what became of it in Redis */
+
+static void
+ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync)
+{
+    ngx_uint_t  i, n;
+
+    while (!sync->ours && sync->pending == 0) {
+
+        n = ngx_http_reauth_zone_list(&sync->store->zone, &sync->cursor,
+                                      sync->records);
+
+        for (i = 0; i < n; i++) {
+
+            if (!reauth_state_is_active(sync->records[i].state)) {
+                continue;
+            }
+
+            if (ngx_http_reauth_sync_get(sync, sync->records[i].account,
+                                     ngx_strlen(sync->records[i].account),
+                                     &sync->records[i])
+                != NGX_OK)
+            {
+                return;
+            }
+        }
+
+        sync->ours = sync->cursor.ended;
+    }
+
+    ngx_http_reauth_sync_loaded(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
+{
+    u_char     key[128];
+    ngx_str_t  argv[5];
+
+    if (sync->scanned) {
+        ngx_http_reauth_sync_scan_zone(sync);
+        return;
+    }
+
+    ngx_str_set(&argv[0], "ZSCAN");
+
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:active",
+                              &sync->store->redis_conf->prefix)
+                  - key;
+
+    argv[2].data = sync->scan;
+    argv[2].len = ngx_strlen(sync->scan);
+
+    ngx_str_set(&argv[3], "COUNT");
+    ngx_str_set(&argv[4], "500");
+
+    (void) ngx_http_reauth_redis_command(sync->store->follower, 5, argv, 0,
+                                         ngx_http_reauth_sync_scan_reply,
+                                         sync);
+}
+
+
+static void
+ngx_http_reauth_sync_remember(ngx_http_reauth_sync_t *sync, redisReply *id)
+{
+    if (id->type == REDIS_REPLY_STRING
+        && id->len <= NGX_HTTP_REAUTH_STREAM_ID)
+    {
+        *ngx_cpymem(sync->last, id->str, id->len) = '\0';
+    }
+}
+
+
+/* the stream's end is remembered before reading, so that nothing is missed */
+
+static void
+ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    redisReply  *entry;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    ngx_cpystrn(sync->last, (u_char *) "0-0", sizeof(sync->last));
+
+    if (reply->elements == 1) {
+        entry = reply->element[0];
+
+        if (entry->type == REDIS_REPLY_ARRAY && entry->elements == 2) {
+            ngx_http_reauth_sync_remember(sync, entry->element[0]);
+        }
+    }
+
+    ngx_http_reauth_sync_scan(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
+    void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    u_char     key[128];
+    ngx_str_t  argv[6];
+
+    if (!up) {
+        return;
+    }
+
+    sync->scanned = 0;
+    sync->ours = 0;
+
+    ngx_cpystrn(sync->scan, (u_char *) "0", sizeof(sync->scan));
+
+    ngx_memzero(&sync->cursor, sizeof(ngx_http_reauth_zone_cursor_t));
+    sync->cursor.state = REAUTH_STATE_LAST;
+    sync->cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
+    sync->cursor.limit = NGX_HTTP_REAUTH_SYNC_PAGE;
+
+    ngx_str_set(&argv[0], "XREVRANGE");
+
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:events",
+                              &sync->store->redis_conf->prefix)
+                  - key;
+
+    ngx_str_set(&argv[2], "+");
+    ngx_str_set(&argv[3], "-");
+    ngx_str_set(&argv[4], "COUNT");
+    ngx_str_set(&argv[5], "1");
+
+    (void) ngx_http_reauth_redis_command(redis, 6, argv, 0,
+                                         ngx_http_reauth_sync_last_reply,
+                                         sync);
+}
+
+
+static void
+ngx_http_reauth_sync_events(ngx_http_reauth_sync_t *sync, redisReply *entries)
+{
+    size_t       i;
+    redisReply  *entry, *fields;
+
+    if (entries->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    for (i = 0; i < entries->elements; i++) {
+        entry = entries->element[i];
+
+        if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2) {
+            continue;
+        }
+
+        ngx_http_reauth_sync_remember(sync, entry->element[0]);
+
+        fields = entry->element[1];
+
+        if (fields->type == REDIS_REPLY_ARRAY) {
+            ngx_http_reauth_sync_merge(sync, fields->element,
+                                       fields->elements, 0);
+        }
+    }
+}
+
+
+static void
+ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    redisReply  *stream;
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    /* nil: nothing happened for a while */
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1) {
+        stream = reply->element[0];
+
+        if (stream->type == REDIS_REPLY_ARRAY && stream->elements == 2) {
+            ngx_http_reauth_sync_events(sync, stream->element[1]);
+        }
+    }
+
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+
+    ngx_http_reauth_sync_follow(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
+{
+    u_char     key[128];
+    ngx_str_t  argv[8];
+
+    ngx_str_set(&argv[0], "XREAD");
+    ngx_str_set(&argv[1], "COUNT");
+    ngx_str_set(&argv[2], NGX_HTTP_REAUTH_SYNC_EVENTS);
+    ngx_str_set(&argv[3], "BLOCK");
+    ngx_str_set(&argv[4], "5000");
+    ngx_str_set(&argv[5], "STREAMS");
+
+    argv[6].data = key;
+    argv[6].len = ngx_sprintf(key, "%V:events",
+                              &sync->store->redis_conf->prefix)
+                  - key;
+
+    argv[7].data = sync->last;
+    argv[7].len = ngx_strlen(sync->last);
+
+    (void) ngx_http_reauth_redis_command(sync->store->follower, 8, argv,
+                          NGX_HTTP_REAUTH_SYNC_BLOCK
+                              + sync->store->redis_conf->timeout + 1000,
+                          ngx_http_reauth_sync_follow_reply, sync);
+}
+
+
+ngx_int_t
+ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
+{
+    ngx_http_reauth_sync_t  *sync;
+
+    sync = ngx_pcalloc(store->cycle->pool, sizeof(ngx_http_reauth_sync_t));
+    if (sync == NULL) {
+        return NGX_ERROR;
+    }
+
+    sync->store = store;
+
+    sync->records = ngx_palloc(store->cycle->pool,
+                               NGX_HTTP_REAUTH_SYNC_PAGE
+                               * sizeof(reauth_record_t));
+    if (sync->records == NULL) {
+        return NGX_ERROR;
+    }
+
+    store->follower = ngx_http_reauth_redis_create(store->redis_conf,
+                                                   store->cycle,
+                                                   ngx_http_reauth_sync_event,
+                                                   sync);
+
+    return store->follower == NULL ? NGX_ERROR : NGX_OK;
+}

@@ -1,0 +1,186 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The shared memory: what the gate and the status are answered from, with or
+ * without Redis.  docs/architecture.md, "Shared memory", tells its layout.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_ZONE_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_ZONE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_attempt.h"
+
+
+typedef struct ngx_http_reauth_zone_shctx_s  ngx_http_reauth_zone_shctx_t;
+
+
+typedef struct {
+    ngx_http_reauth_zone_shctx_t  *sh;
+    ngx_slab_pool_t               *shpool;
+    ngx_shm_zone_t                *shm_zone;
+    ngx_uint_t                     remote;    /* Redis is to be read first */
+    ngx_log_t                     *log;       /* of this process */
+} ngx_http_reauth_zone_t;
+
+
+/* what the gate needs to know of a closed account */
+
+typedef struct {
+    int64_t      since_ms;
+    int64_t      deadline_ms;
+    uint8_t      state;
+    uint8_t      action;
+    uint8_t      auth_type;
+    uint8_t      attempt_len;
+    u_char       attempt[REAUTH_ATTEMPT_MAX + 1];
+} ngx_http_reauth_closed_t;
+
+
+typedef struct {
+    ngx_uint_t   states[REAUTH_STATE_LAST];
+    ngx_uint_t   active;
+    ngx_uint_t   accounts;
+    ngx_uint_t   dropped;        /* changes that found no memory */
+    ngx_uint_t   evicted;        /* ended records that made room */
+    ngx_uint_t   dirty;          /* not yet written to Redis */
+    size_t       size;
+    size_t       free;
+    int64_t      oldest_since_ms;  /* of the active; 0: none */
+} ngx_http_reauth_zone_summary_t;
+
+
+typedef struct {
+    /* what to list */
+    ngx_uint_t   state;          /* REAUTH_STATE_LAST: any */
+    ngx_uint_t   auth_type;      /* REAUTH_AUTH_TYPE_LAST: any */
+    ngx_uint_t   limit;
+
+    /* where to go on; zeroed at first, "done" at the end */
+    ngx_uint_t   ended;          /* past the active ones */
+    ngx_uint_t   index;
+    ngx_uint_t   offset;
+    ngx_uint_t   done;
+} ngx_http_reauth_zone_cursor_t;
+
+
+/* milliseconds of the wall clock, as of this turn of the event loop */
+
+static ngx_inline int64_t
+ngx_http_reauth_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+
+/*
+ * The gate's look-up.  NGX_DECLINED: open; NGX_OK: closed, *closed is filled;
+ * NGX_BUSY: Redis has not been read yet, nobody knows.  Takes no lock, unless
+ * a writer that died is to be cleaned up after.
+ */
+ngx_int_t ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone,
+    u_char *account, size_t len, int64_t now_ms,
+    ngx_http_reauth_closed_t *closed);
+
+/* NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *record);
+
+/* the account whose active attempt this is; NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *attempt, reauth_record_t *record);
+
+
+/*
+ * Changes.  Each judges by the record that is there and writes what follows
+ * from it, under one lock; *record is the record as it is afterwards.  What
+ * was changed counts as dirty until ngx_http_reauth_zone_committed().
+ * NGX_ERROR: the zone is full, nothing was changed.
+ */
+
+/*
+ * "previous" gets the record that was there.  Where Redis turned out to know a
+ * later one than the zone, the begin of begin->epoch is judged again by it:
+ * "remote" is that record, else NULL.  begin->epoch is set.
+ */
+ngx_int_t ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
+    reauth_begin_t *begin, const reauth_record_t *remote,
+    reauth_begin_result_t *result, reauth_record_t *previous,
+    reauth_record_t *record);
+
+ngx_int_t ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_fact_t *fact,
+    reauth_advance_result_t *result, reauth_record_t *record);
+
+/*
+ * What Redis or another instance says: kept if it is later than ours.
+ * "live": it was just read from Redis; else it may be a late event.
+ * NGX_AGAIN: ours is the later one and is still to be written.
+ */
+ngx_int_t ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record);
+
+/* takes a begin back that could not be kept: "previous" is there again */
+ngx_int_t ngx_http_reauth_zone_undo(ngx_http_reauth_zone_t *zone,
+    uint64_t epoch, const reauth_record_t *previous);
+
+/* "record" is in Redis as "revision"; NGX_AGAIN: it has changed since */
+ngx_int_t ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, uint64_t revision);
+
+/* Redis has lost the record: it is to be written as a new one */
+void ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record);
+
+/* a record that is to be written to Redis; NGX_DECLINED: none */
+ngx_int_t ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
+    reauth_record_t *record);
+
+/* an active record whose time has come; NGX_DECLINED: none */
+ngx_int_t ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone,
+    int64_t now_ms, reauth_record_t *record);
+
+/* drops at most "limit" ended records last changed before "before_ms" */
+void ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone,
+    int64_t before_ms, ngx_uint_t limit);
+
+
+/* fills records[cursor->limit]; returns their number */
+ngx_uint_t ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records);
+
+void ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_summary_t *summary);
+
+
+/* Redis has been read, or will not be waited for any longer */
+ngx_uint_t ngx_http_reauth_zone_loaded(ngx_http_reauth_zone_t *zone,
+    int64_t now_ms);
+void ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone);
+
+/* counts the changes of any record: cheap to look at, never goes back */
+ngx_uint_t ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone);
+
+/* how long an attempt of this kind takes, learned; 0: not known, in ms */
+ngx_uint_t ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t auth_type);
+
+/* worker 0 tells the others how it stands with Redis */
+void ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t up, ngx_uint_t lag_ms);
+void ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t *up, ngx_uint_t *lag_ms);
+
+
+#endif /* _NGX_HTTP_REAUTH_ZONE_H_INCLUDED_ */
