@@ -1,0 +1,216 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the HTTP side of the module shares.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "reauth_credentials.h"
+#include "reauth_route.h"
+#include "reauth_seal.h"
+#include "reauth_secret.h"
+#include "ngx_http_reauth_compat.h"
+#include "ngx_http_reauth_store.h"
+
+
+/* nginx has no name for it */
+#define NGX_HTTP_REAUTH_UNPROCESSABLE  422
+
+/* reauth_gate */
+
+#define NGX_HTTP_REAUTH_GATE_OFF      0
+#define NGX_HTTP_REAUTH_GATE_ON       1
+#define NGX_HTTP_REAUTH_GATE_DRY_RUN  2
+
+
+/* $reauth_gate */
+
+typedef enum {
+    NGX_HTTP_REAUTH_GATE_NONE = 0,
+    NGX_HTTP_REAUTH_GATE_OPEN,
+    NGX_HTTP_REAUTH_GATE_CLOSED,
+    NGX_HTTP_REAUTH_GATE_HELD,
+    NGX_HTTP_REAUTH_GATE_WOULD_CLOSE,
+    NGX_HTTP_REAUTH_GATE_BYPASSED
+} ngx_http_reauth_gate_e;
+
+
+/*
+ * A secret that was read from a file, one for each path.  The text, with
+ * "Bearer " before it, is in pages of its own that no core file gets.
+ */
+
+typedef struct {
+    ngx_str_t                 path;
+    reauth_secret_t           secret;
+    reauth_secret_t           authorization;
+    reauth_seal_t             seal;
+} ngx_http_reauth_secret_t;
+
+
+/* the first directive that needs what another one gives */
+
+typedef struct {
+    const char               *directive;       /* NULL: none */
+    u_char                   *file;
+    ngx_uint_t                line;
+} ngx_http_reauth_use_t;
+
+
+typedef struct {
+    ngx_http_reauth_store_t   store;           /* .zone.shm_zone NULL: none */
+    ngx_http_reauth_secret_t *master_secret;   /* NULL: from the API key */
+    ngx_array_t               secrets;         /* ngx_http_reauth_secret_t * */
+    ngx_http_reauth_use_t     zone_use;
+    ngx_msec_t                update_wait;
+} ngx_http_reauth_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                gate;
+    ngx_uint_t                gate_here;       /* said in the location itself */
+    ngx_http_complex_value_t *gate_account;    /* NULL: the path's segment */
+    ngx_http_complex_value_t *gate_bypass;     /* NULL: none */
+    ngx_msec_t                gate_max;
+    ngx_uint_t                retry_after_min; /* seconds */
+    ngx_uint_t                retry_after_max;
+    ngx_uint_t                unknown_fields;  /* reauth_unknown_fields_t */
+    ngx_str_t                 forward;         /* reauth_authenticate's uri */
+    size_t                    answer_max;
+    ngx_http_reauth_secret_t *key;             /* NULL: none in force */
+    ngx_uint_t                status;          /* reauth_status is here */
+    ngx_http_handler_pt       content_handler; /* that ours is around */
+} ngx_http_reauth_loc_conf_t;
+
+
+/* what a subrequest answered, kept in memory up to a bound */
+
+typedef struct {
+    ngx_str_t                 body;
+    size_t                    size;            /* allocated */
+    size_t                    max;
+    unsigned                  over:1;          /* it was longer than that */
+    unsigned                  complete:1;      /* its end was seen */
+} ngx_http_reauth_capture_t;
+
+
+/* of one request, a subrequest of ours too */
+
+typedef struct {
+    reauth_operation_t        operation;
+    ngx_http_reauth_gate_e    gate;
+    ngx_uint_t                state;           /* NONE: not known */
+    ngx_uint_t                auth_type;
+    ngx_str_t                 account;         /* in the request's memory */
+    ngx_str_t                 attempt;
+    ngx_str_t                 caller;
+
+    unsigned                  coalesced:1;
+    unsigned                  local:1;         /* Redis was not told */
+    unsigned                  stored:1;        /* local has a meaning */
+    unsigned                  building:1;      /* an upstream request */
+    unsigned                  key_used:1;
+
+    ngx_http_reauth_capture_t *capture;        /* of a subrequest of ours */
+
+    struct ngx_http_reauth_body_s *body;       /* being read */
+    void                      *data;           /* of the content handler */
+
+    ngx_int_t               (*create_request)(ngx_http_request_t *r);
+} ngx_http_reauth_ctx_t;
+
+
+extern ngx_module_t  ngx_http_reauth_module;
+
+
+/* ngx_http_reauth_module.c */
+
+/* the request's context, made where there is none; NULL: no memory */
+ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
+
+/* http/ngx_http_reauth_answer.c */
+
+/* one more header of the answer; NGX_OK or NGX_ERROR.  Strings are kept. */
+ngx_int_t ngx_http_reauth_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+/* sends a whole answer; its headers were added, its content type was set */
+ngx_int_t ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body);
+
+/*
+ * Sends a whole answer of ours: status, application/json, Cache-Control:
+ * no-store.  Headers were added before.  HEAD is taken care of.  The result is
+ * for ngx_http_finalize_request().
+ */
+ngx_int_t ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body);
+
+/*
+ * Sends an error of the gateway's own in the upstream's envelope, with a
+ * decision id, which is logged at info.  "extra" is NULL or further members,
+ * already JSON, that begin with a comma.  Texts must need no JSON escapes.
+ */
+ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error, const char *message, const char *description,
+    ngx_str_t *extra);
+
+
+/* content handlers */
+
+ngx_int_t ngx_http_reauth_authenticate_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_reauth_status_handler(ngx_http_request_t *r);
+
+/* a subrequest's body goes to ctx->capture, where it has one */
+void ngx_http_reauth_capture_init(void);
+
+
+/* http/ngx_http_reauth_key.c: $reauth_authorization */
+
+/* reads the file, once for each path; NULL: the error was logged */
+ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
+    ngx_http_reauth_main_conf_t *mcf, ngx_str_t *directive, ngx_str_t *path);
+
+/* content handler around that of a location where a key is in force */
+ngx_int_t ngx_http_reauth_key_handler(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+/* http/ngx_http_reauth_gate.c */
+
+ngx_int_t ngx_http_reauth_gate_handler(ngx_http_request_t *r);
+
+/* the account that the request is for; an empty one: none */
+reauth_account_result_t ngx_http_reauth_gate_account(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account);
+
+/*
+ * Retry-After for an account that is closed, in whole seconds, within
+ * reauth_retry_after.
+ */
+ngx_uint_t ngx_http_reauth_retry_after(ngx_http_request_t *r,
+    ngx_uint_t auth_type, ngx_uint_t state, int64_t since_ms,
+    int64_t deadline_ms);
+
+/* NULL: nobody; said by the state where the attempt itself says nothing */
+const char *ngx_http_reauth_action(ngx_uint_t state, ngx_uint_t action);
+
+/* the gate's 503, for the gate itself and for /reauth/gate/{id} */
+ngx_int_t ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
+    ngx_http_reauth_closed_t *closed);
+ngx_int_t ngx_http_reauth_gate_send_loading(ngx_http_request_t *r,
+    ngx_str_t *account);
+
+
+#endif /* _NGX_HTTP_REAUTH_H_INCLUDED_ */

@@ -1,0 +1,159 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Answers of the gateway itself, in the upstream's envelope.
+ */
+
+
+#include "ngx_http_reauth.h"
+
+
+ngx_int_t
+ngx_http_reauth_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    ngx_http_reauth_header_end(h);
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body)
+{
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_chain_t  out;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
+
+    if (body->len == 0) {
+        r->header_only = 1;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+ngx_int_t
+ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
+{
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    if (ngx_http_reauth_add_header(r, "Cache-Control", &no_store) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (body->len != 0) {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+
+    return ngx_http_reauth_send_body(r, status, body);
+}
+
+
+/*
+ * Names one answer, so that a caller's log can be matched with ours.  Unique
+ * enough for that, not a secret.
+ */
+
+static uint64_t
+ngx_http_reauth_decision(ngx_http_request_t *r)
+{
+    static uint64_t  n;
+
+    n++;
+
+    return ((uint64_t) ngx_time() << 32)
+           ^ ((uint64_t) ngx_pid << 16)
+           ^ (n * 0x9e3779b97f4a7c15ULL);
+}
+
+
+ngx_int_t
+ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error, const char *message, const char *description,
+    ngx_str_t *extra)
+{
+    size_t     len;
+    u_char    *p;
+    uint64_t   decision;
+    ngx_str_t  body;
+
+    static ngx_str_t  none = ngx_null_string;
+
+    if (extra == NULL) {
+        extra = &none;
+    }
+
+    decision = ngx_http_reauth_decision(r);
+
+    len = sizeof("{\"error\":\"\",\"message\":\"\",\"description\":\"\","
+                 "\"decision_id\":\"\"}") - 1
+          + ngx_strlen(error) + ngx_strlen(message) + ngx_strlen(description)
+          + extra->len + 16;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    p = ngx_cpymem(p, "{\"error\":\"", sizeof("{\"error\":\"") - 1);
+    p = ngx_cpymem(p, error, ngx_strlen(error));
+    p = ngx_cpymem(p, "\",\"message\":\"", sizeof("\",\"message\":\"") - 1);
+    p = ngx_cpymem(p, message, ngx_strlen(message));
+    p = ngx_cpymem(p, "\",\"description\":\"",
+                   sizeof("\",\"description\":\"") - 1);
+    p = ngx_cpymem(p, description, ngx_strlen(description));
+    p = ngx_cpymem(p, "\"", 1);
+    p = ngx_cpymem(p, extra->data, extra->len);
+    p = ngx_cpymem(p, ",\"decision_id\":\"", sizeof(",\"decision_id\":\"") - 1);
+    p = ngx_hex_dump(p, (u_char *) &decision, 8);
+    p = ngx_cpymem(p, "\"}", 2);
+
+    body.len = p - body.data;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "reauth: answered %ui %s, decision %*s",
+                  status, error, (size_t) 16, p - 18);
+
+    return ngx_http_reauth_send(r, status, &body);
+}

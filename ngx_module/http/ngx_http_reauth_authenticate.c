@@ -1,0 +1,1431 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The authenticate family: a request is read and checked, begun in the store
+ * where it starts a login, forwarded, settled, and answered, in this order.
+ */
+
+
+#include "reauth_json.h"
+#include "reauth_poll.h"
+#include "reauth_update_answer.h"
+#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_forward.h"
+
+
+#define NGX_HTTP_REAUTH_BODY_MAX     65536
+
+/* how often one that waits for another looks whether that one is answered */
+#define NGX_HTTP_REAUTH_WAIT_STEP    20
+
+
+typedef struct {
+    ngx_http_request_t           *request;
+    reauth_route_t                route;
+    ngx_str_t                     origin;        /* of polling_url */
+
+    ngx_http_reauth_body_t        body;
+    reauth_credentials_t          credentials;
+    reauth_update_answer_t        answer;
+
+    ngx_http_reauth_store_op_t   *op;            /* under way */
+    uint64_t                      epoch;         /* begun, not settled; or 0 */
+    uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
+    ngx_event_t                   wait;
+    ngx_msec_t                    wait_until;
+
+    ngx_http_reauth_forward_t     forward;
+
+    unsigned                      resend:1;
+    unsigned                      waiting:1;
+    unsigned                      bad_answer:1;  /* 2xx, but no attempt */
+} ngx_http_reauth_authenticate_t;
+
+
+static void ngx_http_reauth_authenticate_body(ngx_http_request_t *r,
+    ngx_int_t rc, void *data);
+static void ngx_http_reauth_authenticate_begin(
+    ngx_http_reauth_authenticate_t *a);
+static void ngx_http_reauth_authenticate_forward(
+    ngx_http_reauth_authenticate_t *a);
+static void ngx_http_reauth_authenticate_settle(
+    ngx_http_reauth_forward_t *forward);
+
+
+static ngx_uint_t
+ngx_http_reauth_authenticate_starts(ngx_http_reauth_authenticate_t *a)
+{
+    return a->route.operation == REAUTH_OPERATION_UPDATE
+           || a->route.operation == REAUTH_OPERATION_REAUTHENTICATE;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_authenticate_has_body(ngx_http_reauth_authenticate_t *a)
+{
+    return a->route.operation == REAUTH_OPERATION_UPDATE
+           || a->route.operation == REAUTH_OPERATION_START
+           || a->route.operation == REAUTH_OPERATION_SUBMIT_2FA;
+}
+
+
+/* the request ends, in whatever way: nothing may be left half-done */
+
+static void
+ngx_http_reauth_authenticate_cleanup(void *data)
+{
+    ngx_http_reauth_authenticate_t *a = data;
+
+    if (a->op) {
+
+        /* nobody will forward it */
+
+        ngx_http_reauth_store_detach(a->op);
+        a->op = NULL;
+    }
+
+    if (a->wait.timer_set) {
+        ngx_del_timer(&a->wait);
+    }
+
+    if (a->epoch) {
+        ngx_http_reauth_authenticate_settle(&a->forward);
+    }
+
+    ngx_http_reauth_body_cleanse(&a->body);
+    reauth_credentials_free(&a->credentials);
+    reauth_update_answer_free(&a->answer);
+
+    if (a->forward.capture.body.len) {
+        ngx_explicit_memzero(a->forward.capture.body.data,
+                             a->forward.capture.body.len);
+    }
+}
+
+
+static void
+ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,
+    ngx_int_t rc)
+{
+    ngx_connection_t  *c;
+
+    /* the last thing that is done with the request: it may be gone then */
+
+    c = a->request->connection;
+
+    ngx_http_finalize_request(a->request, rc);
+
+    /* this may not be an event of the client's connection */
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_no_retry(ngx_http_request_t *r)
+{
+    static ngx_str_t  no = ngx_string("false");
+
+    return ngx_http_reauth_add_header(r, "x-should-retry", &no);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
+    reauth_route_t *route)
+{
+    ngx_str_t  allow;
+
+    switch (result) {
+
+    case REAUTH_ROUTE_METHOD_NOT_ALLOWED:
+        allow.data = (u_char *) route->allow;
+        allow.len = ngx_strlen(route->allow);
+
+        if (ngx_http_reauth_add_header(r, "Allow", &allow) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
+                   "METHOD_NOT_ALLOWED",
+                   "The method is not allowed for this path.",
+                   "Use one of the methods that the Allow header names.",
+                   NULL);
+
+    case REAUTH_ROUTE_BAD_PATH:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
+                   "The path is not in its canonical form.",
+                   "Send it without dot segments, doubled slashes and "
+                   "percent-encoded characters.", NULL);
+
+    default:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+                   "There is no such endpoint in the authenticate family.",
+                   "Compare the path with the documentation; account ids "
+                   "begin with acct_ or fansly_acct_, attempt ids with auth_.",
+                   NULL);
+    }
+}
+
+
+/* application/json, with no parameter but charset=utf-8 */
+
+static ngx_uint_t
+ngx_http_reauth_is_json(ngx_str_t *type)
+{
+    u_char  *p, *last;
+    size_t   len;
+
+    static u_char  json[] = "application/json";
+    static u_char  charset[] = "charset=";
+
+    p = type->data;
+    last = p + type->len;
+    len = sizeof(json) - 1;
+
+    if (type->len < len || ngx_strncasecmp(p, json, len) != 0) {
+        return 0;
+    }
+
+    p += len;
+
+    while (p < last && (*p == ' ' || *p == '\t')) { p++; }
+
+    if (p == last) {
+        return 1;
+    }
+
+    if (*p++ != ';') {
+        return 0;
+    }
+
+    while (p < last && (*p == ' ' || *p == '\t')) { p++; }
+
+    while (last > p && (last[-1] == ' ' || last[-1] == '\t')) { last--; }
+
+    if (p == last) {
+        return 1;
+    }
+
+    len = sizeof(charset) - 1;
+
+    if ((size_t) (last - p) < len || ngx_strncasecmp(p, charset, len) != 0) {
+        return 0;
+    }
+
+    p += len;
+
+    if (last - p == 7 && p[0] == '"' && last[-1] == '"') {
+        p++;
+        last--;
+    }
+
+    return last - p == 5 && ngx_strncasecmp(p, (u_char *) "utf-8", 5) == 0;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
+    size_t len)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_media_type_supported(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_reauth_find_header(r, "content-encoding",
+                                    sizeof("content-encoding") - 1);
+
+    if (h != NULL
+        && !(h->value.len == 8
+             && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8) == 0))
+    {
+        return 0;
+    }
+
+    h = r->headers_in.content_type;
+
+    if (h != NULL) {
+        return ngx_http_reauth_is_json(&h->value);
+    }
+
+    /* without a body nothing needs to be said of its type */
+
+    return r->headers_in.content_length_n <= 0 && !r->headers_in.chunked;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_unsupported_media_type(ngx_http_request_t *r)
+{
+    return ngx_http_reauth_send_error(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+               "UNSUPPORTED_MEDIA_TYPE",
+               "The body must be application/json in UTF-8.",
+               "Send Content-Type: application/json and no Content-Encoding.",
+               NULL);
+}
+
+
+/* where the caller reached us, so that polling_url leads here again */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_origin(ngx_http_reauth_authenticate_t *a)
+{
+    u_char              *p;
+    ngx_str_t            host;
+    ngx_http_request_t  *r;
+
+    r = a->request;
+
+    host = r->headers_in.host ? r->headers_in.host->value
+                              : r->headers_in.server;
+
+    if (host.len == 0) {
+        host.data = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN);
+        if (host.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        host.len = NGX_SOCKADDR_STRLEN;
+
+        if (ngx_connection_local_sockaddr(r->connection, &host, 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof("https://") - 1 + host.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    a->origin.data = p;
+
+#if (NGX_HTTP_SSL)
+    p = r->connection->ssl ? ngx_cpymem(p, "https://", 8)
+                           : ngx_cpymem(p, "http://", 7);
+#else
+    p = ngx_cpymem(p, "http://", 7);
+#endif
+
+    p = ngx_cpymem(p, host.data, host.len);
+
+    a->origin.len = p - a->origin.data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_authenticate_variables(ngx_http_reauth_ctx_t *ctx,
+    reauth_route_t *route)
+{
+    ngx_str_t  *id;
+
+    ctx->operation = route->operation;
+
+    id = route->kind == REAUTH_ID_ATTEMPT ? &ctx->attempt : &ctx->account;
+
+    id->data = (u_char *) route->id.data;
+    id->len = route->id.len;
+}
+
+
+ngx_int_t
+ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    reauth_route_t                   route;
+    reauth_string_t                  method, path;
+    ngx_http_cleanup_t              *cln;
+    reauth_route_result_t            result;
+    ngx_http_reauth_ctx_t           *ctx;
+    ngx_http_reauth_authenticate_t  *a;
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    method.data = r->method_name.data;
+    method.len = r->method_name.len;
+    path.data = r->unparsed_uri.data;
+    path.len = r->unparsed_uri.len;
+
+    result = reauth_route(&method, &path, &route);
+
+    if (result != REAUTH_ROUTE_OK) {
+        rc = ngx_http_discard_request_body(r);
+        return rc == NGX_OK ? ngx_http_reauth_not_routed(r, result, &route)
+                            : rc;
+    }
+
+    ngx_http_reauth_authenticate_variables(ctx, &route);
+
+    a = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_authenticate_t));
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (a == NULL || cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    a->request = r;
+    a->route = route;
+    a->forward.data = a;
+
+    cln->handler = ngx_http_reauth_authenticate_cleanup;
+    cln->data = a;
+
+    if (ngx_http_reauth_authenticate_origin(a) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_http_reauth_authenticate_has_body(a)) {
+
+        rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        r->main->count++;
+        ngx_http_reauth_authenticate_body(r, NGX_OK, a);
+
+        return NGX_DONE;
+    }
+
+    if (!ngx_http_reauth_media_type_supported(r)) {
+        rc = ngx_http_discard_request_body(r);
+        return rc == NGX_OK ? ngx_http_reauth_unsupported_media_type(r) : rc;
+    }
+
+    a->body.max = NGX_HTTP_REAUTH_BODY_MAX;
+    a->body.handler = ngx_http_reauth_authenticate_body;
+    a->body.data = a;
+
+    return ngx_http_reauth_body_read(r, &a->body);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_invalid_json(ngx_http_request_t *r, reauth_json_error_t *error)
+{
+    u_char     *p;
+    ngx_str_t   extra;
+
+    p = ngx_pnalloc(r->pool, 256);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    extra.data = p;
+    extra.len = ngx_snprintf(p, 256, ",\"line\":%ud,\"column\":%ud",
+                             error->line, error->column)
+                - p;
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "INVALID_JSON",
+                                      "The body is not valid JSON.",
+                                      error->reason, &extra);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_invalid_fields(ngx_http_request_t *r,
+    reauth_credentials_t *credentials)
+{
+    char       *text;
+    size_t      len;
+    u_char     *p;
+    json_t     *errors;
+    ngx_str_t   extra;
+
+    errors = reauth_credentials_errors(credentials);
+    if (errors == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text = reauth_json_text(errors, &len);
+    json_decref(errors);
+
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    extra.data = ngx_pnalloc(r->pool, sizeof(",\"errors\":") - 1 + len);
+
+    if (extra.data == NULL) {
+        reauth_json_text_free(text);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(extra.data, ",\"errors\":", sizeof(",\"errors\":") - 1);
+    p = ngx_cpymem(p, text, len);
+    extra.len = p - extra.data;
+
+    reauth_json_text_free(text);
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_REAUTH_UNPROCESSABLE,
+               "VALIDATION_ERROR", "The given data was invalid.",
+               "Nothing was sent to the upstream; correct the fields that "
+               "errors names.", &extra);
+}
+
+
+/* NGX_OK: go on; else the request is answered by what is returned */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_string_t               text;
+    ngx_http_request_t           *r;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_loc_conf_t   *lcf;
+    reauth_credentials_result_t   result;
+
+    r = a->request;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    text.data = a->body.text.data ? a->body.text.data : (u_char *) "";
+    text.len = a->body.text.len;
+
+    result = reauth_credentials_parse(&text, a->route.operation,
+                                      lcf->unknown_fields, &a->credentials);
+
+    ngx_http_reauth_body_cleanse(&a->body);
+
+    switch (result) {
+
+    case REAUTH_CREDENTIALS_OK:
+        break;
+
+    case REAUTH_CREDENTIALS_INVALID_JSON:
+        return ngx_http_reauth_invalid_json(r, &a->credentials.json_error);
+
+    case REAUTH_CREDENTIALS_INVALID_FIELDS:
+        return ngx_http_reauth_invalid_fields(r, &a->credentials);
+
+    default: /* REAUTH_CREDENTIALS_NO_MEMORY */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->auth_type = a->credentials.auth_type;
+
+    a->forward.body.data = (u_char *) a->credentials.body;
+    a->forward.body.len = a->credentials.body_len;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_body_failed(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (rc != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return rc;
+    }
+
+    return ngx_http_reauth_send_error(r, rc, "BODY_TOO_LARGE",
+               "The body is larger than 64 KB.",
+               "No credentials need that much; check what is sent.", NULL);
+}
+
+
+static reauth_seal_t *
+ngx_http_reauth_authenticate_seal(ngx_http_request_t *r)
+{
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (mcf->master_secret) {
+        return &mcf->master_secret->seal;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    return &lcf->key->seal;
+}
+
+
+static void
+ngx_http_reauth_authenticate_body(ngx_http_request_t *r, ngx_int_t rc,
+    void *data)
+{
+    ngx_http_reauth_authenticate_t *a = data;
+
+    reauth_string_t  body;
+
+    if (rc != NGX_OK) {
+        rc = ngx_http_reauth_body_failed(r, rc);
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
+
+    if (ngx_http_reauth_authenticate_has_body(a)) {
+
+        rc = ngx_http_reauth_authenticate_parse(a);
+
+        if (rc != NGX_DECLINED) {
+            ngx_http_reauth_authenticate_finalize(a, rc);
+            return;
+        }
+    }
+
+    if (!ngx_http_reauth_authenticate_starts(a)) {
+        ngx_http_reauth_authenticate_forward(a);
+        return;
+    }
+
+    if (a->route.operation == REAUTH_OPERATION_UPDATE) {
+        body.data = (u_char *) a->credentials.body;
+        body.len = a->credentials.body_len;
+
+        if (reauth_seal_fingerprint(ngx_http_reauth_authenticate_seal(r),
+                                    &a->route.id, &body, a->fingerprint)
+            != 0)
+        {
+            ngx_http_reauth_authenticate_finalize(a,
+                                             NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+    }
+
+    ngx_http_reauth_authenticate_begin(a);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_str_t  value;
+
+    static ngx_str_t  retry = ngx_string("2");
+
+    value = retry;
+
+    if (ngx_http_reauth_add_header(a->request, "Retry-After", &value)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
+               "UPDATE_IN_PROGRESS",
+               "Another update of this account is being sent and was not "
+               "answered in time.",
+               "This one was not sent; send it again when the other one has "
+               "been answered.", NULL);
+}
+
+
+/* the one that this waits for may be another worker's or instance's */
+
+static void
+ngx_http_reauth_authenticate_wait_handler(ngx_event_t *ev)
+{
+    reauth_record_t                  record;
+    ngx_http_reauth_main_conf_t     *mcf;
+    ngx_http_reauth_authenticate_t  *a;
+
+    a = ev->data;
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &record)
+        == NGX_OK
+        && record.state == REAUTH_STATE_STARTING)
+    {
+        if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
+            ngx_http_reauth_authenticate_finalize(a,
+                                      ngx_http_reauth_update_in_progress(a));
+            return;
+        }
+
+        ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_STEP);
+        return;
+    }
+
+    ngx_http_reauth_authenticate_begin(a);
+}
+
+
+static void
+ngx_http_reauth_authenticate_wait(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_request_t           *r;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    r = a->request;
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (!a->waiting) {
+        a->waiting = 1;
+        a->wait_until = ngx_current_msec + mcf->update_wait;
+    }
+
+    a->wait.handler = ngx_http_reauth_authenticate_wait_handler;
+    a->wait.data = a;
+    a->wait.log = r->connection->log;
+
+    /* one whose caller has gone has nothing to wait for */
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_add_timer(&a->wait, NGX_HTTP_REAUTH_WAIT_STEP);
+}
+
+
+/*
+ * The answer that the first of equal updates got, put together again.
+ * NGX_DECLINED: it can't be; this one is to be sent after all.
+ */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_coalesced(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    char                   *text;
+    size_t                  len;
+    uint8_t                 plain[REAUTH_SEALED_MAX];
+    ngx_str_t               body;
+    reauth_string_t         id, origin, deeplink, sealed;
+    ngx_http_request_t     *r;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    static ngx_str_t  one = ngx_string("1");
+
+    r = a->request;
+
+    id = reauth_string_from(record->attempt);
+    origin.data = a->origin.data;
+    origin.len = a->origin.len;
+    deeplink.data = plain;
+    deeplink.len = 0;
+
+    if (id.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (record->auth_type == REAUTH_AUTH_TYPE_MOBILE_APP
+        && a->route.operation == REAUTH_OPERATION_UPDATE)
+    {
+        sealed.data = record->sealed;
+        sealed.len = record->sealed_len;
+
+        if (sealed.len <= REAUTH_SEAL_OVERHEAD
+            || reauth_seal_open(ngx_http_reauth_authenticate_seal(r),
+                                &a->route.id, &sealed, plain)
+               != 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        deeplink.len = sealed.len - REAUTH_SEAL_OVERHEAD;
+    }
+
+    text = reauth_update_answer_text(a->route.operation, a->route.fansly, &id,
+                                     &origin, &deeplink, &len);
+
+    ngx_explicit_memzero(plain, sizeof(plain));
+
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* freed, and zeroed, with the request */
+
+    a->answer.body = text;
+    a->answer.body_len = len;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->coalesced = 1;
+    ctx->state = record->state;
+
+    body.data = (u_char *) text;
+    body.len = len;
+
+    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_store_unavailable(ngx_http_request_t *r, ngx_int_t rc)
+{
+    static ngx_str_t  retry = ngx_string("2");
+
+    if (ngx_http_reauth_add_header(r, "Retry-After", &retry) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                   "STORE_UNAVAILABLE",
+                   "The gateway can't reach its Redis.",
+                   "Nothing was sent to the upstream; retry later.", NULL);
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+               "STORE_UNAVAILABLE",
+               "The gateway has no memory left for another active account.",
+               "Nothing was sent to the upstream; reauth_zone must be made "
+               "larger.", NULL);
+}
+
+
+static void
+ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
+{
+    ngx_int_t                        rc;
+    ngx_http_request_t              *r;
+    ngx_http_reauth_ctx_t           *ctx;
+    ngx_http_reauth_authenticate_t  *a;
+
+    a = op->data;
+    r = a->request;
+
+    a->op = NULL;
+
+    if (op->rc != NGX_OK) {
+        rc = ngx_http_reauth_store_unavailable(r, op->rc);
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
+
+    switch (op->begun) {
+
+    case REAUTH_BEGIN_STARTED:
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+        ctx->stored = 1;
+        ctx->local = op->local;
+        ctx->state = REAUTH_STATE_STARTING;
+
+        a->epoch = op->record.epoch;
+        ngx_http_reauth_authenticate_forward(a);
+        return;
+
+    case REAUTH_BEGIN_COALESCED:
+        rc = ngx_http_reauth_authenticate_coalesced(a, &op->record);
+
+        if (rc == NGX_DECLINED) {
+            a->resend = 1;
+            ngx_http_reauth_authenticate_begin(a);
+            return;
+        }
+
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+
+    default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
+        ngx_http_reauth_authenticate_wait(a);
+        ngx_http_run_posted_requests(r->connection);
+    }
+}
+
+
+static void
+ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_begin_t                begin;
+    ngx_http_request_t           *r;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    r = a->request;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    ngx_memzero(&begin, sizeof(reauth_begin_t));
+
+    begin.now_ms = ngx_http_reauth_now();
+    begin.gate_max_ms = lcf->gate_max;
+    begin.auth_type = a->credentials.auth_type;
+    begin.account = a->route.id;
+    begin.caller.data = ctx->caller.data;
+    begin.caller.len = ctx->caller.len;
+    begin.resend = a->resend;
+
+    if (a->route.operation == REAUTH_OPERATION_UPDATE) {
+        begin.source = REAUTH_SOURCE_UPDATE;
+        begin.fingerprint = a->fingerprint;
+
+    } else {
+        begin.source = REAUTH_SOURCE_REAUTHENTICATE;
+    }
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    a->op = ngx_http_reauth_store_begin(&mcf->store, &begin,
+                                        ngx_http_reauth_authenticate_begun, a);
+    if (a->op == NULL) {
+        ngx_http_reauth_authenticate_finalize(a,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+}
+
+
+/* the upstream's own answer, with what was checked and rewritten of it */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_pass(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_str_t                   body;
+    ngx_http_request_t         *r;
+    ngx_http_reauth_forward_t  *forward;
+
+    r = a->request;
+    forward = &a->forward;
+
+    if (ngx_http_reauth_forward_headers(r, forward) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (forward->method != NGX_HTTP_GET
+        && forward->status >= NGX_HTTP_BAD_REQUEST
+        && forward->status != NGX_HTTP_TOO_MANY_REQUESTS
+        && ngx_http_reauth_no_retry(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (a->answer.body) {
+        body.data = (u_char *) a->answer.body;
+        body.len = a->answer.body_len;
+
+    } else {
+        body = forward->capture.body;
+    }
+
+    return ngx_http_reauth_send_body(r, forward->status, &body);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_request_t         *r;
+    ngx_http_reauth_forward_t  *forward;
+    const char                 *sent;
+
+    r = a->request;
+    forward = &a->forward;
+
+    if (forward->sent
+        && forward->method != NGX_HTTP_GET
+        && ngx_http_reauth_no_retry(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    sent = forward->sent
+           ? "The upstream may have the request all the same: look at the "
+             "account's state before sending it again."
+           : "The request did not reach the upstream; it may be sent again.";
+
+    switch (forward->answer) {
+
+    case NGX_HTTP_REAUTH_ANSWER_TIMEOUT:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_GATEWAY_TIME_OUT,
+                   "UPSTREAM_TIMEOUT", "The upstream did not answer in time.",
+                   sent, NULL);
+
+    case NGX_HTTP_REAUTH_ANSWER_TOO_LARGE:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
+                   "UPSTREAM_BAD_ANSWER",
+                   "The upstream's answer is larger than reauth_answer_max.",
+                   sent, NULL);
+
+    case NGX_HTTP_REAUTH_ANSWER_WHOLE:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
+                   "UPSTREAM_BAD_ANSWER",
+                   "The upstream's answer says success but names no attempt.",
+                   sent, NULL);
+
+    case NGX_HTTP_REAUTH_ANSWER_LOCAL:
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "reauth: the location \"%V\" sent nothing to the "
+                      "upstream, it answered %ui itself",
+                      &forward->uri, forward->status);
+        break;
+
+    default:
+        break;
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
+               "UPSTREAM_BAD_ANSWER",
+               forward->sent ? "The upstream gave no whole answer."
+                             : "The upstream could not be reached.",
+               sent, NULL);
+}
+
+
+static void
+ngx_http_reauth_authenticate_answer(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_http_reauth_ctx_t           *ctx;
+    ngx_http_reauth_authenticate_t  *a;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    a = ctx->data;
+
+    if (!a->forward.done) {
+        return;
+    }
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    rc = a->forward.answer == NGX_HTTP_REAUTH_ANSWER_WHOLE && !a->bad_answer
+         ? ngx_http_reauth_authenticate_pass(a)
+         : ngx_http_reauth_authenticate_fail(a);
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+static void
+ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
+{
+    u_char                      *p, *query, *last;
+    ngx_http_request_t          *r;
+    ngx_http_reauth_ctx_t       *ctx;
+    ngx_http_reauth_forward_t   *forward;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    r = a->request;
+    forward = &a->forward;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    /* the path is canonical, so that the raw one is the one that was routed */
+
+    last = r->unparsed_uri.data + r->unparsed_uri.len;
+    query = ngx_strlchr(r->unparsed_uri.data, last, '?');
+
+    if (query == NULL) {
+        query = last;
+    }
+
+    forward->uri.len = lcf->forward.len + (query - r->unparsed_uri.data);
+    forward->uri.data = ngx_pnalloc(r->pool, forward->uri.len);
+
+    if (forward->uri.data == NULL) {
+        ngx_http_reauth_authenticate_finalize(a,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    p = ngx_cpymem(forward->uri.data, lcf->forward.data, lcf->forward.len);
+    ngx_memcpy(p, r->unparsed_uri.data, query - r->unparsed_uri.data);
+
+    forward->args = r->args;
+    forward->answer_max = lcf->answer_max;
+    forward->handler = ngx_http_reauth_authenticate_settle;
+    forward->method = r->method;
+    forward->method_name = r->method_name;
+
+    if (r->method == NGX_HTTP_HEAD) {
+
+        /* what a poll tells is in its body */
+
+        forward->method = NGX_HTTP_GET;
+        ngx_str_set(&forward->method_name, "GET");
+    }
+
+    ctx->data = a;
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_reauth_authenticate_answer;
+
+    if (ngx_http_reauth_forward(r, forward) != NGX_OK) {
+        ngx_http_reauth_authenticate_finalize(a, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_run_posted_requests(r->connection);
+}
+
+
+/* for the variables, which have no need of it where there is no memory */
+
+static void
+ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
+    const char *name)
+{
+    size_t   len;
+    u_char  *p;
+
+    len = ngx_strlen(name);
+
+    if (kept->len != 0 || len == 0) {
+        return;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+
+    if (p != NULL) {
+        ngx_memcpy(p, name, len);
+        kept->data = p;
+        kept->len = len;
+    }
+}
+
+
+/*
+ * The rest: what the answer says of the attempt.  All of it is done before the
+ * caller is answered, and whether or not the caller is still there.
+ */
+
+static void
+ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
+    const reauth_string_t *account, reauth_fact_t *fact)
+{
+    reauth_record_t               record;
+    ngx_http_request_t           *r;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    r = a->request;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    fact->now_ms = ngx_http_reauth_now();
+
+    if (ngx_http_reauth_store_advance(&mcf->store, account, fact, NULL,
+                                      &record)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "reauth: the state of an account could not be kept");
+        return;
+    }
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    ngx_http_reauth_keep_name(r, &ctx->account, record.account);
+    ngx_http_reauth_keep_name(r, &ctx->attempt, record.attempt);
+
+    ctx->state = record.state;
+    ctx->auth_type = record.auth_type;
+    ctx->stored = 1;
+    ctx->local = mcf->store.redis_conf == NULL
+                 || !ngx_http_reauth_store_connected(&mcf->store);
+}
+
+
+/* of the upstream's error only its code is kept */
+
+static void
+ngx_http_reauth_authenticate_error_code(ngx_http_reauth_authenticate_t *a,
+    char *code)
+{
+    json_t               *json;
+    reauth_string_t       text, value;
+    reauth_json_error_t   error;
+
+    ngx_sprintf((u_char *) code, "HTTP_%ui%Z", a->forward.status);
+
+    text.data = a->forward.capture.body.data;
+    text.len = a->forward.capture.body.len;
+
+    if (text.len == 0
+        || reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &error)
+           != REAUTH_JSON_OK)
+    {
+        return;
+    }
+
+    if (reauth_json_string(json, "error", &value)
+        && value.len != 0
+        && value.len <= REAUTH_ERROR_CODE_MAX)
+    {
+        reauth_copy(code, REAUTH_ERROR_CODE_MAX, &value);
+    }
+
+    reauth_json_cleanse_free(json);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_authenticate_sealed(ngx_http_reauth_authenticate_t *a,
+    uint8_t *sealed, reauth_fact_t *fact)
+{
+    reauth_string_t  plain;
+
+    plain.data = (u_char *) a->answer.deeplink;
+    plain.len = a->answer.deeplink_len;
+
+    if (plain.len + REAUTH_SEAL_OVERHEAD > REAUTH_SEALED_MAX
+        || reauth_seal(ngx_http_reauth_authenticate_seal(a->request),
+                       &a->route.id, &plain, sealed)
+           != 0)
+    {
+        /* a repeat will be sent again then */
+
+        return NGX_DECLINED;
+    }
+
+    fact->sealed = sealed;
+    fact->sealed_len = plain.len + REAUTH_SEAL_OVERHEAD;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
+    uint8_t *sealed, reauth_fact_t *fact)
+{
+    reauth_string_t                text, origin;
+    reauth_update_answer_result_t  result;
+
+    text.data = a->forward.capture.body.data;
+    text.len = a->forward.capture.body.len;
+    origin.data = a->origin.data;
+    origin.len = a->origin.len;
+
+    result = reauth_update_answer_parse(&text, a->route.fansly, &origin,
+                                        &a->answer);
+
+    if (result != REAUTH_UPDATE_ANSWER_OK) {
+        a->bad_answer = 1;
+        fact->state = REAUTH_STATE_UNKNOWN;
+        fact->error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
+        return;
+    }
+
+    fact->state = REAUTH_STATE_RUNNING;
+    fact->attempt = a->route.fansly ? a->route.id
+                                    : reauth_string_from(a->answer.attempt);
+
+    if (a->answer.deeplink) {
+        fact->state = REAUTH_STATE_NEEDS_APP;
+        fact->action = REAUTH_ACTION_APP;
+        (void) ngx_http_reauth_authenticate_sealed(a, sealed, fact);
+    }
+}
+
+
+static void
+ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
+{
+    char                        code[REAUTH_ERROR_CODE_MAX + 1];
+    uint8_t                     sealed[REAUTH_SEALED_MAX];
+    ngx_uint_t                  status;
+    reauth_fact_t               fact;
+    ngx_http_reauth_forward_t  *forward;
+
+    forward = &a->forward;
+    status = forward->status;
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.epoch = a->epoch;
+    fact.source = a->route.operation == REAUTH_OPERATION_UPDATE
+                  ? REAUTH_SOURCE_UPDATE : REAUTH_SOURCE_REAUTHENTICATE;
+
+    a->epoch = 0;
+
+    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+
+        fact.state = forward->sent || !forward->done
+                     ? REAUTH_STATE_UNKNOWN : REAUTH_STATE_REJECTED;
+
+        fact.error_code = reauth_string_from(
+                              forward->answer == NGX_HTTP_REAUTH_ANSWER_TIMEOUT
+                                  ? "UPSTREAM_TIMEOUT" : "UPSTREAM_BAD_ANSWER");
+
+        if (!forward->done && forward->subrequest == NULL) {
+
+            /* it ended before anything was sent */
+
+            fact.state = REAUTH_STATE_REJECTED;
+            fact.error_code = reauth_string_from("NOT_SENT");
+        }
+
+    } else if (status >= NGX_HTTP_OK && status < NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_reauth_authenticate_accepted(a, sealed, &fact);
+
+    } else {
+        ngx_http_reauth_authenticate_error_code(a, code);
+
+        fact.error_code = reauth_string_from(code);
+        fact.state = status >= NGX_HTTP_BAD_REQUEST
+                     && status < NGX_HTTP_INTERNAL_SERVER_ERROR
+                     && status != NGX_HTTP_REQUEST_TIME_OUT
+                     ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
+    }
+
+    ngx_http_reauth_authenticate_advance(a, &a->route.id, &fact);
+}
+
+
+/* whose attempt it is, where the answer does not say so */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_account(ngx_http_reauth_authenticate_t *a,
+    reauth_string_t *account, reauth_record_t *record)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (a->route.fansly) {
+        *account = a->route.id;
+        return NGX_OK;
+    }
+
+    if (account->len != 0) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone, &a->route.id,
+                                          record)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    *account = reauth_string_from(record->account);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_poll_t     poll;
+    reauth_fact_t     fact;
+    reauth_record_t   record;
+    reauth_string_t   account;
+
+    if (reauth_poll_parse(a->forward.capture.body.data,
+                          a->forward.capture.body.len, &poll)
+        != REAUTH_JSON_OK)
+    {
+        return;
+    }
+
+    account = reauth_string_from(poll.account);
+
+    if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
+        return;
+    }
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.attempt = a->route.id;
+    fact.source = REAUTH_SOURCE_POLL;
+    fact.state = poll.state;
+    fact.action = poll.action;
+    fact.started_us = poll.started_us;
+    fact.completed_us = poll.completed_us;
+    fact.progress = reauth_string_from(poll.progress);
+    fact.error_code = reauth_string_from(poll.error_code);
+    fact.error_message = reauth_string_from(poll.error_message);
+
+    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+}
+
+
+static void
+ngx_http_reauth_authenticate_settle_2fa(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+    reauth_string_t  account;
+
+    account.len = 0;
+    account.data = NULL;
+
+    if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
+        return;
+    }
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.attempt = a->route.id;
+    fact.source = REAUTH_SOURCE_SUBMIT_2FA;
+    fact.state = REAUTH_STATE_RUNNING;
+
+    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+}
+
+
+static void
+ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
+{
+    ngx_http_reauth_authenticate_t  *a;
+
+    a = forward->data;
+
+    if (a->epoch) {
+        ngx_http_reauth_authenticate_settle_begun(a);
+        return;
+    }
+
+    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
+        || forward->status < NGX_HTTP_OK
+        || forward->status >= NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        return;
+    }
+
+    switch (a->route.operation) {
+
+    case REAUTH_OPERATION_POLL:
+        ngx_http_reauth_authenticate_settle_poll(a);
+        return;
+
+    case REAUTH_OPERATION_SUBMIT_2FA:
+        ngx_http_reauth_authenticate_settle_2fa(a);
+        return;
+
+    default:
+        return;
+    }
+}

@@ -1,0 +1,112 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * A body filter that keeps the answer of a subrequest of ours in memory, up to
+ * a bound.  nginx's own NGX_HTTP_SUBREQUEST_IN_MEMORY is no choice: an answer
+ * over its bound is told as an empty one that succeeded.
+ */
+
+
+#include "ngx_http_reauth.h"
+
+
+#define NGX_HTTP_REAUTH_CAPTURE_SIZE  4096
+
+
+static ngx_http_output_body_filter_pt  ngx_http_next_body_filter;
+
+
+static ngx_int_t
+ngx_http_reauth_capture_room(ngx_http_request_t *r,
+    ngx_http_reauth_capture_t *capture, size_t len)
+{
+    size_t   size;
+    u_char  *data;
+
+    size = ngx_max(capture->size, NGX_HTTP_REAUTH_CAPTURE_SIZE);
+
+    while (size < capture->body.len + len) {
+        size *= 2;
+    }
+
+    if (size == capture->size) {
+        return NGX_OK;
+    }
+
+    data = ngx_pnalloc(r->pool, size);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (capture->body.len) {
+        ngx_memcpy(data, capture->body.data, capture->body.len);
+
+        /* answers hold secrets, and the pool gives it to the next one */
+        ngx_explicit_memzero(capture->body.data, capture->body.len);
+    }
+
+    capture->body.data = data;
+    capture->size = size;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    size_t                      len;
+    ngx_buf_t                  *b;
+    ngx_http_reauth_ctx_t      *ctx;
+    ngx_http_reauth_capture_t  *capture;
+
+    if (r == r->main) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL || ctx->capture == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    capture = ctx->capture;
+
+    for ( /* void */ ; in; in = in->next) {
+        b = in->buf;
+
+        if (b->last_buf || b->last_in_chain) {
+            capture->complete = 1;
+        }
+
+        len = ngx_buf_in_memory(b) ? (size_t) (b->last - b->pos) : 0;
+
+        if (len > capture->max - capture->body.len) {
+            capture->over = 1;
+        }
+
+        if (len && !capture->over) {
+
+            if (ngx_http_reauth_capture_room(r, capture, len) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            ngx_memcpy(capture->body.data + capture->body.len, b->pos, len);
+            capture->body.len += len;
+        }
+
+        b->pos = b->last;
+        b->file_pos = b->file_last;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_reauth_capture_init(void)
+{
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_reauth_capture_body_filter;
+}

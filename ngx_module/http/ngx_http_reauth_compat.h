@@ -1,0 +1,25 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What differs between the versions of nginx that the module is built for.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_COMPAT_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_COMPAT_H_INCLUDED_
+
+
+#include <nginx.h>
+
+
+/* since 1.23.0 headers of one name are linked, and each one must end the list */
+
+#if (nginx_version >= 1023000)
+#define ngx_http_reauth_header_end(h)  (h)->next = NULL
+#else
+#define ngx_http_reauth_header_end(h)
+#endif
+
+
+#endif /* _NGX_HTTP_REAUTH_COMPAT_H_INCLUDED_ */

@@ -1,0 +1,351 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "ngx_http_reauth_forward.h"
+
+
+static ngx_str_t  ngx_http_reauth_request_headers[] = {
+    ngx_string("accept"),
+    ngx_string("accept-language"),
+    ngx_string("user-agent"),
+    ngx_string("x-request-id"),
+    ngx_string("traceparent"),
+    ngx_string("tracestate"),
+    ngx_string("idempotency-key"),
+    ngx_null_string
+};
+
+
+/* one that ends in a hyphen is a prefix */
+
+static ngx_str_t  ngx_http_reauth_answer_headers[] = {
+    ngx_string("retry-after"),
+    ngx_string("x-request-id"),
+    ngx_string("x-ofapi-"),
+    ngx_string("x-rate-limit-"),
+    ngx_string("idempotent-replayed"),
+    ngx_string("cache-control"),
+    ngx_null_string
+};
+
+
+static ngx_uint_t
+ngx_http_reauth_header_allowed(ngx_str_t *list, ngx_str_t *name)
+{
+    for ( /* void */ ; list->len; list++) {
+
+        if (name->len != list->len
+            && (name->len < list->len || list->data[list->len - 1] != '-'))
+        {
+            continue;
+        }
+
+        if (ngx_strncasecmp(name->data, list->data, list->len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_reauth_next_header(ngx_list_part_t **part, ngx_uint_t *i)
+{
+    ngx_table_elt_t  *h;
+
+    while (*i >= (*part)->nelts) {
+
+        if ((*part)->next == NULL) {
+            return NULL;
+        }
+
+        *part = (*part)->next;
+        *i = 0;
+    }
+
+    h = (*part)->elts;
+
+    return &h[(*i)++];
+}
+
+
+static ngx_table_elt_t *
+ngx_http_reauth_forward_header(ngx_http_request_t *sr, ngx_str_t *key,
+    u_char *lowcase, ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&sr->headers_in.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->key = *key;
+    h->value = *value;
+    h->lowcase_key = lowcase;
+    h->hash = ngx_hash_key(lowcase, key->len);
+    ngx_http_reauth_header_end(h);
+
+    return h;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_forward_body(ngx_http_request_t *sr, ngx_str_t *body)
+{
+    ngx_buf_t                *b;
+    ngx_str_t                 value;
+    ngx_http_request_body_t  *rb;
+
+    static ngx_str_t  type = ngx_string("Content-Type");
+    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  length = ngx_string("Content-Length");
+
+    rb = ngx_pcalloc(sr->pool, sizeof(ngx_http_request_body_t));
+    if (rb == NULL) {
+        return NGX_ERROR;
+    }
+
+    rb->bufs = ngx_alloc_chain_link(sr->pool);
+    b = ngx_calloc_buf(sr->pool);
+
+    if (rb->bufs == NULL || b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->start = b->pos;
+    b->end = b->last;
+    b->memory = 1;
+    b->last_buf = 1;
+
+    rb->bufs->buf = b;
+    rb->bufs->next = NULL;
+
+    sr->request_body = rb;
+    sr->headers_in.content_length_n = body->len;
+
+    value.data = ngx_pnalloc(sr->pool, NGX_OFF_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%uz", body->len) - value.data;
+
+    sr->headers_in.content_type = ngx_http_reauth_forward_header(sr, &type,
+                                            (u_char *) "content-type", &json);
+    sr->headers_in.content_length = ngx_http_reauth_forward_header(sr,
+                               &length, (u_char *) "content-length", &value);
+
+    if (sr->headers_in.content_type == NULL
+        || sr->headers_in.content_length == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* of what the caller sent only the headers of the list go out */
+
+static ngx_int_t
+ngx_http_reauth_forward_request(ngx_http_request_t *r, ngx_http_request_t *sr,
+    ngx_http_reauth_forward_t *forward)
+{
+    ngx_str_t         server;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    server = r->headers_in.server;
+
+    ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
+
+    sr->headers_in.server = server;
+    sr->headers_in.content_length_n = -1;
+    sr->headers_in.keep_alive_n = -1;
+
+    if (ngx_list_init(&sr->headers_in.headers, sr->pool, 8,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    part = &r->headers_in.headers.part;
+    i = 0;
+
+    while ((h = ngx_http_reauth_next_header(&part, &i)) != NULL) {
+
+        if (!ngx_http_reauth_header_allowed(ngx_http_reauth_request_headers,
+                                            &h->key))
+        {
+            continue;
+        }
+
+        copy = ngx_http_reauth_forward_header(sr, &h->key, h->lowcase_key,
+                                              &h->value);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (h == r->headers_in.user_agent) {
+            sr->headers_in.user_agent = copy;
+        }
+    }
+
+    sr->method = forward->method;
+    sr->method_name = forward->method_name;
+    sr->header_in = r->header_in;
+
+    /* never the parent's body: it is not ours to send */
+
+    sr->request_body = NULL;
+
+    return forward->body.data == NULL
+           ? NGX_OK : ngx_http_reauth_forward_body(sr, &forward->body);
+}
+
+
+static ngx_http_reauth_answer_e
+ngx_http_reauth_forward_judge(ngx_http_request_t *sr, ngx_int_t rc,
+    ngx_http_reauth_capture_t *capture)
+{
+    if (sr->upstream == NULL) {
+        return NGX_HTTP_REAUTH_ANSWER_LOCAL;
+    }
+
+    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        return NGX_HTTP_REAUTH_ANSWER_TIMEOUT;
+    }
+
+    if (rc != NGX_OK || !sr->header_sent || sr->headers_out.status == 0) {
+        return NGX_HTTP_REAUTH_ANSWER_BROKEN;
+    }
+
+    if (capture->over) {
+        return NGX_HTTP_REAUTH_ANSWER_TOO_LARGE;
+    }
+
+    /* nginx tells a body that was cut off as a success, but gives no end */
+
+    return capture->complete || sr->header_only
+           ? NGX_HTTP_REAUTH_ANSWER_WHOLE : NGX_HTTP_REAUTH_ANSWER_BROKEN;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_http_reauth_forward_t *forward = data;
+
+    if (forward->done) {
+        return rc;
+    }
+
+    if (rc == NGX_OK && sr->buffered && !sr->connection->error) {
+
+        /* there is more to come */
+
+        return rc;
+    }
+
+    forward->done = 1;
+    forward->answer = ngx_http_reauth_forward_judge(sr, rc, &forward->capture);
+    forward->status = sr->headers_out.status;
+    forward->sent = sr->upstream != NULL && sr->upstream->request_sent;
+
+    forward->handler(forward);
+
+    /*
+     * Where nothing came nginx would make an error page of it, which nobody
+     * wants.  The parent must not be woken here, only by nginx itself.
+     */
+
+    return sr->connection->error ? rc : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_forward(ngx_http_request_t *r,
+    ngx_http_reauth_forward_t *forward)
+{
+    ngx_http_request_t          *sr;
+    ngx_http_reauth_ctx_t       *ctx;
+    ngx_http_post_subrequest_t  *ps;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_ctx_t));
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+
+    if (ctx == NULL || ps == NULL) {
+        return NGX_ERROR;
+    }
+
+    ps->handler = ngx_http_reauth_forward_done;
+    ps->data = forward;
+
+    if (ngx_http_subrequest(r, &forward->uri,
+                            forward->args.len ? &forward->args : NULL, &sr, ps,
+                            NGX_HTTP_SUBREQUEST_WAITED)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    forward->subrequest = sr;
+    forward->capture.max = forward->answer_max;
+
+    ctx->capture = &forward->capture;
+    ngx_http_set_ctx(sr, ctx, ngx_http_reauth_module);
+
+    sr->filter_need_in_memory = 1;
+
+    return ngx_http_reauth_forward_request(r, sr, forward);
+}
+
+
+ngx_int_t
+ngx_http_reauth_forward_headers(ngx_http_request_t *r,
+    ngx_http_reauth_forward_t *forward)
+{
+    ngx_uint_t           i;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h, *copy;
+    ngx_http_request_t  *sr;
+
+    sr = forward->subrequest;
+
+    r->headers_out.content_type = sr->headers_out.content_type;
+    r->headers_out.content_type_len = sr->headers_out.content_type_len;
+    r->headers_out.content_type_lowcase = NULL;
+    r->headers_out.charset = sr->headers_out.charset;
+
+    part = &sr->headers_out.headers.part;
+    i = 0;
+
+    while ((h = ngx_http_reauth_next_header(&part, &i)) != NULL) {
+
+        if (h->hash == 0
+            || !ngx_http_reauth_header_allowed(ngx_http_reauth_answer_headers,
+                                               &h->key))
+        {
+            continue;
+        }
+
+        copy = ngx_list_push(&r->headers_out.headers);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *h;
+        ngx_http_reauth_header_end(copy);
+    }
+
+    return NGX_OK;
+}

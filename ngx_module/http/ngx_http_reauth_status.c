@@ -1,0 +1,1036 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * "reauth_status": what is known of the accounts, for people, dashboards and
+ * other proxies.  Everything is answered from the zone; records are copied out
+ * of it and rendered afterwards.
+ */
+
+
+#include "ngx_http_reauth.h"
+#include "reauth_json.h"
+#include "reauth_status.h"
+#include "reauth_time.h"
+
+
+#define NGX_HTTP_REAUTH_STATUS_LIMIT      100
+#define NGX_HTTP_REAUTH_STATUS_LIMIT_MAX  1000
+
+/* records are copied out of the zone that many at a time */
+#define NGX_HTTP_REAUTH_STATUS_STEP       100
+
+/* what a record of ordinary contents takes: a first guess at a list's size */
+#define NGX_HTTP_REAUTH_STATUS_RECORD     512
+
+/* a parameter's name that is longer is not repeated in an answer */
+#define NGX_HTTP_REAUTH_STATUS_NAME_MAX   32
+
+
+typedef ngx_int_t (*ngx_http_reauth_status_handler_pt)(ngx_http_request_t *r,
+    ngx_str_t *rest);
+
+typedef struct {
+    ngx_str_t                           name;
+    ngx_uint_t                          prefix;  /* "rest" is what follows */
+    ngx_http_reauth_status_handler_pt   handler;
+} ngx_http_reauth_status_resource_t;
+
+
+/* returns NULL, or what is wrong with the value */
+typedef const char *(*ngx_http_reauth_status_parse_pt)(ngx_str_t *value,
+    void *data);
+
+typedef struct {
+    ngx_str_t                           name;
+    ngx_http_reauth_status_parse_pt     parse;
+} ngx_http_reauth_status_param_t;
+
+
+/* a text that grows */
+
+typedef struct {
+    ngx_pool_t                         *pool;
+    u_char                             *start;
+    u_char                             *last;
+    u_char                             *end;
+} ngx_http_reauth_status_text_t;
+
+
+static ngx_int_t ngx_http_reauth_status_accounts(ngx_http_request_t *r,
+    ngx_str_t *rest);
+static ngx_int_t ngx_http_reauth_status_account(ngx_http_request_t *r,
+    ngx_str_t *rest);
+static ngx_int_t ngx_http_reauth_status_summary(ngx_http_request_t *r,
+    ngx_str_t *rest);
+static ngx_int_t ngx_http_reauth_status_gate(ngx_http_request_t *r,
+    ngx_str_t *rest);
+static ngx_int_t ngx_http_reauth_status_healthz(ngx_http_request_t *r,
+    ngx_str_t *rest);
+static ngx_int_t ngx_http_reauth_status_readyz(ngx_http_request_t *r,
+    ngx_str_t *rest);
+
+static const char *ngx_http_reauth_status_parse_state(ngx_str_t *value,
+    void *data);
+static const char *ngx_http_reauth_status_parse_auth_type(ngx_str_t *value,
+    void *data);
+static const char *ngx_http_reauth_status_parse_limit(ngx_str_t *value,
+    void *data);
+static const char *ngx_http_reauth_status_parse_cursor(ngx_str_t *value,
+    void *data);
+
+
+static ngx_http_reauth_status_resource_t  ngx_http_reauth_status_resources[] = {
+
+    { ngx_string("accounts"), 0, ngx_http_reauth_status_accounts },
+    { ngx_string("accounts/"), 1, ngx_http_reauth_status_account },
+    { ngx_string("summary"), 0, ngx_http_reauth_status_summary },
+    { ngx_string("gate/"), 1, ngx_http_reauth_status_gate },
+    { ngx_string("healthz"), 0, ngx_http_reauth_status_healthz },
+    { ngx_string("readyz"), 0, ngx_http_reauth_status_readyz },
+
+    { ngx_null_string, 0, NULL }
+};
+
+
+static ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[] = {
+
+    { ngx_string("state"), ngx_http_reauth_status_parse_state },
+    { ngx_string("auth_type"), ngx_http_reauth_status_parse_auth_type },
+    { ngx_string("limit"), ngx_http_reauth_status_parse_limit },
+    { ngx_string("cursor"), ngx_http_reauth_status_parse_cursor },
+
+    { ngx_null_string, NULL }
+};
+
+
+static ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[] = {
+
+    { ngx_null_string, NULL }
+};
+
+
+/* what follows the location's name in the path; NGX_DECLINED: it is another */
+
+static ngx_int_t
+ngx_http_reauth_status_path(ngx_http_request_t *r, ngx_str_t *path)
+{
+    ngx_str_t                 *name;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    name = &clcf->name;
+
+    if (r->uri.len < name->len
+        || ngx_strncmp(r->uri.data, name->data, name->len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    path->data = r->uri.data + name->len;
+    path->len = r->uri.len - name->len;
+
+    if (name->len != 0 && name->data[name->len - 1] == '/') {
+        return NGX_OK;
+    }
+
+    if (path->len == 0 || path->data[0] != '/') {
+        return NGX_DECLINED;
+    }
+
+    path->data++;
+    path->len--;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_not_found(ngx_http_request_t *r)
+{
+    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+               "There is no such status resource.",
+               "There are: accounts, accounts/{id}, summary, gate/{id}, "
+               "healthz and readyz.", NULL);
+}
+
+
+ngx_int_t
+ngx_http_reauth_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                           rc;
+    ngx_str_t                           path, rest;
+    ngx_http_reauth_ctx_t              *ctx;
+    ngx_http_reauth_status_resource_t  *resource;
+
+    static ngx_str_t  allow = ngx_string("GET, HEAD");
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->operation = REAUTH_OPERATION_STATUS;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+
+        if (ngx_http_reauth_add_header(r, "Allow", &allow) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
+                                          "METHOD_NOT_ALLOWED",
+                                          "The status can only be read.",
+                                          "Use GET or HEAD.", NULL);
+    }
+
+    if (ngx_http_reauth_status_path(r, &path) != NGX_OK) {
+        return ngx_http_reauth_status_not_found(r);
+    }
+
+    for (resource = ngx_http_reauth_status_resources;
+         resource->handler != NULL;
+         resource++)
+    {
+        if (path.len < resource->name.len
+            || ngx_strncmp(path.data, resource->name.data, resource->name.len)
+               != 0)
+        {
+            continue;
+        }
+
+        rest.data = path.data + resource->name.len;
+        rest.len = path.len - resource->name.len;
+
+        if (resource->prefix ? rest.len != 0 : rest.len == 0) {
+            return resource->handler(r, &rest);
+        }
+    }
+
+    return ngx_http_reauth_status_not_found(r);
+}
+
+
+/* 422, with what is wrong by parameter; takes the reference to "errors" */
+
+static ngx_int_t
+ngx_http_reauth_status_invalid(ngx_http_request_t *r, json_t *errors)
+{
+    char       *text;
+    u_char     *p;
+    size_t      len;
+    ngx_str_t   extra;
+
+    text = reauth_json_text(errors, &len);
+    json_decref(errors);
+
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof(",\"errors\":") - 1 + len);
+
+    if (p != NULL) {
+        extra.data = p;
+        p = ngx_cpymem(p, ",\"errors\":", sizeof(",\"errors\":") - 1);
+        p = ngx_cpymem(p, text, len);
+        extra.len = p - extra.data;
+    }
+
+    reauth_json_text_free(text);
+
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(r, 422, "VALIDATION_ERROR",
+                                      "The request is not valid.",
+                                      "See errors: what is wrong, by name.",
+                                      &extra);
+}
+
+
+/* one more error under a name; NGX_OK or NGX_ERROR */
+
+static ngx_int_t
+ngx_http_reauth_status_add_error(json_t **errors, ngx_str_t *name,
+    const char *text)
+{
+    char     key[NGX_HTTP_REAUTH_STATUS_NAME_MAX + 1];
+    size_t   i;
+    json_t  *list;
+
+    if (*errors == NULL) {
+        *errors = json_object();
+
+        if (*errors == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    /* a name that is none may be anything, a secret in the wrong place too */
+
+    for (i = 0; i < name->len && reauth_id_chars[name->data[i]]; i++) {
+        /* void */
+    }
+
+    if (i == 0 || i < name->len || i >= sizeof(key)) {
+        ngx_memcpy(key, "?", sizeof("?"));
+
+    } else {
+        ngx_memcpy(key, name->data, i);
+        key[i] = '\0';
+    }
+
+    list = json_object_get(*errors, key);
+
+    if (list == NULL) {
+        list = json_array();
+
+        if (json_object_set_new(*errors, key, list) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return json_array_append_new(list, json_string(text)) == 0 ? NGX_OK
+                                                               : NGX_ERROR;
+}
+
+
+static const char *
+ngx_http_reauth_status_arg(ngx_http_reauth_status_param_t *params,
+    ngx_uint_t *given, ngx_str_t *name, ngx_str_t *value, void *data)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; params[i].parse != NULL; i++) {
+
+        if (params[i].name.len != name->len
+            || ngx_strncmp(params[i].name.data, name->data, name->len) != 0)
+        {
+            continue;
+        }
+
+        if (*given & ((ngx_uint_t) 1 << i)) {
+            return "is given more than once";
+        }
+
+        *given |= (ngx_uint_t) 1 << i;
+
+        return params[i].parse(value, data);
+    }
+
+    return "is not known here";
+}
+
+
+/* reads the query string; NGX_OK, or NGX_DECLINED: *rc is the result to give */
+
+static ngx_int_t
+ngx_http_reauth_status_args(ngx_http_request_t *r,
+    ngx_http_reauth_status_param_t *params, void *data, ngx_int_t *rc)
+{
+    u_char      *p, *last, *end, *equals, *src, *dst;
+    json_t      *errors;
+    ngx_str_t    name, value;
+    ngx_uint_t   given;
+    const char  *text;
+
+    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    errors = NULL;
+    given = 0;
+
+    /* all the values, unescaped */
+
+    dst = ngx_pnalloc(r->pool, r->args.len + 1);
+    if (dst == NULL) {
+        return NGX_DECLINED;
+    }
+
+    last = r->args.data + r->args.len;
+
+    for (p = r->args.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (end == p) {
+            continue;
+        }
+
+        equals = ngx_strlchr(p, end, '=');
+        src = equals != NULL ? equals + 1 : end;
+
+        name.data = p;
+        name.len = (equals != NULL ? equals : end) - p;
+
+        value.data = dst;
+        ngx_unescape_uri(&dst, &src, end - src, 0);
+        value.len = dst - value.data;
+
+        text = ngx_http_reauth_status_arg(params, &given, &name, &value, data);
+
+        if (text != NULL
+            && ngx_http_reauth_status_add_error(&errors, &name, text)
+               != NGX_OK)
+        {
+            json_decref(errors);
+            return NGX_DECLINED;
+        }
+    }
+
+    if (errors == NULL) {
+        return NGX_OK;
+    }
+
+    *rc = ngx_http_reauth_status_invalid(r, errors);
+
+    return NGX_DECLINED;
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_zone_cursor_t  *cursor = data;
+
+    reauth_state_t   state;
+    reauth_string_t  name;
+
+    name.data = value->data;
+    name.len = value->len;
+
+    state = reauth_state_parse(&name);
+
+    if (state == REAUTH_STATE_NONE || state == REAUTH_STATE_LAST) {
+        return "must be one of starting, running, needs_otp, needs_face, "
+               "needs_app, unknown, succeeded, failed, rejected and expired";
+    }
+
+    cursor->state = state;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_auth_type(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_zone_cursor_t  *cursor = data;
+
+    reauth_string_t     name;
+    reauth_auth_type_t  auth_type;
+
+    name.data = value->data;
+    name.len = value->len;
+
+    auth_type = reauth_auth_type_parse(&name);
+
+    if (auth_type == REAUTH_AUTH_TYPE_LAST) {
+        return "must be one of email_password, raw_data and mobile_app";
+    }
+
+    cursor->auth_type = auth_type;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_zone_cursor_t  *cursor = data;
+
+    ngx_int_t  limit;
+
+    limit = ngx_atoi(value->data, value->len);
+
+    if (limit < 1 || limit > NGX_HTTP_REAUTH_STATUS_LIMIT_MAX) {
+        return "must be a whole number from 1 to 1000";
+    }
+
+    cursor->limit = limit;
+
+    return NULL;
+}
+
+
+/* "a" or "e" for active or ended, then two numbers in hex */
+
+static const char *
+ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_zone_cursor_t  *cursor = data;
+
+    u_char     *p, *dash, *last;
+    ngx_int_t   index, offset;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (p == last || (*p != 'a' && *p != 'e')) {
+        goto invalid;
+    }
+
+    dash = ngx_strlchr(p, last, '-');
+    if (dash == NULL) {
+        goto invalid;
+    }
+
+    index = ngx_hextoi(p + 1, dash - (p + 1));
+    offset = ngx_hextoi(dash + 1, last - (dash + 1));
+
+    if (index == NGX_ERROR || offset == NGX_ERROR) {
+        goto invalid;
+    }
+
+    cursor->ended = (*p == 'e');
+    cursor->index = index;
+    cursor->offset = offset;
+
+    return NULL;
+
+invalid:
+
+    return "must be the next_cursor of an answer, as it was given there";
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_reserve(ngx_http_reauth_status_text_t *text, size_t len)
+{
+    u_char  *p;
+    size_t   size, used;
+
+    if (len <= (size_t) (text->end - text->last)) {
+        return NGX_OK;
+    }
+
+    used = text->last - text->start;
+    size = 2 * (text->end - text->start) + len;
+
+    p = ngx_palloc(text->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (used != 0) {
+        ngx_memcpy(p, text->start, used);
+
+        /* only what is no small piece of the pool's can be given back */
+        (void) ngx_pfree(text->pool, text->start);
+    }
+
+    text->start = p;
+    text->last = p + used;
+    text->end = p + size;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_add_record(ngx_http_request_t *r,
+    ngx_http_reauth_status_text_t *text, const reauth_record_t *record)
+{
+    size_t                len;
+    reauth_state_t        state;
+    reauth_status_view_t  view;
+
+    view.now_ms = ngx_http_reauth_now();
+    view.retry_after = 0;
+
+    state = reauth_status_state(record, view.now_ms);
+
+    view.action = ngx_http_reauth_action(state, record->action);
+
+    if (reauth_state_is_active(state)) {
+        view.retry_after = ngx_http_reauth_retry_after(r, record->auth_type,
+                                                       state, record->since_ms,
+                                                       record->deadline_ms);
+    }
+
+    if (ngx_http_reauth_status_reserve(text, REAUTH_STATUS_RECORD_MAX)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    len = reauth_status_record((char *) text->last, record, &view);
+    if (len == 0) {
+        return NGX_ERROR;
+    }
+
+    text->last += len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_send(ngx_http_request_t *r,
+    ngx_http_reauth_status_text_t *text)
+{
+    ngx_str_t  body;
+
+    body.data = text->start;
+    body.len = text->last - text->start;
+
+    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
+}
+
+
+static ngx_http_reauth_store_t *
+ngx_http_reauth_status_store(ngx_http_request_t *r)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    return &mcf->store;
+}
+
+
+/* Redis is configured, but this instance has to do without it */
+
+static ngx_uint_t
+ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
+{
+    ngx_uint_t  up, lag_ms;
+
+    if (store->redis_conf == NULL) {
+        return 0;
+    }
+
+    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
+
+    return !up;
+}
+
+
+/*
+ * What this instance can't say must not look as if there were no such account:
+ * 503 until it has been able to read Redis, at most two seconds, and where it
+ * has to do without.
+ */
+
+static ngx_int_t
+ngx_http_reauth_status_unavailable(ngx_http_request_t *r,
+    const char *error, const char *message, const char *description)
+{
+    static ngx_str_t  retry_after = ngx_string("1");
+
+    if (ngx_http_reauth_add_header(r, "Retry-After", &retry_after) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE, error,
+                                      message, description, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_loading(ngx_http_request_t *r)
+{
+    return ngx_http_reauth_status_unavailable(r, "SERVICE_UNAVAILABLE",
+               "The gateway has just started and reads what is known.",
+               "Ask again in a second.");
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    u_char                         *p;
+    ngx_int_t                       rc;
+    ngx_uint_t                      i, n, left, degraded;
+    reauth_record_t                *records;
+    ngx_http_reauth_store_t        *store;
+    ngx_http_reauth_zone_cursor_t   cursor;
+    ngx_http_reauth_status_text_t   text;
+
+    ngx_memzero(&cursor, sizeof(ngx_http_reauth_zone_cursor_t));
+
+    cursor.state = REAUTH_STATE_LAST;
+    cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
+    cursor.limit = NGX_HTTP_REAUTH_STATUS_LIMIT;
+
+    if (ngx_http_reauth_status_args(r, ngx_http_reauth_status_list_params,
+                                    &cursor, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    store = ngx_http_reauth_status_store(r);
+
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+        return ngx_http_reauth_status_loading(r);
+    }
+
+    left = cursor.limit;
+
+    records = ngx_palloc(r->pool, ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP)
+                                  * sizeof(reauth_record_t));
+    if (records == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
+    text.pool = r->pool;
+
+    if (ngx_http_reauth_status_reserve(&text,
+                                       ngx_min(left,
+                                               NGX_HTTP_REAUTH_STATUS_STEP)
+                                       * NGX_HTTP_REAUTH_STATUS_RECORD
+                                       + REAUTH_STATUS_RECORD_MAX)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text.last = ngx_cpymem(text.last, "{\"accounts\":[",
+                           sizeof("{\"accounts\":[") - 1);
+
+    while (left != 0 && !cursor.done) {
+
+        cursor.limit = ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP);
+
+        n = ngx_http_reauth_zone_list(&store->zone, &cursor, records);
+
+        for (i = 0; i < n; i++) {
+
+            if (ngx_http_reauth_status_add_record(r, &text, &records[i])
+                != NGX_OK
+                || ngx_http_reauth_status_reserve(&text, 1) != NGX_OK)
+            {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            *text.last++ = ',';
+        }
+
+        left -= n;
+    }
+
+    if (text.last[-1] == ',') {
+        text.last--;
+    }
+
+    if (ngx_http_reauth_status_reserve(&text, 256) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(text.last, "],\"next_cursor\":",
+                   sizeof("],\"next_cursor\":") - 1);
+
+    if (cursor.done) {
+        p = ngx_cpymem(p, "null", sizeof("null") - 1);
+
+    } else {
+        p = ngx_sprintf(p, "\"%c%xi-%xi\"", cursor.ended ? 'e' : 'a',
+                        cursor.index, cursor.offset);
+    }
+
+    p = ngx_cpymem(p, ",\"generated_at\":\"",
+                   sizeof(",\"generated_at\":\"") - 1);
+    p += reauth_time_format_ms((char *) p, ngx_http_reauth_now());
+
+    degraded = ngx_http_reauth_status_degraded(store);
+
+    text.last = ngx_sprintf(p, "\",\"store\":\"%s\",\"degraded\":%s}",
+                            store->redis_conf != NULL && !degraded
+                            ? "redis" : "local",
+                            degraded ? "true" : "false");
+
+    return ngx_http_reauth_status_send(r, &text);
+}
+
+
+/*
+ * The account that the path names, kept for the variables too; NGX_OK, or
+ * NGX_DECLINED, *rc being the answer's result.
+ */
+
+static ngx_int_t
+ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
+    reauth_string_t *account, ngx_int_t *rc)
+{
+    json_t                 *errors;
+    reauth_id_kind_t        kind;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    static ngx_str_t  name = ngx_string("account_id");
+
+    account->data = rest->data;
+    account->len = rest->len;
+
+    kind = reauth_id_kind(account);
+
+    if (kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+        ctx->account = *rest;
+        return NGX_OK;
+    }
+
+    errors = NULL;
+
+    if (ngx_http_reauth_status_add_error(&errors, &name,
+                                         "must be acct_ or fansly_acct_ and 1 "
+                                         "to 64 of A-Z, a-z, 0-9, _ and -")
+        != NGX_OK)
+    {
+        json_decref(errors);
+        *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else {
+        *rc = ngx_http_reauth_status_invalid(r, errors);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
+    ngx_http_reauth_store_t *store)
+{
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+        return ngx_http_reauth_gate_send_loading(r, rest);
+    }
+
+    if (ngx_http_reauth_status_degraded(store)) {
+        return ngx_http_reauth_status_unavailable(r, "STORE_UNAVAILABLE",
+                   "This instance knows nothing of the account, and Redis, "
+                   "which may, can't be reached.",
+                   "Ask again when readyz says ready.");
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+               "Nothing is known of this account.",
+               "No update of its credentials was seen here, or it ended so "
+               "long ago that it was forgotten. Its gate is open.", NULL);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_int_t                       rc;
+    reauth_record_t                 record;
+    reauth_string_t                 account;
+    ngx_http_reauth_ctx_t          *ctx;
+    ngx_http_reauth_store_t        *store;
+    ngx_http_reauth_status_text_t   text;
+
+    if (ngx_http_reauth_status_id(r, rest, &account, &rc) != NGX_OK
+        || ngx_http_reauth_status_args(r, ngx_http_reauth_status_no_params,
+                                       NULL, &rc)
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    store = ngx_http_reauth_status_store(r);
+
+    if (ngx_http_reauth_zone_find(&store->zone, &account, &record) != NGX_OK) {
+        return ngx_http_reauth_status_account_unknown(r, rest, store);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    ctx->state = reauth_status_state(&record, ngx_http_reauth_now());
+    ctx->auth_type = record.auth_type;
+
+    ctx->attempt.len = ngx_strlen(record.attempt);
+    ctx->attempt.data = ngx_pnalloc(r->pool, ctx->attempt.len + 1);
+    if (ctx->attempt.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(ctx->attempt.data, record.attempt, ctx->attempt.len);
+
+    ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
+    text.pool = r->pool;
+
+    if (ngx_http_reauth_status_add_record(r, &text, &record) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_status_send(r, &text);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    int64_t                          age_ms;
+    ngx_int_t                        rc;
+    ngx_uint_t                       state, up, lag_ms;
+    ngx_http_reauth_store_t         *store;
+    ngx_http_reauth_status_text_t    text;
+    ngx_http_reauth_zone_summary_t   summary;
+
+    if (ngx_http_reauth_status_args(r, ngx_http_reauth_status_no_params, NULL,
+                                    &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    store = ngx_http_reauth_status_store(r);
+
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+        return ngx_http_reauth_status_loading(r);
+    }
+
+    ngx_http_reauth_zone_summary(&store->zone, &summary);
+
+    ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
+    text.pool = r->pool;
+
+    if (ngx_http_reauth_status_reserve(&text, 1024) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text.last = ngx_cpymem(text.last, "{\"states\":",
+                           sizeof("{\"states\":") - 1);
+
+    for (state = REAUTH_STATE_NONE + 1; state < REAUTH_STATE_LAST; state++) {
+        text.last = ngx_sprintf(text.last, "%c\"%s\":%ui",
+                                state == REAUTH_STATE_NONE + 1 ? '{' : ',',
+                                reauth_state_name((reauth_state_t) state),
+                                summary.states[state]);
+    }
+
+    /* an account whose attempt is active is one whose gate is closed */
+
+    text.last = ngx_sprintf(text.last,
+                            "},\"active\":%ui,\"gates_closed\":%ui,"
+                            "\"oldest_active_seconds\":",
+                            summary.active, summary.active);
+
+    if (summary.oldest_since_ms != 0) {
+        age_ms = ngx_http_reauth_now() - summary.oldest_since_ms;
+        text.last = ngx_sprintf(text.last, "%L",
+                                age_ms > 0 ? age_ms / 1000 : (int64_t) 0);
+
+    } else {
+        text.last = ngx_cpymem(text.last, "null", sizeof("null") - 1);
+    }
+
+    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
+
+    if (store->redis_conf != NULL && up) {
+        text.last = ngx_sprintf(text.last,
+                                ",\"store\":{\"redis\":\"up\",\"lag_ms\":%ui}",
+                                lag_ms);
+
+    } else {
+        text.last = ngx_sprintf(text.last,
+                                ",\"store\":{\"redis\":\"%s\",\"lag_ms\":null}",
+                                store->redis_conf != NULL ? "down" : "none");
+    }
+
+    text.last = ngx_sprintf(text.last,
+                            ",\"zone\":{\"size\":%uz,\"free\":%uz,"
+                            "\"accounts\":%ui,\"dropped\":%ui}}",
+                            summary.size, summary.free, summary.accounts,
+                            summary.dropped);
+
+    return ngx_http_reauth_status_send(r, &text);
+}
+
+
+/*
+ * For the authorization requests of other proxies, which may carry the query
+ * string of what they ask about: it is passed over.
+ */
+
+static ngx_int_t
+ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  empty;
+    reauth_string_t            account;
+    ngx_http_reauth_ctx_t     *ctx;
+    ngx_http_reauth_store_t   *store;
+    ngx_http_reauth_closed_t   closed;
+
+    if (ngx_http_reauth_status_id(r, rest, &account, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    store = ngx_http_reauth_status_store(r);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    rc = ngx_http_reauth_zone_gate(&store->zone, rest->data, rest->len,
+                                   ngx_http_reauth_now(), &closed);
+
+    if (rc == NGX_DECLINED) {
+        ctx->gate = NGX_HTTP_REAUTH_GATE_OPEN;
+        ngx_str_null(&empty);
+        return ngx_http_reauth_send(r, NGX_HTTP_NO_CONTENT, &empty);
+    }
+
+    ctx->gate = NGX_HTTP_REAUTH_GATE_CLOSED;
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_reauth_gate_send_loading(r, rest);
+    }
+
+    ctx->state = closed.state;
+    ctx->auth_type = closed.auth_type;
+
+    return ngx_http_reauth_gate_send(r, rest, &closed);
+}
+
+
+/* this worker answers, which is all that it says */
+
+static ngx_int_t
+ngx_http_reauth_status_healthz(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    static ngx_str_t  body = ngx_string("{\"status\":\"ok\"}");
+
+    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_http_reauth_store_t  *store;
+
+    static ngx_str_t  retry_after = ngx_string("1");
+    static ngx_str_t  loading = ngx_string("{\"status\":\"loading\"}");
+    static ngx_str_t  ready = ngx_string("{\"status\":\"ready\"}");
+    static ngx_str_t  degraded = ngx_string("{\"status\":\"degraded\","
+                          "\"reason\":\"Redis can't be reached: updates are "
+                          "kept by this instance alone\"}");
+
+    store = ngx_http_reauth_status_store(r);
+
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+
+        if (ngx_http_reauth_add_header(r, "Retry-After", &retry_after)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_reauth_send(r, NGX_HTTP_SERVICE_UNAVAILABLE, &loading);
+    }
+
+    return ngx_http_reauth_send(r, NGX_HTTP_OK,
+                                ngx_http_reauth_status_degraded(store)
+                                ? &degraded : &ready);
+}

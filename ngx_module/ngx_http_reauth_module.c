@@ -1,0 +1,971 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Directives, variables, phases and life cycle.
+ */
+
+
+#include "ngx_http_reauth.h"
+
+
+#define NGX_HTTP_REAUTH_ZONE_MIN  (32 * ngx_pagesize)
+
+
+static char *ngx_http_reauth_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_gate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_gate_value(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_retry_after_bounds(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_reauth_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post,
+    void *data);
+
+static void *ngx_http_reauth_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_reauth_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_reauth_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_reauth_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_reauth_init_process(ngx_cycle_t *cycle);
+static void ngx_http_reauth_exit_process(ngx_cycle_t *cycle);
+
+static ngx_int_t ngx_http_reauth_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+static ngx_conf_post_t  ngx_http_reauth_positive = {
+    ngx_http_reauth_positive_msec
+};
+
+
+static ngx_conf_enum_t  ngx_http_reauth_gate_modes[] = {
+    { ngx_string("off"), NGX_HTTP_REAUTH_GATE_OFF },
+    { ngx_string("on"), NGX_HTTP_REAUTH_GATE_ON },
+    { ngx_string("dry_run"), NGX_HTTP_REAUTH_GATE_DRY_RUN },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_reauth_unknown_fields_modes[] = {
+    { ngx_string("drop"), REAUTH_UNKNOWN_FIELDS_DROP },
+    { ngx_string("reject"), REAUTH_UNKNOWN_FIELDS_REJECT },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_reauth_redis_failure_modes[] = {
+    { ngx_string("local"), 0 },
+    { ngx_string("reject"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_reauth_commands[] = {
+
+    { ngx_string("reauth_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_reauth_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_redis_failure"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_reauth_main_conf_t, store.reject),
+      &ngx_http_reauth_redis_failure_modes },
+
+    { ngx_string("reauth_secret_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_secret_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_update_wait"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_reauth_main_conf_t, update_wait),
+      NULL },
+
+    { ngx_string("reauth_key_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_key_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_gate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_gate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_gate_account"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_gate_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_reauth_loc_conf_t, gate_account),
+      NULL },
+
+    { ngx_string("reauth_gate_bypass"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_gate_value,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_reauth_loc_conf_t, gate_bypass),
+      NULL },
+
+    { ngx_string("reauth_gate_max"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_reauth_loc_conf_t, gate_max),
+      &ngx_http_reauth_positive },
+
+    { ngx_string("reauth_retry_after"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      ngx_http_reauth_retry_after_bounds,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_unknown_fields"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_reauth_loc_conf_t, unknown_fields),
+      &ngx_http_reauth_unknown_fields_modes },
+
+    { ngx_string("reauth_answer_max"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_reauth_loc_conf_t, answer_max),
+      NULL },
+
+    { ngx_string("reauth_authenticate"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_authenticate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_reauth_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_reauth_module_ctx = {
+    ngx_http_reauth_preconfiguration,      /* preconfiguration */
+    ngx_http_reauth_postconfiguration,     /* postconfiguration */
+
+    ngx_http_reauth_create_main_conf,      /* create main configuration */
+    ngx_http_reauth_init_main_conf,        /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_reauth_create_loc_conf,       /* create location configuration */
+    ngx_http_reauth_merge_loc_conf         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_reauth_module = {
+    NGX_MODULE_V1,
+    &ngx_http_reauth_module_ctx,           /* module context */
+    ngx_http_reauth_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_reauth_init_process,          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_reauth_exit_process,          /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+enum {
+    NGX_HTTP_REAUTH_VARIABLE_OPERATION = 0,
+    NGX_HTTP_REAUTH_VARIABLE_ACCOUNT,
+    NGX_HTTP_REAUTH_VARIABLE_ATTEMPT,
+    NGX_HTTP_REAUTH_VARIABLE_AUTH_TYPE,
+    NGX_HTTP_REAUTH_VARIABLE_STATE,
+    NGX_HTTP_REAUTH_VARIABLE_GATE,
+    NGX_HTTP_REAUTH_VARIABLE_COALESCED,
+    NGX_HTTP_REAUTH_VARIABLE_CALLER,
+    NGX_HTTP_REAUTH_VARIABLE_STORE
+};
+
+
+static ngx_http_variable_t  ngx_http_reauth_variables[] = {
+
+    { ngx_string("reauth_authorization"), NULL, ngx_http_reauth_key_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_operation"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_OPERATION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_account"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_ACCOUNT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_attempt"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_ATTEMPT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_auth_type"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_AUTH_TYPE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_state"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_STATE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_gate"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_GATE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_coalesced"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_COALESCED, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_caller"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_CALLER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_store"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_STORE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+static const char  *ngx_http_reauth_gate_names[] = {
+    NULL, "open", "closed", "held", "would_close", "bypassed"
+};
+
+
+ngx_http_reauth_ctx_t *
+ngx_http_reauth_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_ctx_t));
+        if (ctx == NULL) {
+            return NULL;
+        }
+
+        ngx_http_set_ctx(r, ctx, ngx_http_reauth_module);
+    }
+
+    return ctx;
+}
+
+
+/* a call that the gate lets through leaves no trace: it is told from here */
+
+static void
+ngx_http_reauth_variable_of_call(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx)
+{
+    reauth_string_t              account;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    if (ctx->operation != REAUTH_OPERATION_NONE) {
+        return;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->gate == NGX_HTTP_REAUTH_GATE_OFF) {
+        return;
+    }
+
+    ctx->operation = REAUTH_OPERATION_CALL;
+
+    if (ngx_http_reauth_gate_account(r, lcf, &account)
+        == REAUTH_ACCOUNT_FOUND)
+    {
+        ctx->account.data = (u_char *) account.data;
+        ctx->account.len = account.len;
+        ctx->gate = NGX_HTTP_REAUTH_GATE_OPEN;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t               value;
+    const char             *name;
+    ngx_http_reauth_ctx_t  *ctx, call;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL || ctx->operation == REAUTH_OPERATION_NONE) {
+        ngx_memzero(&call, sizeof(ngx_http_reauth_ctx_t));
+        ngx_http_reauth_variable_of_call(r, &call);
+        ctx = &call;
+    }
+
+    name = NULL;
+    ngx_str_null(&value);
+
+    switch (data) {
+
+    case NGX_HTTP_REAUTH_VARIABLE_OPERATION:
+        name = reauth_operation_name(ctx->operation);
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_ACCOUNT:
+        value = ctx->account;
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_ATTEMPT:
+        value = ctx->attempt;
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_AUTH_TYPE:
+        name = reauth_auth_type_name(ctx->auth_type);
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_STATE:
+        name = ctx->state == REAUTH_STATE_NONE ? NULL
+                                           : reauth_state_name(ctx->state);
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_GATE:
+        name = ngx_http_reauth_gate_names[ctx->gate];
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_COALESCED:
+        name = ctx->coalesced ? "1" : NULL;
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_CALLER:
+        value = ctx->caller;
+        break;
+
+    default: /* NGX_HTTP_REAUTH_VARIABLE_STORE */
+        name = !ctx->stored ? NULL : ctx->local ? "local" : "redis";
+    }
+
+    if (name) {
+        value.data = (u_char *) name;
+        value.len = ngx_strlen(name);
+    }
+
+    if (value.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+    v->len = value.len;
+    v->data = value.data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_needs_zone(ngx_conf_t *cf, const char *directive)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
+
+    if (mcf->zone_use.directive == NULL) {
+        mcf->zone_use.directive = directive;
+        mcf->zone_use.file = cf->conf_file->file.name.data;
+        mcf->zone_use.line = cf->conf_file->line;
+    }
+}
+
+
+static char *
+ngx_http_reauth_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_main_conf_t *mcf = conf;
+
+    u_char                  *p;
+    ssize_t                  size;
+    ngx_str_t               *value, name, s;
+    ngx_http_reauth_zone_t  *zone;
+
+    zone = &mcf->store.zone;
+
+    if (zone->shm_zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    p = (u_char *) ngx_strchr(value[1].data, ':');
+
+    if (p == NULL || p == value[1].data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"reauth_zone\" \"%V\": it takes a name "
+                           "and a size, as in \"accounts:32m\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = value[1].data;
+    name.len = p - value[1].data;
+
+    s.data = p + 1;
+    s.len = value[1].data + value[1].len - s.data;
+
+    size = ngx_parse_size(&s);
+
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\" in \"reauth_zone\" \"%V\": "
+                           "use a number with k or m", &s, &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (size < (ssize_t) NGX_HTTP_REAUTH_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"reauth_zone\" \"%V\" is too small: it needs at "
+                           "least %uzk", &value[1],
+                           (size_t) NGX_HTTP_REAUTH_ZONE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    zone->shm_zone = ngx_shared_memory_add(cf, &name, size,
+                                           &ngx_http_reauth_module);
+    if (zone->shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->shm_zone->init = ngx_http_reauth_zone_init;
+    zone->shm_zone->data = zone;
+    zone->log = cf->log;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_reauth_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_main_conf_t *mcf = conf;
+
+    if (mcf->store.redis_conf) {
+        return "is duplicate";
+    }
+
+    mcf->store.redis_conf = ngx_http_reauth_redis_parse(cf);
+    if (mcf->store.redis_conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->store.zone.remote = 1;
+
+    ngx_http_reauth_needs_zone(cf, "reauth_redis");
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_reauth_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->master_secret) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    mcf->master_secret = ngx_http_reauth_secret_add(cf, mcf, &value[0],
+                                                    &value[1]);
+
+    return mcf->master_secret ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_reauth_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t                    *value;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (lcf->key != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
+
+    lcf->key = ngx_http_reauth_secret_add(cf, mcf, &value[0], &value[1]);
+
+    return lcf->key ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_reauth_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    char           *rv;
+    ngx_command_t   gate;
+
+    gate = *cmd;
+    gate.offset = offsetof(ngx_http_reauth_loc_conf_t, gate);
+    gate.post = ngx_http_reauth_gate_modes;
+
+    rv = ngx_conf_set_enum_slot(cf, &gate, conf);
+
+    if (rv == NGX_CONF_OK && lcf->gate != NGX_HTTP_REAUTH_GATE_OFF) {
+        lcf->gate_here = (cf->cmd_type == NGX_HTTP_LOC_CONF);
+        ngx_http_reauth_needs_zone(cf, "reauth_gate");
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_reauth_gate_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char *p = conf;
+
+    ngx_str_t                         *value;
+    ngx_http_complex_value_t         **cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    cv = (ngx_http_complex_value_t **) (p + cmd->offset);
+
+    if (*cv != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*cv == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" \"%V\" is the same for every call: it "
+                           "takes a variable, as in \"$arg_account\"",
+                           &value[0], &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = *cv;
+
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_reauth_retry_after_bounds(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    time_t      seconds[2];
+    ngx_str_t  *value;
+    ngx_uint_t  i;
+
+    if (lcf->retry_after_min != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < 2; i++) {
+        seconds[i] = ngx_parse_time(&value[i + 1], 1);
+
+        if (seconds[i] == (time_t) NGX_ERROR || seconds[i] < 1) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid time \"%V\" in \"reauth_retry_after\": "
+                               "it takes a minimum and a maximum of whole "
+                               "seconds, as in \"2s 10s\"", &value[i + 1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (seconds[0] > seconds[1]) {
+        return "has a minimum that is larger than its maximum";
+    }
+
+    lcf->retry_after_min = seconds[0];
+    lcf->retry_after_max = seconds[1];
+
+    return NGX_CONF_OK;
+}
+
+
+/* what a location is for is said once: by its content handler */
+
+static char *
+ngx_http_reauth_set_handler(ngx_conf_t *cf, const char *directive,
+    ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "can't be used here: the location already has a content "
+               "handler, such as proxy_pass";
+    }
+
+    clcf->handler = handler;
+
+    ngx_http_reauth_needs_zone(cf, directive);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_reauth_authenticate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->forward.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0 || value[1].data[0] != '/') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"reauth_authenticate\" \"%V\" is no uri: it takes "
+                           "the beginning of an internal location's, as in "
+                           "\"/upstream\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->forward = value[1];
+
+    /* what follows begins with a slash of its own */
+
+    if (lcf->forward.data[lcf->forward.len - 1] == '/') {
+        lcf->forward.len--;
+    }
+
+    return ngx_http_reauth_set_handler(cf, "reauth_authenticate",
+                                       ngx_http_reauth_authenticate_handler);
+}
+
+
+static char *
+ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    if (lcf->status) {
+        return "is duplicate";
+    }
+
+    lcf->status = 1;
+
+    return ngx_http_reauth_set_handler(cf, "reauth_status",
+                                       ngx_http_reauth_status_handler);
+}
+
+
+static char *
+ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *msec = data;
+
+    return *msec == 0 ? "must not be 0" : NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->secrets, cf->pool, 2, sizeof(void *)) != NGX_OK) {
+        return NULL;
+    }
+
+    mcf->store.reject = NGX_CONF_UNSET_UINT;
+    mcf->update_wait = NGX_CONF_UNSET_MSEC;
+
+    return mcf;
+}
+
+
+static char *
+ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_reauth_main_conf_t *mcf = conf;
+
+    ngx_conf_init_uint_value(mcf->store.reject, 0);
+    ngx_conf_init_msec_value(mcf->update_wait, 30000);
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    lcf->gate = NGX_CONF_UNSET_UINT;
+    lcf->gate_account = NGX_CONF_UNSET_PTR;
+    lcf->gate_bypass = NGX_CONF_UNSET_PTR;
+    lcf->gate_max = NGX_CONF_UNSET_MSEC;
+    lcf->retry_after_min = NGX_CONF_UNSET_UINT;
+    lcf->retry_after_max = NGX_CONF_UNSET_UINT;
+    lcf->unknown_fields = NGX_CONF_UNSET_UINT;
+    lcf->answer_max = NGX_CONF_UNSET_SIZE;
+    lcf->key = NGX_CONF_UNSET_PTR;
+
+    return lcf;
+}
+
+
+static char *
+ngx_http_reauth_check_location(ngx_conf_t *cf,
+    ngx_http_reauth_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf)
+{
+    reauth_string_t  account;
+
+    if (conf->forward.len && conf->key == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"reauth_authenticate\" in location \"%V\" needs "
+                      "\"reauth_key_file\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->gate_here
+        && conf->gate_account == NULL
+        && clcf->exact_match
+        && reauth_route_account(clcf->name.data, clcf->name.len, &account)
+           != REAUTH_ACCOUNT_FOUND)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"reauth_gate\" in location \"= %V\" has no account: "
+                      "its path names none, so say which by "
+                      "\"reauth_gate_account\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_reauth_loc_conf_t *prev = parent;
+    ngx_http_reauth_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_uint_value(conf->gate, prev->gate,
+                              NGX_HTTP_REAUTH_GATE_OFF);
+    ngx_conf_merge_ptr_value(conf->gate_account, prev->gate_account, NULL);
+    ngx_conf_merge_ptr_value(conf->gate_bypass, prev->gate_bypass, NULL);
+    ngx_conf_merge_msec_value(conf->gate_max, prev->gate_max, 900000);
+    ngx_conf_merge_uint_value(conf->retry_after_min, prev->retry_after_min, 2);
+    ngx_conf_merge_uint_value(conf->retry_after_max, prev->retry_after_max,
+                              10);
+    ngx_conf_merge_uint_value(conf->unknown_fields, prev->unknown_fields,
+                              REAUTH_UNKNOWN_FIELDS_DROP);
+    ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,
+                              1024 * 1024);
+    ngx_conf_merge_ptr_value(conf->key, prev->key, NULL);
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->forward.len || conf->status) {
+
+        /* these two look after themselves */
+
+        conf->gate = NGX_HTTP_REAUTH_GATE_OFF;
+
+        /* the body is read, and refused, by a bound of our own */
+
+        if (conf->forward.len) {
+            clcf->client_max_body_size = 0;
+        }
+
+    } else if (conf->key != NULL
+               && clcf->handler != NULL
+               && clcf->handler != ngx_http_reauth_key_handler)
+    {
+        conf->content_handler = clcf->handler;
+        clcf->handler = ngx_http_reauth_key_handler;
+    }
+
+    return ngx_http_reauth_check_location(cf, conf, clcf);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_preconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_reauth_variables; v->name.len; v++) {
+
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt          *h;
+    ngx_http_core_main_conf_t    *cmcf;
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
+
+    if (mcf->store.zone.shm_zone == NULL) {
+
+        if (mcf->zone_use.directive == NULL) {
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" needs shared memory: add \"reauth_zone "
+                      "accounts:32m;\" to the http block in %s:%ui",
+                      mcf->zone_use.directive, mcf->zone_use.file,
+                      mcf->zone_use.line);
+        return NGX_ERROR;
+    }
+
+    /* for attempts that nobody here began */
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
+    mcf->store.gate_max = lcf->gate_max == NGX_CONF_UNSET_MSEC ? 900000
+                                                               : lcf->gate_max;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_reauth_gate_handler;
+
+    ngx_http_reauth_capture_init();
+
+    return NGX_OK;
+}
+
+
+static ngx_http_reauth_main_conf_t *
+ngx_http_reauth_cycle_conf(ngx_cycle_t *cycle)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NULL;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reauth_module);
+
+    if (mcf == NULL || mcf->store.zone.shm_zone == NULL) {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_reauth_cycle_conf(cycle);
+
+    return mcf ? ngx_http_reauth_store_init_process(&mcf->store, cycle)
+               : NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_reauth_cycle_conf(cycle);
+
+    if (mcf) {
+        ngx_http_reauth_store_exit_process(&mcf->store);
+    }
+}
