@@ -1,0 +1,52 @@
+package Sandbox::Stories;
+
+# What happens to a login, chosen by the e-mail's (or auth_id's) local part up
+# to a '-' or '+': otp-17@example.com tells the story `otp`.
+
+use v5.36;
+
+use Exporter qw(import);
+
+our @EXPORT_OK = qw(story story_name);
+
+my @FILL    = ([progress => 'filling_out_login']);
+my @SUCCEED = (@FILL, [progress => 'submitting'], ['succeed']);
+
+# plan:   the steps after `started`
+# answer: a broken answer to the request that starts the login
+# refuse: the login does not start
+my %STORY = (
+    ok     => { plan => [@SUCCEED] },
+    slow   => { plan => [@SUCCEED], slow => 1 },
+    otp    => { plan => [@FILL, [wait => 'otp']] },
+    appotp => { plan => [@FILL, [wait => 'appotp']] },
+    face   => { plan => [@FILL, [wait => 'face']] },
+    phone  => { plan => [([progress => 'checking']) x 4, ['succeed']], app => 1 },
+    wrong  => {
+        plan => [
+            @FILL,
+            [progress => 'submitting'],
+            [fail     => 'INVALID_CREDENTIALS', 'Wrong email or password.'],
+        ],
+    },
+
+    down  => { answer => 'down',  refuse => 1 },
+    limit => { answer => 'limit', refuse => 1 },
+
+    map { $_ => { plan => [@SUCCEED], answer => $_ } }
+        qw(garbage half huge lost odd reset stall),
+);
+
+
+sub story_name ($text) {
+    my ($name) = lc($text // q{}) =~ /\A([a-z]+)(?:[-+@]|\z)/;
+
+    return defined $name && exists $STORY{$name} ? $name : 'ok';
+}
+
+
+sub story ($name) {
+    return $STORY{$name};
+}
+
+1;
