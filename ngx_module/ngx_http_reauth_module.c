@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_reauth.h"
+#include "ngx_http_reauth_poller.h"
 
 
 #define NGX_HTTP_REAUTH_ZONE_MIN  (32 * ngx_pagesize)
@@ -178,6 +179,13 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_reauth_status,
       NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_poll"),
+      NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_reauth_poll,
+      NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
@@ -743,6 +751,11 @@ ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
     mcf->store.reject = NGX_CONF_UNSET_UINT;
     mcf->update_wait = NGX_CONF_UNSET_MSEC;
 
+    /* other instances may poll what this one writes, even if it does not */
+
+    mcf->store.zone.schedule.interval_ms = NGX_HTTP_REAUTH_POLL_INTERVAL;
+    mcf->store.zone.schedule.max_interval_ms = NGX_HTTP_REAUTH_POLL_INTERVAL_MAX;
+
     return mcf;
 }
 
@@ -953,8 +966,18 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_reauth_cycle_conf(cycle);
 
-    return mcf ? ngx_http_reauth_store_init_process(&mcf->store, cycle)
-               : NGX_OK;
+    if (mcf == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_reauth_store_init_process(&mcf->store, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return mcf->store.polling
+           ? ngx_http_reauth_poller_init_process(mcf->poller, &mcf->store,
+                                                 cycle)
+           : NGX_OK;
 }
 
 
@@ -965,7 +988,13 @@ ngx_http_reauth_exit_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_reauth_cycle_conf(cycle);
 
-    if (mcf) {
-        ngx_http_reauth_store_exit_process(&mcf->store);
+    if (mcf == NULL) {
+        return;
     }
+
+    if (mcf->store.polling) {
+        ngx_http_reauth_poller_exit_process(mcf->poller);
+    }
+
+    ngx_http_reauth_store_exit_process(&mcf->store);
 }

@@ -331,8 +331,13 @@ static reauth_place_t
 reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
 {
     if (fact->epoch != 0) {
-        return fact->epoch == current->epoch ? REAUTH_PLACE_CURRENT
-                                             : REAUTH_PLACE_OLD;
+
+        if (fact->epoch != current->epoch) {
+            return REAUTH_PLACE_OLD;
+        }
+
+        return fact->live && reauth_state_is_end(current->state)
+               ? REAUTH_PLACE_NEW : REAUTH_PLACE_CURRENT;
     }
 
     if (fact->attempt.len == 0) {

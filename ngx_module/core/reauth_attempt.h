@@ -180,6 +180,9 @@ typedef struct {
     uint64_t         epoch;          /* 0: not said */
     uint64_t         new_epoch;      /* for an attempt that shows itself */
     reauth_string_t  attempt;        /* empty: not said */
+    unsigned         live;           /* seen just now: with the epoch of a
+                                        record that is at an end, it is about
+                                        what came after that */
 
     reauth_source_t  source;
     reauth_state_t   state;          /* NONE: refresh only, no change */

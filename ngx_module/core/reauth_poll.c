@@ -343,3 +343,16 @@ reauth_accounts_parse(const unsigned char *body, size_t len,
 
     return result;
 }
+
+
+void
+reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact)
+{
+    fact->state = poll->state;
+    fact->action = poll->action;
+    fact->started_us = poll->started_us;
+    fact->completed_us = poll->completed_us;
+    fact->progress = reauth_string_from(poll->progress);
+    fact->error_code = reauth_string_from(poll->error_code);
+    fact->error_message = reauth_string_from(poll->error_message);
+}

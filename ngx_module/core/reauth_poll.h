@@ -40,6 +40,10 @@ typedef struct {
 } reauth_account_status_t;
 
 
+/* what a poll says of its attempt; the fact points into the poll */
+void reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact);
+
+
 /*
  * Both zero *out first.  REAUTH_JSON_INVALID: it is not such an answer,
  * whether it is no JSON or JSON of another shape.

@@ -66,11 +66,15 @@ typedef struct {
 } ngx_http_reauth_use_t;
 
 
+typedef struct ngx_http_reauth_poller_s  ngx_http_reauth_poller_t;
+
+
 typedef struct {
     ngx_http_reauth_store_t   store;           /* .zone.shm_zone NULL: none */
     ngx_http_reauth_secret_t *master_secret;   /* NULL: from the API key */
     ngx_array_t               secrets;         /* ngx_http_reauth_secret_t * */
     ngx_http_reauth_use_t     zone_use;
+    ngx_http_reauth_poller_t *poller;          /* NULL: no reauth_poll */
     ngx_msec_t                update_wait;
 } ngx_http_reauth_main_conf_t;
 

@@ -1360,13 +1360,7 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
 
     fact.attempt = a->route.id;
     fact.source = REAUTH_SOURCE_POLL;
-    fact.state = poll.state;
-    fact.action = poll.action;
-    fact.started_us = poll.started_us;
-    fact.completed_us = poll.completed_us;
-    fact.progress = reauth_string_from(poll.progress);
-    fact.error_code = reauth_string_from(poll.error_code);
-    fact.error_message = reauth_string_from(poll.error_message);
+    reauth_poll_fact(&poll, &fact);
 
     ngx_http_reauth_authenticate_advance(a, &account, &fact);
 }

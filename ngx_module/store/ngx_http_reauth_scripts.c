@@ -16,5 +16,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_COMMIT] = {
         ngx_string("commit"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_COMMIT)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_LEASE] = {
+        ngx_string("lease"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_LEASE)
     }
 };

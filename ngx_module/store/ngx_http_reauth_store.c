@@ -113,6 +113,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     int64_t           lives;
     u_char            revision[NGX_INT64_LEN], ttl[NGX_INT64_LEN];
     u_char            length[NGX_INT64_LEN], deadline[NGX_INT64_LEN];
+    u_char            due[NGX_INT64_LEN];
     u_char            keys[5][REAUTH_ACCOUNT_MAX + 80];
     u_char            buffer[REAUTH_RECORD_BUFFER];
     ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg, *prefix;
@@ -165,7 +166,14 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                : 0;
     arg++;
 
-    ngx_str_null(arg);
+    arg->data = due;
+    arg->len = active
+               ? ngx_sprintf(due, "%L",
+                     reauth_schedule_next(&commit->store->zone.schedule,
+                                          record, ngx_http_reauth_now(),
+                                          ngx_random()))
+                 - due
+               : 0;
     arg++;
 
     arg->data = length;
@@ -430,6 +438,71 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     if (begin) {
         ngx_http_reauth_begin_done(begin, NGX_OK, 0);
+    }
+}
+
+
+void
+ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, int64_t at_ms, ngx_uint_t active)
+{
+    u_char      key[128], score[NGX_INT64_LEN];
+    ngx_str_t   argv[5];
+    ngx_uint_t  n;
+
+    (void) ngx_http_reauth_zone_poll_at(&store->zone, account, at_ms);
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return;
+    }
+
+    n = 0;
+
+    ngx_str_set(&argv[n], "ZADD");
+    n++;
+
+    ngx_http_reauth_key(&argv[n++], key, &store->redis_conf->prefix, "due", "");
+
+    if (active) {
+
+        /* one that has ended meanwhile does not come back */
+
+        ngx_str_set(&argv[n], "XX");
+        n++;
+    }
+
+    argv[n].data = score;
+    argv[n].len = ngx_sprintf(score, "%L", at_ms) - score;
+    n++;
+
+    argv[n].data = (u_char *) account->data;
+    argv[n].len = account->len;
+    n++;
+
+    (void) ngx_http_reauth_redis_command(store->redis, n, argv, 0, NULL, NULL);
+}
+
+
+void
+ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account)
+{
+    int64_t          now_ms;
+    reauth_record_t  record;
+
+    if (!store->polling) {
+        return;
+    }
+
+    now_ms = ngx_http_reauth_now();
+
+    if (ngx_http_reauth_zone_find(&store->zone, account, &record) == NGX_OK
+        && reauth_state_is_active(record.state))
+    {
+        ngx_http_reauth_store_poll_at(store, account, now_ms, 1);
+
+    } else {
+        ngx_http_reauth_zone_ask(&store->zone, account, now_ms);
     }
 }
 

@@ -27,6 +27,7 @@ struct ngx_http_reauth_store_s {
     ngx_http_reauth_redis_conf_t      *redis_conf;    /* NULL: no Redis */
     ngx_uint_t                         reject;        /* redis_failure */
     ngx_msec_t                         gate_max;
+    ngx_uint_t                         polling;       /* reauth_poll is on */
 
     /* of this process */
     ngx_http_reauth_redis_t           *redis;
@@ -78,6 +79,18 @@ ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
 /* writes to Redis what the zone has of the account now */
 void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
     const char *account);
+
+/*
+ * The background poller is to look at the account soon, active or not: what
+ * was learned of it is not enough to judge by.  Costs at most one upstream
+ * call in the whole fleet.  Nothing happens where no poller is configured.
+ */
+void ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account);
+
+/* the next poll of an account; "active": only if it still is */
+void ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, int64_t at_ms, ngx_uint_t active);
 
 void ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op);
 

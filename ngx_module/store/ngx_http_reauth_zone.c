@@ -14,7 +14,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       1
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       2
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -32,6 +32,9 @@
 
 #define NGX_HTTP_REAUTH_LOAD_TIME         2000
 
+#define NGX_HTTP_REAUTH_ASKED_MAX         64
+#define NGX_HTTP_REAUTH_ASKED_TIME        10000
+
 
 /* what Redis has not been told yet: a slot or an ended record */
 
@@ -44,6 +47,8 @@ typedef struct {
 
 typedef struct {
     ngx_rbtree_node_t               due;       /* key: seconds */
+    ngx_rbtree_node_t               poll;      /* key: milliseconds, may wrap */
+    int64_t                         poll_ms;
     ngx_http_reauth_dirty_t         dirty;
     uint32_t                        next;      /* free list, or the bucket's */
     uint32_t                        attempt_next;
@@ -93,6 +98,23 @@ struct ngx_http_reauth_node_s {
 };
 
 
+typedef struct {
+    int64_t                         at_ms;
+    ngx_uint_t                      pending;
+    char                            account[REAUTH_ACCOUNT_MAX + 1];
+} ngx_http_reauth_asked_t;
+
+
+/* a webhook's; sets of a few, so that looking for one is bounded too */
+
+#define NGX_HTTP_REAUTH_SEEN_WAYS  8
+
+typedef struct {
+    uint32_t                        seconds;   /* 0: free */
+    uint8_t                         digest[NGX_HTTP_REAUTH_SEEN_LEN];
+} ngx_http_reauth_digest_t;
+
+
 struct ngx_http_reauth_zone_shctx_s {
     ngx_uint_t                      layout;
 
@@ -121,6 +143,10 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_queue_t                     dirty;
     ngx_rbtree_t                    due;
     ngx_rbtree_node_t               due_sentinel;
+    ngx_rbtree_t                    poll;
+    ngx_rbtree_node_t               poll_sentinel;
+    ngx_atomic_t                    nasked;
+    ngx_http_reauth_asked_t         asked[NGX_HTTP_REAUTH_ASKED_MAX];
     uint64_t                        epoch;
     ngx_uint_t                      states[REAUTH_STATE_LAST];
     ngx_uint_t                      accounts;
@@ -128,6 +154,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_uint_t                      evicted;
     ngx_uint_t                      ndirty;
     ngx_uint_t                      typical[REAUTH_AUTH_TYPE_LAST];
+    ngx_http_reauth_digest_t       *seen;
+    uint32_t                        seen_mask; /* of the sets */
 };
 
 
@@ -236,11 +264,17 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->ended_mask = n - 1;
     sh->ended = ngx_slab_calloc(shpool, n * sizeof(void *));
 
+    n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 1024),
+                NGX_HTTP_REAUTH_SEEN_MAX);
+
+    sh->seen_mask = n / NGX_HTTP_REAUTH_SEEN_WAYS - 1;
+    sh->seen = ngx_slab_calloc(shpool, n * sizeof(ngx_http_reauth_digest_t));
+
     sh->chunks_max = size / NGX_HTTP_REAUTH_CHUNK_SIZE;
     sh->chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
 
     if (sh->buckets == NULL || sh->attempts == NULL || sh->ended == NULL
-        || sh->chunks == NULL)
+        || sh->chunks == NULL || sh->seen == NULL)
     {
         return NGX_ERROR;
     }
@@ -248,6 +282,8 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_queue_init(&sh->ended_queue);
     ngx_queue_init(&sh->dirty);
     ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
+    ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,
+                    ngx_rbtree_insert_timer_value);
 
     sh->layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->loaded = !zone->remote;
@@ -819,9 +855,22 @@ ngx_http_reauth_zone_attempt_link(ngx_http_reauth_zone_shctx_t *sh,
 
 
 static void
-ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_shctx_t *sh,
+ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot, int64_t at_ms)
+{
+    slot->poll_ms = at_ms;
+    slot->poll.key = (ngx_rbtree_key_t) at_ms;
+    ngx_rbtree_insert(&sh->poll, &slot->poll);
+}
+
+
+static void
+ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_slot_t *slot, const reauth_record_t *record)
 {
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
     slot->record = *record;
 
     ngx_http_reauth_zone_attempt_link(sh, slot);
@@ -829,6 +878,10 @@ ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_shctx_t *sh,
     slot->due.key = ngx_http_reauth_zone_due_key(
                         reauth_attempt_due_ms(record));
     ngx_rbtree_insert(&sh->due, &slot->due);
+
+    ngx_http_reauth_zone_set_poll(sh, slot,
+        reauth_schedule_next(&zone->schedule, record, ngx_http_reauth_now(),
+                             ngx_random()));
 
     sh->states[record->state]++;
 }
@@ -840,6 +893,7 @@ ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_http_reauth_zone_attempt_unlink(sh, slot);
     ngx_rbtree_delete(&sh->due, &slot->due);
+    ngx_rbtree_delete(&sh->poll, &slot->poll);
     sh->states[slot->record.state]--;
 }
 
@@ -887,7 +941,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     if (slot != NULL) {
         ngx_http_reauth_zone_write_start(sh);
         ngx_http_reauth_zone_slot_clear(sh, slot);
-        ngx_http_reauth_zone_slot_fill(sh, slot, record);
+        ngx_http_reauth_zone_slot_fill(zone, slot, record);
         ngx_http_reauth_zone_write_end(sh);
 
         ngx_http_reauth_zone_set_dirty(sh, &slot->dirty, dirty);
@@ -919,7 +973,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     slot->used = 1;
     slot->dirty.queue.next = NULL;
 
-    ngx_http_reauth_zone_slot_fill(sh, slot, record);
+    ngx_http_reauth_zone_slot_fill(zone, slot, record);
 
     slot->next = *bucket;
     *bucket = slot->dirty.index;
@@ -1465,6 +1519,228 @@ ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone, int64_t now_ms,
     ngx_http_reauth_zone_unlock(zone);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
+    int64_t lease_ms, reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_rbtree_node_t             *node;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    if (sh->active == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    if (sh->poll.root != sh->poll.sentinel) {
+        node = ngx_rbtree_min(sh->poll.root, sh->poll.sentinel);
+        slot = ngx_queue_data(node, ngx_http_reauth_slot_t, poll);
+
+        if (now_ms >= slot->poll_ms) {
+            ngx_rbtree_delete(&sh->poll, &slot->poll);
+            ngx_http_reauth_zone_set_poll(sh, slot, now_ms + lease_ms);
+
+            *record = slot->record;
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, int64_t at_ms)
+{
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    slot = ngx_http_reauth_zone_slot_find(sh,
+               ngx_http_reauth_zone_hash(account->data, account->len),
+               account->data, account->len);
+
+    if (slot != NULL) {
+        ngx_rbtree_delete(&sh->poll, &slot->poll);
+        ngx_http_reauth_zone_set_poll(sh, slot, at_ms);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return slot != NULL ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_http_reauth_zone_ask(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, int64_t now_ms)
+{
+    ngx_uint_t                     i;
+    ngx_http_reauth_asked_t       *asked, *room;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+    room = NULL;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_ASKED_MAX; i++) {
+        asked = &sh->asked[i];
+
+        if (now_ms >= asked->at_ms + NGX_HTTP_REAUTH_ASKED_TIME) {
+
+            if (!asked->pending) {
+                room = asked;
+            }
+
+            continue;
+        }
+
+        if (reauth_string_equals(account, asked->account)) {
+            room = NULL;
+            goto done;
+        }
+    }
+
+    if (room) {
+        reauth_copy(room->account, REAUTH_ACCOUNT_MAX, account);
+        room->at_ms = now_ms;
+        room->pending = 1;
+        sh->nasked++;
+    }
+
+done:
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_asked(ngx_http_reauth_zone_t *zone,
+    char account[REAUTH_ACCOUNT_MAX + 1])
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_http_reauth_asked_t       *asked;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    if (sh->nasked == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_ASKED_MAX; i++) {
+        asked = &sh->asked[i];
+
+        if (asked->pending) {
+            asked->pending = 0;
+            sh->nasked--;
+
+            ngx_memcpy(account, asked->account, sizeof(asked->account));
+            rc = NGX_OK;
+            break;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+/* the digest's place: its own, else a free or the oldest one of its set */
+
+static ngx_http_reauth_digest_t *
+ngx_http_reauth_zone_seen_find(ngx_http_reauth_zone_shctx_t *sh,
+    const uint8_t *digest)
+{
+    uint32_t                   hash;
+    ngx_uint_t                 i;
+    ngx_http_reauth_digest_t  *set, *place;
+
+    ngx_memcpy(&hash, digest, sizeof(uint32_t));
+
+    set = &sh->seen[(hash & sh->seen_mask) * NGX_HTTP_REAUTH_SEEN_WAYS];
+    place = set;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_SEEN_WAYS; i++) {
+
+        if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
+            return &set[i];
+        }
+
+        if (set[i].seconds < place->seconds) {
+            place = &set[i];
+        }
+    }
+
+    return place;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone, const uint8_t *digest,
+    int64_t now_ms)
+{
+    uint32_t                   now;
+    ngx_int_t                  rc;
+    ngx_http_reauth_digest_t  *seen;
+
+    rc = NGX_OK;
+    now = (uint32_t) (now_ms / 1000);
+
+    ngx_http_reauth_zone_lock(zone);
+
+    seen = ngx_http_reauth_zone_seen_find(zone->sh, digest);
+
+    if (ngx_memcmp(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0
+        && seen->seconds + NGX_HTTP_REAUTH_SEEN_TIME > now)
+    {
+        rc = NGX_DECLINED;
+
+    } else {
+        seen->seconds = now;
+        ngx_memcpy(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+void
+ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone, const uint8_t *digest)
+{
+    ngx_http_reauth_digest_t  *seen;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    seen = ngx_http_reauth_zone_seen_find(zone->sh, digest);
+
+    if (ngx_memcmp(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
+        ngx_memzero(seen, sizeof(ngx_http_reauth_digest_t));
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
 }
 
 

@@ -15,9 +15,19 @@
 #include <ngx_core.h>
 
 #include "reauth_attempt.h"
+#include "reauth_schedule.h"
 
 
 typedef struct ngx_http_reauth_zone_shctx_s  ngx_http_reauth_zone_shctx_t;
+
+
+/*
+ * Digests of webhooks that are remembered at most: fewer in a small zone, one
+ * for each kilobyte of it.  A new one replaces the oldest of its set.
+ */
+#define NGX_HTTP_REAUTH_SEEN_MAX   4096
+#define NGX_HTTP_REAUTH_SEEN_TIME  86400           /* seconds */
+#define NGX_HTTP_REAUTH_SEEN_LEN   16              /* of a digest */
 
 
 typedef struct {
@@ -25,6 +35,7 @@ typedef struct {
     ngx_slab_pool_t               *shpool;
     ngx_shm_zone_t                *shm_zone;
     ngx_uint_t                     remote;    /* Redis is to be read first */
+    reauth_schedule_t              schedule;  /* of the background poller */
     ngx_log_t                     *log;       /* of this process */
 } ngx_http_reauth_zone_t;
 
@@ -150,6 +161,36 @@ ngx_int_t ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
 /* an active record whose time has come; NGX_DECLINED: none */
 ngx_int_t ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone,
     int64_t now_ms, reauth_record_t *record);
+
+/*
+ * The queue of what to poll.  An active record whose poll is due is put off by
+ * "lease_ms"; NGX_DECLINED: none.
+ */
+ngx_int_t ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone,
+    int64_t now_ms, int64_t lease_ms, reauth_record_t *record);
+
+/* NGX_DECLINED: the account is not active */
+ngx_int_t ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, int64_t at_ms);
+
+/*
+ * Accounts that are not active and are to be looked at once, a few at a time:
+ * the same one not more often than every 10 seconds.  What does not fit is
+ * dropped, since it was only a hint.
+ */
+void ngx_http_reauth_zone_ask(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, int64_t now_ms);
+ngx_int_t ngx_http_reauth_zone_next_asked(ngx_http_reauth_zone_t *zone,
+    char account[REAUTH_ACCOUNT_MAX + 1]);
+
+/*
+ * Remembers the digest; NGX_DECLINED: it was here within the last
+ * NGX_HTTP_REAUTH_SEEN_TIME.  Bounded, so it may forget earlier.
+ */
+ngx_int_t ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone,
+    const uint8_t *digest, int64_t now_ms);
+void ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone,
+    const uint8_t *digest);
 
 /* drops at most "limit" ended records last changed before "before_ms" */
 void ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone,

@@ -1,0 +1,52 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_schedule.h"
+
+
+/* the interval is a part of the time since the last change */
+#define REAUTH_SCHEDULE_PART         8
+#define REAUTH_SCHEDULE_PERSON_PART  3
+
+
+int64_t
+reauth_schedule_next(const reauth_schedule_t *schedule,
+    const reauth_record_t *record, int64_t now_ms, unsigned random)
+{
+    int64_t  interval, quiet;
+
+    if (record->state == REAUTH_STATE_STARTING) {
+
+        /* it is settled by the one who sends it, or by time */
+
+        return record->since_ms + REAUTH_STARTING_MAX_MS;
+    }
+
+    quiet = now_ms > record->updated_ms ? now_ms - record->updated_ms : 0;
+
+    switch (record->state) {
+
+    case REAUTH_STATE_NEEDS_OTP:
+    case REAUTH_STATE_NEEDS_FACE:
+    case REAUTH_STATE_NEEDS_APP:
+        interval = schedule->interval_ms
+                   + quiet / REAUTH_SCHEDULE_PERSON_PART;
+        break;
+
+    default:
+        interval = schedule->interval_ms + quiet / REAUTH_SCHEDULE_PART;
+    }
+
+    if (interval > schedule->max_interval_ms) {
+        interval = schedule->max_interval_ms;
+    }
+
+    /* 0.8 to 1.2 of it */
+
+    interval = interval * (800 + (int64_t) (random % 401)) / 1000;
+
+    return now_ms + interval;
+}

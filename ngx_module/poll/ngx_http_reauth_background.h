@@ -1,0 +1,48 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * One upstream call that no client asked for: a request without a connection
+ * whose subrequest goes through the operator's internal location, so that
+ * proxy_*, TLS and keep-alive are the operator's own.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_BACKGROUND_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_BACKGROUND_H_INCLUDED_
+
+
+#include "ngx_http_reauth_forward.h"
+
+
+typedef struct ngx_http_reauth_background_s  ngx_http_reauth_background_t;
+
+/* called once, maybe from inside of start; forward.done is 0 if aborted */
+typedef void (*ngx_http_reauth_background_handler_pt)(
+    ngx_http_reauth_background_t *background);
+
+
+struct ngx_http_reauth_background_s {
+    ngx_http_reauth_forward_t                forward;   /* what to send */
+    ngx_http_reauth_background_handler_pt    handler;
+    void                                    *data;
+
+    ngx_connection_t                        *connection;
+    ngx_http_request_t                      *request;
+};
+
+
+/*
+ * "background" comes from ngx_alloc() and is freed after its handler was
+ * called, which it is not if this returns NGX_ERROR: then it is the caller's.
+ */
+ngx_int_t ngx_http_reauth_background_start(
+    ngx_http_reauth_background_t *background, ngx_http_conf_ctx_t *ctx,
+    ngx_log_t *log);
+
+/* ends it now; the handler is called */
+void ngx_http_reauth_background_abort(
+    ngx_http_reauth_background_t *background);
+
+
+#endif /* _NGX_HTTP_REAUTH_BACKGROUND_H_INCLUDED_ */

@@ -1,0 +1,822 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_poll.h"
+#include "ngx_http_reauth_background.h"
+#include "ngx_http_reauth_poller.h"
+
+
+#define NGX_HTTP_REAUTH_POLLER_STEP     200
+
+/* polls of one instance at once: each takes one of worker_connections */
+#define NGX_HTTP_REAUTH_POLLS_MAX       16
+
+/*
+ * One that was handed out and not heard of again is due after that; longer
+ * than a poll may take by a sensible proxy_read_timeout.
+ */
+#define NGX_HTTP_REAUTH_LEASE           20000
+
+/* the polls of so many seconds may come at once */
+#define NGX_HTTP_REAUTH_BURST           5
+
+/* the upstream says 429 and not for how long */
+#define NGX_HTTP_REAUTH_PAUSE           10000
+#define NGX_HTTP_REAUTH_PAUSE_MAX       300000
+
+/* a login that the upstream does not show did not start by then */
+#define NGX_HTTP_REAUTH_NOT_STARTED     60000
+
+
+typedef struct {
+    ngx_http_reauth_background_t   background;   /* must be the first */
+    ngx_http_reauth_poller_t      *poller;
+    ngx_queue_t                    queue;
+    ngx_uint_t                     list;         /* GET /api/accounts */
+    reauth_record_t                record;       /* as it was then */
+    char                           account[REAUTH_ACCOUNT_MAX + 1];
+    u_char                         uri[256];
+} ngx_http_reauth_poll_t;
+
+
+static ngx_str_t  ngx_http_reauth_poll_path =
+    ngx_string("/api/authenticate/");
+static ngx_str_t  ngx_http_reauth_poll_fansly_path =
+    ngx_string("/api/fansly/authenticate/");
+static ngx_str_t  ngx_http_reauth_poll_accounts_path =
+    ngx_string("/api/accounts");
+
+
+/* the answer of an attempt's own endpoint */
+
+static void
+ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
+{
+    reauth_poll_t               answer;
+    reauth_fact_t               fact;
+    reauth_string_t             account;
+    ngx_http_reauth_forward_t  *forward;
+
+    forward = &poll->background.forward;
+
+    if (reauth_poll_parse(forward->capture.body.data,
+                          forward->capture.body.len, &answer)
+        != REAUTH_JSON_OK)
+    {
+        return;
+    }
+
+    account = reauth_string_from(poll->account);
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.attempt = reauth_string_from(poll->record.attempt);
+    fact.source = REAUTH_SOURCE_POLLER;
+
+    reauth_poll_fact(&answer, &fact);
+
+    (void) ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
+                                         NULL, NULL);
+}
+
+
+/*
+ * The list of all accounts: for a login whose attempt has no name here.  What
+ * it says is about the record that was there when it was asked for, so it
+ * counts only as long as that one is still the latest.
+ */
+
+static void
+ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
+{
+    ngx_uint_t                  active;
+    reauth_fact_t               fact;
+    reauth_string_t             account;
+    reauth_account_status_t     status;
+    ngx_http_reauth_forward_t  *forward;
+
+    forward = &poll->background.forward;
+    account = reauth_string_from(poll->account);
+
+    if (reauth_accounts_parse(forward->capture.body.data,
+                              forward->capture.body.len, &account, &status)
+        != REAUTH_JSON_OK
+        || !status.found)
+    {
+        return;
+    }
+
+    active = reauth_state_is_active(poll->record.state);
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.epoch = poll->record.epoch;
+    fact.live = 1;
+    fact.source = REAUTH_SOURCE_POLLER;
+
+    if (status.in_progress) {
+        fact.state = REAUTH_STATE_RUNNING;
+        fact.progress = reauth_string_from(status.progress);
+
+    } else if (!active) {
+
+        /* open, and open it is */
+        return;
+
+    } else if (poll->record.state == REAUTH_STATE_UNKNOWN
+               && fact.now_ms < poll->record.since_ms
+                                + NGX_HTTP_REAUTH_NOT_STARTED)
+    {
+        return;
+
+    } else if (status.authenticated) {
+        fact.state = REAUTH_STATE_SUCCEEDED;
+
+    } else {
+        fact.state = REAUTH_STATE_FAILED;
+        fact.action = REAUTH_ACTION_CREDENTIALS;
+        fact.error_code = reauth_string_from("NOT_AUTHENTICATED");
+    }
+
+    (void) ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
+                                         NULL, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_poll_header(ngx_http_reauth_forward_t *forward,
+    const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &forward->subrequest->headers_out.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NGX_ERROR;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash != 0
+            && h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+        {
+            return ngx_atoi(h[i].value.data, h[i].value.len);
+        }
+    }
+}
+
+
+/* the whole fleet's budget is one: where it runs out, all polling rests */
+
+static void
+ngx_http_reauth_poller_pause(ngx_http_reauth_poller_t *poller, int64_t ms)
+{
+    u_char      key[128], time[NGX_INT64_LEN];
+    ngx_str_t   argv[5];
+
+    poller->pause_until = ngx_http_reauth_now() + ms;
+
+    ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
+                  "reauth: the upstream's rate limit is reached, polling "
+                  "rests for %L ms", ms);
+
+    if (!ngx_http_reauth_store_connected(poller->store)) {
+        return;
+    }
+
+    ngx_str_set(&argv[0], "SET");
+
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:pause",
+                              &poller->store->redis_conf->prefix)
+                  - key;
+
+    ngx_str_set(&argv[2], "1");
+    ngx_str_set(&argv[3], "PX");
+
+    argv[4].data = time;
+    argv[4].len = ngx_sprintf(time, "%L", ms) - time;
+
+    (void) ngx_http_reauth_redis_command(poller->store->redis, 5, argv, 0,
+                                         NULL, NULL);
+}
+
+
+static void
+ngx_http_reauth_poll_budget(ngx_http_reauth_poll_t *poll)
+{
+    int64_t                     ms;
+    ngx_int_t                   limit, remaining, seconds;
+    ngx_http_reauth_forward_t  *forward;
+
+    forward = &poll->background.forward;
+
+    if (forward->status == NGX_HTTP_TOO_MANY_REQUESTS) {
+        seconds = ngx_http_reauth_poll_header(forward, "retry-after");
+
+        ms = seconds > 0 ? (int64_t) seconds * 1000 : NGX_HTTP_REAUTH_PAUSE;
+
+        ngx_http_reauth_poller_pause(poll->poller,
+                                     ngx_min(ms, NGX_HTTP_REAUTH_PAUSE_MAX));
+        return;
+    }
+
+    /* callers come first: the last tenth is theirs */
+
+    limit = ngx_http_reauth_poll_header(forward, "x-rate-limit-limit-minute");
+    remaining = ngx_http_reauth_poll_header(forward,
+                                            "x-rate-limit-remaining-minute");
+
+    if (limit > 0 && remaining >= 0 && remaining < limit / 10) {
+        ngx_http_reauth_poller_pause(poll->poller, NGX_HTTP_REAUTH_PAUSE);
+    }
+}
+
+
+static void
+ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
+{
+    int64_t                     now_ms;
+    reauth_record_t             record;
+    reauth_string_t             account;
+    ngx_http_reauth_poll_t     *poll;
+    ngx_http_reauth_poller_t   *poller;
+    ngx_http_reauth_forward_t  *forward;
+
+    poll = (ngx_http_reauth_poll_t *) background;
+    poller = poll->poller;
+    forward = &background->forward;
+
+    ngx_queue_remove(&poll->queue);
+    poller->npolls--;
+
+    account = reauth_string_from(poll->account);
+    now_ms = ngx_http_reauth_now();
+
+    if (!forward->done) {
+
+        /* this process ends: another one is to do it */
+
+        ngx_http_reauth_store_poll_at(poller->store, &account, now_ms, 1);
+        return;
+    }
+
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+
+        ngx_http_reauth_poll_budget(poll);
+
+        if (forward->status != NGX_HTTP_OK) {
+            ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
+                          "reauth: polling account \"%s\": the upstream "
+                          "answered %ui", poll->account, forward->status);
+
+        } else if (poll->list) {
+            ngx_http_reauth_poll_list(poll);
+
+        } else {
+            ngx_http_reauth_poll_attempt(poll);
+        }
+
+    } else {
+        ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
+                      "reauth: polling account \"%s\": the upstream gave no "
+                      "whole answer", poll->account);
+    }
+
+    if (ngx_http_reauth_zone_find(&poller->store->zone, &account, &record)
+        == NGX_OK
+        && reauth_state_is_active(record.state))
+    {
+        ngx_http_reauth_store_poll_at(poller->store, &account,
+            reauth_schedule_next(&poller->store->zone.schedule, &record,
+                                 now_ms, ngx_random()), 1);
+    }
+}
+
+
+static void
+ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
+{
+    u_char           *p;
+    ngx_str_t        *path;
+    const char       *id;
+    reauth_string_t   account;
+
+    account = reauth_string_from(poll->account);
+    id = "";
+
+    if (reauth_id_kind(&account) == REAUTH_ID_FANSLY) {
+        path = &ngx_http_reauth_poll_fansly_path;
+        id = poll->account;
+
+        ngx_memcpy(poll->record.attempt, poll->account,
+                   ngx_min(sizeof(poll->record.attempt),
+                           sizeof(poll->account)));
+        poll->record.attempt[REAUTH_ATTEMPT_MAX] = '\0';
+
+    } else if (reauth_state_is_active(poll->record.state)
+               && poll->record.attempt[0] != '\0')
+    {
+        path = &ngx_http_reauth_poll_path;
+        id = poll->record.attempt;
+
+    } else {
+        path = &ngx_http_reauth_poll_accounts_path;
+        poll->list = 1;
+    }
+
+    p = ngx_snprintf(poll->uri, sizeof(poll->uri), "%V%V%s",
+                     &poll->poller->uri, path, id);
+
+    poll->background.forward.uri.data = poll->uri;
+    poll->background.forward.uri.len = p - poll->uri;
+}
+
+
+static void
+ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
+    const reauth_string_t *account)
+{
+    ngx_http_reauth_poll_t       *poll;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_reauth_forward_t    *forward;
+    ngx_http_reauth_loc_conf_t   *lcf;
+
+    poll = ngx_calloc(sizeof(ngx_http_reauth_poll_t), poller->timer.log);
+    if (poll == NULL) {
+        return;
+    }
+
+    poll->poller = poller;
+
+    reauth_copy(poll->account, REAUTH_ACCOUNT_MAX, account);
+
+    (void) ngx_http_reauth_zone_find(&poller->store->zone, account,
+                                     &poll->record);
+
+    if (poll->record.state == REAUTH_STATE_STARTING) {
+
+        /* it is being sent: whoever sends it settles it */
+
+        ngx_free(poll);
+        return;
+    }
+
+    ngx_http_reauth_poll_uri(poll);
+
+    lcf = poller->conf_ctx->loc_conf[ngx_http_reauth_module.ctx_index];
+    clcf = poller->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    forward = &poll->background.forward;
+
+    forward->method = NGX_HTTP_GET;
+    ngx_str_set(&forward->method_name, "GET");
+    forward->answer_max = lcf->answer_max;
+
+    poll->background.handler = ngx_http_reauth_poll_done;
+
+    ngx_queue_insert_tail(&poller->polls, &poll->queue);
+    poller->npolls++;
+
+    if (ngx_http_reauth_background_start(&poll->background, poller->conf_ctx,
+                                         clcf->error_log)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
+                      "reauth: a poll could not be started: no memory, or "
+                      "too few worker_connections");
+
+        ngx_queue_remove(&poll->queue);
+        poller->npolls--;
+        ngx_free(poll);
+    }
+}
+
+
+static void
+ngx_http_reauth_poller_leased(redisReply *reply, void *data)
+{
+    ngx_http_reauth_poller_t *poller = data;
+
+    size_t            i;
+    reauth_string_t   account;
+    reauth_id_kind_t  kind;
+
+    poller->leasing = 0;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
+                      "redis: what is due to be polled can't be had: %s",
+                      reply->type == REDIS_REPLY_ERROR
+                          ? reply->str : "an unexpected answer");
+        return;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (reply->element[i]->type != REDIS_REPLY_STRING) {
+            continue;
+        }
+
+        account.data = (u_char *) reply->element[i]->str;
+        account.len = reply->element[i]->len;
+
+        kind = reauth_id_kind(&account);
+
+        if (kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY) {
+            ngx_http_reauth_poll_start(poller, &account);
+        }
+    }
+}
+
+
+static void
+ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms)
+{
+    u_char      *p, buffer[512];
+    ngx_str_t    argv[9];
+    ngx_uint_t   i, burst;
+    ngx_str_t   *prefix;
+
+    static const char  *kinds[] = { "due", "rate", "pause", "active" };
+
+    if (poller->leasing) {
+        return;
+    }
+
+    prefix = &poller->store->redis_conf->prefix;
+    burst = ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60);
+
+    p = buffer;
+
+    for (i = 0; i < 4; i++) {
+        argv[i].data = p;
+        p = ngx_sprintf(p, "%V:%s", prefix, kinds[i]);
+        argv[i].len = p - argv[i].data;
+    }
+
+    argv[4].data = p;
+    p = ngx_sprintf(p, "%L", now_ms);
+    argv[4].len = p - argv[4].data;
+
+    argv[5].data = p;
+    p = ngx_sprintf(p, "%ui", NGX_HTTP_REAUTH_POLLS_MAX - poller->npolls);
+    argv[5].len = p - argv[5].data;
+
+    argv[6].data = p;
+    p = ngx_sprintf(p, "%d", NGX_HTTP_REAUTH_LEASE);
+    argv[6].len = p - argv[6].data;
+
+    argv[7].data = p;
+    p = ngx_sprintf(p, "%ui", poller->rate);
+    argv[7].len = p - argv[7].data;
+
+    argv[8].data = p;
+    p = ngx_sprintf(p, "%ui", burst);
+    argv[8].len = p - argv[8].data;
+
+    if (ngx_http_reauth_redis_script(poller->store->redis,
+                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 4, 9, argv,
+                                     ngx_http_reauth_poller_leased, poller)
+        == NGX_OK)
+    {
+        poller->leasing = 1;
+    }
+}
+
+
+/* without Redis: the same by the zone's own queue and a bucket of our own */
+
+static ngx_uint_t
+ngx_http_reauth_poller_token(ngx_http_reauth_poller_t *poller, int64_t now_ms)
+{
+    int64_t     more;
+    ngx_uint_t  burst;
+
+    burst = ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60) * 1000;
+
+    if (poller->tokens_at == 0) {
+        poller->tokens = burst;
+        poller->tokens_at = now_ms;
+    }
+
+    more = (now_ms - poller->tokens_at) * (int64_t) poller->rate / 60;
+
+    if (more > 0) {
+        poller->tokens = ngx_min(burst, poller->tokens + (ngx_uint_t) more);
+        poller->tokens_at = now_ms;
+    }
+
+    if (poller->tokens < 1000) {
+        return 0;
+    }
+
+    poller->tokens -= 1000;
+
+    return 1;
+}
+
+
+static void
+ngx_http_reauth_poller_local(ngx_http_reauth_poller_t *poller, int64_t now_ms)
+{
+    char                     name[REAUTH_ACCOUNT_MAX + 1];
+    reauth_record_t          record;
+    reauth_string_t          account;
+    ngx_http_reauth_zone_t  *zone;
+
+    zone = &poller->store->zone;
+
+    while (poller->npolls < NGX_HTTP_REAUTH_POLLS_MAX
+           && ngx_http_reauth_poller_token(poller, now_ms))
+    {
+        if (ngx_http_reauth_zone_next_asked(zone, name) == NGX_OK) {
+            account = reauth_string_from(name);
+
+        } else if (ngx_http_reauth_zone_next_poll(zone, now_ms,
+                                          NGX_HTTP_REAUTH_LEASE, &record)
+                   == NGX_OK)
+        {
+            account = reauth_string_from(record.account);
+
+        } else {
+            poller->tokens += 1000;
+            return;
+        }
+
+        ngx_http_reauth_poll_start(poller, &account);
+    }
+}
+
+
+static void
+ngx_http_reauth_poller_abort(ngx_http_reauth_poller_t *poller)
+{
+    ngx_queue_t             *q;
+    ngx_http_reauth_poll_t  *poll;
+
+    while (!ngx_queue_empty(&poller->polls)) {
+        q = ngx_queue_head(&poller->polls);
+        poll = ngx_queue_data(q, ngx_http_reauth_poll_t, queue);
+
+        ngx_http_reauth_background_abort(&poll->background);
+    }
+}
+
+
+static void
+ngx_http_reauth_poller_timer(ngx_event_t *ev)
+{
+    char                       name[REAUTH_ACCOUNT_MAX + 1];
+    int64_t                    now_ms;
+    reauth_string_t            account;
+    ngx_http_reauth_poller_t  *poller;
+
+    poller = ev->data;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+
+        /* a poll under way must not hold up the reload that ends this worker */
+
+        ngx_http_reauth_poller_abort(poller);
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_REAUTH_POLLER_STEP);
+
+    now_ms = ngx_http_reauth_now();
+
+    if (now_ms < poller->pause_until
+        || poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX)
+    {
+        return;
+    }
+
+    if (!ngx_http_reauth_store_connected(poller->store)) {
+        ngx_http_reauth_poller_local(poller, now_ms);
+        return;
+    }
+
+    while (ngx_http_reauth_zone_next_asked(&poller->store->zone, name)
+           == NGX_OK)
+    {
+        account = reauth_string_from(name);
+        ngx_http_reauth_store_poll_at(poller->store, &account, now_ms, 0);
+    }
+
+    ngx_http_reauth_poller_lease(poller, now_ms);
+}
+
+
+ngx_int_t
+ngx_http_reauth_poller_init_process(ngx_http_reauth_poller_t *poller,
+    ngx_http_reauth_store_t *store, ngx_cycle_t *cycle)
+{
+    if (ngx_process != NGX_PROCESS_SINGLE && ngx_worker != 0) {
+        return NGX_OK;
+    }
+
+    poller->store = store;
+
+    ngx_queue_init(&poller->polls);
+
+    poller->timer.handler = ngx_http_reauth_poller_timer;
+    poller->timer.data = poller;
+    poller->timer.log = cycle->log;
+    poller->timer.cancelable = 1;
+
+    ngx_add_timer(&poller->timer, NGX_HTTP_REAUTH_POLLER_STEP);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_reauth_poller_exit_process(ngx_http_reauth_poller_t *poller)
+{
+    if (poller->timer.data) {
+        ngx_http_reauth_poller_abort(poller);
+    }
+}
+
+
+static char *
+ngx_http_reauth_poll_rate(ngx_conf_t *cf, ngx_http_reauth_poller_t *poller,
+    ngx_str_t *value)
+{
+    size_t      len;
+    ngx_int_t   n;
+    ngx_uint_t  scale;
+
+    len = value->len;
+    scale = 1;
+
+    if (len > 3 && ngx_strncmp(value->data + len - 3, "r/s", 3) == 0) {
+        scale = 60;
+        len -= 3;
+
+    } else if (len > 3 && ngx_strncmp(value->data + len - 3, "r/m", 3) == 0) {
+        len -= 3;
+    }
+
+    n = len < value->len ? ngx_atoi(value->data, len) : NGX_ERROR;
+
+    if (n <= 0 || n > 100000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rate \"%V\" in \"reauth_poll\": it takes "
+                           "polls a second or a minute, as in \"60r/m\"",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    poller->rate = n * scale;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_reauth_poll_time(ngx_conf_t *cf, ngx_msec_t *msec, ngx_str_t *value)
+{
+    ngx_int_t  n;
+
+    n = ngx_parse_time(value, 0);
+
+    if (n == NGX_ERROR || n < 100) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"reauth_poll\": it takes "
+                           "at least 100ms", value);
+        return NGX_CONF_ERROR;
+    }
+
+    *msec = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_reauth_poll_parameter(ngx_conf_t *cf,
+    ngx_http_reauth_poller_t *poller, ngx_str_t *parameter)
+{
+    ngx_str_t  value;
+
+#define reauth_is(name)                                                       \
+    (parameter->len > sizeof(name) - 1                                        \
+     && ngx_strncmp(parameter->data, name, sizeof(name) - 1) == 0             \
+     && (value.data = parameter->data + sizeof(name) - 1,                     \
+         value.len = parameter->len - sizeof(name) + 1, 1))
+
+    if (reauth_is("interval=")) {
+        return ngx_http_reauth_poll_time(cf, &poller->interval, &value);
+    }
+
+    if (reauth_is("max_interval=")) {
+        return ngx_http_reauth_poll_time(cf, &poller->max_interval, &value);
+    }
+
+    if (reauth_is("rate=")) {
+        return ngx_http_reauth_poll_rate(cf, poller, &value);
+    }
+
+#undef reauth_is
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"reauth_poll\": it knows "
+                       "interval=, max_interval= and rate=", parameter);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_main_conf_t *mcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
+    ngx_http_reauth_poller_t  *poller;
+
+    if (mcf->poller) {
+        return "is duplicate: one poller serves all servers";
+    }
+
+    poller = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_poller_t));
+    if (poller == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->poller = poller;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0 && cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "on") != 0
+        || cf->args->nelts < 3
+        || value[2].data[0] != '/')
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"reauth_poll\" takes \"off\", or \"on\" and the "
+                           "beginning of an internal location's uri, as in "
+                           "\"on /upstream\"");
+        return NGX_CONF_ERROR;
+    }
+
+    poller->on = 1;
+    poller->uri = value[2];
+    poller->interval = NGX_HTTP_REAUTH_POLL_INTERVAL;
+    poller->max_interval = NGX_HTTP_REAUTH_POLL_INTERVAL_MAX;
+    poller->rate = 60;
+    poller->conf_ctx = cf->ctx;
+
+    if (poller->uri.data[poller->uri.len - 1] == '/') {
+        poller->uri.len--;
+    }
+
+    if (poller->uri.len > 100) {
+        return "has too long a uri";
+    }
+
+    for (i = 3; i < cf->args->nelts; i++) {
+        if (ngx_http_reauth_poll_parameter(cf, poller, &value[i])
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (poller->max_interval < poller->interval) {
+        return "has a max_interval that is smaller than its interval";
+    }
+
+    mcf->store.polling = 1;
+    mcf->store.zone.schedule.interval_ms = poller->interval;
+    mcf->store.zone.schedule.max_interval_ms = poller->max_interval;
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The one background poller of the fleet: worker 0 of each instance takes
+ * attempts that are due from the queue in Redis, each with a lease, or from
+ * the zone where there is no Redis.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_POLLER_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_POLLER_H_INCLUDED_
+
+
+#include "ngx_http_reauth.h"
+
+
+/* defaults of "interval" and "max_interval", in ms */
+#define NGX_HTTP_REAUTH_POLL_INTERVAL      2000
+#define NGX_HTTP_REAUTH_POLL_INTERVAL_MAX  30000
+
+
+struct ngx_http_reauth_poller_s {
+    ngx_flag_t                on;
+    ngx_str_t                 uri;           /* of the internal location */
+    ngx_msec_t                interval;
+    ngx_msec_t                max_interval;
+    ngx_uint_t                rate;          /* polls a minute, of the fleet */
+    ngx_http_conf_ctx_t      *conf_ctx;      /* of the server that it is in */
+
+    /* of worker 0 */
+    ngx_http_reauth_store_t  *store;
+    ngx_event_t               timer;
+    ngx_queue_t               polls;         /* under way */
+    ngx_uint_t                npolls;
+    ngx_uint_t                leasing;       /* Redis was asked */
+    int64_t                   pause_until;   /* the upstream wants a rest */
+    int64_t                   tokens_at;     /* without Redis: a bucket */
+    ngx_uint_t                tokens;        /* of thousandths of a poll */
+};
+
+
+char *ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+ngx_int_t ngx_http_reauth_poller_init_process(
+    ngx_http_reauth_poller_t *poller, ngx_http_reauth_store_t *store,
+    ngx_cycle_t *cycle);
+void ngx_http_reauth_poller_exit_process(ngx_http_reauth_poller_t *poller);
+
+
+#endif /* _NGX_HTTP_REAUTH_POLLER_H_INCLUDED_ */
