@@ -31,6 +31,8 @@ static char *ngx_http_reauth_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post,
     void *data);
 
@@ -119,6 +121,13 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("reauth_callers_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_reauth_callers_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("reauth_gate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_gate,
@@ -146,6 +155,20 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_max),
       &ngx_http_reauth_positive },
+
+    { ngx_string("reauth_gate_hold"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_reauth_loc_conf_t, gate_hold),
+      NULL },
+
+    { ngx_string("reauth_wait_max"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_reauth_main_conf_t, wait_max),
+      NULL },
 
     { ngx_string("reauth_retry_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
@@ -178,6 +201,13 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
     { ngx_string("reauth_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_reauth_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("reauth_webhook"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_http_reauth_webhook,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -339,7 +369,10 @@ ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    if (ctx == NULL || ctx->operation == REAUTH_OPERATION_NONE) {
+    if (ctx == NULL || ctx->operation == REAUTH_OPERATION_NONE
+        || (ctx->operation == REAUTH_OPERATION_CALL
+            && ctx->gate == NGX_HTTP_REAUTH_GATE_NONE))
+    {
         ngx_memzero(&call, sizeof(ngx_http_reauth_ctx_t));
         ngx_http_reauth_variable_of_call(r, &call);
         ctx = &call;
@@ -726,6 +759,72 @@ ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t                     *value;
+    ngx_uint_t                     i;
+    ngx_http_reauth_secret_t      *secret;
+    ngx_http_reauth_main_conf_t   *mcf;
+
+    if (lcf->webhook_nsecrets) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "pass=", 5) == 0) {
+
+            if (lcf->webhook_pass.len) {
+                return "has more than one \"pass=\"";
+            }
+
+            lcf->webhook_pass.data = value[i].data + 5;
+            lcf->webhook_pass.len = value[i].len - 5;
+
+            if (lcf->webhook_pass.len == 0
+                || lcf->webhook_pass.data[0] != '/'
+                || ngx_strlchr(value[i].data, value[i].data + value[i].len,
+                               '?')
+                   != NULL)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "invalid \"%V\" in \"reauth_webhook\": "
+                                   "it takes the path of an internal "
+                                   "location, as in \"pass=/events\"",
+                                   &value[i]);
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        if (lcf->webhook_nsecrets == NGX_HTTP_REAUTH_WEBHOOK_SECRETS) {
+            return "takes at most two secret files";
+        }
+
+        secret = ngx_http_reauth_secret_add(cf, mcf, &value[0], &value[i]);
+        if (secret == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->webhook_secrets[lcf->webhook_nsecrets++] = secret;
+    }
+
+    if (lcf->webhook_nsecrets == 0) {
+        return "needs the file of the secret that signs webhooks";
+    }
+
+    return ngx_http_reauth_set_handler(cf, "reauth_webhook",
+                                       ngx_http_reauth_webhook_handler);
+}
+
+
+static char *
 ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post, void *data)
 {
     ngx_msec_t *msec = data;
@@ -744,12 +843,18 @@ ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&mcf->secrets, cf->pool, 2, sizeof(void *)) != NGX_OK) {
+    if (ngx_array_init(&mcf->secrets, cf->pool, 2, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->callers, cf->pool, 1, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->watches, cf->pool, 4,
+                          sizeof(ngx_http_reauth_watch_t))
+           != NGX_OK)
+    {
         return NULL;
     }
 
     mcf->store.reject = NGX_CONF_UNSET_UINT;
     mcf->update_wait = NGX_CONF_UNSET_MSEC;
+    mcf->wait_max = NGX_CONF_UNSET_UINT;
 
     /* other instances may poll what this one writes, even if it does not */
 
@@ -767,6 +872,7 @@ ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_uint_value(mcf->store.reject, 0);
     ngx_conf_init_msec_value(mcf->update_wait, 30000);
+    ngx_conf_init_uint_value(mcf->wait_max, 1024);
 
     return NGX_CONF_OK;
 }
@@ -786,11 +892,14 @@ ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
     lcf->gate_account = NGX_CONF_UNSET_PTR;
     lcf->gate_bypass = NGX_CONF_UNSET_PTR;
     lcf->gate_max = NGX_CONF_UNSET_MSEC;
+    lcf->gate_hold = NGX_CONF_UNSET_MSEC;
     lcf->retry_after_min = NGX_CONF_UNSET_UINT;
     lcf->retry_after_max = NGX_CONF_UNSET_UINT;
     lcf->unknown_fields = NGX_CONF_UNSET_UINT;
     lcf->answer_max = NGX_CONF_UNSET_SIZE;
     lcf->key = NGX_CONF_UNSET_PTR;
+    lcf->callers = NGX_CONF_UNSET_PTR;
+    lcf->callers_certificate = NGX_CONF_UNSET_UINT;
 
     return lcf;
 }
@@ -839,6 +948,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->gate_account, prev->gate_account, NULL);
     ngx_conf_merge_ptr_value(conf->gate_bypass, prev->gate_bypass, NULL);
     ngx_conf_merge_msec_value(conf->gate_max, prev->gate_max, 900000);
+    ngx_conf_merge_msec_value(conf->gate_hold, prev->gate_hold, 0);
     ngx_conf_merge_uint_value(conf->retry_after_min, prev->retry_after_min, 2);
     ngx_conf_merge_uint_value(conf->retry_after_max, prev->retry_after_max,
                               10);
@@ -847,18 +957,21 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,
                               1024 * 1024);
     ngx_conf_merge_ptr_value(conf->key, prev->key, NULL);
+    ngx_conf_merge_ptr_value(conf->callers, prev->callers, NULL);
+    ngx_conf_merge_uint_value(conf->callers_certificate,
+                              prev->callers_certificate, 0);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (conf->forward.len || conf->status) {
+    if (conf->forward.len || conf->status || conf->webhook_nsecrets) {
 
-        /* these two look after themselves */
+        /* these look after themselves */
 
         conf->gate = NGX_HTTP_REAUTH_GATE_OFF;
 
         /* the body is read, and refused, by a bound of our own */
 
-        if (conf->forward.len) {
+        if (conf->forward.len || conf->webhook_nsecrets) {
             clcf->client_max_body_size = 0;
         }
 
@@ -868,6 +981,10 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     {
         conf->content_handler = clcf->handler;
         clcf->handler = ngx_http_reauth_key_handler;
+
+        /* whoever uses the key has to be allowed to */
+
+        conf->authorize = conf->callers != NULL;
     }
 
     return ngx_http_reauth_check_location(cf, conf, clcf);
@@ -877,7 +994,8 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_reauth_preconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_variable_t  *var, *v;
+    ngx_http_variable_t          *var, *v;
+    ngx_http_reauth_main_conf_t  *mcf;
 
     for (v = ngx_http_reauth_variables; v->name.len; v++) {
 
@@ -890,7 +1008,12 @@ ngx_http_reauth_preconfiguration(ngx_conf_t *cf)
         var->data = v->data;
     }
 
-    return NGX_OK;
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
+
+    mcf->key_index = ngx_http_get_variable_index(cf,
+                                          &ngx_http_reauth_variables[0].name);
+
+    return mcf->key_index == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -934,6 +1057,7 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
     *h = ngx_http_reauth_gate_handler;
 
     ngx_http_reauth_capture_init();
+    ngx_http_reauth_observe_init();
 
     return NGX_OK;
 }
@@ -973,6 +1097,8 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
     if (ngx_http_reauth_store_init_process(&mcf->store, cycle) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_http_reauth_watch_init_process(mcf, cycle);
 
     return mcf->store.polling
            ? ngx_http_reauth_poller_init_process(mcf->poller, &mcf->store,

@@ -628,6 +628,22 @@ reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
 }
 
 
+int
+reauth_attempt_replaces(const reauth_record_t *remote,
+    const reauth_record_t *current, int dirty)
+{
+    if (current->state == REAUTH_STATE_NONE) {
+        return 1;
+    }
+
+    if (!dirty && remote->epoch == current->epoch) {
+        return remote->revision > current->revision;
+    }
+
+    return reauth_attempt_compare(remote, current) > 0;
+}
+
+
 int64_t
 reauth_attempt_due_ms(const reauth_record_t *record)
 {

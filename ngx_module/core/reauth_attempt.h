@@ -260,6 +260,14 @@ reauth_advance_result_t reauth_attempt_advance(const reauth_record_t *current,
  */
 int reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b);
 
+/*
+ * Whether "remote", which Redis or another instance says, replaces what is
+ * here.  What is not dirty is a copy of what Redis had, so that a higher
+ * revision of it says enough; else the facts decide.
+ */
+int reauth_attempt_replaces(const reauth_record_t *remote,
+    const reauth_record_t *current, int dirty);
+
 /* when time alone changes the state of an active record */
 int64_t reauth_attempt_due_ms(const reauth_record_t *record);
 

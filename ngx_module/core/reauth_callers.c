@@ -592,6 +592,18 @@ reauth_callers_find(const reauth_callers_t *callers,
 }
 
 
+const reauth_caller_t *
+reauth_callers_find_name(const reauth_callers_t *callers,
+    const reauth_string_t *name)
+{
+    uint16_t  index;
+
+    index = callers->by_name[reauth_callers_name_slot(callers, name)];
+
+    return index != 0 ? &callers->callers[index - 1] : NULL;
+}
+
+
 int
 reauth_caller_allowed(const reauth_caller_t *caller, unsigned scopes)
 {

@@ -58,6 +58,10 @@ size_t reauth_callers_count(const reauth_callers_t *callers);
 const reauth_caller_t *reauth_callers_find(const reauth_callers_t *callers,
     const reauth_string_t *token);
 
+/* by its name, where something else than a token has proved it; or NULL */
+const reauth_caller_t *reauth_callers_find_name(
+    const reauth_callers_t *callers, const reauth_string_t *name);
+
 /* whether the caller has one of the scopes */
 int reauth_caller_allowed(const reauth_caller_t *caller, unsigned scopes);
 int reauth_caller_allowed_account(const reauth_caller_t *caller,

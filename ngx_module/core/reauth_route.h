@@ -111,7 +111,8 @@ reauth_account_prefix(const unsigned char *p, size_t len)
 
 /*
  * The first whole segment of a path that is an account's id; inline, as it
- * runs for each ordinary call.  A query string ends the path.
+ * runs for each ordinary call.  The path is a decoded one, without a query
+ * string: a question mark in it is a character as any other.
  */
 
 static inline reauth_account_result_t
@@ -123,7 +124,7 @@ reauth_route_account(const unsigned char *path, size_t len,
 
     last = path + len;
 
-    for (p = path; p < last && *p != '?'; p++) {
+    for (p = path; p < last; p++) {
 
         if (*p != '/') {
             continue;
@@ -141,7 +142,7 @@ reauth_route_account(const unsigned char *path, size_t len,
         for (p = tail; p < last && reauth_id_chars[*p]; p++) { /* void */ }
 
         if (p == tail || p - tail > REAUTH_ID_TAIL_MAX
-            || (p < last && *p != '/' && *p != '?'))
+            || (p < last && *p != '/'))
         {
             return REAUTH_ACCOUNT_BAD;
         }

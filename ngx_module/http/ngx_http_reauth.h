@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "reauth_callers.h"
 #include "reauth_credentials.h"
 #include "reauth_route.h"
 #include "reauth_seal.h"
@@ -24,6 +25,9 @@
 
 /* nginx has no name for it */
 #define NGX_HTTP_REAUTH_UNPROCESSABLE  422
+
+/* reauth_webhook: the second one serves while they are changed */
+#define NGX_HTTP_REAUTH_WEBHOOK_SECRETS  2
 
 /* reauth_gate */
 
@@ -57,6 +61,32 @@ typedef struct {
 } ngx_http_reauth_secret_t;
 
 
+/*
+ * A file that is read again when it changes, whether it was replaced, written
+ * anew or reached by a symlink that was swapped.
+ */
+
+typedef struct {
+    ngx_str_t                 path;            /* with a terminating NUL */
+    ngx_file_uniq_t           uniq;
+    time_t                    mtime;
+    off_t                     size;
+    ngx_uint_t                refused;         /* said so already */
+
+    /* NGX_ERROR: the new content is refused, which was logged */
+    ngx_int_t               (*reload)(void *data, ngx_log_t *log);
+    void                     *data;
+} ngx_http_reauth_watch_t;
+
+
+/* reauth_callers_file */
+
+typedef struct {
+    ngx_str_t                 path;
+    reauth_callers_t         *table;
+} ngx_http_reauth_callers_t;
+
+
 /* the first directive that needs what another one gives */
 
 typedef struct {
@@ -73,9 +103,14 @@ typedef struct {
     ngx_http_reauth_store_t   store;           /* .zone.shm_zone NULL: none */
     ngx_http_reauth_secret_t *master_secret;   /* NULL: from the API key */
     ngx_array_t               secrets;         /* ngx_http_reauth_secret_t * */
+    ngx_array_t               callers;         /* ngx_http_reauth_callers_t * */
+    ngx_array_t               watches;         /* ngx_http_reauth_watch_t */
+    ngx_event_t               watch_timer;
+    ngx_int_t                 key_index;       /* of $reauth_authorization */
     ngx_http_reauth_use_t     zone_use;
     ngx_http_reauth_poller_t *poller;          /* NULL: no reauth_poll */
     ngx_msec_t                update_wait;
+    ngx_uint_t                wait_max;        /* requests, of a worker */
 } ngx_http_reauth_main_conf_t;
 
 
@@ -85,13 +120,20 @@ typedef struct {
     ngx_http_complex_value_t *gate_account;    /* NULL: the path's segment */
     ngx_http_complex_value_t *gate_bypass;     /* NULL: none */
     ngx_msec_t                gate_max;
+    ngx_msec_t                gate_hold;       /* 0: no call is held */
     ngx_uint_t                retry_after_min; /* seconds */
     ngx_uint_t                retry_after_max;
     ngx_uint_t                unknown_fields;  /* reauth_unknown_fields_t */
     ngx_str_t                 forward;         /* reauth_authenticate's uri */
     size_t                    answer_max;
     ngx_http_reauth_secret_t *key;             /* NULL: none in force */
+    ngx_http_reauth_callers_t *callers;        /* NULL: none in force */
+    ngx_uint_t                callers_certificate;
+    ngx_uint_t                authorize;       /* ordinary calls need a caller */
     ngx_uint_t                status;          /* reauth_status is here */
+    ngx_uint_t                webhook_nsecrets; /* 0: no reauth_webhook here */
+    ngx_http_reauth_secret_t *webhook_secrets[NGX_HTTP_REAUTH_WEBHOOK_SECRETS];
+    ngx_str_t                 webhook_pass;    /* empty: to nobody */
     ngx_http_handler_pt       content_handler; /* that ours is around */
 } ngx_http_reauth_loc_conf_t;
 
@@ -105,6 +147,9 @@ typedef struct {
     unsigned                  over:1;          /* it was longer than that */
     unsigned                  complete:1;      /* its end was seen */
 } ngx_http_reauth_capture_t;
+
+
+typedef struct ngx_http_reauth_observed_s  ngx_http_reauth_observed_t;
 
 
 /* of one request, a subrequest of ours too */
@@ -125,6 +170,10 @@ typedef struct {
     unsigned                  key_used:1;
 
     ngx_http_reauth_capture_t *capture;        /* of a subrequest of ours */
+
+    ngx_http_reauth_observed_t *observed;      /* an answer on its way */
+
+    struct ngx_http_reauth_wait_s *hold;       /* of a held call */
 
     struct ngx_http_reauth_body_s *body;       /* being read */
     void                      *data;           /* of the content handler */
@@ -173,9 +222,17 @@ ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
 
 ngx_int_t ngx_http_reauth_authenticate_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_reauth_webhook_handler(ngx_http_request_t *r);
+
+/* a header of the request, by its name in lower case; NULL: none */
+ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
+    const char *name, size_t len);
 
 /* a subrequest's body goes to ctx->capture, where it has one */
 void ngx_http_reauth_capture_init(void);
+
+/* what the upstream answers to ordinary calls is looked at on its way */
+void ngx_http_reauth_observe_init(void);
 
 
 /* http/ngx_http_reauth_key.c: $reauth_authorization */
@@ -189,6 +246,41 @@ ngx_int_t ngx_http_reauth_key_handler(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+
+
+/* http/ngx_http_reauth_watch.c */
+
+ngx_int_t ngx_http_reauth_watch_add(ngx_conf_t *cf,
+    ngx_http_reauth_main_conf_t *mcf, ngx_str_t *path,
+    ngx_int_t (*reload)(void *data, ngx_log_t *log), void *data);
+void ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
+    ngx_cycle_t *cycle);
+
+
+/* http/ngx_http_reauth_callers.c */
+
+char *ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Who is calling, and whether that one may do this.  NGX_DECLINED: yes, or
+ * there is no callers file here; else the result of an answer that was sent, for
+ * ngx_http_finalize_request().  "account" NULL: accounts do not matter yet, or
+ * not at all; empty: a call that names none, which who is confined to some may
+ * not make.
+ */
+ngx_int_t ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
+    const reauth_string_t *account);
+
+ngx_int_t ngx_http_reauth_caller_forbidden(ngx_http_request_t *r,
+    const char *message, const char *description);
+
+/* zeroes what the caller sent as Authorization: nobody needs it any more */
+void ngx_http_reauth_forget_token(ngx_http_request_t *r);
+
+/* for lists: the answer holds what the caller may see, no more */
+ngx_uint_t ngx_http_reauth_caller_sees(ngx_http_request_t *r,
+    const reauth_string_t *account);
 
 
 /* http/ngx_http_reauth_gate.c */

@@ -41,6 +41,13 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.status = status;
     r->headers_out.content_length_n = body->len;
 
+    if (status == NGX_HTTP_REAUTH_UNPROCESSABLE) {
+
+        /* nginx has no reason phrase for it */
+
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Entity");
+    }
+
     if (body->len == 0) {
         r->header_only = 1;
     }

@@ -7,6 +7,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "reauth_json.h"
 #include "reauth_poll.h"
 #include "reauth_update_answer.h"
@@ -31,6 +34,8 @@ typedef struct {
     reauth_update_answer_t        answer;
 
     ngx_http_reauth_store_op_t   *op;            /* under way */
+    ngx_http_reauth_outcome_op_t *outcome_op;    /* under way */
+    uint64_t                      joined;        /* the equal one's epoch */
     uint64_t                      epoch;         /* begun, not settled; or 0 */
     uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
     ngx_event_t                   wait;
@@ -38,6 +43,9 @@ typedef struct {
 
     ngx_http_reauth_forward_t     forward;
 
+    unsigned                      confined:1;    /* the answer's account is
+                                                    to be checked */
+    unsigned                      seen:1;        /* it may be seen */
     unsigned                      resend:1;
     unsigned                      waiting:1;
     unsigned                      bad_answer:1;  /* 2xx, but no attempt */
@@ -49,6 +57,8 @@ static void ngx_http_reauth_authenticate_body(ngx_http_request_t *r,
 static void ngx_http_reauth_authenticate_begin(
     ngx_http_reauth_authenticate_t *a);
 static void ngx_http_reauth_authenticate_forward(
+    ngx_http_reauth_authenticate_t *a);
+static ngx_int_t ngx_http_reauth_authenticate_result(
     ngx_http_reauth_authenticate_t *a);
 static void ngx_http_reauth_authenticate_settle(
     ngx_http_reauth_forward_t *forward);
@@ -84,6 +94,11 @@ ngx_http_reauth_authenticate_cleanup(void *data)
 
         ngx_http_reauth_store_detach(a->op);
         a->op = NULL;
+    }
+
+    if (a->outcome_op) {
+        a->outcome_op->handler = NULL;
+        a->outcome_op = NULL;
     }
 
     if (a->wait.timer_set) {
@@ -226,7 +241,7 @@ ngx_http_reauth_is_json(ngx_str_t *type)
 }
 
 
-static ngx_table_elt_t *
+ngx_table_elt_t *
 ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
     size_t len)
 {
@@ -360,10 +375,76 @@ ngx_http_reauth_authenticate_variables(ngx_http_reauth_ctx_t *ctx,
 }
 
 
+/*
+ * Whether the caller may do this.  An attempt's account is known as long as it
+ * is active; after that only the answer to a poll says whose it was, which is
+ * checked before it is passed on.
+ */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_authorize(ngx_http_request_t *r,
+    reauth_route_t *route, ngx_uint_t *unsure)
+{
+    unsigned                      scope;
+    ngx_int_t                     rc;
+    reauth_string_t               account;
+    reauth_record_t               record;
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    *unsure = 0;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->callers == NULL) {
+        return NGX_DECLINED;
+    }
+
+    switch (route->operation) {
+
+    case REAUTH_OPERATION_UPDATE:
+    case REAUTH_OPERATION_START:
+    case REAUTH_OPERATION_REAUTHENTICATE:
+        scope = REAUTH_SCOPE_UPDATE;
+        break;
+
+    default:
+        scope = REAUTH_SCOPE_ATTEMPT;
+    }
+
+    account = route->id;
+
+    if (route->kind != REAUTH_ID_ATTEMPT) {
+        return ngx_http_reauth_authorize(r, scope, &account);
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone, &route->id,
+                                          &record)
+        == NGX_OK)
+    {
+        account = reauth_string_from(record.account);
+        return ngx_http_reauth_authorize(r, scope, &account);
+    }
+
+    if (route->operation != REAUTH_OPERATION_POLL) {
+        account.len = 0;
+        return ngx_http_reauth_authorize(r, scope, &account);
+    }
+
+    rc = ngx_http_reauth_authorize(r, scope, NULL);
+    *unsure = 1;
+
+    return rc;
+}
+
+
 ngx_int_t
 ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
+    ngx_uint_t                       unsure;
     reauth_route_t                   route;
     reauth_string_t                  method, path;
     ngx_http_cleanup_t              *cln;
@@ -384,12 +465,20 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
     result = reauth_route(&method, &path, &route);
 
     if (result != REAUTH_ROUTE_OK) {
-        rc = ngx_http_discard_request_body(r);
+        rc = ngx_http_reauth_body_refuse(r);
         return rc == NGX_OK ? ngx_http_reauth_not_routed(r, result, &route)
                             : rc;
     }
 
     ngx_http_reauth_authenticate_variables(ctx, &route);
+
+    rc = ngx_http_reauth_authenticate_authorize(r, &route, &unsure);
+
+    ngx_http_reauth_forget_token(r);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_discard_request_body(r) == NGX_OK ? rc : NGX_ERROR;
+    }
 
     a = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_authenticate_t));
     cln = ngx_http_cleanup_add(r, 0);
@@ -400,6 +489,7 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
 
     a->request = r;
     a->route = route;
+    a->confined = unsure;
     a->forward.data = a;
 
     cln->handler = ngx_http_reauth_authenticate_cleanup;
@@ -423,7 +513,7 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
     }
 
     if (!ngx_http_reauth_media_type_supported(r)) {
-        rc = ngx_http_discard_request_body(r);
+        rc = ngx_http_reauth_body_refuse(r);
         return rc == NGX_OK ? ngx_http_reauth_unsupported_media_type(r) : rc;
     }
 
@@ -649,6 +739,214 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 }
 
 
+/*
+ * An outcome as it is kept for those that waited: how it was judged, what was
+ * sent, the status, the length of the content type, that, the body.
+ */
+
+#define NGX_HTTP_REAUTH_OUTCOME_HEAD  6
+
+
+static void
+ngx_http_reauth_authenticate_share(ngx_http_reauth_authenticate_t *a,
+    uint64_t epoch)
+{
+    u_char                       *p, *plain, *sealed;
+    ngx_str_t                     type, body, out;
+    reauth_string_t               text;
+    ngx_http_reauth_forward_t    *forward;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    forward = &a->forward;
+
+    ngx_str_null(&type);
+    ngx_str_null(&body);
+
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+        type = forward->subrequest->headers_out.content_type;
+        body = forward->capture.body;
+    }
+
+    text.len = NGX_HTTP_REAUTH_OUTCOME_HEAD + type.len + body.len;
+    out.len = text.len + REAUTH_SEAL_OVERHEAD;
+
+    if (type.len > 255 || out.len > NGX_HTTP_REAUTH_OUTCOME_MAX) {
+        return;
+    }
+
+    plain = ngx_pnalloc(a->request->pool, text.len);
+    sealed = ngx_pnalloc(a->request->pool, out.len);
+
+    if (plain == NULL || sealed == NULL) {
+        return;
+    }
+
+    p = plain;
+
+    *p++ = (u_char) forward->answer;
+    *p++ = (u_char) forward->sent;
+    *p++ = (u_char) a->bad_answer;
+    *p++ = (u_char) (forward->status >> 8);
+    *p++ = (u_char) forward->status;
+    *p++ = (u_char) type.len;
+    p = ngx_cpymem(p, type.data, type.len);
+    ngx_memcpy(p, body.data, body.len);
+
+    text.data = plain;
+    out.data = sealed;
+
+    if (reauth_seal(ngx_http_reauth_authenticate_seal(a->request),
+                    &a->route.id, &text, sealed)
+        == 0)
+    {
+        mcf = ngx_http_get_module_main_conf(a->request,
+                                            ngx_http_reauth_module);
+
+        ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, epoch,
+                                          &out);
+    }
+
+    ngx_explicit_memzero(plain, text.len);
+}
+
+
+/* NGX_DECLINED: it can't be opened, or is none */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_shared(ngx_http_reauth_authenticate_t *a,
+    ngx_str_t *sealed)
+{
+    size_t                      type;
+    u_char                     *plain;
+    reauth_string_t             text;
+    ngx_http_request_t         *r;
+    ngx_http_reauth_ctx_t      *ctx;
+    ngx_http_reauth_forward_t  *forward;
+
+    static ngx_str_t  one = ngx_string("1");
+
+    r = a->request;
+    forward = &a->forward;
+
+    if (sealed->len < NGX_HTTP_REAUTH_OUTCOME_HEAD + REAUTH_SEAL_OVERHEAD) {
+        return NGX_DECLINED;
+    }
+
+    text.data = sealed->data;
+    text.len = sealed->len;
+
+    plain = ngx_pnalloc(r->pool, sealed->len - REAUTH_SEAL_OVERHEAD);
+
+    if (plain == NULL
+        || reauth_seal_open(ngx_http_reauth_authenticate_seal(r),
+                            &a->route.id, &text, plain)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    text.len = sealed->len - REAUTH_SEAL_OVERHEAD;
+    type = plain[5];
+
+    if (NGX_HTTP_REAUTH_OUTCOME_HEAD + type > text.len) {
+        return NGX_DECLINED;
+    }
+
+    forward->answer = plain[0];
+    forward->sent = plain[1];
+    a->bad_answer = plain[2] ? 1 : 0;
+    forward->status = plain[3] << 8 | plain[4];
+    forward->done = 1;
+
+    plain += NGX_HTTP_REAUTH_OUTCOME_HEAD;
+
+    r->headers_out.content_type.data = plain;
+    r->headers_out.content_type.len = type;
+    r->headers_out.content_type_len = type;
+
+    /* zeroed with the request, as any captured answer */
+
+    forward->capture.body.data = plain + type;
+    forward->capture.body.len = text.len - NGX_HTTP_REAUTH_OUTCOME_HEAD - type;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->coalesced = 1;
+
+    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_authenticate_result(a);
+}
+
+
+static void
+ngx_http_reauth_authenticate_outcome(ngx_str_t *sealed, void *data)
+{
+    ngx_http_reauth_authenticate_t *a = data;
+
+    ngx_int_t  rc;
+
+    a->outcome_op = NULL;
+    a->joined = 0;
+
+    rc = sealed ? ngx_http_reauth_authenticate_shared(a, sealed)
+                : NGX_DECLINED;
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_reauth_authenticate_begin(a);
+        return;
+    }
+
+    ngx_http_reauth_authenticate_finalize(a, rc);
+}
+
+
+/*
+ * The equal one that this waited for has been answered.  Where it started a
+ * login the record says so, and this one is answered from that; else by the
+ * same answer.
+ */
+
+static void
+ngx_http_reauth_authenticate_joined(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_MAX];
+    ngx_int_t                     rc;
+    ngx_str_t                     out;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (a->joined == 0
+        || (record->epoch == a->joined
+            && reauth_state_is_active(record->state)
+            && record->state != REAUTH_STATE_UNKNOWN
+            && record->fingerprint_set
+            && ngx_memcmp(record->fingerprint, a->fingerprint,
+                          REAUTH_FINGERPRINT_LEN)
+               == 0))
+    {
+        ngx_http_reauth_authenticate_begin(a);
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    out.data = buffer;
+    out.len = sizeof(buffer);
+
+    rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
+                                           a->joined, &out,
+                                           ngx_http_reauth_authenticate_outcome,
+                                           a, &a->outcome_op);
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_http_reauth_authenticate_outcome(rc == NGX_OK ? &out : NULL, a);
+}
+
+
 /* the one that this waits for may be another worker's or instance's */
 
 static void
@@ -662,21 +960,24 @@ ngx_http_reauth_authenticate_wait_handler(ngx_event_t *ev)
 
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
-    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &record)
-        == NGX_OK
-        && record.state == REAUTH_STATE_STARTING)
-    {
-        if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
-            ngx_http_reauth_authenticate_finalize(a,
-                                      ngx_http_reauth_update_in_progress(a));
-            return;
-        }
+    ngx_memzero(&record, sizeof(reauth_record_t));
 
-        ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_STEP);
+    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &record)
+        != NGX_OK
+        || record.state != REAUTH_STATE_STARTING
+        || (a->joined != 0 && record.epoch != a->joined))
+    {
+        ngx_http_reauth_authenticate_joined(a, &record);
         return;
     }
 
-    ngx_http_reauth_authenticate_begin(a);
+    if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
+        ngx_http_reauth_authenticate_finalize(a,
+                                      ngx_http_reauth_update_in_progress(a));
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_STEP);
 }
 
 
@@ -852,6 +1153,7 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         return;
 
     default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
+        a->joined = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
         ngx_http_reauth_authenticate_wait(a);
         ngx_http_run_posted_requests(r->connection);
     }
@@ -914,7 +1216,11 @@ ngx_http_reauth_authenticate_pass(ngx_http_reauth_authenticate_t *a)
     r = a->request;
     forward = &a->forward;
 
-    if (ngx_http_reauth_forward_headers(r, forward) != NGX_OK) {
+    /* one that got another's answer has none of its own to take them from */
+
+    if (forward->subrequest != NULL
+        && ngx_http_reauth_forward_headers(r, forward) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -998,10 +1304,34 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
 }
 
 
+static ngx_int_t
+ngx_http_reauth_authenticate_result(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_string_t  none;
+
+    if (a->confined && !a->seen) {
+
+        /* nobody can say whose it is: only who may see all may see it */
+
+        none.data = NULL;
+        none.len = 0;
+
+        if (!ngx_http_reauth_caller_sees(a->request, &none)) {
+            return ngx_http_reauth_caller_forbidden(a->request,
+                       "The caller may not do this for this account.",
+                       "Its token is confined to certain accounts.");
+        }
+    }
+
+    return a->forward.answer == NGX_HTTP_REAUTH_ANSWER_WHOLE && !a->bad_answer
+           ? ngx_http_reauth_authenticate_pass(a)
+           : ngx_http_reauth_authenticate_fail(a);
+}
+
+
 static void
 ngx_http_reauth_authenticate_answer(ngx_http_request_t *r)
 {
-    ngx_int_t                        rc;
     ngx_http_reauth_ctx_t           *ctx;
     ngx_http_reauth_authenticate_t  *a;
 
@@ -1014,11 +1344,7 @@ ngx_http_reauth_authenticate_answer(ngx_http_request_t *r)
 
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    rc = a->forward.answer == NGX_HTTP_REAUTH_ANSWER_WHOLE && !a->bad_answer
-         ? ngx_http_reauth_authenticate_pass(a)
-         : ngx_http_reauth_authenticate_fail(a);
-
-    ngx_http_finalize_request(r, rc);
+    ngx_http_finalize_request(r, ngx_http_reauth_authenticate_result(a));
 }
 
 
@@ -1299,6 +1625,13 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
                      ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
     }
 
+    if (forward->done
+        && (fact.state == REAUTH_STATE_REJECTED
+            || fact.state == REAUTH_STATE_UNKNOWN))
+    {
+        ngx_http_reauth_authenticate_share(a, fact.epoch);
+    }
+
     ngx_http_reauth_authenticate_advance(a, &a->route.id, &fact);
 }
 
@@ -1351,6 +1684,10 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     }
 
     account = reauth_string_from(poll.account);
+
+    if (account.len != 0) {
+        a->seen = ngx_http_reauth_caller_sees(a->request, &account);
+    }
 
     if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
         return;

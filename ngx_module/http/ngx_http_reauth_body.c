@@ -28,10 +28,7 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 
     if (r->headers_in.content_length_n > (off_t) body->max) {
 
-        /* not a byte of it is asked for */
-
-        r->expect_tested = 1;
-        (void) ngx_http_discard_request_body(r);
+        (void) ngx_http_reauth_body_refuse(r);
 
         r->main->count++;
         body->handler(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, body->data);
@@ -45,6 +42,25 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
     rc = ngx_http_read_client_request_body(r, ngx_http_reauth_body_init);
 
     return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+
+/*
+ * The answer does not depend on the body: not a byte of it is asked for.  A
+ * caller that waits to be asked may send none, so that its next request could
+ * be taken for the body.
+ */
+
+ngx_int_t
+ngx_http_reauth_body_refuse(ngx_http_request_t *r)
+{
+    if (r->headers_in.expect) {
+        r->keepalive = 0;
+    }
+
+    r->expect_tested = 1;
+
+    return ngx_http_discard_request_body(r);
 }
 
 

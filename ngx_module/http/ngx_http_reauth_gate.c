@@ -7,8 +7,16 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_prefer.h"
 #include "reauth_time.h"
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_wait.h"
+
+
+static ngx_uint_t ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait);
+static void ngx_http_reauth_gate_resume(ngx_http_reauth_wait_t *wait);
 
 
 reauth_account_result_t
@@ -16,23 +24,31 @@ ngx_http_reauth_gate_account(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
 {
     ngx_str_t         value;
+    reauth_string_t   id;
     reauth_id_kind_t  kind;
 
     if (lcf->gate_account == NULL) {
         return reauth_route_account(r->uri.data, r->uri.len, account);
     }
 
+    account->len = 0;
+
     if (ngx_http_complex_value(r, lcf->gate_account, &value) != NGX_OK) {
         return REAUTH_ACCOUNT_NONE;
     }
 
-    account->data = value.data;
-    account->len = value.len;
+    id.data = value.data;
+    id.len = value.len;
 
-    kind = reauth_id_kind(account);
+    kind = reauth_id_kind(&id);
 
-    return kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY
-           ? REAUTH_ACCOUNT_FOUND : REAUTH_ACCOUNT_NONE;
+    if (kind != REAUTH_ID_ACCOUNT && kind != REAUTH_ID_FANSLY) {
+        return REAUTH_ACCOUNT_NONE;
+    }
+
+    *account = id;
+
+    return REAUTH_ACCOUNT_FOUND;
 }
 
 
@@ -49,6 +65,27 @@ ngx_http_reauth_gate_bypassed(ngx_http_request_t *r,
     }
 
     return value.len != 0 && !(value.len == 1 && value.data[0] == '0');
+}
+
+
+/*
+ * Those that were told to wait as long do not all come back at one instant:
+ * each is told something between that and half as much again, or, where the
+ * maximum does not allow it, less.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_retry_after_jitter(ngx_http_reauth_loc_conf_t *lcf,
+    ngx_uint_t seconds)
+{
+    ngx_uint_t  min, max, spread;
+
+    spread = seconds / 2;
+
+    max = ngx_min(seconds + spread, lcf->retry_after_max);
+    min = ngx_max(max - spread, lcf->retry_after_min);
+
+    return min + (ngx_uint_t) ngx_random() % (max - min + 1);
 }
 
 
@@ -73,7 +110,7 @@ ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
     case REAUTH_STATE_NEEDS_APP:
 
         /* nobody knows when a person acts */
-        return lcf->retry_after_max;
+        return ngx_http_reauth_retry_after_jitter(lcf, lcf->retry_after_max);
 
     default:
         typical = ngx_http_reauth_zone_typical(&mcf->store.zone, auth_type);
@@ -82,11 +119,10 @@ ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
 
     left = (ngx_min(left, deadline_ms - now_ms) + 999) / 1000;
 
-    if (left < (int64_t) lcf->retry_after_min) {
-        return lcf->retry_after_min;
-    }
+    left = ngx_max(left, (int64_t) lcf->retry_after_min);
+    left = ngx_min(left, (int64_t) lcf->retry_after_max);
 
-    return ngx_min((ngx_uint_t) left, lcf->retry_after_max);
+    return ngx_http_reauth_retry_after_jitter(lcf, (ngx_uint_t) left);
 }
 
 
@@ -269,6 +305,163 @@ ngx_http_reauth_gate_bad_path(ngx_http_request_t *r)
 }
 
 
+/* what the client would wait, in seconds; 0: it does not say */
+
+static ngx_uint_t
+ngx_http_reauth_gate_prefer(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, seconds;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+    reauth_string_t   value;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != sizeof("prefer") - 1
+                || ngx_strncmp(h[i].lowcase_key, "prefer",
+                               sizeof("prefer") - 1) != 0)
+            {
+                continue;
+            }
+
+            value.data = h[i].value.data;
+            value.len = h[i].value.len;
+
+            seconds = reauth_prefer_wait(&value);
+
+            if (seconds) {
+                return seconds;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * NGX_AGAIN: the call is held and comes here again, when its gate has opened
+ * or its time is over; NGX_DECLINED: it is to get its 503 now.
+ */
+
+static ngx_int_t
+ngx_http_reauth_gate_hold(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_ctx_t *ctx,
+    ngx_http_reauth_closed_t *closed)
+{
+    int64_t                  now_ms, until_ms;
+    ngx_int_t                rc;
+    ngx_str_t                value;
+    ngx_msec_t               hold;
+    ngx_http_reauth_wait_t  *wait;
+
+    if (lcf->gate_hold == 0 || ngx_http_reauth_wait_ending()) {
+        return NGX_DECLINED;
+    }
+
+    hold = ngx_http_reauth_gate_prefer(r) * 1000;
+    hold = ngx_min(hold, lcf->gate_hold);
+
+    /* from the request's start: an internal redirect gives no more time */
+
+    now_ms = ngx_http_reauth_now();
+
+    until_ms = (int64_t) r->start_sec * 1000 + r->start_msec + hold;
+    until_ms = ngx_min(until_ms, now_ms + (int64_t) hold);
+    until_ms = ngx_min(until_ms, closed->deadline_ms);
+    until_ms = ngx_min(until_ms, closed->since_ms + (int64_t) lcf->gate_max);
+
+    if (until_ms <= now_ms) {
+        return NGX_DECLINED;
+    }
+
+    wait = ctx->hold;
+
+    if (wait == NULL) {
+        wait = ngx_http_reauth_wait_create(r);
+        if (wait == NULL) {
+            return NGX_ERROR;
+        }
+
+        wait->ready = ngx_http_reauth_gate_opened;
+        wait->resume = ngx_http_reauth_gate_resume;
+    }
+
+    rc = ngx_http_reauth_wait_park(wait, (ngx_msec_t) (until_ms - now_ms));
+
+    if (rc != NGX_OK) {
+        return rc == NGX_BUSY ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    if (ctx->hold == NULL) {
+        ctx->hold = wait;
+
+        value.data = ngx_pnalloc(r->pool, sizeof("wait=") - 1 + NGX_INT_T_LEN);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        value.len = ngx_sprintf(value.data, "wait=%M", (hold + 999) / 1000)
+                    - value.data;
+
+        if (ngx_http_reauth_add_header(r, "Preference-Applied", &value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->gate = NGX_HTTP_REAUTH_GATE_HELD;
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait)
+{
+    int64_t                      now_ms;
+    ngx_int_t                    rc;
+    ngx_http_request_t          *r;
+    ngx_http_reauth_ctx_t       *ctx;
+    ngx_http_reauth_closed_t     closed;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    r = wait->request;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    now_ms = ngx_http_reauth_now();
+
+    rc = ngx_http_reauth_zone_gate(wait->zone, ctx->account.data,
+                                   ctx->account.len, now_ms, &closed);
+
+    return rc == NGX_DECLINED
+           || (rc == NGX_OK
+               && now_ms >= closed.since_ms + (int64_t) lcf->gate_max);
+}
+
+
+static void
+ngx_http_reauth_gate_resume(ngx_http_reauth_wait_t *wait)
+{
+    ngx_http_request_t  *r;
+
+    r = wait->request;
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_gate_close(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *id, ngx_int_t found,
@@ -317,7 +510,16 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    ctx->gate = NGX_HTTP_REAUTH_GATE_CLOSED;
+    if (found == NGX_OK) {
+        rc = ngx_http_reauth_gate_hold(r, lcf, ctx, closed);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    ctx->gate = ctx->hold ? NGX_HTTP_REAUTH_GATE_HELD
+                          : NGX_HTTP_REAUTH_GATE_CLOSED;
 
     /* a body is discarded by ngx_http_finalize_request() as it is needed */
 
@@ -335,41 +537,81 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
+    reauth_string_t *account)
+{
+    ngx_int_t               rc;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->operation = REAUTH_OPERATION_CALL;
+    ctx->account.data = (u_char *) account->data;
+    ctx->account.len = account->len;
+
+    rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_CALL, account);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_finalize_request(r, rc);
+        return NGX_DONE;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 ngx_int_t
 ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 {
     int64_t                       now_ms;
     ngx_int_t                     rc;
     reauth_string_t               account;
+    ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_closed_t      closed;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    if (lcf->gate == NGX_HTTP_REAUTH_GATE_OFF || r != r->main) {
-        return NGX_DECLINED;
-    }
-
-    switch (ngx_http_reauth_gate_account(r, lcf, &account)) {
-
-    case REAUTH_ACCOUNT_FOUND:
-        break;
-
-    case REAUTH_ACCOUNT_BAD:
-        return ngx_http_reauth_gate_bad_path(r);
-
-    default:
+    if ((lcf->gate == NGX_HTTP_REAUTH_GATE_OFF && !lcf->authorize)
+        || r != r->main)
+    {
         return NGX_DECLINED;
     }
 
     /*
-     * nginx found the account in the decoded and merged path; let the same
-     * one be sent, not the raw one, which may say something else.
+     * nginx matched the decoded and merged path; let the same one be sent, not
+     * the raw one, in which the upstream may find another account.
      */
 
     if (r->complex_uri || r->quoted_uri) {
         r->valid_unparsed_uri = 0;
+    }
+
+    account.len = 0;
+
+    if (ngx_http_reauth_gate_account(r, lcf, &account) == REAUTH_ACCOUNT_BAD) {
+        return ngx_http_reauth_gate_bad_path(r);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    /* a call that was held comes here again */
+
+    if (lcf->authorize && (ctx == NULL || ctx->hold == NULL)) {
+        rc = ngx_http_reauth_gate_authorize(r, &account);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    if (account.len == 0 || lcf->gate == NGX_HTTP_REAUTH_GATE_OFF) {
+        return NGX_DECLINED;
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);

@@ -7,6 +7,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include <openssl/crypto.h>
 
 #include "ngx_http_reauth.h"
@@ -23,6 +26,55 @@ ngx_http_reauth_secret_cleanup(void *data)
     reauth_secret_free(&secret->secret);
     reauth_secret_free(&secret->authorization);
     reauth_seal_cleanse(&secret->seal);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_secret_derive(ngx_http_reauth_secret_t *secret)
+{
+    return reauth_secret_prefix(&secret->authorization,
+                                ngx_http_reauth_bearer, &secret->secret)
+           == 0
+           && reauth_seal_init(&secret->seal, &secret->secret.text) == 0
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* what is in force until then is only replaced by what is whole */
+
+static ngx_int_t
+ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
+{
+    ngx_http_reauth_secret_t *secret = data;
+
+    char                       error[REAUTH_SECRET_ERROR_SIZE];
+    ngx_http_reauth_secret_t   fresh;
+
+    ngx_memzero(&fresh, sizeof(ngx_http_reauth_secret_t));
+
+    if (reauth_secret_read(&fresh.secret, (char *) secret->path.data, error)
+        != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "\"%V\" has changed, but %s; what was read before "
+                      "stays in force", &secret->path, error);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_reauth_secret_derive(&fresh) != NGX_OK) {
+        ngx_http_reauth_secret_cleanup(&fresh);
+        return NGX_ERROR;
+    }
+
+    ngx_http_reauth_secret_cleanup(secret);
+
+    secret->secret = fresh.secret;
+    secret->authorization = fresh.authorization;
+    secret->seal = fresh.seal;
+
+    reauth_seal_cleanse(&fresh.seal);
+
+    return NGX_OK;
 }
 
 
@@ -72,10 +124,10 @@ ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
         return NULL;
     }
 
-    if (reauth_secret_prefix(&secret->authorization, ngx_http_reauth_bearer,
-                             &secret->secret)
-        != 0
-        || reauth_seal_init(&secret->seal, &secret->secret.text) != 0)
+    if (ngx_http_reauth_secret_derive(secret) != NGX_OK
+        || ngx_http_reauth_watch_add(cf, mcf, &secret->path,
+                                     ngx_http_reauth_secret_reload, secret)
+           != NGX_OK)
     {
         return NULL;
     }
@@ -147,13 +199,25 @@ ngx_http_reauth_key_scrub(void *data)
 static ngx_int_t
 ngx_http_reauth_key_built(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx)
 {
-    ngx_pool_cleanup_t  *cln;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_reauth_main_conf_t  *mcf;
 
-    if (!ctx->key_used || r->upstream->request_bufs == NULL) {
+    if (!ctx->key_used) {
         return NGX_OK;
     }
 
     ctx->key_used = 0;
+
+    /* nor does nginx keep the variable's value for whoever asks next */
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    r->variables[mcf->key_index].valid = 0;
+    r->variables[mcf->key_index].len = 0;
+
+    if (r->upstream->request_bufs == NULL) {
+        return NGX_OK;
+    }
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
@@ -203,20 +267,6 @@ ngx_http_reauth_key_refuse_resend(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_http_reauth_key_drop_caller_token(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = r->headers_in.authorization;
-
-    if (h != NULL && h->value.len != 0) {
-        ngx_explicit_memzero(h->value.data, h->value.len);
-        h->value.len = 0;
-    }
-}
-
-
 ngx_int_t
 ngx_http_reauth_key_handler(ngx_http_request_t *r)
 {
@@ -234,7 +284,7 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 
     /* the caller's own never reaches the upstream, whatever is configured */
 
-    ngx_http_reauth_key_drop_caller_token(r);
+    ngx_http_reauth_forget_token(r);
 
     ctx->building = 1;
     rc = lcf->content_handler(r);

@@ -4,6 +4,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "reauth_poll.h"
 #include "ngx_http_reauth_background.h"
 #include "ngx_http_reauth_poller.h"

@@ -106,7 +106,7 @@ struct ngx_http_reauth_redis_s {
 
     ngx_uint_t                         loading;  /* scripts asked for */
     ngx_uint_t                         loaded;   /* of them, in order */
-    ngx_msec_t                         progress; /* of replies */
+    ngx_msec_t                         progress; /* when bytes came */
     ngx_msec_t                         latency;
 
     u_char                            *in;
@@ -188,7 +188,7 @@ static ngx_uint_t ngx_http_reauth_redis_is_readonly(redisReply *reply,
     ngx_uint_t script);
 
 static void ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
-    redisReply *reply, const char *hint);
+    redisReply *reply);
 static void ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis,
     ngx_err_t err, const char *text);
 static ngx_uint_t ngx_http_reauth_redis_fail_level(
@@ -814,15 +814,16 @@ ngx_http_reauth_redis_auth(ngx_http_reauth_redis_t *redis)
     redis->state = NGX_HTTP_REAUTH_REDIS_AUTH;
     redis->log.action = "authenticating to";
 
-    argc = 0;
-    ngx_str_set(&argv[argc++], "AUTH");
+    ngx_str_set(&argv[0], "AUTH");
+    argc = 1;
 
     if (conf->user.len) {
         argv[argc++] = conf->user;
     }
 
     argv[argc].data = (u_char *) conf->password.text.data;
-    argv[argc++].len = conf->password.text.len;
+    argv[argc].len = conf->password.text.len;
+    argc++;
 
     return ngx_http_reauth_redis_internal(redis, argc, argv,
                                           ngx_http_reauth_redis_auth_handler,
@@ -857,7 +858,7 @@ ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data)
     } else if (ngx_http_reauth_redis_is_error(reply,
                                               "ERR max number of clients"))
     {
-        ngx_http_reauth_redis_refused(redis, reply, "");
+        ngx_http_reauth_redis_refused(redis, reply);
 
     } else {
         ngx_http_reauth_redis_fail(redis, 0, "AUTH refused: Redis has no "
@@ -902,8 +903,7 @@ ngx_http_reauth_redis_select_handler(redisReply *reply, void *data)
     }
 
     if (reply->type != REDIS_REPLY_STATUS) {
-        ngx_http_reauth_redis_refused(redis, reply, "the database at the end "
-                                      "of the url, or the user's rights");
+        ngx_http_reauth_redis_refused(redis, reply);
         return;
     }
 
@@ -965,10 +965,7 @@ ngx_http_reauth_redis_load_handler(redisReply *reply, void *data)
                       "the script \"%V\" was not loaded",
                       &ngx_http_reauth_scripts[i].name);
 
-        ngx_http_reauth_redis_refused(redis, reply,
-                           ngx_http_reauth_redis_is_error(reply, "NOAUTH")
-                           ? "password_file= is missing"
-                           : "the user's rights (SCRIPT LOAD)");
+        ngx_http_reauth_redis_refused(redis, reply);
         return;
     }
 
@@ -1373,6 +1370,7 @@ ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
         }
 
         redis->unread += n;
+        redis->progress = ngx_current_msec;
 
         if (ngx_http_reauth_redis_replies(redis) != NGX_OK) {
             return;
@@ -1443,15 +1441,13 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
     q = ngx_queue_head(&redis->commands);
 
     if (q == redis->unsent) {
-        ngx_http_reauth_redis_refused(redis, reply, "nothing was asked");
+        ngx_http_reauth_redis_refused(redis, reply);
         return;
     }
 
     command = ngx_queue_data(q, ngx_http_reauth_redis_command_t, queue);
 
     ngx_http_reauth_redis_unqueue(redis, command);
-
-    redis->progress = ngx_current_msec;
 
     if (command->script && !command->again
         && ngx_http_reauth_redis_is_error(reply, "NOSCRIPT"))
@@ -1528,20 +1524,27 @@ ngx_http_reauth_redis_is_readonly(redisReply *reply, ngx_uint_t script)
 
 static void
 ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
-    redisReply *reply, const char *hint)
+    redisReply *reply)
 {
-    u_char  text[512];
+    u_char       text[512];
+    const char  *hint;
 
-    if (reply->type == REDIS_REPLY_ERROR) {
-        (void) ngx_snprintf(text, sizeof(text), "Redis says \"%*s\"%s%s%Z",
-                            ngx_min((size_t) reply->len, 256), reply->str,
-                            *hint ? ": see " : "", hint);
-
-    } else {
-        (void) ngx_snprintf(text, sizeof(text), "unexpected reply of type %d"
-                            "%s%s%Z", reply->type, *hint ? ": see " : "",
-                            hint);
+    if (reply->type != REDIS_REPLY_ERROR) {
+        ngx_http_reauth_redis_fail(redis, 0, "unexpected reply");
+        return;
     }
+
+    hint = "";
+
+    if (ngx_http_reauth_redis_is_error(reply, "NOAUTH")) {
+        hint = ": add password_file= to \"reauth_redis\"";
+
+    } else if (ngx_http_reauth_redis_is_error(reply, "NOPERM")) {
+        hint = ": see \"ACL LIST\" in Redis";
+    }
+
+    (void) ngx_snprintf(text, sizeof(text), "Redis says \"%*s\"%s%Z",
+                        ngx_min((size_t) reply->len, 256), reply->str, hint);
 
     ngx_http_reauth_redis_fail(redis, 0, (char *) text);
 }

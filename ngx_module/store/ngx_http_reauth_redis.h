@@ -104,9 +104,10 @@ ngx_msec_t ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis);
  * is waiting.  NGX_ERROR: no memory.
  *
  * "timeout" in ms, 0 = the configured one.  It runs from when the command was
- * accepted, or from the last reply to one before it: a Redis that answers is
- * not dropped for a long queue.  A command that times out drops the
- * connection, since its late reply could not be told from the next one's.
+ * accepted, or from when something last came from Redis: a Redis that answers
+ * is not dropped for a long queue or a long reply.  A command that times out
+ * drops the connection, since its late reply could not be told from the next
+ * one's.
  *
  * A time-out of its own marks a command that waits in Redis (XREAD BLOCK):
  * others on the same connection wait behind it, and it does not hold up the

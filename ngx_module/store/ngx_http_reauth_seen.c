@@ -7,7 +7,7 @@
 #include "ngx_http_reauth_seen.h"
 
 
-#define NGX_HTTP_REAUTH_SEEN_KEY  128
+#define NGX_HTTP_REAUTH_SEEN_KEY  160
 
 
 static void ngx_http_reauth_seen_reply(redisReply *reply, void *data);

@@ -13,6 +13,9 @@
 #define _NGX_HTTP_REAUTH_SEEN_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "reauth_signature.h"
 #include "ngx_http_reauth_store.h"
 

@@ -21,6 +21,18 @@ typedef struct ngx_http_reauth_store_op_s  ngx_http_reauth_store_op_t;
 typedef void (*ngx_http_reauth_store_handler_pt)(
     ngx_http_reauth_store_op_t *op);
 
+/* an outcome, or NULL: there is none */
+typedef void (*ngx_http_reauth_outcome_handler_pt)(ngx_str_t *sealed,
+    void *data);
+
+
+/* an outcome that is being fetched; it too outlives who asked for it */
+
+typedef struct {
+    ngx_http_reauth_outcome_handler_pt   handler;   /* NULL: nobody cares */
+    void                                *data;
+} ngx_http_reauth_outcome_op_t;
+
 
 struct ngx_http_reauth_store_s {
     ngx_http_reauth_zone_t             zone;
@@ -66,6 +78,23 @@ struct ngx_http_reauth_store_op_s {
 ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
     ngx_http_reauth_store_t *store, reauth_begin_t *begin,
     ngx_http_reauth_store_handler_pt handler, void *data);
+
+/* no answer that is longer is shared */
+#define NGX_HTTP_REAUTH_OUTCOME_MAX  8192
+
+/*
+ * What an update of this epoch was answered, where it did not start a login:
+ * for equal ones that waited for it, in any instance.  To be put before the
+ * update is settled.
+ */
+void ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed);
+
+/* NGX_OK: out is filled; NGX_AGAIN: Redis was asked, *op; NGX_DECLINED */
+ngx_int_t ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
+    ngx_http_reauth_outcome_handler_pt handler, void *data,
+    ngx_http_reauth_outcome_op_t **op);
 
 /*
  * The one way of every fact.  In the zone when this returns, in Redis later,

@@ -4,6 +4,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "reauth_record.h"
 #include "ngx_http_reauth_sync.h"
 

@@ -14,7 +14,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       2
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       4
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -31,6 +31,12 @@
 #define NGX_HTTP_REAUTH_LIST_BUCKETS      4096
 
 #define NGX_HTTP_REAUTH_LOAD_TIME         2000
+
+/* the last changes, in a sixteenth of the zone at most */
+#define NGX_HTTP_REAUTH_RING_MAX          1024
+#define NGX_HTTP_REAUTH_RING_SHARE        16
+
+#define NGX_HTTP_REAUTH_OUTCOMES_MAX      32
 
 #define NGX_HTTP_REAUTH_ASKED_MAX         64
 #define NGX_HTTP_REAUTH_ASKED_TIME        10000
@@ -115,6 +121,27 @@ typedef struct {
 } ngx_http_reauth_digest_t;
 
 
+typedef struct {
+    uint64_t                        epoch;
+    uint32_t                        hash;      /* of the account */
+    size_t                          len;
+    u_char                         *data;      /* NULL: none */
+} ngx_http_reauth_outcome_t;
+
+
+/* a change as it is remembered: the record, cut as an ended one is */
+
+typedef struct {
+    int64_t                         deadline_ms;
+    uint8_t                         was;       /* the state before */
+
+    union {
+        ngx_http_reauth_node_t      node;      /* queues and links unused */
+        u_char                      space[NGX_HTTP_REAUTH_NODE_MAX];
+    } u;
+} ngx_http_reauth_ring_t;
+
+
 struct ngx_http_reauth_zone_shctx_s {
     ngx_uint_t                      layout;
 
@@ -132,7 +159,12 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    remote_lag;
     int64_t                         load_until_ms;
 
+    uint64_t                        boot;      /* names this life of it */
+
     /* under the lock only */
+    ngx_http_reauth_ring_t         *ring;
+    uint32_t                        nring;
+    uint64_t                        change;    /* the number of the last one */
     uint32_t                        nchunks;
     uint32_t                        chunks_max;
     uint32_t                        free;      /* of the slots */
@@ -147,6 +179,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_rbtree_node_t               poll_sentinel;
     ngx_atomic_t                    nasked;
     ngx_http_reauth_asked_t         asked[NGX_HTTP_REAUTH_ASKED_MAX];
+    ngx_http_reauth_outcome_t       outcomes[NGX_HTTP_REAUTH_OUTCOMES_MAX];
+    ngx_uint_t                      outcome;   /* the oldest of them */
     uint64_t                        epoch;
     ngx_uint_t                      states[REAUTH_STATE_LAST];
     ngx_uint_t                      accounts;
@@ -273,8 +307,14 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->chunks_max = size / NGX_HTTP_REAUTH_CHUNK_SIZE;
     sh->chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
 
+    sh->nring = ngx_min(size / NGX_HTTP_REAUTH_RING_SHARE
+                            / sizeof(ngx_http_reauth_ring_t),
+                        NGX_HTTP_REAUTH_RING_MAX);
+    sh->ring = ngx_slab_calloc(shpool, sh->nring
+                                       * sizeof(ngx_http_reauth_ring_t));
+
     if (sh->buckets == NULL || sh->attempts == NULL || sh->ended == NULL
-        || sh->chunks == NULL || sh->seen == NULL)
+        || sh->chunks == NULL || sh->seen == NULL || sh->ring == NULL)
     {
         return NGX_ERROR;
     }
@@ -288,6 +328,8 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->loaded = !zone->remote;
     sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
+    sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
+               | (ngx_random() & 0xffff);
 
     len = sizeof(" in reauth_zone \"\"") + shm_zone->shm.name.len;
 
@@ -992,10 +1034,18 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 /* the strings are cut, the last ones first, to what an ended record may take */
 
 static size_t
-ngx_http_reauth_zone_node_size(const char **strings, uint8_t *lens)
+ngx_http_reauth_zone_node_size(const reauth_record_t *record,
+    const char **strings, uint8_t *lens)
 {
     size_t      size, room;
     ngx_uint_t  i;
+
+    strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
+    strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_CODE] = record->error_code;
+    strings[NGX_HTTP_REAUTH_NODE_CALLER] = record->caller;
+    strings[NGX_HTTP_REAUTH_NODE_PROGRESS] = record->progress;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_MESSAGE] = record->error_message;
 
     size = offsetof(ngx_http_reauth_node_t, data);
 
@@ -1013,6 +1063,34 @@ ngx_http_reauth_zone_node_size(const char **strings, uint8_t *lens)
     }
 
     return size;
+}
+
+
+static void
+ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
+    const reauth_record_t *record, const char **strings, const uint8_t *lens)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    node->epoch = record->epoch;
+    node->revision = record->revision;
+    node->since_ms = record->since_ms;
+    node->updated_ms = record->updated_ms;
+    node->started_us = record->started_us;
+    node->completed_us = record->completed_us;
+    node->state = record->state;
+    node->auth_type = record->auth_type;
+    node->action = record->action;
+    node->source = record->source;
+
+    ngx_memcpy(node->lens, lens, sizeof(node->lens));
+
+    p = node->data;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
+        p = ngx_cpymem(p, strings[i], lens[i]);
+    }
 }
 
 
@@ -1043,9 +1121,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint32_t hash, size_t len, ngx_uint_t dirty)
 {
     size_t                          size;
-    u_char                         *p;
     uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
-    ngx_uint_t                      i;
     const char                     *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
     ngx_http_reauth_node_t         *node, **link;
     ngx_http_reauth_slot_t         *slot;
@@ -1053,14 +1129,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 
     sh = zone->sh;
 
-    strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
-    strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
-    strings[NGX_HTTP_REAUTH_NODE_ERROR_CODE] = record->error_code;
-    strings[NGX_HTTP_REAUTH_NODE_CALLER] = record->caller;
-    strings[NGX_HTTP_REAUTH_NODE_PROGRESS] = record->progress;
-    strings[NGX_HTTP_REAUTH_NODE_ERROR_MESSAGE] = record->error_message;
-
-    size = ngx_http_reauth_zone_node_size(strings, lens);
+    size = ngx_http_reauth_zone_node_size(record, strings, lens);
 
     node = ngx_http_reauth_zone_alloc(zone, size);
 
@@ -1088,25 +1157,9 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
         return NGX_OK;
     }
 
-    node->epoch = record->epoch;
-    node->revision = record->revision;
-    node->since_ms = record->since_ms;
-    node->updated_ms = record->updated_ms;
-    node->started_us = record->started_us;
-    node->completed_us = record->completed_us;
+    ngx_http_reauth_zone_node_pack(node, record, strings, lens);
+
     node->dirty.hash = hash;
-    node->state = record->state;
-    node->auth_type = record->auth_type;
-    node->action = record->action;
-    node->source = record->source;
-
-    ngx_memcpy(node->lens, lens, sizeof(lens));
-
-    p = node->data;
-
-    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
-        p = ngx_cpymem(p, strings[i], lens[i]);
-    }
 
     node->next = sh->ended[hash & sh->ended_mask];
     sh->ended[hash & sh->ended_mask] = node;
@@ -1124,16 +1177,58 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 }
 
 
+static int
+ngx_http_reauth_zone_same(const reauth_record_t *a, const reauth_record_t *b)
+{
+    return a->epoch == b->epoch
+           && a->state == b->state
+           && a->updated_ms == b->updated_ms
+           && a->prior.state == b->prior.state
+           && ngx_strcmp(a->attempt, b->attempt) == 0;
+}
+
+
+/* a later revision of what is known already is no change to anybody */
+
+static void
+ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *previous, const reauth_record_t *record)
+{
+    uint8_t                  lens[NGX_HTTP_REAUTH_NODE_STRINGS];
+    const char              *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
+    ngx_http_reauth_ring_t  *ring;
+
+    if (ngx_http_reauth_zone_same(previous, record)) {
+        return;
+    }
+
+    (void) ngx_http_reauth_zone_node_size(record, strings, lens);
+
+    ring = &sh->ring[++sh->change % sh->nring];
+
+    ngx_http_reauth_zone_node_pack(&ring->u.node, record, strings, lens);
+
+    ring->deadline_ms = record->deadline_ms;
+    ring->was = previous->state;
+
+    sh->changes++;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, ngx_uint_t dirty)
 {
-    size_t     len;
-    uint32_t   hash;
-    ngx_int_t  rc;
+    size_t           len;
+    uint32_t         hash;
+    ngx_int_t        rc;
+    reauth_record_t  previous;
 
     len = ngx_strlen(record->account);
     hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
+
+    ngx_http_reauth_zone_read(zone->sh, (u_char *) record->account, len,
+                              &previous);
 
     rc = reauth_state_is_active(record->state)
          ? ngx_http_reauth_zone_write_active(zone, record, hash, len, dirty)
@@ -1145,7 +1240,7 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
             zone->sh->epoch = record->epoch;
         }
 
-        zone->sh->changes++;
+        ngx_http_reauth_zone_remember(zone->sh, &previous, record);
     }
 
     return rc;
@@ -1257,41 +1352,6 @@ ngx_http_reauth_zone_dirty(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-static int
-ngx_http_reauth_zone_same(const reauth_record_t *a, const reauth_record_t *b)
-{
-    return a->epoch == b->epoch
-           && a->state == b->state
-           && a->updated_ms == b->updated_ms
-           && a->prior.state == b->prior.state
-           && ngx_strcmp(a->attempt, b->attempt) == 0;
-}
-
-
-/*
- * Whether theirs is the later one.  What is not dirty here is a copy of what
- * Redis had, so that a higher revision of it says enough; else the facts
- * decide.
- */
-
-static ngx_uint_t
-ngx_http_reauth_zone_is_later(const reauth_record_t *remote,
-    const reauth_record_t *current, ngx_http_reauth_dirty_t *dirty)
-{
-    if (current->state == REAUTH_STATE_NONE) {
-        return 1;
-    }
-
-    if ((dirty == NULL || dirty->queue.next == NULL)
-        && remote->epoch == current->epoch)
-    {
-        return remote->revision > current->revision;
-    }
-
-    return reauth_attempt_compare(remote, current) > 0;
-}
-
-
 ngx_int_t
 ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record)
@@ -1310,7 +1370,9 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
 
     dirty = ngx_http_reauth_zone_dirty(zone->sh, &current, &known);
 
-    if (ngx_http_reauth_zone_is_later(remote, &current, dirty)) {
+    if (reauth_attempt_replaces(remote, &current,
+                                dirty != NULL && dirty->queue.next != NULL))
+    {
         rc = ngx_http_reauth_zone_write(zone, remote, 0);
         *record = *remote;
         goto done;
@@ -1367,7 +1429,7 @@ ngx_http_reauth_zone_undo(ngx_http_reauth_zone_t *zone, uint64_t epoch,
     size_t                          len;
     uint32_t                        hash;
     ngx_int_t                       rc;
-    reauth_record_t                 current;
+    reauth_record_t                 current, gone;
     ngx_http_reauth_slot_t         *slot;
     ngx_http_reauth_zone_shctx_t   *sh;
 
@@ -1395,7 +1457,16 @@ ngx_http_reauth_zone_undo(ngx_http_reauth_zone_t *zone, uint64_t epoch,
                 ngx_http_reauth_zone_write_start(sh);
                 ngx_http_reauth_zone_slot_unlink(sh, slot);
                 ngx_http_reauth_zone_write_end(sh);
-                sh->changes++;
+
+                /* who saw it begin is told that nothing came of it */
+
+                gone = current;
+                gone.state = REAUTH_STATE_REJECTED;
+                gone.action = REAUTH_ACTION_NONE;
+                gone.updated_ms = ngx_http_reauth_now();
+                gone.completed_us = gone.updated_ms * 1000;
+
+                ngx_http_reauth_zone_remember(sh, &current, &gone);
             }
         }
     }
@@ -1745,6 +1816,74 @@ ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone, const uint8_t *digest)
 
 
 void
+ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed)
+{
+    ngx_http_reauth_outcome_t     *outcome;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    outcome = &sh->outcomes[sh->outcome];
+    sh->outcome = (sh->outcome + 1) % NGX_HTTP_REAUTH_OUTCOMES_MAX;
+
+    if (outcome->data) {
+        ngx_slab_free_locked(zone->shpool, outcome->data);
+    }
+
+    outcome->epoch = epoch;
+    outcome->hash = ngx_http_reauth_zone_hash(account->data, account->len);
+    outcome->len = sealed->len;
+    outcome->data = ngx_slab_alloc_locked(zone->shpool, sealed->len);
+
+    if (outcome->data) {
+        ngx_memcpy(outcome->data, sealed->data, sealed->len);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out)
+{
+    uint32_t                       hash;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_http_reauth_outcome_t     *outcome;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+    hash = ngx_http_reauth_zone_hash(account->data, account->len);
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_OUTCOMES_MAX; i++) {
+        outcome = &sh->outcomes[i];
+
+        if (outcome->data
+            && outcome->epoch == epoch
+            && outcome->hash == hash
+            && outcome->len <= out->len)
+        {
+            ngx_memcpy(out->data, outcome->data, outcome->len);
+            out->len = outcome->len;
+            rc = NGX_OK;
+            break;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+void
 ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t before_ms,
     ngx_uint_t limit)
 {
@@ -1967,6 +2106,98 @@ ngx_uint_t
 ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone)
 {
     return zone->sh->changes;
+}
+
+
+void
+ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place)
+{
+    ngx_http_reauth_zone_lock(zone);
+
+    place->boot = zone->sh->boot;
+    place->change = zone->sh->change;
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place, reauth_record_t *record,
+    ngx_uint_t *was)
+{
+    ngx_int_t                      rc;
+    ngx_http_reauth_ring_t        *ring;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_OK;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    if (place->boot != sh->boot
+        || place->change > sh->change
+        || sh->change - place->change > sh->nring)
+    {
+        rc = NGX_ABORT;
+
+    } else if (place->change == sh->change) {
+        rc = NGX_DECLINED;
+
+    } else {
+        ring = &sh->ring[++place->change % sh->nring];
+
+        ngx_http_reauth_zone_node_unpack(&ring->u.node, record);
+
+        record->deadline_ms = ring->deadline_ms;
+        *was = ring->was;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
+    ngx_uint_t *complete)
+{
+    uint64_t                       change, first;
+    ngx_uint_t                     n;
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    n = 0;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    first = sh->change > sh->nring ? sh->change - sh->nring : 0;
+    *complete = (first == 0);
+
+    for (change = sh->change; change > first; change--) {
+        node = &sh->ring[change % sh->nring].u.node;
+
+        if (node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT] != account->len
+            || ngx_memcmp(node->data, account->data, account->len) != 0)
+        {
+            continue;
+        }
+
+        if (n == max) {
+            *complete = 0;
+            break;
+        }
+
+        ngx_http_reauth_zone_node_unpack(node, &records[n++]);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return n;
 }
 
 

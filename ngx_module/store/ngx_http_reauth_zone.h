@@ -80,6 +80,14 @@ typedef struct {
 } ngx_http_reauth_zone_cursor_t;
 
 
+/* a place in the order of all changes, in one life of the zone */
+
+typedef struct {
+    uint64_t     boot;
+    uint64_t     change;
+} ngx_http_reauth_zone_place_t;
+
+
 /* milliseconds of the wall clock, as of this turn of the event loop */
 
 static ngx_inline int64_t
@@ -192,6 +200,17 @@ ngx_int_t ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone,
     const uint8_t *digest);
 
+/*
+ * What an update was answered that did not start a login, for those that
+ * waited for it; sealed by the caller.  The last few are kept, and dropped
+ * sooner where there is no memory.  get: fills out->data up to out->len;
+ * NGX_OK or NGX_DECLINED.
+ */
+void ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed);
+ngx_int_t ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out);
+
 /* drops at most "limit" ended records last changed before "before_ms" */
 void ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone,
     int64_t before_ms, ngx_uint_t limit);
@@ -212,6 +231,32 @@ void ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone);
 
 /* counts the changes of any record: cheap to look at, never goes back */
 ngx_uint_t ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone);
+
+/*
+ * The last changes, in a ring of bounded size.  A record that comes from there
+ * is as it became by that change, its long texts may be cut.
+ */
+
+/* the place of the last change until now */
+void ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place);
+
+/*
+ * The change after *place, which moves on to it; "was" gets the state before.
+ * NGX_DECLINED: none yet; NGX_ABORT: the place is of another life of the zone,
+ * or so old that what followed is forgotten.
+ */
+ngx_int_t ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place, reauth_record_t *record,
+    ngx_uint_t *was);
+
+/*
+ * Fills records[max] with the changes of one account, the last one first, and
+ * returns their number; *complete: there were no others.
+ */
+ngx_uint_t ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
+    ngx_uint_t *complete);
 
 /* how long an attempt of this kind takes, learned; 0: not known, in ms */
 ngx_uint_t ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,

@@ -253,11 +253,12 @@ subtest wrong => sub {
 };
 
 subtest phone => sub {
-    my $start = res(PUT => '/api/authenticate/acct_phone/credentials', { auth_type => 'mobile_app' })
-        ->json;
+    my $path  = '/api/authenticate/acct_phone/credentials';
+    my $start = res(PUT => $path, { auth_type => 'mobile_app' })->json;
+    my $link  = $start->{mobile_auth_session_deeplink};
 
-    like $start->{mobile_auth_session_deeplink}, qr{\Afansapiauth://auth/fansapi_auth_};
-    is steps('acct_phone', 1)->{mobile_auth_session_deeplink}, $start->{mobile_auth_session_deeplink};
+    like $link, qr{\Afansapiauth://auth/fansapi_auth_};
+    is steps('acct_phone', 1)->{mobile_auth_session_deeplink}, $link;
 
     my $end = control(finish => 'acct_phone', { success => 0, error_code => 'NOPE' })->{poll};
     is $end->{lastAttempt}{error_code}, 'NOPE';
@@ -265,7 +266,10 @@ subtest phone => sub {
 };
 
 subtest 'answers that break' => sub {
-    my %expected = (down => 502, lost => 504, limit => 429, garbage => 200, odd => 200, huge => 200);
+    my %expected = (
+        down    => 502, lost => 504, limit => 429,
+        garbage => 200, odd  => 200, huge  => 200,
+    );
 
     for my $story (sort keys %expected) {
         is update("acct_$story", "$story\@example.com")->res->code, $expected{$story}, $story;
@@ -295,7 +299,10 @@ subtest validation => sub {
     is_deeply [sort keys %{ $none->json('/errors') }], [qw(email password)];
 
     my $aliases = res(PUT => $path,
-        { auth_type => 'raw_data', auth_id => '1', cookies => 'a=b', x_bc => 'x', userAgent => 'y' });
+        {
+            auth_type => 'raw_data', auth_id => '1', cookies => 'a=b',
+            x_bc      => 'x', userAgent => 'y',
+        });
     is_deeply [sort keys %{ $aliases->json('/errors') }], [qw(user_agent xbc)], 'no aliases';
     is res(PUT => $path, { auth_type => 'cookies' })->json('/errors/auth_type/0'),
         'The selected auth type is invalid.';
@@ -318,7 +325,8 @@ subtest start => sub {
 
     is $poll->{state}, 'authenticating';
     ok !exists $poll->{account}{onlyfans_data}, 'nothing to tell before the first success';
-    like res(POST => "/api/authenticate/$id/send-email-to-creator")->json('/message'), qr/ok\@example/;
+    my $mail = res(POST => "/api/authenticate/$id/send-email-to-creator");
+    like $mail->json('/message'), qr/ok\@example/;
     is res(GET => '/api/authenticate/auth_nobody')->code, 404;
 };
 

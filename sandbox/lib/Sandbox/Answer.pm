@@ -1,5 +1,7 @@
 package Sandbox::Answer;
 
+# Copyright (C) the nginx-reauth authors
+#
 # Sends an answer, or breaks it the way that is asked for.
 
 use v5.36;

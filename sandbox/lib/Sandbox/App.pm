@@ -1,5 +1,7 @@
 package Sandbox::App;
 
+# Copyright (C) the nginx-reauth authors
+#
 # The application: what every request goes through, and the routes.
 
 use v5.36;
@@ -150,10 +152,11 @@ sub _add_headers ($c) {
     my $app     = $c->app;
     my $rate    = $app->rate;
     my $headers = $c->res->headers;
+    my $id      = $c->req->headers->header('X-Request-Id') // random_hex(ID_LENGTH);
     my %add     = (
         'Cache-Control'                  => 'no-cache, private',
         'Set-Cookie'                     => 'onlyfansapi_session=CANARY-cookie; path=/; httponly',
-        'X-Request-Id'                   => $c->req->headers->header('X-Request-Id') // random_hex(ID_LENGTH),
+        'X-Request-Id'                   => $id,
         'x-ofapi-credits-balance'        => $app->credits,
         'x-ofapi-credits-used'           => 1,
         'x-ofapi-is-cached'              => 'false',

@@ -1,5 +1,7 @@
 package Sandbox::Clock;
 
+# Copyright (C) the nginx-reauth authors
+#
 # Times as the upstream tells them, and ids of its kind.
 
 use v5.36;

@@ -1,5 +1,7 @@
 package Sandbox::Controller;
 
+# Copyright (C) the nginx-reauth authors
+#
 # What the controllers share: who gets in, and how answers go out.
 
 use v5.36;
@@ -7,8 +9,8 @@ use Mojo::Base 'Mojolicious::Controller';
 
 use Mojo::JSON qw(decode_json);
 
-use Sandbox::Answer qw(cdn_page send_answer);
-use Sandbox::Shapes qw(problem);
+use Sandbox::Answer  qw(cdn_page send_answer);
+use Sandbox::Shapes  qw(problem);
 use Sandbox::Stories qw(story);
 
 # What an account's id has in it to be refused, most telling first.
@@ -57,7 +59,10 @@ sub admit ($self) {
     if (!$self->app->key_fits($self->req->headers->authorization)) {
         $self->answer(
             status => 401,
-            body   => { error => 'The API key is missing or invalid.', message => 'Unauthenticated.' },
+            body   => {
+                error   => 'The API key is missing or invalid.',
+                message => 'Unauthenticated.',
+            },
         );
         return 0;
     }
@@ -81,8 +86,7 @@ sub admit ($self) {
 
 sub answer ($self, %answer) {
     if (my $forced = $self->stash('forced')) {
-        %answer = map { $_ => $forced->{$_} } grep { exists $forced->{$_} } qw(status headers body close);
-        $answer{delay_ms} = $forced->{delay_ms};
+        %answer = map { $_ => $forced->{$_} } qw(status headers body close delay_ms);
     }
 
     my $subject = $self->stash('subject');

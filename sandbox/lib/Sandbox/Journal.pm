@@ -1,5 +1,7 @@
 package Sandbox::Journal;
 
+# Copyright (C) the nginx-reauth authors
+#
 # What was received: the newest in memory, all in a file of JSON lines.
 
 use v5.36;

@@ -1,5 +1,7 @@
 package Sandbox::Request;
 
+# Copyright (C) the nginx-reauth authors
+#
 # A request that remembers its target as it came: Mojo::URL normalizes, and a
 # test wants to see what the gateway really sent.
 

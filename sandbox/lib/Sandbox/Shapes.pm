@@ -1,5 +1,7 @@
 package Sandbox::Shapes;
 
+# Copyright (C) the nginx-reauth authors
+#
 # The bodies of the upstream's answers.  What must never be stored or logged
 # holds the word CANARY, for leak tests to search for.
 

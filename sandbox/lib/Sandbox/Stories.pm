@@ -1,5 +1,7 @@
 package Sandbox::Stories;
 
+# Copyright (C) the nginx-reauth authors
+#
 # What happens to a login, chosen by the e-mail's (or auth_id's) local part up
 # to a '-' or '+': otp-17@example.com tells the story `otp`.
 

@@ -1,5 +1,7 @@
 package Sandbox::Validation;
 
+# Copyright (C) the nginx-reauth authors
+#
 # The upstream's checks and their texts.  It knows the documented names only:
 # x_bc and userAgent count as missing, so that a gateway which does not fold
 # its clients' aliases is noticed.
@@ -49,17 +51,18 @@ sub check_code ($fields) {
     my $code   = _filled($fields->{code});
     my $selfie = _filled($fields->{selfie_verification_completed});
 
-    return { code => ['The code field is required when selfie verification completed is not present.'] }
+    my $other  = 'selfie verification completed';
+
+    return { code => ["The code field is required when $other is not present."] }
         if !$code && !$selfie;
 
-    return { code => ['The code field prohibits selfie verification completed from being present.'] }
+    return { code => ["The code field prohibits $other from being present."] }
         if $code && $selfie;
 
     return { code => ['The code field must be a string.'] } if ref $fields->{code};
 
     return {
-        selfie_verification_completed =>
-            ['The selfie verification completed field must be accepted.']
+        selfie_verification_completed => ["The $other field must be accepted."]
     } if $selfie && $fields->{selfie_verification_completed} !~ /\A(?:1|true)\z/;
 
     return {};

@@ -1,5 +1,7 @@
 package Sandbox::Webhooks;
 
+# Copyright (C) the nginx-reauth authors
+#
 # Delivers events: signed, at least once, in an order that is not promised.
 
 use v5.36;
@@ -88,8 +90,9 @@ sub payload ($attempt) {
 # Fields: event, account_id, payload; body (raw, instead of those), key,
 # signature and redelivery_of to send what the upstream would not.
 sub send_event ($self, %message) {
-    my $body = $message{body} // encode_json({ map { $_ => $message{$_} } qw(event account_id payload) });
-    my $key  = $message{key}  // 'evt_' . random_hex(KEY_LENGTH);
+    my %fields = map { $_ => $message{$_} } qw(event account_id payload);
+    my $body   = $message{body} // encode_json(\%fields);
+    my $key    = $message{key}  // 'evt_' . random_hex(KEY_LENGTH);
 
     for my $endpoint ($self->_endpoints_for($message{event} // q{})) {
         my $delivery = {
@@ -136,10 +139,12 @@ sub _endpoints_for ($self, $event) {
 sub _headers ($endpoint, $body, $key, $message) {
     my %headers   = ('Content-Type' => 'application/json', 'X-OFAPI-Idempotency-Key' => $key);
     my $secret    = $endpoint->{secret};
-    my $signature = $message->{signature} // (defined $secret ? hmac_sha256_hex($body, $secret) : undef);
+    my $signature = defined $secret ? hmac_sha256_hex($body, $secret) : undef;
+    my $original  = $message->{redelivery_of};
 
-    $headers{Signature} = $signature if defined $signature;
-    $headers{'X-OFAPI-Redelivery-Of'} = $message->{redelivery_of} if defined $message->{redelivery_of};
+    $signature                        = $message->{signature} // $signature;
+    $headers{Signature}               = $signature if defined $signature;
+    $headers{'X-OFAPI-Redelivery-Of'} = $original  if defined $original;
 
     return \%headers;
 }

@@ -1,5 +1,7 @@
 package Sandbox::World;
 
+# Copyright (C) the nginx-reauth authors
+#
 # The accounts and their logins.  Emits `change` with the account, the attempt
 # and what happened: otp, face, success, success_again or failure.
 

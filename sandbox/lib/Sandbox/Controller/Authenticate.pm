@@ -1,5 +1,7 @@
 package Sandbox::Controller::Authenticate;
 
+# Copyright (C) the nginx-reauth authors
+#
 # The authenticate family.
 
 use v5.36;
@@ -55,7 +57,8 @@ sub reauthenticate ($self) {
         $account,
         sub ($attempt) {
             my $body = login_started($attempt, 'Re-authentication started.');
-            return { success => Mojo::JSON->true, map { $_ => $body->{$_} } qw(message polling_url) };
+            delete $body->{attempt_id};
+            return { success => Mojo::JSON->true, %$body };
         }
     );
 }

@@ -1,5 +1,7 @@
 package Sandbox::Controller::Calls;
 
+# Copyright (C) the nginx-reauth authors
+#
 # Ordinary calls of an account, and the team's own.
 
 use v5.36;

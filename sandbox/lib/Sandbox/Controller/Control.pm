@@ -1,5 +1,7 @@
 package Sandbox::Controller::Control;
 
+# Copyright (C) the nginx-reauth authors
+#
 # /_sandbox: how a test looks behind the upstream and pulls its strings.
 
 use v5.36;

@@ -1,5 +1,7 @@
 package Sandbox::Controller::Fansly;
 
+# Copyright (C) the nginx-reauth authors
+#
 # The Fansly variant: no attempt id, the account's id is what is polled.
 
 use v5.36;
@@ -22,7 +24,9 @@ sub begin ($self) {
 
     return $self->log_in(
         $account,
-        sub ($attempt) { _started($attempt, 'Authentication started.', account_id => $account->{id}) },
+        sub ($attempt) {
+            _started($attempt, 'Authentication started.', account_id => $account->{id});
+        },
         email => $fields->{email},
         story => story_name($fields->{email}),
     );

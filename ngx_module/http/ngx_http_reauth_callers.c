@@ -1,0 +1,573 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Who is calling: by a token, of which only the SHA-256 is kept, or by the
+ * name in a client certificate that nginx has verified.
+ */
+
+
+#include "ngx_http_reauth.h"
+
+
+/* 10,000 callers with long patterns fit */
+#define NGX_HTTP_REAUTH_CALLERS_FILE_MAX  (8 * 1024 * 1024)
+
+
+static void
+ngx_http_reauth_callers_cleanup(void *data)
+{
+    ngx_http_reauth_callers_t *callers = data;
+
+    if (callers->table) {
+        reauth_callers_free(callers->table);
+        callers->table = NULL;
+    }
+}
+
+
+static u_char *
+ngx_http_reauth_callers_read(ngx_str_t *path, size_t *len, const char **error,
+    ngx_log_t *log)
+{
+    off_t             size;
+    u_char           *text;
+    ssize_t           n;
+    ngx_file_t        file;
+    ngx_file_info_t   info;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = *path;
+    file.log = log;
+
+    file.fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        *error = "it can't be opened";
+        return NULL;
+    }
+
+    text = NULL;
+
+    if (ngx_fd_info(file.fd, &info) == NGX_FILE_ERROR
+        || !ngx_is_file(&info))
+    {
+        *error = "it is no regular file";
+        goto done;
+    }
+
+    size = ngx_file_size(&info);
+
+    if (size > NGX_HTTP_REAUTH_CALLERS_FILE_MAX) {
+        *error = "it is larger than 8 MB";
+        goto done;
+    }
+
+    text = ngx_alloc((size_t) size + 1, log);
+    if (text == NULL) {
+        *error = "there is no memory for it";
+        goto done;
+    }
+
+    n = ngx_read_file(&file, text, (size_t) size, 0);
+
+    if (n != (ssize_t) size) {
+        *error = "it can't be read whole";
+        ngx_free(text);
+        text = NULL;
+        goto done;
+    }
+
+    *len = (size_t) n;
+
+done:
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", path);
+    }
+
+    return text;
+}
+
+
+static reauth_callers_t *
+ngx_http_reauth_callers_load(ngx_str_t *path,
+    char error[REAUTH_CALLERS_ERROR_SIZE], ngx_log_t *log)
+{
+    u_char            *text;
+    size_t             len;
+    const char        *reason;
+    reauth_string_t    s;
+    reauth_callers_t  *table;
+
+    text = ngx_http_reauth_callers_read(path, &len, &reason, log);
+
+    if (text == NULL) {
+        ngx_cpystrn((u_char *) error, (u_char *) reason,
+                    REAUTH_CALLERS_ERROR_SIZE);
+        return NULL;
+    }
+
+    s.data = text;
+    s.len = len;
+
+    table = reauth_callers_parse(&s, error);
+
+    ngx_free(text);
+
+    return table;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_callers_reload(void *data, ngx_log_t *log)
+{
+    ngx_http_reauth_callers_t *callers = data;
+
+    char               error[REAUTH_CALLERS_ERROR_SIZE];
+    reauth_callers_t  *table;
+
+    table = ngx_http_reauth_callers_load(&callers->path, error, log);
+
+    if (table == NULL) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "\"%V\" has changed, but %s; the callers that were "
+                      "read before stay in force", &callers->path, error);
+        return NGX_ERROR;
+    }
+
+    reauth_callers_free(callers->table);
+    callers->table = table;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_reauth_callers_t *
+ngx_http_reauth_callers_add(ngx_conf_t *cf, ngx_str_t *path)
+{
+    char                          error[REAUTH_CALLERS_ERROR_SIZE];
+    ngx_str_t                     full;
+    ngx_uint_t                    i;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_reauth_callers_t    *callers, **list, **slot;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
+
+    full = *path;
+
+    if (ngx_conf_full_name(cf->cycle, &full, 1) != NGX_OK) {
+        return NULL;
+    }
+
+    list = mcf->callers.elts;
+
+    for (i = 0; i < mcf->callers.nelts; i++) {
+        if (list[i]->path.len == full.len
+            && ngx_strncmp(list[i]->path.data, full.data, full.len) == 0)
+        {
+            return list[i];
+        }
+    }
+
+    callers = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_callers_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    slot = ngx_array_push(&mcf->callers);
+
+    if (callers == NULL || cln == NULL || slot == NULL) {
+        return NULL;
+    }
+
+    callers->path = full;
+    *slot = callers;
+
+    cln->handler = ngx_http_reauth_callers_cleanup;
+    cln->data = callers;
+
+    callers->table = ngx_http_reauth_callers_load(&full, error, cf->log);
+
+    if (callers->table == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"reauth_callers_file\" \"%V\": %s", &full, error);
+        return NULL;
+    }
+
+    if (ngx_http_reauth_watch_add(cf, mcf, &callers->path,
+                                  ngx_http_reauth_callers_reload, callers)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return callers;
+}
+
+
+char *
+ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->callers != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    lcf->callers_certificate = 0;
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "certificate=cn") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in "
+                               "\"reauth_callers_file\": it knows "
+                               "\"certificate=cn\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->callers_certificate = 1;
+    }
+
+    lcf->callers = ngx_http_reauth_callers_add(cf, &value[1]);
+
+    return lcf->callers ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* Authorization: Bearer <token>; SDKs put it where they put the API key */
+
+static ngx_int_t
+ngx_http_reauth_caller_token(ngx_http_request_t *r, reauth_string_t *token)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    static u_char  bearer[] = "bearer ";
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL
+        || h->value.len < sizeof(bearer) - 1
+        || ngx_strncasecmp(h->value.data, bearer, sizeof(bearer) - 1) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = h->value.data + sizeof(bearer) - 1;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') { p++; }
+    while (last > p && last[-1] == ' ') { last--; }
+
+    token->data = p;
+    token->len = last - p;
+
+    return NGX_OK;
+}
+
+
+#if (NGX_HTTP_SSL)
+
+/* the common name of a certificate that nginx verified */
+
+static const reauth_caller_t *
+ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
+{
+    int                     len;
+    X509                   *cert;
+    reauth_string_t         name;
+    unsigned char           text[256];
+    const reauth_caller_t  *caller;
+
+    if (!lcf->callers_certificate
+        || r->connection->ssl == NULL
+        || SSL_get_verify_result(r->connection->ssl->connection) != X509_V_OK)
+    {
+        return NULL;
+    }
+
+    cert = SSL_get_peer_certificate(r->connection->ssl->connection);
+    if (cert == NULL) {
+        return NULL;
+    }
+
+    caller = NULL;
+
+    len = X509_NAME_get_text_by_NID(X509_get_subject_name(cert),
+                                    NID_commonName, (char *) text,
+                                    sizeof(text));
+
+    /* one that is cut off, or holds a NUL, is nobody's name */
+
+    if (len > 0
+        && len < (int) sizeof(text) - 1
+        && ngx_strlen(text) == (size_t) len)
+    {
+        name.data = text;
+        name.len = len;
+        caller = reauth_callers_find_name(lcf->callers->table, &name);
+    }
+
+    X509_free(cert);
+
+    return caller;
+}
+
+#endif
+
+
+static const reauth_caller_t *
+ngx_http_reauth_caller(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf)
+{
+    reauth_string_t         token;
+    const reauth_caller_t  *caller;
+
+    caller = NULL;
+
+    if (ngx_http_reauth_caller_token(r, &token) == NGX_OK) {
+        caller = reauth_callers_find(lcf->callers->table, &token);
+    }
+
+#if (NGX_HTTP_SSL)
+    if (caller == NULL) {
+        caller = ngx_http_reauth_caller_certificate(r, lcf);
+    }
+#endif
+
+    return caller;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_caller_unknown(ngx_http_request_t *r)
+{
+    static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
+
+    if (ngx_http_reauth_add_header(r, "WWW-Authenticate", &challenge)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_UNAUTHORIZED,
+               "UNAUTHORIZED_CALLER", "The caller is not known here.",
+               "Send the token that the gateway's operator gave you as "
+               "Authorization: Bearer <token>.", NULL);
+}
+
+
+ngx_int_t
+ngx_http_reauth_caller_forbidden(ngx_http_request_t *r, const char *message,
+    const char *description)
+{
+    return ngx_http_reauth_send_error(r, NGX_HTTP_FORBIDDEN,
+                                      "FORBIDDEN_CALLER", message,
+                                      description, NULL);
+}
+
+
+void
+ngx_http_reauth_forget_token(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h != NULL && h->value.len != 0) {
+        ngx_explicit_memzero(h->value.data, h->value.len);
+        h->value.len = 0;
+    }
+}
+
+
+/*
+ * An internal redirect takes the request's context away, and the token was
+ * forgotten: who is calling is remembered where both can't reach.
+ */
+
+static void
+ngx_http_reauth_caller_remembered(void *data)
+{
+    /* only marks its cleanup */
+}
+
+
+static ngx_str_t *
+ngx_http_reauth_caller_recall(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_reauth_caller_remembered) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_str_t *
+ngx_http_reauth_caller_remember(ngx_http_request_t *r,
+    const reauth_caller_t *caller)
+{
+    ngx_str_t           *name, s;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    /* the table may be replaced before the request is logged */
+
+    s.data = (u_char *) caller->name.data;
+    s.len = caller->name.len;
+
+    name = cln->data;
+    name->len = s.len;
+    name->data = ngx_pstrdup(r->pool, &s);
+
+    if (name->data == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_reauth_caller_remembered;
+
+    return name;
+}
+
+
+static const reauth_caller_t *
+ngx_http_reauth_caller_by_name(ngx_http_reauth_loc_conf_t *lcf,
+    ngx_str_t *name)
+{
+    reauth_string_t  s;
+
+    s.data = name->data;
+    s.len = name->len;
+
+    return reauth_callers_find_name(lcf->callers->table, &s);
+}
+
+
+/* NGX_DECLINED: nobody who is known here */
+
+static ngx_int_t
+ngx_http_reauth_identify(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, const reauth_caller_t **caller)
+{
+    ngx_str_t              *name;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    name = ngx_http_reauth_caller_recall(r);
+
+    if (name != NULL) {
+        *caller = ngx_http_reauth_caller_by_name(lcf, name);
+
+    } else {
+        *caller = ngx_http_reauth_caller(r, lcf);
+        ngx_http_reauth_forget_token(r);
+
+        if (*caller != NULL) {
+            name = ngx_http_reauth_caller_remember(r, *caller);
+            if (name == NULL) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    if (*caller == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx->caller = *name;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
+    const reauth_string_t *account)
+{
+    ngx_int_t                    rc;
+    const reauth_caller_t       *caller;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->callers == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_reauth_identify(r, lcf, &caller);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_reauth_caller_unknown(r);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!reauth_caller_allowed(caller, scope)) {
+        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
+                   "this.", "The scopes of its token do not cover the "
+                   "operation.");
+    }
+
+    if (account == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (account->len == 0
+        ? caller->accounts.data != NULL
+        : !reauth_caller_allowed_account(caller, account))
+    {
+        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
+                   "this for this account.",
+                   "Its token is confined to certain accounts.");
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_caller_sees(ngx_http_request_t *r,
+    const reauth_string_t *account)
+{
+    ngx_http_reauth_ctx_t       *ctx;
+    const reauth_caller_t       *caller;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->callers == NULL) {
+        return 1;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL || ctx->caller.len == 0) {
+        return 0;
+    }
+
+    caller = ngx_http_reauth_caller_by_name(lcf, &ctx->caller);
+
+    return caller != NULL && reauth_caller_allowed_account(caller, account);
+}

@@ -1,0 +1,242 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the upstream's answers to ordinary calls say of an account: a 503 while
+ * we believe that it is open, or a 401 that wants it to log in again.  Answers
+ * are looked at on their way, never held up or changed.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_json.h"
+#include "ngx_http_reauth.h"
+
+
+/* a 401 that is longer than that is judged by the poller */
+#define NGX_HTTP_REAUTH_OBSERVED_MAX  4096
+
+
+struct ngx_http_reauth_observed_s {
+    reauth_string_t  account;
+    size_t           len;
+    u_char           text[NGX_HTTP_REAUTH_OBSERVED_MAX];
+};
+
+
+static const char  ngx_http_reauth_session_expired[] =
+    "SESSION_EXPIRED:NEEDS_REAUTHENTICATION";
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+/* the upstream itself said so just now, neither nginx nor a cache */
+
+static ngx_uint_t
+ngx_http_reauth_observe_upstream(ngx_http_request_t *r)
+{
+    return r->upstream != NULL
+#if (NGX_HTTP_CACHE)
+           && !r->cached
+#endif
+           && r->upstream->headers_in.status_n == r->headers_out.status;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_observe(ngx_http_request_t *r)
+{
+    reauth_string_t               account;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_closed_t      closed;
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->gate == NGX_HTTP_REAUTH_GATE_OFF
+        || !ngx_http_reauth_observe_upstream(r)
+        || ngx_http_reauth_gate_account(r, lcf, &account)
+           != REAUTH_ACCOUNT_FOUND)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    /* one that logs in is followed anyway */
+
+    if (ngx_http_reauth_zone_gate(&mcf->store.zone, (u_char *) account.data,
+                                  account.len, ngx_http_reauth_now(), &closed)
+        != NGX_DECLINED)
+    {
+        return NGX_OK;
+    }
+
+    if (r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE
+        || r->headers_out.content_encoding != NULL)
+    {
+        /* it proves nothing, or can't be read */
+
+        ngx_http_reauth_store_poll_soon(&mcf->store, &account);
+        return NGX_OK;
+    }
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->observed = ngx_palloc(r->pool, sizeof(ngx_http_reauth_observed_t));
+    if (ctx->observed == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->observed->account = account;
+    ctx->observed->len = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_observe_header_filter(ngx_http_request_t *r)
+{
+    if ((r->headers_out.status == NGX_HTTP_UNAUTHORIZED
+         || r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE)
+        && r == r->main
+        && ngx_http_reauth_observe(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* the account needs a person; that closes no gate, and opens none */
+
+static void
+ngx_http_reauth_observe_expired(ngx_http_request_t *r,
+    reauth_string_t *account)
+{
+    reauth_fact_t                 fact;
+    reauth_record_t               record;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    (void) ngx_http_reauth_zone_find(&mcf->store.zone, account, &record);
+
+    if (reauth_state_is_active(record.state)
+        || (record.state == REAUTH_STATE_FAILED
+            && ngx_strcmp(record.error_code, ngx_http_reauth_session_expired)
+               == 0))
+    {
+        return;
+    }
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.epoch = record.epoch;
+    fact.live = 1;
+    fact.source = REAUTH_SOURCE_CALL;
+    fact.state = REAUTH_STATE_FAILED;
+    fact.action = REAUTH_ACTION_CREDENTIALS;
+    fact.error_code = reauth_string_from(ngx_http_reauth_session_expired);
+
+    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                  "account \"%s\" has to log in again: the upstream answered "
+                  "%s", record.account, ngx_http_reauth_session_expired);
+
+    (void) ngx_http_reauth_store_advance(&mcf->store, account, &fact, NULL,
+                                         NULL);
+}
+
+
+static void
+ngx_http_reauth_observe_judge(ngx_http_request_t *r,
+    ngx_http_reauth_observed_t *observed)
+{
+    json_t               *json;
+    reauth_string_t       text, error;
+    reauth_json_error_t   where;
+
+    text.data = observed->text;
+    text.len = observed->len;
+
+    if (reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &where)
+        != REAUTH_JSON_OK)
+    {
+        return;
+    }
+
+    if (reauth_json_string(json, "error", &error)
+        && reauth_string_equals(&error, ngx_http_reauth_session_expired))
+    {
+        ngx_http_reauth_observe_expired(r, &observed->account);
+    }
+
+    reauth_json_cleanse_free(json);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    size_t                        len;
+    ngx_buf_t                    *b;
+    ngx_chain_t                  *cl;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_observed_t   *observed;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL || ctx->observed == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    observed = ctx->observed;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+        len = ngx_buf_size(b);
+
+        if (len > NGX_HTTP_REAUTH_OBSERVED_MAX - observed->len
+            || (len && !ngx_buf_in_memory(b)))
+        {
+            mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+            ngx_http_reauth_store_poll_soon(&mcf->store, &observed->account);
+            ctx->observed = NULL;
+            break;
+        }
+
+        ngx_memcpy(observed->text + observed->len, b->pos, len);
+        observed->len += len;
+
+        if (b->last_buf) {
+            ngx_http_reauth_observe_judge(r, observed);
+            ctx->observed = NULL;
+            break;
+        }
+    }
+
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+void
+ngx_http_reauth_observe_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_reauth_observe_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_reauth_observe_body_filter;
+}

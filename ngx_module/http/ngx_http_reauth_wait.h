@@ -1,0 +1,64 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Requests that wait for a change of an account: status requests with "wait",
+ * event streams and held calls.  They take no more than their memory: one timer
+ * of the worker looks whether anything has changed in the zone, and asks only
+ * then whom it concerns.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_WAIT_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_WAIT_H_INCLUDED_
+
+
+#include "ngx_http_reauth.h"
+
+
+typedef struct ngx_http_reauth_wait_s  ngx_http_reauth_wait_t;
+
+/* something has changed; 1: it is what was waited for */
+typedef ngx_uint_t (*ngx_http_reauth_wait_ready_pt)(
+    ngx_http_reauth_wait_t *wait);
+
+/*
+ * The wait is over: by ready(), by time, or since the worker is to end; it may
+ * be parked again.
+ */
+typedef void (*ngx_http_reauth_wait_resume_pt)(ngx_http_reauth_wait_t *wait);
+
+
+struct ngx_http_reauth_wait_s {
+    ngx_http_reauth_wait_ready_pt    ready;
+    ngx_http_reauth_wait_resume_pt   resume;
+    void                            *data;
+
+    ngx_http_request_t              *request;
+    ngx_http_reauth_zone_t          *zone;
+    ngx_uint_t                       changes;  /* that it knows of */
+    ngx_msec_t                       until;
+    ngx_queue_t                      queue;    /* next NULL: not parked */
+};
+
+
+/* whether this worker is to end: nothing must wait any more */
+#define ngx_http_reauth_wait_ending()                                         \
+    (ngx_exiting || ngx_quit || ngx_terminate)
+
+
+/* it ends with the request; NULL: no memory */
+ngx_http_reauth_wait_t *ngx_http_reauth_wait_create(ngx_http_request_t *r);
+
+/*
+ * Parks the request for so long at most; its client's going is noticed.  The
+ * caller sees to it that the request lives on.  NGX_BUSY: reauth_wait_max
+ * requests wait in this worker already; NGX_ERROR.
+ */
+ngx_int_t ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait,
+    ngx_msec_t msec);
+
+void ngx_http_reauth_wait_unpark(ngx_http_reauth_wait_t *wait);
+
+
+#endif /* _NGX_HTTP_REAUTH_WAIT_H_INCLUDED_ */

@@ -1,0 +1,142 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Files that are read again when they change.  Each worker looks at its own
+ * pace; a look is one stat(), and only a small file is ever read.
+ */
+
+
+#include "ngx_http_reauth.h"
+
+
+#define NGX_HTTP_REAUTH_WATCH_STEP  1000
+
+
+static ngx_int_t
+ngx_http_reauth_watch_stat(ngx_http_reauth_watch_t *watch,
+    ngx_file_info_t *info)
+{
+    return ngx_file_info(watch->path.data, info) == NGX_FILE_ERROR ? NGX_ERROR
+                                                                   : NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_watch_remember(ngx_http_reauth_watch_t *watch,
+    ngx_file_info_t *info)
+{
+    watch->uniq = ngx_file_uniq(info);
+    watch->mtime = ngx_file_mtime(info);
+    watch->size = ngx_file_size(info);
+}
+
+
+ngx_int_t
+ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
+    ngx_str_t *path, ngx_int_t (*reload)(void *data, ngx_log_t *log),
+    void *data)
+{
+    ngx_file_info_t           info;
+    ngx_http_reauth_watch_t  *watch;
+
+    watch = ngx_array_push(&mcf->watches);
+    if (watch == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(watch, sizeof(ngx_http_reauth_watch_t));
+
+    watch->path = *path;
+    watch->reload = reload;
+    watch->data = data;
+
+    if (ngx_http_reauth_watch_stat(watch, &info) == NGX_OK) {
+        ngx_http_reauth_watch_remember(watch, &info);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_watch_look(ngx_http_reauth_watch_t *watch, ngx_log_t *log)
+{
+    ngx_file_info_t  info;
+
+    if (ngx_http_reauth_watch_stat(watch, &info) != NGX_OK) {
+
+        if (!watch->refused) {
+            watch->refused = 1;
+            ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                          "\"%V\" can't be looked at; what was read of it "
+                          "before stays in force", &watch->path);
+        }
+
+        return;
+    }
+
+    if (watch->uniq == ngx_file_uniq(&info)
+        && watch->mtime == ngx_file_mtime(&info)
+        && watch->size == ngx_file_size(&info))
+    {
+        return;
+    }
+
+    ngx_http_reauth_watch_remember(watch, &info);
+
+    if (access((char *) watch->path.data, R_OK) != 0) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      "\"%V\" has changed, but only root may read it; reload "
+                      "nginx, or let the workers' group read it (0640)",
+                      &watch->path);
+        return;
+    }
+
+    watch->refused = 0;
+
+    if (watch->reload(watch->data, log) == NGX_OK) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "\"%V\" has changed and was read again", &watch->path);
+    }
+}
+
+
+static void
+ngx_http_reauth_watch_timer(ngx_event_t *ev)
+{
+    ngx_uint_t                    i;
+    ngx_http_reauth_watch_t      *watch;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ev->data;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_REAUTH_WATCH_STEP);
+
+    watch = mcf->watches.elts;
+
+    for (i = 0; i < mcf->watches.nelts; i++) {
+        ngx_http_reauth_watch_look(&watch[i], ev->log);
+    }
+}
+
+
+void
+ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
+    ngx_cycle_t *cycle)
+{
+    if (mcf->watches.nelts == 0) {
+        return;
+    }
+
+    mcf->watch_timer.handler = ngx_http_reauth_watch_timer;
+    mcf->watch_timer.data = mcf;
+    mcf->watch_timer.log = cycle->log;
+    mcf->watch_timer.cancelable = 1;
+
+    ngx_add_timer(&mcf->watch_timer, NGX_HTTP_REAUTH_WATCH_STEP);
+}
