@@ -33,6 +33,8 @@ static char *ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_reauth_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post,
     void *data);
 
@@ -212,6 +214,13 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("reauth_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_reauth_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("reauth_poll"),
       NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_reauth_poll,
@@ -374,6 +383,11 @@ ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
             && ctx->gate == NGX_HTTP_REAUTH_GATE_NONE))
     {
         ngx_memzero(&call, sizeof(ngx_http_reauth_ctx_t));
+
+        if (ctx != NULL) {
+            call.caller = ctx->caller;
+        }
+
         ngx_http_reauth_variable_of_call(r, &call);
         ctx = &call;
     }
@@ -665,7 +679,7 @@ ngx_http_reauth_retry_after_bounds(ngx_conf_t *cf, ngx_command_t *cmd,
     for (i = 0; i < 2; i++) {
         seconds[i] = ngx_parse_time(&value[i + 1], 1);
 
-        if (seconds[i] == (time_t) NGX_ERROR || seconds[i] < 1) {
+        if (seconds[i] < 1) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid time \"%V\" in \"reauth_retry_after\": "
                                "it takes a minimum and a maximum of whole "
@@ -755,6 +769,22 @@ ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_http_reauth_set_handler(cf, "reauth_status",
                                        ngx_http_reauth_status_handler);
+}
+
+
+static char *
+ngx_http_reauth_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    if (lcf->metrics) {
+        return "is duplicate";
+    }
+
+    lcf->metrics = 1;
+
+    return ngx_http_reauth_set_handler(cf, "reauth_metrics",
+                                       ngx_http_reauth_metrics_handler);
 }
 
 
@@ -859,7 +889,8 @@ ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
     /* other instances may poll what this one writes, even if it does not */
 
     mcf->store.zone.schedule.interval_ms = NGX_HTTP_REAUTH_POLL_INTERVAL;
-    mcf->store.zone.schedule.max_interval_ms = NGX_HTTP_REAUTH_POLL_INTERVAL_MAX;
+    mcf->store.zone.schedule.max_interval_ms =
+        NGX_HTTP_REAUTH_POLL_INTERVAL_MAX;
 
     return mcf;
 }
@@ -963,7 +994,9 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (conf->forward.len || conf->status || conf->webhook_nsecrets) {
+    if (conf->forward.len || conf->status || conf->metrics
+        || conf->webhook_nsecrets)
+    {
 
         /* these look after themselves */
 

@@ -115,6 +115,18 @@ reauth_epoch_next(uint64_t last, int64_t now_ms)
 }
 
 
+uint64_t
+reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt)
+{
+    uint64_t  epoch, salted;
+
+    epoch = reauth_epoch_next(last, now_ms);
+    salted = epoch - epoch % REAUTH_EPOCH_TICKS + salt % REAUTH_EPOCH_TICKS;
+
+    return salted >= epoch ? salted : salted + REAUTH_EPOCH_TICKS;
+}
+
+
 void
 reauth_copy(char *dst, size_t max, const reauth_string_t *s)
 {
@@ -255,6 +267,23 @@ reauth_attempt_is(const char *attempt, const reauth_string_t *name)
 }
 
 
+/*
+ * When the attempt that a fact is about began, as far as is known: the fact
+ * may be late.  The upstream's clock may be ahead.
+ */
+
+static int64_t
+reauth_attempt_started_ms(const reauth_fact_t *fact)
+{
+    int64_t  started_ms;
+
+    started_ms = fact->started_us / 1000;
+
+    return started_ms > 0 && started_ms < fact->now_ms ? started_ms
+                                                       : fact->now_ms;
+}
+
+
 /* the fact is about an attempt that nobody here began: it is kept as its own */
 
 static void
@@ -268,8 +297,8 @@ reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
     next->epoch = fact->new_epoch > current->epoch ? fact->new_epoch
                                                    : current->epoch + 1;
     next->revision = current->revision;
-    next->since_ms = fact->now_ms;
-    next->deadline_ms = fact->now_ms + fact->gate_max_ms;
+    next->since_ms = reauth_attempt_started_ms(fact);
+    next->deadline_ms = next->since_ms + fact->gate_max_ms;
     next->state = REAUTH_STATE_RUNNING;
 
     reauth_copy(next->attempt, REAUTH_ATTEMPT_MAX, &fact->attempt);
@@ -280,6 +309,7 @@ typedef enum {
     REAUTH_PLACE_CURRENT = 0,
     REAUTH_PLACE_PRIOR,
     REAUTH_PLACE_NEW,
+    REAUTH_PLACE_UNDATED,
     REAUTH_PLACE_OLD,
     REAUTH_PLACE_UNKNOWN
 } reauth_place_t;
@@ -313,14 +343,15 @@ reauth_attempt_place_by_time(const reauth_record_t *current,
 
     /*
      * The clocks of two machines can't be compared: only that it is an end,
-     * which can't close a gate that is open, may be taken here.
+     * which can't close a gate that is open, may be taken here, and it must
+     * not say which facts are older.
      */
 
     if (!reauth_state_is_active(current->state)
         && !reauth_state_is_active(fact->state))
     {
-        return fact->started_us / 1000 > current->since_ms ? REAUTH_PLACE_NEW
-                                                           : REAUTH_PLACE_OLD;
+        return fact->started_us / 1000 > current->since_ms
+               ? REAUTH_PLACE_UNDATED : REAUTH_PLACE_OLD;
     }
 
     return REAUTH_PLACE_UNKNOWN;
@@ -336,8 +367,15 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
             return REAUTH_PLACE_OLD;
         }
 
-        return fact->live && reauth_state_is_end(current->state)
-               ? REAUTH_PLACE_NEW : REAUTH_PLACE_CURRENT;
+        if (!fact->live || !reauth_state_is_end(current->state)) {
+            return REAUTH_PLACE_CURRENT;
+        }
+
+        /* one that was let through by time may still be the one that runs */
+
+        return current->state == REAUTH_STATE_EXPIRED
+               && reauth_state_is_active(fact->state)
+               ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_NEW;
     }
 
     if (fact->attempt.len == 0) {
@@ -518,6 +556,8 @@ reauth_advance_result_t
 reauth_attempt_advance(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next)
 {
+    reauth_fact_t  undated;
+
     switch (reauth_attempt_place(current, fact)) {
 
     case REAUTH_PLACE_OLD:
@@ -528,6 +568,13 @@ reauth_attempt_advance(const reauth_record_t *current,
 
     case REAUTH_PLACE_PRIOR:
         return reauth_attempt_advance_prior(current, fact, next);
+
+    case REAUTH_PLACE_UNDATED:
+        undated = *fact;
+        undated.started_us = 0;
+        fact = &undated;
+
+        /* fall through */
 
     case REAUTH_PLACE_NEW:
         if (fact->state == REAUTH_STATE_NONE) {
@@ -576,6 +623,9 @@ reauth_attempt_advance(const reauth_record_t *current,
         next->source = current->source;
     }
 
+    /* the one is a copy of the other, or both were zeroed: padding and all */
+
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,*exp42-c) */
     if (memcmp(next, current, sizeof(reauth_record_t)) == 0) {
         return REAUTH_ADVANCE_SAME;
     }
@@ -628,19 +678,77 @@ reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
 }
 
 
-int
+uint64_t
+reauth_attempt_new_epoch(const reauth_record_t *current,
+    const reauth_fact_t *fact, unsigned salt)
+{
+    return reauth_epoch_make(current->epoch, reauth_attempt_started_ms(fact),
+                             salt | 1);
+}
+
+
+static int
 reauth_attempt_replaces(const reauth_record_t *remote,
-    const reauth_record_t *current, int dirty)
+    const reauth_record_t *current, int dirty, int live)
 {
     if (current->state == REAUTH_STATE_NONE) {
         return 1;
     }
 
-    if (!dirty && remote->epoch == current->epoch) {
-        return remote->revision > current->revision;
+    if (!dirty
+        && remote->epoch == current->epoch
+        && reauth_state_is_end(remote->state)
+           == reauth_state_is_end(current->state))
+    {
+        /*
+         * What is not dirty is a copy of what Redis had, so that a higher
+         * revision says enough.  A lower one that is live: Redis has lost its
+         * data.
+         */
+
+        return remote->revision > current->revision
+               || (live && reauth_attempt_compare(remote, current) > 0);
     }
 
     return reauth_attempt_compare(remote, current) > 0;
+}
+
+
+int
+reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b)
+{
+    return a->epoch == b->epoch
+           && a->state == b->state
+           && a->updated_ms == b->updated_ms
+           && a->prior.state == b->prior.state
+           && strcmp(a->attempt, b->attempt) == 0;
+}
+
+
+reauth_merge_result_t
+reauth_attempt_merge(const reauth_record_t *current, int dirty,
+    const reauth_record_t *remote, int live)
+{
+    if (reauth_attempt_replaces(remote, current, dirty, live)) {
+        return REAUTH_MERGE_TAKEN;
+    }
+
+    if (live || remote->revision > current->revision) {
+        return reauth_attempt_same(remote, current) ? REAUTH_MERGE_SAME
+                                                    : REAUTH_MERGE_OURS;
+    }
+
+    return reauth_attempt_same(remote, current) ? REAUTH_MERGE_LATE
+                                                : REAUTH_MERGE_ASK;
+}
+
+
+int
+reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
+    const reauth_record_t *remote, uint64_t epoch)
+{
+    return current->epoch == epoch
+           || reauth_attempt_replaces(remote, current, dirty, 1);
 }
 
 

@@ -163,7 +163,7 @@ typedef struct {
 typedef enum {
     REAUTH_BEGIN_STARTED = 0,    /* next is to be written: forward now */
     REAUTH_BEGIN_COALESCED,      /* same update is active: answer from record */
-    REAUTH_BEGIN_JOIN,           /* same update is being sent: await its answer */
+    REAUTH_BEGIN_JOIN,           /* same update is being sent: await it */
     REAUTH_BEGIN_WAIT            /* another one is being sent: await its end */
 } reauth_begin_result_t;
 
@@ -180,9 +180,9 @@ typedef struct {
     uint64_t         epoch;          /* 0: not said */
     uint64_t         new_epoch;      /* for an attempt that shows itself */
     reauth_string_t  attempt;        /* empty: not said */
-    unsigned         live;           /* seen just now: with the epoch of a
-                                        record that is at an end, it is about
-                                        what came after that */
+    unsigned         live;           /* seen after the record of that epoch
+                                        had ended: it is about what came after
+                                        that */
 
     reauth_source_t  source;
     reauth_state_t   state;          /* NONE: refresh only, no change */
@@ -243,6 +243,16 @@ reauth_state_is_end(unsigned state)
 
 uint64_t reauth_epoch_next(uint64_t last, int64_t now_ms);
 
+/*
+ * The next epoch after "last" that ends in "salt", which is the instance's:
+ * two that are cut off from each other make no two equal ones.  An odd salt
+ * is for attempts that show themselves.
+ */
+
+#define REAUTH_EPOCH_SALT_MASK  1022
+
+uint64_t reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt);
+
 
 /* copies at most max bytes of s, control bytes as blanks; terminates */
 void reauth_copy(char *dst, size_t max, const reauth_string_t *s);
@@ -255,18 +265,47 @@ reauth_advance_result_t reauth_attempt_advance(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next);
 
 /*
+ * The epoch of an attempt that shows itself by the fact: by when it started,
+ * since the fact may be late and others may have begun one meanwhile.
+ */
+uint64_t reauth_attempt_new_epoch(const reauth_record_t *current,
+    const reauth_fact_t *fact, unsigned salt);
+
+/*
  * Which of two copies of an account's record is the later one: > 0 if "a" is,
  * < 0 if "b" is, 0 if they say the same.
  */
 int reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b);
 
+/* whether nothing happened to the account between the two */
+int reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b);
+
+
+typedef enum {
+    REAUTH_MERGE_LATE = 0,       /* ours is newer: nothing to do */
+    REAUTH_MERGE_ASK,            /* the same, unless Redis has lost its data:
+                                    it is to be asked what it has */
+    REAUTH_MERGE_TAKEN,          /* theirs is to be kept, as it is in Redis */
+    REAUTH_MERGE_SAME,           /* ours says the same, at their revision */
+    REAUTH_MERGE_OURS            /* ours is to be written over theirs */
+} reauth_merge_result_t;
+
+
 /*
- * Whether "remote", which Redis or another instance says, replaces what is
- * here.  What is not dirty is a copy of what Redis had, so that a higher
- * revision of it says enough; else the facts decide.
+ * What becomes of "current", which is here, as Redis or an event of another
+ * instance says "remote".  "live": it is in Redis now, else it may be late.
+ * "dirty": what is here has changed since it was the same as in Redis.
  */
-int reauth_attempt_replaces(const reauth_record_t *remote,
-    const reauth_record_t *current, int dirty);
+reauth_merge_result_t reauth_attempt_merge(const reauth_record_t *current,
+    int dirty, const reauth_record_t *remote, int live);
+
+/*
+ * Whether what was judged by what was here, and became "current", has to be
+ * judged again by "remote", which is in Redis; "epoch" is the one that the
+ * begin or the fact gave to "current", or 0.
+ */
+int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
+    const reauth_record_t *remote, uint64_t epoch);
 
 /* when time alone changes the state of an active record */
 int64_t reauth_attempt_due_ms(const reauth_record_t *record);

@@ -242,3 +242,54 @@ reauth_status_record(char *buf, const reauth_record_t *record,
 
     return out.failed ? 0 : (size_t) (out.last - buf);
 }
+
+
+size_t
+reauth_status_event(char *buf, const reauth_record_t *record,
+    const char *action)
+{
+    reauth_status_out_t  out;
+
+    out.last = buf;
+    out.end = buf + REAUTH_STATUS_RECORD_MAX;
+    out.failed = 0;
+
+    reauth_status_literal(&out, "{\"at\":");
+    reauth_status_time_ms(&out, record->updated_ms);
+
+    reauth_status_literal(&out, ",\"state\":");
+    reauth_status_string(&out,
+                         reauth_state_name((reauth_state_t) record->state));
+
+    reauth_status_literal(&out, ",\"gate\":");
+    reauth_status_string(&out, reauth_state_is_active(record->state)
+                               ? "closed" : "open");
+
+    reauth_status_literal(&out, ",\"source\":");
+    reauth_status_string(&out, reauth_source_name(record->source));
+
+    reauth_status_literal(&out, ",\"attempt_id\":");
+    reauth_status_string(&out, record->attempt);
+
+    reauth_status_literal(&out, ",\"action_required\":");
+    reauth_status_string(&out, action);
+
+    reauth_status_literal(&out, ",\"auth_type\":");
+    reauth_status_string(&out, reauth_auth_type_name(record->auth_type));
+
+    reauth_status_literal(&out, ",\"progress\":");
+    reauth_status_string(&out, record->progress);
+
+    reauth_status_literal(&out, ",\"error_code\":");
+    reauth_status_string(&out, record->error_code);
+
+    reauth_status_literal(&out, ",\"error_message\":");
+    reauth_status_string(&out, record->error_message);
+
+    reauth_status_literal(&out, ",\"caller\":");
+    reauth_status_string(&out, record->caller);
+
+    reauth_status_literal(&out, "}");
+
+    return out.failed ? 0 : (size_t) (out.last - buf);
+}

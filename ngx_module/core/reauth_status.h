@@ -44,5 +44,9 @@ reauth_state_t reauth_status_state(const reauth_record_t *record,
 size_t reauth_status_record(char *buf, const reauth_record_t *record,
     const reauth_status_view_t *view);
 
+/* the same for one change of a timeline; "action" as in the view */
+size_t reauth_status_event(char *buf, const reauth_record_t *record,
+    const char *action);
+
 
 #endif /* REAUTH_STATUS_H */

@@ -129,8 +129,9 @@ typedef struct {
     ngx_http_reauth_secret_t *key;             /* NULL: none in force */
     ngx_http_reauth_callers_t *callers;        /* NULL: none in force */
     ngx_uint_t                callers_certificate;
-    ngx_uint_t                authorize;       /* ordinary calls need a caller */
+    ngx_uint_t                authorize;       /* calls need a caller */
     ngx_uint_t                status;          /* reauth_status is here */
+    ngx_uint_t                metrics;         /* reauth_metrics is here */
     ngx_uint_t                webhook_nsecrets; /* 0: no reauth_webhook here */
     ngx_http_reauth_secret_t *webhook_secrets[NGX_HTTP_REAUTH_WEBHOOK_SECRETS];
     ngx_str_t                 webhook_pass;    /* empty: to nobody */
@@ -141,6 +142,7 @@ typedef struct {
 /* what a subrequest answered, kept in memory up to a bound */
 
 typedef struct {
+    ngx_http_request_t       *request;         /* the subrequest */
     ngx_str_t                 body;
     size_t                    size;            /* allocated */
     size_t                    max;
@@ -169,7 +171,7 @@ typedef struct {
     unsigned                  building:1;      /* an upstream request */
     unsigned                  key_used:1;
 
-    ngx_http_reauth_capture_t *capture;        /* of a subrequest of ours */
+    ngx_http_reauth_capture_t *capture;        /* of the one subrequest */
 
     ngx_http_reauth_observed_t *observed;      /* an answer on its way */
 
@@ -195,6 +197,9 @@ ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 /* one more header of the answer; NGX_OK or NGX_ERROR.  Strings are kept. */
 ngx_int_t ngx_http_reauth_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
+
+void ngx_http_reauth_count(ngx_http_request_t *r,
+    ngx_http_reauth_count_e what);
 
 /* sends a whole answer; its headers were added, its content type was set */
 ngx_int_t ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
@@ -223,13 +228,17 @@ ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_reauth_authenticate_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_webhook_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_reauth_metrics_handler(ngx_http_request_t *r);
 
 /* a header of the request, by its name in lower case; NULL: none */
 ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
 
-/* a subrequest's body goes to ctx->capture, where it has one */
+/* a subrequest's body goes to the capture that the main request has for it */
 void ngx_http_reauth_capture_init(void);
+
+/* where the body of this request goes; NULL: to the client */
+ngx_http_reauth_capture_t *ngx_http_reauth_capture(ngx_http_request_t *r);
 
 /* what the upstream answers to ordinary calls is looked at on its way */
 void ngx_http_reauth_observe_init(void);
@@ -264,7 +273,7 @@ char *ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /*
  * Who is calling, and whether that one may do this.  NGX_DECLINED: yes, or
- * there is no callers file here; else the result of an answer that was sent, for
+ * no callers file is here; else the result of an answer that was sent, for
  * ngx_http_finalize_request().  "account" NULL: accounts do not matter yet, or
  * not at all; empty: a call that names none, which who is confined to some may
  * not make.

@@ -9,6 +9,17 @@
 #include "ngx_http_reauth.h"
 
 
+void
+ngx_http_reauth_count(ngx_http_request_t *r, ngx_http_reauth_count_e what)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    ngx_http_reauth_zone_count(&mcf->store.zone, what);
+}
+
+
 ngx_int_t
 ngx_http_reauth_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
@@ -151,7 +162,11 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
                    sizeof("\",\"description\":\"") - 1);
     p = ngx_cpymem(p, description, ngx_strlen(description));
     p = ngx_cpymem(p, "\"", 1);
-    p = ngx_cpymem(p, extra->data, extra->len);
+
+    if (extra->len != 0) {
+        p = ngx_cpymem(p, extra->data, extra->len);
+    }
+
     p = ngx_cpymem(p, ",\"decision_id\":\"", sizeof(",\"decision_id\":\"") - 1);
     p = ngx_hex_dump(p, (u_char *) &decision, 8);
     p = ngx_cpymem(p, "\"}", 2);

@@ -62,6 +62,8 @@ static ngx_int_t ngx_http_reauth_authenticate_result(
     ngx_http_reauth_authenticate_t *a);
 static void ngx_http_reauth_authenticate_settle(
     ngx_http_reauth_forward_t *forward);
+static void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
+    const char *name);
 
 
 static ngx_uint_t
@@ -619,9 +621,11 @@ ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
         break;
 
     case REAUTH_CREDENTIALS_INVALID_JSON:
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID);
         return ngx_http_reauth_invalid_json(r, &a->credentials.json_error);
 
     case REAUTH_CREDENTIALS_INVALID_FIELDS:
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID);
         return ngx_http_reauth_invalid_fields(r, &a->credentials);
 
     default: /* REAUTH_CREDENTIALS_NO_MEMORY */
@@ -718,13 +722,11 @@ ngx_http_reauth_authenticate_body(ngx_http_request_t *r, ngx_int_t rc,
 static ngx_int_t
 ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 {
-    ngx_str_t  value;
-
     static ngx_str_t  retry = ngx_string("2");
 
-    value = retry;
+    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
 
-    if (ngx_http_reauth_add_header(a->request, "Retry-After", &value)
+    if (ngx_http_reauth_add_header(a->request, "Retry-After", &retry)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -789,8 +791,14 @@ ngx_http_reauth_authenticate_share(ngx_http_reauth_authenticate_t *a,
     *p++ = (u_char) (forward->status >> 8);
     *p++ = (u_char) forward->status;
     *p++ = (u_char) type.len;
-    p = ngx_cpymem(p, type.data, type.len);
-    ngx_memcpy(p, body.data, body.len);
+
+    if (type.len != 0) {
+        p = ngx_cpymem(p, type.data, type.len);
+    }
+
+    if (body.len != 0) {
+        ngx_memcpy(p, body.data, body.len);
+    }
 
     text.data = plain;
     out.data = sealed;
@@ -871,6 +879,7 @@ ngx_http_reauth_authenticate_shared(ngx_http_reauth_authenticate_t *a,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->coalesced = 1;
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
 
     if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -1072,7 +1081,9 @@ ngx_http_reauth_authenticate_coalesced(ngx_http_reauth_authenticate_t *a,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->coalesced = 1;
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
     ctx->state = record->state;
+    ngx_http_reauth_keep_name(r, &ctx->attempt, record->attempt);
 
     body.data = (u_char *) text;
     body.len = len;
@@ -1089,6 +1100,8 @@ static ngx_int_t
 ngx_http_reauth_store_unavailable(ngx_http_request_t *r, ngx_int_t rc)
 {
     static ngx_str_t  retry = ngx_string("2");
+
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_UNAVAILABLE);
 
     if (ngx_http_reauth_add_header(r, "Retry-After", &retry) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -1541,22 +1554,26 @@ ngx_http_reauth_authenticate_sealed(ngx_http_reauth_authenticate_t *a,
 }
 
 
-static void
-ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
-    uint8_t *sealed, reauth_fact_t *fact)
+static reauth_update_answer_result_t
+ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a)
 {
-    reauth_string_t                text, origin;
-    reauth_update_answer_result_t  result;
+    reauth_string_t  text, origin;
 
     text.data = a->forward.capture.body.data;
     text.len = a->forward.capture.body.len;
     origin.data = a->origin.data;
     origin.len = a->origin.len;
 
-    result = reauth_update_answer_parse(&text, a->route.fansly, &origin,
-                                        &a->answer);
+    return reauth_update_answer_parse(&text, a->route.fansly, &origin,
+                                      &a->answer);
+}
 
-    if (result != REAUTH_UPDATE_ANSWER_OK) {
+
+static void
+ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
+    uint8_t *sealed, reauth_fact_t *fact)
+{
+    if (ngx_http_reauth_authenticate_read(a) != REAUTH_UPDATE_ANSWER_OK) {
         a->bad_answer = 1;
         fact->state = REAUTH_STATE_UNKNOWN;
         fact->error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
@@ -1631,6 +1648,13 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
     {
         ngx_http_reauth_authenticate_share(a, fact.epoch);
     }
+
+    ngx_http_reauth_count(a->request,
+        fact.state == REAUTH_STATE_REJECTED
+            ? NGX_HTTP_REAUTH_COUNT_UPDATE_REJECTED
+            : fact.state == REAUTH_STATE_UNKNOWN
+                  ? NGX_HTTP_REAUTH_COUNT_UPDATE_UNKNOWN
+                  : NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED);
 
     ngx_http_reauth_authenticate_advance(a, &a->route.id, &fact);
 }
@@ -1727,6 +1751,26 @@ ngx_http_reauth_authenticate_settle_2fa(ngx_http_reauth_authenticate_t *a)
 }
 
 
+/* whose attempt it is its polls will say; but they are to come here */
+
+static void
+ngx_http_reauth_authenticate_settle_start(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(a->request, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_authenticate_read(a) != REAUTH_UPDATE_ANSWER_OK
+        || ctx == NULL)
+    {
+        return;
+    }
+
+    ngx_http_reauth_keep_name(a->request, &ctx->account, a->answer.account);
+    ngx_http_reauth_keep_name(a->request, &ctx->attempt, a->answer.attempt);
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
 {
@@ -1754,6 +1798,10 @@ ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
 
     case REAUTH_OPERATION_SUBMIT_2FA:
         ngx_http_reauth_authenticate_settle_2fa(a);
+        return;
+
+    case REAUTH_OPERATION_START:
+        ngx_http_reauth_authenticate_settle_start(a);
         return;
 
     default:

@@ -351,6 +351,8 @@ ngx_http_reauth_caller_unknown(ngx_http_request_t *r)
 {
     static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
 
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN);
+
     if (ngx_http_reauth_add_header(r, "WWW-Authenticate", &challenge)
         != NGX_OK)
     {
@@ -368,6 +370,8 @@ ngx_int_t
 ngx_http_reauth_caller_forbidden(ngx_http_request_t *r, const char *message,
     const char *description)
 {
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN);
+
     return ngx_http_reauth_send_error(r, NGX_HTTP_FORBIDDEN,
                                       "FORBIDDEN_CALLER", message,
                                       description, NULL);

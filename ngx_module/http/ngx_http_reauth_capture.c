@@ -17,6 +17,37 @@
 static ngx_http_output_body_filter_pt  ngx_http_next_body_filter;
 
 
+/*
+ * The main request's context tells, not the subrequest's own, which does not
+ * outlive an internal redirect.  What a subrequest includes is captured, too:
+ * the client has not been sent a header yet.
+ */
+
+ngx_http_reauth_capture_t *
+ngx_http_reauth_capture(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    if (r == r->main) {
+        return NULL;
+    }
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_reauth_module);
+
+    if (ctx == NULL || ctx->capture == NULL) {
+        return NULL;
+    }
+
+    for ( /* void */ ; r != r->main; r = r->parent) {
+        if (r == ctx->capture->request) {
+            return ctx->capture;
+        }
+    }
+
+    return NULL;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_capture_room(ngx_http_request_t *r,
     ngx_http_reauth_capture_t *capture, size_t len)
@@ -58,25 +89,18 @@ ngx_http_reauth_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     size_t                      len;
     ngx_buf_t                  *b;
-    ngx_http_reauth_ctx_t      *ctx;
     ngx_http_reauth_capture_t  *capture;
 
-    if (r == r->main) {
+    capture = ngx_http_reauth_capture(r);
+
+    if (capture == NULL) {
         return ngx_http_next_body_filter(r, in);
     }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    if (ctx == NULL || ctx->capture == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
-
-    capture = ctx->capture;
 
     for ( /* void */ ; in; in = in->next) {
         b = in->buf;
 
-        if (b->last_buf || b->last_in_chain) {
+        if (r == capture->request && (b->last_buf || b->last_in_chain)) {
             capture->complete = 1;
         }
 

@@ -13,7 +13,7 @@
 #include <nginx.h>
 
 
-/* since 1.23.0 headers of one name are linked, and each one must end the list */
+/* since 1.23.0 headers of one name are a list, and each one must end it */
 
 #if (nginx_version >= 1023000)
 #define ngx_http_reauth_header_end(h)  (h)->next = NULL

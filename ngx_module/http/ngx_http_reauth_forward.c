@@ -168,7 +168,10 @@ ngx_http_reauth_forward_request(ngx_http_request_t *r, ngx_http_request_t *sr,
     ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
 
     sr->headers_in.server = server;
-    sr->headers_in.content_length_n = -1;
+
+    /* a POST without any length is refused by some */
+
+    sr->headers_in.content_length_n = forward->method == NGX_HTTP_GET ? -1 : 0;
     sr->headers_in.keep_alive_n = -1;
 
     if (ngx_list_init(&sr->headers_in.headers, sr->pool, 8,
@@ -280,7 +283,7 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
     ngx_http_reauth_ctx_t       *ctx;
     ngx_http_post_subrequest_t  *ps;
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_ctx_t));
+    ctx = ngx_http_reauth_get_ctx(r->main);
     ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
 
     if (ctx == NULL || ps == NULL) {
@@ -301,8 +304,8 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
     forward->subrequest = sr;
     forward->capture.max = forward->answer_max;
 
+    forward->capture.request = sr;
     ctx->capture = &forward->capture;
-    ngx_http_set_ctx(sr, ctx, ngx_http_reauth_module);
 
     sr->filter_need_in_memory = 1;
 

@@ -381,23 +381,27 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
     wait = ctx->hold;
 
     if (wait == NULL) {
-        wait = ngx_http_reauth_wait_create(r);
-        if (wait == NULL) {
-            return NGX_ERROR;
+        rc = ngx_http_reauth_wait_create(r, &wait);
+
+        if (rc != NGX_OK) {
+            return rc == NGX_BUSY ? NGX_DECLINED : NGX_ERROR;
         }
 
         wait->ready = ngx_http_reauth_gate_opened;
         wait->resume = ngx_http_reauth_gate_resume;
     }
 
-    rc = ngx_http_reauth_wait_park(wait, (ngx_msec_t) (until_ms - now_ms));
-
-    if (rc != NGX_OK) {
-        return rc == NGX_BUSY ? NGX_DECLINED : NGX_ERROR;
+    if (ngx_http_reauth_wait_park(wait, (ngx_msec_t) (until_ms - now_ms))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ctx->hold == NULL) {
         ctx->hold = wait;
+        ctx->gate = NGX_HTTP_REAUTH_GATE_HELD;
+
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_HELD);
 
         value.data = ngx_pnalloc(r->pool, sizeof("wait=") - 1 + NGX_INT_T_LEN);
         if (value.data == NULL) {
@@ -413,8 +417,6 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
             return NGX_ERROR;
         }
     }
-
-    ctx->gate = NGX_HTTP_REAUTH_GATE_HELD;
 
     r->write_event_handler = ngx_http_request_empty_handler;
 
@@ -497,11 +499,13 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
 
     if (ngx_http_reauth_gate_bypassed(r, lcf)) {
         ctx->gate = NGX_HTTP_REAUTH_GATE_BYPASSED;
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_BYPASSED);
         return NGX_DECLINED;
     }
 
     if (lcf->gate == NGX_HTTP_REAUTH_GATE_DRY_RUN) {
         ctx->gate = NGX_HTTP_REAUTH_GATE_WOULD_CLOSE;
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_WOULD_CLOSE);
 
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "reauth: the gate would be closed for account \"%V\"",
@@ -518,8 +522,13 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
         }
     }
 
-    ctx->gate = ctx->hold ? NGX_HTTP_REAUTH_GATE_HELD
-                          : NGX_HTTP_REAUTH_GATE_CLOSED;
+    if (ctx->hold) {
+        ngx_http_reauth_wait_done(ctx->hold);
+
+    } else {
+        ctx->gate = NGX_HTTP_REAUTH_GATE_CLOSED;
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_CLOSED);
+    }
 
     /* a body is discarded by ngx_http_finalize_request() as it is needed */
 
@@ -593,16 +602,13 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     }
 
     account.len = 0;
+    account.data = NULL;
 
     if (ngx_http_reauth_gate_account(r, lcf, &account) == REAUTH_ACCOUNT_BAD) {
         return ngx_http_reauth_gate_bad_path(r);
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    /* a call that was held comes here again */
-
-    if (lcf->authorize && (ctx == NULL || ctx->hold == NULL)) {
+    if (lcf->authorize) {
         rc = ngx_http_reauth_gate_authorize(r, &account);
 
         if (rc != NGX_DECLINED) {
@@ -624,6 +630,12 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
         || (rc == NGX_OK
             && now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
     {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+        if (ctx && ctx->hold) {
+            ngx_http_reauth_wait_done(ctx->hold);
+        }
+
         return NGX_DECLINED;
     }
 

@@ -139,7 +139,8 @@ ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 /*
  * An upstream request is being built as long as its module's create_request()
  * runs: either inside the content handler, or later, when the body has been
- * read.  Then nginx has not set up the output of the upstream yet.
+ * read.  Then nginx has not set up the output of the upstream yet.  Before it
+ * is known nginx works out the URL, which would be shown in logs.
  */
 
 static ngx_uint_t
@@ -148,6 +149,7 @@ ngx_http_reauth_key_building(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx)
     return ctx != NULL
            && ctx->building
            && r->upstream != NULL
+           && r->upstream->create_request != NULL
            && r->upstream->output.pool == NULL
            && r->headers_out.status == 0;
 }
@@ -267,6 +269,36 @@ ngx_http_reauth_key_refuse_resend(ngx_http_request_t *r)
 }
 
 
+/*
+ * Whatever the location says, an answer to be captured is the upstream's own:
+ * not replaced by a page, not by what it redirects to, not slowed down.
+ */
+
+static ngx_int_t
+ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u)
+{
+    ngx_http_upstream_conf_t  *conf;
+
+    conf = ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t));
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *u->conf;
+    conf->ignore_headers |= NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
+                            |NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE;
+    conf->intercept_errors = 0;
+
+    u->conf = conf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        u->reinit_request = ngx_http_reauth_key_refuse_resend;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_reauth_key_handler(ngx_http_request_t *r)
 {
@@ -296,10 +328,10 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ctx->capture != NULL
-        && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
+    if (ngx_http_reauth_capture(r) != NULL
+        && ngx_http_reauth_key_captured(r, u) != NGX_OK)
     {
-        u->reinit_request = ngx_http_reauth_key_refuse_resend;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (u->output.pool != NULL) {

@@ -8,9 +8,9 @@
  */
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_wait.h"
 #include "reauth_json.h"
-#include "reauth_status.h"
 #include "reauth_time.h"
 
 
@@ -23,6 +23,10 @@
 /* what a record of ordinary contents takes: a first guess at a list's size */
 #define NGX_HTTP_REAUTH_STATUS_RECORD     512
 
+#define NGX_HTTP_REAUTH_STATUS_WAIT_MAX   60000
+
+#define NGX_HTTP_REAUTH_STATUS_ETAG       64
+
 /* a parameter's name that is longer is not repeated in an answer */
 #define NGX_HTTP_REAUTH_STATUS_NAME_MAX   32
 
@@ -33,32 +37,39 @@ typedef ngx_int_t (*ngx_http_reauth_status_handler_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                           name;
     ngx_uint_t                          prefix;  /* "rest" is what follows */
+    ngx_uint_t                          open;    /* to nobody in particular */
     ngx_http_reauth_status_handler_pt   handler;
 } ngx_http_reauth_status_resource_t;
 
 
-/* returns NULL, or what is wrong with the value */
-typedef const char *(*ngx_http_reauth_status_parse_pt)(ngx_str_t *value,
-    void *data);
+typedef struct {
+    ngx_http_reauth_zone_cursor_t       cursor;
+    ngx_msec_t                          wait;    /* 0: none */
+} ngx_http_reauth_status_query_t;
+
+
+/* a request that waits for a change of one account */
 
 typedef struct {
-    ngx_str_t                           name;
-    ngx_http_reauth_status_parse_pt     parse;
-} ngx_http_reauth_status_param_t;
+    ngx_str_t                           account;
+    uint64_t                            epoch;
+    int64_t                             updated_ms;
+    ngx_uint_t                          state;
+} ngx_http_reauth_status_account_wait_t;
 
 
-/* a text that grows */
+/* ... of any account that it lists */
 
 typedef struct {
-    ngx_pool_t                         *pool;
-    u_char                             *start;
-    u_char                             *last;
-    u_char                             *end;
-} ngx_http_reauth_status_text_t;
+    ngx_http_reauth_zone_cursor_t       cursor;
+    ngx_http_reauth_zone_place_t        place;
+} ngx_http_reauth_status_list_wait_t;
 
 
 static ngx_int_t ngx_http_reauth_status_accounts(ngx_http_request_t *r,
     ngx_str_t *rest);
+static ngx_int_t ngx_http_reauth_status_list(ngx_http_request_t *r,
+    ngx_http_reauth_zone_cursor_t *cursor);
 static ngx_int_t ngx_http_reauth_status_account(ngx_http_request_t *r,
     ngx_str_t *rest);
 static ngx_int_t ngx_http_reauth_status_summary(ngx_http_request_t *r,
@@ -78,18 +89,21 @@ static const char *ngx_http_reauth_status_parse_limit(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_cursor(ngx_str_t *value,
     void *data);
+static const char *ngx_http_reauth_status_parse_wait(ngx_str_t *value,
+    void *data);
 
 
 static ngx_http_reauth_status_resource_t  ngx_http_reauth_status_resources[] = {
 
-    { ngx_string("accounts"), 0, ngx_http_reauth_status_accounts },
-    { ngx_string("accounts/"), 1, ngx_http_reauth_status_account },
-    { ngx_string("summary"), 0, ngx_http_reauth_status_summary },
-    { ngx_string("gate/"), 1, ngx_http_reauth_status_gate },
-    { ngx_string("healthz"), 0, ngx_http_reauth_status_healthz },
-    { ngx_string("readyz"), 0, ngx_http_reauth_status_readyz },
+    { ngx_string("accounts"), 0, 0, ngx_http_reauth_status_accounts },
+    { ngx_string("accounts/"), 1, 0, ngx_http_reauth_status_account },
+    { ngx_string("summary"), 0, 0, ngx_http_reauth_status_summary },
+    { ngx_string("events"), 0, 0, ngx_http_reauth_events },
+    { ngx_string("gate/"), 1, 0, ngx_http_reauth_status_gate },
+    { ngx_string("healthz"), 0, 1, ngx_http_reauth_status_healthz },
+    { ngx_string("readyz"), 0, 1, ngx_http_reauth_status_readyz },
 
-    { ngx_null_string, 0, NULL }
+    { ngx_null_string, 0, 0, NULL }
 };
 
 
@@ -99,12 +113,22 @@ static ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[] = {
     { ngx_string("auth_type"), ngx_http_reauth_status_parse_auth_type },
     { ngx_string("limit"), ngx_http_reauth_status_parse_limit },
     { ngx_string("cursor"), ngx_http_reauth_status_parse_cursor },
+    { ngx_string("wait"), ngx_http_reauth_status_parse_wait },
 
     { ngx_null_string, NULL }
 };
 
 
-static ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[] = {
+static ngx_http_reauth_status_param_t
+    ngx_http_reauth_status_account_params[] =
+{
+    { ngx_string("wait"), ngx_http_reauth_status_parse_wait },
+
+    { ngx_null_string, NULL }
+};
+
+
+ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[] = {
 
     { ngx_null_string, NULL }
 };
@@ -150,8 +174,9 @@ ngx_http_reauth_status_not_found(ngx_http_request_t *r)
 {
     return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
                "There is no such status resource.",
-               "There are: accounts, accounts/{id}, summary, gate/{id}, "
-               "healthz and readyz.", NULL);
+               "There are: accounts, accounts/{id}, "
+               "accounts/{id}/timeline, events, summary, gate/{id}, healthz "
+               "and readyz.", NULL);
 }
 
 
@@ -207,9 +232,19 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
         rest.data = path.data + resource->name.len;
         rest.len = path.len - resource->name.len;
 
-        if (resource->prefix ? rest.len != 0 : rest.len == 0) {
-            return resource->handler(r, &rest);
+        if (resource->prefix ? rest.len == 0 : rest.len != 0) {
+            continue;
         }
+
+        if (!resource->open) {
+            rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, NULL);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+
+        return resource->handler(r, &rest);
     }
 
     return ngx_http_reauth_status_not_found(r);
@@ -331,7 +366,7 @@ ngx_http_reauth_status_arg(ngx_http_reauth_status_param_t *params,
 
 /* reads the query string; NGX_OK, or NGX_DECLINED: *rc is the result to give */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_status_args(ngx_http_request_t *r,
     ngx_http_reauth_status_param_t *params, void *data, ngx_int_t *rc)
 {
@@ -400,7 +435,7 @@ ngx_http_reauth_status_args(ngx_http_request_t *r,
 static const char *
 ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
 {
-    ngx_http_reauth_zone_cursor_t  *cursor = data;
+    ngx_http_reauth_status_query_t  *query = data;
 
     reauth_state_t   state;
     reauth_string_t  name;
@@ -415,7 +450,7 @@ ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
                "needs_app, unknown, succeeded, failed, rejected and expired";
     }
 
-    cursor->state = state;
+    query->cursor.state = state;
 
     return NULL;
 }
@@ -424,7 +459,7 @@ ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
 static const char *
 ngx_http_reauth_status_parse_auth_type(ngx_str_t *value, void *data)
 {
-    ngx_http_reauth_zone_cursor_t  *cursor = data;
+    ngx_http_reauth_status_query_t  *query = data;
 
     reauth_string_t     name;
     reauth_auth_type_t  auth_type;
@@ -438,7 +473,7 @@ ngx_http_reauth_status_parse_auth_type(ngx_str_t *value, void *data)
         return "must be one of email_password, raw_data and mobile_app";
     }
 
-    cursor->auth_type = auth_type;
+    query->cursor.auth_type = auth_type;
 
     return NULL;
 }
@@ -447,7 +482,7 @@ ngx_http_reauth_status_parse_auth_type(ngx_str_t *value, void *data)
 static const char *
 ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
 {
-    ngx_http_reauth_zone_cursor_t  *cursor = data;
+    ngx_http_reauth_status_query_t  *query = data;
 
     ngx_int_t  limit;
 
@@ -457,7 +492,7 @@ ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
         return "must be a whole number from 1 to 1000";
     }
 
-    cursor->limit = limit;
+    query->cursor.limit = limit;
 
     return NULL;
 }
@@ -468,7 +503,7 @@ ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
 static const char *
 ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 {
-    ngx_http_reauth_zone_cursor_t  *cursor = data;
+    ngx_http_reauth_status_query_t  *query = data;
 
     u_char     *p, *dash, *last;
     ngx_int_t   index, offset;
@@ -492,9 +527,9 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
         goto invalid;
     }
 
-    cursor->ended = (*p == 'e');
-    cursor->index = index;
-    cursor->offset = offset;
+    query->cursor.ended = (*p == 'e');
+    query->cursor.index = index;
+    query->cursor.offset = offset;
 
     return NULL;
 
@@ -504,7 +539,26 @@ invalid:
 }
 
 
-static ngx_int_t
+static const char *
+ngx_http_reauth_status_parse_wait(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_query_t  *query = data;
+
+    ngx_int_t  wait;
+
+    wait = ngx_parse_time(value, 0);
+
+    if (wait == NGX_ERROR || wait > NGX_HTTP_REAUTH_STATUS_WAIT_MAX) {
+        return "must be a time of at most 60s, as in 30s";
+    }
+
+    query->wait = wait;
+
+    return NULL;
+}
+
+
+ngx_int_t
 ngx_http_reauth_status_reserve(ngx_http_reauth_status_text_t *text, size_t len)
 {
     u_char  *p;
@@ -537,15 +591,16 @@ ngx_http_reauth_status_reserve(ngx_http_reauth_status_text_t *text, size_t len)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_status_add_record(ngx_http_request_t *r,
-    ngx_http_reauth_status_text_t *text, const reauth_record_t *record)
+    ngx_http_reauth_status_text_t *text, const reauth_record_t *record,
+    int64_t now_ms)
 {
     size_t                len;
     reauth_state_t        state;
     reauth_status_view_t  view;
 
-    view.now_ms = ngx_http_reauth_now();
+    view.now_ms = now_ms;
     view.retry_after = 0;
 
     state = reauth_status_state(record, view.now_ms);
@@ -575,7 +630,7 @@ ngx_http_reauth_status_add_record(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_status_send(ngx_http_request_t *r,
     ngx_http_reauth_status_text_t *text)
 {
@@ -588,7 +643,7 @@ ngx_http_reauth_status_send(ngx_http_request_t *r,
 }
 
 
-static ngx_http_reauth_store_t *
+ngx_http_reauth_store_t *
 ngx_http_reauth_status_store(ngx_http_request_t *r)
 {
     ngx_http_reauth_main_conf_t  *mcf;
@@ -637,7 +692,7 @@ ngx_http_reauth_status_unavailable(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_status_loading(ngx_http_request_t *r)
 {
     return ngx_http_reauth_status_unavailable(r, "SERVICE_UNAVAILABLE",
@@ -646,25 +701,207 @@ ngx_http_reauth_status_loading(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_reauth_status_busy(ngx_http_request_t *r)
+{
+    return ngx_http_reauth_status_unavailable(r, "SERVICE_UNAVAILABLE",
+               "Too many requests wait for changes here.",
+               "Ask again in a second, or without wait.");
+}
+
+
+/*
+ * Names what is answered, so that a client that waits can say what it has seen
+ * and misses nothing between two requests.
+ */
+
+static ngx_int_t
+ngx_http_reauth_status_etag(ngx_http_request_t *r, u_char *text, size_t len)
+{
+    ngx_str_t         value;
+    ngx_list_part_t  *part;
+
+    value.len = len;
+    value.data = ngx_pnalloc(r->pool, len);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(value.data, text, len);
+
+    if (ngx_http_reauth_add_header(r, "ETag", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    part = r->headers_out.headers.last;
+    r->headers_out.etag = (ngx_table_elt_t *) part->elts + part->nelts - 1;
+
+    return NGX_OK;
+}
+
+
+static size_t
+ngx_http_reauth_status_account_etag(u_char *text,
+    const reauth_record_t *record)
+{
+    return ngx_sprintf(text, "W/\"%xL-%xL-%ui\"", record->epoch,
+                       record->updated_ms, (ngx_uint_t) record->state)
+           - text;
+}
+
+
+static size_t
+ngx_http_reauth_status_list_etag(u_char *text,
+    ngx_http_reauth_zone_place_t *place)
+{
+    return ngx_sprintf(text, "W/\"%xL-%xL\"", place->boot, place->change)
+           - text;
+}
+
+
+/* whether the client has seen something else than what is now */
+
+static ngx_uint_t
+ngx_http_reauth_status_seen_other(ngx_http_request_t *r, u_char *etag,
+    size_t len)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.if_none_match;
+
+    return h != NULL
+           && (h->value.len != len
+               || ngx_memcmp(h->value.data, etag, len) != 0);
+}
+
+
+/* the request waits; its handler returns what this does */
+
+static ngx_int_t
+ngx_http_reauth_status_park(ngx_http_request_t *r,
+    ngx_http_reauth_wait_t *wait, ngx_msec_t msec)
+{
+    if (ngx_http_reauth_wait_park(wait, msec) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_status_list_ready(ngx_http_reauth_wait_t *wait)
+{
+    ngx_int_t                            rc;
+    ngx_uint_t                           was;
+    reauth_record_t                      record;
+    reauth_string_t                      account;
+    ngx_http_reauth_zone_cursor_t       *cursor;
+    ngx_http_reauth_status_list_wait_t  *list;
+
+    list = wait->data;
+    cursor = &list->cursor;
+
+    for ( ;; ) {
+        rc = ngx_http_reauth_zone_next_change(wait->zone, &list->place,
+                                              &record, &was);
+        if (rc != NGX_OK) {
+            return rc == NGX_ABORT;
+        }
+
+        account = reauth_string_from(record.account);
+
+        /* one that leaves the list is a change of it too */
+
+        if ((cursor->state == REAUTH_STATE_LAST
+             || cursor->state == record.state
+             || cursor->state == was)
+            && (cursor->auth_type == REAUTH_AUTH_TYPE_LAST
+                || cursor->auth_type == record.auth_type)
+            && ngx_http_reauth_caller_sees(wait->request, &account))
+        {
+            return 1;
+        }
+    }
+}
+
+
+static void
+ngx_http_reauth_status_list_resume(ngx_http_reauth_wait_t *wait)
+{
+    ngx_int_t                            rc;
+    ngx_http_reauth_status_list_wait_t  *list;
+
+    list = wait->data;
+
+    ngx_http_reauth_wait_done(wait);
+
+    rc = ngx_http_reauth_status_list(wait->request, &list->cursor);
+
+    ngx_http_finalize_request(wait->request, rc);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_list_wait(ngx_http_request_t *r,
+    ngx_http_reauth_status_query_t *query)
+{
+    size_t                               len;
+    u_char                               etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    ngx_int_t                            rc;
+    ngx_http_reauth_wait_t              *wait;
+    ngx_http_reauth_status_list_wait_t  *list;
+
+    list = ngx_palloc(r->pool, sizeof(ngx_http_reauth_status_list_wait_t));
+    if (list == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    list->cursor = query->cursor;
+
+    ngx_http_reauth_zone_place(&ngx_http_reauth_status_store(r)->zone,
+                               &list->place);
+
+    len = ngx_http_reauth_status_list_etag(etag, &list->place);
+
+    if (ngx_http_reauth_wait_ending()
+        || ngx_http_reauth_status_seen_other(r, etag, len))
+    {
+        return ngx_http_reauth_status_list(r, &list->cursor);
+    }
+
+    rc = ngx_http_reauth_wait_create(r, &wait);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_BUSY ? ngx_http_reauth_status_busy(r)
+                              : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    wait->ready = ngx_http_reauth_status_list_ready;
+    wait->resume = ngx_http_reauth_status_list_resume;
+    wait->data = list;
+
+    return ngx_http_reauth_status_park(r, wait, query->wait);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
 {
-    u_char                         *p;
-    ngx_int_t                       rc;
-    ngx_uint_t                      i, n, left, degraded;
-    reauth_record_t                *records;
-    ngx_http_reauth_store_t        *store;
-    ngx_http_reauth_zone_cursor_t   cursor;
-    ngx_http_reauth_status_text_t   text;
+    ngx_int_t                        rc;
+    ngx_http_reauth_store_t         *store;
+    ngx_http_reauth_status_query_t   query;
 
-    ngx_memzero(&cursor, sizeof(ngx_http_reauth_zone_cursor_t));
+    ngx_memzero(&query, sizeof(ngx_http_reauth_status_query_t));
 
-    cursor.state = REAUTH_STATE_LAST;
-    cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
-    cursor.limit = NGX_HTTP_REAUTH_STATUS_LIMIT;
+    query.cursor.state = REAUTH_STATE_LAST;
+    query.cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
+    query.cursor.limit = NGX_HTTP_REAUTH_STATUS_LIMIT;
 
     if (ngx_http_reauth_status_args(r, ngx_http_reauth_status_list_params,
-                                    &cursor, &rc)
+                                    &query, &rc)
         != NGX_OK)
     {
         return rc;
@@ -676,7 +913,32 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
         return ngx_http_reauth_status_loading(r);
     }
 
-    left = cursor.limit;
+    return query.wait ? ngx_http_reauth_status_list_wait(r, &query)
+                      : ngx_http_reauth_status_list(r, &query.cursor);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_list(ngx_http_request_t *r,
+    ngx_http_reauth_zone_cursor_t *cursor)
+{
+    int64_t                         now_ms;
+    u_char                         *p, etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    ngx_uint_t                      i, n, left, degraded;
+    reauth_string_t                 account;
+    reauth_record_t                *records;
+    ngx_http_reauth_store_t        *store;
+    ngx_http_reauth_zone_place_t    place;
+    ngx_http_reauth_status_text_t   text;
+
+    store = ngx_http_reauth_status_store(r);
+
+    /* before what is listed: a change meanwhile makes it another one */
+
+    ngx_http_reauth_zone_place(&store->zone, &place);
+
+    now_ms = ngx_http_reauth_now();
+    left = cursor->limit;
 
     records = ngx_palloc(r->pool, ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP)
                                   * sizeof(reauth_record_t));
@@ -700,15 +962,21 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
     text.last = ngx_cpymem(text.last, "{\"accounts\":[",
                            sizeof("{\"accounts\":[") - 1);
 
-    while (left != 0 && !cursor.done) {
+    while (left != 0 && !cursor->done) {
 
-        cursor.limit = ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP);
+        cursor->limit = ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP);
 
-        n = ngx_http_reauth_zone_list(&store->zone, &cursor, records);
+        n = ngx_http_reauth_zone_list(&store->zone, cursor, records);
 
         for (i = 0; i < n; i++) {
+            account = reauth_string_from(records[i].account);
 
-            if (ngx_http_reauth_status_add_record(r, &text, &records[i])
+            if (!ngx_http_reauth_caller_sees(r, &account)) {
+                continue;
+            }
+
+            if (ngx_http_reauth_status_add_record(r, &text, &records[i],
+                                                  now_ms)
                 != NGX_OK
                 || ngx_http_reauth_status_reserve(&text, 1) != NGX_OK)
             {
@@ -732,17 +1000,17 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
     p = ngx_cpymem(text.last, "],\"next_cursor\":",
                    sizeof("],\"next_cursor\":") - 1);
 
-    if (cursor.done) {
+    if (cursor->done) {
         p = ngx_cpymem(p, "null", sizeof("null") - 1);
 
     } else {
-        p = ngx_sprintf(p, "\"%c%xi-%xi\"", cursor.ended ? 'e' : 'a',
-                        cursor.index, cursor.offset);
+        p = ngx_sprintf(p, "\"%c%xi-%xi\"", cursor->ended ? 'e' : 'a',
+                        cursor->index, cursor->offset);
     }
 
     p = ngx_cpymem(p, ",\"generated_at\":\"",
                    sizeof(",\"generated_at\":\"") - 1);
-    p += reauth_time_format_ms((char *) p, ngx_http_reauth_now());
+    p += reauth_time_format_ms((char *) p, now_ms);
 
     degraded = ngx_http_reauth_status_degraded(store);
 
@@ -750,6 +1018,13 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
                             store->redis_conf != NULL && !degraded
                             ? "redis" : "local",
                             degraded ? "true" : "false");
+
+    if (ngx_http_reauth_status_etag(r, etag,
+                             ngx_http_reauth_status_list_etag(etag, &place))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     return ngx_http_reauth_status_send(r, &text);
 }
@@ -778,7 +1053,10 @@ ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
     if (kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY) {
         ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
         ctx->account = *rest;
-        return NGX_OK;
+
+        *rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, account);
+
+        return *rc == NGX_DECLINED ? NGX_OK : NGX_DECLINED;
     }
 
     errors = NULL;
@@ -822,32 +1100,30 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
 
 
 static ngx_int_t
-ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
+ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
+    ngx_str_t *account)
 {
-    ngx_int_t                       rc;
+    u_char                          etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    int64_t                         now_ms;
     reauth_record_t                 record;
-    reauth_string_t                 account;
+    reauth_string_t                 id;
     ngx_http_reauth_ctx_t          *ctx;
     ngx_http_reauth_store_t        *store;
     ngx_http_reauth_status_text_t   text;
 
-    if (ngx_http_reauth_status_id(r, rest, &account, &rc) != NGX_OK
-        || ngx_http_reauth_status_args(r, ngx_http_reauth_status_no_params,
-                                       NULL, &rc)
-           != NGX_OK)
-    {
-        return rc;
-    }
-
     store = ngx_http_reauth_status_store(r);
 
-    if (ngx_http_reauth_zone_find(&store->zone, &account, &record) != NGX_OK) {
-        return ngx_http_reauth_status_account_unknown(r, rest, store);
+    id.data = account->data;
+    id.len = account->len;
+
+    if (ngx_http_reauth_zone_find(&store->zone, &id, &record) != NGX_OK) {
+        return ngx_http_reauth_status_account_unknown(r, account, store);
     }
 
+    now_ms = ngx_http_reauth_now();
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    ctx->state = reauth_status_state(&record, ngx_http_reauth_now());
+    ctx->state = reauth_status_state(&record, now_ms);
     ctx->auth_type = record.auth_type;
 
     ctx->attempt.len = ngx_strlen(record.attempt);
@@ -861,11 +1137,158 @@ ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
     ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
     text.pool = r->pool;
 
-    if (ngx_http_reauth_status_add_record(r, &text, &record) != NGX_OK) {
+    if (ngx_http_reauth_status_add_record(r, &text, &record, now_ms) != NGX_OK
+        || ngx_http_reauth_status_etag(r, etag,
+                            ngx_http_reauth_status_account_etag(etag, &record))
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_reauth_status_send(r, &text);
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_status_account_ready(ngx_http_reauth_wait_t *wait)
+{
+    reauth_record_t                         record;
+    reauth_string_t                         id;
+    ngx_http_reauth_status_account_wait_t  *account;
+
+    account = wait->data;
+
+    id.data = account->account.data;
+    id.len = account->account.len;
+
+    return ngx_http_reauth_zone_find(wait->zone, &id, &record) != NGX_OK
+           || record.epoch != account->epoch
+           || record.updated_ms != account->updated_ms
+           || record.state != account->state;
+}
+
+
+static void
+ngx_http_reauth_status_account_resume(ngx_http_reauth_wait_t *wait)
+{
+    ngx_int_t                               rc;
+    ngx_http_reauth_status_account_wait_t  *account;
+
+    account = wait->data;
+
+    ngx_http_reauth_wait_done(wait);
+
+    rc = ngx_http_reauth_status_account_answer(wait->request,
+                                               &account->account);
+
+    ngx_http_finalize_request(wait->request, rc);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_msec_t msec)
+{
+    size_t                                  len;
+    u_char                                  etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    int64_t                                 left_ms;
+    ngx_int_t                               rc;
+    reauth_record_t                         record;
+    reauth_string_t                         id;
+    ngx_http_reauth_wait_t                 *wait;
+    ngx_http_reauth_store_t                *store;
+    ngx_http_reauth_status_account_wait_t  *account;
+
+    store = ngx_http_reauth_status_store(r);
+
+    id.data = name->data;
+    id.len = name->len;
+
+    if (ngx_http_reauth_wait_ending()
+        || ngx_http_reauth_zone_find(&store->zone, &id, &record) != NGX_OK
+        || !reauth_state_is_active(record.state))
+    {
+        return ngx_http_reauth_status_account_answer(r, name);
+    }
+
+    len = ngx_http_reauth_status_account_etag(etag, &record);
+
+    if (ngx_http_reauth_status_seen_other(r, etag, len)) {
+        return ngx_http_reauth_status_account_answer(r, name);
+    }
+
+    rc = ngx_http_reauth_wait_create(r, &wait);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_BUSY ? ngx_http_reauth_status_busy(r)
+                              : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    account = ngx_palloc(r->pool,
+                         sizeof(ngx_http_reauth_status_account_wait_t));
+    if (account == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    account->account = *name;
+    account->epoch = record.epoch;
+    account->updated_ms = record.updated_ms;
+    account->state = record.state;
+
+    wait->ready = ngx_http_reauth_status_account_ready;
+    wait->resume = ngx_http_reauth_status_account_resume;
+    wait->data = account;
+
+    /* past its deadline it is an ended one, whoever has noticed */
+
+    left_ms = record.deadline_ms - ngx_http_reauth_now();
+
+    return ngx_http_reauth_status_park(r, wait,
+                                 (ngx_msec_t) ngx_min((int64_t) msec, left_ms));
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_int_t                        rc;
+    ngx_str_t                        name;
+    ngx_uint_t                       timeline;
+    reauth_string_t                  account;
+    ngx_http_reauth_status_query_t   query;
+
+    static ngx_str_t  suffix = ngx_string("/timeline");
+
+    name = *rest;
+
+    timeline = name.len > suffix.len
+               && ngx_strncmp(name.data + name.len - suffix.len, suffix.data,
+                              suffix.len)
+                  == 0;
+
+    if (timeline) {
+        name.len -= suffix.len;
+    }
+
+    query.wait = 0;
+
+    if (ngx_http_reauth_status_id(r, &name, &account, &rc) != NGX_OK
+        || ngx_http_reauth_status_args(r,
+                             timeline ? ngx_http_reauth_status_no_params
+                                      : ngx_http_reauth_status_account_params,
+                             &query, &rc)
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (timeline) {
+        return ngx_http_reauth_timeline(r, &name);
+    }
+
+    return query.wait
+           ? ngx_http_reauth_status_account_wait(r, &name, query.wait)
+           : ngx_http_reauth_status_account_answer(r, &name);
 }
 
 

@@ -25,31 +25,41 @@ static ngx_connection_t  ngx_http_reauth_wait_dumb;
 static void
 ngx_http_reauth_wait_cleanup(void *data)
 {
-    ngx_http_reauth_wait_unpark(data);
+    ngx_http_reauth_wait_done(data);
 }
 
 
-ngx_http_reauth_wait_t *
-ngx_http_reauth_wait_create(ngx_http_request_t *r)
+ngx_int_t
+ngx_http_reauth_wait_create(ngx_http_request_t *r,
+    ngx_http_reauth_wait_t **created)
 {
     ngx_http_cleanup_t           *cln;
     ngx_http_reauth_wait_t       *wait;
     ngx_http_reauth_main_conf_t  *mcf;
 
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_nwaiting >= mcf->wait_max) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "reauth: %ui requests wait in this worker, no more may "
+                      "(reauth_wait_max)", ngx_http_reauth_nwaiting);
+        return NGX_BUSY;
+    }
+
     wait = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_wait_t));
     if (wait == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     cln->handler = ngx_http_reauth_wait_cleanup;
     cln->data = wait;
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+    ngx_http_reauth_nwaiting++;
 
     wait->request = r;
     wait->zone = &mcf->store.zone;
@@ -58,7 +68,9 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r)
 
     wait->changes = ngx_http_reauth_zone_changes(wait->zone) - 1;
 
-    return wait;
+    *created = wait;
+
+    return NGX_OK;
 }
 
 
@@ -124,7 +136,7 @@ ngx_http_reauth_wait_handler(ngx_event_t *ev)
 
     /* not cancelable: a worker that is to end must answer first */
 
-    if (ngx_http_reauth_nwaiting && !ev->timer_set) {
+    if (!ngx_queue_empty(&ngx_http_reauth_waiting) && !ev->timer_set) {
         ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_TICK);
     }
 }
@@ -133,18 +145,11 @@ ngx_http_reauth_wait_handler(ngx_event_t *ev)
 ngx_int_t
 ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait, ngx_msec_t msec)
 {
-    ngx_event_t                  *ev, *rev;
-    ngx_http_request_t           *r;
-    ngx_http_reauth_main_conf_t  *mcf;
+    ngx_event_t         *ev, *rev;
+    ngx_http_request_t  *r;
 
     r = wait->request;
     ev = &ngx_http_reauth_wait_event;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-    if (ngx_http_reauth_nwaiting >= mcf->wait_max) {
-        return NGX_BUSY;
-    }
 
     if (ev->handler == NULL) {
         ngx_queue_init(&ngx_http_reauth_waiting);
@@ -173,7 +178,6 @@ ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait, ngx_msec_t msec)
     wait->until = ngx_current_msec + msec;
 
     ngx_queue_insert_tail(&ngx_http_reauth_waiting, &wait->queue);
-    ngx_http_reauth_nwaiting++;
 
     if (!ev->timer_set) {
         ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_TICK);
@@ -186,12 +190,20 @@ ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait, ngx_msec_t msec)
 void
 ngx_http_reauth_wait_unpark(ngx_http_reauth_wait_t *wait)
 {
-    if (wait->queue.next == NULL) {
-        return;
+    if (wait->queue.next) {
+        ngx_queue_remove(&wait->queue);
+        wait->queue.next = NULL;
     }
+}
 
-    ngx_queue_remove(&wait->queue);
-    wait->queue.next = NULL;
 
-    ngx_http_reauth_nwaiting--;
+void
+ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait)
+{
+    ngx_http_reauth_wait_unpark(wait);
+
+    if (!wait->done) {
+        wait->done = 1;
+        ngx_http_reauth_nwaiting--;
+    }
 }

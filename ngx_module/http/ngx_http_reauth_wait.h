@@ -39,6 +39,7 @@ struct ngx_http_reauth_wait_s {
     ngx_uint_t                       changes;  /* that it knows of */
     ngx_msec_t                       until;
     ngx_queue_t                      queue;    /* next NULL: not parked */
+    ngx_uint_t                       done;
 };
 
 
@@ -47,18 +48,23 @@ struct ngx_http_reauth_wait_s {
     (ngx_exiting || ngx_quit || ngx_terminate)
 
 
-/* it ends with the request; NULL: no memory */
-ngx_http_reauth_wait_t *ngx_http_reauth_wait_create(ngx_http_request_t *r);
+/*
+ * Makes place for the request among those that wait, until it ends or
+ * ngx_http_reauth_wait_done().  NGX_BUSY: reauth_wait_max requests of this
+ * worker have one already; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_reauth_wait_create(ngx_http_request_t *r,
+    ngx_http_reauth_wait_t **wait);
 
 /*
  * Parks the request for so long at most; its client's going is noticed.  The
- * caller sees to it that the request lives on.  NGX_BUSY: reauth_wait_max
- * requests wait in this worker already; NGX_ERROR.
+ * caller sees to it that the request lives on.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait,
     ngx_msec_t msec);
 
 void ngx_http_reauth_wait_unpark(ngx_http_reauth_wait_t *wait);
+void ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait);
 
 
 #endif /* _NGX_HTTP_REAUTH_WAIT_H_INCLUDED_ */

@@ -359,19 +359,14 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
                                         &record)
            != NGX_OK)
     {
-        ngx_http_reauth_seen_release(&event->seen);
-        rc = NGX_BUSY;
+        rc = NGX_ERROR;
     }
 
     if (r == NULL) {
 
-        if (rc == NGX_OK) {
+        /* the sender does not know that it is kept, and delivers it again */
 
-            /* it is kept, but not passed on; the sender does not know either */
-
-            ngx_http_reauth_seen_release(&event->seen);
-        }
-
+        ngx_http_reauth_seen_release(&event->seen);
         return NGX_OK;
     }
 
@@ -379,7 +374,7 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
         return ngx_http_reauth_webhook_duplicate(r);
     }
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_BUSY) {
         return ngx_http_reauth_webhook_unavailable(r);
     }
 
@@ -388,18 +383,21 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
     ctx->stored = 1;
     ctx->local = event->seen.local;
 
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "reauth: webhook %s, account \"%s\" is %s",
-                  reauth_event_name(event->webhook.event),
-                  event->webhook.account,
-                  reauth_state_name((reauth_state_t) record.state));
-
-    if (ngx_http_reauth_webhook_variables(r, ctx, &record) != NGX_OK
+    if (rc != NGX_OK
+        || ngx_http_reauth_webhook_variables(r, ctx, &record) != NGX_OK
         || ngx_http_reauth_webhook_pass(r) != NGX_OK)
     {
         ngx_http_reauth_seen_release(&event->seen);
         return ngx_http_reauth_webhook_unavailable(r);
     }
+
+    ngx_http_reauth_seen_kept(&event->seen);
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "reauth: webhook %s, account \"%s\" is %s",
+                  reauth_event_name(event->webhook.event),
+                  event->webhook.account,
+                  reauth_state_name((reauth_state_t) record.state));
 
     return ngx_http_reauth_webhook_received(r);
 }

@@ -119,7 +119,7 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
 
     fact.now_ms = ngx_http_reauth_now();
     fact.epoch = poll->record.epoch;
-    fact.live = 1;
+    fact.live = !active;
     fact.source = REAUTH_SOURCE_POLLER;
 
     if (status.in_progress) {
@@ -285,6 +285,11 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 
         ngx_http_reauth_poll_budget(poll);
 
+        ngx_http_reauth_zone_count(&poller->store->zone,
+                                   forward->status == NGX_HTTP_OK
+                                       ? NGX_HTTP_REAUTH_COUNT_POLL_ANSWERED
+                                       : NGX_HTTP_REAUTH_COUNT_POLL_FAILED);
+
         if (forward->status != NGX_HTTP_OK) {
             ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
                           "reauth: polling account \"%s\": the upstream "
@@ -298,6 +303,9 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
         }
 
     } else {
+        ngx_http_reauth_zone_count(&poller->store->zone,
+                                   NGX_HTTP_REAUTH_COUNT_POLL_FAILED);
+
         ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
                       "reauth: polling account \"%s\": the upstream gave no "
                       "whole answer", poll->account);

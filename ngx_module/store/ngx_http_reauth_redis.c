@@ -1308,7 +1308,8 @@ ngx_http_reauth_redis_fill(ngx_http_reauth_redis_t *redis)
         command = ngx_queue_data(redis->unsent,
                                  ngx_http_reauth_redis_command_t, queue);
 
-        n = ngx_min(command->len - redis->offset, (size_t) (end - redis->last));
+        n = ngx_min(command->len - redis->offset,
+                    (size_t) (end - redis->last));
 
         redis->last = ngx_cpymem(redis->last, command->text + redis->offset,
                                  n);

@@ -411,10 +411,8 @@ ngx_http_reauth_redis_password_file(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    ngx_set_errno(0);
-
     if (reauth_secret_read(&conf->password, (char *) path.data, error) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "password_file=%V of \"reauth_redis\": %s",
                            &path, error);
         return NGX_CONF_ERROR;

@@ -36,7 +36,7 @@ ngx_http_reauth_seen_local(ngx_http_reauth_seen_t *seen)
     seen->local = 1;
 
     if (seen->store->redis_conf != NULL && seen->store->reject) {
-        ngx_http_reauth_zone_unsee(&seen->store->zone, seen->digest);
+        ngx_http_reauth_seen_release(seen);
         return NGX_BUSY;
     }
 
@@ -47,8 +47,8 @@ ngx_http_reauth_seen_local(ngx_http_reauth_seen_t *seen)
 ngx_int_t
 ngx_http_reauth_seen_claim(ngx_http_reauth_seen_t *seen)
 {
-    u_char     buffer[NGX_HTTP_REAUTH_SEEN_KEY], ttl[NGX_INT_T_LEN];
-    ngx_str_t  argv[6];
+    u_char     buffer[NGX_HTTP_REAUTH_SEEN_KEY];
+    ngx_str_t  argv[2];
 
     if (ngx_http_reauth_zone_see(&seen->store->zone, seen->digest,
                                  ngx_http_reauth_now())
@@ -61,16 +61,10 @@ ngx_http_reauth_seen_claim(ngx_http_reauth_seen_t *seen)
         return ngx_http_reauth_seen_local(seen);
     }
 
-    ngx_str_set(&argv[0], "SET");
+    ngx_str_set(&argv[0], "GET");
     ngx_http_reauth_seen_key(seen, buffer, &argv[1]);
-    ngx_str_set(&argv[2], "1");
-    ngx_str_set(&argv[3], "NX");
-    ngx_str_set(&argv[4], "EX");
 
-    argv[5].data = ttl;
-    argv[5].len = ngx_sprintf(ttl, "%d", NGX_HTTP_REAUTH_SEEN_TIME) - ttl;
-
-    if (ngx_http_reauth_redis_command(seen->store->redis, 6, argv, 0,
+    if (ngx_http_reauth_redis_command(seen->store->redis, 2, argv, 0,
                                       ngx_http_reauth_seen_reply, seen)
         != NGX_OK)
     {
@@ -88,10 +82,10 @@ ngx_http_reauth_seen_reply(redisReply *reply, void *data)
 
     ngx_int_t  rc;
 
-    if (reply != NULL && reply->type == REDIS_REPLY_STATUS) {
+    if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
         rc = NGX_OK;
 
-    } else if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
+    } else if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
         rc = NGX_DECLINED;
 
     } else {
@@ -103,20 +97,30 @@ ngx_http_reauth_seen_reply(redisReply *reply, void *data)
 
 
 void
-ngx_http_reauth_seen_release(ngx_http_reauth_seen_t *seen)
+ngx_http_reauth_seen_kept(ngx_http_reauth_seen_t *seen)
 {
-    u_char     buffer[NGX_HTTP_REAUTH_SEEN_KEY];
-    ngx_str_t  argv[2];
-
-    ngx_http_reauth_zone_unsee(&seen->store->zone, seen->digest);
+    u_char     buffer[NGX_HTTP_REAUTH_SEEN_KEY], ttl[NGX_INT_T_LEN];
+    ngx_str_t  argv[5];
 
     if (!ngx_http_reauth_store_connected(seen->store)) {
         return;
     }
 
-    ngx_str_set(&argv[0], "DEL");
+    ngx_str_set(&argv[0], "SET");
     ngx_http_reauth_seen_key(seen, buffer, &argv[1]);
+    ngx_str_set(&argv[2], "1");
+    ngx_str_set(&argv[3], "EX");
 
-    (void) ngx_http_reauth_redis_command(seen->store->redis, 2, argv, 0, NULL,
+    argv[4].data = ttl;
+    argv[4].len = ngx_sprintf(ttl, "%d", NGX_HTTP_REAUTH_SEEN_TIME) - ttl;
+
+    (void) ngx_http_reauth_redis_command(seen->store->redis, 5, argv, 0, NULL,
                                          NULL);
+}
+
+
+void
+ngx_http_reauth_seen_release(ngx_http_reauth_seen_t *seen)
+{
+    ngx_http_reauth_zone_unsee(&seen->store->zone, seen->digest);
 }

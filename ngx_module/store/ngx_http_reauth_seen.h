@@ -44,7 +44,13 @@ struct ngx_http_reauth_seen_s {
  */
 ngx_int_t ngx_http_reauth_seen_claim(ngx_http_reauth_seen_t *seen);
 
-/* what was claimed could not be kept: it counts as new again */
+/*
+ * It was kept.  Only now Redis is told: if it were before, an event whose
+ * instance died, or did not hear from Redis, would be lost as a repeat.
+ */
+void ngx_http_reauth_seen_kept(ngx_http_reauth_seen_t *seen);
+
+/* what was claimed could not be kept: it is new when it comes again */
 void ngx_http_reauth_seen_release(ngx_http_reauth_seen_t *seen);
 
 

@@ -43,7 +43,6 @@ typedef struct {
     ngx_http_reauth_store_t     *store;
     ngx_event_t                  event;
     reauth_begin_t               begin;
-    reauth_record_t              previous;
     uint8_t                      fingerprint[REAUTH_FINGERPRINT_LEN];
     char                         account[REAUTH_ACCOUNT_MAX + 1];
     char                         caller[REAUTH_CALLER_MAX + 1];
@@ -238,18 +237,34 @@ ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
 }
 
 
-/* Redis can't be told now: the operator chose what becomes of the update */
+/*
+ * Redis can't be told now: the operator chose what becomes of the update.  It
+ * is taken back as one that the upstream refused, since Redis may have been
+ * told after all and only not have answered in time.
+ */
 
 static void
 ngx_http_reauth_begin_local(ngx_http_reauth_begin_op_t *begin)
 {
+    reauth_fact_t  fact;
+
+    static const reauth_string_t  away = reauth_string("STORE_UNAVAILABLE");
+
     if (!begin->store->reject) {
         ngx_http_reauth_begin_done(begin, NGX_OK, 1);
         return;
     }
 
-    if (ngx_http_reauth_zone_undo(&begin->store->zone, begin->begin.epoch,
-                                  &begin->previous)
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.epoch = begin->begin.epoch;
+    fact.source = begin->begin.source;
+    fact.state = REAUTH_STATE_REJECTED;
+    fact.error_code = away;
+
+    if (ngx_http_reauth_store_advance(begin->store, &begin->begin.account,
+                                      &fact, NULL, NULL)
         != NGX_OK)
     {
         ngx_http_reauth_begin_done(begin, NGX_ERROR, 1);
@@ -290,7 +305,7 @@ ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
 
     rc = ngx_http_reauth_zone_begin(&commit->store->zone, &begin->begin,
                                     remote, &begin->op.begun,
-                                    &begin->previous, &begin->op.record);
+                                    &begin->op.record);
 
     if (rc == NGX_OK && begin->op.begun == REAUTH_BEGIN_STARTED) {
         commit->record = begin->op.record;
@@ -318,21 +333,21 @@ ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
 
     zone = &commit->store->zone;
 
-    rc = ngx_http_reauth_zone_merge(zone, remote, 1, &commit->record);
+    rc = NGX_OK;
 
-    if (rc == NGX_OK && commit->fact) {
+    if (commit->fact) {
+        account = reauth_string_from(remote->account);
 
-        /* theirs replaced what the fact had made of ours */
+        rc = ngx_http_reauth_zone_advance(zone, &account, &commit->fact->fact,
+                                          remote, &result, &commit->record);
 
-        account = reauth_string_from(commit->record.account);
-
-        if (ngx_http_reauth_zone_advance(zone, &account, &commit->fact->fact,
-                                         &result, &commit->record)
-            == NGX_OK
-            && result == REAUTH_ADVANCE_APPLIED)
-        {
+        if (rc == NGX_OK && result == REAUTH_ADVANCE_APPLIED) {
             rc = NGX_AGAIN;
         }
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_reauth_zone_merge(zone, remote, 1, &commit->record);
     }
 
     if (rc != NGX_AGAIN || ngx_http_reauth_commit_send(commit) != NGX_OK) {
@@ -562,8 +577,7 @@ ngx_http_reauth_store_begin(ngx_http_reauth_store_t *store,
     }
 
     rc = ngx_http_reauth_zone_begin(&store->zone, &op->begin, NULL,
-                                    &op->op.begun, &op->previous,
-                                    &op->op.record);
+                                    &op->op.begun, &op->op.record);
 
     if (rc != NGX_OK || op->op.begun != REAUTH_BEGIN_STARTED
         || store->redis_conf == NULL)
@@ -758,8 +772,8 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
 
     fact->gate_max_ms = store->gate_max;
 
-    if (ngx_http_reauth_zone_advance(&store->zone, account, fact, &advanced,
-                                     &changed)
+    if (ngx_http_reauth_zone_advance(&store->zone, account, fact, NULL,
+                                     &advanced, &changed)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -835,7 +849,7 @@ ngx_http_reauth_store_flush_dirty(ngx_http_reauth_store_t *store,
     int64_t now_ms)
 {
     ngx_uint_t       n;
-    reauth_record_t  record;
+    reauth_record_t  record, first;
 
     if (!ngx_http_reauth_store_connected(store)) {
         return;
@@ -847,6 +861,15 @@ ngx_http_reauth_store_flush_dirty(ngx_http_reauth_store_t *store,
          n++)
     {
         if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
+            return;
+        }
+
+        /* each stays in the line until it was written */
+
+        if (n == 0) {
+            first = record;
+
+        } else if (ngx_strcmp(record.account, first.account) == 0) {
             return;
         }
 

@@ -14,6 +14,12 @@
 #define NGX_HTTP_REAUTH_SYNC_PAGE    500
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
 
+/*
+ * A Redis that was flushed, or that trimmed its stream faster than it was
+ * followed, says nothing of it: all is read again now and then.
+ */
+#define NGX_HTTP_REAUTH_SYNC_AGAIN   30000
+
 /* events handled before others get their turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
@@ -25,6 +31,8 @@ typedef struct {
     ngx_uint_t                      pending;   /* records asked for */
     ngx_uint_t                      scanned;   /* all of "active" was seen */
     ngx_uint_t                      ours;      /* the zone's are asked for */
+    ngx_uint_t                      following; /* all has been read */
+    ngx_msec_t                      loaded;    /* since when; 0: never */
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
     u_char                          scan[NGX_INT64_LEN + 1];
@@ -40,6 +48,8 @@ typedef struct {
 } ngx_http_reauth_sync_get_t;
 
 
+static ngx_int_t ngx_http_reauth_sync_get(ngx_http_reauth_sync_t *sync,
+    const char *account, size_t len, reauth_record_t *known);
 static void ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync);
 static void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
 
@@ -76,6 +86,15 @@ ngx_http_reauth_sync_decode(redisReply **elements, size_t n,
 
 
 static void
+ngx_http_reauth_sync_not_one(ngx_http_reauth_sync_t *sync)
+{
+    ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
+                  "redis: a record under \"%V\" is none, passed over",
+                  &sync->store->redis_conf->prefix);
+}
+
+
+static void
 ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync, redisReply **elements,
     size_t n, ngx_uint_t live)
 {
@@ -83,9 +102,7 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync, redisReply **elements,
     reauth_record_t  remote, record;
 
     if (ngx_http_reauth_sync_decode(elements, n, &remote) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
-                      "redis: a record under \"%V\" is none, passed over",
-                      &sync->store->redis_conf->prefix);
+        ngx_http_reauth_sync_not_one(sync);
         return;
     }
 
@@ -94,6 +111,11 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync, redisReply **elements,
 
     if (rc == NGX_AGAIN && live) {
         ngx_http_reauth_store_flush(sync->store, record.account);
+    }
+
+    if (rc == NGX_DECLINED) {
+        (void) ngx_http_reauth_sync_get(sync, record.account,
+                                        ngx_strlen(record.account), &record);
     }
 }
 
@@ -125,10 +147,16 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
         return;
     }
 
+    sync->following = 1;
+
     ngx_http_reauth_zone_set_loaded(&sync->store->zone);
 
-    ngx_log_error(NGX_LOG_INFO, sync->store->cycle->log, 0,
-                  "redis: the accounts have been read");
+    if (sync->loaded == 0) {
+        ngx_log_error(NGX_LOG_INFO, sync->store->cycle->log, 0,
+                      "redis: the accounts have been read");
+    }
+
+    sync->loaded = ngx_max(ngx_current_msec, 1);
 
     ngx_http_reauth_sync_follow(sync);
 }
@@ -149,12 +177,19 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 
     sync->pending--;
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    if (reply != NULL
+        && reply->type == REDIS_REPLY_ERROR
+        && ngx_strncmp(reply->str, "WRONGTYPE", sizeof("WRONGTYPE") - 1) == 0)
+    {
+        /* somebody else's key: the other records must not suffer from it */
+
+        ngx_http_reauth_sync_not_one(sync);
+
+    } else if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         ngx_http_reauth_sync_failed(sync, reply);
         return;
-    }
 
-    if (reply->elements != 0) {
+    } else if (reply->elements != 0) {
         ngx_http_reauth_sync_merge(sync, reply->element, reply->elements, 1);
 
     } else if (known.account[0] != '\0') {
@@ -164,7 +199,7 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
         ngx_http_reauth_zone_lost(&sync->store->zone, &known);
     }
 
-    if (sync->pending == 0) {
+    if (sync->pending == 0 && !sync->following) {
         ngx_http_reauth_sync_scan(sync);
     }
 }
@@ -368,6 +403,22 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 
 
 static void
+ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
+{
+    sync->scanned = 0;
+    sync->ours = 0;
+    sync->following = 0;
+
+    ngx_cpystrn(sync->scan, (u_char *) "0", sizeof(sync->scan));
+
+    ngx_memzero(&sync->cursor, sizeof(ngx_http_reauth_zone_cursor_t));
+    sync->cursor.state = REAUTH_STATE_LAST;
+    sync->cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
+    sync->cursor.limit = NGX_HTTP_REAUTH_SYNC_PAGE;
+}
+
+
+static void
 ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     void *data)
 {
@@ -380,15 +431,8 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
         return;
     }
 
-    sync->scanned = 0;
-    sync->ours = 0;
-
-    ngx_cpystrn(sync->scan, (u_char *) "0", sizeof(sync->scan));
-
-    ngx_memzero(&sync->cursor, sizeof(ngx_http_reauth_zone_cursor_t));
-    sync->cursor.state = REAUTH_STATE_LAST;
-    sync->cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
-    sync->cursor.limit = NGX_HTTP_REAUTH_SYNC_PAGE;
+    sync->loaded = 0;
+    ngx_http_reauth_sync_rewind(sync);
 
     ngx_str_set(&argv[0], "XREVRANGE");
 
@@ -460,6 +504,14 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     }
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+
+    if (sync->pending == 0
+        && ngx_current_msec - sync->loaded >= NGX_HTTP_REAUTH_SYNC_AGAIN)
+    {
+        ngx_http_reauth_sync_rewind(sync);
+        ngx_http_reauth_sync_scan(sync);
         return;
     }
 

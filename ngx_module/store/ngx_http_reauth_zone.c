@@ -14,7 +14,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       4
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       6
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -157,6 +157,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    changes;
     ngx_atomic_t                    remote_up;
     ngx_atomic_t                    remote_lag;
+    ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
     int64_t                         load_until_ms;
 
     uint64_t                        boot;      /* names this life of it */
@@ -182,6 +183,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_outcome_t       outcomes[NGX_HTTP_REAUTH_OUTCOMES_MAX];
     ngx_uint_t                      outcome;   /* the oldest of them */
     uint64_t                        epoch;
+    ngx_uint_t                      salt;      /* of this instance's epochs */
     ngx_uint_t                      states[REAUTH_STATE_LAST];
     ngx_uint_t                      accounts;
     ngx_uint_t                      dropped;
@@ -326,6 +328,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                     ngx_rbtree_insert_timer_value);
 
     sh->layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
+    sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;
     sh->loaded = !zone->remote;
     sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
     sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
@@ -1177,17 +1180,6 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 }
 
 
-static int
-ngx_http_reauth_zone_same(const reauth_record_t *a, const reauth_record_t *b)
-{
-    return a->epoch == b->epoch
-           && a->state == b->state
-           && a->updated_ms == b->updated_ms
-           && a->prior.state == b->prior.state
-           && ngx_strcmp(a->attempt, b->attempt) == 0;
-}
-
-
 /* a later revision of what is known already is no change to anybody */
 
 static void
@@ -1198,7 +1190,7 @@ ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,
     const char              *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
     ngx_http_reauth_ring_t  *ring;
 
-    if (ngx_http_reauth_zone_same(previous, record)) {
+    if (reauth_attempt_same(previous, record)) {
         return;
     }
 
@@ -1247,81 +1239,6 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
 }
 
 
-ngx_int_t
-ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
-    reauth_begin_t *begin, const reauth_record_t *remote,
-    reauth_begin_result_t *result, reauth_record_t *previous,
-    reauth_record_t *record)
-{
-    ngx_int_t   rc;
-    ngx_uint_t  dirty;
-
-    rc = NGX_OK;
-    dirty = zone->remote;
-
-    ngx_http_reauth_zone_lock(zone);
-
-    ngx_http_reauth_zone_read(zone->sh, begin->account.data,
-                              begin->account.len, previous);
-
-    if (remote != NULL
-        && (previous->epoch == begin->epoch
-            || reauth_attempt_compare(remote, previous) > 0))
-    {
-        *previous = *remote;
-    }
-
-    begin->epoch = reauth_epoch_next(zone->sh->epoch, begin->now_ms);
-
-    *result = reauth_attempt_begin(previous, begin, record);
-
-    if (*result != REAUTH_BEGIN_STARTED) {
-        *record = *previous;
-        dirty = 0;
-    }
-
-    if (*result == REAUTH_BEGIN_STARTED || remote != NULL) {
-        rc = ngx_http_reauth_zone_write(zone, record, dirty);
-        begin->epoch = record->epoch;
-    }
-
-    ngx_http_reauth_zone_unlock(zone);
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, reauth_fact_t *fact,
-    reauth_advance_result_t *result, reauth_record_t *record)
-{
-    ngx_int_t        rc;
-    reauth_record_t  current;
-
-    rc = NGX_OK;
-
-    ngx_http_reauth_zone_lock(zone);
-
-    ngx_http_reauth_zone_read(zone->sh, account->data, account->len, &current);
-
-    fact->new_epoch = reauth_epoch_next(zone->sh->epoch, fact->now_ms);
-
-    *result = reauth_attempt_advance(&current, fact, record);
-
-    if (*result == REAUTH_ADVANCE_APPLIED) {
-        rc = ngx_http_reauth_zone_write(zone, record, zone->remote);
-
-    } else {
-        *record = current;
-    }
-
-    ngx_http_reauth_zone_unlock(zone);
-
-    return rc;
-}
-
-
 static ngx_http_reauth_dirty_t *
 ngx_http_reauth_zone_dirty(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *record, uint64_t **revision)
@@ -1352,13 +1269,144 @@ ngx_http_reauth_zone_dirty(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+static ngx_uint_t
+ngx_http_reauth_zone_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record)
+{
+    uint64_t                 *revision;
+    ngx_http_reauth_dirty_t  *dirty;
+
+    dirty = ngx_http_reauth_zone_dirty(sh, record, &revision);
+
+    return dirty != NULL && dirty->queue.next != NULL;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
+    reauth_begin_t *begin, const reauth_record_t *remote,
+    reauth_begin_result_t *result, reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     again;
+    reauth_record_t                previous;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_OK;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_http_reauth_zone_read(sh, begin->account.data, begin->account.len,
+                              &previous);
+
+    again = remote != NULL
+            && reauth_attempt_judge_again(&previous,
+                               ngx_http_reauth_zone_is_dirty(sh, &previous),
+                               remote, begin->epoch);
+
+    if (again && remote->epoch == begin->epoch) {
+
+        /* it is this one: worker 0 has written it meanwhile */
+
+        *record = *remote;
+        *result = REAUTH_BEGIN_STARTED;
+
+        rc = ngx_http_reauth_zone_write(zone, record, 0);
+        goto done;
+    }
+
+    if (again) {
+        previous = *remote;
+    }
+
+    begin->epoch = reauth_epoch_make(ngx_max(previous.epoch, sh->epoch),
+                                     begin->now_ms, sh->salt);
+
+    *result = reauth_attempt_begin(&previous, begin, record);
+
+    if (*result == REAUTH_BEGIN_STARTED) {
+        rc = ngx_http_reauth_zone_write(zone, record, zone->remote);
+
+    } else {
+        *record = previous;
+
+        if (again) {
+            rc = ngx_http_reauth_zone_write(zone, record, 0);
+        }
+    }
+
+done:
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_fact_t *fact,
+    const reauth_record_t *remote, reauth_advance_result_t *result,
+    reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     again;
+    reauth_record_t                current;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_OK;
+    sh = zone->sh;
+    again = 0;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_http_reauth_zone_read(sh, account->data, account->len, &current);
+
+    if (remote != NULL) {
+        again = reauth_attempt_judge_again(&current,
+                                 ngx_http_reauth_zone_is_dirty(sh, &current),
+                                 remote, fact->new_epoch);
+
+        if (!again) {
+            *record = current;
+            *result = REAUTH_ADVANCE_SAME;
+            goto done;
+        }
+
+        current = *remote;
+    }
+
+    fact->new_epoch = reauth_attempt_new_epoch(&current, fact, sh->salt);
+
+    *result = reauth_attempt_advance(&current, fact, record);
+
+    if (*result == REAUTH_ADVANCE_APPLIED) {
+        rc = ngx_http_reauth_zone_write(zone, record, zone->remote);
+
+    } else {
+        *record = current;
+
+        if (again) {
+            rc = ngx_http_reauth_zone_write(zone, record, 0);
+        }
+    }
+
+done:
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record)
 {
     uint64_t                 *known;
     ngx_int_t                 rc;
-    reauth_record_t           current;
+    reauth_merge_result_t     result;
     ngx_http_reauth_dirty_t  *dirty;
 
     rc = NGX_OK;
@@ -1366,35 +1414,47 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_lock(zone);
 
     ngx_http_reauth_zone_read(zone->sh, (u_char *) remote->account,
-                              ngx_strlen(remote->account), &current);
+                              ngx_strlen(remote->account), record);
 
-    dirty = ngx_http_reauth_zone_dirty(zone->sh, &current, &known);
+    known = NULL;
+    dirty = ngx_http_reauth_zone_dirty(zone->sh, record, &known);
 
-    if (reauth_attempt_replaces(remote, &current,
-                                dirty != NULL && dirty->queue.next != NULL))
-    {
+    result = reauth_attempt_merge(record,
+                                  dirty != NULL && dirty->queue.next != NULL,
+                                  remote, live);
+
+    switch (result) {
+
+    case REAUTH_MERGE_TAKEN:
         rc = ngx_http_reauth_zone_write(zone, remote, 0);
         *record = *remote;
-        goto done;
-    }
+        break;
 
-    *record = current;
+    case REAUTH_MERGE_SAME:
+    case REAUTH_MERGE_OURS:
 
-    if (dirty != NULL && (live || remote->revision > *known)) {
+        if (dirty == NULL || known == NULL) {
+
+            /* what is not there is taken, so that there always is one */
+            break;
+        }
 
         *known = remote->revision;
         record->revision = remote->revision;
 
-        if (ngx_http_reauth_zone_same(remote, &current)) {
-            ngx_http_reauth_zone_set_dirty(zone->sh, dirty, 0);
+        ngx_http_reauth_zone_set_dirty(zone->sh, dirty,
+                                       result == REAUTH_MERGE_OURS);
 
-        } else {
-            ngx_http_reauth_zone_set_dirty(zone->sh, dirty, 1);
-            rc = NGX_AGAIN;
-        }
+        rc = result == REAUTH_MERGE_OURS ? NGX_AGAIN : NGX_OK;
+        break;
+
+    case REAUTH_MERGE_ASK:
+        rc = NGX_DECLINED;
+        break;
+
+    default: /* REAUTH_MERGE_LATE */
+        break;
     }
-
-done:
 
     ngx_http_reauth_zone_unlock(zone);
 
@@ -1423,61 +1483,6 @@ ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
 
 
 ngx_int_t
-ngx_http_reauth_zone_undo(ngx_http_reauth_zone_t *zone, uint64_t epoch,
-    const reauth_record_t *previous)
-{
-    size_t                          len;
-    uint32_t                        hash;
-    ngx_int_t                       rc;
-    reauth_record_t                 current, gone;
-    ngx_http_reauth_slot_t         *slot;
-    ngx_http_reauth_zone_shctx_t   *sh;
-
-    rc = NGX_OK;
-    sh = zone->sh;
-
-    ngx_http_reauth_zone_lock(zone);
-
-    len = ngx_strlen(previous->account);
-
-    ngx_http_reauth_zone_read(sh, (u_char *) previous->account, len, &current);
-
-    if (current.epoch == epoch) {
-
-        if (previous->state != REAUTH_STATE_NONE) {
-            rc = ngx_http_reauth_zone_write(zone, previous, 0);
-
-        } else {
-            hash = ngx_http_reauth_zone_hash((u_char *) previous->account,
-                                             len);
-            slot = ngx_http_reauth_zone_slot_find(sh, hash,
-                                         (u_char *) previous->account, len);
-
-            if (slot != NULL) {
-                ngx_http_reauth_zone_write_start(sh);
-                ngx_http_reauth_zone_slot_unlink(sh, slot);
-                ngx_http_reauth_zone_write_end(sh);
-
-                /* who saw it begin is told that nothing came of it */
-
-                gone = current;
-                gone.state = REAUTH_STATE_REJECTED;
-                gone.action = REAUTH_ACTION_NONE;
-                gone.updated_ms = ngx_http_reauth_now();
-                gone.completed_us = gone.updated_ms * 1000;
-
-                ngx_http_reauth_zone_remember(sh, &current, &gone);
-            }
-        }
-    }
-
-    ngx_http_reauth_zone_unlock(zone);
-
-    return rc;
-}
-
-
-ngx_int_t
 ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint64_t revision)
 {
@@ -1500,7 +1505,7 @@ ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
             *known = revision;
         }
 
-        if (ngx_http_reauth_zone_same(record, &current)) {
+        if (reauth_attempt_same(record, &current)) {
             ngx_http_reauth_zone_set_dirty(zone->sh, dirty, 0);
 
         } else if (dirty->queue.next != NULL) {
@@ -2099,6 +2104,22 @@ void
 ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone)
 {
     zone->sh->loaded = 1;
+}
+
+
+void
+ngx_http_reauth_zone_count(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_count_e what)
+{
+    (void) ngx_atomic_fetch_add(&zone->sh->counts[what], 1);
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_count_e what)
+{
+    return zone->sh->counts[what];
 }
 
 

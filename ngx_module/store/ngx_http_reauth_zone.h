@@ -101,6 +101,38 @@ ngx_http_reauth_now(void)
 }
 
 
+/* what is counted, by all workers together; http/ngx_http_reauth_metrics.c */
+
+typedef enum {
+    NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED = 0,
+    NGX_HTTP_REAUTH_COUNT_UPDATE_REJECTED,
+    NGX_HTTP_REAUTH_COUNT_UPDATE_UNKNOWN,
+    NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED,
+    NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID,
+    NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT,
+    NGX_HTTP_REAUTH_COUNT_UPDATE_UNAVAILABLE,
+    NGX_HTTP_REAUTH_COUNT_GATE_CLOSED,
+    NGX_HTTP_REAUTH_COUNT_GATE_HELD,
+    NGX_HTTP_REAUTH_COUNT_GATE_WOULD_CLOSE,
+    NGX_HTTP_REAUTH_COUNT_GATE_BYPASSED,
+    NGX_HTTP_REAUTH_COUNT_WEBHOOK_KEPT,
+    NGX_HTTP_REAUTH_COUNT_WEBHOOK_DUPLICATE,
+    NGX_HTTP_REAUTH_COUNT_WEBHOOK_IGNORED,
+    NGX_HTTP_REAUTH_COUNT_WEBHOOK_BAD_SIGNATURE,
+    NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED,
+    NGX_HTTP_REAUTH_COUNT_POLL_ANSWERED,
+    NGX_HTTP_REAUTH_COUNT_POLL_FAILED,
+    NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN,
+    NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN,
+    NGX_HTTP_REAUTH_COUNT_LAST
+} ngx_http_reauth_count_e;
+
+
+void ngx_http_reauth_zone_count(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_count_e what);
+ngx_uint_t ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_count_e what);
+
 ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
 /*
@@ -129,30 +161,28 @@ ngx_int_t ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
  */
 
 /*
- * "previous" gets the record that was there.  Where Redis turned out to know a
- * later one than the zone, the begin of begin->epoch is judged again by it:
- * "remote" is that record, else NULL.  begin->epoch is set.
+ * Where Redis turned out to know a later record than the zone, the begin of
+ * begin->epoch is judged again by it: "remote" is that record, else NULL.
+ * begin->epoch is set.
  */
 ngx_int_t ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     reauth_begin_t *begin, const reauth_record_t *remote,
-    reauth_begin_result_t *result, reauth_record_t *previous,
-    reauth_record_t *record);
+    reauth_begin_result_t *result, reauth_record_t *record);
 
+/* "remote": the same for a fact that was judged before, which sets new_epoch */
 ngx_int_t ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_fact_t *fact,
-    reauth_advance_result_t *result, reauth_record_t *record);
+    const reauth_record_t *remote, reauth_advance_result_t *result,
+    reauth_record_t *record);
 
 /*
  * What Redis or another instance says: kept if it is later than ours.
  * "live": it was just read from Redis; else it may be a late event.
- * NGX_AGAIN: ours is the later one and is still to be written.
+ * NGX_AGAIN: ours is the later one and is still to be written; NGX_DECLINED:
+ * an event can't tell, Redis is to be asked.
  */
 ngx_int_t ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record);
-
-/* takes a begin back that could not be kept: "previous" is there again */
-ngx_int_t ngx_http_reauth_zone_undo(ngx_http_reauth_zone_t *zone,
-    uint64_t epoch, const reauth_record_t *previous);
 
 /* "record" is in Redis as "revision"; NGX_AGAIN: it has changed since */
 ngx_int_t ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,

@@ -21,6 +21,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reauth_route_t            route;
     reauth_string_t           path, account;
     reauth_id_kind_t          kind;
+    const uint8_t            *query;
     reauth_account_result_t   rc;
 
     static const reauth_string_t  methods[] = {
@@ -37,7 +38,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     path.data = data + 1;
     path.len = size - 1;
 
-    rc = reauth_route_account(path.data, path.len, &account);
+    query = memchr(path.data, '?', path.len);
+
+    rc = reauth_route_account(path.data,
+                              query ? (size_t) (query - path.data) : path.len,
+                              &account);
 
     if (rc == REAUTH_ACCOUNT_FOUND) {
         kind = reauth_id_kind(&account);

@@ -261,9 +261,9 @@ test_account(void **state)
         reauth_account_result_t   result;
         const char               *id;
     } cases[] = {
-        { "/api/acct_X/chats?limit=1", REAUTH_ACCOUNT_FOUND, "acct_X" },
+        { "/api/acct_X/cha?ts", REAUTH_ACCOUNT_FOUND, "acct_X" },
         { "/api/acct_X", REAUTH_ACCOUNT_FOUND, "acct_X" },
-        { "/api/acct_X?a", REAUTH_ACCOUNT_FOUND, "acct_X" },
+        { "/api/media?/acct_X", REAUTH_ACCOUNT_FOUND, "acct_X" },
         { "/api/acct_X/", REAUTH_ACCOUNT_FOUND, "acct_X" },
         { "/acct_X", REAUTH_ACCOUNT_FOUND, "acct_X" },
         { "/a/b/c/acct_X/d", REAUTH_ACCOUNT_FOUND, "acct_X" },
@@ -282,6 +282,7 @@ test_account(void **state)
         { "/api/acct_", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_/chats", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_?x", REAUTH_ACCOUNT_BAD, NULL },
+        { "/api/acct_X?a", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/fansly_acct_", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_X%2f/chats", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_X;a/chats", REAUTH_ACCOUNT_BAD, NULL },
@@ -298,7 +299,6 @@ test_account(void **state)
         { "/api/fansly_acc", REAUTH_ACCOUNT_NONE, NULL },
         { "/api/fansly/x", REAUTH_ACCOUNT_NONE, NULL },
         { "/api/authenticate/auth_X", REAUTH_ACCOUNT_NONE, NULL },
-        { "/api/accounts?next=/acct_X", REAUTH_ACCOUNT_NONE, NULL },
         { "acct_X", REAUTH_ACCOUNT_NONE, NULL },
         { NULL, 0, NULL }
     };

@@ -358,6 +358,53 @@ test_bounds(void **state)
 }
 
 
+static void
+test_event(void **state)
+{
+    char             *buf;
+    size_t            len;
+    json_t           *event;
+    reauth_record_t   record;
+
+    (void) state;
+
+    running(&record);
+    text(record.error_code, "WRONG_2FA");
+
+    buf = malloc(REAUTH_STATUS_RECORD_MAX);
+    assert_non_null(buf);
+
+    len = reauth_status_event(buf, &record, "otp");
+    event = json_loadb(buf, len, JSON_REJECT_DUPLICATES, NULL);
+
+    free(buf);
+
+    assert_non_null(event);
+    assert_int_equal(json_object_size(event), 11);
+
+    assert_string_equal(json_string_value(json_object_get(event, "at")),
+                        "2025-11-24T11:59:59.999Z");
+    assert_string_equal(json_string_value(json_object_get(event, "state")),
+                        "running");
+    assert_string_equal(json_string_value(json_object_get(event, "gate")),
+                        "closed");
+    assert_string_equal(json_string_value(json_object_get(event, "source")),
+                        "poll");
+    assert_string_equal(json_string_value(json_object_get(event,
+                                                          "attempt_id")),
+                        "auth_1");
+    assert_string_equal(json_string_value(json_object_get(event,
+                                                          "error_code")),
+                        "WRONG_2FA");
+    assert_string_equal(json_string_value(json_object_get(event,
+                                                          "action_required")),
+                        "otp");
+    assert_true(json_is_null(json_object_get(event, "error_message")));
+
+    json_decref(event);
+}
+
+
 int
 main(void)
 {
@@ -369,6 +416,7 @@ main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_event),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

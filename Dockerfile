@@ -1,0 +1,81 @@
+# Three images from one file: the gateway (the default), and, to try it with,
+# the sandbox upstream and a Redis.
+#
+#   docker build -t nginx-reauth .
+#   docker build -t nginx-reauth-sandbox --target sandbox .
+#   docker build -t nginx-reauth-redis --target redis .
+#
+# None holds a secret, and all run as user 10001 on a read-only root, given a
+# tmpfs at /tmp.
+
+ARG BASE=debian:trixie-slim
+
+
+FROM $BASE AS base
+
+RUN groupadd --gid 10001 reauth \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
+        --shell /usr/sbin/nologin reauth
+
+
+FROM base AS sandbox
+
+RUN apt-get update -q \
+    && apt-get install -q -y --no-install-recommends libmojolicious-perl \
+    && rm -rf /var/lib/apt/lists/*
+
+COPY sandbox/sandbox-upstream /opt/sandbox/
+COPY sandbox/lib /opt/sandbox/lib
+
+USER 10001:10001
+EXPOSE 9090
+HEALTHCHECK --interval=2s --timeout=2s --start-period=10s \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9090"]
+CMD ["/opt/sandbox/sandbox-upstream", "--listen", "0.0.0.0:9090", \
+    "--api-key-file", "/run/secrets/upstream_api_key"]
+
+
+FROM base AS redis
+
+RUN apt-get update -q \
+    && apt-get install -q -y --no-install-recommends redis-server \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o reauth -g reauth -m 0700 /data
+
+COPY docker/redis.conf /etc/redis.conf
+
+USER 10001:10001
+VOLUME /data
+EXPOSE 6379
+HEALTHCHECK --interval=2s --timeout=2s --start-period=10s \
+    CMD ["bash", "-c", "REDISCLI_AUTH=$(< /run/secrets/redis_password) redis-cli --user gateway exists '{reauth}:active' | grep -qx '[01]'"]
+CMD ["redis-server", "/etc/redis.conf"]
+
+
+FROM base AS build
+
+WORKDIR /src
+COPY run ./
+RUN ./run setup build
+COPY config ./
+COPY ngx_module ngx_module
+RUN ./run build
+
+
+FROM base AS gateway
+
+RUN apt-get update -q \
+    && apt-get install -q -y --no-install-recommends \
+        ca-certificates libhiredis1.1.0 libjansson4 nginx \
+    && rm -rf /var/lib/apt/lists/* /var/log/nginx/* /etc/nginx/sites-enabled/*
+
+COPY --from=build /src/build/ngx_http_reauth_module.so \
+    /usr/lib/nginx/modules/
+COPY docker/nginx.conf /etc/nginx/nginx.conf
+
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGQUIT
+HEALTHCHECK --interval=5s --timeout=2s --start-period=10s \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /reauth/healthz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r status <&3 && [[ $status == *' 200 '* ]]"]
+CMD ["nginx", "-e", "stderr", "-g", "daemon off;"]

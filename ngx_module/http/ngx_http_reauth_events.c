@@ -1,0 +1,480 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * GET /reauth/events: every change as a server-sent event, out of the zone's
+ * ring of the last changes.  A stream has one buffer, which is filled when the
+ * client has taken what was in it: a slow client takes no memory, it only gets
+ * behind, and where it is behind what is remembered it is told so.
+ */
+
+
+#include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_wait.h"
+
+
+#define NGX_HTTP_REAUTH_EVENTS_BUFFER     4096
+#define NGX_HTTP_REAUTH_EVENTS_HEARTBEAT  15000
+
+/* when a client is to come back, in milliseconds */
+#define NGX_HTTP_REAUTH_EVENTS_RETRY      "2000"
+
+/* one event at most: a record, its id, what is around them */
+#define NGX_HTTP_REAUTH_EVENTS_ROOM       (REAUTH_STATUS_RECORD_MAX + 160)
+
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_reauth_wait_t        *wait;
+    ngx_http_reauth_zone_place_t   place;
+    ngx_msec_t                     heartbeat;   /* when one is due */
+    ngx_buf_t                     *buf;
+    ngx_uint_t                     greeted;
+} ngx_http_reauth_events_t;
+
+
+typedef char  ngx_http_reauth_events_one_fits
+    [NGX_HTTP_REAUTH_EVENTS_ROOM + 64 <= NGX_HTTP_REAUTH_EVENTS_BUFFER
+     ? 1 : -1];
+
+
+static void ngx_http_reauth_events_write(ngx_http_request_t *r);
+
+
+static ngx_int_t
+ngx_http_reauth_events_hex(u_char **pos, u_char *last, u_char end,
+    uint64_t *value)
+{
+    u_char     *p, ch;
+    ngx_uint_t  digits;
+
+    *value = 0;
+    digits = 0;
+
+    for (p = *pos; p < last && *p != end; p++) {
+        ch = (u_char) (*p | 0x20);
+
+        if (digits++ == 16) {
+            return NGX_ERROR;
+        }
+
+        if (*p >= '0' && *p <= '9') {
+            *value = *value * 16 + (*p - '0');
+
+        } else if (ch >= 'a' && ch <= 'f') {
+            *value = *value * 16 + (ch - 'a' + 10);
+
+        } else {
+            return NGX_ERROR;
+        }
+    }
+
+    *pos = p;
+
+    return digits ? NGX_OK : NGX_ERROR;
+}
+
+
+/* "<boot>-<change>" in hex; what is none becomes a place that never was */
+
+static void
+ngx_http_reauth_events_parse_id(ngx_str_t *id,
+    ngx_http_reauth_zone_place_t *place)
+{
+    u_char                        *p, *last;
+    ngx_http_reauth_zone_place_t   parsed;
+
+    p = id->data;
+    last = p + id->len;
+
+    if (ngx_http_reauth_events_hex(&p, last, '-', &parsed.boot) != NGX_OK
+        || p == last)
+    {
+        place->boot = 0;
+        return;
+    }
+
+    p++;
+
+    if (ngx_http_reauth_events_hex(&p, last, '\0', &parsed.change) != NGX_OK
+        || p != last)
+    {
+        place->boot = 0;
+        return;
+    }
+
+    *place = parsed;
+}
+
+
+static u_char *
+ngx_http_reauth_events_id(u_char *p, ngx_http_reauth_zone_place_t *place)
+{
+    return ngx_sprintf(p, "id: %xL-%xL\n", place->boot, place->change);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
+    const reauth_record_t *record)
+{
+    ngx_buf_t                      *b;
+    ngx_http_reauth_status_text_t   text;
+
+    b = events->buf;
+
+    text.pool = events->request->pool;
+    text.start = b->start;
+    text.last = ngx_http_reauth_events_id(b->last, &events->place);
+    text.last = ngx_cpymem(text.last, "data: ", sizeof("data: ") - 1);
+    text.end = b->end;
+
+    /* as it was then, not as it would be now */
+
+    if (ngx_http_reauth_status_add_record(events->request, &text, record,
+                                          record->updated_ms)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_cpymem(text.last, "\n\n", 2);
+
+    return NGX_OK;
+}
+
+
+/* fills the buffer with what is new, as much as there is room for */
+
+static ngx_int_t
+ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
+{
+    ngx_int_t         rc;
+    ngx_buf_t        *b;
+    ngx_uint_t        was;
+    reauth_record_t   record;
+    reauth_string_t   account;
+
+    b = events->buf;
+
+    if (!events->greeted) {
+        events->greeted = 1;
+
+        b->last = ngx_sprintf(b->last, "retry: %s\n",
+                              NGX_HTTP_REAUTH_EVENTS_RETRY);
+
+        /* an id without data is no event, but the client remembers it */
+
+        if (events->place.boot != 0) {
+            b->last = ngx_http_reauth_events_id(b->last, &events->place);
+        }
+
+        *b->last++ = '\n';
+    }
+
+    while (b->end - b->last >= NGX_HTTP_REAUTH_EVENTS_ROOM) {
+
+        rc = ngx_http_reauth_zone_next_change(events->wait->zone,
+                                              &events->place, &record, &was);
+        if (rc == NGX_DECLINED) {
+            break;
+        }
+
+        if (rc == NGX_ABORT) {
+            ngx_http_reauth_zone_place(events->wait->zone, &events->place);
+
+            b->last = ngx_http_reauth_events_id(b->last, &events->place);
+            b->last = ngx_sprintf(b->last, "event: reset\n"
+                          "data: {\"reason\":\"Changes have been missed: read "
+                          "the accounts again.\"}\n\n");
+            continue;
+        }
+
+        account = reauth_string_from(record.account);
+
+        if (ngx_http_reauth_caller_sees(events->request, &account)
+            && ngx_http_reauth_events_change(events, &record) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (b->last == b->pos
+        && (ngx_msec_int_t) (events->heartbeat - ngx_current_msec) <= 0)
+    {
+        b->last = ngx_cpymem(b->last, ":\n\n", 3);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_events_blocked(ngx_http_reauth_events_t *events)
+{
+    ngx_http_request_t  *r;
+
+    r = events->request;
+
+    return events->buf->pos != events->buf->last
+           || r->buffered
+           || r->connection->buffered;
+}
+
+
+static void
+ngx_http_reauth_events_end(ngx_http_reauth_events_t *events)
+{
+    ngx_http_request_t  *r;
+
+    r = events->request;
+
+    /* a worker that is to end does not wait for a client that does not read */
+
+    if (ngx_http_reauth_events_blocked(events)
+        || ngx_http_send_special(r, NGX_HTTP_LAST) != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_finalize_request(r, NGX_OK);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_events_watch_write(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed && !wev->timer_set) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    return ngx_handle_write_event(wev, clcf->send_lowat);
+}
+
+
+/* sends what there is until there is nothing or the client takes no more */
+
+static ngx_int_t
+ngx_http_reauth_events_send(ngx_http_reauth_events_t *events)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = events->request;
+    b = events->buf;
+
+    while (!ngx_http_reauth_events_blocked(events)) {
+
+        b->pos = b->start;
+        b->last = b->start;
+
+        if (ngx_http_reauth_events_fill(events) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (b->last == b->pos) {
+            return NGX_OK;
+        }
+
+        events->heartbeat = ngx_current_msec + NGX_HTTP_REAUTH_EVENTS_HEARTBEAT;
+
+        b->flush = 1;
+
+        out.buf = b;
+        out.next = NULL;
+
+        rc = ngx_http_output_filter(r, &out);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_reauth_events_watch_write(r);
+}
+
+
+static void
+ngx_http_reauth_events_run(ngx_http_reauth_events_t *events)
+{
+    ngx_msec_t      left;
+    ngx_msec_int_t  due;
+
+    if (ngx_http_reauth_wait_ending()) {
+        ngx_http_reauth_events_end(events);
+        return;
+    }
+
+    if (ngx_http_reauth_events_send(events) != NGX_OK) {
+        ngx_http_finalize_request(events->request, NGX_ERROR);
+        return;
+    }
+
+    due = events->heartbeat - ngx_current_msec;
+    left = due > 0 ? (ngx_msec_t) due : NGX_HTTP_REAUTH_EVENTS_HEARTBEAT;
+
+    if (ngx_http_reauth_wait_park(events->wait, left) != NGX_OK) {
+        ngx_http_finalize_request(events->request, NGX_ERROR);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_events_ready(ngx_http_reauth_wait_t *wait)
+{
+    return !ngx_http_reauth_events_blocked(wait->data);
+}
+
+
+static void
+ngx_http_reauth_events_resume(ngx_http_reauth_wait_t *wait)
+{
+    ngx_http_reauth_events_run(wait->data);
+}
+
+
+/* the client takes more */
+
+static void
+ngx_http_reauth_events_write(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_reauth_ctx_t     *ctx;
+    ngx_http_reauth_events_t  *events;
+
+    wev = r->connection->write;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    events = ctx->data;
+
+    if (wev->timedout) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, NGX_ETIMEDOUT,
+                      "client timed out");
+        r->connection->timedout = 1;
+
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+
+    if (!wev->delayed) {
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+
+        if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
+    }
+
+    ngx_http_reauth_wait_unpark(events->wait);
+
+    ngx_http_reauth_events_run(events);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_events_headers(ngx_http_request_t *r)
+{
+    static ngx_str_t  no = ngx_string("no");
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    r->headers_out.status = NGX_HTTP_OK;
+
+    ngx_str_set(&r->headers_out.content_type, "text/event-stream");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    /* the second is for another nginx that may be in front of this one */
+
+    if (ngx_http_reauth_add_header(r, "Cache-Control", &no_store) != NGX_OK
+        || ngx_http_reauth_add_header(r, "X-Accel-Buffering", &no) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_send_header(r);
+}
+
+
+ngx_int_t
+ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_int_t                  rc;
+    ngx_buf_t                 *b;
+    ngx_table_elt_t           *h;
+    ngx_http_reauth_ctx_t     *ctx;
+    ngx_http_reauth_store_t   *store;
+    ngx_http_reauth_events_t  *events;
+
+    if (ngx_http_reauth_status_args(r, ngx_http_reauth_status_no_params, NULL,
+                                    &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    store = ngx_http_reauth_status_store(r);
+
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+        return ngx_http_reauth_status_loading(r);
+    }
+
+    events = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_events_t));
+    if (events == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_reauth_wait_create(r, &events->wait);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_BUSY ? ngx_http_reauth_status_busy(r)
+                              : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_reauth_events_headers(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_create_temp_buf(r->pool, NGX_HTTP_REAUTH_EVENTS_BUFFER);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->data = events;
+
+    events->request = r;
+    events->buf = b;
+
+    events->wait->ready = ngx_http_reauth_events_ready;
+    events->wait->resume = ngx_http_reauth_events_resume;
+    events->wait->data = events;
+
+    ngx_http_reauth_zone_place(&store->zone, &events->place);
+
+    h = ngx_http_reauth_find_header(r, "last-event-id",
+                                    sizeof("last-event-id") - 1);
+    if (h != NULL && h->value.len != 0) {
+        ngx_http_reauth_events_parse_id(&h->value, &events->place);
+    }
+
+    r->write_event_handler = ngx_http_reauth_events_write;
+    r->main->count++;
+
+    ngx_http_reauth_events_run(events);
+
+    return NGX_DONE;
+}

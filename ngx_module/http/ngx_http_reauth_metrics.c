@@ -1,0 +1,248 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * GET /reauth/metrics in Prometheus' text format 0.0.4.  No account and no
+ * attempt is ever a label: their number has no bound.
+ */
+
+
+#include "ngx_http_reauth.h"
+
+
+#define NGX_HTTP_REAUTH_METRICS_SIZE  8192
+
+
+typedef struct {
+    const char               *name;
+    const char               *help;
+    const char               *label;
+} ngx_http_reauth_family_t;
+
+
+typedef struct {
+    ngx_uint_t                family;
+    const char               *value;           /* of the label */
+    ngx_http_reauth_count_e   count;
+} ngx_http_reauth_metric_t;
+
+
+enum {
+    NGX_HTTP_REAUTH_FAMILY_UPDATES = 0,
+    NGX_HTTP_REAUTH_FAMILY_GATE,
+    NGX_HTTP_REAUTH_FAMILY_WEBHOOKS,
+    NGX_HTTP_REAUTH_FAMILY_POLLS,
+    NGX_HTTP_REAUTH_FAMILY_CALLERS,
+    NGX_HTTP_REAUTH_FAMILY_LAST
+};
+
+
+static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
+    { "reauth_updates_total",
+      "Credential updates and reauthentications, by their result.", "result" },
+    { "reauth_gate_calls_total",
+      "Calls that met a closed gate, by what was done.", "result" },
+    { "reauth_webhooks_total", "Webhooks, by their result.", "result" },
+    { "reauth_polls_total", "Background polls of this instance.", "result" },
+    { "reauth_callers_refused_total",
+      "Calls refused for who made them.", "reason" }
+};
+
+
+static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
+    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "accepted",
+      NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED },
+    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "rejected",
+      NGX_HTTP_REAUTH_COUNT_UPDATE_REJECTED },
+    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "unknown",
+      NGX_HTTP_REAUTH_COUNT_UPDATE_UNKNOWN },
+    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "coalesced",
+      NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED },
+    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "invalid",
+      NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID },
+    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "conflict",
+      NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT },
+    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "unavailable",
+      NGX_HTTP_REAUTH_COUNT_UPDATE_UNAVAILABLE },
+    { NGX_HTTP_REAUTH_FAMILY_GATE, "closed",
+      NGX_HTTP_REAUTH_COUNT_GATE_CLOSED },
+    { NGX_HTTP_REAUTH_FAMILY_GATE, "held",
+      NGX_HTTP_REAUTH_COUNT_GATE_HELD },
+    { NGX_HTTP_REAUTH_FAMILY_GATE, "would_close",
+      NGX_HTTP_REAUTH_COUNT_GATE_WOULD_CLOSE },
+    { NGX_HTTP_REAUTH_FAMILY_GATE, "bypassed",
+      NGX_HTTP_REAUTH_COUNT_GATE_BYPASSED },
+    { NGX_HTTP_REAUTH_FAMILY_WEBHOOKS, "kept",
+      NGX_HTTP_REAUTH_COUNT_WEBHOOK_KEPT },
+    { NGX_HTTP_REAUTH_FAMILY_WEBHOOKS, "duplicate",
+      NGX_HTTP_REAUTH_COUNT_WEBHOOK_DUPLICATE },
+    { NGX_HTTP_REAUTH_FAMILY_WEBHOOKS, "ignored",
+      NGX_HTTP_REAUTH_COUNT_WEBHOOK_IGNORED },
+    { NGX_HTTP_REAUTH_FAMILY_WEBHOOKS, "bad_signature",
+      NGX_HTTP_REAUTH_COUNT_WEBHOOK_BAD_SIGNATURE },
+    { NGX_HTTP_REAUTH_FAMILY_WEBHOOKS, "failed",
+      NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED },
+    { NGX_HTTP_REAUTH_FAMILY_POLLS, "answered",
+      NGX_HTTP_REAUTH_COUNT_POLL_ANSWERED },
+    { NGX_HTTP_REAUTH_FAMILY_POLLS, "failed",
+      NGX_HTTP_REAUTH_COUNT_POLL_FAILED },
+    { NGX_HTTP_REAUTH_FAMILY_CALLERS, "unknown",
+      NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN },
+    { NGX_HTTP_REAUTH_FAMILY_CALLERS, "forbidden",
+      NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN }
+};
+
+
+static u_char *
+ngx_http_reauth_metrics_head(u_char *p, u_char *last, const char *name,
+    const char *type, const char *help)
+{
+    return ngx_slprintf(p, last, "# HELP %s %s\n# TYPE %s %s\n", name, help,
+                        name, type);
+}
+
+
+static u_char *
+ngx_http_reauth_metrics_value(u_char *p, u_char *last, const char *name,
+    const char *type, const char *help, ngx_uint_t value)
+{
+    p = ngx_http_reauth_metrics_head(p, last, name, type, help);
+
+    return ngx_slprintf(p, last, "%s %ui\n", name, value);
+}
+
+
+static u_char *
+ngx_http_reauth_metrics_counts(u_char *p, u_char *last,
+    ngx_http_reauth_zone_t *zone)
+{
+    ngx_uint_t                       i, family;
+    const ngx_http_reauth_family_t  *f;
+    const ngx_http_reauth_metric_t  *m;
+
+    family = NGX_HTTP_REAUTH_FAMILY_LAST;
+
+    for (i = 0;
+         i < sizeof(ngx_http_reauth_metrics) / sizeof(*m);
+         i++)
+    {
+        m = &ngx_http_reauth_metrics[i];
+        f = &ngx_http_reauth_families[m->family];
+
+        if (m->family != family) {
+            family = m->family;
+            p = ngx_http_reauth_metrics_head(p, last, f->name, "counter",
+                                             f->help);
+        }
+
+        p = ngx_slprintf(p, last, "%s{%s=\"%s\"} %ui\n", f->name, f->label,
+                         m->value,
+                         ngx_http_reauth_zone_counted(zone, m->count));
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
+    ngx_http_reauth_store_t *store)
+{
+    ngx_uint_t                      i, up, lag;
+    ngx_http_reauth_zone_summary_t  summary;
+
+    ngx_http_reauth_zone_summary(&store->zone, &summary);
+    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag);
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_accounts", "gauge",
+                                     "Accounts known here, by state.");
+
+    for (i = REAUTH_STATE_STARTING; i < REAUTH_STATE_LAST; i++) {
+        p = ngx_slprintf(p, last, "reauth_accounts{state=\"%s\"} %ui\n",
+                         reauth_state_name(i), summary.states[i]);
+    }
+
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_size_bytes",
+            "gauge", "Size of the shared memory.", summary.size);
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_free_bytes",
+            "gauge", "Free pages of the shared memory.", summary.free);
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_dropped_total",
+            "counter", "Changes that found no shared memory.",
+            summary.dropped);
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_evicted_total",
+            "counter", "Ended records that made room for others.",
+            summary.evicted);
+
+    if (store->redis_conf == NULL) {
+        return p;
+    }
+
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_redis_up", "gauge",
+            "Whether worker 0 is connected to Redis.", up);
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_redis_latency_seconds",
+            "gauge", "How long Redis took for its last answer.");
+    p = ngx_slprintf(p, last, "reauth_redis_latency_seconds %ui.%03ui\n",
+                     lag / 1000, lag % 1000);
+
+    return ngx_http_reauth_metrics_value(p, last, "reauth_redis_unwritten",
+               "gauge", "Records that Redis was not told of yet.",
+               summary.dirty);
+}
+
+
+ngx_int_t
+ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
+{
+    u_char                       *p, *last;
+    ngx_int_t                     rc;
+    ngx_str_t                     body;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    static ngx_str_t  allow = ngx_string("GET, HEAD");
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->operation = REAUTH_OPERATION_METRICS;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+
+        if (ngx_http_reauth_add_header(r, "Allow", &allow) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
+                   "METHOD_NOT_ALLOWED",
+                   "The method is not allowed for this path.",
+                   "Use one of the methods that the Allow header names.",
+                   NULL);
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    body.data = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_METRICS_SIZE);
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    last = body.data + NGX_HTTP_REAUTH_METRICS_SIZE;
+
+    p = ngx_http_reauth_metrics_counts(body.data, last, &mcf->store.zone);
+    p = ngx_http_reauth_metrics_zone(p, last, &mcf->store);
+
+    body.len = p - body.data;
+
+    ngx_str_set(&r->headers_out.content_type,
+                "text/plain; version=0.0.4; charset=utf-8");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    return ngx_http_reauth_send_body(r, NGX_HTTP_OK, &body);
+}

@@ -1,0 +1,73 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the status resources share.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_STATUS_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_STATUS_H_INCLUDED_
+
+
+#include "ngx_http_reauth.h"
+#include "reauth_status.h"
+
+
+/* returns NULL, or what is wrong with the value */
+typedef const char *(*ngx_http_reauth_status_parse_pt)(ngx_str_t *value,
+    void *data);
+
+typedef struct {
+    ngx_str_t                           name;
+    ngx_http_reauth_status_parse_pt     parse;
+} ngx_http_reauth_status_param_t;
+
+
+/* a text that grows */
+
+typedef struct {
+    ngx_pool_t                         *pool;
+    u_char                             *start;
+    u_char                             *last;
+    u_char                             *end;
+} ngx_http_reauth_status_text_t;
+
+
+/* no parameters are known */
+extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[];
+
+
+/* reads the query string; NGX_OK, or NGX_DECLINED: *rc is the result to give */
+ngx_int_t ngx_http_reauth_status_args(ngx_http_request_t *r,
+    ngx_http_reauth_status_param_t *params, void *data, ngx_int_t *rc);
+
+ngx_http_reauth_store_t *ngx_http_reauth_status_store(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_reauth_status_reserve(ngx_http_reauth_status_text_t *text,
+    size_t len);
+
+/* one more record, as it looks at this time */
+ngx_int_t ngx_http_reauth_status_add_record(ngx_http_request_t *r,
+    ngx_http_reauth_status_text_t *text, const reauth_record_t *record,
+    int64_t now_ms);
+
+ngx_int_t ngx_http_reauth_status_send(ngx_http_request_t *r,
+    ngx_http_reauth_status_text_t *text);
+
+/* 503: has just started */
+ngx_int_t ngx_http_reauth_status_loading(ngx_http_request_t *r);
+
+/* 503: too many wait already */
+ngx_int_t ngx_http_reauth_status_busy(ngx_http_request_t *r);
+
+
+/* the resources that have files of their own */
+
+ngx_int_t ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest);
+
+/* "account" is that of the path, and checked */
+ngx_int_t ngx_http_reauth_timeline(ngx_http_request_t *r, ngx_str_t *account);
+
+
+#endif /* _NGX_HTTP_REAUTH_STATUS_H_INCLUDED_ */

@@ -1,0 +1,245 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The stream is one for all accounts, so it is read from its end, page by page,
+ * up to a bound: Redis and this worker do other things in between.
+ */
+
+
+#include "ngx_http_reauth_history.h"
+#include "ngx_http_reauth_sync.h"
+
+
+#define NGX_HTTP_REAUTH_HISTORY_PAGE   200
+#define NGX_HTTP_REAUTH_HISTORY_PAGES  20
+
+#define NGX_HTTP_REAUTH_HISTORY_ID     48
+
+
+typedef struct {
+    ngx_http_reauth_history_t   history;       /* must be the first */
+    ngx_http_reauth_store_t    *store;
+    ngx_event_t                 event;
+    ngx_uint_t                  max;
+    ngx_uint_t                  pages;
+    u_char                      before[NGX_HTTP_REAUTH_HISTORY_ID + 2];
+    char                        account[REAUTH_ACCOUNT_MAX + 1];
+    reauth_record_t             records[1];
+} ngx_http_reauth_history_op_t;
+
+
+static void ngx_http_reauth_history_page(ngx_http_reauth_history_op_t *op);
+
+
+static void
+ngx_http_reauth_history_finish(ngx_http_reauth_history_op_t *op)
+{
+    if (op->history.handler) {
+        op->history.handler(&op->history);
+    }
+
+    ngx_free(op);
+}
+
+
+static void
+ngx_http_reauth_history_handler(ngx_event_t *ev)
+{
+    ngx_http_reauth_history_finish(ev->data);
+}
+
+
+static void
+ngx_http_reauth_history_local(ngx_http_reauth_history_op_t *op)
+{
+    reauth_string_t             account;
+    ngx_http_reauth_history_t  *history;
+
+    history = &op->history;
+    account = reauth_string_from(op->account);
+
+    history->n = ngx_http_reauth_zone_history(&op->store->zone, &account,
+                                              op->records, op->max,
+                                              &history->complete);
+
+    if (op->store->redis_conf) {
+
+        /* Redis may know more */
+
+        history->complete = 0;
+    }
+
+    op->event.handler = ngx_http_reauth_history_handler;
+    op->event.data = op;
+    op->event.log = op->store->cycle->log;
+
+    ngx_post_event(&op->event, &ngx_posted_events);
+}
+
+
+/* one entry of the stream; 0: no more are wanted */
+
+static ngx_uint_t
+ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
+    redisReply *entry)
+{
+    u_char           *p;
+    redisReply       *id, *fields;
+    reauth_record_t   record;
+
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2) {
+        return 1;
+    }
+
+    id = entry->element[0];
+    fields = entry->element[1];
+
+    if (id->type == REDIS_REPLY_STRING
+        && id->len <= NGX_HTTP_REAUTH_HISTORY_ID)
+    {
+        p = op->before;
+        *p++ = '(';
+        *ngx_cpymem(p, id->str, id->len) = '\0';
+    }
+
+    if (fields->type != REDIS_REPLY_ARRAY
+        || ngx_http_reauth_sync_decode(fields->element, fields->elements,
+                                       &record)
+           != NGX_OK
+        || ngx_strcmp(record.account, op->account) != 0)
+    {
+        return 1;
+    }
+
+    if (op->history.n == op->max) {
+        return 0;
+    }
+
+    op->records[op->history.n++] = record;
+
+    return 1;
+}
+
+
+static void
+ngx_http_reauth_history_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_history_op_t *op = data;
+
+    size_t  i;
+
+    if (op->history.handler == NULL) {
+        ngx_http_reauth_history_finish(op);
+        return;
+    }
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+
+        if (reply != NULL) {
+            ngx_log_error(NGX_LOG_ERR, op->store->cycle->log, 0,
+                          "redis: reading the changes of account \"%s\" "
+                          "failed: %s", op->account,
+                          reply->type == REDIS_REPLY_ERROR
+                              ? reply->str : "an unexpected answer");
+        }
+
+        ngx_http_reauth_history_local(op);
+        return;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (!ngx_http_reauth_history_entry(op, reply->element[i])) {
+            ngx_http_reauth_history_finish(op);
+            return;
+        }
+    }
+
+    if (reply->elements < NGX_HTTP_REAUTH_HISTORY_PAGE) {
+
+        /* that is less than what the stream keeps: nothing was cut off yet */
+
+        op->history.complete = 1;
+
+    } else if (++op->pages < NGX_HTTP_REAUTH_HISTORY_PAGES) {
+        ngx_http_reauth_history_page(op);
+        return;
+    }
+
+    ngx_http_reauth_history_finish(op);
+}
+
+
+static void
+ngx_http_reauth_history_page(ngx_http_reauth_history_op_t *op)
+{
+    u_char     key[128], count[NGX_INT_T_LEN];
+    ngx_str_t  argv[6];
+
+    if (!ngx_http_reauth_store_connected(op->store)) {
+        ngx_http_reauth_history_local(op);
+        return;
+    }
+
+    ngx_str_set(&argv[0], "XREVRANGE");
+
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:events", &op->store->redis_conf->prefix)
+                  - key;
+
+    argv[2].data = op->before;
+    argv[2].len = ngx_strlen(op->before);
+
+    ngx_str_set(&argv[3], "-");
+    ngx_str_set(&argv[4], "COUNT");
+
+    argv[5].data = count;
+    argv[5].len = ngx_sprintf(count, "%d", NGX_HTTP_REAUTH_HISTORY_PAGE)
+                  - count;
+
+    if (ngx_http_reauth_redis_command(op->store->redis, 6, argv, 0,
+                                      ngx_http_reauth_history_reply, op)
+        != NGX_OK)
+    {
+        ngx_http_reauth_history_local(op);
+    }
+}
+
+
+ngx_http_reauth_history_t *
+ngx_http_reauth_history_read(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, ngx_uint_t max,
+    ngx_http_reauth_history_handler_pt handler, void *data)
+{
+    ngx_http_reauth_history_op_t  *op;
+
+    op = ngx_alloc(sizeof(ngx_http_reauth_history_op_t)
+                   + (max - 1) * sizeof(reauth_record_t), store->cycle->log);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(op, offsetof(ngx_http_reauth_history_op_t, records));
+
+    op->history.handler = handler;
+    op->history.data = data;
+    op->history.records = op->records;
+    op->store = store;
+    op->max = max;
+
+    reauth_copy(op->account, REAUTH_ACCOUNT_MAX, account);
+
+    op->before[0] = '+';
+
+    ngx_http_reauth_history_page(op);
+
+    return &op->history;
+}
+
+
+void
+ngx_http_reauth_history_detach(ngx_http_reauth_history_t *history)
+{
+    history->handler = NULL;
+}

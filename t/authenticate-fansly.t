@@ -1,0 +1,71 @@
+# The Fansly variant: the account's id is what is polled, and there is no
+# attempt's.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+plan tests => 22;
+
+my $gateway = gateway();
+my $family = '/api/fansly/authenticate';
+
+sub record {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/reauth/accounts/$account")->{json};
+}
+
+my $answer = $gateway->http('POST', $family, {},
+    { email => 'otp@example.com', password => 'p' });
+is($answer->{status}, 200, 'started');
+my $account = $answer->{json}{account_id};
+like($account, qr/\Afansly_acct_\w+\z/, 'with an account');
+is($answer->{json}{polling_url}, "http://localhost$family/$account",
+   'polling_url leads here');
+
+my $poll = $gateway->http('GET', "$family/$account");
+is($poll->{status}, 200, 'polled');
+is($poll->{json}{status}, 'authenticating', 'it runs');
+is(record($account)->{state}, 'running', 'and that is known');
+is($gateway->http('GET', "/api/fansly/$account/chats")->{status}, 503,
+   'the gate is closed');
+
+sandbox('POST', "/step/$account") for 1 .. 2;
+$gateway->http('GET', "$family/$account");
+is(record($account)->{state}, 'needs_otp', 'needs a code');
+is(record($account)->{action_required}, 'otp', 'by e-mail');
+
+is($gateway->http('PUT', "$family/$account", {}, { code => '123456' })
+   ->{status}, 200, 'the code');
+is(record($account)->{state}, 'running', 'it runs again');
+sandbox('POST', "/step/$account");
+$gateway->http('GET', "$family/$account");
+is(record($account)->{state}, 'succeeded', 'succeeded');
+is($gateway->http('GET', "/api/fansly/$account/chats")->{status}, 200,
+   'the gate is open');
+
+$answer = $gateway->http('POST', "$family/$account/reauthenticate");
+is($answer->{status}, 200, 'once more');
+is($answer->{json}{polling_url}, "http://localhost$family/$account",
+   'polling_url leads here');
+is(record($account)->{state}, 'running', 'it runs');
+is($gateway->http('GET', "/api/fansly/$account/chats")->{status}, 503,
+   'the gate is closed');
+
+$answer = $gateway->http('POST', "$family/$account/reauthenticate");
+is($answer->{headers}{'reauth-coalesced'}, 1, 'and again: told of it');
+
+is($gateway->http('POST', $family, {}, { email => 'nobody' })->{status}, 422,
+   'fields are checked');
+is($gateway->http('PUT', "$family/$account/credentials", {},
+   { email => 'a@b.c', password => 'p' })->{status}, 404, 'no such endpoint');
+
+is(scalar(grep { $_->{headers}{authorization}
+                 ne "Bearer $Reauth::Test::API_KEY" } sandbox_log()), 0,
+   'always with the key');
+unlike($gateway->error_log, qr/CANARY|123456|\[(?:error|alert|crit)\]/,
+       'nothing in the error log');

@@ -1,0 +1,93 @@
+# A login with the credentials that the upstream has: the attempt's id is in
+# polling_url only; 400 when there is nothing to do.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Requests;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 40;
+
+sub again {
+    my ($account) = @_;
+
+    return "POST /api/authenticate/$account/reauthenticate";
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: started
+--- request eval
+[main::again('acct_expired_1'), 'GET /reauth/accounts/acct_expired_1',
+ 'GET /api/acct_expired_1/chats']
+--- error_code eval
+[200, 200, 503]
+--- response_body_like eval
+[qr{\A\{"message":"[^"]+","polling_url":"http://localhost/api/authenticate/auth_\w+","success":true\}\z},
+ qr/"attempt_id":"auth_\w+","state":"running","gate":"closed".*"auth_type":null.*"source":"reauthenticate"/,
+ qr/SERVICE_UNAVAILABLE/]
+--- no_error_log
+[error]
+
+
+
+=== TEST 2: nothing to do: as it was
+--- request eval
+[main::again('acct_2'), 'GET /reauth/accounts/acct_2',
+ 'GET /reauth/gate/acct_2']
+--- error_code eval
+[400, 200, 204]
+--- response_body_like eval
+[qr/\A\{"message":"[^"]+","reason":"already_authenticated"\}\z/,
+ qr/"state":"rejected","gate":"open"/, qr/\A\z/]
+
+
+
+=== TEST 3: while any attempt is active it is told of that one
+--- config eval: $::look
+--- request eval
+[main::put('acct_expired_3', main::login('slow')),
+ main::again('acct_expired_3'), main::again('acct_expired_3'),
+ main::received('acct_expired_3', 9)]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200, 200, 200]
+--- response_headers eval
+['! Reauth-Coalesced', ('Reauth-Coalesced: 1') x 2, '! X']
+--- response_body_like eval
+[qr/attempt_id/,
+ (qr{\A\{"success":true,"message":"[^"]+","polling_url":"http://localhost/api/authenticate/auth_\w+"\}\z}) x 2,
+ qr/\A\[\{(?:(?!\},\{).)*\}\]\z/]
+
+
+
+=== TEST 4: an update after it takes its place
+--- request eval
+[main::again('acct_expired_4'),
+ main::put('acct_expired_4', main::login('slow')),
+ 'GET /reauth/accounts/acct_expired_4']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200, 200]
+--- response_headers eval
+[('! Reauth-Coalesced') x 3]
+--- response_body_like eval
+[qr/success/, qr/attempt_id/,
+ qr/"state":"running".*"auth_type":"email_password".*"source":"update"/]
+
+
+
+=== TEST 5: a body that comes along is not read, and not sent
+--- config eval: $::look
+--- request eval
+[main::again('acct_expired_5') . "\n{CANARY", main::received('acct_expired_5')]
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/success/, qr/\A(?!.*CANARY).*"body":""/]

@@ -1,0 +1,62 @@
+# A new account: the same fields as an update has and some of its own; nobody
+# knows yet what account it will be.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Requests;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 14;
+
+sub start {
+    my ($body) = @_;
+
+    return "POST /api/authenticate\n$body";
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: passes, normalized, its polling_url too
+--- config eval: $::look
+--- request eval
+[main::start('{"name":" Somebody ","email":"slow@EXAMPLE.com","password":"p ",'
+ . '"proxyCountry":"us","force_connect":true,"x":1}'),
+ 'GET /_sandbox/log?path=/api/authenticate&last=1']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_headers eval
+['! Set-Cookie', '! X']
+--- response_body_like eval
+[qr{"attempt_id":"auth_\w+".*"polling_url":"http://localhost/api/authenticate/auth_},
+ main::logged('{"auth_type":"email_password","email":"slow@example.com",'
+ . '"password":"p ","name":"Somebody","proxyCountry":"us","force_connect":true}')]
+--- no_error_log
+[error]
+
+
+
+=== TEST 2: a proxy of one's own, and all that is wrong with it
+--- request eval
+[main::start('{"auth_type":"mobile_app","customProxy":{"host":"h","port":8080,"username":"u","password":"p"}}'),
+ main::start('{"auth_type":"mobile_app","customProxy":{"host":"h h","port":0},"proxyCountry":"us","force_connect":"yes"}')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 422]
+--- response_body_like eval
+[qr/attempt_id/,
+ qr/"errors":\{.*"customProxy":\[.*"customProxy\.host":\[.*"customProxy\.port":\[.*"force_connect":\[/]
+
+
+
+=== TEST 3: nothing
+--- request
+POST /api/authenticate
+--- error_code: 422
+--- response_body_like: "errors":\{"email":\[.*"password":\[

@@ -1,0 +1,258 @@
+# nginx must not start with a reauth_redis that makes no sense; what may be a
+# password is never repeated.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Test redis => 0, sandbox => 0;
+
+plan tests => repeat_each() * 51;
+
+our $password = secret_file('redis_password', "password\n");
+our $open     = secret_file('open_password', "open-to-all\n", oct '644');
+our $none     = work_dir() . '/no-such-file';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: no url
+--- http_config
+reauth_redis 127.0.0.1:6379;
+--- must_die
+--- suppress_stderr
+--- error_log
+the first parameter of "reauth_redis" is no url of Redis: write redis://[user@]host[:port][/db]
+
+
+
+=== TEST 2: another scheme
+--- http_config
+reauth_redis http://127.0.0.1:6379;
+--- must_die
+--- suppress_stderr
+--- error_log
+the first parameter of "reauth_redis" is no url of Redis
+
+
+
+=== TEST 3: nothing at all
+--- http_config
+reauth_redis;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid number of arguments in "reauth_redis" directive
+
+
+
+=== TEST 4: no host
+--- http_config
+reauth_redis redis://;
+--- must_die
+--- suppress_stderr
+--- error_log
+of "reauth_redis": write redis://[user@]host[:port][/db]
+
+
+
+=== TEST 5: a port that is none
+--- http_config
+reauth_redis redis://127.0.0.1:99999;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid port in "127.0.0.1:99999" of "reauth_redis"
+
+
+
+=== TEST 6: a name that nobody knows
+--- http_config
+reauth_redis redis://no-such-host.invalid;
+--- must_die
+--- suppress_stderr
+--- error_log
+host not found in "no-such-host.invalid" of "reauth_redis"
+
+
+
+=== TEST 7: a database that is none
+--- http_config
+reauth_redis redis://127.0.0.1/first;
+--- must_die
+--- suppress_stderr
+--- error_log
+the database at the end of the url of "reauth_redis" must be a number
+
+
+
+=== TEST 8: a password in the url
+--- http_config
+reauth_redis redis://gateway:hush-hush@127.0.0.1;
+--- must_die
+--- suppress_stderr
+--- error_log
+put it into a file and add password_file=path
+--- no_error_log
+hush
+
+
+
+=== TEST 9: a user without a password
+--- http_config
+reauth_redis redis://gateway@127.0.0.1;
+--- must_die
+--- suppress_stderr
+--- error_log
+names the user "gateway" but no password: add password_file=path
+
+
+
+=== TEST 10: a password as a parameter
+--- http_config
+reauth_redis redis://127.0.0.1 password=hush-hush;
+--- must_die
+--- suppress_stderr
+--- error_log
+unknown parameter "password" of "reauth_redis": there are password_file=
+--- no_error_log
+hush
+
+
+
+=== TEST 11: a parameter twice
+--- http_config
+reauth_redis redis://127.0.0.1 timeout=1s timeout=2s;
+--- must_die
+--- suppress_stderr
+--- error_log
+"timeout=" is twice in "reauth_redis"
+
+
+
+=== TEST 12: the directive twice
+--- http_config
+reauth_redis redis://127.0.0.1;
+reauth_redis redis://127.0.0.1;
+--- must_die
+--- suppress_stderr
+--- error_log
+"reauth_redis" directive is duplicate
+
+
+
+=== TEST 13: no time
+--- http_config
+reauth_redis redis://127.0.0.1 timeout=0;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid "timeout=0" of "reauth_redis": it is the time for one command, from 1ms to 10s
+
+
+
+=== TEST 14: too long a time
+--- http_config
+reauth_redis redis://127.0.0.1 timeout=1m;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid "timeout=1m" of "reauth_redis"
+
+
+
+=== TEST 15: braces in the prefix
+--- http_config
+reauth_redis redis://127.0.0.1 "prefix={mine}";
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid "prefix={mine}" of "reauth_redis": 1 to 64 of
+
+
+
+=== TEST 16: no prefix
+--- http_config
+reauth_redis redis://127.0.0.1 prefix=;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid "prefix=" of "reauth_redis"
+
+
+
+=== TEST 17: no password file
+--- http_config eval: "reauth_redis redis://127.0.0.1 password_file=$::none;"
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/password_file=\Q$::none\E of "reauth_redis": .*No such file/
+
+
+
+=== TEST 18: a password file that all can read
+--- http_config eval: "reauth_redis redis://127.0.0.1 password_file=$::open;"
+--- must_die
+--- suppress_stderr
+--- error_log
+of "reauth_redis": may be read by everybody: chmod 0640 it, or 0600
+--- no_error_log
+open-to-all
+
+
+
+=== TEST 19: what is for TLS without it
+--- http_config eval: "reauth_redis redis://127.0.0.1 ca=$::password;"
+--- must_die
+--- suppress_stderr
+--- error_log
+"ca=" of "reauth_redis" is for TLS: write rediss://, or leave it out
+
+
+
+=== TEST 20: verify= without TLS
+--- http_config
+reauth_redis redis://127.0.0.1 verify=off;
+--- must_die
+--- suppress_stderr
+--- error_log
+"verify=" of "reauth_redis" is for TLS: write rediss://, or leave it out
+
+
+
+=== TEST 21: TLS with a CA file that is missing
+--- http_config eval: "reauth_redis rediss://127.0.0.1 ca=$::none;"
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/"ca=\Q$::none\E" of "reauth_redis" must be a file of certificates in PEM/
+
+
+
+=== TEST 22: TLS with a CA file that is none
+--- http_config eval: "reauth_redis rediss://127.0.0.1 ca=$::password;"
+--- must_die
+--- suppress_stderr
+--- error_log
+of "reauth_redis" must be a file of certificates in PEM that can be read
+
+
+
+=== TEST 23: verify= with another value
+--- http_config
+reauth_redis rediss://127.0.0.1 verify=maybe;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid "verify=maybe" of "reauth_redis": on or off
+
+
+
+=== TEST 24: reauth_redis_failure with another value
+--- http_config
+reauth_redis_failure wait;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid value "wait"

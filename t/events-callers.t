@@ -1,0 +1,108 @@
+# Named callers: the status is for who may see it, and shows the accounts that
+# the caller may see.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
+
+my %token   = map { $_ => "token-of-$_" } qw(all some call);
+my $callers = secret_file('callers', <<"EOC", oct 644);
+all  sha256:${\ sha256_hex($token{all}) } all
+some sha256:${\ sha256_hex($token{some}) } status,call accounts=acct_b*
+call sha256:${\ sha256_hex($token{call}) } call
+EOC
+
+my $gateway = gateway(http_config => "reauth_callers_file $callers;",
+    config => <<'EOC');
+location /api/ {
+    reauth_gate on;
+    reauth_gate_hold 30s;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+
+sub as {
+    my ($who, %more) = @_;
+
+    return { %more, $who ? (Authorization => "Bearer $token{$who}") : () };
+}
+
+sub get {
+    my ($who, $path) = @_;
+
+    return $gateway->http('GET', $path, as($who));
+}
+
+sub follow {
+    my ($who, $path) = @_;
+
+    return Reauth::Stream->open($gateway, 'GET', $path, as($who));
+}
+
+sub log_in {
+    my ($account) = @_;
+
+    return $gateway->update($account, 'ok', headers => as('all'))
+        ->{json}{attempt_id};
+}
+
+for my $path (qw(accounts accounts?wait=5s accounts/acct_b1 summary events
+                 accounts/acct_b1/timeline accounts/acct_b1?wait=5s
+                 gate/acct_b1))
+{
+    is(get(undef, "/reauth/$path")->{status}, 401, "$path: nobody");
+    is(get('call', "/reauth/$path")->{status}, 403, "$path: no scope");
+}
+
+for my $path (qw(accounts/acct_a1 accounts/acct_a1?wait=5s gate/acct_a1
+                 accounts/acct_a1/timeline))
+{
+    is(get('some', "/reauth/$path")->{status}, 403, "$path: not its account");
+}
+
+is(get(undef, "/reauth/$_")->{status}, 200, "$_: anybody")
+    for qw(healthz readyz);
+
+my $all  = follow('all', '/reauth/events');
+my $some = follow('some', '/reauth/events');
+my $list = follow('some', '/reauth/accounts?wait=20s');
+ok($_->saw(qr/^id: /m), 'follows') for $all, $some;
+
+log_in('acct_a1');
+sleep 0.2;
+ok($list->is_open, 'another\'s account is no change');
+my $id = log_in('acct_b1');
+
+for my $account (map { $_->{account_id} }
+    @{ $list->finish->{json}{accounts} })
+{
+    is($account, 'acct_b1', 'the list shows its own');
+}
+
+ok($_->saw(qr/acct_b1.*\n\n/), 'events') for $all, $some;
+like($all->text, qr/acct_a1/, 'of all');
+unlike($some->text, qr/acct_a1/, 'of its own');
+is(join(' ', map { $_->{account_id} }
+    @{ get('some', '/reauth/accounts')->{json}{accounts} }), 'acct_b1',
+    'a list');
+is(@{ get('all', '/reauth/accounts')->{json}{accounts} }, 2, 'of all');
+is(get('some', '/reauth/accounts/acct_b1/timeline')->{status}, 200,
+    'a timeline');
+
+# a held call is its caller's to the end
+my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_b1/chats',
+    as('some', Prefer => 'wait=20'));
+sleep 0.2;
+ok($held->is_open, 'held');
+sandbox('POST', '/finish/acct_b1');
+$gateway->http('GET', "/api/authenticate/$id", as('all'));
+is($held->finish->{status}, 200, 'and goes on');
+
+done_testing();

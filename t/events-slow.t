@@ -1,0 +1,55 @@
+# A client of the event stream that does not read gets behind, which it is told,
+# and does not hold up a reload.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
+
+my $gateway = gateway(listen => 'sndbuf=4k rcvbuf=4k');
+
+sub follow {
+    my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events');
+
+    setsockopt $stream->{socket}, Socket::SOL_SOCKET(), Socket::SO_RCVBUF(),
+        4096;
+    ok($stream->saw(qr/^id: /m), 'it follows');
+
+    return $stream;
+}
+
+# more than the sockets between them keep, and more than the ring does
+
+sub change {
+    $gateway->update('acct_' . ('x' x 50) . $_, 'limit') for 1 .. 400;
+
+    return;
+}
+
+my $slow = follow();
+change();
+is($gateway->http('GET', '/reauth/healthz')->{status}, 200,
+    'the worker serves');
+ok($slow->saw(qr/event: reset\n.*\n\n/, 10), 'it is told that it has missed some');
+$gateway->update('acct_after', 'limit');
+ok($slow->saw(qr/"acct_after".*"rejected".*\n\n/, 10), 'and goes on from there');
+my $text = $slow->text;
+$text =~ s/\A.*event: reset//s;
+unlike($text, qr/reset/, 'once');
+
+my $stuck = follow();
+change();
+$gateway->update('acct_last', 'limit');
+my @old = $gateway->worker_pids;
+$gateway->reload;
+ok(wait_for { !grep { kill 0, $_ } @old } 1, 'the old worker has ended');
+my $answer = $stuck->finish;
+ok($answer->{ended}, 'it is cut off');
+unlike($answer->{body}, qr/acct_last/, 'being behind');
+
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+
+done_testing();

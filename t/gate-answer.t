@@ -1,0 +1,71 @@
+# What the gate answers, word for word, and that nothing of the call goes on.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(config => <<'EOC');
+location /api/ {
+    reauth_gate on;
+    reauth_retry_after 3s 7s;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+
+my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
+my $answer = $gateway->http('GET', '/api/acct_1/chats?limit=1');
+my $json = $answer->{json};
+
+is($answer->{status}, 503, 'closed');
+is($json->{error}, 'SERVICE_UNAVAILABLE', 'error');
+is($json->{account_id}, 'acct_1', 'account_id');
+is($json->{state}, 'running', 'state');
+is($json->{attempt_id}, $id, 'attempt_id');
+like($json->{since}, qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/, 'since');
+like($json->{retry_after}, qr/\A[34]\z/, 'retry_after is about the minimum');
+ok(exists $json->{action_required} && !defined $json->{action_required},
+    'action_required is null');
+like($json->{decision_id}, qr/\A[0-9a-f]{16}\z/, 'decision_id');
+ok(length $json->{$_}, $_) for qw(message description);
+is(scalar keys %$json, 10, 'and no more');
+
+is($answer->{headers}{'retry-after'}, $json->{retry_after},
+    'Retry-After is retry_after');
+is($answer->{headers}{'cache-control'}, 'no-store', 'Cache-Control');
+is($answer->{headers}{'content-type'}, 'application/json', 'Content-Type');
+is($answer->{headers}{'content-length'}, length $answer->{body},
+    'Content-Length');
+is($answer->{headers}{'x-should-retry'}, undef, 'it may be tried again');
+
+my $head = $gateway->http('HEAD', '/api/acct_1/chats');
+is($head->{status}, 503, 'HEAD: closed');
+is($head->{body}, '', 'HEAD: no body');
+like($head->{headers}{'retry-after'}, qr/\A[34]\z/, 'HEAD: Retry-After');
+
+my $post = $gateway->http('POST', '/api/acct_1/chats', {}, 'x' x 200_000);
+is($post->{status}, 503, 'a body makes no difference');
+
+is($gateway->http('GET', '/api/acct_2/chats')->{status}, 200,
+    'another account is open');
+
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+$gateway->http('GET', "/api/authenticate/$id");
+
+$answer = $gateway->http('GET', '/api/acct_1/chats');
+is($answer->{json}{state}, 'needs_otp', 'a person must act');
+is($answer->{json}{action_required}, 'otp', 'and is told how');
+like($answer->{json}{retry_after}, qr/\A[4-7]\z/,
+    'retry_after is nearer to the maximum');
+is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},
+    'Retry-After is retry_after');
+is($answer->{headers}{'x-should-retry'}, 'false', 'a retry does not help');
+
+is((grep { $_->{target} =~ m{/acct_1/chats} } sandbox_log()), 0,
+    'no call of a closed account got to the upstream');
+like($gateway->error_log, qr/\Q$answer->{json}{decision_id}\E/,
+    'the decision is in the log');
+
+done_testing();

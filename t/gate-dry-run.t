@@ -1,0 +1,36 @@
+# reauth_gate dry_run lets through, and says that it would not have.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(
+    http_config => 'log_format gate "$uri $status $reauth_gate";',
+    config      => <<'EOC');
+access_log logs/gate.log gate;
+location /api/ {
+    reauth_gate dry_run;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+
+is($gateway->update('acct_1', 'ok')->{status}, 200, 'it logs in');
+
+# the upstream itself holds off calls while an account logs in
+is($gateway->http('GET', '/api/acct_1/me')->{json}{decision_id}, undef,
+    'no answer of ours');
+is($gateway->http('GET', '/api/acct_2/me')->{status}, 200, 'another one');
+
+is((grep { $_->{target} eq '/api/acct_1/me' } sandbox_log()), 1,
+    'the call got to the upstream');
+like($gateway->error_log, qr/\[info\].*the gate would be closed for account "acct_1"/,
+    'logged');
+
+my $log = Reauth::Test::slurp(work_dir() . '/gateway/logs/gate.log');
+like($log, qr{^/api/acct_1/me \d+ would_close$}m, '$reauth_gate: would_close');
+like($log, qr{^/api/acct_2/me \d+ open$}m, '$reauth_gate: open');
+
+done_testing();

@@ -1,0 +1,36 @@
+# "satisfy any" cannot skip the gate, and who may not come in is told so by the
+# gate's location only after the gate.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(config => <<'EOC');
+location /any/ {
+    satisfy any;
+    allow 127.0.0.1;
+    auth_request /never;
+    reauth_gate on;
+    empty_gif;
+}
+location /all/ {
+    auth_request /always;
+    reauth_gate on;
+    empty_gif;
+}
+location = /never  { return 403; }
+location = /always { return 204; }
+EOC
+
+is($gateway->http('GET', '/any/acct_1')->{status}, 200, 'open: any');
+is($gateway->http('GET', '/all/acct_1')->{status}, 200, 'open: all');
+
+$gateway->update('acct_1', 'ok');
+
+is($gateway->http('GET', '/any/acct_1')->{status}, 503, 'closed: any');
+is($gateway->http('GET', '/all/acct_1')->{status}, 503, 'closed: all');
+is($gateway->http('GET', '/any/acct_2')->{status}, 200, 'another account');
+
+done_testing();

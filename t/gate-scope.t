@@ -1,0 +1,62 @@
+# A gate at server level is in force in every location but those that turn it
+# off, the authenticate family and the status; subrequests are not gated.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(config => <<'EOC');
+reauth_gate on;
+location /api/ {
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+location /own/ { empty_gif; }
+location /off/ { reauth_gate off; empty_gif; }
+location /mirrored/ {
+    reauth_gate off;
+    mirror /mirror/acct_1;
+    proxy_pass http://fans_api/api/acct_9/;
+    proxy_set_header Authorization $reauth_authorization;
+}
+location /mirror/ {
+    internal;
+    proxy_pass http://fans_api/api/acct_1/mirrored;
+    proxy_set_header Authorization $reauth_authorization;
+}
+location /included/ {
+    reauth_gate off;
+    add_before_body /own/acct_1;
+    addition_types *;
+    empty_gif;
+}
+location /redirected/ {
+    reauth_gate off;
+    error_page 404 = /own/acct_1;
+    root /nowhere;
+}
+EOC
+
+my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
+ok($id, 'it logs in');
+
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'inherited');
+is($gateway->http('GET', '/own/acct_1')->{status}, 503, 'inherited again');
+is($gateway->http('GET', '/off/acct_1')->{status}, 200, 'turned off');
+
+is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200, 'a poll');
+is($gateway->update('acct_1', 'slow')->{status}, 200, 'another update');
+is($gateway->http('GET', '/reauth/accounts/acct_1')->{status}, 200,
+    'the status');
+is($gateway->http('GET', '/reauth/healthz')->{status}, 200, 'healthz');
+
+is($gateway->http('GET', '/mirrored/x')->{status}, 200, 'with a mirror');
+ok(wait_for { grep { $_->{target} =~ /mirrored/ } sandbox_log() } 5,
+    'the subrequest of a mirror is not gated');
+
+is($gateway->http('GET', '/redirected/x')->{status}, 503,
+    'where an internal redirect leads is');
+
+done_testing();

@@ -1,0 +1,144 @@
+# The gate is closed in each state in which an attempt is active, and open in
+# each in which it has ended.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold', '--stall-s', 20];
+
+my $gateway = gateway(http_config => 'reauth_gate_max 1h;');
+my %attempt;
+
+
+sub begin {
+    my ($account, $story) = @_;
+
+    my $answer = $gateway->update($account, $story);
+    $attempt{$account} = $answer->{json}{attempt_id};
+
+    return $answer->{status};
+}
+
+
+sub poll {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/api/authenticate/$attempt{$account}")
+        ->{status};
+}
+
+
+sub until_waiting {
+    my ($account) = @_;
+
+    for (1 .. 5) {
+        last if sandbox('GET', "/account/$account")->{waiting};
+        sandbox('POST', "/step/$account");
+    }
+
+    return poll($account);
+}
+
+
+sub closed {
+    my ($account, $state, $action) = @_;
+
+    my $answer = $gateway->http('GET', "/api/$account/me");
+
+    is($answer->{status}, 503, "$state: 503");
+    is($answer->{json}{state}, $state, "$state: said so");
+    is($answer->{json}{action_required}, $action, "$state: who must act");
+    is($answer->{headers}{'x-should-retry'}, $action ? 'false' : undef,
+        "$state: x-should-retry");
+    is($gateway->http('GET', "/reauth/gate/$account")->{status}, 503,
+        "$state: the status says the same");
+
+    return;
+}
+
+
+sub opened {
+    my ($account, $state, $status) = @_;
+
+    my $answer = $gateway->http('GET', "/api/$account/me");
+
+    is($answer->{status}, $status // 200, "$state: the upstream answers");
+    is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
+        $state, "$state: said so");
+    is($gateway->http('GET', "/reauth/gate/$account")->{status}, 204,
+        "$state: the status says the same");
+
+    return;
+}
+
+
+# ---- closed ----
+
+# whoever asked has gone, and the upstream does not answer yet
+$gateway->update('acct_starting', 'stall', abandon => 1);
+wait_for { $gateway->http('GET', '/reauth/gate/acct_starting')->{status}
+    == 503 } 5, 'the update';
+closed('acct_starting', 'starting', undef);
+
+begin('acct_running', 'ok');
+closed('acct_running', 'running', undef);
+poll('acct_running');
+closed('acct_running', 'running', undef);
+
+begin('acct_otp', 'otp');
+until_waiting('acct_otp');
+closed('acct_otp', 'needs_otp', 'otp');
+
+begin('acct_appotp', 'appotp');
+until_waiting('acct_appotp');
+closed('acct_appotp', 'needs_otp', 'app_otp');
+
+begin('acct_face', 'face');
+until_waiting('acct_face');
+closed('acct_face', 'needs_face', 'face');
+
+begin('acct_app', { auth_type => 'mobile_app' });
+closed('acct_app', 'needs_app', 'app');
+
+is(begin('acct_lost', 'lost'), 504, 'no answer: it may have it all the same');
+closed('acct_lost', 'unknown', undef);
+
+is(begin('acct_down', 'down'), 502, 'an error of a server between');
+closed('acct_down', 'unknown', undef);
+
+# ---- open ----
+
+is($gateway->http('GET', '/api/acct_nobody/me')->{status}, 200,
+    'nothing is known of it');
+
+sandbox('POST', '/finish/acct_running', { success => \1 });
+poll('acct_running');
+opened('acct_running', 'succeeded');
+
+sandbox('POST', '/finish/acct_otp',
+    { success => \0, error_code => 'INVALID_CREDENTIALS' });
+poll('acct_otp');
+opened('acct_otp', 'failed', 401);
+
+is(begin('acct_rejected', 'limit'), 429, 'the upstream refuses');
+opened('acct_rejected', 'rejected');
+
+# ---- a rejected update leaves the gate as it was ----
+
+sandbox('POST', '/account/acct_face',
+    { next => [ { status => 422, body => '{"error":"VALIDATION_ERROR"}' } ] });
+is($gateway->update('acct_face', 'wrong')->{status}, 422,
+    'another update is refused');
+closed('acct_face', 'needs_face', 'face');
+
+# ---- a code that was taken: it runs on, until the next news ----
+
+is($gateway->http('PUT', "/api/authenticate/$attempt{acct_appotp}", {},
+    { code => '123456' })->{status}, 200, 'the code is taken');
+closed('acct_appotp', 'running', undef);
+
+# it is what nginx would wait for at its end
+sandbox_stop();
+
+done_testing();

@@ -1,0 +1,136 @@
+# reauth_gate_hold: a call that says "Prefer: wait=N" waits for its gate.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
+
+my $gateway = gateway(http_config => <<'EOC', config => <<'EOC2');
+upstream fans_api { server 127.0.0.1:$TEST_NGINX_SANDBOX_PORT; }
+log_format gate '$request_method $uri $status $reauth_gate';
+access_log logs/gate.log gate;
+EOC
+location /api/ {
+    reauth_gate on;
+    reauth_gate_hold 3s;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+location /never/ {
+    reauth_gate on;
+    proxy_pass http://fans_api/api/;
+    proxy_set_header Authorization $reauth_authorization;
+}
+location /short/ {
+    reauth_gate on;
+    reauth_gate_hold 30s;
+    reauth_gate_max 1s;
+    empty_gif;
+}
+EOC2
+
+my $log = Reauth::Test::work_dir() . '/gateway/logs/gate.log';
+
+sub call {
+    my ($path, $prefer, $method, $body) = @_;
+
+    return Reauth::Stream->open($gateway, $method // 'GET', $path,
+        { defined $prefer ? (Prefer => $prefer) : () }, $body);
+}
+
+my $answer = call('/api/acct_1/chats', 'wait=10')->finish;
+is($answer->{status}, 200, 'an open gate');
+is($answer->{headers}{'preference-applied'}, undef, 'holds nothing');
+
+my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
+
+for my $prefer (undef, 'respond-async', 'wait=0', 'wait=x') {
+    $answer = call('/api/acct_1/chats', $prefer)->finish;
+    is($answer->{status}, 503, ($prefer // 'no Prefer') . ' is not held');
+    cmp_ok($answer->{took}, '<', 0.9, 'told at once');
+    is($answer->{headers}{'preference-applied'}, undef, 'nothing was applied');
+}
+
+$answer = call('/never/acct_1/chats', 'wait=10')->finish;
+is($answer->{status}, 503, 'by default no call is held');
+cmp_ok($answer->{took}, '<', 0.9, 'at all');
+
+$answer = call('/api/acct_1/chats', 'wait=1')->finish;
+is($answer->{status}, 503, 'the gate stays closed');
+cmp_ok($answer->{took}, '>=', 0.9, 'for as long as the client waits');
+cmp_ok($answer->{took}, '<', 2.5, 'and no longer');
+is($answer->{headers}{'preference-applied'}, 'wait=1', 'which is told');
+is($answer->{json}{state}, 'running', 'the usual 503');
+ok($answer->{headers}{'retry-after'}, 'with Retry-After');
+
+$answer = call('/api/acct_1/chats', 'wait=60')->finish;
+is($answer->{status}, 503, 'still closed');
+cmp_ok($answer->{took}, '>=', 2.9, 'after the operator\'s bound');
+cmp_ok($answer->{took}, '<', 5, 'and no longer');
+is($answer->{headers}{'preference-applied'}, 'wait=3', 'which is told, too');
+
+$answer = call('/short/acct_1/chats', 'wait=20')->finish;
+is($answer->{status}, 200, 'reauth_gate_max opens it for this location');
+
+# with and without a body; it opens
+my $body = 'x' x 300_000;
+my @held = (
+    call('/api/acct_1/chats', 'wait=3'),
+    call('/api/acct_1/chats', 'wait=3', 'POST', '{"text":"small"}'),
+    call('/api/acct_1/large', 'wait=3', 'POST', $body),
+);
+sleep 0.3;
+ok($_->is_open, 'held') for @held;
+is($gateway->http('GET', '/api/acct_2/chats')->{status}, 200,
+    'others are served');
+
+my $opened = time;
+sandbox('POST', '/finish/acct_1');
+$gateway->http('GET', "/api/authenticate/$id");
+
+for my $held (@held) {
+    $answer = $held->finish;
+    is($answer->{status}, 200, 'goes on');
+    is($answer->{headers}{'preference-applied'}, 'wait=3', 'was held');
+}
+
+cmp_ok(time - $opened, '<', 2, 'as soon as its gate opens');
+
+my @sent = grep { $_->{account} eq 'acct_1' && $_->{method} eq 'POST'
+    && $_->{target} !~ /authenticate/ } sandbox_log();
+is_deeply([sort map { length $_->{body} } @sent], [16, length $body],
+    'with its body');
+
+# a newer attempt keeps it closed
+$id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
+my $held = call('/api/acct_1/chats', 'wait=3');
+sleep 0.2;
+$id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
+sleep 0.2;
+ok($held->is_open, 'held on by a newer attempt');
+sandbox('POST', '/finish/acct_1');
+$gateway->http('GET', "/api/authenticate/$id");
+is($held->finish->{status}, 200, 'until that one ends');
+
+# a client that goes
+$gateway->update('acct_1', 'ok');
+$held = call('/api/acct_1/gone', 'wait=3', 'POST', '{"text":"small"}');
+sleep 0.2;
+$held->close;
+my $gone = time;
+ok(wait_for { Reauth::Test::slurp($log) =~ /gone 499 held/ } 5,
+    'a client that goes is noticed');
+cmp_ok(time - $gone, '<', 1, 'soon');
+
+my $logged = Reauth::Test::slurp($log);
+like($logged, qr{^POST /api/acct_1/large 200 held$}m, '$reauth_gate: held');
+like($logged, qr{^GET /api/acct_1/chats 503 held$}m, 'whether it opened or not');
+like($logged, qr{^GET /api/acct_1/chats 503 closed$}m, 'closed: not held');
+like($logged, qr{^GET /api/acct_2/chats 200 open$}m, 'open');
+
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+
+done_testing();

@@ -1,0 +1,72 @@
+# Over HTTP/2: bodies that are refused before they are read, and bodies that
+# come piecemeal.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::H2 ();
+use Reauth::Test redis => 0;
+
+plan tests => 12;
+
+my $gateway = gateway(listen => 'http2');
+my $body = '{"email":"slow@example.com","password":"secret"}';
+my %json = ('content-type' => 'application/json');
+
+sub path { return "/api/authenticate/$_[0]/credentials"; }
+
+my $h2 = Reauth::H2->connect_to($gateway->port);
+
+{
+    my $stream = $h2->request('PUT', path('acct_1'),
+        { 'content-type' => 'text/plain' }, body => $body);
+    my $answer = $h2->answer($stream);
+    is($answer->{status}, 415, 'another type');
+    like($answer->{body}, qr/UNSUPPORTED_MEDIA_TYPE/, 'and says so');
+}
+
+{
+    my $stream = $h2->request('PUT', path('acct_2'),
+        { %json, 'content-length' => 70_000 }, open => 1);
+    my $answer = $h2->answer($stream);
+    is($answer->{status}, 413, 'a length that is too large');
+    like($answer->{body}, qr/BODY_TOO_LARGE/, 'and says so');
+}
+
+{
+    my $stream = $h2->request('PUT', path('acct_3'), \%json,
+        body => 'x' x 65_000, open => 1);
+    $h2->data($stream, 'x' x 500) for 1 .. 2;
+    my $answer = $h2->answer($stream);
+    is($answer->{status}, 413, 'no length, and too much');
+    like($answer->{body}, qr/BODY_TOO_LARGE/, 'and says so');
+}
+
+$h2 = Reauth::H2->connect_to($gateway->port);
+
+{
+    my $stream = $h2->request('PUT', path('acct_4'), \%json, open => 1);
+    $h2->data($stream, $_) for split //, $body;
+    $h2->data($stream, '', 1);
+    my $answer = $h2->answer($stream);
+    is($answer->{status}, 200, 'one byte a frame, no length');
+    like($answer->{body}, qr/"attempt_id"/, 'taken');
+}
+
+{
+    my @streams = map {
+        $h2->request('PUT', path("acct_5_$_"), \%json, body => $body)
+    } 1 .. 8;
+    my @answers = map { $h2->answer($_, 2)->{status} } reverse @streams;
+    is(grep({ $_ == 200 } $answers[0]), 1, 'several at once: the last one');
+}
+
+is(scalar(sandbox_log()), 9, 'the upstream got those that were taken');
+is($gateway->http('GET', '/reauth/healthz')->{status}, 0, 'no HTTP/1.1 there');
+# an open connection would keep the workers from ending
+
+$h2->close;
+
+unlike($gateway->error_log, qr/\[(?:error|alert|crit)\]/, 'nothing in the log');

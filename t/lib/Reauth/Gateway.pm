@@ -1,0 +1,220 @@
+package Reauth::Gateway;
+
+# An nginx with the module, started, reloaded and ended by a test itself.
+
+use strict;
+use warnings;
+
+use File::Path qw(make_path);
+use POSIX qw(WNOHANG);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+my @running;
+
+
+sub latest { return $running[-1] // die "no gateway has been started\n"; }
+
+
+# Arguments: dir, main_config, http_config, config, workers, port, listen
+# (parameters of "listen"), log_level, await_ready.
+
+sub start {
+    my ($class, %argument) = @_;
+
+    my $self = bless {
+        workers   => 1,
+        listen    => '',
+        log_level => $ENV{TEST_NGINX_LOG_LEVEL} || 'info',
+        %argument,
+    }, $class;
+
+    $self->{port} //= Reauth::Test::free_port();
+    make_path("$self->{dir}/logs");
+    $self->write_config;
+    $self->launch;
+
+    return $self;
+}
+
+
+sub port { return $_[0]{port}; }
+sub pid  { return $_[0]{pid}; }
+
+
+sub write_config {
+    my ($self) = @_;
+
+    my $dir  = $self->{dir};
+    my $user = $> == 0 ? 'user root;' : '';
+    my $text = <<"EOC";
+worker_processes $self->{workers};
+daemon off;
+error_log logs/error.log $self->{log_level};
+pid logs/nginx.pid;
+$user
+env ASAN_OPTIONS;
+env UBSAN_OPTIONS;
+$self->{main_config}
+events {
+    worker_connections 256;
+}
+http {
+    access_log logs/access.log;
+    client_body_temp_path client_body_temp;
+    proxy_temp_path proxy_temp;
+    fastcgi_temp_path fastcgi_temp;
+    scgi_temp_path scgi_temp;
+    uwsgi_temp_path uwsgi_temp;
+    $self->{http_config}
+    server {
+        listen 127.0.0.1:$self->{port} $self->{listen};
+        $self->{config}
+    }
+}
+EOC
+
+    $text =~ s/\$(TEST_NGINX_[A-Z0-9_]+)/$ENV{$1} \/\/ die "no \$ENV{$1}\n"/ge;
+    Reauth::Test::write_file("$dir/nginx.conf", $text);
+
+    return;
+}
+
+
+sub launch {
+    my ($self) = @_;
+
+    my $dir = $self->{dir};
+    my $pid = fork // die "fork failed: $!\n";
+
+    if ($pid == 0) {
+        open STDIN,  '<',  '/dev/null'       or POSIX::_exit(126);
+        open STDOUT, '>>', "$dir/logs/output" or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT           or POSIX::_exit(126);
+
+        no warnings 'exec';
+        exec $ENV{TEST_NGINX_BINARY} || 'nginx', '-e', "$dir/logs/error.log",
+            '-p', "$dir/", '-c', "$dir/nginx.conf"
+            or POSIX::_exit(127);
+    }
+
+    $self->{pid} = $pid;
+    push @running, $self;
+
+    Reauth::Test::wait_for(sub {
+        waitpid($pid, WNOHANG) == 0
+            or die "nginx did not start:\n",
+            Reauth::Test::slurp("$dir/logs/error.log"),
+            Reauth::Test::slurp("$dir/logs/output");
+
+        return -s "$dir/logs/nginx.pid";
+    }, 15) or die "nginx did not start in 15 s\n";
+
+    Reauth::Test::await_ready(port => $self->{port}) if $self->{await_ready};
+
+    return $self;
+}
+
+
+sub worker_pids {
+    my ($self) = @_;
+
+    return split ' ',
+        Reauth::Test::slurp("/proc/$self->{pid}/task/$self->{pid}/children");
+}
+
+
+# Returns when new workers serve; the old ones may still be finishing.
+
+sub reload {
+    my ($self) = @_;
+
+    my %old = map { $_ => 1 } $self->worker_pids;
+
+    $self->write_config;
+    kill 'HUP', $self->{pid};
+
+    return Reauth::Test::wait_for(sub {
+        return $self->{workers} <= grep { !$old{$_} } $self->worker_pids;
+    }, 10, 'new workers');
+}
+
+
+sub stop {
+    my ($self, $signal) = @_;
+
+    my $pid = delete $self->{pid} // return;
+    @running = grep { $_ != $self } @running;
+
+    local ($?, $!);
+
+    for my $step ([ $signal || 'QUIT', 5 ], [ 'TERM', 2 ], [ 'KILL', 5 ]) {
+        kill $step->[0], $pid;
+
+        my $ended = Reauth::Test::wait_for(
+            sub { return waitpid($pid, WNOHANG) != 0 }, $step->[1]);
+
+        if ($ended) {
+            unlink "$self->{dir}/logs/nginx.pid";
+            return;
+        }
+
+        Test::More::diag("nginx $pid did not end in $step->[1] s after"
+            . " $step->[0]");
+    }
+
+    return;
+}
+
+
+sub stop_all {
+    # stopping takes it off the list that is walked
+
+    my @all = @running;
+
+    $_->stop for @all;
+
+    return;
+}
+
+
+sub restart {
+    my ($self) = @_;
+
+    $self->stop;
+    $self->write_config;
+
+    return $self->launch;
+}
+
+
+sub http {
+    my ($self, $method, $path, $headers, $body, %argument) = @_;
+
+    return Reauth::Test::http($method, $path, $headers, $body,
+        port => $self->{port}, %argument);
+}
+
+
+sub update {
+    my ($self, $account, $credentials, %argument) = @_;
+
+    return Reauth::Test::update($account, $credentials,
+        port => $self->{port}, %argument);
+}
+
+
+sub error_log {
+    my ($self) = @_;
+
+    return Reauth::Test::slurp("$self->{dir}/logs/error.log");
+}
+
+
+sub access_log {
+    my ($self) = @_;
+
+    return Reauth::Test::slurp("$self->{dir}/logs/access.log");
+}
+
+1;

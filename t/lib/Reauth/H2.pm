@@ -1,0 +1,182 @@
+package Reauth::H2;
+
+# One HTTP/2 connection, frame by frame, for what no client does of itself:
+# going in the middle, sending bodies piecemeal.
+
+use strict;
+use warnings;
+
+use IO::Select ();
+use IO::Socket::INET ();
+use Time::HiRes qw(time);
+
+my %TYPE = (DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4);
+
+
+sub connect_to {
+    my ($class, $port) = @_;
+
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $port,
+    ) or die "cannot connect: $!\n";
+
+    my $self = bless { socket => $socket, in => '', next => 1 }, $class;
+
+    $self->write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    $self->frame(SETTINGS => 0, 0, '');
+
+    return $self;
+}
+
+
+sub write {
+    my ($self, $bytes) = @_;
+
+    local $SIG{PIPE} = 'IGNORE';
+    print { $self->{socket} } $bytes;
+    $self->{socket}->flush;
+
+    return;
+}
+
+
+sub frame {
+    my ($self, $type, $flags, $stream, $payload) = @_;
+
+    return $self->write(substr(pack('N', length $payload), 1)
+        . pack('CCN', $TYPE{$type}, $flags, $stream) . $payload);
+}
+
+
+# Returns the stream.  Without a body it is ended; "open": the body goes on.
+
+sub request {
+    my ($self, $method, $path, $headers, %argument) = @_;
+
+    my $stream = $self->{next};
+    $self->{next} += 2;
+
+    my @fields = (':method' => $method, ':scheme' => 'http', ':path' => $path,
+        ':authority' => $argument{authority} // 'localhost',
+        %{ $headers || {} });
+    my $block = '';
+
+    # literals that are not indexed, in plain
+    while (my ($name, $value) = splice @fields, 0, 2) {
+        $block .= "\0" . chr(length $name) . $name . chr(length $value)
+            . $value;
+    }
+
+    my $body = $argument{body};
+    my $open = defined $body || $argument{open};
+
+    $self->frame(HEADERS => $open ? 4 : 5, $stream, $block);
+    $self->data($stream, $body, !$argument{open}) if defined $body;
+
+    return $stream;
+}
+
+
+sub data {
+    my ($self, $stream, $bytes, $end) = @_;
+
+    my @parts = unpack '(a16384)*', $bytes;
+    @parts = ('') if !@parts;
+
+    for my $i (0 .. $#parts) {
+        $self->frame(DATA => $end && $i == $#parts ? 1 : 0, $stream,
+                     $parts[$i]);
+    }
+
+    return;
+}
+
+
+# As a caller that has lost interest.
+
+sub cancel {
+    my ($self, $stream) = @_;
+
+    return $self->frame(RST_STREAM => 0, $stream, pack 'N', 8);
+}
+
+
+sub close { return close $_[0]{socket}; }
+
+
+# { status, body } of a stream once it ends.
+
+sub answer {
+    my ($self, $stream, $seconds) = @_;
+
+    my %answer   = (status => 0, body => '');
+    my $deadline = time + ($seconds // 5);
+
+    while (my ($type, $flags, $of, $payload) = $self->read_frame($deadline)) {
+        $self->frame(SETTINGS => 1, 0, '')
+            if $type == $TYPE{SETTINGS} && !($flags & 1);
+
+        next if $of != $stream;
+
+        last if $type == $TYPE{RST_STREAM};
+
+        if ($type == $TYPE{DATA}) {
+            $answer{body} .= $payload;
+
+        } elsif ($type == $TYPE{HEADERS}) {
+            $answer{status} = status_of($payload);
+        }
+
+        last if $flags & 1 && $type != $TYPE{SETTINGS};
+    }
+
+    return \%answer;
+}
+
+
+# nginx sends :status first: an entry of the static table, or a plain literal;
+# before it may stand a change of the dynamic table's size.
+
+sub status_of {
+    my ($block) = @_;
+
+    $block =~ s/\A[\x20-\x3f]//;
+
+    my %known = (0x88 => 200, 0x89 => 204, 0x8a => 206, 0x8b => 304,
+                 0x8c => 400, 0x8d => 404, 0x8e => 500);
+    my $first = ord $block;
+
+    return $known{$first} // substr $block, 2, 3;
+}
+
+
+sub read_frame {
+    my ($self, $deadline) = @_;
+
+    my $need = 9;
+
+    while (1) {
+        if (length $self->{in} >= 9) {
+            my ($high, $low, $type, $flags, $stream)
+                = unpack 'CnCCN', $self->{in};
+            my $length = ($high << 16) + $low;
+            $need = 9 + $length;
+
+            if (length $self->{in} >= $need) {
+                my $payload = substr $self->{in}, 9, $length;
+                substr $self->{in}, 0, $need, '';
+                return ($type, $flags, $stream & 0x7fffffff, $payload);
+            }
+        }
+
+        IO::Select->new($self->{socket})->can_read($deadline - time)
+            or return;
+        sysread $self->{socket}, $self->{in}, 65536, length $self->{in}
+            or return;
+    }
+
+    return;
+}
+
+1;

@@ -1,0 +1,177 @@
+package Reauth::Peer;
+
+# An upstream that misbehaves as a test wants it to: the test's own code decides
+# for each request what is sent back.
+
+use strict;
+use warnings;
+
+use IO::Socket::INET ();
+use POSIX ();
+use Socket qw(SOL_SOCKET SO_LINGER);
+
+my @running;
+
+
+# Calls $answer->($request, $number, $socket) for each whole request, where
+# $number counts those of one connection, from 1.  It returns the raw answer;
+# undef closes the connection, and 'reset' resets it.
+
+sub start {
+    my ($class, $answer) = @_;
+
+    my $listen = IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1',
+        LocalPort => 0,
+        Proto     => 'tcp',
+        Listen    => 16,
+    ) or die "cannot listen: $!\n";
+
+    my $self = bless {
+        port => $listen->sockport,
+        log  => Reauth::Test::work_dir() . '/peer-' . $listen->sockport,
+    }, $class;
+
+    $self->{pid} = fork // die "fork failed: $!\n";
+
+    if ($self->{pid} == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
+        $SIG{CHLD} = 'IGNORE';
+        $self->serve($listen, $answer);
+        POSIX::_exit(0);
+    }
+
+    push @running, $self;
+
+    return $self;
+}
+
+
+sub serve {
+    my ($self, $listen, $answer) = @_;
+
+    while (1) {
+        my $socket = $listen->accept or next;
+
+        # one that stalls must not keep the others waiting
+        my $pid = fork // return;
+
+        if ($pid == 0) {
+            close $listen;
+            $SIG{CHLD} = 'DEFAULT';
+            alarm 60;
+            $self->converse($socket, $answer);
+            POSIX::_exit(0);
+        }
+
+        close $socket;
+    }
+
+    return;
+}
+
+
+sub converse {
+    my ($self, $socket, $answer) = @_;
+
+    for (my $number = 1; ; $number++) {
+        my $request = read_request($socket) // return;
+
+        $self->note($number, $request);
+
+        my $raw = $answer->($request, $number, $socket) // return;
+
+        if ($raw eq 'reset') {
+            setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0;
+            return;
+        }
+
+        print {$socket} $raw;
+        $socket->flush;
+    }
+
+    return;
+}
+
+
+sub read_request {
+    my ($socket) = @_;
+
+    my $text = '';
+
+    while (1) {
+        if ($text =~ /\r\n\r\n/g) {
+            my $head = pos $text;
+            my ($length) = $text =~ /^Content-Length: *(\d+)/mi;
+
+            return $text if length $text >= $head + ($length // 0);
+        }
+
+        sysread $socket, $text, 65536, length $text or return;
+    }
+
+    return;
+}
+
+
+sub note {
+    my ($self, $number, $request) = @_;
+
+    my ($line) = $request =~ /\A([^\r]*)/;
+
+    open my $out, '>>', $self->{log} or return;
+    syswrite $out, "$number $line\n";
+    close $out;
+
+    return;
+}
+
+
+sub port { return $_[0]{port}; }
+
+
+# "number METHOD target version" for each request that came in, in order.
+
+sub requests {
+    my ($self) = @_;
+
+    return split /\n/, Reauth::Test::slurp($self->{log});
+}
+
+
+# A whole answer, and the one to an update.
+
+sub response {
+    my ($status, $body, @headers) = @_;
+
+    return join "\r\n", "HTTP/1.1 $status", 'Content-Type: application/json',
+        'Content-Length: ' . length $body, @headers, '', $body;
+}
+
+sub accepted {
+    my ($attempt) = @_;
+
+    return response('200 OK', qq({"attempt_id":"$attempt","message":"started",)
+        . qq("polling_url":"https://api.fansapi.com/api/authenticate/$attempt"}));
+}
+
+
+sub stop {
+    my ($self) = @_;
+
+    my $pid = delete $self->{pid} // return;
+
+    local ($?, $!);
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+
+    return;
+}
+
+
+END {
+    # a child of start() is none of ours
+    $_->stop for @running;
+}
+
+1;

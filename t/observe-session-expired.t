@@ -1,0 +1,130 @@
+# A 401 that an ordinary call got marks the account as needing a person; it
+# closes no gate, and the answer goes to the caller as it came.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(
+    http_config => <<'EOC',
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+proxy_set_header Authorization $reauth_authorization;
+EOC
+    config      => <<'EOC',
+location /dry/api/ {
+    reauth_gate dry_run;
+    rewrite ^/dry(/.*) $1 break;
+    proxy_pass http://fans_api;
+}
+location /open/api/ {
+    rewrite ^/open(/.*) $1 break;
+    proxy_pass http://fans_api;
+}
+location /unbuffered/api/ {
+    reauth_gate on;
+    proxy_buffering off;
+    rewrite ^/unbuffered(/.*) $1 break;
+    proxy_pass http://fans_api;
+}
+EOC
+);
+
+my $code = 'SESSION_EXPIRED:NEEDS_REAUTHENTICATION';
+
+sub record {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/reauth/accounts/$account")->{json};
+}
+
+sub unknown {
+    my ($account, $name) = @_;
+
+    return is($gateway->http('GET', "/reauth/accounts/$account")->{status}, 404,
+        $name);
+}
+
+# What the upstream answers to the account's next call.
+
+sub answers {
+    my ($account, $status, $body, $headers) = @_;
+
+    return sandbox('POST', "/account/$account", {
+        next => [ { status => $status, body => $body,
+            headers => $headers || { 'Content-Type' => 'application/json' } } ],
+    });
+}
+
+
+my $answer = $gateway->http('GET', '/api/acct_expired_1/chats');
+is($answer->{status}, 401, 'the upstream wants a login');
+is($answer->{json}{error}, $code, 'which the caller is told');
+is(length $answer->{body}, $answer->{headers}{'content-length'}, 'all of it');
+
+my $record = record('acct_expired_1');
+is($record->{state}, 'failed', 'the state');
+is($record->{gate}, 'open', 'the gate stays open');
+is($record->{action_required}, 'credentials', 'what is needed');
+is($record->{error_code}, $code, 'why');
+is($record->{source}, 'call', 'who said it');
+
+$gateway->http('GET', '/api/acct_expired_1/chats');
+is_deeply(record('acct_expired_1'), $record, 'said again, nothing changes');
+
+is($gateway->http('GET', '/unbuffered/api/acct_expired_2/x')->{json}{error},
+    $code, 'without buffering');
+is(record('acct_expired_2')->{error_code}, $code, 'it is seen, too');
+
+$gateway->http('GET', '/dry/api/acct_expired_3/x');
+is(record('acct_expired_3')->{error_code}, $code, 'and by a dry run');
+
+$gateway->http('GET', '/open/api/acct_expired_4/x');
+unknown('acct_expired_4', 'but not where there is no gate');
+
+my $attempt = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
+sandbox('POST', '/finish/acct_1', {});
+$gateway->http('GET', "/api/authenticate/$attempt");
+is(record('acct_1')->{state}, 'succeeded', 'a login succeeded');
+
+answers('acct_1', 401, { error => $code, message => 'x' x 500 });
+is($gateway->http('GET', '/api/acct_1/x')->{status}, 401, 'but expired later');
+is(record('acct_1')->{error_code}, $code, 'is marked');
+
+is($gateway->update('acct_1', 'ok-2')->{status}, 200, 'an update');
+$record = record('acct_1');
+is("$record->{state} $record->{gate}", 'running closed', 'starts anew');
+is($record->{error_code}, undef, 'the mark has gone');
+
+my @others = (
+    [ 401, { error => 'Unauthenticated.' },       'a bad key' ],
+    [ 401, { error => "${code}_NOT" },            'another code' ],
+    [ 401, { message => $code },                  'no error' ],
+    [ 401, { data => { error => $code } },        'further down' ],
+    [ 401, "<html>\"error\":\"$code\"</html>",    'no JSON' ],
+    [ 401, q{},                                   'nothing' ],
+    [ 403, { error => $code },                    'another status' ],
+    [ 200, { error => $code },                    'a success' ],
+    [ 401, { error => $code, x => 'x' x 5000 },   'a long one' ],
+);
+
+for my $n (0 .. $#others) {
+    my ($status, $body, $name) = @{ $others[$n] };
+
+    answers("acct_other_$n", $status, $body);
+    my $got = $gateway->http('GET', "/api/acct_other_$n/x");
+    is($got->{status}, $status, $name);
+    is(length $got->{body}, $got->{headers}{'content-length'} // 0, 'whole');
+    unknown("acct_other_$n", 'says nothing');
+}
+
+answers('acct_gzip', 401, "\x1f\x8b...", { 'Content-Encoding' => 'gzip' });
+is($gateway->http('GET', '/api/acct_gzip/x')->{status}, 401, 'compressed');
+unknown('acct_gzip', 'says nothing');
+
+unlike($gateway->error_log, qr/\[(?:error|crit|alert|emerg)\]/, 'no errors');
+like($gateway->error_log, qr/"acct_expired_1" has to log in again/, 'logged');
+
+done_testing();

@@ -1,0 +1,69 @@
+# The ACL of conf/redis-acl.rules is enough for all that the gateway does, and
+# each command of it is needed.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+my $other   = gateway(name => 'other');
+
+my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
+$gateway->update('acct_2', { auth_type => 'mobile_app' });
+$gateway->update('acct_3', 'limit');
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+$gateway->http('GET', "/api/authenticate/$id");
+sandbox('POST', '/finish/acct_1', { success => \1 });
+$gateway->http('GET', "/api/authenticate/$id");
+ok(wait_for { $other->http('GET', '/reauth/accounts/acct_1')->{json}{state}
+    eq 'succeeded' } 5, 'all of it works');
+$other->http('GET', $_) for qw(/reauth/accounts /reauth/accounts/acct_9
+    /reauth/summary /reauth/readyz);
+$other->reload;
+
+is(redis_cli('ACL', 'LOG'), '', 'nothing was denied');
+
+for my $log ($gateway->error_log, $other->error_log) {
+    unlike($log, qr/NOPERM/, 'and nothing of it is in the log');
+}
+
+my $rights = redis_cli('ACL', 'GETUSER', 'gateway');
+unlike($rights, qr/\+\@/, 'it has no categories');
+
+# ---- with less it does not work, and says what is missing ----
+
+redis_cli('ACL', 'SETUSER', 'gateway', '-script');
+my $third = gateway(name => 'third', without => ['ready']);
+ok(wait_for { $third->error_log =~ /NOPERM.*script/i } 5,
+    'without SCRIPT LOAD: said');
+ok(wait_for { ($third->http('GET', '/reauth/summary')->{json}{store}{redis}
+    // '') eq 'down' } 5, 'and no connection');
+
+# ---- a wrong password, a wrong user ----
+
+my $wrong = secret_file('wrong_password', "wrong\n");
+
+for my $user ('gateway', 'nobody') {
+    my $refused = gateway(
+        name        => "wrong-$user",
+        without     => ['ready'],
+        http_config => "reauth_redis redis://$user\@127.0.0.1:"
+            . "$ENV{TEST_NGINX_REDIS_PORT} password_file=$wrong;",
+    );
+
+    ok(wait_for { $refused->error_log =~ /wrong user or password/ } 5,
+        "$user: refused, and said");
+}
+
+# ---- a user without keys of ours ----
+
+redis_cli('ACL', 'SETUSER', 'gateway', '+script|load', 'resetkeys',
+    '~{other}:*');
+$gateway->update('acct_7', 'ok');
+ok(wait_for { $gateway->error_log =~ /NOPERM/ } 5, 'without the keys: said');
+is($gateway->http('GET', '/api/acct_7/me')->{status}, 503,
+    'the gate is closed all the same');
+
+done_testing();

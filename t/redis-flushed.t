@@ -1,0 +1,37 @@
+# Redis loses all that it had: the gate stays closed, and Redis gets it back.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+my %id = map { $_ => $gateway->update("acct_$_", 'ok')->{json}{attempt_id} }
+    1 .. 2;
+
+redis_cli('FLUSHALL');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
+
+# what changes is written whole
+sandbox('POST', '/finish/acct_1', { success => \1 });
+$gateway->http('GET', "/api/authenticate/$id{1}");
+is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'it ends');
+ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_1', 'state') eq 'succeeded' }
+    5, 'its end is written');
+is(redis_cli('HGET', '{reauth}:a:acct_1', 'attempt'), $id{1}, 'whole');
+
+is($gateway->update('acct_3', 'ok')->{status}, 200, 'another one begins');
+ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_3', 'state') eq 'running' } 5,
+    'and is written');
+
+# what does not change is written back as well
+ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_2', 'state') eq 'running' }
+    45, 'what only runs on comes back');
+is(redis_cli('HGET', '{reauth}:a:acct_2', 'attempt'), $id{2}, 'whole');
+
+my $other = gateway(name => 'other');
+is($other->http('GET', '/api/acct_2/me')->{status}, 503,
+    'a new instance learns it');
+
+done_testing();

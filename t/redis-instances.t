@@ -1,0 +1,86 @@
+# Two gateways on one Redis: what one learns, the other knows.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $one = gateway(name => 'one', workers => 2);
+my $two = gateway(name => 'two', workers => 2);
+
+
+sub becomes {
+    my ($gateway, $account, $status, $what) = @_;
+
+    my $start = time;
+    my $done  = wait_for {
+        $gateway->http('GET', "/reauth/gate/$account")->{status} == $status
+    } 5;
+
+    ok($done, $what);
+    cmp_ok(time - $start, '<', 1, "$what: soon");
+
+    return;
+}
+
+
+my $id = $one->update('acct_1', 'otp')->{json}{attempt_id};
+is($one->http('GET', '/api/acct_1/me')->{status}, 503, 'closed at once here');
+becomes($two, 'acct_1', 503, 'and there');
+
+my ($mine, $theirs) = map { $_->http('GET', '/reauth/accounts/acct_1')->{json} }
+    $one, $two;
+is_deeply([ map { $theirs->{$_} } qw(attempt_id state since source auth_type) ],
+    [ map { $mine->{$_} } qw(attempt_id state since source auth_type) ],
+    'both say the same');
+
+# an update through the other one coalesces
+my $again = $two->update('acct_1', 'otp');
+is($again->{headers}{'reauth-coalesced'}, '1', 'coalesced across instances');
+is($again->{json}{attempt_id}, $id, 'with the same attempt');
+
+# a poll through the other one moves it
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+$two->http('GET', "/api/authenticate/$id");
+ok(wait_for { $one->http('GET', '/reauth/accounts/acct_1')->{json}{state}
+    eq 'needs_otp' } 5, 'a state that was seen there is known here');
+
+# another update supersedes it
+my $next = $two->update('acct_1', 'ok')->{json}{attempt_id};
+isnt($next, $id, 'another attempt');
+ok(wait_for { ($one->http('GET', '/reauth/accounts/acct_1')->{json}{attempt_id}
+    // '') eq $next } 5, 'is the one that counts here');
+
+# what is late about the old one changes nothing
+$one->http('GET', "/api/authenticate/$id");
+becomes($one, 'acct_1', 503, 'the old attempt does not open it');
+
+sandbox('POST', '/finish/acct_1', { success => \1 });
+$one->http('GET', "/api/authenticate/$next");
+becomes($one, 'acct_1', 204, 'open here');
+becomes($two, 'acct_1', 204, 'open there');
+
+# ---- both at once ----
+
+for my $round (1 .. 5) {
+    my @pids = map {
+        my $gateway = $_;
+        my $pid = fork // die "fork: $!\n";
+
+        if (!$pid) {
+            $gateway->update("acct_r$round", 'slow');
+            POSIX::_exit(0);
+        }
+
+        $pid;
+    } $one, $two;
+
+    waitpid $_, 0 for @pids;
+}
+
+is(scalar(grep { $_->{method} eq 'PUT' && $_->{target} =~ /acct_r/ }
+    sandbox_log()), 5, 'the same update through both is sent once');
+
+done_testing();

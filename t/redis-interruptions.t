@@ -1,0 +1,50 @@
+# What happens to a Redis in its daily life: scripts are flushed, clients are
+# killed. No update notices.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+
+is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
+
+redis_cli('SCRIPT', 'FLUSH');
+is($gateway->update('acct_2', 'ok')->{status}, 200, 'after SCRIPT FLUSH');
+is(redis_cli('HGET', '{reauth}:a:acct_2', 'state'), 'running', 'in Redis');
+like($gateway->error_log, qr/scripts were flushed, loading them again/,
+    'said once');
+
+redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
+is($gateway->update('acct_3', 'ok')->{status}, 200, 'after CLIENT KILL');
+ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_3', 'state') eq 'running' } 10,
+    'in Redis');
+
+# the follower, too
+my $other = gateway(name => 'other');
+redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
+$gateway->update('acct_4', 'ok');
+ok(wait_for { $other->http('GET', '/reauth/gate/acct_4')->{status} == 503 } 10,
+    'what was missed is read again');
+
+# a Redis that another program has filled with something else
+redis_cli('SET', '{reauth}:a:acct_5', 'no hash');
+redis_cli('HSET', '{reauth}:a:acct_6', 'state', 'nonsense');
+redis_cli('ZADD', '{reauth}:active', 1, 'acct_5', 1, 'acct_6', 1, 'x' x 300);
+
+for my $account ('acct_5', 'acct_6') {
+    is($gateway->update($account, 'ok')->{status}, 200, "$account: taken");
+    is($gateway->http('GET', "/api/$account/me")->{status}, 503,
+        "$account: gated");
+}
+
+my $third = gateway(name => 'third');
+is($third->http('GET', '/api/acct_4/me')->{json}{state}, 'running',
+    'the rest is read by one that starts');
+ok(wait_for { $third->error_log =~ /the accounts have been read/ } 5, 'whole');
+like($third->error_log, qr/a record under "\{reauth\}" is none, passed over/,
+    'what is none is said');
+
+done_testing();

@@ -1,0 +1,38 @@
+# No Redis configured: everything works on one instance.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(workers => 2);
+
+is($gateway->http('GET', '/reauth/readyz')->{json}{status}, 'ready', 'ready');
+is($gateway->http('GET', '/reauth/summary')->{json}{store}{redis}, 'none',
+    'none');
+
+my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed')
+    for 1 .. 4;
+is($gateway->http('GET', '/reauth/accounts')->{json}{store}, 'local', 'local');
+is($gateway->http('GET', '/reauth/accounts')->{json}{degraded},
+    JSON::PP::false(), 'not degraded');
+
+is($gateway->update('acct_1', 'otp')->{headers}{'reauth-coalesced'}, '1',
+    'coalesced');
+
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+$gateway->http('GET', "/api/authenticate/$id");
+is($gateway->http('PUT', "/api/authenticate/$id", {}, { code => '123456' })
+    ->{status}, 200, 'the code');
+sandbox('POST', '/finish/acct_1', { success => \1 });
+$gateway->http('GET', "/api/authenticate/$id");
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 200, 'open');
+
+my $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
+is($record->{state}, 'succeeded', 'succeeded');
+
+unlike($gateway->error_log, qr/redis/i, 'not a word of it');
+
+done_testing();

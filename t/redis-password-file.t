@@ -1,0 +1,29 @@
+# password_file= for the default user; without it the log says what is missing.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis_auth => 'password', sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+
+is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
+is(redis_cli('HGET', '{reauth}:a:acct_1', 'state'), 'running', 'in Redis');
+
+my $without = gateway(
+    name        => 'without',
+    without     => ['ready'],
+    http_config => "reauth_redis $ENV{TEST_NGINX_REDIS_URL};",
+);
+ok(wait_for { $without->error_log =~ /NOAUTH.*password_file=/ } 5,
+    'without a password: said');
+
+for my $log ($gateway->error_log, $without->error_log) {
+    unlike($log, qr/redis-password-for-tests/, 'the password is in no log');
+}
+
+my $command = Reauth::Test::slurp('/proc/' . $gateway->pid . '/cmdline');
+unlike($command, qr/redis-password/, 'nor in the command line');
+
+done_testing();

@@ -1,0 +1,23 @@
+# reauth_redis prefix=: two deployments in one Redis, with a password only.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis_auth => 'password', sandbox_options => ['--hold'];
+
+my ($one, $two) = map {
+    gateway(name => $_, http_config => "reauth_redis $ENV{TEST_NGINX_REDIS_URL}"
+        . "$ENV{TEST_NGINX_REDIS_OPTIONS} prefix=$_;")
+} qw(one two);
+
+is($one->update('acct_1', 'ok')->{status}, 200, 'an update of the one');
+ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') } 5, 'under its prefix');
+is((grep { !/\A\{one\}:/ } redis_cli('KEYS', '*')), 0, 'and nowhere else');
+
+is($one->http('GET', '/reauth/gate/acct_1')->{status}, 503, 'closed');
+sleep 1;
+is($two->http('GET', '/reauth/gate/acct_1')->{status}, 204,
+    'the other has nothing to do with it');
+
+done_testing();

@@ -1,0 +1,84 @@
+# reauth_redis_failure reject: no update without Redis; the gate and the rest go
+# on, and what was refused leaves no trace.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway(http_config => 'reauth_redis_failure reject;');
+
+
+sub refused {
+    my ($account, $what) = @_;
+
+    my $start  = time;
+    my $answer = $gateway->update($account, 'wrong');
+
+    is($answer->{status}, 503, "$what: 503");
+    is($answer->{json}{error}, 'STORE_UNAVAILABLE', "$what: its reason");
+    ok($answer->{headers}{'retry-after'}, "$what: Retry-After");
+    cmp_ok(time - $start, '<', 1, "$what: soon");
+
+    return;
+}
+
+
+$gateway->update('acct_active', 'ok');
+is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503, 'closed');
+
+my $puts = grep { $_->{method} eq 'PUT' } sandbox_log();
+
+# ---- Redis hangs ----
+
+redis_pause();
+
+refused('acct_new', 'hangs, a new one');
+refused('acct_active', 'hangs, another update of an active one');
+is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204,
+    'the gate of what was refused is open');
+is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503,
+    'the gate of what ran is closed');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'calls pass');
+
+# it reads now what it was sent before the connection was given up
+redis_resume();
+ok(wait_for { $gateway->http('GET', '/reauth/readyz')->{json}{status}
+    eq 'ready' } 10, 'it is back');
+sleep 1.5;
+
+is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204,
+    'what was refused is open still');
+is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503,
+    'what ran is closed still');
+isnt(redis_cli('HGET', '{reauth}:a:acct_new', 'state'), 'starting',
+    'nothing starts in Redis');
+is(redis_cli('HGET', '{reauth}:a:acct_active', 'state'), 'running',
+    'and what ran runs');
+is(redis_cli('ZSCORE', '{reauth}:active', 'acct_new'), '',
+    'nothing of it is active');
+
+my $other = gateway(name => 'other');
+is($other->http('GET', '/reauth/gate/acct_new')->{status}, 204,
+    'open for another instance too');
+is($other->http('GET', '/reauth/gate/acct_active')->{status}, 503,
+    'and closed');
+
+# ---- Redis is gone ----
+
+redis_stop();
+
+refused('acct_new', 'gone');
+refused('acct_new', 'gone, again');
+is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204, 'open');
+
+is((grep { $_->{method} eq 'PUT' } sandbox_log()), $puts,
+    'nothing of it went to the upstream');
+
+redis_start();
+ok(wait_for { $gateway->update('acct_new', 'ok')->{status} == 200 } 10,
+    'and it is taken when Redis is back');
+
+done_testing();

@@ -1,0 +1,44 @@
+# SIGQUIT ends nginx at once, though a connection waits in Redis; a reload ends
+# the old workers at once.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway(workers => 2);
+
+$gateway->update("acct_$_", 'ok') for 1 .. 5;
+
+my @old = $gateway->worker_pids;
+my $start = time;
+ok($gateway->reload, 'reload');
+ok(wait_for { !grep { kill 0, $_ } @old } 10, 'the old workers end');
+cmp_ok(time - $start, '<', 2, 'soon');
+
+for my $signal (qw(QUIT TERM)) {
+    my $pid = $gateway->pid;
+
+    $start = time;
+    $gateway->stop($signal);
+    cmp_ok(time - $start, '<', 1, "$signal: at once");
+    ok(!kill(0, $pid), "$signal: it has ended");
+
+    $gateway->launch;
+    ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{status} == 503 } 5,
+        'and starts again');
+}
+
+# Redis hangs
+redis_pause();
+$start = time;
+$gateway->stop('QUIT');
+cmp_ok(time - $start, '<', 1.5, 'QUIT: at once, while Redis hangs');
+redis_resume();
+
+unlike($gateway->error_log, qr/open socket #\d+ left/, 'no socket is left');
+unlike($gateway->error_log, qr/\[alert\]/, 'nothing alarming');
+
+done_testing();

@@ -1,0 +1,79 @@
+# A worker is killed in the middle of an update: the gate stays right, and no
+# lock is left behind.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Test sandbox_options => ['--hold', '--stall-s', 20];
+
+my $gateway = gateway(workers => 2);
+
+$gateway->update('acct_running', 'ok');
+$gateway->update('acct_1', 'stall', abandon => 1);
+ok(wait_for { $gateway->http('GET', '/reauth/gate/acct_1')->{status} == 503 } 5,
+    'an update is on its way');
+
+
+sub kill_workers {
+    my %old = map { $_ => 1 } $gateway->worker_pids;
+
+    kill 'KILL', keys %old;
+
+    return wait_for { 2 <= grep { !$old{$_} } $gateway->worker_pids } 10,
+        'new workers';
+}
+
+
+ok(kill_workers(), 'all workers are killed and come again');
+
+my $closed = $gateway->http('GET', '/api/acct_1/me');
+is($closed->{status}, 503, 'closed');
+is($closed->{json}{state}, 'starting', 'its sender has been gone for no time');
+is($gateway->http('GET', '/api/acct_running/me')->{json}{state}, 'running',
+    'the other one, too');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'others pass');
+is($gateway->update('acct_2', 'ok')->{status}, 200, 'updates are taken');
+is(redis_cli('HGET', '{reauth}:a:acct_2', 'state'), 'running', 'with Redis');
+
+# ---- while much is written ----
+
+my @children;
+
+for my $child (1 .. 2) {
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        my $until = time + 3;
+        my $n = 0;
+
+        while (time < $until) {
+            $gateway->update("acct_load${child}_" . $n++, 'limit', timeout => 2);
+        }
+
+        POSIX::_exit(0);
+    }
+
+    push @children, $pid;
+}
+
+for (1 .. 5) {
+    sleep 0.4;
+    kill_workers();
+}
+
+waitpid $_, 0 for @children;
+
+my $start = time;
+is($gateway->update('acct_3', 'ok')->{status}, 200, 'an update');
+is($gateway->http('GET', '/api/acct_3/me')->{status}, 503, 'closed');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'open');
+is($gateway->http('GET', '/reauth/accounts?limit=1000')->{status}, 200,
+    'the list');
+cmp_ok(time - $start, '<', 3, 'nothing is stuck');
+
+sandbox_stop();
+
+done_testing();

@@ -1,0 +1,28 @@
+# A reload with another size of the zone begins with an empty one, which is read
+# back from Redis before calls of unknown accounts pass.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+
+my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
+$gateway->{http_config} =~ s/accounts:1m/accounts:2m/;
+ok($gateway->reload, 'reload');
+
+my %seen;
+
+for (1 .. 50) {
+    my $answer = $gateway->http('GET', '/api/acct_1/me');
+    $seen{ $answer->{status} }++;
+}
+
+is_deeply([ keys %seen ], [503], 'never open in between');
+ok(wait_for { ($gateway->http('GET', '/reauth/accounts/acct_1')
+    ->{json}{attempt_id} // '') eq $id } 5, 'it is read back');
+is($gateway->http('GET', '/api/acct_2/me')->{status}, 200, 'others pass');
+
+done_testing();

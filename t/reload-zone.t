@@ -1,0 +1,84 @@
+# A reload keeps the zone: gates, records and what is under way.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(workers => 2);
+
+my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
+$gateway->update('acct_2', 'limit');
+my $before = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
+
+my $http_config = $gateway->{http_config};
+
+$gateway->{http_config} .= 'reauth_retry_after 4s 4s;';
+ok($gateway->reload, 'reload');
+
+my $closed = $gateway->http('GET', '/api/acct_1/me');
+is($closed->{status}, 503, 'closed still');
+
+my $after = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
+is_deeply([ map { $after->{$_} } grep { $_ ne 'retry_after' } sort keys %$after ],
+    [ map { $before->{$_} } grep { $_ ne 'retry_after' } sort keys %$before ],
+    'the record is the same');
+is($gateway->http('GET', '/reauth/accounts/acct_2')->{json}{state}, 'rejected',
+    'an ended one is there, too');
+is($gateway->update('acct_1', 'ok')->{headers}{'reauth-coalesced'}, '1',
+    'and the same update is known as such');
+
+ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{json}{retry_after} == 4 }
+    5, 'what was configured anew counts');
+
+# ---- an update that is on its way when nginx is told to reload ----
+
+sandbox('POST', '/account/acct_3', { delay_ms => 1200 });
+
+my $pid = fork // die "fork: $!\n";
+
+if (!$pid) {
+    my $status = $gateway->update('acct_3', 'ok')->{status};
+    POSIX::_exit($status == 200 ? 0 : 1);
+}
+
+wait_for { $gateway->http('GET', '/reauth/gate/acct_3')->{status} == 503 } 5,
+    'the update';
+ok($gateway->reload, 'reload in the middle');
+is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'starting',
+    'the new workers know of it');
+
+# the same one again, through a new worker, waits for the old worker's
+my $same = $gateway->update('acct_3', 'ok');
+is($same->{status}, 200, 'the same update again');
+is($same->{headers}{'reauth-coalesced'}, '1', 'shares the answer');
+
+waitpid $pid, 0;
+is($?, 0, 'the old worker answers it');
+is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'running',
+    'and settles it');
+is((grep { $_->{method} eq 'PUT' && $_->{target} =~ /acct_3/ } sandbox_log()),
+    1, 'it was sent once');
+
+# ---- a bad configuration: the old workers stay ----
+
+$gateway->{http_config} .= 'reauth_gate_max 0;';
+$gateway->write_config;
+kill 'HUP', $gateway->pid;
+ok(wait_for { $gateway->error_log =~ /"reauth_gate_max" directive must not be 0/ }
+    5, 'a bad configuration is refused');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
+
+# ---- it ends ----
+
+$gateway->{http_config} = $http_config;
+ok($gateway->reload, 'reload');
+sandbox('POST', '/finish/acct_1', { success => \1 });
+$gateway->http('GET', "/api/authenticate/$id");
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 200, 'open');
+
+unlike($gateway->error_log, qr/\[(?:alert|crit)\]/, 'nothing alarming');
+
+done_testing();

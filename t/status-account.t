@@ -1,0 +1,130 @@
+# GET /reauth/accounts/{id}: one record, in each of the states that the
+# upstream's answer to an update leads to.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 40;
+
+sub put {
+    my ($account, $body) = @_;
+
+    return "PUT /api/authenticate/$account/credentials\n$body";
+}
+
+sub login {
+    my ($story) = @_;
+
+    return qq({"email":"$story\@example.com","password":"secret"});
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: nothing is known of it
+--- request
+GET /reauth/accounts/acct_nobody
+--- error_code: 404
+--- response_headers
+Content-Type: application/json
+Cache-Control: no-store
+--- response_body_like: "error":"NOT_FOUND","message":"Nothing is known of this account\."
+
+
+
+=== TEST 2: no account's id
+--- request eval
+[map { "GET /reauth/accounts/$_" } 'acct_', 'auth_1', 'acct_a.b', 'acct_a/b',
+ 'acct_' . 'x' x 65]
+--- error_code eval
+[(422) x 5]
+--- response_body_like eval
+[(qr/"error":"VALIDATION_ERROR".*"errors":\{"account_id":\["must be acct_/) x 5]
+
+
+
+=== TEST 3: running
+--- request eval
+[main::put('acct_1', main::login('slow')), 'GET /reauth/accounts/acct_1']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/,
+ qr/\A\{"account_id":"acct_1",.*"state":"running","gate":"closed","action_required":null,.*"retry_after":\d+\}\z/]
+
+
+
+=== TEST 4: a person must act
+--- request eval
+[main::put('acct_1', '{"auth_type":"mobile_app"}'),
+ 'GET /reauth/accounts/acct_1']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/deeplink/,
+ qr/"state":"needs_app","gate":"closed","action_required":"app","auth_type":"mobile_app"/]
+--- response_body_unlike eval
+["never", "fansapiauth"]
+
+
+
+=== TEST 5: refused by the upstream: as if nothing had been
+--- request eval
+[main::put('acct_1', main::login('limit')), 'GET /reauth/accounts/acct_1']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[429, 200]
+--- response_body_like eval
+[qr/./,
+ qr/"attempt_id":null,"state":"rejected","gate":"open",.*"completed_at":"[^"]+","retry_after":null\}\z/]
+
+
+
+=== TEST 6: sent, but nobody knows what became of it
+--- request eval
+[main::put('acct_1', main::login('down')), 'GET /reauth/accounts/acct_1']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[502, 200]
+--- response_body_like eval
+[qr/./, qr/"attempt_id":null,"state":"unknown","gate":"closed"/]
+
+
+
+=== TEST 7: no credential is ever shown
+--- request eval
+[main::put('acct_1', main::login('slow-me')), 'GET /reauth/accounts/acct_1',
+ 'GET /reauth/accounts']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200, 200]
+--- response_body_unlike eval
+[(qr/slow-me|secret/) x 3]
+
+
+
+=== TEST 8: parameters are not known here
+--- request
+GET /reauth/accounts/acct_1?state=running
+--- error_code: 422
+--- response_body_like: "errors":\{"state":\["is not known here"\]\}
+
+
+
+=== TEST 9: only to be read
+--- request
+DELETE /reauth/accounts/acct_1
+--- error_code: 405
+--- response_headers
+Allow: GET, HEAD

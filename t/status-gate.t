@@ -1,0 +1,112 @@
+# GET /reauth/gate/{id}: the gate's word, for other proxies.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 32;
+
+sub put {
+    my ($account, $body) = @_;
+
+    return "PUT /api/authenticate/$account/credentials\n$body";
+}
+
+our $slow   = '{"email":"slow@example.com","password":"secret"}';
+our $mobile = '{"auth_type":"mobile_app"}';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: open, as nothing is known of it
+--- request
+GET /reauth/gate/acct_nobody
+--- error_code: 204
+--- response_headers
+Cache-Control: no-store
+! Content-Type
+--- response_body:
+
+
+
+=== TEST 2: closed
+--- request eval
+[main::put('acct_1', $::slow), 'GET /reauth/gate/acct_1',
+ 'HEAD /reauth/gate/acct_1', 'GET /reauth/gate/acct_2']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 503, 503, 204]
+--- response_headers eval
+['Content-Type: application/json', "Cache-Control: no-store\n! x-should-retry",
+ 'Cache-Control: no-store', '! Retry-After']
+--- response_headers_like eval
+['Content-Type: .+', 'Retry-After: \d+', 'Retry-After: \d+',
+ 'Cache-Control: .+']
+--- response_body_like eval
+[qr/attempt_id/,
+ qr/\A\{"error":"SERVICE_UNAVAILABLE",.*"account_id":"acct_1","state":"running","attempt_id":"auth_[\w-]+","since":"[^"]+","retry_after":\d+,"action_required":null/,
+ qr/\A\z/, qr/\A\z/]
+
+
+
+=== TEST 3: closed until a person acts
+--- request eval
+[main::put('acct_1', $::mobile), 'GET /reauth/gate/acct_1']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 503]
+--- response_headers eval
+['Content-Type: application/json', 'x-should-retry: false']
+--- response_body_like eval
+[qr/deeplink/, qr/"state":"needs_app",.*"action_required":"app"/]
+
+
+
+=== TEST 4: a query string is the business of whoever asked
+--- request
+GET /reauth/gate/acct_1?page=2&state=x
+--- error_code: 204
+
+
+
+=== TEST 5: no account's id
+--- request
+GET /reauth/gate/somebody
+--- error_code: 422
+--- response_body_like: "errors":\{"account_id":\[
+
+
+
+=== TEST 6: no id at all
+--- request
+GET /reauth/gate/
+--- error_code: 404
+
+
+
+=== TEST 7: only to be read
+--- request
+POST /reauth/gate/acct_1
+--- error_code: 405
+--- response_headers
+Allow: GET, HEAD
+
+
+
+=== TEST 8: of another location's authorization request
+--- config
+location = /check {
+    auth_request /reauth/gate/acct_1;
+    empty_gif;
+}
+--- request
+GET /check
+--- response_headers
+Content-Type: image/gif
+--- no_error_log
+[error]

@@ -1,0 +1,101 @@
+# GET /reauth/healthz and /reauth/readyz, with and without Redis, and what the
+# status says of accounts when Redis goes away.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Test;
+
+plan tests => repeat_each() * 31;
+
+# the last one ends Redis
+no_shuffle();
+
+sub ready {
+    my ($status) = @_;
+
+    return wait_for(sub {
+        return http('GET', '/reauth/readyz')->{body} =~ /"status":"$status"/;
+    }, 10, "readyz to say $status");
+}
+
+sub without_redis {
+    ready('ready');
+    redis_stop();
+
+    return ready('degraded');
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: alive
+--- without: reauth_redis
+--- request
+GET /reauth/healthz
+--- response_headers
+Content-Type: application/json
+Cache-Control: no-store
+--- response_body chomp
+{"status":"ok"}
+
+
+
+=== TEST 2: a probe's parameters do no harm
+--- without: reauth_redis
+--- request eval
+['GET /reauth/healthz?from=probe', 'GET /reauth/readyz?from=probe',
+ 'HEAD /reauth/healthz']
+--- error_code eval
+[200, 200, 200]
+
+
+
+=== TEST 3: only to be read
+--- without: reauth_redis
+--- request eval
+['POST /reauth/healthz', 'POST /reauth/readyz']
+--- error_code eval
+[405, 405]
+
+
+
+=== TEST 4: ready at once where there is no Redis
+--- without: reauth_redis
+--- request
+GET /reauth/readyz
+--- response_body chomp
+{"status":"ready"}
+
+
+
+=== TEST 5: ready with Redis
+--- init
+main::ready('ready');
+--- request eval
+['GET /reauth/readyz', 'GET /reauth/summary', 'GET /reauth/accounts',
+ 'GET /reauth/accounts/acct_nobody']
+--- error_code eval
+[200, 200, 200, 404]
+--- response_body_like eval
+[qr/\A\{"status":"ready"\}\z/, qr/"store":\{"redis":"up","lag_ms":\d+\}/,
+ qr/"store":"redis","degraded":false\}\z/, qr/"error":"NOT_FOUND"/]
+
+
+
+=== TEST 6: Redis lost: alive, ready and degraded; what it may know is not denied
+--- init
+main::without_redis();
+--- request eval
+['GET /reauth/healthz', 'GET /reauth/readyz', 'GET /reauth/summary',
+ 'GET /reauth/accounts', 'GET /reauth/accounts/acct_nobody',
+ 'GET /reauth/gate/acct_nobody']
+--- error_code eval
+[200, 200, 200, 200, 503, 204]
+--- response_body_like eval
+[qr/"status":"ok"/, qr/\A\{"status":"degraded","reason":"Redis /,
+ qr/"store":\{"redis":"down","lag_ms":null\}/,
+ qr/"store":"local","degraded":true\}\z/, qr/"error":"STORE_UNAVAILABLE"/,
+ qr/\A\z/]

@@ -1,0 +1,61 @@
+# GET /reauth/accounts page by page: each account once, active ones first.
+
+use strict;
+use warnings;
+
+use Test::More tests => 13;
+
+use Reauth::Test redis => 0;
+
+my $gateway = gateway();
+
+for my $n (1 .. 9) {
+    $gateway->update("acct_active_$n", 'slow');
+}
+
+for my $n (1 .. 4) {
+    $gateway->update("acct_ended_$n", 'limit');
+}
+
+my (@pages, @accounts);
+my $cursor = '';
+
+while (defined $cursor && @pages < 20) {
+    my $answer = $gateway->http('GET', "/reauth/accounts?limit=4$cursor");
+
+    push @pages, $answer;
+    push @accounts, @{ $answer->{json}{accounts} };
+
+    $cursor = $answer->{json}{next_cursor};
+    $cursor = "&cursor=$cursor" if defined $cursor;
+}
+
+is(scalar(grep { $_->{status} != 200 } @pages), 0, 'all pages are 200');
+is(scalar(grep { @{ $_->{json}{accounts} } > 4 } @pages), 0,
+    'no page is longer than its limit');
+is(scalar @accounts, 13, 'all accounts');
+
+my %seen = map { $_->{account_id} => 1 } @accounts;
+is(scalar keys %seen, 13, 'each of them once');
+
+is(join('', map { $_->{gate} eq 'closed' ? 'c' : 'o' } @accounts),
+    'c' x 9 . 'o' x 4, 'active ones first');
+
+my $whole = $gateway->http('GET', '/reauth/accounts?limit=1000');
+is_deeply([map { $_->{account_id} } @{ $whole->{json}{accounts} }],
+    [map { $_->{account_id} } @accounts], 'one page has them in that order');
+is($whole->{json}{next_cursor}, undef, 'and is the end');
+
+my $ended = $gateway->http('GET', '/reauth/accounts?state=rejected&limit=2');
+is(scalar @{ $ended->{json}{accounts} }, 2, 'a page of those of one state');
+is(scalar(grep { $_->{state} ne 'rejected' } @{ $ended->{json}{accounts} }), 0,
+    'and only those');
+
+my $rest = $gateway->http('GET', '/reauth/accounts?state=rejected&limit=1000'
+    . "&cursor=$ended->{json}{next_cursor}");
+is(scalar @{ $rest->{json}{accounts} }, 2, 'the rest of them');
+is($rest->{json}{next_cursor}, undef, 'and their end');
+
+my $summary = $gateway->http('GET', '/reauth/summary')->{json};
+is($summary->{active}, 9, 'the summary counts the active ones alike');
+is($summary->{zone}{accounts}, 13, 'and all');

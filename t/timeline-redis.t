@@ -1,0 +1,66 @@
+# GET /reauth/accounts/{id}/timeline with Redis: what all instances have seen.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $one = gateway(name => 'one');
+my $two = gateway(name => 'two');
+
+sub states {
+    my ($gateway, $account) = @_;
+
+    my $json = $gateway->http('GET', "/reauth/accounts/$account/timeline")
+        ->{json};
+
+    return join ' ', map { $_->{state} } @{ $json->{events} },
+        { state => $json->{complete} ? 'complete' : 'in part' };
+}
+
+for my $gateway ($one, $two) {
+    ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status}
+        // '') eq 'ready' } 5, 'ready');
+}
+
+my $id = $one->update('acct_1', 'otp')->{json}{attempt_id};
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+$two->http('GET', "/api/authenticate/$id");
+sandbox('POST', '/finish/acct_1');
+$one->http('GET', "/api/authenticate/$id");
+
+my $all = 'starting running needs_otp succeeded complete';
+ok(wait_for { states($_, 'acct_1') eq $all } 5, 'on either') for $one, $two;
+
+# more than one page of others in between
+redis_cli('eval', <<'EOC', 0);
+for i = 1, 1000 do
+    redis.call('XADD', '{reauth}:events', '*', 'account', 'acct_2', 'epoch',
+        tostring(i), 'state', 'failed')
+end
+EOC
+
+is(states($one, 'acct_1'), $all, 'further back');
+
+redis_cli('eval', <<'EOC', 0);
+for i = 1, 4000 do
+    redis.call('XADD', '{reauth}:events', '*', 'account', 'acct_2', 'epoch',
+        tostring(i), 'state', 'failed')
+end
+EOC
+
+my $start = time;
+is(states($one, 'acct_1'), 'in part', 'too far back');
+cmp_ok(time - $start, '<', 2, 'costs no more');
+
+$one->update('acct_3', 'limit');
+
+# without Redis: what this instance has seen
+redis_stop();
+ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status}
+    eq 'degraded' } 10, 'Redis is away');
+is(states($one, 'acct_3'), 'starting rejected in part', 'its own memory');
+
+done_testing();

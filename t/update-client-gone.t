@@ -1,0 +1,155 @@
+# The caller goes away in the middle: what was sent is followed to its end, what
+# was not is forgotten, and nothing is left behind.
+
+use strict;
+use warnings;
+
+use IO::Socket::INET ();
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use Reauth::Peer ();
+use Reauth::Test;
+
+plan tests => 22;
+
+# an answer after a while, by the account's name
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    sleep 0.5;
+    return if $request =~ /acct_cut/;
+    return Reauth::Peer::response('422 Unprocessable', '{"error":"NO"}')
+        if $request =~ /acct_no/;
+    return Reauth::Peer::accepted('auth_' . ($request =~ /acct_(\w+)/)[0]);
+});
+
+my $port = $peer->port;
+my $gateway = gateway(config => <<"EOC");
+location /api/authenticate {
+    client_body_timeout 300ms;
+    reauth_authenticate /upstream;
+}
+location /upstream/ {
+    internal;
+    proxy_pass http://127.0.0.1:$port/;
+    proxy_set_header Authorization \$reauth_authorization;
+    proxy_ignore_client_abort on;
+}
+location /heedless/ {
+    internal;
+    proxy_pass http://127.0.0.1:$port/;
+    proxy_set_header Authorization \$reauth_authorization;
+}
+location /api/authenticate/acct_heedless/ { reauth_authenticate /heedless; }
+location = /connections { stub_status; }
+EOC
+
+my $body = '{"email":"slow@example.com","password":"CANARY-password"}';
+
+sub half_sent {
+    my ($account, $part, %header) = @_;
+
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port,
+    ) or die "cannot connect: $!\n";
+
+    %header = (Host => 'localhost', 'Content-Type' => 'application/json',
+        'Content-Length' => length $body, %header);
+    delete $header{'Content-Length'} if $header{'Transfer-Encoding'};
+
+    print {$socket} "PUT /api/authenticate/$account/credentials HTTP/1.1\r\n",
+        (map { "$_: $header{$_}\r\n" } sort keys %header), "\r\n$part";
+    $socket->flush;
+    sleep 0.1;
+
+    return $socket;
+}
+
+sub state_of {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
+        // 'none';
+}
+
+sub settled {
+    my ($account, $state) = @_;
+
+    wait_for { state_of($account) eq $state } 3;
+
+    return is(state_of($account), $state, "$account is $state");
+}
+
+sub active_connections {
+    return $gateway->http('GET', '/connections')->{body} =~ /connections: (\d+)/
+        ? $1 : -1;
+}
+
+wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+    'the gateway to be ready';
+
+my $connections = active_connections();
+
+# while the body is on its way
+
+close half_sent('acct_half', substr $body, 0, 20);
+close half_sent('acct_none', '');
+close half_sent('acct_chunk', "10\r\n{\"email\"",
+                'Transfer-Encoding' => 'chunked');
+close half_sent('acct_asked', '', Expect => '100-continue');
+
+{
+    my $socket = half_sent('acct_slow', substr $body, 0, 20);
+    my $answer = do { local $/; <$socket> };
+    is($answer // '', '', 'one that stops sending is left');
+    ok(wait_for(sub { $gateway->access_log =~ m{acct_slow/.*" 408 } }, 2),
+       'and logged as 408');
+}
+
+for my $account (qw(acct_half acct_none acct_chunk acct_asked acct_slow)) {
+    is(state_of($account), 'none', "nothing is known of $account");
+}
+
+is(scalar($peer->requests), 0, 'and the upstream got nothing');
+
+# while the upstream thinks about it
+
+close half_sent('acct_ok', $body);
+is(state_of('acct_ok'), 'starting', 'sent, not answered');
+is($gateway->http('GET', '/api/acct_ok/chats')->{status}, 503,
+   'the gate is closed');
+settled('acct_ok', 'running');
+is($gateway->http('GET', '/reauth/accounts/acct_ok')->{json}{attempt_id},
+   'auth_ok', 'and the attempt is known');
+
+close half_sent('acct_no', $body);
+settled('acct_no', 'rejected');
+
+close half_sent('acct_cut', $body);
+settled('acct_cut', 'unknown');
+
+# the location lacks proxy_ignore_client_abort, so nginx gives the upstream up
+
+close half_sent('acct_heedless', $body);
+ok(wait_for(sub { state_of('acct_heedless') =~ /^(?:unknown|running)$/ }, 3),
+   'given up: not forgotten');
+is($gateway->http('GET', '/api/acct_heedless/chats')->{status}, 503,
+   'the gate is closed');
+
+# the next one finds a gateway that works
+
+my $answer = $gateway->update('acct_ok', { email => 'slow@example.com',
+    password => 'CANARY-password' });
+is($answer->{headers}{'reauth-coalesced'}, 1, 'the same one again');
+is($answer->{json}{attempt_id}, 'auth_ok', 'gets what the first one got');
+
+ok(wait_for(sub { active_connections() <= $connections }, 3),
+   'no connection is left');
+unlike($gateway->error_log,
+       qr/\[(?:alert|crit|emerg)\]|\[error\](?!.*upstream prematurely closed)/,
+       'nothing in the error log that is not the upstream\'s');
+unlike($gateway->error_log, qr/CANARY/, 'no password in it');
+is(join("\n", map { redis_cli('HGETALL', $_) } grep { /:a:/ } redis_cli('--scan'))
+   =~ /CANARY/ ? 1 : 0, 0, 'nor in Redis');

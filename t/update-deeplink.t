@@ -1,0 +1,73 @@
+# The link that logs a person in by the app: passed on to whoever asked, kept
+# sealed for who asks the same again, and nowhere to be read.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test;
+
+plan tests => 18;
+
+my $gateway = gateway();
+
+wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+    'the gateway to be ready';
+
+sub everything_in_redis {
+    my $text = '';
+
+    for my $key (redis_cli('--scan')) {
+        my $type = redis_cli('TYPE', $key);
+
+        $text .= join "\n", $key,
+              $type eq 'hash'   ? redis_cli('HGETALL', $key)
+            : $type eq 'string' ? redis_cli('GET', $key)
+            : $type eq 'stream' ? redis_cli('XRANGE', $key, '-', '+')
+            : $type eq 'zset'   ? redis_cli('ZRANGE', $key, 0, -1)
+            : $type eq 'list'   ? redis_cli('LRANGE', $key, 0, -1)
+            : "a $type\n", '';
+    }
+
+    return $text;
+}
+
+my %mobile = (auth_type => 'mobile_app');
+my $first = $gateway->update('acct_1', \%mobile);
+my $link = $first->{json}{mobile_auth_session_deeplink};
+
+is($first->{status}, 200, 'taken');
+like($link, qr{\Afansapiauth://auth/fansapi_auth_CANARYdeeplink\w+\z},
+     'the link came along');
+
+my $second = $gateway->update('acct_1', \%mobile);
+is($second->{status}, 200, 'the same again');
+is($second->{headers}{'reauth-coalesced'}, 1, 'not sent again');
+is($second->{headers}{'cache-control'}, 'no-store', 'not to be stored');
+is($second->{json}{mobile_auth_session_deeplink}, $link, 'the same link');
+is($second->{json}{attempt_id}, $first->{json}{attempt_id}, 'attempt');
+is($second->{json}{polling_url}, $first->{json}{polling_url}, 'and URL');
+is(scalar(sandbox_log()), 1, 'the upstream got one');
+
+wait_for { everything_in_redis() =~ /needs_app/ } 3, 'Redis to have it';
+my $redis = everything_in_redis();
+like($redis, qr/^needs_app$/m, 'Redis has the record');
+unlike($redis, qr/CANARY|fansapiauth|fansapi_auth/, 'and no link');
+unlike($redis, qr/sandbox-api-key/, 'and no key');
+
+unlike($gateway->http('GET', $_)->{body}, qr/CANARY|fansapiauth/, "none in $_")
+    for '/reauth/accounts', '/reauth/accounts/acct_1', '/api/acct_1/chats';
+
+# another instance has what it takes to open it
+
+my $other = gateway(name => 'other');
+wait_for { $other->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+    'the other gateway to be ready';
+is($other->update('acct_1', \%mobile)->{json}{mobile_auth_session_deeplink},
+   $link, 'another instance tells it, too');
+
+unlike($gateway->error_log . $other->error_log, qr/CANARY|fansapiauth/,
+       'none in the error log');
+unlike($gateway->access_log . $other->access_log, qr/CANARY|fansapiauth/,
+       'none in the access log');

@@ -1,0 +1,82 @@
+# A body that is not there, or holds nothing: {}, which lacks the fields of the
+# default type.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Requests;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 12;
+
+our $errors = qr/"errors":\{"email":\[[^]]+\],"password":\[[^]]+\]\}/;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: no body, no length, no type
+--- request
+PUT /api/authenticate/acct_1/credentials
+--- error_code: 422
+--- response_body_like eval: $::errors
+
+
+
+=== TEST 2: a length of nothing
+--- request
+PUT /api/authenticate/acct_1/credentials
+--- more_headers
+Content-Length: 0
+--- error_code: 422
+--- response_body_like eval: $::errors
+
+
+
+=== TEST 3: with a type
+--- request
+PUT /api/authenticate/acct_1/credentials
+--- more_headers
+Content-Length: 0
+Content-Type: application/json
+--- error_code: 422
+--- response_body_like eval: $::errors
+
+
+
+=== TEST 4: in no chunk
+--- raw_request eval
+"PUT /api/authenticate/acct_1/credentials HTTP/1.1\r
+Host: localhost\r
+Connection: close\r
+Content-Type: application/json\r
+Transfer-Encoding: chunked\r
+\r
+0\r
+\r
+"
+--- error_code: 422
+--- response_body_like eval: $::errors
+
+
+
+=== TEST 5: blanks
+--- raw_request eval
+"PUT /api/authenticate/acct_1/credentials HTTP/1.1\r
+Host: localhost\r
+Connection: close\r
+Content-Type: application/json\r
+Content-Length: 5\r
+\r
+ \t\r\n "
+--- error_code: 422
+--- response_body_like eval: $::errors
+
+
+
+=== TEST 6: HTTP/1.0
+--- request
+PUT /api/authenticate/acct_1/credentials HTTP/1.0
+--- error_code: 422
+--- response_body_like eval: $::errors

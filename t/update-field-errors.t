@@ -1,0 +1,187 @@
+# Fields that are wrong: all of them are told at once, by name, never with a
+# value, and the upstream hears nothing.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Requests;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 69;
+
+sub raw {
+    my ($fields) = @_;
+
+    return qq({"auth_type":"raw_data",$fields});
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: nothing at all is e-mail and password with nothing in it
+--- config eval: $::look
+--- request eval
+[main::put('acct_1', '{}'), main::received(q(acct_1), 9),
+ 'GET /reauth/accounts/acct_1']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 200, 404]
+--- response_headers eval
+["Content-Type: application/json\nCache-Control: no-store\n! x-should-retry",
+ '! X', '! X']
+--- response_body_like eval
+[qr/\A\{"error":"VALIDATION_ERROR","message":"[^"]+","description":"[^"]+",
+  "errors":\{"email":\["The\ email\ field\ is\ required\ when\ auth_type\ is\ email_password\."\],
+  "password":\["The\ password\ field\ is\ required\ when\ auth_type\ is\ email_password\."\]\},
+  "decision_id":"[0-9a-f]{16}"\}\z/x, qr/\A\[\]\z/, qr/NOT_FOUND/]
+
+
+
+=== TEST 2: all that raw_data lacks
+--- request eval
+main::put('acct_1', main::raw('"email":"a@b.c","password":"p"'))
+--- more_headers
+Content-Type: application/json
+--- error_code: 422
+--- response_body_like eval
+qr/"errors":\{"auth_id":\["[^"]+"\],"cookies":\["[^"]+"\],"xbc":\["[^"]+"\],
+   "user_agent":\["[^"]+"\]\}/x
+
+
+
+=== TEST 3: what is blank, null or empty is missing
+--- request eval
+[map { main::put('acct_1', $_) }
+ '{"email":" \t\n","password":" "}', '{"email":null,"password":null}',
+ '{"email":"","password":""}', main::raw('"auth_id":"  ","cookies":" ; ;; ",'
+ . '"xbc":"","user_agent":null')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 422, 422, 422]
+--- response_body_like eval
+[(qr/"errors":\{"email":\["The email field is required[^]]+"\],"password":\["The password field is required[^]]+"\]\}/)
+ x 3, qr/"auth_id":\[.*"cookies":\["The cookies field is required.*"xbc":\[.*"user_agent":\[/]
+
+
+
+=== TEST 4: a type that there is not, told together with what else is wrong
+--- request eval
+[map { main::put('acct_1', $_) }
+ '{"auth_type":"","email":"a@b.c"}', '{"auth_type":"magic"}',
+ '{"auth_type":5,"email":"nobody"}', '{"auth_type":"EMAIL_PASSWORD"}']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 422, 422, 422]
+--- response_body_like eval
+[qr/"errors":\{"auth_type":\["The auth_type field must be one of email_password, raw_data, mobile_app\."\]\}/,
+ qr/must be one of(?!.*magic)/,
+ qr/"auth_type":\["The auth_type field must be a string\."\],"email":\["[^"]*valid email/,
+ qr/must be one of(?!.*EMAIL)/]
+
+
+
+=== TEST 5: what is no string
+--- request eval
+[map { main::put('acct_1', $_) }
+ '{"email":["a@b.c"],"password":12345678}', '{"email":{},"password":true}']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 422]
+--- response_body_like eval
+[(qr/"errors":\{"email":\["[^"]*must be a string[^"]*"\],"password":\["[^"]*must be a string[^"]*"\]\}(?!.*12345678)/)
+ x 2]
+
+
+
+=== TEST 6: no e-mail address
+--- request eval
+[map { main::put('acct_1', qq({"email":"$_","password":"p"})) }
+ 'CANARY', '@CANARY', 'CANARY@', 'CANARY@b@c', 'CAN ARY@b.c',
+ 'a' x 253 . '@b']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[(422) x 6]
+--- response_body_like eval
+[(qr/\A(?!.*CANARY).*"errors":\{"email":\["[^"]+"\]\}/) x 5,
+ qr/"email":\["The email field must not be longer than 254 bytes\."\]/]
+
+
+
+=== TEST 7: control characters, where they have no business
+--- request eval
+[main::put('acct_1', '{"email":"a\u0001@b.c","password":"p\u0001\r\n"}'),
+ main::put('acct_1', main::raw('"auth_id":"a\rb","cookies":"a=1\nb: c",'
+ . '"xbc":"x\ty","user_agent":"u\u007fv"'))]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 422]
+--- response_body_like eval
+[qr/"errors":\{"email":\["[^"]*control characters[^"]*"\]\}/,
+ qr/"errors":\{"auth_id":\["[^"]*control[^"]*"\],"cookies":\["[^"]*control[^"]*"\],"xbc":\["[^"]*control[^"]*"\],"user_agent":\["[^"]*control[^"]*"\]\}/]
+
+
+
+=== TEST 8: what is too long
+--- request eval
+[main::put('acct_1', '{"email":"a@b.c","password":"' . 'p' x 1025 . '"}'),
+ main::put('acct_1', main::raw('"auth_id":"' . 'a' x 65 . '","cookies":"'
+ . 'c' x 16385 . '","xbc":"' . 'x' x 513 . '","user_agent":"' . 'u' x 1025
+ . '"'))]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 422]
+--- response_body_like eval
+[qr/"errors":\{"password":\["[^"]*1024 bytes\."\]\}/,
+ qr/"auth_id":\["[^"]* 64 bytes\."\],"cookies":\["[^"]* 16384 bytes\."\],"xbc":\["[^"]* 512 bytes\."\],"user_agent":\["[^"]* 1024 bytes\."\]/]
+
+
+
+=== TEST 9: a name and its alias that differ
+--- request eval
+main::put('acct_1', main::raw('"auth_id":"a","cookies":"a=1","xbc":"CANARY1",'
+ . '"x_bc":"CANARY2","user_agent":"CANARY3","userAgent":"CANARY4"'))
+--- more_headers
+Content-Type: application/json
+--- error_code: 422
+--- response_body_like eval
+qr/\A(?!.*CANARY).*"errors":\{"xbc":\["[^"]+"\],"user_agent":\["[^"]+"\]\}/
+
+
+
+=== TEST 10: no value gets into the log
+--- request eval
+[main::put('acct_1', '{"email":"CANARY-1","password":["CANARY-2"]}'),
+ main::put('acct_1', main::raw('"auth_id":{"CANARY-3":"CANARY-4"}'))]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 422]
+--- no_error_log
+CANARY
+[error]
+
+
+
+=== TEST 11: a running attempt does not notice
+--- config eval: $::look
+--- request eval
+[main::put('acct_11', '{"email":"slow@example.com","password":"p"}'),
+ main::put('acct_11', '{"email":"slow@example.com"}'),
+ 'GET /reauth/accounts/acct_11',
+ main::received("acct_11", 9)]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 422, 200, 200]
+--- response_body_like eval
+[qr/attempt_id/, qr/VALIDATION_ERROR/, qr/"state":"running","gate":"closed"/,
+ qr/\A\[\{[^\[\]]*\}\]\z/]

@@ -1,0 +1,154 @@
+# What goes out is what was checked, in one canonical form: seen in what the
+# sandbox received.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Requests;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 41;
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: the domain of an e-mail address in lower case, not what is before it
+--- config eval: $::look
+--- request eval
+[main::put('acct_1', '{"email":"Slow@EXAMPLE.Com","password":"p"}'),
+ main::received('acct_1')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged('{"auth_type":"email_password",'
+ . '"email":"Slow@example.com","password":"p"}')]
+
+
+
+=== TEST 2: blanks around fields go, but a password is kept byte for byte
+--- config eval: $::look
+--- request eval
+[main::put('acct_2', '{"password":" \t p\u00e4ss \"\\\\ \n",'
+ . '"email":"  slow@example.com\t"}'), main::received('acct_2')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged('{"auth_type":"email_password",'
+ . '"email":"slow@example.com","password":" \t p' . "\xc3\xa4"
+ . 'ss \"\\\\ \n"}')]
+
+
+
+=== TEST 3: cookies are taken apart and put together again
+--- config eval: $::look
+--- request eval
+[main::put('acct_3', main::raw_data(cookies => ' ;sess=1;;  auth=2 ; ; c=3;;')),
+ main::received('acct_3')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged(main::raw_data(cookies => 'sess=1; auth=2; c=3'))]
+
+
+
+=== TEST 4: the names that clients use, too
+--- config eval: $::look
+--- request eval
+[main::put('acct_4', '{"auth_type":"raw_data","userAgent":"agent/1 (x)",'
+ . '"x_bc":"x1","cookies":"a=1","auth_id":"slow"}'), main::received('acct_4')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/,
+ main::logged(main::raw_data(xbc => 'x1', user_agent => 'agent/1 (x)'))]
+
+
+
+=== TEST 5: both names with one value
+--- config eval: $::look
+--- request eval
+[main::put('acct_5', '{"x_bc":" x ",' . substr main::raw_data(), 1),
+ main::received('acct_5')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged(main::raw_data())]
+
+
+
+=== TEST 6: fields of other types are dropped
+--- config eval: $::look
+--- request eval
+[main::put('acct_6', '{"cookies":"a=1","email":"slow@example.com","xbc":"x",'
+ . '"password":"p","auth_id":"1","user_agent":"u","other":{"a":[1,2]}}'),
+ main::received('acct_6')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged('{"auth_type":"email_password",'
+ . '"email":"slow@example.com","password":"p"}')]
+
+
+
+=== TEST 7: blanks between the parts of the text, and other spellings of it
+--- config eval: $::look
+--- request eval
+[main::put('acct_7', qq(\r\n\t{ "ema\\u0069l" :\n"slow\\u0040example.com" ,)
+ . qq("password":"\\u0070\\/\xc3\xa9\\ud83d\\ude00" }\n)),
+ main::received('acct_7')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged('{"auth_type":"email_password",'
+ . qq("email":"slow\@example.com","password":"p/\xc3\xa9\xf0\x9f\x98\x80"}))]
+
+
+
+=== TEST 8: the length that is sent is that of what is sent
+--- config eval: $::look
+--- request eval
+[main::put('acct_8', '{"auth_type":  "mobile_app",  "email":"x"}'),
+ main::received('acct_8')]
+--- more_headers
+Content-Type: application/json; charset="UTF-8"
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, qr{"content-length":"26","content-type":"application\\/json"}]
+
+
+
+=== TEST 9: the largest values pass
+--- config eval: $::look
+--- request eval
+[main::put('acct_9', main::raw_data(auth_id => 'a' x 64,
+ cookies => 'c' x 16384, xbc => 'x' x 512, user_agent => 'u' x 1024)),
+ main::received('acct_9'),
+ main::put('acct_10', '{"email":"' . 'a' x 250 . '@b.c","password":"'
+ . 'p' x 1024 . '"}')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged(main::raw_data(auth_id => 'a' x 64,
+ cookies => 'c' x 16384, xbc => 'x' x 512, user_agent => 'u' x 1024)),
+ qr/attempt_id/]
+--- no_error_log
+[error]

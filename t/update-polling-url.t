@@ -1,0 +1,119 @@
+# polling_url leads back to the gateway, as the caller reached it, whichever of
+# its hosts the upstream names; nothing else of the answer changes.
+
+use strict;
+use warnings;
+
+use Test::Nginx::Socket;
+use Reauth::Requests;
+use Reauth::Test redis => 0;
+
+plan tests => repeat_each() * 26;
+
+sub forced {
+    my ($account, $body) = @_;
+
+    return sandbox('POST', "/account/$account",
+        { next => [{ status => 200, body => $body }] });
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: both upstream hosts, one after the other
+--- request eval
+[main::put('acct_1', main::login('slow', 'one')),
+ main::put('acct_1', main::login('slow', 'two'))]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[(qr{\A(?!.*(?:onlyfansapi|fansapi)\.com).*"polling_url":"http://localhost/api/authenticate/auth_\w+"})
+ x 2]
+
+
+
+=== TEST 2: a Host with a port
+--- request eval
+main::put('acct_2', main::login('slow'))
+--- more_headers
+Content-Type: application/json
+Host: gateway.internal:8080
+--- response_body_like: "polling_url":"http://gateway\.internal:8080/api/authenticate/auth_\w+"
+
+
+
+=== TEST 3: an address
+--- request eval
+main::put('acct_3', main::login('slow'))
+--- more_headers
+Content-Type: application/json
+Host: [::1]:8080
+--- response_body_like: "polling_url":"http://\[::1\]:8080/api/authenticate/auth_\w+"
+
+
+
+=== TEST 4: HTTP/1.0 without Host: the address that it came to
+--- raw_request eval
+"PUT /api/authenticate/acct_4/credentials HTTP/1.0\r
+Content-Type: application/json\r
+Content-Length: 26\r
+\r
+{\"auth_type\":\"mobile_app\"}"
+--- response_body_like eval
+qr{"polling_url":"http://127\.0\.0\.1:$ENV{TEST_NGINX_SERVER_PORT}/api/authenticate/auth_\w+"}
+
+
+
+=== TEST 5: reauthenticate, and what is told again
+--- request eval
+[('POST /api/authenticate/acct_expired_6/reauthenticate') x 2]
+--- more_headers
+Host: gateway:81
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[(qr{\A\{(?!.*attempt_id).*"polling_url":"http://gateway:81/api/authenticate/auth_\w+".*\}\z})
+ x 2]
+--- response_headers eval
+['! Reauth-Coalesced', 'Reauth-Coalesced: 1']
+
+
+
+=== TEST 6: a coalesced answer, each in its caller's terms
+--- request eval
+[(main::put('acct_7', main::login('slow'))) x 3]
+--- more_headers eval
+[map { "Content-Type: application/json\nHost: $_" } 'a:1', 'b:2', 'c']
+--- error_code eval
+[200, 200, 200]
+--- response_body_like eval
+[map { qr{"polling_url":"http://$_/api/authenticate/auth_} } 'a:1', 'b:2', 'c']
+
+
+
+=== TEST 7: what else is in the answer stays: members, order of them, numbers
+--- init
+main::forced('acct_8', '{"z":1.50,"attempt_id":"auth_8","a":[null,true,"\u00e9/"],'
+    . '"message":"m","polling_url":"https://api.fansapi.com/api/authenticate/auth_8?x=1",'
+    . '"big":9007199254740993}');
+--- request eval
+main::put('acct_8', main::login('slow'))
+--- more_headers
+Content-Type: application/json
+--- response_body_like eval
+qr{\A\{"z":1\.5,"attempt_id":"auth_8","a":\[null,true,"\xc3\xa9/"\],"message":"m","polling_url":"http://localhost/api/authenticate/auth_8\?x=1","big":9007199254740993\}\z}
+
+
+
+=== TEST 8: no URL of the API: not touched, byte for byte
+--- init
+main::forced('acct_9', '{ "attempt_id" : "auth_9", "polling_url":"https:\/\/other.example.com\/x" }');
+--- request eval
+main::put('acct_9', main::login('slow'))
+--- more_headers
+Content-Type: application/json
+--- response_body chomp
+{ "attempt_id" : "auth_9", "polling_url":"https:\/\/other.example.com\/x" }

@@ -1,0 +1,162 @@
+# Updates of one account at the same time: equal ones are one for the upstream,
+# different ones take turns, and one that waits too long is told so.
+
+use strict;
+use warnings;
+
+use IO::Select ();
+use IO::Socket::INET ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Reauth::Test;
+
+plan tests => 25;
+
+my $wait = 600;
+my $gateway = gateway(workers => 2, http_config =>
+    "reauth_update_wait ${wait}ms;");
+
+wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+    'the gateway to be ready';
+
+sub body {
+    my ($password) = @_;
+
+    return qq({"email":"slow\@example.com","password":"$password"});
+}
+
+sub send_one {
+    my ($account, $password) = @_;
+
+    my $body = body($password);
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port,
+    ) or die "cannot connect: $!\n";
+
+    print {$socket} "PUT /api/authenticate/$account/credentials HTTP/1.1\r\n",
+        "Host: localhost\r\nConnection: close\r\n",
+        "Content-Type: application/json\r\n",
+        'Content-Length: ', length $body, "\r\n\r\n$body";
+    $socket->flush;
+
+    return $socket;
+}
+
+sub answers {
+    my (@sockets) = @_;
+
+    return map {
+        my $socket = $_;
+        my $text = '';
+        while (IO::Select->new($socket)->can_read(5)) {
+            sysread $socket, $text, 65536, length $text or last;
+        }
+        Reauth::Test::parse_answer($text);
+    } @sockets;
+}
+
+sub received {
+    my ($account) = @_;
+
+    return grep { $_->{method} eq 'PUT' && $_->{account} eq $account }
+        sandbox_log();
+}
+
+sub slow_upstream {
+    my ($account, $ms, @next) = @_;
+
+    return sandbox('POST', "/account/$account",
+                   { delay_ms => $ms, next => \@next });
+}
+
+{
+    slow_upstream('acct_same', 300);
+    my @answers = answers(map { send_one('acct_same', 'one') } 1 .. 8);
+
+    is(grep({ $_->{status} == 200 } @answers), 8, 'equal: all are taken');
+    is(keys %{ { map { $_->{json}{attempt_id} => 1 } @answers } }, 1,
+       'all get one attempt');
+    is(grep({ $_->{headers}{'reauth-coalesced'} } @answers), 7,
+       'all but one are told that they share it');
+    is(scalar(received('acct_same')), 1, 'the upstream got one');
+}
+
+{
+    slow_upstream('acct_no', 0, { status => 422, delay_ms => 300,
+        body => '{"error":"VALIDATION_ERROR"}' });
+    my @answers = answers(map { send_one('acct_no', 'one') } 1 .. 4);
+
+    is(grep({ $_->{status} == 422 } @answers), 4,
+       'equal: the upstream\'s no is for all');
+    is(scalar(received('acct_no')), 1, 'and it said it once');
+    is($gateway->http('GET', '/reauth/accounts/acct_no')->{json}{state},
+       'rejected', 'rejected');
+}
+
+{
+    slow_upstream('acct_turns', 250);
+    my $first = send_one('acct_turns', 'one');
+    sleep 0.1;
+    my $second = send_one('acct_turns', 'two');
+    my @answers = answers($first, $second);
+    my @received = received('acct_turns');
+
+    is($answers[0]{status}, 200, 'different: the first is taken');
+    is($answers[1]{status}, 200, 'and so is the second');
+    isnt($answers[0]{json}{attempt_id}, $answers[1]{json}{attempt_id},
+         'with an attempt of its own');
+    is($answers[1]{headers}{'reauth-coalesced'}, undef, 'not shared');
+    is(scalar(@received), 2, 'the upstream got both');
+    is($received[1]{body} =~ /two/ ? 1 : 0, 1, 'in their order');
+    is($gateway->http('GET', '/reauth/accounts/acct_turns')
+       ->{json}{attempt_id}, $answers[1]{json}{attempt_id},
+       'the second one counts');
+}
+
+{
+    slow_upstream('acct_late', 1500);
+    my $started = time;
+    my $first = send_one('acct_late', 'one');
+    sleep 0.1;
+    my $second = send_one('acct_late', 'two');
+    my ($answer) = answers($second);
+    my $waited = time - $started;
+
+    is($answer->{status}, 409, 'one that waits too long');
+    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS', 'is told why');
+    like($answer->{headers}{'retry-after'} // '', qr/\A[1-9]\d*\z/,
+         'and when to come again');
+    ok($waited > 0.6 && $waited < 1.4, "after $wait ms")
+        or diag("after $waited s");
+    is((answers($first))[0]{status}, 200, 'the first one is taken');
+    is(scalar(received('acct_late')), 1, 'the upstream got only that one');
+}
+
+{
+    slow_upstream('acct_left', 400);
+    my $first = send_one('acct_left', 'one');
+    sleep 0.1;
+    my $second = send_one('acct_left', 'two');
+    sleep 0.1;
+    close $second;
+    is((answers($first))[0]{status}, 200, 'one that waits goes away');
+    sleep 0.3;
+    is(scalar(received('acct_left')), 1, 'and is not sent');
+}
+
+{
+    slow_upstream('acct_leader', 400);
+    my $first = send_one('acct_leader', 'one');
+    sleep 0.1;
+    my $second = send_one('acct_leader', 'one');
+    sleep 0.1;
+    close $first;
+    my ($answer) = answers($second);
+    is($answer->{status}, 200, 'the one that was sent goes away');
+    is(scalar(received('acct_leader')), 1, 'the other has its answer');
+}
+
+unlike($gateway->error_log, qr/\[(?:error|alert|crit|emerg)\]/,
+       'nothing in the error log');

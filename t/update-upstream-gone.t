@@ -1,0 +1,37 @@
+# The upstream goes away while an attempt runs: another update can't be sent,
+# and the gate of the one that runs stays closed.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test redis => 0;
+
+plan tests => 11;
+
+my $gateway = gateway();
+
+my $first = $gateway->update('acct_1', 'slow');
+is($first->{status}, 200, 'an attempt runs');
+
+sandbox_stop();
+
+my $second = $gateway->update('acct_1', { auth_type => 'mobile_app' });
+is($second->{status}, 502, 'another update can not be sent');
+is($second->{json}{error}, 'UPSTREAM_BAD_ANSWER', 'and says so');
+is($second->{headers}{'x-should-retry'}, undef, 'the caller may try again');
+
+my $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
+is($record->{state}, 'running', 'the attempt still runs');
+is($record->{attempt_id}, $first->{json}{attempt_id}, 'it is the first one');
+is($record->{auth_type}, 'email_password', 'of its own type');
+is($gateway->http('GET', '/api/acct_1/chats')->{status}, 503,
+   'the gate is closed');
+
+my $again = $gateway->update('acct_1', 'slow');
+is($again->{headers}{'reauth-coalesced'}, 1, 'the first one again');
+is($again->{json}{attempt_id}, $first->{json}{attempt_id},
+   'needs no upstream');
+
+unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing in the log');

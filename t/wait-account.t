@@ -1,0 +1,99 @@
+# GET /reauth/accounts/{id}?wait=: answers at the next change.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
+
+my $gateway = gateway(workers => 2);
+
+sub wait_on {
+    my ($account, $wait, $headers) = @_;
+
+    return Reauth::Stream->open($gateway, 'GET',
+        "/reauth/accounts/$account?wait=$wait", $headers);
+}
+
+for my $wait ('61s', '2m', 'x', '-1', '', '1.5s') {
+    my $answer = $gateway->http('GET', "/reauth/accounts/acct_1?wait=$wait");
+    is($answer->{status}, 422, "wait=$wait");
+    like($answer->{json}{errors}{wait}[0], qr/time of at most 60s/, 'says why');
+}
+
+my $answer = wait_on('acct_nobody', '30s')->finish;
+is($answer->{status}, 404, 'nothing is known');
+cmp_ok($answer->{took}, '<', 2, 'which is told at once');
+
+my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
+
+$answer = wait_on('acct_1', '1s')->finish;
+is($answer->{status}, 200, 'nothing new');
+is($answer->{json}{state}, 'running', 'the record as it is');
+cmp_ok($answer->{took}, '>=', 0.9, 'after the wait');
+cmp_ok($answer->{took}, '<', 3, 'and not much later');
+
+my @waiting = map { wait_on('acct_1', '30s') } 1 .. 20;
+my $other   = wait_on('acct_1', '1s');
+$gateway->update('acct_2', 'ok');
+sleep 0.3;
+is((grep { $_->is_open } @waiting), 20, 'others wait');
+
+for (1 .. 10) {
+    is($gateway->http('GET', '/reauth/healthz')->{status}, 200,
+        'the workers serve');
+}
+
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+my $changed = time;
+$gateway->http('GET', "/api/authenticate/$id");
+
+my @answers = map { $_->finish } @waiting;
+cmp_ok(time - $changed, '<', 2, 'all are told at once');
+is((grep { $_->{status} == 200 && $_->{json}{state} eq 'needs_otp' } @answers),
+    20, 'of the change');
+is($other->finish->{json}{state}, 'needs_otp',
+    'a change of another account is none');
+
+# between two requests nothing is missed
+my $etag = $answers[0]{headers}{etag};
+like($etag, qr{\AW/"}, 'an ETag');
+
+$answer = wait_on('acct_1', '1s', { 'If-None-Match' => $etag })->finish;
+is($answer->{status}, 304, 'nothing new since that');
+cmp_ok($answer->{took}, '>=', 0.9, 'after the wait');
+
+my $waiting = wait_on('acct_1', '30s', { 'If-None-Match' => $etag });
+sleep 0.1;
+sandbox('POST', '/finish/acct_1');
+$gateway->http('GET', "/api/authenticate/$id");
+$answer = $waiting->finish;
+is($answer->{json}{state}, 'succeeded', 'the end');
+is($answer->{json}{gate}, 'open', 'opens the gate');
+
+$answer = wait_on('acct_1', '30s')->finish;
+is($answer->{json}{state}, 'succeeded', 'an ended one');
+cmp_ok($answer->{took}, '<', 2, 'is told at once');
+
+$gateway->update('acct_1', 'otp');
+$answer = wait_on('acct_1', '30s', { 'If-None-Match' => $etag })->finish;
+is($answer->{status}, 200, 'another one since what was seen');
+cmp_ok($answer->{took}, '<', 2, 'is told at once');
+
+# a client that goes
+my @gone = map { wait_on('acct_1', '30s') } 1 .. 10;
+sleep 0.1;
+$_->close for @gone;
+ok(wait_for { 10 == (() = $gateway->access_log =~ / 499 /g) } 5,
+    'a client that goes is noticed');
+
+my $head = Reauth::Stream->open($gateway, 'HEAD',
+    '/reauth/accounts/acct_1?wait=1s')->finish;
+is($head->{status}, 200, 'HEAD waits too');
+is($head->{body}, '', 'for no body');
+
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+
+done_testing();

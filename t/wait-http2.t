@@ -1,0 +1,129 @@
+# Waiting, following and being held over HTTP/2.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(listen => 'http2', config => <<'EOC');
+location /api/ {
+    reauth_gate on;
+    reauth_gate_hold 30s;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+
+my $base = 'http://127.0.0.1:' . $gateway->port;
+my $dir  = Reauth::Test::work_dir();
+my $n    = 0;
+my @children;
+
+# curl in the background; its output's name
+
+sub curl {
+    my (@arguments) = @_;
+
+    my $file = "$dir/curl." . ++$n;
+    my $pid  = fork // die "fork: $!\n";
+
+    if ($pid == 0) {
+        open STDOUT, '>', $file or POSIX::_exit(126);
+        exec 'curl', '-sN', '--http2-prior-knowledge', '--max-time', 20,
+            '-w', '\nstatus %{http_code}\n', @arguments
+            or POSIX::_exit(127);
+    }
+
+    push @children, $pid;
+
+    return { file => $file, pid => $pid };
+}
+
+sub text { return Reauth::Test::slurp($_[0]{file}); }
+
+sub request {
+    my ($method, $path) = @_;
+
+    my $curl = curl('-X', $method, '-H', 'Content-Type: application/json',
+        '-d', '{"email":"ok@example.com","password":"secret"}',
+        "$base$path");
+    waitpid $curl->{pid}, 0;
+
+    return text($curl);
+}
+
+sub get {
+    my ($path) = @_;
+
+    my $curl = curl("$base$path");
+    waitpid $curl->{pid}, 0;
+
+    return text($curl);
+}
+
+
+my ($id) = request('PUT', '/api/authenticate/acct_1/credentials')
+    =~ /"attempt_id":"(\w+)"/;
+ok($id, 'it logs in');
+
+my @waiting = map { curl("$base$_") }
+    ('/reauth/accounts/acct_1?wait=30s') x 5, ('/reauth/accounts?wait=30s') x 5;
+my $events = curl("$base/reauth/events");
+my $held   = curl('-H', 'Prefer: wait=20', "$base/api/acct_1/chats");
+my $posted = curl('-H', 'Prefer: wait=20', '-d', 'x' x 100_000,
+    "$base/api/acct_1/chats");
+
+ok(wait_for { text($events) =~ /^id: /m } 5, 'the stream begins');
+sleep 0.3;
+is((grep { text($_) =~ /status/ } @waiting, $held, $posted), 0, 'all wait');
+
+sandbox('POST', '/finish/acct_1');
+get("/api/authenticate/$id");
+
+ok(wait_for { 10 == grep { text($_) =~ /"succeeded".*\nstatus 200/ } @waiting }
+    5, 'all are told of the end');
+ok(wait_for { text($events) =~ /"state":"succeeded".*\n\n/ } 5,
+    'it comes by the stream, too');
+ok(wait_for { text($_) =~ /status 200/ } 5, 'the held call goes on')
+    for $held, $posted;
+
+is(length((grep { $_->{method} eq 'POST' } sandbox_log())[0]{body}), 100_000,
+    'with its body');
+
+# clients that go
+($id) = request('PUT', '/api/authenticate/acct_2/credentials')
+    =~ /"attempt_id":"(\w+)"/;
+my @gone = (
+    $events,
+    curl('-H', 'Prefer: wait=20', "$base/api/acct_2/chats"),
+    map { curl("$base/reauth/accounts/acct_2?wait=30s") } 1 .. 5,
+);
+sleep 0.5;
+kill 'KILL', $_->{pid} for @gone;
+ok(wait_for { 6 <= (() = $gateway->access_log =~ / 499 /g) } 5,
+    'clients that go are noticed');
+ok(wait_for { $gateway->access_log =~ m{/events HTTP/2.0" 200} } 5,
+    'one that followed, too');
+
+# reload
+@waiting = (
+    map({ curl("$base$_") } ('/reauth/accounts/acct_2?wait=30s') x 5,
+        '/reauth/events'),
+    curl('-H', 'Prefer: wait=20', "$base/api/acct_2/chats"),
+);
+sleep 0.5;
+my @old = $gateway->worker_pids;
+$gateway->reload;
+ok(wait_for { !grep { kill 0, $_ } @old } 1, 'the old worker has ended');
+ok(wait_for { 6 == grep { text($_) =~ /status 200/ } @waiting } 2,
+    'all were answered');
+ok(wait_for { text($waiting[-1]) =~ /status 503/ } 2, 'the held call, too');
+
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+
+kill 'KILL', @children;
+waitpid $_, 0 for @children;
+
+done_testing();

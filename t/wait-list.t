@@ -1,0 +1,68 @@
+# GET /reauth/accounts?wait=: answers at the next change of one that it lists.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
+
+my $gateway = gateway();
+
+sub wait_on {
+    my ($query, $headers) = @_;
+
+    return Reauth::Stream->open($gateway, 'GET', "/reauth/accounts?$query",
+        $headers);
+}
+
+sub states {
+    my ($answer) = @_;
+
+    return join ' ', sort map { "$_->{account_id}:$_->{state}" }
+        @{ $answer->{json}{accounts} };
+}
+
+is($gateway->http('GET', '/reauth/accounts?wait=61s')->{status}, 422,
+    'too long');
+
+my $answer = wait_on('wait=1s')->finish;
+is($answer->{status}, 200, 'nothing');
+is_deeply($answer->{json}{accounts}, [], 'as it is');
+cmp_ok($answer->{took}, '>=', 0.9, 'after the wait');
+
+my $all     = wait_on('wait=30s');
+my $otp     = wait_on('wait=30s&state=needs_otp');
+my $running = wait_on('wait=30s&state=running');
+my $type    = wait_on('wait=1s&auth_type=mobile_app');
+sleep 0.1;
+
+my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
+
+like(states($all->finish), qr/\Aacct_1:(?:starting|running)\z/, 'any');
+is(states($running->finish), 'acct_1:running', 'that it lists');
+is(states($type->finish), '', 'of a type');
+ok($otp->is_open, 'another state waits');
+
+my $leaves = wait_on('wait=30s&state=running');
+sleep 0.1;
+
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+$gateway->http('GET', "/api/authenticate/$id");
+
+$answer = $otp->finish;
+is(states($answer), 'acct_1:needs_otp', 'one that comes into the list');
+is(states($leaves->finish), '', 'one that leaves the list');
+
+# what has changed between two requests is not waited for
+my $etag = $answer->{headers}{etag};
+
+is(wait_on('state=needs_otp', { 'If-None-Match' => $etag })->finish->{status},
+    304, 'nothing new');
+$gateway->update('acct_2', 'ok');
+$answer = wait_on('wait=30s', { 'If-None-Match' => $etag })->finish;
+is(states($answer), 'acct_1:needs_otp acct_2:running', 'has changed since');
+cmp_ok($answer->{took}, '<', 2, 'at once');
+
+done_testing();

@@ -1,0 +1,64 @@
+# reauth_wait_max: so many requests of a worker may wait.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
+
+my $gateway = gateway(http_config => 'reauth_wait_max 5;', config => <<'EOC');
+location /api/ {
+    reauth_gate on;
+    reauth_gate_hold 30s;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+
+my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
+
+sub wait_on {
+    my ($path) = @_;
+
+    return Reauth::Stream->open($gateway, 'GET', $path);
+}
+
+my @waiting = map { wait_on("/reauth/$_") } ('accounts/acct_1?wait=30s') x 2,
+    ('accounts?wait=30s') x 2, 'events';
+sleep 0.2;
+ok($_->is_open, 'waits') for @waiting;
+
+for my $path ('accounts/acct_1?wait=30s', 'accounts?wait=30s', 'events') {
+    my $answer = $gateway->http('GET', "/reauth/$path");
+    is($answer->{status}, 503, "$path is one too many");
+    is($answer->{headers}{'retry-after'}, 1, 'for now');
+}
+
+is($gateway->http('GET', '/reauth/accounts/acct_1')->{status}, 200,
+    'who does not wait gets an answer');
+is($gateway->http('GET', '/api/acct_1/x', { Prefer => 'wait=10' })->{status},
+    503, 'a call is not held');
+like($gateway->error_log, qr/5 requests wait in this worker.*reauth_wait_max/,
+    'logged');
+
+(shift @waiting)->close;
+(pop @waiting)->close;
+ok(wait_for { 2 <= (() = $gateway->access_log =~ /" 499 |events HTTP\S+ 200/g) } 5,
+    'two go');
+
+my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_1/x',
+    { Prefer => 'wait=10' });
+push @waiting, wait_on('/reauth/accounts/acct_1?wait=30s');
+sleep 0.2;
+ok($_->is_open, 'others have their place') for $held, @waiting;
+
+sandbox('POST', '/finish/acct_1');
+$gateway->http('GET', "/api/authenticate/$id");
+is($_->finish->{status}, 200, 'answered') for $held, @waiting;
+
+@waiting = map { wait_on('/reauth/accounts?wait=1s') } 1 .. 5;
+is($_->finish->{status}, 200, 'and all places are free again') for @waiting;
+
+done_testing();

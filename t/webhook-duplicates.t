@@ -1,0 +1,111 @@
+# A webhook that was here before says nothing new: whichever instance it came
+# to, under whatever idempotency key, with and without Redis.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use Reauth::Test sandbox => 0;
+use Reauth::Webhook;
+
+my $config = 'location = /reauth/webhook {
+    reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }';
+
+my ($one, $two, $reject) = (
+    gateway(name => 'one', config => $config),
+    gateway(name => 'two', config => $config),
+    gateway(name => 'reject', config => $config,
+        http_config => 'reauth_redis_failure reject;'),
+);
+
+my $new       = '{"received":true}';
+my $duplicate = '{"received":true,"duplicate":true}';
+my $accounts  = 0;
+
+sub otp {
+    return event('accounts.otp_code_required', 'acct_' . ++$accounts,
+        started_at => started_at(-1));
+}
+
+sub ready {
+    my ($status) = @_;
+
+    return wait_for {
+        3 == grep {
+            $_->http('GET', '/reauth/readyz')->{body} =~ /"$status"/
+        } $one, $two, $reject;
+    } 10, $status;
+}
+
+ready('ready');
+
+my $body = otp();
+
+is(deliver($one, $body)->{body}, $new, 'new');
+is(deliver($one, $body)->{body}, $duplicate, 'again');
+is(deliver($two, $body)->{body}, $duplicate, 'to another instance');
+is(deliver($two, $body)->{body}, $duplicate, 'and again');
+
+my $key = 'evt_' . '0' x 40;
+my @two = map { otp() } 1, 2;
+
+is(deliver($one, $_, 'X-OFAPI-Idempotency-Key' => $key)->{body}, $new,
+    'one key on two bodies is two events') for @two;
+
+my ($seen) = redis_cli('keys', '{reauth}:seen:*');
+cmp_ok(redis_cli('ttl', $seen), '>', 86000, 'Redis forgets it');
+cmp_ok(redis_cli('ttl', $seen), '<=', 86400, 'after a day');
+
+redis_cli('flushall');
+is(deliver($one, $body)->{body}, $duplicate, 'Redis lost it, the zone did not');
+$one->reload;
+is(deliver($one, $body)->{body}, $duplicate, 'nor does it on a reload');
+
+is(deliver($_, event('messages.received', 'acct_1'))->{body}, $new,
+    'what says nothing to us may well be said twice') for $one, $one, $two;
+
+is(deliver($reject, otp())->{body}, $new, 'kept in Redis');
+
+redis_pause();
+
+$body = otp();
+my $start = time;
+
+is(deliver($one, $body)->{body}, $new, 'Redis does not answer');
+cmp_ok(time - $start, '<', 2, 'which is waited for only so long');
+is(deliver($one, $body)->{body}, $duplicate, 'the zone knows it all the same');
+
+my $rejected = otp();
+my $answer   = deliver($reject, $rejected);
+
+is($answer->{status}, 503, 'reauth_redis_failure reject: not kept');
+is($answer->{json}{error}, 'STORE_UNAVAILABLE', 'which is said');
+
+redis_resume();
+ready('ready');
+
+is(deliver($reject, $rejected)->{body}, $new, 'delivered again, it is new');
+
+redis_stop();
+ready('degraded');
+
+$body     = otp();
+$rejected = otp();
+
+is(deliver($one, $body)->{body}, $new, 'Redis is away: kept here');
+is(deliver($one, $body)->{body}, $duplicate, 'known here');
+is(deliver($two, $body)->{body}, $new, 'but not elsewhere');
+is(deliver($reject, $rejected)->{status}, 503, 'rejected') for 1, 2;
+
+redis_start();
+ready('ready');
+
+is(deliver($reject, $rejected)->{body}, $new, 'Redis is back: kept');
+is(deliver($reject, $rejected)->{body}, $duplicate, 'and known');
+
+for my $gateway ($one, $two, $reject) {
+    unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');
+}
+
+done_testing();

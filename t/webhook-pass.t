@@ -1,0 +1,158 @@
+# reauth_webhook ... pass=/uri: verified events go on to a consumer, for which
+# the sender never waits.
+
+use strict;
+use warnings;
+
+use IO::Select ();
+use IO::Socket::INET ();
+use Test::More;
+use Time::HiRes qw(time);
+
+use Reauth::Test redis => 0, sandbox => 0;
+use Reauth::Webhook;
+
+my $consumer = IO::Socket::INET->new(
+    LocalAddr => '127.0.0.1',
+    Proto     => 'tcp',
+    Listen    => 16,
+) or die "cannot listen: $!\n";
+
+my $to      = $consumer->sockport;
+my $gateway = gateway(
+    config => <<"EOC",
+location = /reauth/webhook {
+    reauth_webhook \$TEST_NGINX_WEBHOOK_SECRET pass=/events;
+}
+location = /events {
+    internal;
+    proxy_pass http://127.0.0.1:$to/consume;
+    proxy_set_header X-Account \$reauth_account;
+    proxy_set_header X-State \$reauth_state;
+    proxy_set_header X-Operation \$reauth_operation;
+}
+EOC
+);
+
+# What the consumer got: one request, which it never answers.
+
+my @open;
+
+sub consumed {
+    my ($seconds) = @_;
+
+    my $select = IO::Select->new($consumer);
+    return '' if !$select->can_read($seconds // 5);
+
+    my $socket = $consumer->accept;
+    my $raw    = '';
+    my $need;
+
+    push @open, $socket;
+
+    while (IO::Select->new($socket)->can_read(5)) {
+        sysread $socket, $raw, 65536, length $raw or last;
+
+        my ($head, $body) = split /\r\n\r\n/, $raw, 2;
+        ($need) = $head =~ /^Content-Length: (\d+)/mi;
+        last if defined $body && length $body >= ($need // 0);
+    }
+
+    return $raw;
+}
+
+# The connection ends when the consumer is done, the answer long before that.
+
+sub deliver_to {
+    my ($body, %header) = @_;
+
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port,
+        Proto    => 'tcp',
+    ) or die "connect: $@";
+    push @open, $socket;
+
+    %header = (Host => 'localhost', Signature => signature($body),
+        'Content-Type' => 'application/json',
+        'Content-Length' => length $body, %header);
+
+    print {$socket} "POST /reauth/webhook HTTP/1.1\r\n",
+        (map { "$_: $header{$_}\r\n" }
+            grep { defined $header{$_} } sort keys %header), "\r\n", $body;
+    $socket->flush;
+
+    my $raw = '';
+
+    while (IO::Select->new($socket)->can_read(5)) {
+        sysread $socket, $raw, 65536, length $raw or last;
+        last if $raw =~ /\r\n\r\n.*\}\z/s;
+    }
+
+    return Reauth::Test::parse_answer($raw);
+}
+
+my $body  = event('accounts.otp_code_required', 'acct_1',
+    started_at => started_at(-1));
+my $key   = 'evt_' . 'a' x 40;
+my $start = time;
+
+my $answer = deliver_to($body, 'X-OFAPI-Idempotency-Key' => $key,
+    'X-OFAPI-Redelivery-Of' => 'evt_1');
+is($answer->{status}, 200, 'answered');
+is($answer->{body}, '{"received":true}', 'as without a consumer');
+is($answer->{headers}{connection}, 'close',
+    'the next one does not wait on this connection');
+
+my $got = consumed();
+my ($head, $sent) = split /\r\n\r\n/, $got, 2;
+
+like($head, qr{^POST /consume HTTP/1}, 'passed on');
+is($sent, $body, 'the body as it came');
+like($head, qr/^X-OFAPI-Idempotency-Key: $key\r?$/mi, 'its key');
+like($head, qr/^X-OFAPI-Redelivery-Of: evt_1\r?$/mi, 'other headers');
+like($head, qr/^Signature: [0-9a-f]{64}\r?$/mi, 'the signature');
+like($head, qr/^Content-Type: application\/json\r?$/mi, 'the type');
+like($head, qr/^X-Account: acct_1\r?$/m, '$reauth_account');
+like($head, qr/^X-State: needs_otp\r?$/m, '$reauth_state');
+like($head, qr/^X-Operation: webhook\r?$/m, '$reauth_operation');
+
+is(deliver_to($body)->{json}{duplicate}, JSON::PP::true, 'a repeat');
+is(consumed(0.3), '', 'is not passed on');
+
+is(deliver_to($body, Signature => '0' x 64)->{status}, 401, 'unsigned');
+is(consumed(0.3), '', 'nor is this');
+
+for my $other ('{"event":"messages.received","account_id":null}', 'no json') {
+    is(deliver_to($other)->{status}, 200, 'says nothing to us');
+    like(consumed(), qr/\r\n\r\n\Q$other\E\z/, 'but maybe to the consumer');
+}
+
+my $large = event('messages.received', 'acct_1', text => 'x' x 200_000);
+
+is(deliver_to($large)->{status}, 200, 'a large one');
+is((split /\r\n\r\n/, consumed(), 2)[1], $large, 'comes whole');
+
+is(deliver_to("7\r\nchunked\r\n4\r\n one\r\n0\r\n\r\n",
+    'Signature' => signature('chunked one'), 'Transfer-Encoding' => 'chunked',
+    'Content-Length' => undef)->{status}, 200, 'a chunked one');
+like(consumed(), qr/^Content-Length: 11\r\n.*\r\n\r\nchunked one\z/ms,
+    'comes with its length');
+
+cmp_ok(time - $start, '<', 8, 'the consumer has not been waited for');
+
+close $_ for splice @open;
+close $consumer;
+
+is(deliver_to(event('messages.received', 'acct_2'))->{status}, 200,
+    'nobody consumes: the sender need not know');
+
+$gateway->reload;
+is(deliver_to(event('messages.received', 'acct_3'))->{status}, 200,
+    'serves after a reload');
+
+close $_ for splice @open;
+
+unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');
+
+done_testing();

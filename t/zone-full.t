@@ -1,0 +1,99 @@
+# A zone that is too small: what has ended makes room first, what is active is
+# never dropped silently, and an update that finds no room is told so.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway(http_config => 'reauth_zone accounts:128k;');
+
+
+sub summary { return $gateway->http('GET', '/reauth/summary')->{json}; }
+
+sub closed {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/reauth/gate/$account")->{status} == 503;
+}
+
+
+# ---- one that was there first ----
+
+my $id = $gateway->update('acct_first', 'ok')->{json}{attempt_id};
+ok(closed('acct_first'), 'the first one is closed');
+
+# ---- more that have ended than fit ----
+
+my $most = 0;
+
+for my $n (1 .. 600) {
+    my $status = $gateway->update("acct_ended$n", 'limit')->{status};
+
+    if ($status != 429) {
+        fail("update $n: $status");
+        last;
+    }
+
+    next if $n % 50;
+
+    my $accounts = summary()->{zone}{accounts};
+    $most = $accounts if $accounts > $most;
+}
+
+cmp_ok($most, '<', 601, 'not all of them are kept');
+cmp_ok(summary()->{states}{rejected}, '>', 20, 'but many');
+is(summary()->{zone}{dropped}, 0, 'nothing was dropped');
+is($gateway->http('GET', '/reauth/accounts/acct_ended600')->{json}{state},
+    'rejected', 'the newest is there');
+is($gateway->http('GET', '/reauth/accounts/acct_ended1')->{status}, 404,
+    'the oldest is gone');
+ok(closed('acct_first'), 'the active one is closed still');
+
+# ---- more active ones than fit ----
+
+my @active;
+my $refused;
+
+for my $n (1 .. 300) {
+    my $answer = $gateway->update("acct_active$n", 'ok');
+
+    if ($answer->{status} != 200) {
+        $refused = $answer;
+        last;
+    }
+
+    push @active, "acct_active$n";
+}
+
+cmp_ok(scalar @active, '>', 20, 'many fit: ' . @active);
+is($refused->{status}, 503, 'then one is refused');
+is($refused->{json}{error}, 'STORE_UNAVAILABLE', 'with the reason');
+ok($refused->{headers}{'retry-after'}, 'and Retry-After');
+like($gateway->error_log, qr/\[alert\].*reauth_zone "accounts" is full/,
+    'the log says that it is full');
+cmp_ok(summary()->{zone}{dropped}, '>', 0, 'and the summary');
+
+is(scalar(grep { !closed($_) } 'acct_first', @active), 0,
+    'all that were taken are closed');
+is(summary()->{active}, 1 + @active, 'and counted');
+
+my $next = 'acct_active' . (1 + @active);
+ok(!closed($next), 'the one that was refused is open');
+is((grep { ($_->{account} // '') eq $next } sandbox_log()), 0,
+    'and was not sent');
+
+# ---- what ends makes room ----
+
+sandbox('POST', '/finish/acct_first', { success => \1 });
+is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200, 'one ends');
+ok(!closed('acct_first'), 'it is open');
+is($gateway->update($next, 'ok')->{status}, 200, 'there is room for another');
+ok(closed($next), 'which is closed');
+
+# another update of one that is active needs no more room
+is($gateway->update($active[0], 'slow')->{status}, 200,
+    'an active one can be updated again');
+
+done_testing();

@@ -1,0 +1,231 @@
+#!/bin/sh
+
+# Copyright (C) the nginx-reauth authors
+#
+# Builds the images, brings docker-compose.yml up, does one update through it,
+# and takes it down again.  "./run compose-test" calls it, with the packages it
+# needs installed.
+#
+# Where no Docker answers it starts one of its own, and stops it.  Where the
+# base image can't be had, a debootstrap stands in for it.
+
+set -eu
+
+cd "$(dirname "$0")/.."
+
+WORK=$(pwd)/build/compose
+BASE=debian:trixie-slim
+PROJECT=reauth-compose-test
+daemon=
+up=no
+
+mkdir -p "$WORK"
+
+
+say() { printf '%s\n' "$*"; }
+
+fail() { printf 'compose-test: %s\n' "$*" >&2; exit 1; }
+
+compose() {
+    # port 0: a free one
+    REAUTH_PORT=0 docker-compose --ansi never -p $PROJECT "$@"
+}
+
+
+clean_up() {
+    status=$?
+    trap - EXIT HUP INT TERM
+
+    if [ $up = yes ]; then
+        [ $status -eq 0 ] || compose logs --no-color --tail 40 || :
+        compose down --volumes --timeout 10 > "$WORK/down.log" 2>&1 || {
+            cat "$WORK/down.log" >&2
+            status=1
+        }
+    fi
+
+    if [ -n "$daemon" ]; then
+        kill "$daemon"
+        wait "$daemon" || :
+        umount "$run/exec/netns/default" 2>/dev/null || :
+        rm -rf "$run"
+    fi
+
+    exit $status
+}
+
+
+# ---- docker ------------------------------------------------------------------
+
+
+# Images are kept between runs, below build/.
+
+start_docker() {
+    docker info >/dev/null 2>&1 && return
+
+    [ "$(id -u)" -eq 0 ] || fail "no Docker answers; as root this starts one"
+    command -v dockerd >/dev/null || fail "no Docker answers, and there is no
+dockerd to start: install docker.io"
+
+    # a socket's path must be short
+    run=$(mktemp -d)
+    DOCKER_HOST=unix://$run/docker.sock
+    export DOCKER_HOST
+
+    # what is built may need this machine's names and proxies
+    REAUTH_BUILD_NETWORK=host
+    export REAUTH_BUILD_NETWORK
+
+    # without a bridge and iptables it leaves nothing in the machine's network
+    dockerd --host "$DOCKER_HOST" --data-root "$WORK/docker" \
+        --exec-root "$run/exec" --pidfile "$run/pid" \
+        --storage-driver overlay2 --bridge none --iptables=false \
+        --ip6tables=false --ip-masq=false --ip-forward=false \
+        > "$WORK/dockerd.log" 2>&1 &
+    daemon=$!
+
+    for _ in $(seq 60); do
+        ! docker info >/dev/null 2>&1 || return 0
+        kill -0 $daemon 2>/dev/null || break
+        sleep 0.5
+    done
+
+    tail -n 20 "$WORK/dockerd.log" >&2
+    fail "dockerd did not start; its log: $WORK/dockerd.log"
+}
+
+
+# The base image: the local one, the registry's, or a debootstrap from where
+# this machine has its packages, with what its apt was told of the network.
+
+base_image() {
+    docker image inspect $BASE >/dev/null 2>&1 && return
+    ! timeout 120 docker pull -q $BASE 2>/dev/null || return 0
+
+    [ "$(id -u)" -eq 0 ] || fail "$BASE can't be pulled; as root this makes one"
+    command -v debootstrap >/dev/null || fail "$BASE can't be pulled, and there
+is no debootstrap to make one: install it"
+
+    say "$BASE can't be pulled: making one by debootstrap"
+
+    mirror=$(apt-get indextargets --format "\$(REPO_URI)" \
+        "Created-By: Packages" | sed -n '\#/debian/*$#{p;q}')
+    root=$WORK/base
+    rm -rf "$root"
+    debootstrap --variant=minbase trixie "$root" \
+        "${mirror:-http://deb.debian.org/debian}" > "$WORK/debootstrap.log" \
+        || fail "debootstrap failed; its log: $WORK/debootstrap.log"
+
+    apt-config dump | grep -iE '^Acquire::(Check|https?|Retries)' \
+        > "$root/etc/apt/apt.conf.d/90machine" || :
+    rm -f "$root"/var/cache/apt/archives/*.deb
+
+    tar -C "$root" --one-file-system -c . | docker import - $BASE >/dev/null
+    rm -rf "$root"
+}
+
+
+# ---- the test ----------------------------------------------------------------
+
+
+# request STATUS METHOD PATH [CURL ARGUMENTS]: fails on any other status.
+
+request() {
+    want=$1 method=$2 path=$3
+    shift 3
+
+    status=$(curl -s -m 30 -X "$method" -o "$WORK/body" -w '%{http_code}' \
+        "$@" "$GATEWAY$path") || :
+    body=$(cat "$WORK/body" 2>/dev/null) || body=
+    [ "$status" = "$want" ] \
+        || fail "$method $path: expected $want, got $status: $body"
+    say "$method $path: $status"
+}
+
+
+# The value of a string in the last answer.
+
+field() {
+    printf '%s' "$body" \
+        | sed -n "s/.*\"$1\" *: *\"\([^\"]*\)\".*/\1/p" | head -n 1
+}
+
+
+one_update() {
+    account=acct_compose
+
+    request 200 GET /reauth/readyz
+    [ "$(field status)" = ready ] || fail "not ready: $body"
+
+    request 200 PUT /api/authenticate/$account/credentials \
+        -H 'Content-Type: application/json' \
+        -d '{"email": "ok@example.com", "password": "a new password"}'
+    attempt=$(field attempt_id)
+    [ -n "$attempt" ] || fail "no attempt_id: $body"
+
+    request 503 GET /api/$account/chats
+    [ "$(field attempt_id)" = "$attempt" ] || fail "not the attempt: $body"
+
+    for _ in $(seq 30); do
+        request 200 GET "/api/authenticate/$attempt"
+        [ "$(field progress)" != signed_in ] || break
+        sleep 0.5
+    done
+
+    request 200 GET /reauth/accounts/$account
+    [ "$(field state)" = succeeded ] || fail "not succeeded: $body"
+    request 200 GET /api/$account/chats
+
+    # what the gateway has kept is in Redis
+    stored=$(compose exec -T redis sh -c \
+        "REDISCLI_AUTH=\$(cat /run/secrets/redis_password) \
+            redis-cli --user gateway hget '{reauth}:a:$account' state")
+    [ "$stored" = succeeded ] || fail "Redis has: $stored"
+}
+
+
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+for tool in docker docker-compose curl; do
+    command -v $tool >/dev/null || fail "needs $tool"
+done
+
+start_docker
+base_image
+docker/make-secrets
+
+say "building the images"
+compose build > "$WORK/build.log" 2>&1 || {
+    tail -n 30 "$WORK/build.log" >&2
+    fail "an image could not be built; all of it: $WORK/build.log"
+}
+
+say "bringing them up"
+up=yes
+compose up -d > "$WORK/up.log" 2>&1 || {
+    cat "$WORK/up.log" >&2
+    fail "docker-compose up failed"
+}
+
+GATEWAY=http://$(compose port gateway 8080)
+
+for _ in $(seq 60); do
+    [ "$(curl -s -m 2 -o /dev/null -w '%{http_code}' \
+        "$GATEWAY/reauth/readyz")" != 200 ] || break
+    sleep 0.5
+done
+
+one_update
+
+container=$(compose ps -q gateway)
+
+for _ in $(seq 60); do
+    health=$(docker inspect -f '{{.State.Health.Status}}' "$container")
+    [ "$health" != healthy ] || break
+    sleep 0.5
+done
+
+[ "$health" = healthy ] || fail "the gateway's health check says $health"
+
+say "compose-test: all passed"

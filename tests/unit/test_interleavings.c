@@ -1,0 +1,1972 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The invariant of the attempts' state machine, by random interleavings: no
+ * late, duplicate, reordered or replayed fact opens or closes a newer
+ * attempt's gate.
+ *
+ * Two gateways, each with a zone, one Redis and one upstream are simulated for
+ * one account.  All decisions are those of ngx_module/core; what store/ does
+ * around them is repeated here (zone_*, commit_*, sync_*, the names are the
+ * same).  Beside them runs a model that knows the truth: which attempt runs
+ * upstream, and which attempt each epoch is about.  It never looks at the
+ * reasons of the code, only at what it does to the gates.
+ *
+ * REAUTH_SEED=n  one seed; REAUTH_RUNS=n  interleavings of each seed;
+ * REAUTH_TRACE=run  tells all that happens in one of them
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "reauth_attempt.h"
+
+
+#define INSTANCES      2
+#define STEPS          240
+#define RUNS           1200
+
+#define START_MS       1763985600000LL
+#define GATE_MAX       900000
+#define DELAY_MAX      340000        /* of a fact, and a bit */
+#define TIMEOUT        250
+#define NOT_STARTED    60000
+#define COMMIT_TRIES   6
+#define SKEW           3000          /* of the gateways' clocks */
+#define UPSTREAM_SKEW  60000
+
+#define TRUTHS_MAX     128
+#define EPOCHS_MAX     512
+#define MESSAGES_MAX   512
+#define EVENTS_MAX     1024
+#define HISTORY_MAX    256
+
+#define NOBODY         -1
+
+
+/* an attempt as it is upstream */
+
+typedef struct {
+    int64_t          started_us;     /* by the upstream's clock */
+    reauth_state_t   state;
+    char             name[16];
+} truth_t;
+
+
+/* what the model knows of an epoch */
+
+typedef struct {
+    uint64_t         epoch;
+    int              about;          /* the truth; NOBODY: not sent, or not yet */
+    int              before;         /* what a rejection falls back to */
+    int              newest;         /* of all it took the place of */
+} model_t;
+
+
+typedef struct {
+    reauth_fact_t    fact;
+    int              truth;          /* what it is about; NOBODY: its epoch */
+    unsigned         webhook;
+} news_t;
+
+
+typedef struct {
+    reauth_begin_t   begin;
+    reauth_record_t  record;
+    reauth_begin_result_t  begun;
+} begin_op_t;
+
+
+typedef struct {
+    int              instance;
+    int              tries;
+    unsigned         flush;
+    unsigned         has_begin;
+    unsigned         has_fact;
+    begin_op_t       op;
+    news_t           news;
+    reauth_record_t  record;
+} commit_t;
+
+
+typedef enum {
+    MESSAGE_COMMIT,                  /* on its way to Redis */
+    MESSAGE_REPLY,                   /* and back */
+    MESSAGE_READ,                    /* the record is asked for */
+    MESSAGE_RECORD,                  /* it is told */
+    MESSAGE_UPDATE,                  /* a PUT on its way to the upstream */
+    MESSAGE_POLL,                    /* of our poller, to the upstream */
+    MESSAGE_NEWS                     /* a fact on its way to an instance */
+} message_type_t;
+
+
+typedef struct {
+    int64_t          at;
+    message_type_t   type;
+    int              instance;
+    unsigned         written;        /* reply */
+    unsigned         list;           /* poll */
+    unsigned         sync;           /* read, record: of a new connection */
+    unsigned         exists;         /* record, reply */
+    uint64_t         epoch;          /* update */
+    commit_t        *commit;
+    reauth_record_t  record;
+    news_t           news;
+} message_t;
+
+
+typedef struct {
+    reauth_record_t  record;         /* state NONE: nothing is known */
+    int              dirty;
+    uint64_t         epoch;          /* the latest seen */
+    unsigned         salt;
+    int64_t          skew;
+    unsigned         asked;          /* poll_soon */
+
+    unsigned         up;             /* connected to Redis */
+    unsigned         syncing;
+    size_t           read;           /* events */
+
+    int              gate_truth;     /* since when it is closed for whom */
+    int64_t          gate_since;
+} instance_t;
+
+
+static struct {
+    uint64_t         random;
+    int64_t          now;
+    unsigned         trace;
+
+    instance_t       instances[INSTANCES];
+
+    unsigned         exists;         /* Redis */
+    reauth_record_t  redis;
+    unsigned         saved_exists;
+    reauth_record_t  saved;
+    reauth_record_t  events[EVENTS_MAX];
+    size_t           nevents;
+
+    unsigned         reject;         /* reauth_redis_failure reject */
+    unsigned         polling;
+    int64_t          upstream_skew;
+    truth_t          truths[TRUTHS_MAX];
+    int              ntruths;
+
+    model_t          models[EPOCHS_MAX];
+    size_t           nmodels;
+
+    message_t        messages[MESSAGES_MAX];
+    size_t           nmessages;
+
+    news_t           history[HISTORY_MAX];
+    size_t           nhistory;
+
+    const char      *violation;
+} world;
+
+
+static reauth_string_t  account = reauth_string("acct_1");
+
+
+static void commit_send(commit_t *commit);
+static reauth_advance_result_t store_advance(int instance, news_t *news);
+
+
+/* xorshift64*: the same everywhere, whatever the C library has */
+
+static unsigned
+chance(unsigned n)
+{
+    world.random ^= world.random >> 12;
+    world.random ^= world.random << 25;
+    world.random ^= world.random >> 27;
+
+    return (unsigned) ((world.random * 0x2545f4914f6cdd1dULL) >> 33) % n;
+}
+
+
+static void
+trace(const char *format, ...)
+{
+    va_list  args;
+
+    if (world.trace) {
+        va_start(args, format);
+        printf("%10lld  ", (long long) (world.now - START_MS));
+        vprintf(format, args);
+        printf("\n");
+        va_end(args);
+    }
+}
+
+
+static void
+violated(const char *what)
+{
+    trace("VIOLATION: %s", what);
+
+    if (world.violation == NULL) {
+        world.violation = what;
+    }
+}
+
+
+static int64_t
+clock_of(const instance_t *in)
+{
+    return world.now + in->skew;
+}
+
+
+static int
+is_active(const instance_t *in)
+{
+    return reauth_state_is_active(in->record.state);
+}
+
+
+/* ---- the model ----------------------------------------------------------- */
+
+
+static model_t *
+model_of(uint64_t epoch)
+{
+    size_t           i;
+    static model_t   none = { 0, NOBODY, NOBODY, NOBODY };
+
+    for (i = world.nmodels; i > 0; i--) {
+        if (world.models[i - 1].epoch == epoch) {
+            return &world.models[i - 1];
+        }
+    }
+
+    return &none;
+}
+
+
+static void
+model_drop(uint64_t epoch)
+{
+    model_of(epoch)->epoch = UINT64_MAX;
+}
+
+
+static void
+model_add(uint64_t epoch, uint64_t previous, int about)
+{
+    model_t  *model, *before;
+
+    if (world.nmodels == EPOCHS_MAX) {
+        violated("the model is too small");
+        return;
+    }
+
+    if (model_of(epoch)->epoch == epoch) {
+
+        if (about == NOBODY || model_of(epoch)->about != about) {
+            violated("two attempts have one epoch");
+        }
+
+        /* one that was forgotten has shown itself again */
+
+        return;
+    }
+
+    before = model_of(previous);
+
+    model = &world.models[world.nmodels++];
+    model->epoch = epoch;
+    model->about = about;
+    model->before = before->about;
+    model->newest = about > before->newest ? about : before->newest;
+}
+
+
+static int
+running(int truth)
+{
+    return truth != NOBODY
+           && reauth_state_is_active(world.truths[truth].state);
+}
+
+
+/* what holds of an instance at any time */
+
+static void
+check(instance_t *in)
+{
+    int       about;
+    model_t  *model;
+
+    model = model_of(in->record.epoch);
+    about = model->about;
+
+    if (is_active(in) && clock_of(in) < in->record.deadline_ms) {
+
+        if (in->gate_truth != about || in->gate_since == 0) {
+            in->gate_truth = about;
+            in->gate_since = world.now;
+        }
+
+        if (about != NOBODY
+            && world.now - in->gate_since > GATE_MAX + DELAY_MAX)
+        {
+            violated("a gate was closed for longer than reauth_gate_max");
+        }
+
+        return;
+    }
+
+    in->gate_since = 0;
+
+    if (about != NOBODY
+        && about == world.ntruths - 1
+        && running(about)
+        && in->record.state != REAUTH_STATE_EXPIRED
+        && clock_of(in) < in->record.deadline_ms)
+    {
+        violated("the gate of the attempt that runs is open");
+    }
+}
+
+
+/* a fact has changed the record of an instance */
+
+static void
+check_fact(const reauth_record_t *before, const reauth_record_t *after,
+    const news_t *news)
+{
+    int       closed, was_closed;
+    model_t  *model;
+
+    model = model_of(before->epoch);
+    closed = reauth_state_is_active(after->state);
+    was_closed = reauth_state_is_active(before->state);
+
+    if (after->epoch < before->epoch) {
+        violated("an epoch went back");
+        return;
+    }
+
+    if (after->epoch == before->epoch) {
+
+        if (!was_closed && closed) {
+            violated("an end was taken back");
+        }
+
+        if (was_closed == closed) {
+            return;
+        }
+
+        if (news->truth == NOBODY) {
+
+            if (news->fact.epoch != before->epoch) {
+                violated("an update was settled by the answer of another");
+            }
+
+        } else if (news->truth < model->newest) {
+            violated("an older attempt's fact opened a newer one's gate");
+
+        } else if (before->state == REAUTH_STATE_STARTING) {
+            violated("an update that is being sent was ended by another fact");
+        }
+
+        return;
+    }
+
+    /* an attempt that nobody here began */
+
+    if (before->state == REAUTH_STATE_STARTING) {
+        violated("another attempt took the place of one that is being sent");
+    }
+
+    if (closed || was_closed) {
+
+        if (news->truth < model->newest) {
+            violated("an older attempt took the place of a newer one");
+
+        } else if (news->truth == model->newest && model->newest != NOBODY
+                   && !(news->fact.live
+                        && before->state == REAUTH_STATE_REJECTED))
+        {
+            /*
+             * An update was rejected after the gate of what runs had opened by
+             * its age: what is seen running then, closes it once more.
+             */
+
+            violated("an attempt that was known came as a new one");
+        }
+    }
+
+    model_add(after->epoch, before->epoch, news->truth);
+}
+
+
+/* Redis or another instance has changed the record of an instance */
+
+static void
+check_merge(const reauth_record_t *before, const reauth_record_t *after)
+{
+    if (after->epoch < before->epoch) {
+        violated("an epoch went back");
+    }
+
+    if (after->epoch == before->epoch
+        && reauth_state_is_end(before->state)
+        && !reauth_state_is_end(after->state))
+    {
+        violated("an end was taken back by a merge");
+    }
+}
+
+
+/* ---- messages ------------------------------------------------------------ */
+
+
+static message_t *
+message(message_type_t type, int instance, int64_t delay)
+{
+    message_t  *m;
+
+    if (world.nmessages == MESSAGES_MAX) {
+        violated("too many messages");
+        world.nmessages--;
+    }
+
+    m = &world.messages[world.nmessages++];
+
+    memset(m, 0, sizeof(message_t));
+
+    m->type = type;
+    m->instance = instance;
+    m->at = world.now + delay;
+
+    return m;
+}
+
+
+static int64_t
+delay(void)
+{
+    switch (chance(8)) {
+
+    case 0:
+        return chance(300000);
+
+    case 1:
+        return chance(10000);
+
+    default:
+        return 1 + chance(200);
+    }
+}
+
+
+static void
+send_news(int instance, const news_t *news, int64_t when)
+{
+    message(MESSAGE_NEWS, instance, when)->news = *news;
+
+    if (world.nhistory < HISTORY_MAX) {
+        world.history[world.nhistory++] = *news;
+    }
+}
+
+
+/* ---- the upstream -------------------------------------------------------- */
+
+
+static void
+fact_of_truth(news_t *news, int truth, reauth_source_t source)
+{
+    truth_t  *t;
+
+    t = &world.truths[truth];
+
+    memset(news, 0, sizeof(news_t));
+
+    news->truth = truth;
+    news->fact.source = source;
+    news->fact.state = t->state;
+    news->fact.started_us = t->started_us;
+}
+
+
+static void
+webhook(int truth)
+{
+    int     i, n;
+    news_t  news;
+
+    if (chance(5) == 0) {
+        return;                      /* lost */
+    }
+
+    fact_of_truth(&news, truth, REAUTH_SOURCE_WEBHOOK);
+    news.webhook = 1;
+
+    n = chance(5) == 0 ? 2 : 1;
+
+    for (i = 0; i < n; i++) {
+        send_news((int) chance(INSTANCES), &news, delay());
+    }
+}
+
+
+static int
+upstream_begin(void)
+{
+    truth_t  *t;
+
+    if (world.ntruths == TRUTHS_MAX) {
+        return NOBODY;
+    }
+
+    if (world.ntruths > 0 && running(world.ntruths - 1)) {
+
+        /* what ran before is over, or is told to run for ever */
+
+        t = &world.truths[world.ntruths - 1];
+
+        if (chance(2)) {
+            t->state = REAUTH_STATE_FAILED;
+        }
+    }
+
+    t = &world.truths[world.ntruths];
+
+    t->started_us = (world.now + world.upstream_skew) * 1000 + chance(1000);
+
+    if (world.ntruths > 0 && t->started_us <= t[-1].started_us) {
+        t->started_us = t[-1].started_us + 1;
+    }
+
+    t->state = REAUTH_STATE_RUNNING;
+    sprintf(t->name, "auth_%d", world.ntruths);
+
+    trace("upstream: %s begins", t->name);
+
+    return world.ntruths++;
+}
+
+
+static void
+upstream_advance(void)
+{
+    truth_t  *t;
+
+    if (world.ntruths == 0 || !running(world.ntruths - 1)) {
+        return;
+    }
+
+    t = &world.truths[world.ntruths - 1];
+
+    switch (chance(5)) {
+
+    case 0:
+        t->state = REAUTH_STATE_SUCCEEDED;
+        break;
+
+    case 1:
+        t->state = REAUTH_STATE_FAILED;
+        break;
+
+    case 2:
+        t->state = REAUTH_STATE_NEEDS_FACE;
+        break;
+
+    case 3:
+        t->state = REAUTH_STATE_NEEDS_OTP;
+        break;
+
+    default:
+        t->state = REAUTH_STATE_RUNNING;
+        return;
+    }
+
+    trace("upstream: %s is %s", t->name, reauth_state_name(t->state));
+
+    webhook(world.ntruths - 1);
+}
+
+
+/* the PUT has arrived; its answer, if there is one, settles the epoch */
+
+static void
+upstream_update(message_t *m)
+{
+    int       truth;
+    news_t    news;
+    unsigned  what;
+    model_t  *model;
+
+    what = chance(20);
+
+    memset(&news, 0, sizeof(news_t));
+
+    news.truth = NOBODY;
+    news.fact.epoch = m->epoch;
+    news.fact.source = REAUTH_SOURCE_UPDATE;
+
+    if (what < 4) {
+        news.fact.state = REAUTH_STATE_REJECTED;
+        trace("upstream: rejects");
+        goto answer;
+    }
+
+    if (what < 6) {
+        news.fact.state = REAUTH_STATE_UNKNOWN;
+        trace("upstream: never had it");
+        goto answer;
+    }
+
+    truth = upstream_begin();
+
+    if (truth == NOBODY) {
+        news.fact.state = REAUTH_STATE_REJECTED;
+        goto answer;
+    }
+
+    model = model_of(m->epoch);
+    model->about = truth;
+    model->newest = truth;
+
+    if (what < 8) {
+        trace("upstream: the worker that waits for its answer dies");
+        return;
+    }
+
+    if (what < 10) {
+        news.fact.state = REAUTH_STATE_UNKNOWN;
+
+    } else {
+        news.fact.state = REAUTH_STATE_RUNNING;
+        news.fact.attempt = reauth_string_from(world.truths[truth].name);
+    }
+
+answer:
+
+    /* it can't be replayed: whoever sent it waits for it once */
+
+    message(MESSAGE_NEWS, m->instance,
+            chance(10) == 0 ? chance(30000) : 1 + chance(100))->news = news;
+}
+
+
+/* ---- the zone ------------------------------------------------------------ */
+
+
+static void
+zone_write(instance_t *in, const reauth_record_t *record, int dirty)
+{
+    in->record = *record;
+    in->dirty = dirty;
+
+    if (record->epoch > in->epoch) {
+        in->epoch = record->epoch;
+    }
+}
+
+
+static void
+zone_empty(instance_t *in)
+{
+    memset(&in->record, 0, sizeof(reauth_record_t));
+    reauth_copy(in->record.account, REAUTH_ACCOUNT_MAX, &account);
+    in->dirty = 0;
+}
+
+
+static void
+zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
+{
+    int              again;
+    uint64_t         judged;
+    reauth_record_t  before, previous;
+
+    before = in->record;
+    previous = in->record;
+    judged = op->begin.epoch;
+
+    again = remote != NULL
+            && reauth_attempt_judge_again(&previous, in->dirty, remote,
+                                          op->begin.epoch);
+
+    if (again && remote->epoch == op->begin.epoch) {
+        op->record = *remote;
+        op->begun = REAUTH_BEGIN_STARTED;
+        zone_write(in, remote, 0);
+        return;
+    }
+
+    if (again) {
+        previous = *remote;
+    }
+
+    op->begin.epoch = reauth_epoch_make(previous.epoch > in->epoch
+                                        ? previous.epoch : in->epoch,
+                                        op->begin.now_ms, in->salt);
+
+    op->begun = reauth_attempt_begin(&previous, &op->begin, &op->record);
+
+    if (op->begun == REAUTH_BEGIN_STARTED) {
+
+        if (op->record.epoch == judged) {
+            model_drop(judged);      /* the same update, judged again */
+
+        } else if (op->record.epoch <= before.epoch) {
+            violated("an update began with an epoch that is not new");
+        }
+
+        model_add(op->record.epoch, previous.epoch, NOBODY);
+        zone_write(in, &op->record, 1);
+        return;
+    }
+
+    op->record = previous;
+
+    if (again) {
+
+        /* a begin of ours that came to nothing may be taken back */
+
+        if (before.epoch != judged
+            && before.state != REAUTH_STATE_STARTING)
+        {
+            check_merge(&before, &op->record);
+        }
+
+        zone_write(in, &op->record, 0);
+    }
+}
+
+
+static reauth_advance_result_t
+zone_advance(instance_t *in, news_t *news, const reauth_record_t *remote,
+    reauth_record_t *record)
+{
+    int                      again;
+    model_t                 *model;
+    uint64_t                 judged;
+    reauth_record_t          current;
+    reauth_advance_result_t  result;
+
+    current = in->record;
+    again = 0;
+
+    if (remote != NULL) {
+        again = reauth_attempt_judge_again(&current, in->dirty, remote,
+                                           news->fact.new_epoch);
+        if (!again) {
+            *record = current;
+            return REAUTH_ADVANCE_SAME;
+        }
+
+        current = *remote;
+    }
+
+    judged = news->fact.new_epoch;
+    news->fact.new_epoch = reauth_attempt_new_epoch(&current, &news->fact,
+                                                    in->salt);
+
+    result = reauth_attempt_advance(&current, &news->fact, record);
+
+    if (result == REAUTH_ADVANCE_APPLIED) {
+        trace("%d: %s %s: from %s, attempt \"%s\", epoch %llu",
+              (int) (in - world.instances),
+              reauth_source_name(news->fact.source),
+              news->truth == NOBODY ? "" : world.truths[news->truth].name,
+              reauth_state_name(current.state), current.attempt,
+              (unsigned long long) current.epoch);
+
+        trace("   to %s, attempt \"%s\", epoch %llu",
+              reauth_state_name(record->state), record->attempt,
+              (unsigned long long) record->epoch);
+
+        if (judged != 0 && record->epoch == judged) {
+            model_drop(judged);      /* the same fact, judged again */
+        }
+
+        check_fact(&current, record, news);
+
+        if (news->truth == NOBODY
+            && news->fact.state == REAUTH_STATE_REJECTED)
+        {
+            model = model_of(record->epoch);
+            model->about = record->state == REAUTH_STATE_REJECTED
+                           ? NOBODY : model->before;
+        }
+
+        zone_write(in, record, 1);
+
+    } else {
+        *record = current;
+
+        if (again) {
+            zone_write(in, record, 0);
+        }
+    }
+
+    return result;
+}
+
+
+/* 1: ours is still to be written; -1: Redis is to be asked */
+
+static int
+zone_merge(instance_t *in, const reauth_record_t *remote, int live,
+    reauth_record_t *record)
+{
+    switch (reauth_attempt_merge(&in->record, in->dirty, remote, live)) {
+
+    case REAUTH_MERGE_TAKEN:
+        check_merge(&in->record, remote);
+        zone_write(in, remote, 0);
+        *record = *remote;
+
+        trace("%d: takes %s, attempt \"%s\", epoch %llu, revision %llu",
+              (int) (in - world.instances), reauth_state_name(remote->state),
+              remote->attempt, (unsigned long long) remote->epoch,
+              (unsigned long long) remote->revision);
+        return 0;
+
+    case REAUTH_MERGE_SAME:
+        in->record.revision = remote->revision;
+        in->dirty = 0;
+        *record = in->record;
+        return 0;
+
+    case REAUTH_MERGE_OURS:
+        in->record.revision = remote->revision;
+        in->dirty = 1;
+        *record = in->record;
+        return 1;
+
+    case REAUTH_MERGE_ASK:
+        *record = in->record;
+        return -1;
+
+    default:
+        return 0;
+    }
+}
+
+
+static void
+zone_lost(instance_t *in, const reauth_record_t *record)
+{
+    if (in->record.state != REAUTH_STATE_NONE
+        && in->record.revision == record->revision)
+    {
+        in->record.revision = 0;
+        in->dirty = 1;
+    }
+}
+
+
+static int
+zone_committed(instance_t *in, const reauth_record_t *record,
+    uint64_t revision)
+{
+    if (in->record.state == REAUTH_STATE_NONE) {
+        return 0;
+    }
+
+    if (in->record.revision < revision) {
+        in->record.revision = revision;
+    }
+
+    if (reauth_attempt_same(record, &in->record)) {
+        in->dirty = 0;
+        return 0;
+    }
+
+    return in->dirty;
+}
+
+
+/* ---- the store ----------------------------------------------------------- */
+
+
+static void
+begin_done(int instance, begin_op_t *op)
+{
+    message_t  *m;
+
+    if (op->begun == REAUTH_BEGIN_STARTED) {
+        m = message(MESSAGE_UPDATE, instance,
+                    chance(10) == 0 ? chance(20000) : 1 + chance(50));
+        m->epoch = op->record.epoch;
+    }
+}
+
+
+static void
+begin_local(int instance, begin_op_t *op)
+{
+    news_t  news;
+
+    if (!world.reject) {
+        begin_done(instance, op);
+        return;
+    }
+
+    trace("%d: the begin is taken back", instance);
+
+    memset(&news, 0, sizeof(news_t));
+
+    news.truth = NOBODY;
+    news.fact.now_ms = clock_of(&world.instances[instance]);
+    news.fact.epoch = op->begin.epoch;
+    news.fact.source = REAUTH_SOURCE_UPDATE;
+    news.fact.state = REAUTH_STATE_REJECTED;
+
+    (void) store_advance(instance, &news);
+}
+
+
+static void
+commit_local(commit_t *commit)
+{
+    if (commit->has_begin) {
+        begin_local(commit->instance, &commit->op);
+    }
+
+    free(commit);
+}
+
+
+static commit_t *
+commit_create(int instance, const reauth_record_t *record)
+{
+    commit_t  *commit;
+
+    commit = calloc(1, sizeof(commit_t));
+    assert_non_null(commit);
+
+    commit->instance = instance;
+    commit->record = *record;
+
+    return commit;
+}
+
+
+static void
+commit_send(commit_t *commit)
+{
+    if (!world.instances[commit->instance].up) {
+        commit_local(commit);
+        return;
+    }
+
+    message(MESSAGE_COMMIT, commit->instance, chance(3))->commit = commit;
+}
+
+
+static void
+flush(int instance)
+{
+    commit_t    *commit;
+    instance_t  *in;
+
+    in = &world.instances[instance];
+
+    if (in->record.state != REAUTH_STATE_NONE) {
+        commit = commit_create(instance, &in->record);
+        commit->flush = 1;
+        commit_send(commit);
+    }
+}
+
+
+static void
+commit_begin_again(commit_t *commit, const reauth_record_t *remote)
+{
+    zone_begin(&world.instances[commit->instance], &commit->op, remote);
+
+    if (commit->op.begun == REAUTH_BEGIN_STARTED) {
+        commit->record = commit->op.record;
+        commit_send(commit);
+        return;
+    }
+
+    free(commit);
+}
+
+
+static void
+commit_again(commit_t *commit, const reauth_record_t *remote)
+{
+    int          again;
+    instance_t  *in;
+
+    in = &world.instances[commit->instance];
+    again = 0;
+
+    if (commit->has_fact) {
+        again = zone_advance(in, &commit->news, remote, &commit->record)
+                == REAUTH_ADVANCE_APPLIED;
+    }
+
+    if (!again) {
+        again = zone_merge(in, remote, 1, &commit->record);
+    }
+
+    if (again == 1) {
+        commit_send(commit);
+
+    } else {
+        free(commit);
+    }
+}
+
+
+/* commit.lua */
+
+static void
+redis_commit(message_t *m)
+{
+    message_t        *reply;
+    commit_t         *commit;
+    const uint64_t    seen = world.exists ? world.redis.revision : 0;
+
+    commit = m->commit;
+
+    reply = message(MESSAGE_REPLY, m->instance, chance(3));
+    reply->commit = commit;
+    reply->exists = world.exists;
+    reply->record = world.redis;
+
+    if (seen != commit->record.revision) {
+        return;
+    }
+
+    reply->written = 1;
+
+    world.exists = 1;
+    world.redis = commit->record;
+    world.redis.revision = seen + 1;
+
+    if (world.nevents == EVENTS_MAX) {
+        violated("too many events");
+        return;
+    }
+
+    world.events[world.nevents++] = world.redis;
+}
+
+
+static void
+commit_reply(message_t *m)
+{
+    uint64_t     revision;
+    commit_t    *commit;
+    instance_t  *in;
+
+    commit = m->commit;
+    in = &world.instances[m->instance];
+
+    if (!m->written) {
+
+        if (++commit->tries == COMMIT_TRIES) {
+            commit_local(commit);
+
+        } else if (!m->exists) {
+            zone_lost(in, &commit->record);
+            commit->record.revision = 0;
+            commit_send(commit);
+
+        } else if (commit->has_begin) {
+            commit_begin_again(commit, &m->record);
+
+        } else {
+            commit_again(commit, &m->record);
+        }
+
+        return;
+    }
+
+    revision = commit->record.revision + 1;
+
+    if (zone_committed(in, &commit->record, revision) && !commit->has_begin) {
+        flush(m->instance);
+    }
+
+    if (commit->has_begin) {
+        commit->op.record.revision = revision;
+        begin_done(m->instance, &commit->op);
+    }
+
+    free(commit);
+}
+
+
+static void
+store_begin(int instance)
+{
+    commit_t         *commit;
+    instance_t       *in;
+    begin_op_t        op;
+    static uint8_t    prints[3][REAUTH_FINGERPRINT_LEN] = {
+        { 1 }, { 2 }, { 3 }
+    };
+
+    in = &world.instances[instance];
+
+    memset(&op, 0, sizeof(begin_op_t));
+
+    op.begin.now_ms = clock_of(in);
+    op.begin.gate_max_ms = GATE_MAX;
+    op.begin.source = REAUTH_SOURCE_UPDATE;
+    op.begin.auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
+    op.begin.account = account;
+    op.begin.fingerprint = prints[chance(3)];
+
+    if (chance(6) == 0) {
+        op.begin.fingerprint = NULL;
+        op.begin.source = REAUTH_SOURCE_REAUTHENTICATE;
+    }
+
+    zone_begin(in, &op, NULL);
+
+    trace("%d: an update %s, epoch %llu", instance,
+          op.begun == REAUTH_BEGIN_STARTED ? "begins" : "finds another",
+          (unsigned long long) op.record.epoch);
+
+    if (op.begun != REAUTH_BEGIN_STARTED) {
+        return;
+    }
+
+    commit = commit_create(instance, &op.record);
+    commit->has_begin = 1;
+    commit->op = op;
+
+    commit_send(commit);
+}
+
+
+static reauth_advance_result_t
+store_advance(int instance, news_t *news)
+{
+    commit_t                *commit;
+    reauth_record_t          record;
+    reauth_advance_result_t  result;
+
+    news->fact.gate_max_ms = GATE_MAX;
+
+    result = zone_advance(&world.instances[instance], news, NULL, &record);
+
+    if (result == REAUTH_ADVANCE_APPLIED) {
+        commit = commit_create(instance, &record);
+        commit->has_fact = 1;
+        commit->news = *news;
+        commit_send(commit);
+    }
+
+    return result;
+}
+
+
+static void
+store_timer(int instance)
+{
+    news_t       news;
+    instance_t  *in;
+
+    in = &world.instances[instance];
+
+    memset(&news, 0, sizeof(news_t));
+    news.truth = NOBODY;
+
+    if (in->record.state != REAUTH_STATE_NONE
+        && reauth_attempt_overdue(&in->record, clock_of(in), &news.fact))
+    {
+        (void) store_advance(instance, &news);
+    }
+
+    if (in->dirty && in->up
+        && in->record.updated_ms + TIMEOUT <= clock_of(in))
+    {
+        flush(instance);
+    }
+}
+
+
+/* ---- facts --------------------------------------------------------------- */
+
+
+/* as http/ does with a webhook, and with everything else */
+
+static void
+receive(int instance, news_t *news)
+{
+    reauth_record_t          next;
+    instance_t              *in;
+    reauth_advance_result_t  result;
+
+    in = &world.instances[instance];
+    news->fact.now_ms = clock_of(in);
+    news->fact.gate_max_ms = GATE_MAX;
+
+    if (!news->webhook) {
+        (void) store_advance(instance, news);
+        return;
+    }
+
+    if (reauth_state_is_active(news->fact.state)
+        && news->fact.started_us / 1000 + GATE_MAX < clock_of(in))
+    {
+        return;
+    }
+
+    if (news->fact.state == REAUTH_STATE_SUCCEEDED
+        && world.polling
+        && is_active(in))
+    {
+        result = reauth_attempt_advance(&in->record, &news->fact, &next);
+
+        if (result == REAUTH_ADVANCE_APPLIED) {
+            result = REAUTH_ADVANCE_UNPLACED;
+        }
+
+    } else {
+        result = store_advance(instance, news);
+    }
+
+    if (result == REAUTH_ADVANCE_UNPLACED) {
+        in->asked = 1;
+    }
+}
+
+
+/* a caller's poll or code, seen on its way */
+
+static void
+caller(void)
+{
+    int     truth;
+    news_t  news;
+
+    if (world.ntruths == 0) {
+        return;
+    }
+
+    truth = world.ntruths - 1;
+
+    if (chance(3) == 0) {
+        truth = (int) chance((unsigned) world.ntruths);
+    }
+
+    fact_of_truth(&news, truth, REAUTH_SOURCE_POLL);
+    news.fact.attempt = reauth_string_from(world.truths[truth].name);
+
+    if (chance(8) == 0) {
+        news.fact.started_us = 0;
+    }
+
+    if (chance(6) == 0 && running(truth)) {
+        news.fact.source = REAUTH_SOURCE_SUBMIT_2FA;
+        news.fact.state = REAUTH_STATE_RUNNING;
+        news.fact.started_us = 0;
+    }
+
+    send_news((int) chance(INSTANCES), &news, delay());
+}
+
+
+static void
+poll_start(int instance)
+{
+    message_t   *m;
+    instance_t  *in;
+
+    in = &world.instances[instance];
+
+    if (!world.polling
+        || in->record.state == REAUTH_STATE_STARTING
+        || (!is_active(in) && !in->asked))
+    {
+        return;
+    }
+
+    in->asked = 0;
+
+    m = message(MESSAGE_POLL, instance, delay());
+    m->record = in->record;
+    m->list = !is_active(in) || in->record.attempt[0] == '\0';
+}
+
+
+/* it is at the upstream now; what it says comes back later */
+
+static void
+poll_answer(message_t *m)
+{
+    int          truth;
+    news_t       news;
+    instance_t  *in;
+
+    if (world.ntruths == 0) {
+        return;
+    }
+
+    if (!m->list) {
+        for (truth = world.ntruths - 1; truth > 0; truth--) {
+            if (strcmp(world.truths[truth].name, m->record.attempt) == 0) {
+                break;
+            }
+        }
+
+        fact_of_truth(&news, truth, REAUTH_SOURCE_POLLER);
+        news.fact.attempt = reauth_string_from(world.truths[truth].name);
+        send_news(m->instance, &news, delay());
+        return;
+    }
+
+    /* GET /api/accounts: of the account, whatever the attempt is */
+
+    in = &world.instances[m->instance];
+    truth = world.ntruths - 1;
+
+    fact_of_truth(&news, truth, REAUTH_SOURCE_POLLER);
+
+    news.fact.epoch = m->record.epoch;
+    news.fact.live = !reauth_state_is_active(m->record.state);
+    news.fact.started_us = 0;
+
+    if (running(truth)) {
+        news.fact.state = REAUTH_STATE_RUNNING;
+
+    } else if (!reauth_state_is_active(m->record.state)
+               || (m->record.state == REAUTH_STATE_UNKNOWN
+                   && clock_of(in) < m->record.since_ms + NOT_STARTED))
+    {
+        return;
+    }
+
+    /* it is asked for each time anew, so that it can't be replayed */
+
+    message(MESSAGE_NEWS, m->instance, delay())->news = news;
+}
+
+
+/* ---- following Redis ----------------------------------------------------- */
+
+
+static void
+sync_read(int instance, unsigned sync)
+{
+    message_t  *m;
+
+    m = message(MESSAGE_READ, instance, chance(3));
+    m->sync = sync;
+}
+
+
+static void
+sync_start(int instance)
+{
+    instance_t  *in;
+
+    in = &world.instances[instance];
+
+    in->up = 1;
+    in->syncing = 1;
+    in->read = world.nevents;
+
+    trace("%d: connects to Redis", instance);
+
+    sync_read(instance, 1);
+}
+
+
+static void
+sync_record(message_t *m)
+{
+    instance_t       *in;
+    reauth_record_t   record;
+
+    in = &world.instances[m->instance];
+
+    if (m->sync) {
+        in->syncing = 0;
+    }
+
+    if (!m->exists) {
+        zone_lost(in, &in->record);
+        return;
+    }
+
+    /* a new connection reads what is active, there or here */
+
+    if (m->sync && !is_active(in) && !reauth_state_is_active(m->record.state))
+    {
+        return;
+    }
+
+    if (zone_merge(in, &m->record, 1, &record) == 1) {
+        flush(m->instance);
+    }
+}
+
+
+static void
+sync_follow(int instance)
+{
+    unsigned          n;
+    instance_t       *in;
+    reauth_record_t   record;
+
+    in = &world.instances[instance];
+
+    if (!in->up || in->syncing) {
+        return;
+    }
+
+    for (n = 1 + chance(4); n > 0 && in->read < world.nevents; n--) {
+
+        if (zone_merge(in, &world.events[in->read++], 0, &record) == -1) {
+            sync_read(instance, 0);
+        }
+    }
+}
+
+
+/* what was sent may have been done, or not; no answer comes */
+
+static void
+disconnect(int instance)
+{
+    size_t       i;
+    commit_t    *commit;
+    message_t    m;
+    instance_t  *in;
+
+    in = &world.instances[instance];
+
+    if (!in->up) {
+        return;
+    }
+
+    trace("%d: loses Redis", instance);
+
+    in->up = 0;
+    in->syncing = 0;
+
+    for (i = 0; i < world.nmessages; /* void */) {
+
+        m = world.messages[i];
+
+        if (m.instance != instance || m.type > MESSAGE_RECORD) {
+            i++;
+            continue;
+        }
+
+        world.messages[i] = world.messages[--world.nmessages];
+
+        commit = m.commit;
+
+        if (m.type == MESSAGE_COMMIT && chance(2)) {
+            redis_commit(&m);
+            world.nmessages--;       /* the reply */
+        }
+
+        if (commit != NULL) {
+            commit_local(commit);
+        }
+
+        i = 0;
+    }
+}
+
+
+/* ---- one interleaving ---------------------------------------------------- */
+
+
+static void
+deliver(size_t i)
+{
+    message_t   m, *record;
+
+    m = world.messages[i];
+    world.messages[i] = world.messages[--world.nmessages];
+
+    switch (m.type) {
+
+    case MESSAGE_COMMIT:
+        redis_commit(&m);
+        break;
+
+    case MESSAGE_REPLY:
+        commit_reply(&m);
+        break;
+
+    case MESSAGE_READ:
+        record = message(MESSAGE_RECORD, m.instance, chance(3));
+        record->sync = m.sync;
+        record->exists = world.exists;
+        record->record = world.redis;
+        break;
+
+    case MESSAGE_RECORD:
+        sync_record(&m);
+        break;
+
+    case MESSAGE_UPDATE:
+        upstream_update(&m);
+        break;
+
+    case MESSAGE_POLL:
+        poll_answer(&m);
+        break;
+
+    default: /* MESSAGE_NEWS */
+        receive(m.instance, &m.news);
+    }
+}
+
+
+/* delivers what is due until "until", in its order */
+
+static void
+pass_time(int64_t until)
+{
+    int     i;
+    size_t  n, first;
+
+    while (world.violation == NULL && world.nmessages != 0) {
+
+        first = 0;
+
+        for (n = 1; n < world.nmessages; n++) {
+            if (world.messages[n].at < world.messages[first].at) {
+                first = n;
+            }
+        }
+
+        if (world.messages[first].at > until) {
+            break;
+        }
+
+        if (world.messages[first].at > world.now) {
+            world.now = world.messages[first].at;
+        }
+
+        deliver(first);
+
+        for (i = 0; i < INSTANCES; i++) {
+            check(&world.instances[i]);
+        }
+    }
+
+    if (world.now < until) {
+        world.now = until;
+    }
+}
+
+
+static void
+restart(int instance)
+{
+    size_t       i;
+    instance_t  *in;
+
+    in = &world.instances[instance];
+
+    trace("%d: restarts", instance);
+
+    for (i = 0; i < world.nmessages; /* void */) {
+
+        if (world.messages[i].instance == instance
+            && (world.messages[i].type != MESSAGE_NEWS
+                || world.messages[i].news.truth == NOBODY))
+        {
+            free(world.messages[i].commit);
+            world.messages[i] = world.messages[--world.nmessages];
+
+        } else {
+            i++;
+        }
+    }
+
+    zone_empty(in);
+
+    in->epoch = 0;
+    in->asked = 0;
+    in->salt = (chance(REAUTH_EPOCH_SALT_MASK) & ~2U & REAUTH_EPOCH_SALT_MASK)
+               | (unsigned) instance << 1;
+    in->gate_since = 0;
+    in->up = 0;
+
+    sync_start(instance);
+}
+
+
+static void
+redis_trouble(void)
+{
+    int  i;
+
+    switch (chance(6)) {
+
+    case 0:
+
+        /* restarted, with nothing, or with what was saved some time ago */
+
+        for (i = 0; i < INSTANCES; i++) {
+            disconnect(i);
+        }
+
+        world.exists = chance(2) ? 0 : world.saved_exists;
+        world.redis = world.saved;
+
+        trace("redis: restarts with %s", world.exists
+              ? reauth_state_name(world.redis.state) : "nothing");
+        break;
+
+    case 1:
+
+        /* flushed under the instances' feet */
+
+        if (world.instances[0].read == world.nevents
+            && world.instances[1].read == world.nevents)
+        {
+            trace("redis: flushed");
+            world.exists = 0;
+        }
+
+        break;
+
+    case 2:
+        world.saved_exists = world.exists;
+        world.saved = world.redis;
+        break;
+
+    default:
+        disconnect((int) chance(INSTANCES));
+    }
+}
+
+
+static void
+step(void)
+{
+    int          i;
+    news_t       news;
+    instance_t  *in;
+
+    i = (int) chance(INSTANCES);
+    in = &world.instances[i];
+
+    switch (chance(24)) {
+
+    case 0:
+    case 1:
+    case 2:
+        store_begin(i);
+        break;
+
+    case 3:
+        if (chance(3) == 0) {
+            (void) upstream_begin();
+        }
+        break;
+
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+        upstream_advance();
+        break;
+
+    case 8:
+    case 9:
+        caller();
+        break;
+
+    case 10:
+        if (world.nhistory != 0) {
+            news = world.history[chance((unsigned) world.nhistory)];
+            news.fact.new_epoch = 0;
+            message(MESSAGE_NEWS, i, delay())->news = news;
+        }
+        break;
+
+    case 11:
+    case 12:
+    case 13:
+        poll_start(i);
+        break;
+
+    case 14:
+        in->asked = 1;               /* a 503 on an ordinary call */
+        break;
+
+    case 15:
+        redis_trouble();
+        break;
+
+    case 16:
+    case 17:
+        if (!in->up) {
+            sync_start(i);
+        }
+        break;
+
+    case 18:
+        if (chance(4) == 0) {
+
+            if (chance(3) == 0) {
+                restart(i);
+
+            } else if (reauth_state_is_end(in->record.state) && !in->dirty) {
+                trace("%d: makes room", i);
+                zone_empty(in);
+            }
+        }
+        break;
+
+    case 19:
+        if (chance(40) == 0) {
+            pass_time(world.now + GATE_MAX);
+        }
+        break;
+
+    default:
+        sync_follow(i);
+        store_timer(i);
+    }
+
+    for (i = 0; i < INSTANCES; i++) {
+        check(&world.instances[i]);
+    }
+}
+
+
+static void
+settle(int64_t until)
+{
+    int          i;
+    instance_t  *in;
+
+    while (world.violation == NULL && world.now < until) {
+
+        pass_time(world.now + 1000);
+
+        for (i = 0; i < INSTANCES; i++) {
+
+            in = &world.instances[i];
+
+            if (!in->up) {
+                sync_start(i);
+            }
+
+            while (!in->syncing && in->read < world.nevents) {
+                sync_follow(i);
+            }
+
+            store_timer(i);
+            check(in);
+        }
+    }
+}
+
+
+/* nothing new happens; all that is known gets everywhere */
+
+static void
+check_agreement(void)
+{
+    int                     i;
+    instance_t             *in;
+    const reauth_record_t  *kept;
+
+    /* that it was flushed, Redis tells with the next change only */
+
+    kept = world.exists ? &world.redis : &world.instances[0].record;
+
+    for (i = 0; i < INSTANCES; i++) {
+        in = &world.instances[i];
+
+        if (in->dirty) {
+            violated("what an instance knows never got to Redis");
+        }
+
+        if (is_active(in) != reauth_state_is_active(kept->state)) {
+            violated("the instances and Redis do not agree on the gate");
+        }
+
+        if (is_active(in) && in->record.epoch != kept->epoch) {
+            violated("the instances and Redis do not agree on the attempt");
+        }
+    }
+}
+
+
+static void
+check_truth(void)
+{
+    int          i, latest;
+    instance_t  *in;
+
+    latest = world.ntruths - 1;
+
+    for (i = 0; i < INSTANCES; i++) {
+        in = &world.instances[i];
+
+        if (is_active(in) && latest != NOBODY && !running(latest)
+            && clock_of(in) < in->record.deadline_ms)
+        {
+            violated("a gate stays closed though the attempt has ended");
+        }
+    }
+}
+
+
+static const char *
+interleaving(uint64_t seed, unsigned run)
+{
+    int       i;
+    size_t    n;
+
+    memset(&world, 0, sizeof(world));
+
+    world.random = seed * 0x9e3779b97f4a7c15ULL + run * 0xbf58476d1ce4e5b9ULL
+                   + 1;
+    for (n = 0; n < 8; n++) {
+        (void) chance(2);
+    }
+
+    world.now = START_MS;
+    world.trace = getenv("REAUTH_TRACE") != NULL
+                  && strtoul(getenv("REAUTH_TRACE"), NULL, 10) == run;
+    world.reject = chance(4) == 0;
+    world.polling = chance(5) != 0;
+    world.upstream_skew = (int64_t) chance(2 * UPSTREAM_SKEW) - UPSTREAM_SKEW;
+
+    for (i = 0; i < INSTANCES; i++) {
+        world.instances[i].skew = (int64_t) chance(2 * SKEW) - SKEW;
+        restart(i);
+    }
+
+    for (n = 0; n < STEPS && world.violation == NULL; n++) {
+        pass_time(world.now + (chance(20) == 0 ? chance(60000) : chance(60)));
+        step();
+    }
+
+    trace("all settles");
+
+    /* the last facts arrive; the longest delay of one is 300 s, and of two */
+
+    settle(world.now + DELAY_MAX);
+
+    if (world.violation == NULL) {
+        check_agreement();
+    }
+
+    /* then the poller finds out what it can, within the gate's time */
+
+    while (running(world.ntruths - 1)) {
+        world.truths[world.ntruths - 1].state = REAUTH_STATE_FAILED;
+    }
+
+    for (n = 0; n < 8 && world.polling && world.violation == NULL; n++) {
+
+        for (i = 0; i < INSTANCES; i++) {
+            poll_start(i);
+        }
+
+        settle(world.now + DELAY_MAX);
+    }
+
+    if (world.violation == NULL && world.polling) {
+        check_truth();
+    }
+
+    if (world.violation == NULL) {
+        settle(world.now + GATE_MAX + 4 * SKEW);
+    }
+
+    for (i = 0; i < INSTANCES && world.violation == NULL; i++) {
+        if (is_active(&world.instances[i])) {
+            violated("a gate is closed after all that time");
+        }
+    }
+
+    if (world.violation == NULL) {
+        check_agreement();
+    }
+
+    for (n = 0; n < world.nmessages; n++) {
+        free(world.messages[n].commit);
+    }
+
+    return world.violation;
+}
+
+
+static void
+test_interleavings(void **state)
+{
+    unsigned        run, runs, failed;
+    uint64_t        seed, seeds[] = { 1, 2, 3, 5, 8 };
+    size_t          i, n;
+    const char     *value, *violation;
+
+    (void) state;
+
+    n = sizeof(seeds) / sizeof(seeds[0]);
+
+    value = getenv("REAUTH_SEED");
+
+    if (value != NULL) {
+        seeds[0] = strtoull(value, NULL, 10);
+        n = 1;
+    }
+
+    value = getenv("REAUTH_RUNS");
+    runs = value != NULL ? (unsigned) strtoul(value, NULL, 10) : RUNS;
+
+    failed = 0;
+
+    for (i = 0; i < n; i++) {
+        seed = seeds[i];
+
+        for (run = 0; run < runs; run++) {
+            violation = interleaving(seed, run);
+
+            if (violation == NULL) {
+                continue;
+            }
+
+            print_message("REAUTH_SEED=%llu REAUTH_TRACE=%u: %s\n",
+                          (unsigned long long) seed, run, violation);
+
+            if (++failed == 5) {
+                fail();
+            }
+        }
+
+        print_message("seed %llu: %u interleavings of %d steps\n",
+                      (unsigned long long) seed, runs, STEPS);
+    }
+
+    assert_int_equal(failed, 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_interleavings)
+    };
+
+    return cmocka_run_group_tests_name("interleavings", tests, NULL, NULL);
+}

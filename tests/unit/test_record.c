@@ -1,0 +1,417 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "reauth_record.h"
+
+
+/* the largest number that is read back: 18 digits */
+#define NUMBER_MAX  999999999999999999LL
+
+
+static void
+fill(char *dst, char c, size_t len)
+{
+    memset(dst, c, len);
+    dst[len] = '\0';
+}
+
+
+/* every field at its bound */
+
+static void
+largest(reauth_record_t *record)
+{
+    memset(record, 0, sizeof(reauth_record_t));
+
+    record->epoch = (uint64_t) NUMBER_MAX;
+    record->revision = (uint64_t) NUMBER_MAX;
+    record->since_ms = NUMBER_MAX;
+    record->updated_ms = NUMBER_MAX;
+    record->deadline_ms = NUMBER_MAX;
+    record->started_us = NUMBER_MAX;
+    record->completed_us = NUMBER_MAX;
+    record->state = REAUTH_STATE_NEEDS_FACE;
+    record->auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
+    record->action = REAUTH_ACTION_CREDENTIALS;
+    record->source = REAUTH_SOURCE_REAUTHENTICATE;
+    record->fingerprint_set = 1;
+    record->sealed_len = REAUTH_SEALED_MAX;
+
+    memset(record->fingerprint, 0xff, REAUTH_FINGERPRINT_LEN);
+    memset(record->sealed, 0xa5, REAUTH_SEALED_MAX);
+
+    fill(record->account, 'a', REAUTH_ACCOUNT_MAX);
+    fill(record->attempt, 'b', REAUTH_ATTEMPT_MAX);
+    fill(record->progress, 'c', REAUTH_PROGRESS_MAX);
+    fill(record->error_code, 'd', REAUTH_ERROR_CODE_MAX);
+    fill(record->error_message, 'e', REAUTH_ERROR_MESSAGE_MAX);
+    fill(record->caller, 'f', REAUTH_CALLER_MAX);
+
+    record->prior.state = REAUTH_STATE_NEEDS_FACE;
+    record->prior.auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
+    record->prior.action = REAUTH_ACTION_CREDENTIALS;
+    record->prior.since_ms = NUMBER_MAX;
+    record->prior.deadline_ms = NUMBER_MAX;
+    record->prior.started_us = NUMBER_MAX;
+    record->prior.completed_us = NUMBER_MAX;
+    record->prior.fingerprint_set = 1;
+    memset(record->prior.fingerprint, 0x5a, REAUTH_FINGERPRINT_LEN);
+    fill(record->prior.attempt, 'g', REAUTH_ATTEMPT_MAX);
+}
+
+
+static size_t
+encode(const reauth_record_t *record, reauth_field_t *fields,
+    unsigned char **buffer)
+{
+    size_t  n;
+
+    /* as long as it must be: a byte too many is a fault */
+
+    *buffer = malloc(REAUTH_RECORD_BUFFER);
+    assert_non_null(*buffer);
+
+    n = reauth_record_encode(record, fields, *buffer);
+    assert_in_range(n, 0, REAUTH_RECORD_FIELDS_MAX);
+
+    return n;
+}
+
+
+static void
+round_trip(const reauth_record_t *record)
+{
+    size_t            i, n;
+    unsigned char    *buffer;
+    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
+    reauth_record_t   back;
+
+    n = encode(record, fields, &buffer);
+    memset(&back, 0, sizeof(back));
+
+    for (i = 0; i < n; i++) {
+        assert_int_equal(reauth_record_set(&back, &fields[i].name,
+                                           &fields[i].value),
+                         0);
+    }
+
+    /* the script that writes it counts this one */
+
+    assert_true(back.revision == 0);
+    back.revision = record->revision;
+
+    assert_memory_equal(&back, record, sizeof(back));
+
+    free(buffer);
+}
+
+
+static int
+set(reauth_record_t *record, const char *name, const char *value)
+{
+    reauth_string_t  n, v;
+
+    n = reauth_string_from(name);
+    v = reauth_string_from(value);
+
+    return reauth_record_set(record, &n, &v);
+}
+
+
+static void
+test_round_trip_largest(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    largest(&record);
+    round_trip(&record);
+    assert_int_equal(reauth_record_valid(&record), 1);
+}
+
+
+static void
+test_round_trip_empty(void **state)
+{
+    unsigned char    *buffer;
+    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
+    reauth_record_t   record;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+    round_trip(&record);
+
+    assert_int_equal(encode(&record, fields, &buffer), 0);
+    free(buffer);
+}
+
+
+static void
+test_round_trip_all_names(void **state)
+{
+    unsigned         i;
+    reauth_record_t  record;
+
+    (void) state;
+
+    largest(&record);
+
+    for (i = 0; i < REAUTH_STATE_LAST; i++) {
+        record.state = (uint8_t) i;
+        record.prior.state = (uint8_t) i;
+        round_trip(&record);
+    }
+
+    for (i = 0; i < REAUTH_SOURCE_LAST; i++) {
+        record.source = (uint8_t) i;
+        round_trip(&record);
+    }
+
+    for (i = 0; i < REAUTH_ACTION_LAST; i++) {
+        record.action = (uint8_t) i;
+        record.prior.action = (uint8_t) i;
+        round_trip(&record);
+    }
+
+    for (i = 0; i < REAUTH_AUTH_TYPE_LAST; i++) {
+        record.auth_type = (uint8_t) i;
+        record.prior.auth_type = (uint8_t) i;
+        round_trip(&record);
+    }
+}
+
+
+static void
+test_round_trip_sealed(void **state)
+{
+    unsigned         len;
+    reauth_record_t  record;
+
+    (void) state;
+
+    largest(&record);
+
+    for (len = 0; len <= REAUTH_SEALED_MAX; len++) {
+        memset(record.sealed, 0, REAUTH_SEALED_MAX);
+        memset(record.sealed, 0x11, len);
+        record.sealed_len = (uint8_t) len;
+        round_trip(&record);
+    }
+}
+
+
+/* what an attempt began with is well under 2 KB, the largest one included */
+
+static void
+test_size(void **state)
+{
+    size_t            i, n, size;
+    unsigned char    *buffer;
+    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
+    reauth_record_t   record;
+
+    (void) state;
+
+    largest(&record);
+    n = encode(&record, fields, &buffer);
+    size = 0;
+
+    for (i = 0; i < n; i++) {
+        size += fields[i].name.len + fields[i].value.len;
+    }
+
+    assert_in_range(size, 1, 2047);
+
+    free(buffer);
+}
+
+
+static void
+test_a_field_of_a_later_version(void **state)
+{
+    reauth_record_t  record, before;
+
+    (void) state;
+
+    largest(&record);
+    before = record;
+
+    assert_int_equal(set(&record, "not_known_yet", "anything"), 0);
+    assert_int_equal(set(&record, "", ""), 0);
+    assert_int_equal(set(&record, "State", "running"), 0);
+    assert_memory_equal(&record, &before, sizeof(record));
+}
+
+
+static void
+test_bad_numbers(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const char  *bad[] = {
+        "", "-1", "+1", " 1", "1 ", "1.0", "0x1", "1e3",
+        "1000000000000000000", "99999999999999999999999"
+    };
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(set(&record, "epoch", bad[i]), -1);
+        assert_int_equal(set(&record, "since", bad[i]), -1);
+    }
+
+    assert_int_equal(set(&record, "epoch", "999999999999999999"), 0);
+    assert_true(record.epoch == (uint64_t) NUMBER_MAX);
+}
+
+
+static void
+test_bad_names(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+
+    assert_int_equal(set(&record, "state", "Running"), -1);
+    assert_int_equal(set(&record, "state", ""), -1);
+    assert_int_equal(set(&record, "action", "nothing"), -1);
+    assert_int_equal(set(&record, "auth_type", "cookies"), -1);
+    assert_int_equal(set(&record, "source", "?"), -1);
+}
+
+
+static void
+test_too_long(void **state)
+{
+    char             value[512];
+    reauth_record_t  record;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+
+    fill(value, 'a', REAUTH_ACCOUNT_MAX + 1);
+    assert_int_equal(set(&record, "account", value), -1);
+
+    fill(value, 'a', REAUTH_ATTEMPT_MAX + 1);
+    assert_int_equal(set(&record, "attempt", value), -1);
+    assert_int_equal(set(&record, "prior_attempt", value), -1);
+
+    fill(value, 'a', REAUTH_CALLER_MAX + 1);
+    assert_int_equal(set(&record, "caller", value), -1);
+
+    fill(value, 'a', 2 * REAUTH_SEALED_MAX + 2);
+    assert_int_equal(set(&record, "sealed", value), -1);
+}
+
+
+static void
+test_bad_binaries(void **state)
+{
+    char             value[512];
+    reauth_record_t  record;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+
+    assert_int_equal(set(&record, "sealed", "abc"), -1);
+    assert_int_equal(set(&record, "sealed", "AB"), -1);
+    assert_int_equal(set(&record, "sealed", "g0"), -1);
+
+    fill(value, '0', 2 * REAUTH_FINGERPRINT_LEN - 2);
+    assert_int_equal(set(&record, "fingerprint", value), -1);
+
+    fill(value, '0', 2 * REAUTH_FINGERPRINT_LEN + 2);
+    assert_int_equal(set(&record, "fingerprint", value), -1);
+
+    fill(value, '0', 2 * REAUTH_FINGERPRINT_LEN);
+    assert_int_equal(set(&record, "fingerprint", value), 0);
+    assert_int_equal(record.fingerprint_set, 1);
+}
+
+
+/* whoever can write to Redis must not be able to write to the log */
+
+static void
+test_control_bytes(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+
+    assert_int_equal(set(&record, "progress", "a\nb\x1b[0m"), 0);
+    assert_string_equal(record.progress, "a b [0m");
+}
+
+
+static void
+test_valid(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+    assert_int_equal(reauth_record_valid(&record), 0);
+
+    assert_int_equal(set(&record, "account", "acct_1"), 0);
+    assert_int_equal(set(&record, "epoch", "1"), 0);
+    assert_int_equal(reauth_record_valid(&record), 0);
+
+    assert_int_equal(set(&record, "state", "succeeded"), 0);
+    assert_int_equal(reauth_record_valid(&record), 1);
+
+    /* a gate that nothing would open */
+
+    assert_int_equal(set(&record, "state", "running"), 0);
+    assert_int_equal(reauth_record_valid(&record), 0);
+
+    assert_int_equal(set(&record, "deadline", "1"), 0);
+    assert_int_equal(reauth_record_valid(&record), 1);
+
+    record.epoch = 0;
+    assert_int_equal(reauth_record_valid(&record), 0);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_round_trip_largest),
+        cmocka_unit_test(test_round_trip_empty),
+        cmocka_unit_test(test_round_trip_all_names),
+        cmocka_unit_test(test_round_trip_sealed),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_a_field_of_a_later_version),
+        cmocka_unit_test(test_bad_numbers),
+        cmocka_unit_test(test_bad_names),
+        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_bad_binaries),
+        cmocka_unit_test(test_control_bytes),
+        cmocka_unit_test(test_valid)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
