@@ -64,7 +64,7 @@ typedef struct {
 
 typedef struct {
     uint64_t         epoch;
-    int              about;          /* the truth; NOBODY: not sent, or not yet */
+    int              about;          /* the truth; NOBODY: not sent, not yet */
     int              before;         /* what a rejection falls back to */
     int              newest;         /* of all it took the place of */
 } model_t;
