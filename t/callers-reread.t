@@ -11,7 +11,7 @@ use Reauth::Test redis => 0;
 
 my $dir = work_dir() . '/secrets';
 mkdir $dir;
-chmod 0755, $dir;
+chmod oct 755, $dir;
 
 # as Kubernetes lays them: a link to a link to a folder that is swapped
 
@@ -24,7 +24,7 @@ sub version {
         open my $file, '>', "$dir/v$number/$name" or die $!;
         print {$file} $content{$name};
         close $file;
-        chmod $name eq 'key' ? 0640 : 0644, "$dir/v$number/$name";
+        chmod oct($name eq 'key' ? 640 : 644), "$dir/v$number/$name";
     }
 
     symlink "v$number", "$dir/data.new";
