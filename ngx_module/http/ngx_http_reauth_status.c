@@ -564,7 +564,7 @@ ngx_http_reauth_status_reserve(ngx_http_reauth_status_text_t *text, size_t len)
     u_char  *p;
     size_t   size, used;
 
-    if (len <= (size_t) (text->end - text->last)) {
+    if (text->last != NULL && len <= (size_t) (text->end - text->last)) {
         return NGX_OK;
     }
 

@@ -1242,6 +1242,7 @@ ngx_http_reauth_redis_due(ngx_http_reauth_redis_t *redis)
     command = ngx_queue_data(ngx_queue_head(&redis->commands),
                              ngx_http_reauth_redis_command_t, queue);
 
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it follows no queue */
     start = command->start;
 
     if ((ngx_msec_int_t) (redis->progress - start) > 0) {
@@ -1448,6 +1449,7 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
 
     command = ngx_queue_data(q, ngx_http_reauth_redis_command_t, queue);
 
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it follows no queue */
     ngx_http_reauth_redis_unqueue(redis, command);
 
     if (command->script && !command->again
@@ -1730,6 +1732,7 @@ ngx_http_reauth_redis_tell(ngx_http_reauth_redis_t *redis)
 
     while (!ngx_queue_empty(&redis->lost)) {
         q = ngx_queue_head(&redis->lost);
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it follows no queue */
         ngx_queue_remove(q);
 
         command = ngx_queue_data(q, ngx_http_reauth_redis_command_t, queue);
