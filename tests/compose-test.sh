@@ -112,8 +112,9 @@ is no debootstrap to make one: install it"
         "Created-By: Packages" | sed -n '\#/debian/*$#{p;q}')
     root=$WORK/base
     rm -rf "$root"
-    debootstrap --variant=minbase trixie "$root" \
-        "${mirror:-http://deb.debian.org/debian}" > "$WORK/debootstrap.log" \
+    # shellcheck disable=SC2086 # nothing, where it is to take its own
+    debootstrap --variant=minbase trixie "$root" $mirror \
+        > "$WORK/debootstrap.log" \
         || fail "debootstrap failed; its log: $WORK/debootstrap.log"
 
     apt-config dump | grep -iE '^Acquire::(Check|https?|Retries)' \
