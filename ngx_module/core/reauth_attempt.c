@@ -640,23 +640,36 @@ reauth_attempt_advance(const reauth_record_t *current,
 }
 
 
+/* within an epoch an attempt is sent, then it runs, then it ends */
+
+static int
+reauth_attempt_stage(const reauth_record_t *record)
+{
+    if (record->state == REAUTH_STATE_STARTING) {
+        return 0;
+    }
+
+    return reauth_state_is_end(record->state) ? 2 : 1;
+}
+
+
 int
 reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
 {
-    int  a_end, b_end;
+    int  a_stage, b_stage;
 
     if (a->epoch != b->epoch) {
         return a->epoch > b->epoch ? 1 : -1;
     }
 
-    a_end = reauth_state_is_end(a->state);
-    b_end = reauth_state_is_end(b->state);
+    a_stage = reauth_attempt_stage(a);
+    b_stage = reauth_attempt_stage(b);
 
-    if (a_end != b_end) {
-        return a_end ? 1 : -1;
+    if (a_stage != b_stage) {
+        return a_stage > b_stage ? 1 : -1;
     }
 
-    if (a_end) {
+    if (reauth_state_is_end(a->state)) {
         /* the first end that was kept in Redis is the final one */
 
         if (a->revision == b->revision) {
@@ -682,6 +695,20 @@ uint64_t
 reauth_attempt_new_epoch(const reauth_record_t *current,
     const reauth_fact_t *fact, unsigned salt)
 {
+    uint64_t  epoch;
+
+    if (fact->started_us > 0
+        && fact->started_us / 1000 < fact->now_ms + fact->gate_max_ms)
+    {
+        /* ticks of its microseconds: the same for all who learn of it */
+
+        epoch = (uint64_t) fact->started_us * REAUTH_EPOCH_TICKS / 1000 | 1;
+
+        if (epoch > current->epoch) {
+            return epoch;
+        }
+    }
+
     return reauth_epoch_make(current->epoch, reauth_attempt_started_ms(fact),
                              salt | 1);
 }
@@ -697,8 +724,7 @@ reauth_attempt_replaces(const reauth_record_t *remote,
 
     if (!dirty
         && remote->epoch == current->epoch
-        && reauth_state_is_end(remote->state)
-           == reauth_state_is_end(current->state))
+        && reauth_attempt_stage(remote) == reauth_attempt_stage(current))
     {
         /*
          * What is not dirty is a copy of what Redis had, so that a higher

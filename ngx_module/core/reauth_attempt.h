@@ -8,7 +8,7 @@
  * two copies of one account's record become one in reauth_attempt_merge().
  *
  * The invariant: no late, duplicate, reordered or replayed fact opens or
- * closes a newer attempt's gate.  See docs/architecture.md, "Attempt states".
+ * closes a newer attempt's gate.  See docs/state-machine.md.
  *
  * Units: *_ms are milliseconds and *_us microseconds since the Unix epoch,
  * 0 = not known.  All strings are NUL-terminated and hold no control bytes.
@@ -266,7 +266,8 @@ reauth_advance_result_t reauth_attempt_advance(const reauth_record_t *current,
 
 /*
  * The epoch of an attempt that shows itself by the fact: by when it started,
- * since the fact may be late and others may have begun one meanwhile.
+ * since the fact may be late and others may have begun one meanwhile; and the
+ * same one wherever it shows itself.
  */
 uint64_t reauth_attempt_new_epoch(const reauth_record_t *current,
     const reauth_fact_t *fact, unsigned salt);

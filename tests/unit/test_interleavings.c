@@ -66,7 +66,9 @@ typedef struct {
     uint64_t         epoch;
     int              about;          /* the truth; NOBODY: not sent, not yet */
     int              before;         /* what a rejection falls back to */
+    int64_t          before_until;   /* by the deadline of that */
     int              newest;         /* of all it took the place of */
+    int              shown_to;       /* the instance, as long as connected */
 } model_t;
 
 
@@ -239,7 +241,7 @@ static model_t *
 model_of(uint64_t epoch)
 {
     size_t           i;
-    static model_t   none = { 0, NOBODY, NOBODY, NOBODY };
+    static model_t   none = { 0, NOBODY, NOBODY, 0, NOBODY, NOBODY };
 
     for (i = world.nmodels; i > 0; i--) {
         if (world.models[i - 1].epoch == epoch) {
@@ -258,6 +260,23 @@ model_drop(uint64_t epoch)
 }
 
 
+/* an epoch that nobody has kept, may be given again */
+
+static int
+is_kept(uint64_t epoch)
+{
+    int  i;
+
+    for (i = 0; i < INSTANCES; i++) {
+        if (world.instances[i].record.epoch == epoch) {
+            return 1;
+        }
+    }
+
+    return world.exists && world.redis.epoch == epoch;
+}
+
+
 static void
 model_add(uint64_t epoch, uint64_t previous, int about)
 {
@@ -270,13 +289,18 @@ model_add(uint64_t epoch, uint64_t previous, int about)
 
     if (model_of(epoch)->epoch == epoch) {
 
-        if (about == NOBODY || model_of(epoch)->about != about) {
+        if (about != NOBODY && model_of(epoch)->about == about) {
+
+            /* one that was forgotten has shown itself again */
+
+            return;
+        }
+
+        if (is_kept(epoch)) {
             violated("two attempts have one epoch");
         }
 
-        /* one that was forgotten has shown itself again */
-
-        return;
+        model_drop(epoch);
     }
 
     before = model_of(previous);
@@ -285,7 +309,21 @@ model_add(uint64_t epoch, uint64_t previous, int about)
     model->epoch = epoch;
     model->about = about;
     model->before = before->about;
+    model->shown_to = NOBODY;
     model->newest = about > before->newest ? about : before->newest;
+}
+
+
+static void
+model_cut_off(int instance)
+{
+    size_t  i;
+
+    for (i = 0; i < world.nmodels; i++) {
+        if (world.models[i].shown_to == instance) {
+            world.models[i].shown_to = NOBODY;
+        }
+    }
 }
 
 
@@ -340,8 +378,8 @@ check(instance_t *in)
 /* a fact has changed the record of an instance */
 
 static void
-check_fact(const reauth_record_t *before, const reauth_record_t *after,
-    const news_t *news)
+check_fact(const instance_t *in, const reauth_record_t *before,
+    const reauth_record_t *after, const news_t *news)
 {
     int       closed, was_closed;
     model_t  *model;
@@ -374,7 +412,11 @@ check_fact(const reauth_record_t *before, const reauth_record_t *after,
         } else if (news->truth < model->newest) {
             violated("an older attempt's fact opened a newer one's gate");
 
-        } else if (before->state == REAUTH_STATE_STARTING) {
+        } else if (before->state == REAUTH_STATE_STARTING
+                   && news->fact.epoch != before->epoch)
+        {
+            /* what names its epoch was asked for when that had been sent */
+
             violated("an update that is being sent was ended by another fact");
         }
 
@@ -406,14 +448,38 @@ check_fact(const reauth_record_t *before, const reauth_record_t *after,
     }
 
     model_add(after->epoch, before->epoch, news->truth);
+
+    if (in->up && !in->syncing && world.exists && !news->fact.live) {
+        model_of(after->epoch)->shown_to = (int) (in - world.instances);
+    }
 }
 
 
 /* Redis or another instance has changed the record of an instance */
 
 static void
-check_merge(const reauth_record_t *before, const reauth_record_t *after)
+check_merge(const instance_t *in, const reauth_record_t *before,
+    const reauth_record_t *after)
 {
+    model_t  *model;
+
+    model = model_of(after->epoch);
+
+    /*
+     * What an instance learned while it was cut off, may be older than what
+     * the others know; not so what it learned while it could ask Redis.
+     */
+
+    if (after->epoch > before->epoch
+        && in->up && !in->syncing && !in->dirty
+        && reauth_state_is_end(before->state)
+        && reauth_state_is_active(after->state)
+        && model->shown_to != NOBODY
+        && model->about <= model_of(before->epoch)->newest)
+    {
+        violated("an attempt that was known came as a new one, by Redis");
+    }
+
     if (after->epoch < before->epoch) {
         violated("an epoch went back");
     }
@@ -726,6 +792,11 @@ zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
         }
 
         model_add(op->record.epoch, previous.epoch, NOBODY);
+
+        if (reauth_state_is_active(previous.state)) {
+            model_of(op->record.epoch)->before_until = previous.deadline_ms;
+        }
+
         zone_write(in, &op->record, 1);
         return;
     }
@@ -739,7 +810,7 @@ zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
         if (before.epoch != judged
             && before.state != REAUTH_STATE_STARTING)
         {
-            check_merge(&before, &op->record);
+            check_merge(in, &before, &op->record);
         }
 
         zone_write(in, &op->record, 0);
@@ -753,7 +824,6 @@ zone_advance(instance_t *in, news_t *news, const reauth_record_t *remote,
 {
     int                      again;
     model_t                 *model;
-    uint64_t                 judged;
     reauth_record_t          current;
     reauth_advance_result_t  result;
 
@@ -768,10 +838,15 @@ zone_advance(instance_t *in, news_t *news, const reauth_record_t *remote,
             return REAUTH_ADVANCE_SAME;
         }
 
+        if (current.epoch == news->fact.new_epoch
+            && remote->epoch != current.epoch)
+        {
+            model_drop(current.epoch);   /* nobody else has seen it */
+        }
+
         current = *remote;
     }
 
-    judged = news->fact.new_epoch;
     news->fact.new_epoch = reauth_attempt_new_epoch(&current, &news->fact,
                                                     in->salt);
 
@@ -789,18 +864,14 @@ zone_advance(instance_t *in, news_t *news, const reauth_record_t *remote,
               reauth_state_name(record->state), record->attempt,
               (unsigned long long) record->epoch);
 
-        if (judged != 0 && record->epoch == judged) {
-            model_drop(judged);      /* the same fact, judged again */
-        }
-
-        check_fact(&current, record, news);
+        check_fact(in, &current, record, news);
 
         if (news->truth == NOBODY
             && news->fact.state == REAUTH_STATE_REJECTED)
         {
             model = model_of(record->epoch);
-            model->about = record->state == REAUTH_STATE_REJECTED
-                           ? NOBODY : model->before;
+            model->about = clock_of(in) < model->before_until ? model->before
+                                                              : NOBODY;
         }
 
         zone_write(in, record, 1);
@@ -826,7 +897,7 @@ zone_merge(instance_t *in, const reauth_record_t *remote, int live,
     switch (reauth_attempt_merge(&in->record, in->dirty, remote, live)) {
 
     case REAUTH_MERGE_TAKEN:
-        check_merge(&in->record, remote);
+        check_merge(in, &in->record, remote);
         zone_write(in, remote, 0);
         *record = *remote;
 
@@ -1459,6 +1530,8 @@ disconnect(int instance)
     in->up = 0;
     in->syncing = 0;
 
+    model_cut_off(instance);
+
     for (i = 0; i < world.nmessages; /* void */) {
 
         m = world.messages[i];
@@ -1581,11 +1654,14 @@ restart(int instance)
 
     trace("%d: restarts", instance);
 
+    model_cut_off(instance);
+
     for (i = 0; i < world.nmessages; /* void */) {
 
         if (world.messages[i].instance == instance
             && (world.messages[i].type != MESSAGE_NEWS
-                || world.messages[i].news.truth == NOBODY))
+                || world.messages[i].news.truth == NOBODY
+                || world.messages[i].news.fact.source == REAUTH_SOURCE_POLLER))
         {
             free(world.messages[i].commit);
             world.messages[i] = world.messages[--world.nmessages];
@@ -1639,6 +1715,10 @@ redis_trouble(void)
         {
             trace("redis: flushed");
             world.exists = 0;
+
+            for (i = 0; i < INSTANCES; i++) {
+                model_cut_off(i);
+            }
         }
 
         break;
@@ -1789,13 +1869,19 @@ check_agreement(void)
 
     /* that it was flushed, Redis tells with the next change only */
 
-    kept = world.exists ? &world.redis : &world.instances[0].record;
+    kept = world.exists ? &world.redis
+                        : &world.instances[world.instances[0].record.state
+                                           == REAUTH_STATE_NONE].record;
 
     for (i = 0; i < INSTANCES; i++) {
         in = &world.instances[i];
 
         if (in->dirty) {
             violated("what an instance knows never got to Redis");
+        }
+
+        if (!world.exists && in->record.state == REAUTH_STATE_NONE) {
+            continue;
         }
 
         if (is_active(in) != reauth_state_is_active(kept->state)) {

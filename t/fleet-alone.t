@@ -1,0 +1,52 @@
+# Without Redis, or while it is away, each instance polls what its own zone
+# has.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $poll = 'reauth_poll on /upstream interval=300ms rate=20r/s;';
+my $one   = gateway(name => 'one', config => $poll);
+my $two   = gateway(name => 'two', config => $poll);
+my $alone = gateway(name => 'alone', config => $poll,
+    without => ['reauth_redis']);
+
+
+sub becomes {
+    my ($gateway, $account, $status, $what) = @_;
+
+    return ok(wait_for {
+        $gateway->http('GET', "/reauth/gate/$account")->{status} == $status
+    } 5, $what);
+}
+
+
+$alone->update('acct_0', 'ok');
+becomes($alone, 'acct_0', 503, 'no Redis: closed');
+sandbox('POST', '/finish/acct_0');
+becomes($alone, 'acct_0', 204, 'no Redis: the poller opens it');
+
+# both know of it when Redis goes
+
+$one->update('acct_1', 'ok');
+becomes($two, 'acct_1', 503, 'closed on both');
+
+redis_stop();
+sandbox('POST', '/finish/acct_1');
+becomes($_, 'acct_1', 204, 'Redis away: open') for $one, $two;
+
+# one begins while it is away, and the end is in Redis when it is back
+
+$one->update('acct_2', 'ok');
+becomes($one, 'acct_2', 503, 'begun without Redis: closed');
+becomes($two, 'acct_2', 204, 'begun without Redis: not known elsewhere');
+
+redis_start();
+becomes($two, 'acct_2', 503, 'Redis is back: closed there, too');
+
+sandbox('POST', '/finish/acct_2');
+becomes($_, 'acct_2', 204, 'and open') for $one, $two;
+
+done_testing();

@@ -1,0 +1,59 @@
+# An instance that dies while it polls: another one takes over when its lease
+# has ended, and not before.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Test sandbox_options => ['--hold'];
+
+my %poll = (
+    config => 'reauth_poll on /upstream interval=200ms rate=20r/s;',
+);
+my $one = gateway(name => 'one', workers => 2, %poll);
+
+
+sub polls {
+    return scalar grep { $_->{method} eq 'GET' } sandbox_log();
+}
+
+
+sub due {
+    return redis_cli('ZSCORE', '{reauth}:due', 'acct_1') - 1000 * time;
+}
+
+
+is($one->update('acct_1', 'ok')->{status}, 200, 'a login');
+sandbox('POST', '/account/acct_1', { delay_ms => 8000 });
+
+my $polls = polls();
+ok(wait_for { polls() > $polls } 5, 'a poll is under way');
+cmp_ok(due(), '>', 15_000, 'it is leased');
+cmp_ok(due(), '<=', 20_000, 'for a bounded time');
+
+my @pids = ($one->pid, $one->worker_pids);
+kill 'KILL', @pids;
+ok(wait_for { !grep { -e "/proc/$_/fd/0" } @pids } 5, 'the instance is killed');
+
+sandbox('POST', '/account/acct_1', { delay_ms => 0 });
+
+my $two = gateway(name => 'two', %poll);
+is($two->http('GET', '/reauth/gate/acct_1')->{status}, 503,
+    'another one has read it from Redis');
+
+$polls = polls();
+sleep 1;
+is(polls(), $polls, 'and respects the lease');
+
+# twenty seconds later
+redis_cli('ZADD', '{reauth}:due', 'XX', int 1000 * time, 'acct_1');
+
+ok(wait_for { polls() > $polls } 5, 'then it polls');
+sandbox('POST', '/finish/acct_1');
+ok(wait_for { $two->http('GET', '/reauth/gate/acct_1')->{status} == 204 } 5,
+    'and opens the gate');
+
+$one->stop;
+
+done_testing();

@@ -1,0 +1,100 @@
+# One poller for the whole fleet: each login is polled by one instance at a
+# time, within one rate, and both instances learn how it ends, with neither a
+# webhook nor a client's poll.
+
+use strict;
+use warnings;
+
+use List::Util qw(min);
+use Test::More;
+use Time::HiRes qw(sleep);
+use Time::Local qw(timegm);
+use Reauth::Test sandbox_options => ['--hold'];
+
+my %poll = (
+    config => 'reauth_poll on /upstream interval=500ms max_interval=500ms'
+        . ' rate=20r/s;',
+);
+my $one = gateway(name => 'one', workers => 2, %poll);
+my $two = gateway(name => 'two', workers => 2, %poll);
+
+
+sub becomes {
+    my ($account, $state, $what) = @_;
+
+    for my $gateway ($one, $two) {
+        wait_for {
+            ($gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
+                // '') eq $state
+        } 5;
+        is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
+            $state, $what);
+    }
+
+    return;
+}
+
+
+# when the account was polled, in seconds
+
+sub polls {
+    my ($account) = @_;
+
+    return map {
+        my ($year, $month, @rest) = $_->{time} =~ /(\d+(?:\.\d+)?)/g;
+        my ($day, $hour, $minute, $second) = @rest;
+
+        timegm(int $second, $minute, $hour, $day, $month - 1, $year)
+            + $second - int $second;
+    } grep { $_->{method} eq 'GET' && ($_->{account} // '') eq $account }
+        sandbox_log();
+}
+
+
+sub shortest_pause {
+    my (@times) = @_;
+
+    return min map { $times[$_] - $times[$_ - 1] } 1 .. $#times;
+}
+
+
+$one->update('acct_1', 'otp');
+$two->update('acct_2', 'ok');
+sleep 4;
+
+for my $account (qw(acct_1 acct_2)) {
+    my @times = polls($account);
+
+    cmp_ok(scalar @times, '>=', 4, "$account: is polled (" . @times . ')');
+    cmp_ok(scalar @times, '<=', 11, "$account: but not by both");
+    cmp_ok(shortest_pause(@times), '>', 0.3, "$account: one after the other");
+}
+
+sandbox('POST', '/step/acct_1') for 1 .. 2;
+becomes('acct_1', 'needs_otp', 'a wait for a code');
+
+sandbox('POST', '/finish/acct_1', { success => \0, error_code => 'X' });
+becomes('acct_1', 'failed', 'a failure');
+sandbox('POST', '/finish/acct_2');
+becomes('acct_2', 'succeeded', 'a success');
+
+is($_->http('GET', '/reauth/gate/acct_2')->{status}, 204, 'the gate is open')
+    for $one, $two;
+
+# what has ended is polled no more
+
+my $polls = polls('acct_1');
+sleep 1.5;
+is(scalar polls('acct_1'), $polls, 'what has ended is not polled');
+is(redis_cli('ZCARD', '{reauth}:due'), 0, 'nothing is due');
+
+# who killed an instance's worker 0 has ended no polling
+
+$one->update('acct_3', 'ok');
+kill 'KILL', $one->worker_pids, $two->worker_pids;
+sandbox('POST', '/finish/acct_3');
+becomes('acct_3', 'succeeded', 'workers died, others go on');
+
+unlike($_->error_log, qr/\[(?:emerg|error)\]/, 'no errors') for $one, $two;
+
+done_testing();

@@ -1,0 +1,55 @@
+# A poll under way holds up neither a reload nor the end; whoever comes next
+# does it over.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway(workers => 2,
+    config => 'reauth_poll on /upstream interval=200ms rate=20r/s;');
+
+
+sub polls {
+    return scalar grep { $_->{method} eq 'GET' } sandbox_log();
+}
+
+
+sub stalled {
+    my ($what) = @_;
+
+    my $polls = polls();
+    sandbox('POST', '/account/acct_1', { delay_ms => 30_000 });
+
+    ok(wait_for { polls() > $polls } 5, "$what: a poll is under way");
+
+    return sandbox('POST', '/account/acct_1', { delay_ms => 0 });
+}
+
+
+$gateway->update('acct_1', 'ok');
+stalled('reload');
+
+my @old   = $gateway->worker_pids;
+my $polls = polls();
+my $start = time;
+
+$gateway->reload;
+ok(wait_for { !grep { kill 0, $_ } @old } 5, 'the old workers have ended');
+cmp_ok(time - $start, '<', 1, 'within a second');
+
+# it does not wait for the lease's end
+
+ok(wait_for { polls() > $polls } 3, 'a new worker polls');
+
+stalled('QUIT');
+$start = time;
+$gateway->stop('QUIT');
+cmp_ok(time - $start, '<', 1, 'QUIT: within a second');
+
+unlike($gateway->error_log, qr/\[(?:alert|emerg)\]|open socket/,
+    'nothing alarming');
+
+done_testing();
