@@ -194,7 +194,7 @@ reauth_time_parse(const reauth_string_t *text, int64_t *us)
 
 
 static char *
-reauth_time_digits(char *p, int value, int n, char after)
+reauth_time_digits(char *p, unsigned value, int n, char after)
 {
     int  i;
 
@@ -210,13 +210,13 @@ reauth_time_digits(char *p, int value, int n, char after)
 
 
 static size_t
-reauth_time_format(char *buf, int64_t seconds, int fraction, int digits)
+reauth_time_format(char *buf, uint64_t seconds, unsigned fraction, int digits)
 {
-    int   days, era_day, era_year, year_day, year, month, day, second;
-    char *p;
+    char      *p;
+    unsigned   days, era_day, era_year, year_day, year, month, day, second;
 
-    second = (int) (seconds % REAUTH_TIME_DAY);
-    days = (int) (seconds / REAUTH_TIME_DAY) + REAUTH_TIME_SHIFT;
+    second = (unsigned) (seconds % REAUTH_TIME_DAY);
+    days = (unsigned) (seconds / REAUTH_TIME_DAY) + REAUTH_TIME_SHIFT;
 
     /* an era is 400 years, 146097 days; years begin in March */
 
@@ -271,7 +271,8 @@ reauth_time_format_us(char *buf, int64_t us)
 {
     us = reauth_time_clamp(us, 1000000);
 
-    return reauth_time_format(buf, us / 1000000, (int) (us % 1000000), 6);
+    return reauth_time_format(buf, (uint64_t) us / 1000000,
+                              (unsigned) (us % 1000000), 6);
 }
 
 
@@ -280,5 +281,6 @@ reauth_time_format_ms(char *buf, int64_t ms)
 {
     ms = reauth_time_clamp(ms, 1000);
 
-    return reauth_time_format(buf, ms / 1000, (int) (ms % 1000), 3);
+    return reauth_time_format(buf, (uint64_t) ms / 1000,
+                              (unsigned) (ms % 1000), 3);
 }

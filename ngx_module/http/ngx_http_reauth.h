@@ -194,9 +194,15 @@ ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 
 /* http/ngx_http_reauth_answer.c */
 
-/* one more header of the answer; NGX_OK or NGX_ERROR.  Strings are kept. */
-ngx_int_t ngx_http_reauth_add_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value);
+/*
+ * One more header of the answer; NGX_OK or NGX_ERROR.  Strings are kept, the
+ * name is a literal.
+ */
+#define ngx_http_reauth_add_header(r, name, value)                            \
+    ngx_http_reauth_push_header(r, name, sizeof(name) - 1, value)
+
+ngx_int_t ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
+    size_t len, ngx_str_t *value);
 
 void ngx_http_reauth_count(ngx_http_request_t *r,
     ngx_http_reauth_count_e what);
@@ -221,6 +227,17 @@ ngx_int_t ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, const char *message, const char *description,
     ngx_str_t *extra);
+
+
+/*
+ * The same for an error that was composed already, from "start" up to "p" in
+ * the request's memory: a JSON object without its end, and room for this.
+ */
+#define NGX_HTTP_REAUTH_DECISION_SIZE                                         \
+    (sizeof(",\"decision_id\":\"\"}") - 1 + 16)
+
+ngx_int_t ngx_http_reauth_send_composed(ngx_http_request_t *r,
+    ngx_uint_t status, const char *error, u_char *start, u_char *p);
 
 
 /* content handlers */

@@ -21,8 +21,8 @@ ngx_http_reauth_count(ngx_http_request_t *r, ngx_http_reauth_count_e what)
 
 
 ngx_int_t
-ngx_http_reauth_add_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
+ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
+    size_t len, ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
 
@@ -34,7 +34,7 @@ ngx_http_reauth_add_header(ngx_http_request_t *r, const char *name,
     h->hash = 1;
     ngx_http_reauth_header_end(h);
     h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
+    h->key.len = len;
     h->value = *value;
 
     return NGX_OK;
@@ -125,14 +125,36 @@ ngx_http_reauth_decision(ngx_http_request_t *r)
 
 
 ngx_int_t
+ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
+    const char *error, u_char *start, u_char *p)
+{
+    uint64_t   decision;
+    ngx_str_t  body;
+
+    decision = ngx_http_reauth_decision(r);
+
+    p = ngx_cpymem(p, ",\"decision_id\":\"", sizeof(",\"decision_id\":\"") - 1);
+    p = ngx_hex_dump(p, (u_char *) &decision, sizeof(decision));
+    p = ngx_cpymem(p, "\"}", 2);
+
+    body.data = start;
+    body.len = p - start;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "reauth: answered %ui %s, decision %*s",
+                  status, error, (size_t) 16, p - 18);
+
+    return ngx_http_reauth_send(r, status, &body);
+}
+
+
+ngx_int_t
 ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, const char *message, const char *description,
     ngx_str_t *extra)
 {
-    size_t     len;
-    u_char    *p;
-    uint64_t   decision;
-    ngx_str_t  body;
+    size_t   len;
+    u_char  *start, *p;
 
     static ngx_str_t  none = ngx_null_string;
 
@@ -140,21 +162,16 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
         extra = &none;
     }
 
-    decision = ngx_http_reauth_decision(r);
-
-    len = sizeof("{\"error\":\"\",\"message\":\"\",\"description\":\"\","
-                 "\"decision_id\":\"\"}") - 1
+    len = sizeof("{\"error\":\"\",\"message\":\"\",\"description\":\"\"") - 1
           + ngx_strlen(error) + ngx_strlen(message) + ngx_strlen(description)
-          + extra->len + 16;
+          + extra->len + NGX_HTTP_REAUTH_DECISION_SIZE;
 
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
+    start = ngx_pnalloc(r->pool, len);
+    if (start == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    body.data = p;
-
-    p = ngx_cpymem(p, "{\"error\":\"", sizeof("{\"error\":\"") - 1);
+    p = ngx_cpymem(start, "{\"error\":\"", sizeof("{\"error\":\"") - 1);
     p = ngx_cpymem(p, error, ngx_strlen(error));
     p = ngx_cpymem(p, "\",\"message\":\"", sizeof("\",\"message\":\"") - 1);
     p = ngx_cpymem(p, message, ngx_strlen(message));
@@ -167,15 +184,5 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
         p = ngx_cpymem(p, extra->data, extra->len);
     }
 
-    p = ngx_cpymem(p, ",\"decision_id\":\"", sizeof(",\"decision_id\":\"") - 1);
-    p = ngx_hex_dump(p, (u_char *) &decision, 8);
-    p = ngx_cpymem(p, "\"}", 2);
-
-    body.len = p - body.data;
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "reauth: answered %ui %s, decision %*s",
-                  status, error, (size_t) 16, p - 18);
-
-    return ngx_http_reauth_send(r, status, &body);
+    return ngx_http_reauth_send_composed(r, status, error, start, p);
 }

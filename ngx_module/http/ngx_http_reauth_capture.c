@@ -84,8 +84,8 @@ ngx_http_reauth_capture_room(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
-ngx_http_reauth_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
     size_t                      len;
     ngx_buf_t                  *b;
@@ -125,6 +125,14 @@ ngx_http_reauth_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_capture_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    return r == r->main ? ngx_http_next_body_filter(r, in)
+                        : ngx_http_reauth_capture_body(r, in);
 }
 
 

@@ -22,4 +22,13 @@
 #endif
 
 
+/* kept apart from what runs for each call, which it would slow down */
+
+#if defined(__GNUC__)
+#define ngx_http_reauth_apart  __attribute__((noinline))
+#else
+#define ngx_http_reauth_apart
+#endif
+
+
 #endif /* _NGX_HTTP_REAUTH_COMPAT_H_INCLUDED_ */

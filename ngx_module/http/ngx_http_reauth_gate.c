@@ -15,21 +15,30 @@
 #include "ngx_http_reauth_wait.h"
 
 
+#define NGX_HTTP_REAUTH_GATE_DESCRIPTION                                      \
+    "\"Calls for this account are held off until its re-authentication ends; "\
+    "retry after retry_after seconds.\""
+
+/* of the answer, but for its beginning */
+
+#define NGX_HTTP_REAUTH_GATE_SIZE                                             \
+    (sizeof("\",\"state\":\"\",\"attempt_id\":\"\",\"since\":\"\","           \
+            "\"retry_after\":,\"action_required\":\"\"")                      \
+     + REAUTH_ACCOUNT_MAX + REAUTH_ATTEMPT_MAX + REAUTH_TIME_MS_SIZE          \
+     + NGX_INT_T_LEN + 32 + NGX_HTTP_REAUTH_DECISION_SIZE)
+
+
 static ngx_uint_t ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait);
 static void ngx_http_reauth_gate_resume(ngx_http_reauth_wait_t *wait);
 
 
-reauth_account_result_t
-ngx_http_reauth_gate_account(ngx_http_request_t *r,
+static ngx_http_reauth_apart reauth_account_result_t
+ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
 {
     ngx_str_t         value;
     reauth_string_t   id;
     reauth_id_kind_t  kind;
-
-    if (lcf->gate_account == NULL) {
-        return reauth_route_account(r->uri.data, r->uri.len, account);
-    }
 
     account->len = 0;
 
@@ -49,6 +58,24 @@ ngx_http_reauth_gate_account(ngx_http_request_t *r,
     *account = id;
 
     return REAUTH_ACCOUNT_FOUND;
+}
+
+
+static ngx_inline reauth_account_result_t
+ngx_http_reauth_gate_find_account(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
+{
+    return lcf->gate_account == NULL
+           ? reauth_route_account(r->uri.data, r->uri.len, account)
+           : ngx_http_reauth_gate_account_value(r, lcf, account);
+}
+
+
+reauth_account_result_t
+ngx_http_reauth_gate_account(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
+{
+    return ngx_http_reauth_gate_find_account(r, lcf, account);
 }
 
 
@@ -151,21 +178,12 @@ ngx_http_reauth_action(ngx_uint_t state, ngx_uint_t action)
 
 
 static ngx_int_t
-ngx_http_reauth_gate_headers(ngx_http_request_t *r, ngx_uint_t retry_after,
+ngx_http_reauth_gate_headers(ngx_http_request_t *r, ngx_str_t *retry_after,
     const char *action)
 {
-    ngx_str_t  value;
-
     static ngx_str_t  no = ngx_string("false");
 
-    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    value.len = ngx_sprintf(value.data, "%ui", retry_after) - value.data;
-
-    if (ngx_http_reauth_add_header(r, "Retry-After", &value) != NGX_OK) {
+    if (ngx_http_reauth_add_header(r, "Retry-After", retry_after) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -177,119 +195,106 @@ ngx_http_reauth_gate_headers(ngx_http_request_t *r, ngx_uint_t retry_after,
 }
 
 
-static ngx_int_t
-ngx_http_reauth_gate_answer(ngx_http_request_t *r, ngx_str_t *account,
-    const char *state, ngx_str_t *attempt, const char *since,
-    ngx_uint_t retry_after, const char *action)
-{
-    u_char      *p;
-    ngx_str_t    extra;
-    const char  *message, *quote;
-
-    p = ngx_pnalloc(r->pool, sizeof(",\"account_id\":\"\",\"state\":\"\","
-                                    "\"attempt_id\":\"\",\"since\":\"\","
-                                    "\"retry_after\":,\"action_required\":\"\"")
-                             + REAUTH_ACCOUNT_MAX + REAUTH_ATTEMPT_MAX
-                             + REAUTH_TIME_MS_SIZE + NGX_INT_T_LEN + 32);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    extra.data = p;
-
-#define reauth_put(text)  p = ngx_cpymem(p, text, sizeof(text) - 1)
-#define reauth_put_string(s)  p = ngx_cpymem(p, s, ngx_strlen(s))
-
-    reauth_put(",\"account_id\":\"");
-    p = ngx_cpymem(p, account->data, account->len);
-    reauth_put("\",\"state\":\"");
-    reauth_put_string(state);
-
-    if (attempt->len != 0) {
-        reauth_put("\",\"attempt_id\":\"");
-        p = ngx_cpymem(p, attempt->data, attempt->len);
-        reauth_put("\"");
-
-    } else {
-        reauth_put("\",\"attempt_id\":null");
-    }
-
-    if (since != NULL) {
-        reauth_put(",\"since\":\"");
-        reauth_put_string(since);
-        reauth_put("\"");
-
-    } else {
-        reauth_put(",\"since\":null");
-    }
-
-    reauth_put(",\"retry_after\":");
-    p = ngx_sprintf(p, "%ui", retry_after);
-    reauth_put(",\"action_required\":");
-
-    quote = action ? "\"" : "";
-
-    reauth_put_string(quote);
-    reauth_put_string(action ? action : "null");
-    reauth_put_string(quote);
-
-#undef reauth_put
-#undef reauth_put_string
-
-    extra.len = p - extra.data;
-
-    if (ngx_http_reauth_gate_headers(r, retry_after, action) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    message = action ? "The account is logging in again and waits for a "
-                       "person to act."
-                     : "The account is logging in again.";
-
-    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-               "SERVICE_UNAVAILABLE", message,
-               "Calls for this account are held off until its "
-               "re-authentication ends; retry after retry_after seconds.",
-               &extra);
-}
-
+/* "closed" is NULL as long as Redis has not been read */
 
 ngx_int_t
 ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
     ngx_http_reauth_closed_t *closed)
 {
-    char        since[REAUTH_TIME_MS_SIZE];
-    ngx_str_t   attempt;
-    ngx_uint_t  retry_after;
+    u_char      *start, *p;
+    ngx_str_t    retry_after;
+    ngx_uint_t   seconds;
+    const char  *action, *state;
 
-    attempt.data = closed->attempt;
-    attempt.len = closed->attempt_len;
+    static ngx_str_t  alone = ngx_string(
+        "{\"error\":\"SERVICE_UNAVAILABLE\",\"message\":"
+        "\"The account is logging in again.\",\"description\":"
+        NGX_HTTP_REAUTH_GATE_DESCRIPTION ",\"account_id\":\"");
 
-    (void) reauth_time_format_ms(since, closed->since_ms);
+    static ngx_str_t  person = ngx_string(
+        "{\"error\":\"SERVICE_UNAVAILABLE\",\"message\":"
+        "\"The account is logging in again and waits for a person to act.\","
+        "\"description\":"
+        NGX_HTTP_REAUTH_GATE_DESCRIPTION ",\"account_id\":\"");
 
-    retry_after = ngx_http_reauth_retry_after(r, closed->auth_type,
+    start = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_GATE_SIZE + person.len);
+    if (start == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    state = "loading";
+    action = NULL;
+    seconds = 1;
+
+    if (closed) {
+        state = reauth_state_name(closed->state);
+        action = ngx_http_reauth_action(closed->state, closed->action);
+        seconds = ngx_http_reauth_retry_after(r, closed->auth_type,
                                               closed->state, closed->since_ms,
                                               closed->deadline_ms);
+    }
 
-    return ngx_http_reauth_gate_answer(r, account,
-                         reauth_state_name(closed->state), &attempt, since,
-                         retry_after,
-                         ngx_http_reauth_action(closed->state,
-                                                closed->action));
+#define reauth_put(text)  p = ngx_cpymem(p, text, sizeof(text) - 1)
+#define reauth_put_string(s)  p = ngx_cpymem(p, s, ngx_strlen(s))
+
+    p = action ? ngx_cpymem(start, person.data, person.len)
+               : ngx_cpymem(start, alone.data, alone.len);
+
+    p = ngx_cpymem(p, account->data, account->len);
+    reauth_put("\",\"state\":\"");
+    reauth_put_string(state);
+
+    if (closed && closed->attempt_len != 0) {
+        reauth_put("\",\"attempt_id\":\"");
+        p = ngx_cpymem(p, closed->attempt, closed->attempt_len);
+        reauth_put("\",\"since\":");
+
+    } else {
+        reauth_put("\",\"attempt_id\":null,\"since\":");
+    }
+
+    if (closed) {
+        *p++ = '"';
+        p += reauth_time_format_ms((char *) p, closed->since_ms);
+        reauth_put("\",\"retry_after\":");
+
+    } else {
+        reauth_put("null,\"retry_after\":");
+    }
+
+    retry_after.data = p;
+    p = ngx_sprintf(p, "%ui", seconds);
+    retry_after.len = p - retry_after.data;
+
+    if (action) {
+        reauth_put(",\"action_required\":\"");
+        reauth_put_string(action);
+        reauth_put("\"");
+
+    } else {
+        reauth_put(",\"action_required\":null");
+    }
+
+#undef reauth_put
+#undef reauth_put_string
+
+    if (ngx_http_reauth_gate_headers(r, &retry_after, action) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_composed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                         "SERVICE_UNAVAILABLE", start, p);
 }
 
 
 ngx_int_t
 ngx_http_reauth_gate_send_loading(ngx_http_request_t *r, ngx_str_t *account)
 {
-    ngx_str_t  none = ngx_null_string;
-
-    return ngx_http_reauth_gate_answer(r, account, "loading", &none, NULL, 1,
-                                       NULL);
+    return ngx_http_reauth_gate_send(r, account, NULL);
 }
 
 
-static ngx_int_t
+static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_gate_bad_path(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
@@ -546,7 +551,7 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
     reauth_string_t *account)
 {
@@ -573,14 +578,40 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
 }
 
 
+/* an account that is not surely open */
+
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_gate_judge(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_zone_t *zone,
+    reauth_string_t *account)
+{
+    int64_t                   now_ms;
+    ngx_int_t                 rc;
+    ngx_http_reauth_closed_t  closed;
+
+    now_ms = ngx_http_reauth_now();
+
+    rc = ngx_http_reauth_zone_gate(zone, (u_char *) account->data,
+                                   account->len, now_ms, &closed);
+
+    if (rc == NGX_DECLINED
+        || (rc == NGX_OK
+            && now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_reauth_gate_close(r, lcf, account, rc, &closed);
+}
+
+
 ngx_int_t
 ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 {
-    int64_t                       now_ms;
     ngx_int_t                     rc;
     reauth_string_t               account;
     ngx_http_reauth_ctx_t        *ctx;
-    ngx_http_reauth_closed_t      closed;
+    ngx_http_reauth_zone_t       *zone;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -604,7 +635,9 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     account.len = 0;
     account.data = NULL;
 
-    if (ngx_http_reauth_gate_account(r, lcf, &account) == REAUTH_ACCOUNT_BAD) {
+    if (ngx_http_reauth_gate_find_account(r, lcf, &account)
+        == REAUTH_ACCOUNT_BAD)
+    {
         return ngx_http_reauth_gate_bad_path(r);
     }
 
@@ -621,23 +654,19 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-    now_ms = ngx_http_reauth_now();
+    zone = &mcf->store.zone;
 
-    rc = ngx_http_reauth_zone_gate(&mcf->store.zone, (u_char *) account.data,
-                                   account.len, now_ms, &closed);
+    rc = ngx_http_reauth_zone_open(zone, account.data, account.len)
+         ? NGX_DECLINED
+         : ngx_http_reauth_gate_judge(r, lcf, zone, &account);
 
-    if (rc == NGX_DECLINED
-        || (rc == NGX_OK
-            && now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
-    {
+    if (rc == NGX_DECLINED) {
         ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
         if (ctx && ctx->hold) {
             ngx_http_reauth_wait_done(ctx->hold);
         }
-
-        return NGX_DECLINED;
     }
 
-    return ngx_http_reauth_gate_close(r, lcf, &account, rc, &closed);
+    return rc;
 }

@@ -46,7 +46,7 @@ ngx_http_reauth_observe_upstream(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_observe(ngx_http_request_t *r)
 {
     reauth_string_t               account;
@@ -158,7 +158,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 }
 
 
-static void
+static ngx_http_reauth_apart void
 ngx_http_reauth_observe_judge(ngx_http_request_t *r,
     ngx_http_reauth_observed_t *observed)
 {
@@ -185,21 +185,15 @@ ngx_http_reauth_observe_judge(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
-ngx_http_reauth_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+static ngx_http_reauth_apart void
+ngx_http_reauth_observe_body(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
+    ngx_chain_t *in)
 {
     size_t                        len;
     ngx_buf_t                    *b;
     ngx_chain_t                  *cl;
-    ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_observed_t   *observed;
     ngx_http_reauth_main_conf_t  *mcf;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    if (ctx == NULL || ctx->observed == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
 
     observed = ctx->observed;
 
@@ -225,6 +219,19 @@ ngx_http_reauth_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             ctx->observed = NULL;
             break;
         }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_reauth_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx != NULL && ctx->observed != NULL) {
+        ngx_http_reauth_observe_body(r, ctx, in);
     }
 
     return ngx_http_next_body_filter(r, in);

@@ -1030,7 +1030,7 @@ ngx_http_reauth_redis_format(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
         lens[i] = argv[i].len;
     }
 
-    n = redisFormatCommandArgv(&command->text, (int) argc, args, lens);
+    n = redisFormatSdsCommandArgv(&command->text, (int) argc, args, lens);
 
     if (n < 0) {
         goto failed;
@@ -1172,7 +1172,7 @@ ngx_http_reauth_redis_free_text(ngx_http_reauth_redis_t *redis,
         OPENSSL_cleanse(command->text, command->len);
     }
 
-    redisFreeCommand(command->text);
+    redisFreeSdsCommand(command->text);
     command->text = NULL;
 
     redis->bytes -= command->len;

@@ -11,7 +11,7 @@
 #include "ngx_http_reauth_sync.h"
 
 
-#define NGX_HTTP_REAUTH_SYNC_PAGE    500
+#define NGX_HTTP_REAUTH_SYNC_PAGE    100
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
 
 /*
@@ -355,7 +355,7 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
     argv[2].len = ngx_strlen(sync->scan);
 
     ngx_str_set(&argv[3], "COUNT");
-    ngx_str_set(&argv[4], "500");
+    ngx_str_set(&argv[4], "100");
 
     (void) ngx_http_reauth_redis_command(sync->store->follower, 5, argv, 0,
                                          ngx_http_reauth_sync_scan_reply,

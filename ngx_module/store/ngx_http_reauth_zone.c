@@ -14,7 +14,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       6
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       7
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -195,10 +195,44 @@ struct ngx_http_reauth_zone_shctx_s {
 };
 
 
+/*
+ * Of ids, for each ordinary call: whole words, multiplied and folded; the last
+ * word overlaps the one before.
+ */
+
 static ngx_inline uint32_t
 ngx_http_reauth_zone_hash(const u_char *data, size_t len)
 {
-    return ngx_murmur_hash2((u_char *) data, len);
+    uint64_t       hash, word;
+    const u_char  *last;
+
+    hash = len;
+    word = 0;
+
+    if (len < sizeof(uint64_t)) {
+
+        while (len) {
+            word = word << 8 | data[--len];
+        }
+
+    } else {
+        last = data + len - sizeof(uint64_t);
+
+        for ( /* void */ ; data < last; data += sizeof(uint64_t)) {
+            ngx_memcpy(&word, data, sizeof(uint64_t));
+            hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+            hash ^= hash >> 32;
+        }
+
+        ngx_memcpy(&word, last, sizeof(uint64_t));
+    }
+
+    /* the last characters are the highest bits, but the lowest ones count */
+
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+    hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
+
+    return (uint32_t) (hash >> 32);
 }
 
 
@@ -457,6 +491,21 @@ ngx_http_reauth_zone_copy_closed(ngx_http_reauth_slot_t *slot,
 }
 
 
+ngx_uint_t
+ngx_http_reauth_zone_open(ngx_http_reauth_zone_t *zone, const u_char *account,
+    size_t len)
+{
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    return sh->loaded
+           && (sh->active == 0
+               || sh->buckets[ngx_http_reauth_zone_hash(account, len)
+                              & sh->mask] == 0);
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
     size_t len, int64_t now_ms, ngx_http_reauth_closed_t *closed)
@@ -473,15 +522,7 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
         return NGX_BUSY;
     }
 
-    if (sh->active == 0) {
-        return NGX_DECLINED;
-    }
-
     hash = ngx_http_reauth_zone_hash(account, len);
-
-    if (sh->buckets[hash & sh->mask] == 0) {
-        return NGX_DECLINED;
-    }
 
     for (tries = 0; tries < NGX_HTTP_REAUTH_READ_TRIES; tries++) {
 

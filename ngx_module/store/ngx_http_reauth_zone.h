@@ -135,6 +135,10 @@ ngx_uint_t ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
 
 ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
+/* the account is surely open; else the gate's look-up tells */
+ngx_uint_t ngx_http_reauth_zone_open(ngx_http_reauth_zone_t *zone,
+    const u_char *account, size_t len);
+
 /*
  * The gate's look-up.  NGX_DECLINED: open; NGX_OK: closed, *closed is filled;
  * NGX_BUSY: Redis has not been read yet, nobody knows.  Takes no lock, unless
