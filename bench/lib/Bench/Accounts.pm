@@ -1,0 +1,197 @@
+package Bench::Accounts;
+
+# What is known of accounts: in Redis as the gateway reads it, in Redis as the
+# peers keep it, and as a file for a map.
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+
+use IO::Socket::INET;
+use Time::HiRes qw(time);
+
+use Bench::Client ();
+use Bench::Process qw($build await write_file);
+
+our @EXPORT_OK = qw(account command forget map_file peers put_active put_ended
+    summary);
+
+
+sub account {
+    my ($n) = @_;
+
+    return sprintf 'acct_%07d', $n;
+}
+
+
+# Sends commands to Redis, many at a time, and waits for all answers.
+
+sub command {
+    my ($port, @commands) = @_;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $port) or die "Redis: $!\n";
+
+    while (my @batch = splice @commands, 0, 500) {
+        my $text = '';
+
+        for my $command (@batch) {
+            $text .= '*' . @$command . "\r\n";
+            $text .= '$' . length($_) . "\r\n$_\r\n" for @$command;
+        }
+
+        print {$socket} $text or die "Redis: $!\n";
+        $socket->flush;
+
+        for (@batch) {
+            my $line = <$socket>;
+            die "Redis: $line" if $line =~ /^-/;
+
+            if ($line =~ /^\$(\d+)/) {
+                read $socket, my $value, $1 + 2;
+            }
+        }
+    }
+
+    return;
+}
+
+
+# The record of account n: as core/reauth_record.c writes it.
+
+sub record {
+    my ($n, $state) = @_;
+
+    my $now = int 1000 * time;
+
+    return (
+        account   => account($n),
+        epoch     => 1 + $n,
+        revision  => 1,
+        state     => $state,
+        attempt   => sprintf('auth_%032x', $n),
+        auth_type => 'email_password',
+        source    => 'update',
+        since     => $now,
+        updated   => $now + 20,
+        progress  => $state eq 'running' ? 'submitting' : 'signed_in',
+        caller    => 'billing',
+        $state eq 'running' ? (deadline => $now + 80_000_000)
+                            : (completed_at => 1000 * $now),
+    );
+}
+
+
+# Accounts that log in: they are read at the gateway's start.
+
+sub put_active {
+    my ($port, $prefix, $first, $count) = @_;
+
+    while ($count > 0) {
+        my $n = $count > 5000 ? 5000 : $count;
+        my @commands;
+
+        for my $i ($first .. $first + $n - 1) {
+            my %record = record($i, 'running');
+            push @commands,
+                ['HSET', "{$prefix}:a:$record{account}", %record],
+                ['ZADD', "{$prefix}:active", @record{qw(deadline account)}];
+        }
+
+        command($port, @commands);
+        $first += $n;
+        $count -= $n;
+    }
+
+    return;
+}
+
+
+# Accounts that have logged in: a running gateway learns them from the stream
+# of events.  "whole": their records are in Redis, too, as the next update wants
+# them, which takes Redis half a kilobyte each.
+
+sub put_ended {
+    my ($port, $prefix, $gateway, $first, $count, $whole) = @_;
+
+    my $client = Bench::Client->new($gateway->{port});
+    my $known  = summary($client)->{accounts};
+
+    while ($count > 0) {
+        my $n = $count > 20_000 ? 20_000 : $count;
+
+        my @commands;
+
+        for my $i ($first .. $first + $n - 1) {
+            my %record = record($i, 'succeeded');
+            push @commands, ['HSET', "{$prefix}:a:$record{account}", %record]
+                if $whole;
+            push @commands, ['XADD', "{$prefix}:events", '*', %record];
+        }
+
+        command($port, @commands);
+        $first += $n;
+        $count -= $n;
+        $known += $n;
+
+        await('taking what is known', 120, sub {
+            return summary($client)->{accounts} >= $known;
+        });
+
+        # what has been read only takes room
+        command($port, ['XTRIM', "{$prefix}:events", 'MAXLEN', 10]);
+    }
+
+    return;
+}
+
+
+sub forget {
+    my ($port) = @_;
+
+    return command($port, ['FLUSHALL']);
+}
+
+
+# /reauth/summary, of which only the numbers are of interest
+
+sub summary {
+    my ($client) = @_;
+
+    my $body   = $client->get('/reauth/summary')->{body};
+    return { $body =~ /"(\w+)" *: *(\d+)/g };
+}
+
+
+# As the peers keep it: a word for each account, the first ones closed.
+
+sub state_of {
+    my ($n, $closed) = @_;
+
+    return $n < $closed ? 'closed' : 'open';
+}
+
+
+sub peers {
+    my ($port, $count, $closed) = @_;
+
+    for (my $n = 0; $n < $count; $n += 5000) {
+        my $last = $n + 5000 < $count ? $n + 5000 : $count;
+        command($port, map { ['SET', 'gate:' . account($_),
+                              state_of($_, $closed)] } $n .. $last - 1);
+    }
+
+    return;
+}
+
+
+sub map_file {
+    my ($count, $closed) = @_;
+
+    return write_file("$build/run/accounts", join '',
+        map { account($_) . ' ' . state_of($_, $closed) . "\n" }
+            0 .. $count - 1);
+}
+
+1;

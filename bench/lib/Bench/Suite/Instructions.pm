@@ -1,0 +1,161 @@
+package Bench::Suite::Instructions;
+
+# Instructions of a request in user space: the figure that repeats.  Kept in
+# bench/instructions.txt, so that a change that costs shows.
+
+use strict;
+use warnings;
+
+use Bench::Accounts qw(account map_file peers put_active put_ended);
+use Bench::Callgrind qw(instructions under);
+use Bench::Gateways qw(auth_request bare lua ready reauth redis);
+use Bench::Process qw($root read_file stop write_file);
+use Bench::Report qw(publish table);
+
+my ($known, $closed) = (100_000, 1000);
+my $kept = "$root/bench/instructions.txt";
+
+# other connections that are open meanwhile, as they are in a real gateway
+my $idle = 16;
+
+
+sub call {
+    my ($status, $account) = @_;
+
+    return sub {
+        my ($client, $i) = @_;
+
+        my $answer = $client->get('/api/' . account($account->($i)) . '/chats');
+        die "$answer->{status} instead of $status\n"
+            if $answer->{status} != $status;
+        return;
+    };
+}
+
+
+sub put {
+    my ($client, $i) = @_;
+
+    my $answer = $client->put('/api/authenticate/' . account(50_000 + $i)
+            . '/credentials', '{"auth_type":"email_password","email":'
+            . qq("someone\@example.com","password":"secret-$i"}));
+    die "an update was answered $answer->{status}\n"
+        if $answer->{status} != 200;
+
+    return;
+}
+
+my $open = call(200, sub { $closed + $_[0] * 7919 % ($known - $closed) });
+my $shut = call(503, sub { $_[0] % $closed });
+
+
+# [name, what it is measured against, gateway's port, request] each
+
+sub measure {
+    my ($found, $gateway, @what) = @_;
+
+    for my $what (@what) {
+        my ($name, $base, $port, $request) = @$what;
+
+        my $n = instructions({ %$gateway, port => $gateway->{$port} },
+            $gateway->{name}, $request, $idle);
+        my $over = $base ? $n - $found->{$base}{n} : undef;
+
+        $found->{$name} = { n => $n, base => $base, over => $over };
+        push @{ $found->{order} }, $name;
+
+        printf "%-44s %8.0f %s\n", $name, $n,
+            defined $over ? sprintf '%+8.0f', $over : '';
+    }
+
+    stop($gateway->{master});
+
+    return;
+}
+
+
+sub run {
+    my ($class, @arguments) = @_;
+
+    my $found = {};
+
+    measure($found, bare(UNDER => under('bare')),
+        ['proxy_pass', undef, 'port',  $open],
+        ['return 503', undef, 'port2', $shut],
+        ['PUT by proxy_pass', undef, 'port', \&put]);
+
+    my $redis = redis();
+    put_active($redis->{port}, 'b', 0, $closed);
+    my $gateway = reauth(UNDER => under('reauth'), REDIS => $redis->{port},
+        PREFIX => 'b');
+    ready($gateway);
+    put_ended($redis->{port}, 'b', $gateway, $closed, $known - $closed,
+        'whole');
+
+    measure($found, $gateway,
+        ['gate open', 'proxy_pass', 'port2', $open],
+        ['gate open, key from its file', 'proxy_pass', 'port', $open],
+        ['gate closed, full answer', 'return 503', 'port2', $shut],
+        ['update, Redis written twice', 'PUT by proxy_pass', 'port', \&put]);
+
+    peers($redis->{port}, $known, $closed);
+    my $lua = lua(UNDER => under('lua'), REDIS_PORT => $redis->{port},
+        ACCOUNTS => map_file($known, $closed));
+
+    measure($found, $lua,
+        ['Lua, Redis GET per call, open', 'proxy_pass', 'port', $open],
+        ['Lua, Redis GET per call, closed', 'return 503', 'port', $shut],
+        ['Lua shared dict, open', 'proxy_pass', 'port2', $open],
+        ['Lua shared dict, closed', 'return 503', 'port2', $shut],
+        ['update by Lua, one HSET', 'PUT by proxy_pass', 'port', \&put]);
+
+    my $auth = auth_request(UNDER => under('auth_request'),
+        REDIS_PORT => $redis->{port});
+
+    measure($found, $auth,
+        ['auth_request to Node, open', 'proxy_pass', 'port', $open],
+        ['auth_request to Node, closed', 'return 503', 'port', $shut]);
+
+    publish('instructions', table(
+        ['what', 'instructions', 'against', 'more'],
+        map { my $it = $found->{$_};
+              [$_, sprintf('%.0f', $it->{n}), $it->{base} // '',
+               defined $it->{over} ? sprintf('%+.0f', $it->{over}) : ''] }
+            @{ $found->{order} }));
+
+    return keep($found) if grep { $_ eq 'keep' } @arguments;
+    return against_kept($found);
+}
+
+
+sub keep {
+    my ($found) = @_;
+
+    write_file($kept, "# What a request takes more than nginx alone, in "
+        . "instructions:\n# \"./run bench instructions keep\" writes it.\n\n"
+        . join '', map { sprintf "%6.0f  %s\n", $found->{$_}{over}, $_ }
+            grep { defined $found->{$_}{over} } @{ $found->{order} });
+
+    return;
+}
+
+
+sub against_kept {
+    my ($found) = @_;
+
+    return if !-e $kept;
+
+    my %was   = reverse read_file($kept) =~ /^ *(\d+)  (.+)$/mg;
+    my @worse = grep { exists $was{$_} && !/Lua|Node/
+            && $found->{$_}{over} > 1.05 * $was{$_} + 50 }
+        @{ $found->{order} };
+
+    printf "%s: %.0f, it was %d\n", $_, $found->{$_}{over}, $was{$_}
+        for @worse;
+
+    die "this costs more than bench/instructions.txt says\n" if @worse;
+
+    return;
+}
+
+1;

@@ -1,0 +1,131 @@
+package Bench::Suite::Scale;
+
+# How the cost grows: the look-up alone, the zone's room, the start.
+
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use Time::HiRes qw(sleep time);
+
+use Bench::Accounts qw(put_active put_ended summary);
+use Bench::Client ();
+use Bench::Gateways qw(ready reauth redis);
+use Bench::Process qw($build $root read_file stop);
+use Bench::Report qw(publish table);
+
+
+# The zone's own code, without nginx around it.
+
+sub lookups {
+    my $nginx = '/usr/share/nginx/src/src';
+    my $program = "$build/lookup";
+
+    system('cc', '-O2', '-fstack-protector-strong', '-Wall', '-Wextra',
+        '-Wno-unused-parameter',
+        (map { "-I$_" } "$nginx/core", "$nginx/event", "$nginx/os/unix",
+            "$root/build/module/objs", "$root/ngx_module/core",
+            "$root/ngx_module/store"),
+        '-o', $program, "$root/bench/lookup.c",
+        map { "$root/ngx_module/core/reauth_$_.c" } qw(attempt schedule)) == 0
+        or die "bench/lookup.c was not compiled\n";
+
+    my @rows;
+
+    for my $accounts (2000, 10_000, 100_000, 1_000_000) {
+        for my $closed (1, 100, 1000, 10_000) {
+            next if $closed >= $accounts;
+            my @ns = split ' ', `$program $accounts $closed`;
+            die "the look-up failed\n" if @ns != 4;
+            push @rows, [$accounts, $closed, @ns];
+        }
+    }
+
+    return table(
+        ['accounts', 'closed', 'open, ns', 'closed, ns', 'open, two at once',
+         'closed, two at once'], @rows);
+}
+
+
+sub room {
+    my $redis = redis();
+    my @rows;
+
+    for my $it (['active', 10_000, 0], ['ended', 100, 1_000_000]) {
+        my ($what, $active, $ended) = @$it;
+
+        Bench::Accounts::forget($redis->{port});
+        my $empty = reauth(ZONE => '256m');
+        my $free = summary(Bench::Client->new($empty->{port}))->{free};
+        stop($empty->{master});
+
+        put_active($redis->{port}, 'reauth', 0, $active);
+        my $gateway = reauth(REDIS => $redis->{port}, ZONE => '256m');
+        ready($gateway);
+
+        my $before = summary(Bench::Client->new($gateway->{port}))->{free};
+        put_ended($redis->{port}, 'reauth', $gateway, $active, $ended)
+            if $ended;
+        my $now = summary(Bench::Client->new($gateway->{port}));
+        my $n = $ended || $active;
+
+        push @rows, [$what, $n, sprintf('%.0f',
+            (($ended ? $before : $free) - $now->{free}) / $n),
+            sprintf('%.0f', (268_435_456 - $now->{free}) / 1e6),
+            $now->{dropped}];
+        stop($gateway->{master});
+    }
+
+    return table(
+        ['accounts', 'number', 'bytes of the zone each',
+         'used of 256 MB, all in all', 'dropped'], @rows);
+}
+
+
+# From the start of nginx until all of Redis has been read, and how long
+# another request waits meanwhile.
+
+sub start {
+    my @rows;
+
+    for my $active (1000, 10_000, 100_000) {
+        my $redis = redis();
+        put_active($redis->{port}, 'reauth', 0, $active);
+
+        my $begin   = time;
+        my $gateway = reauth(REDIS => $redis->{port}, ZONE => '256m');
+        my $client  = Bench::Client->new($gateway->{port});
+        my ($ready, $all, @took);
+
+        while (!$all) {
+            push @took, 1000 * $client->get('/plain')->{took} for 1 .. 20;
+            $ready //= time - $begin
+                if $client->get('/reauth/readyz')->{status} == 200;
+            $all = time - $begin
+                if (summary($client)->{active} // 0) == $active;
+            die "it does not get ready\n" if time - $begin > 60;
+            sleep 0.002;
+        }
+
+        @took = sort { $a <=> $b } @took;
+        push @rows, [$active, sprintf('%.2f', $ready // $all),
+            sprintf('%.2f', $all),
+            map { sprintf '%.2f', $_ } $took[0.99 * @took], $took[-1]];
+
+        stop($gateway->{master});
+        stop($redis->{pid});
+    }
+
+    return table(
+        ['active in Redis', 'ready after s', 'all read after s',
+         "others' p99 ms", "others' worst ms"], @rows);
+}
+
+
+sub run {
+    publish('scale', lookups(), room(), start());
+
+    return;
+}
+
+1;

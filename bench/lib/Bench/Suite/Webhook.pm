@@ -1,0 +1,95 @@
+package Bench::Suite::Webhook;
+
+# Webhooks: signature, whether it was here before, what it says, kept.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(hmac_sha256_hex);
+use POSIX qw(strftime);
+
+use Bench::Accounts qw(account);
+use Bench::Gateways qw(bare ready reauth redis);
+use Bench::Load qw(median slice);
+use Bench::Process qw($build);
+use Bench::Report qw(publish table us);
+
+my $accounts = 100_000;
+
+
+# Each of another account or time: its key, its signature and its body.
+
+sub bodies {
+    my ($count) = @_;
+
+    my $path  = "$build/run/webhooks";
+    my $start = time - 3600;
+
+    open my $out, '>', $path or die "$path: $!\n";
+
+    for my $n (1 .. $count) {
+        my $at = strftime('%Y-%m-%dT%H:%M:%S',
+            gmtime $start + int($n / $accounts)) . sprintf '.%06dZ', $n % 1e6;
+        my $body = '{"event":"accounts.authentication_failed","account_id":"'
+            . account($n % $accounts) . '","payload":{"state":'
+            . '"authenticated","progress":"signed_in","latestAuthAttempt":{'
+            . qq("started_at":"$at","completed_at":"$at","success":false,)
+            . '"error_message":"Wrong email or password","error_code":'
+            . '"INVALID_CREDENTIALS","needs_otp":false,"needs_face_otp":false,'
+            . '"otp_phone_ending":null}}}';
+
+        printf {$out} "evt_%040x %s %s\n", $n,
+            hmac_sha256_hex($body, 'webhook-secret-for-benchmarks'), $body;
+    }
+
+    close $out or die "$path: $!\n";
+
+    return $path;
+}
+
+
+sub run {
+    my ($class, $seconds, $rounds) = @_;
+
+    $seconds //= 2;
+    $rounds  //= 3;
+
+    my @rows;
+
+    for my $with ('Redis', 'no Redis') {
+        my @slices = map {
+            my $redis   = $with eq 'Redis' ? redis() : undef;
+            my $gateway = reauth(ZONE => '256m',
+                $redis ? (REDIS => $redis->{port}) : ());
+
+            ready($gateway);
+            $gateway->{services} = [$redis->{pid}] if $redis;
+
+            # never more than there are bodies
+            my $slice = slice($gateway, script => 'webhook.lua',
+                connections => 32, seconds => $seconds, expect => 'all',
+                arguments => [bodies(60_000 * $seconds)]);
+            die "there were not enough webhooks\n"
+                if $slice->{requests} > 60_000 * $seconds;
+
+            Bench::Process::stop($gateway->{master});
+            Bench::Process::stop($redis->{pid}) if $redis;
+            $slice;
+        } 1 .. $rounds;
+
+        my %m = map { my $key = $_;
+                      $key => median(map { $_->{$key} } @slices) }
+            qw(rate cpu all);
+
+        push @rows, [$with, sprintf('%.0f', $m{rate}), us($m{cpu}),
+            sprintf('%.0f', 1e6 / $m{cpu}), us($m{all})];
+    }
+
+    publish('webhook', table(
+        ['webhook, verified and kept', 'a second', 'us CPU',
+         'a second and core', 'us CPU with Redis'], @rows));
+
+    return;
+}
+
+1;
