@@ -400,6 +400,7 @@ reauth_record_valid(const reauth_record_t *record)
 {
     return record->account[0] != '\0'
            && record->epoch != 0
+           && record->epoch <= REAUTH_EPOCH_MAX
            && record->state != REAUTH_STATE_NONE
            && (!reauth_state_is_active(record->state)
                || record->deadline_ms > 0);

@@ -229,6 +229,10 @@ ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *extra);
 
 
+/* 405; "allow" lists the methods, and is kept */
+ngx_int_t ngx_http_reauth_method_not_allowed(ngx_http_request_t *r,
+    ngx_str_t *allow);
+
 /*
  * The same for an error that was composed already, from "start" up to "p" in
  * the request's memory: a JSON object without its end, and room for this.

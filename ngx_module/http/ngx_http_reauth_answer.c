@@ -186,3 +186,17 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
 
     return ngx_http_reauth_send_composed(r, status, error, start, p);
 }
+
+
+ngx_int_t
+ngx_http_reauth_method_not_allowed(ngx_http_request_t *r, ngx_str_t *allow)
+{
+    if (ngx_http_reauth_add_header(r, "Allow", allow) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
+               "METHOD_NOT_ALLOWED",
+               "The method is not allowed for this path.",
+               "Use one of the methods that the Allow header names.", NULL);
+}

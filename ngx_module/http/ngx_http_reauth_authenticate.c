@@ -161,15 +161,7 @@ ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
         allow.data = (u_char *) route->allow;
         allow.len = ngx_strlen(route->allow);
 
-        if (ngx_http_reauth_add_header(r, "Allow", &allow) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
-                   "METHOD_NOT_ALLOWED",
-                   "The method is not allowed for this path.",
-                   "Use one of the methods that the Allow header names.",
-                   NULL);
+        return ngx_http_reauth_method_not_allowed(r, &allow);
 
     case REAUTH_ROUTE_BAD_PATH:
         return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",

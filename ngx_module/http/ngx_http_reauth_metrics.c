@@ -214,16 +214,7 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     ctx->operation = REAUTH_OPERATION_METRICS;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-
-        if (ngx_http_reauth_add_header(r, "Allow", &allow) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
-                   "METHOD_NOT_ALLOWED",
-                   "The method is not allowed for this path.",
-                   "Use one of the methods that the Allow header names.",
-                   NULL);
+        return ngx_http_reauth_method_not_allowed(r, &allow);
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);

@@ -20,6 +20,9 @@
 /* records are copied out of the zone that many at a time */
 #define NGX_HTTP_REAUTH_STATUS_STEP       100
 
+/* as often as that where little of what is looked at matches */
+#define NGX_HTTP_REAUTH_STATUS_STEPS      2
+
 /* what a record of ordinary contents takes: a first guess at a list's size */
 #define NGX_HTTP_REAUTH_STATUS_RECORD     512
 
@@ -203,15 +206,7 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
     }
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-
-        if (ngx_http_reauth_add_header(r, "Allow", &allow) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
-                                          "METHOD_NOT_ALLOWED",
-                                          "The status can only be read.",
-                                          "Use GET or HEAD.", NULL);
+        return ngx_http_reauth_method_not_allowed(r, &allow);
     }
 
     if (ngx_http_reauth_status_path(r, &path) != NGX_OK) {
@@ -924,7 +919,7 @@ ngx_http_reauth_status_list(ngx_http_request_t *r,
 {
     int64_t                         now_ms;
     u_char                         *p, etag[NGX_HTTP_REAUTH_STATUS_ETAG];
-    ngx_uint_t                      i, n, left, degraded;
+    ngx_uint_t                      i, n, left, steps, degraded;
     reauth_string_t                 account;
     reauth_record_t                *records;
     ngx_http_reauth_store_t        *store;
@@ -962,11 +957,19 @@ ngx_http_reauth_status_list(ngx_http_request_t *r,
     text.last = ngx_cpymem(text.last, "{\"accounts\":[",
                            sizeof("{\"accounts\":[") - 1);
 
-    while (left != 0 && !cursor->done) {
+    /* where little matches the page is short: others have their turn first */
 
+    for (steps = 0;
+         left != 0 && !cursor->done && steps < NGX_HTTP_REAUTH_STATUS_STEPS;
+         steps++)
+    {
         cursor->limit = ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP);
 
         n = ngx_http_reauth_zone_list(&store->zone, cursor, records);
+
+        if (n == cursor->limit) {
+            steps = 0;
+        }
 
         for (i = 0; i < n; i++) {
             account = reauth_string_from(records[i].account);

@@ -70,14 +70,7 @@ ngx_http_reauth_webhook_not_allowed(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_reauth_add_header(r, "Allow", &allow) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
-               "METHOD_NOT_ALLOWED",
-               "The method is not allowed for this path.",
-               "Webhooks come by POST.", NULL);
+    return ngx_http_reauth_method_not_allowed(r, &allow);
 }
 
 

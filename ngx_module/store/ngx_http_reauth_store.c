@@ -836,7 +836,7 @@ ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
 
     name = reauth_string_from(account);
 
-    if (ngx_http_reauth_zone_find(&store->zone, &name, &record) == NGX_OK) {
+    if (ngx_http_reauth_zone_kept(&store->zone, &name, &record) == NGX_OK) {
         ngx_http_reauth_store_flush_record(store, &record);
     }
 }

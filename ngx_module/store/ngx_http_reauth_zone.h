@@ -148,7 +148,12 @@ ngx_int_t ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone,
     u_char *account, size_t len, int64_t now_ms,
     ngx_http_reauth_closed_t *closed);
 
-/* NGX_OK or NGX_DECLINED */
+/*
+ * NGX_OK or NGX_DECLINED.  An active record that is past its deadline is told
+ * as expired; by "kept" as it is kept.
+ */
+ngx_int_t ngx_http_reauth_zone_kept(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *record);
 ngx_int_t ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *record);
 

@@ -34,7 +34,7 @@ largest(reauth_record_t *record)
 {
     memset(record, 0, sizeof(reauth_record_t));
 
-    record->epoch = (uint64_t) NUMBER_MAX;
+    record->epoch = REAUTH_EPOCH_MAX;
     record->revision = (uint64_t) NUMBER_MAX;
     record->since_ms = NUMBER_MAX;
     record->updated_ms = NUMBER_MAX;
@@ -389,6 +389,14 @@ test_valid(void **state)
 
     assert_int_equal(set(&record, "deadline", "1"), 0);
     assert_int_equal(reauth_record_valid(&record), 1);
+
+    record.epoch = REAUTH_EPOCH_MAX;
+    assert_true(reauth_record_valid(&record));
+
+    /* one that a double no longer holds would stop the clock for good */
+
+    record.epoch = REAUTH_EPOCH_MAX + 1;
+    assert_false(reauth_record_valid(&record));
 
     record.epoch = 0;
     assert_int_equal(reauth_record_valid(&record), 0);

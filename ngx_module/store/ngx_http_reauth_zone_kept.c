@@ -1,0 +1,155 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What is kept for a while: webhooks' digests, and answers for who waited.
+ */
+
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+/* the digest's place: its own, else a free or the oldest one of its set */
+
+static ngx_http_reauth_digest_t *
+ngx_http_reauth_zone_seen_find(ngx_http_reauth_zone_shctx_t *sh,
+    const uint8_t *digest)
+{
+    uint32_t                   hash;
+    ngx_uint_t                 i;
+    ngx_http_reauth_digest_t  *set, *place;
+
+    ngx_memcpy(&hash, digest, sizeof(uint32_t));
+
+    set = &sh->seen[(hash & sh->seen_mask) * NGX_HTTP_REAUTH_SEEN_WAYS];
+    place = set;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_SEEN_WAYS; i++) {
+
+        if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
+            return &set[i];
+        }
+
+        if (set[i].seconds < place->seconds) {
+            place = &set[i];
+        }
+    }
+
+    return place;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone, const uint8_t *digest,
+    int64_t now_ms)
+{
+    uint32_t                   now;
+    ngx_int_t                  rc;
+    ngx_http_reauth_digest_t  *seen;
+
+    rc = NGX_OK;
+    now = (uint32_t) (now_ms / 1000);
+
+    ngx_http_reauth_zone_lock(zone);
+
+    seen = ngx_http_reauth_zone_seen_find(zone->sh, digest);
+
+    if (ngx_memcmp(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0
+        && seen->seconds + NGX_HTTP_REAUTH_SEEN_TIME > now)
+    {
+        rc = NGX_DECLINED;
+
+    } else {
+        seen->seconds = now;
+        ngx_memcpy(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+void
+ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone, const uint8_t *digest)
+{
+    ngx_http_reauth_digest_t  *seen;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    seen = ngx_http_reauth_zone_seen_find(zone->sh, digest);
+
+    if (ngx_memcmp(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
+        ngx_memzero(seen, sizeof(ngx_http_reauth_digest_t));
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+void
+ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed)
+{
+    ngx_http_reauth_outcome_t     *outcome;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    outcome = &sh->outcomes[sh->outcome];
+    sh->outcome = (sh->outcome + 1) % NGX_HTTP_REAUTH_OUTCOMES_MAX;
+
+    if (outcome->data) {
+        ngx_slab_free_locked(zone->shpool, outcome->data);
+    }
+
+    outcome->epoch = epoch;
+    outcome->hash = ngx_http_reauth_zone_hash(account->data, account->len);
+    outcome->len = sealed->len;
+    outcome->data = ngx_slab_alloc_locked(zone->shpool, sealed->len);
+
+    if (outcome->data) {
+        ngx_memcpy(outcome->data, sealed->data, sealed->len);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out)
+{
+    uint32_t                       hash;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_http_reauth_outcome_t     *outcome;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+    hash = ngx_http_reauth_zone_hash(account->data, account->len);
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_OUTCOMES_MAX; i++) {
+        outcome = &sh->outcomes[i];
+
+        if (outcome->data
+            && outcome->epoch == epoch
+            && outcome->hash == hash
+            && outcome->len <= out->len)
+        {
+            ngx_memcpy(out->data, outcome->data, outcome->len);
+            out->len = outcome->len;
+            rc = NGX_OK;
+            break;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}

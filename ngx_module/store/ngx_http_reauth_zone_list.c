@@ -1,0 +1,282 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Lists, sums and the last changes.
+ */
+
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+static ngx_uint_t
+ngx_http_reauth_zone_listed(ngx_http_reauth_zone_cursor_t *cursor,
+    ngx_uint_t state, ngx_uint_t auth_type)
+{
+    return (cursor->state == REAUTH_STATE_LAST || cursor->state == state)
+           && (cursor->auth_type == REAUTH_AUTH_TYPE_LAST
+               || cursor->auth_type == auth_type);
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records)
+{
+    int64_t                  now_ms;
+    ngx_uint_t               n, slots;
+    ngx_http_reauth_slot_t  *slot;
+
+    n = 0;
+    now_ms = ngx_http_reauth_now();
+
+    for (slots = 0;
+         n < cursor->limit
+         && cursor->index < sh->nslots
+         && slots < NGX_HTTP_REAUTH_LIST_BUCKETS;
+         slots++)
+    {
+        slot = ngx_http_reauth_slot(sh, ++cursor->index);
+
+        if (!slot->used) {
+            continue;
+        }
+
+        records[n] = slot->record;
+        ngx_http_reauth_zone_expire(&records[n], now_ms);
+
+        if (ngx_http_reauth_zone_listed(cursor, records[n].state,
+                                        records[n].auth_type))
+        {
+            n++;
+        }
+    }
+
+    if (cursor->index >= sh->nslots) {
+        cursor->ended = 1;
+        cursor->index = 0;
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
+    ngx_uint_t n)
+{
+    ngx_uint_t               i, buckets;
+    ngx_http_reauth_node_t  *node;
+
+    for (buckets = 0;
+         cursor->index <= sh->ended_mask
+         && buckets < NGX_HTTP_REAUTH_LIST_BUCKETS;
+         buckets++)
+    {
+        i = 0;
+
+        for (node = sh->ended[cursor->index]; node; node = node->next) {
+
+            if (i++ < cursor->offset) {
+                continue;
+            }
+
+            if (n == cursor->limit) {
+                return n;
+            }
+
+            cursor->offset = i;
+
+            if (ngx_http_reauth_zone_listed(cursor, node->state,
+                                            node->auth_type))
+            {
+                ngx_http_reauth_zone_node_unpack(node, &records[n++]);
+            }
+        }
+
+        cursor->index++;
+        cursor->offset = 0;
+    }
+
+    cursor->done = cursor->index > sh->ended_mask;
+
+    return n;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records)
+{
+    ngx_uint_t                     n;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    n = 0;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    if (!cursor->ended) {
+        n = ngx_http_reauth_zone_list_active(sh, cursor, records);
+    }
+
+    if (cursor->ended) {
+        n = ngx_http_reauth_zone_list_ended(sh, cursor, records, n);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return n;
+}
+
+
+/*
+ * By the order of their deadlines, so that it takes as long for many accounts
+ * as for few; only those that are being sent are out of that order.
+ */
+
+static int64_t
+ngx_http_reauth_zone_oldest(ngx_http_reauth_zone_shctx_t *sh)
+{
+    int64_t                  oldest;
+    ngx_uint_t               n;
+    ngx_rbtree_node_t       *node;
+    ngx_http_reauth_slot_t  *slot;
+
+    if (sh->due.root == sh->due.sentinel) {
+        return 0;
+    }
+
+    node = ngx_rbtree_min(sh->due.root, sh->due.sentinel);
+    oldest = 0;
+
+    for (n = 0; node != NULL && n < NGX_HTTP_REAUTH_READ_STEPS; n++) {
+        slot = ngx_queue_data(node, ngx_http_reauth_slot_t, due);
+
+        if (oldest == 0 || slot->record.since_ms < oldest) {
+            oldest = slot->record.since_ms;
+        }
+
+        node = ngx_rbtree_next(&sh->due, node);
+    }
+
+    return oldest;
+}
+
+
+void
+ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_summary_t *summary)
+{
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_memcpy(summary->states, sh->states, sizeof(sh->states));
+
+    summary->active = sh->active;
+    summary->accounts = sh->accounts;
+    summary->dropped = sh->dropped;
+    summary->evicted = sh->evicted;
+    summary->dirty = sh->ndirty;
+    summary->size = zone->shm_zone->shm.size;
+    summary->free = zone->shpool->pfree * ngx_pagesize;
+    summary->oldest_since_ms = ngx_http_reauth_zone_oldest(sh);
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+void
+ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place)
+{
+    ngx_http_reauth_zone_lock(zone);
+
+    place->boot = zone->sh->boot;
+    place->change = zone->sh->change;
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place, reauth_record_t *record,
+    ngx_uint_t *was)
+{
+    ngx_int_t                      rc;
+    ngx_http_reauth_ring_t        *ring;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_OK;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    if (place->boot != sh->boot
+        || place->change > sh->change
+        || sh->change - place->change > sh->nring)
+    {
+        rc = NGX_ABORT;
+
+    } else if (place->change == sh->change) {
+        rc = NGX_DECLINED;
+
+    } else {
+        ring = &sh->ring[++place->change % sh->nring];
+
+        ngx_http_reauth_zone_node_unpack(&ring->u.node, record);
+
+        record->deadline_ms = ring->deadline_ms;
+        *was = ring->was;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
+    ngx_uint_t *complete)
+{
+    uint64_t                       change, first;
+    ngx_uint_t                     n;
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    n = 0;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    first = sh->change > sh->nring ? sh->change - sh->nring : 0;
+    *complete = (first == 0);
+
+    for (change = sh->change; change > first; change--) {
+        node = &sh->ring[change % sh->nring].u.node;
+
+        if (node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT] != account->len
+            || ngx_memcmp(node->data, account->data, account->len) != 0)
+        {
+            continue;
+        }
+
+        if (n == max) {
+            *complete = 0;
+            break;
+        }
+
+        ngx_http_reauth_zone_node_unpack(node, &records[n++]);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return n;
+}

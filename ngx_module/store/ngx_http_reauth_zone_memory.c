@@ -1,0 +1,767 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Slots, ended records and room for them: see the header.
+ */
+
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+/*
+ * The tree's key is an ngx_uint_t: milliseconds since the epoch need 64 bits,
+ * which it may lack; seconds, rounded up, will do.
+ */
+
+static ngx_rbtree_key_t
+ngx_http_reauth_zone_due_key(int64_t ms)
+{
+    return (ngx_rbtree_key_t) ((ms + 999) / 1000);
+}
+
+
+/*
+ * A worker that died while it wrote leaves an odd sequence behind; the lock
+ * itself was freed by the master.
+ */
+
+void
+ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone)
+{
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (zone->sh->sequence & 1) {
+        ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
+                      "a worker died while it wrote to reauth_zone \"%V\"",
+                      &zone->shm_zone->shm.name);
+
+        ngx_memory_barrier();
+        zone->sh->sequence++;
+    }
+}
+
+
+void
+ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone)
+{
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+static void
+ngx_http_reauth_zone_write_start(ngx_http_reauth_zone_shctx_t *sh)
+{
+    sh->sequence++;
+    ngx_memory_barrier();
+}
+
+
+static void
+ngx_http_reauth_zone_write_end(ngx_http_reauth_zone_shctx_t *sh)
+{
+    ngx_memory_barrier();
+    sh->sequence++;
+}
+
+
+ngx_http_reauth_node_t **
+ngx_http_reauth_zone_node_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
+    const u_char *account, size_t len)
+{
+    ngx_http_reauth_node_t  *node, **link;
+
+    for (link = &sh->ended[hash & sh->ended_mask];
+         *link != NULL;
+         link = &(*link)->next)
+    {
+        node = *link;
+
+        if (node->dirty.hash == hash
+            && node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT] == len
+            && ngx_memcmp(node->data, account, len) == 0)
+        {
+            return link;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
+    reauth_record_t *record)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+    char        *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
+
+    ngx_memzero(record, sizeof(reauth_record_t));
+
+    record->epoch = node->epoch;
+    record->revision = node->revision;
+    record->since_ms = node->since_ms;
+    record->updated_ms = node->updated_ms;
+    record->started_us = node->started_us;
+    record->completed_us = node->completed_us;
+    record->state = node->state;
+    record->auth_type = node->auth_type;
+    record->action = node->action;
+    record->source = node->source;
+
+    strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
+    strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_CODE] = record->error_code;
+    strings[NGX_HTTP_REAUTH_NODE_CALLER] = record->caller;
+    strings[NGX_HTTP_REAUTH_NODE_PROGRESS] = record->progress;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_MESSAGE] = record->error_message;
+
+    p = node->data;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
+        ngx_memcpy(strings[i], p, node->lens[i]);
+        p += node->lens[i];
+    }
+}
+
+
+/* an active record that is past its deadline is told as what it has become */
+
+void
+ngx_http_reauth_zone_expire(reauth_record_t *record, int64_t now_ms)
+{
+    if (reauth_state_is_active(record->state)
+        && now_ms >= record->deadline_ms)
+    {
+        record->state = REAUTH_STATE_EXPIRED;
+        record->action = REAUTH_ACTION_NONE;
+        record->completed_us = record->deadline_ms * 1000;
+    }
+}
+
+
+static void
+ngx_http_reauth_zone_empty(reauth_record_t *record, const u_char *account,
+    size_t len)
+{
+    reauth_string_t  name;
+
+    ngx_memzero(record, sizeof(reauth_record_t));
+
+    name.data = account;
+    name.len = len;
+
+    reauth_copy(record->account, REAUTH_ACCOUNT_MAX, &name);
+}
+
+
+/* the record as it is kept; with state NONE where none is */
+
+void
+ngx_http_reauth_zone_read(ngx_http_reauth_zone_shctx_t *sh,
+    const u_char *account, size_t len, reauth_record_t *record)
+{
+    uint32_t                  hash;
+    ngx_http_reauth_node_t  **link;
+    ngx_http_reauth_slot_t   *slot;
+
+    hash = ngx_http_reauth_zone_hash(account, len);
+
+    slot = ngx_http_reauth_zone_slot_find(sh, hash, account, len);
+    if (slot != NULL) {
+        *record = slot->record;
+        return;
+    }
+
+    link = ngx_http_reauth_zone_node_find(sh, hash, account, len);
+    if (link != NULL) {
+        ngx_http_reauth_zone_node_unpack(*link, record);
+        return;
+    }
+
+    ngx_http_reauth_zone_empty(record, account, len);
+}
+
+
+void
+ngx_http_reauth_zone_set_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_dirty_t *dirty, ngx_uint_t set)
+{
+    ngx_queue_t  *q;
+
+    q = &dirty->queue;
+
+    if (set && q->next == NULL) {
+        ngx_queue_insert_tail(&sh->dirty, q);
+        sh->ndirty++;
+
+    } else if (!set && q->next != NULL) {
+        ngx_queue_remove(q);
+        q->next = NULL;
+        sh->ndirty--;
+    }
+}
+
+
+void
+ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_node_t **link)
+{
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+    node = *link;
+
+    *link = node->next;
+
+    ngx_queue_remove(&node->queue);
+    ngx_http_reauth_zone_set_dirty(sh, &node->dirty, 0);
+
+    sh->states[node->state]--;
+    sh->accounts--;
+
+    ngx_slab_free_locked(zone->shpool, node);
+}
+
+
+/* drops the oldest ended record; one that Redis has not seen goes last */
+
+static ngx_int_t
+ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
+{
+    ngx_queue_t                   *q;
+    ngx_uint_t                     n;
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    if (ngx_queue_empty(&sh->ended_queue)) {
+        return NGX_DECLINED;
+    }
+
+    q = ngx_queue_last(&sh->ended_queue);
+
+    for (n = 0; n < NGX_HTTP_REAUTH_READ_STEPS; n++) {
+        node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
+
+        if (node->dirty.queue.next == NULL) {
+            goto found;
+        }
+
+        q = ngx_queue_prev(q);
+
+        if (q == ngx_queue_sentinel(&sh->ended_queue)) {
+            break;
+        }
+    }
+
+    q = ngx_queue_last(&sh->ended_queue);
+    node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
+
+found:
+
+    ngx_http_reauth_zone_node_free(zone,
+        ngx_http_reauth_zone_node_find(sh, node->dirty.hash, node->data,
+                                  node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT]));
+    sh->evicted++;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
+{
+    void        *p;
+    ngx_uint_t   n;
+
+    p = ngx_slab_alloc_locked(zone->shpool, size);
+
+    for (n = 0; p == NULL && n < NGX_HTTP_REAUTH_EVICT_MAX; n++) {
+
+        if (ngx_http_reauth_zone_evict(zone) != NGX_OK) {
+            break;
+        }
+
+        p = ngx_slab_alloc_locked(zone->shpool, size);
+    }
+
+    if (p == NULL) {
+        zone->sh->dropped++;
+
+        ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
+                      "reauth_zone \"%V\" is full of active accounts; "
+                      "make it larger", &zone->shm_zone->shm.name);
+    }
+
+    return p;
+}
+
+
+/* four more slots */
+
+static ngx_int_t
+ngx_http_reauth_zone_grow(ngx_http_reauth_zone_t *zone)
+{
+    uint32_t                       i, index;
+    ngx_http_reauth_slot_t        *chunk;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    if (sh->nchunks == sh->chunks_max) {
+        return NGX_ERROR;
+    }
+
+    chunk = ngx_http_reauth_zone_alloc(zone, NGX_HTTP_REAUTH_CHUNK_SIZE);
+    if (chunk == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(chunk, NGX_HTTP_REAUTH_CHUNK_SIZE);
+
+    sh->chunks[sh->nchunks] = chunk;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_CHUNK_SLOTS; i++) {
+        index = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS + i + 1;
+
+        chunk[i].dirty.index = index;
+        chunk[i].next = sh->free;
+        sh->free = index;
+    }
+
+    sh->nchunks++;
+
+    ngx_memory_barrier();
+    sh->nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_zone_attempt_unlink(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot)
+{
+    uint32_t  *link;
+
+    if (slot->record.attempt[0] == '\0') {
+        return;
+    }
+
+    for (link = &sh->attempts[slot->attempt_hash & sh->mask];
+         *link != 0;
+         link = &ngx_http_reauth_slot(sh, *link)->attempt_next)
+    {
+        if (*link == slot->dirty.index) {
+            *link = slot->attempt_next;
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_http_reauth_zone_attempt_link(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot)
+{
+    uint32_t  *bucket;
+
+    if (slot->record.attempt[0] == '\0') {
+        return;
+    }
+
+    slot->attempt_hash = ngx_http_reauth_zone_hash(
+                             (u_char *) slot->record.attempt,
+                             ngx_strlen(slot->record.attempt));
+
+    bucket = &sh->attempts[slot->attempt_hash & sh->mask];
+    slot->attempt_next = *bucket;
+    *bucket = slot->dirty.index;
+}
+
+
+void
+ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot, int64_t at_ms)
+{
+    slot->poll_ms = at_ms;
+    slot->poll.key = (ngx_rbtree_key_t) at_ms;
+    ngx_rbtree_insert(&sh->poll, &slot->poll);
+}
+
+
+static void
+ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_slot_t *slot, const reauth_record_t *record)
+{
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+    slot->record = *record;
+
+    ngx_http_reauth_zone_attempt_link(sh, slot);
+
+    slot->due.key = ngx_http_reauth_zone_due_key(
+                        reauth_attempt_due_ms(record));
+    ngx_rbtree_insert(&sh->due, &slot->due);
+
+    ngx_http_reauth_zone_set_poll(sh, slot,
+        reauth_schedule_next(&zone->schedule, record, ngx_http_reauth_now(),
+                             ngx_random()));
+
+    sh->states[record->state]++;
+}
+
+
+static void
+ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot)
+{
+    ngx_http_reauth_zone_attempt_unlink(sh, slot);
+    ngx_rbtree_delete(&sh->due, &slot->due);
+    ngx_rbtree_delete(&sh->poll, &slot->poll);
+    sh->states[slot->record.state]--;
+}
+
+
+static void
+ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot)
+{
+    uint32_t  *link;
+
+    ngx_http_reauth_zone_slot_clear(sh, slot);
+    ngx_http_reauth_zone_set_dirty(sh, &slot->dirty, 0);
+
+    for (link = &sh->buckets[slot->dirty.hash & sh->mask];
+         *link != slot->dirty.index;
+         link = &ngx_http_reauth_slot(sh, *link)->next)
+    {
+        /* void */
+    }
+
+    *link = slot->next;
+
+    slot->used = 0;
+    slot->next = sh->free;
+    sh->free = slot->dirty.index;
+    sh->active--;
+    sh->accounts--;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, uint32_t hash, size_t len, ngx_uint_t dirty)
+{
+    uint32_t                       *bucket;
+    ngx_http_reauth_node_t        **link;
+    ngx_http_reauth_slot_t         *slot;
+    ngx_http_reauth_zone_shctx_t   *sh;
+
+    sh = zone->sh;
+
+    slot = ngx_http_reauth_zone_slot_find(sh, hash,
+                                          (u_char *) record->account, len);
+
+    if (slot != NULL) {
+        ngx_http_reauth_zone_write_start(sh);
+        ngx_http_reauth_zone_slot_clear(sh, slot);
+        ngx_http_reauth_zone_slot_fill(zone, slot, record);
+        ngx_http_reauth_zone_write_end(sh);
+
+        ngx_http_reauth_zone_set_dirty(sh, &slot->dirty, dirty);
+
+        return NGX_OK;
+    }
+
+    if (sh->free == 0 && ngx_http_reauth_zone_grow(zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* may be gone already: growing may have made room of it */
+
+    link = ngx_http_reauth_zone_node_find(sh, hash,
+                                          (u_char *) record->account, len);
+    if (link != NULL) {
+        ngx_http_reauth_zone_node_free(zone, link);
+    }
+
+    slot = ngx_http_reauth_slot(sh, sh->free);
+    bucket = &sh->buckets[hash & sh->mask];
+
+    ngx_http_reauth_zone_write_start(sh);
+
+    sh->free = slot->next;
+
+    slot->dirty.hash = hash;
+    slot->account_len = len;
+    slot->used = 1;
+    slot->dirty.queue.next = NULL;
+
+    ngx_http_reauth_zone_slot_fill(zone, slot, record);
+
+    slot->next = *bucket;
+    *bucket = slot->dirty.index;
+
+    sh->active++;
+    sh->accounts++;
+
+    ngx_http_reauth_zone_write_end(sh);
+
+    ngx_http_reauth_zone_set_dirty(sh, &slot->dirty, dirty);
+
+    return NGX_OK;
+}
+
+
+/* the strings are cut, the last ones first, to what an ended record may take */
+
+static size_t
+ngx_http_reauth_zone_node_size(const reauth_record_t *record,
+    const char **strings, uint8_t *lens)
+{
+    size_t      size, room;
+    ngx_uint_t  i;
+
+    strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
+    strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_CODE] = record->error_code;
+    strings[NGX_HTTP_REAUTH_NODE_CALLER] = record->caller;
+    strings[NGX_HTTP_REAUTH_NODE_PROGRESS] = record->progress;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_MESSAGE] = record->error_message;
+
+    size = offsetof(ngx_http_reauth_node_t, data);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
+        room = NGX_HTTP_REAUTH_NODE_MAX - size;
+        lens[i] = ngx_min(ngx_strlen(strings[i]), room);
+
+        if (lens[i] < ngx_strlen(strings[i])) {
+            while (lens[i] > 0 && (strings[i][lens[i]] & 0xc0) == 0x80) {
+                lens[i]--;
+            }
+        }
+
+        size += lens[i];
+    }
+
+    return size;
+}
+
+
+static void
+ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
+    const reauth_record_t *record, const char **strings, const uint8_t *lens)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    node->epoch = record->epoch;
+    node->revision = record->revision;
+    node->since_ms = record->since_ms;
+    node->updated_ms = record->updated_ms;
+    node->started_us = record->started_us;
+    node->completed_us = record->completed_us;
+    node->state = record->state;
+    node->auth_type = record->auth_type;
+    node->action = record->action;
+    node->source = record->source;
+
+    ngx_memcpy(node->lens, lens, sizeof(node->lens));
+
+    p = node->data;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
+        p = ngx_cpymem(p, strings[i], lens[i]);
+    }
+}
+
+
+static void
+ngx_http_reauth_zone_learn(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record)
+{
+    int64_t      took;
+    ngx_uint_t  *typical;
+
+    took = record->updated_ms - record->since_ms;
+
+    if (record->state != REAUTH_STATE_SUCCEEDED || took <= 0
+        || took > 3600000)
+    {
+        return;
+    }
+
+    typical = &sh->typical[record->auth_type];
+
+    *typical = *typical == 0 ? (ngx_uint_t) took
+                             : (*typical * 7 + (ngx_uint_t) took) / 8;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, uint32_t hash, size_t len, ngx_uint_t dirty)
+{
+    size_t                          size;
+    uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
+    const char                     *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
+    ngx_http_reauth_node_t         *node, **link;
+    ngx_http_reauth_slot_t         *slot;
+    ngx_http_reauth_zone_shctx_t   *sh;
+
+    sh = zone->sh;
+
+    size = ngx_http_reauth_zone_node_size(record, strings, lens);
+
+    node = ngx_http_reauth_zone_alloc(zone, size);
+
+    slot = ngx_http_reauth_zone_slot_find(sh, hash,
+                                          (u_char *) record->account, len);
+
+    if (slot != NULL) {
+        ngx_http_reauth_zone_learn(sh, record);
+
+        ngx_http_reauth_zone_write_start(sh);
+        ngx_http_reauth_zone_slot_unlink(sh, slot);
+        ngx_http_reauth_zone_write_end(sh);
+    }
+
+    link = ngx_http_reauth_zone_node_find(sh, hash,
+                                          (u_char *) record->account, len);
+    if (link != NULL) {
+        ngx_http_reauth_zone_node_free(zone, link);
+    }
+
+    if (node == NULL) {
+
+        /* the gate is right all the same: what is not there is open */
+
+        return NGX_OK;
+    }
+
+    ngx_http_reauth_zone_node_pack(node, record, strings, lens);
+
+    node->dirty.hash = hash;
+
+    node->next = sh->ended[hash & sh->ended_mask];
+    sh->ended[hash & sh->ended_mask] = node;
+
+    ngx_queue_insert_head(&sh->ended_queue, &node->queue);
+
+    node->dirty.queue.next = NULL;
+    node->dirty.index = 0;
+    ngx_http_reauth_zone_set_dirty(sh, &node->dirty, dirty);
+
+    sh->states[record->state]++;
+    sh->accounts++;
+
+    return NGX_OK;
+}
+
+
+/* a later revision of what is known already is no change to anybody */
+
+static void
+ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *previous, const reauth_record_t *record)
+{
+    uint8_t                  lens[NGX_HTTP_REAUTH_NODE_STRINGS];
+    const char              *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
+    ngx_http_reauth_ring_t  *ring;
+
+    if (reauth_attempt_same(previous, record)) {
+        return;
+    }
+
+    (void) ngx_http_reauth_zone_node_size(record, strings, lens);
+
+    ring = &sh->ring[++sh->change % sh->nring];
+
+    ngx_http_reauth_zone_node_pack(&ring->u.node, record, strings, lens);
+
+    ring->deadline_ms = record->deadline_ms;
+    ring->was = previous->state;
+
+    sh->changes++;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, ngx_uint_t dirty)
+{
+    size_t           len;
+    uint32_t         hash;
+    ngx_int_t        rc;
+    reauth_record_t  previous;
+
+    len = ngx_strlen(record->account);
+    hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
+
+    ngx_http_reauth_zone_read(zone->sh, (u_char *) record->account, len,
+                              &previous);
+
+    rc = reauth_state_is_active(record->state)
+         ? ngx_http_reauth_zone_write_active(zone, record, hash, len, dirty)
+         : ngx_http_reauth_zone_write_ended(zone, record, hash, len, dirty);
+
+    if (rc == NGX_OK) {
+
+        if (record->epoch > zone->sh->epoch) {
+            zone->sh->epoch = record->epoch;
+        }
+
+        ngx_http_reauth_zone_remember(zone->sh, &previous, record);
+    }
+
+    return rc;
+}
+
+
+ngx_http_reauth_dirty_t *
+ngx_http_reauth_zone_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record, uint64_t **revision)
+{
+    size_t                    len;
+    uint32_t                  hash;
+    ngx_http_reauth_node_t  **link;
+    ngx_http_reauth_slot_t   *slot;
+
+    len = ngx_strlen(record->account);
+    hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
+
+    slot = ngx_http_reauth_zone_slot_find(sh, hash,
+                                          (u_char *) record->account, len);
+    if (slot != NULL) {
+        *revision = &slot->record.revision;
+        return &slot->dirty;
+    }
+
+    link = ngx_http_reauth_zone_node_find(sh, hash,
+                                          (u_char *) record->account, len);
+    if (link != NULL) {
+        *revision = &(*link)->revision;
+        return &(*link)->dirty;
+    }
+
+    return NULL;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record)
+{
+    uint64_t                 *revision;
+    ngx_http_reauth_dirty_t  *dirty;
+
+    dirty = ngx_http_reauth_zone_dirty(sh, record, &revision);
+
+    return dirty != NULL && dirty->queue.next != NULL;
+}

@@ -1,0 +1,323 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The memory of the zone: for the files of the zone alone.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_ZONE_MEMORY_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_ZONE_MEMORY_H_INCLUDED_
+
+
+#include "ngx_http_reauth_zone.h"
+
+
+/*
+ * Active records live in slots of a fixed size that are never given back to
+ * the slab, so that the gate may read them without the lock: it checks by a
+ * sequence count that nobody wrote meanwhile.  Ended records, of which there
+ * can be very many, are packed into as little as they need.
+ */
+
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       7
+
+#define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
+#define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
+
+/* buckets of active records: small enough to stay in a core's cache */
+#define NGX_HTTP_REAUTH_BUCKETS_MAX       65536
+
+/* an ended record's text gives way before its account does */
+#define NGX_HTTP_REAUTH_NODE_MAX          256
+
+#define NGX_HTTP_REAUTH_READ_TRIES        8
+#define NGX_HTTP_REAUTH_READ_STEPS        64
+#define NGX_HTTP_REAUTH_EVICT_MAX         1024
+#define NGX_HTTP_REAUTH_LIST_BUCKETS      4096
+
+#define NGX_HTTP_REAUTH_LOAD_TIME         2000
+
+/* the last changes, in a sixteenth of the zone at most */
+#define NGX_HTTP_REAUTH_RING_MAX          1024
+#define NGX_HTTP_REAUTH_RING_SHARE        16
+
+#define NGX_HTTP_REAUTH_OUTCOMES_MAX      32
+
+#define NGX_HTTP_REAUTH_ASKED_MAX         64
+#define NGX_HTTP_REAUTH_ASKED_TIME        10000
+
+
+/* what Redis has not been told yet: a slot or an ended record */
+
+typedef struct {
+    ngx_queue_t                     queue;     /* next NULL: it was told */
+    uint32_t                        index;     /* of the slot; 0: ended */
+    uint32_t                        hash;      /* of the account */
+} ngx_http_reauth_dirty_t;
+
+
+typedef struct {
+    ngx_rbtree_node_t               due;       /* key: seconds */
+    ngx_rbtree_node_t               poll;      /* key: milliseconds, may wrap */
+    int64_t                         poll_ms;
+    ngx_http_reauth_dirty_t         dirty;
+    uint32_t                        next;      /* free list, or the bucket's */
+    uint32_t                        attempt_next;
+    uint32_t                        attempt_hash;
+    uint32_t                        account_len;
+    uint32_t                        used;
+    reauth_record_t                 record;
+} ngx_http_reauth_slot_t;
+
+
+typedef char  ngx_http_reauth_slot_fits_its_chunk
+    [sizeof(ngx_http_reauth_slot_t) * NGX_HTTP_REAUTH_CHUNK_SLOTS
+     <= NGX_HTTP_REAUTH_CHUNK_SIZE ? 1 : -1];
+
+
+/* the strings follow each other in data[], without terminators */
+
+enum {
+    NGX_HTTP_REAUTH_NODE_ACCOUNT = 0,
+    NGX_HTTP_REAUTH_NODE_ATTEMPT,
+    NGX_HTTP_REAUTH_NODE_ERROR_CODE,
+    NGX_HTTP_REAUTH_NODE_CALLER,
+    NGX_HTTP_REAUTH_NODE_PROGRESS,
+    NGX_HTTP_REAUTH_NODE_ERROR_MESSAGE,
+    NGX_HTTP_REAUTH_NODE_STRINGS
+};
+
+
+typedef struct ngx_http_reauth_node_s  ngx_http_reauth_node_t;
+
+struct ngx_http_reauth_node_s {
+    ngx_http_reauth_node_t         *next;      /* in the bucket */
+    ngx_queue_t                     queue;     /* newest first */
+    ngx_http_reauth_dirty_t         dirty;
+    uint64_t                        epoch;
+    uint64_t                        revision;
+    int64_t                         since_ms;
+    int64_t                         updated_ms;
+    int64_t                         started_us;
+    int64_t                         completed_us;
+    uint8_t                         state;
+    uint8_t                         auth_type;
+    uint8_t                         action;
+    uint8_t                         source;
+    uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
+    u_char                          data[1];
+};
+
+
+typedef struct {
+    int64_t                         at_ms;
+    ngx_uint_t                      pending;
+    char                            account[REAUTH_ACCOUNT_MAX + 1];
+} ngx_http_reauth_asked_t;
+
+
+/* a webhook's; sets of a few, so that looking for one is bounded too */
+
+#define NGX_HTTP_REAUTH_SEEN_WAYS  8
+
+typedef struct {
+    uint32_t                        seconds;   /* 0: free */
+    uint8_t                         digest[NGX_HTTP_REAUTH_SEEN_LEN];
+} ngx_http_reauth_digest_t;
+
+
+typedef struct {
+    uint64_t                        epoch;
+    uint32_t                        hash;      /* of the account */
+    size_t                          len;
+    u_char                         *data;      /* NULL: none */
+} ngx_http_reauth_outcome_t;
+
+
+/* a change as it is remembered: the record, cut as an ended one is */
+
+typedef struct {
+    int64_t                         deadline_ms;
+    uint8_t                         was;       /* the state before */
+
+    union {
+        ngx_http_reauth_node_t      node;      /* queues and links unused */
+        u_char                      space[NGX_HTTP_REAUTH_NODE_MAX];
+    } u;
+} ngx_http_reauth_ring_t;
+
+
+struct ngx_http_reauth_zone_shctx_s {
+    ngx_uint_t                      layout;
+
+    /* read by every gated call */
+    ngx_atomic_t                    loaded;
+    ngx_atomic_t                    active;
+    ngx_atomic_t                    sequence;  /* odd: being written */
+    uint32_t                       *buckets;
+    uint32_t                        mask;
+    uint32_t                        nslots;
+    ngx_http_reauth_slot_t        **chunks;
+
+    ngx_atomic_t                    changes;
+    ngx_atomic_t                    remote_up;
+    ngx_atomic_t                    remote_lag;
+    ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
+    int64_t                         load_until_ms;
+
+    uint64_t                        boot;      /* names this life of it */
+
+    /* under the lock only */
+    ngx_http_reauth_ring_t         *ring;
+    uint32_t                        nring;
+    uint64_t                        change;    /* the number of the last one */
+    uint32_t                        nchunks;
+    uint32_t                        chunks_max;
+    uint32_t                        free;      /* of the slots */
+    uint32_t                       *attempts;  /* buckets by attempt */
+    ngx_http_reauth_node_t        **ended;     /* buckets of ended records */
+    uint32_t                        ended_mask;
+    ngx_queue_t                     ended_queue;
+    ngx_queue_t                     dirty;
+    ngx_rbtree_t                    due;
+    ngx_rbtree_node_t               due_sentinel;
+    ngx_rbtree_t                    poll;
+    ngx_rbtree_node_t               poll_sentinel;
+    ngx_atomic_t                    nasked;
+    ngx_http_reauth_asked_t         asked[NGX_HTTP_REAUTH_ASKED_MAX];
+    ngx_http_reauth_outcome_t       outcomes[NGX_HTTP_REAUTH_OUTCOMES_MAX];
+    ngx_uint_t                      outcome;   /* the oldest of them */
+    uint64_t                        epoch;
+    ngx_uint_t                      salt;      /* of this instance's epochs */
+    ngx_uint_t                      states[REAUTH_STATE_LAST];
+    ngx_uint_t                      accounts;
+    ngx_uint_t                      dropped;
+    ngx_uint_t                      evicted;
+    ngx_uint_t                      ndirty;
+    ngx_uint_t                      typical[REAUTH_AUTH_TYPE_LAST];
+    ngx_http_reauth_digest_t       *seen;
+    uint32_t                        seen_mask; /* of the sets */
+};
+
+
+/*
+ * Of ids, for each ordinary call: whole words, multiplied and folded; the last
+ * word overlaps the one before.
+ */
+
+static ngx_inline uint32_t
+ngx_http_reauth_zone_hash(const u_char *data, size_t len)
+{
+    uint64_t       hash, word;
+    const u_char  *last;
+
+    hash = len;
+    word = 0;
+
+    if (len < sizeof(uint64_t)) {
+
+        while (len) {
+            word = word << 8 | data[--len];
+        }
+
+    } else {
+        last = data + len - sizeof(uint64_t);
+
+        for ( /* void */ ; data < last; data += sizeof(uint64_t)) {
+            ngx_memcpy(&word, data, sizeof(uint64_t));
+            hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+            hash ^= hash >> 32;
+        }
+
+        ngx_memcpy(&word, last, sizeof(uint64_t));
+    }
+
+    /* the last characters are the highest bits, but the lowest ones count */
+
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+    hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
+
+    return (uint32_t) (hash >> 32);
+}
+
+
+static ngx_inline ngx_http_reauth_slot_t *
+ngx_http_reauth_slot(ngx_http_reauth_zone_shctx_t *sh, uint32_t index)
+{
+    /* indexes begin at 1, so that 0 can say "none" */
+
+    index--;
+
+    return &sh->chunks[index / NGX_HTTP_REAUTH_CHUNK_SLOTS]
+                      [index % NGX_HTTP_REAUTH_CHUNK_SLOTS];
+}
+
+
+/* an active slot by its account; also for readers that hold no lock */
+
+static ngx_inline ngx_http_reauth_slot_t *
+ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
+    const u_char *account, size_t len)
+{
+    uint32_t                 index;
+    ngx_uint_t               steps;
+    ngx_http_reauth_slot_t  *slot;
+
+    index = sh->buckets[hash & sh->mask];
+
+    for (steps = 0; index != 0 && index <= sh->nslots; steps++) {
+        slot = ngx_http_reauth_slot(sh, index);
+
+        if (slot->dirty.hash == hash
+            && slot->account_len == len
+            && ngx_memcmp(slot->record.account, account, len) == 0)
+        {
+            return slot;
+        }
+
+        /*
+         * Without the lock the chain may change under the reader's feet, even
+         * into a ring; the sequence tells it afterwards.  With it, the bound
+         * is never met: there are no more slots than that.
+         */
+
+        if (steps > sh->nslots) {
+            return NULL;
+        }
+
+        index = slot->next;
+    }
+
+    return NULL;
+}
+
+
+/* all that follows, but the first, is called with the lock held */
+
+void ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone);
+void ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone);
+ngx_http_reauth_node_t **ngx_http_reauth_zone_node_find(
+    ngx_http_reauth_zone_shctx_t *sh, uint32_t hash, const u_char *account,
+    size_t len);
+void ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
+    reauth_record_t *record);
+void ngx_http_reauth_zone_expire(reauth_record_t *record, int64_t now_ms);
+void ngx_http_reauth_zone_read(ngx_http_reauth_zone_shctx_t *sh,
+    const u_char *account, size_t len, reauth_record_t *record);
+void ngx_http_reauth_zone_set_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_dirty_t *dirty, ngx_uint_t set);
+void ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_node_t **link);
+void ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot, int64_t at_ms);
+ngx_int_t ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, ngx_uint_t dirty);
+ngx_http_reauth_dirty_t *ngx_http_reauth_zone_dirty(
+    ngx_http_reauth_zone_shctx_t *sh, const reauth_record_t *record,
+    uint64_t **revision);
+ngx_uint_t ngx_http_reauth_zone_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record);
+
+
+#endif /* _NGX_HTTP_REAUTH_ZONE_MEMORY_H_INCLUDED_ */

@@ -1,0 +1,261 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What is to be done: written to Redis, ended by time, polled, dropped.
+ */
+
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
+    reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_queue_t                   *q;
+    ngx_http_reauth_dirty_t       *dirty;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    if (sh->ndirty == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    if (!ngx_queue_empty(&sh->dirty)) {
+        q = ngx_queue_head(&sh->dirty);
+
+        /* to the end of the line: one that fails holds up no other */
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&sh->dirty, q);
+
+        dirty = ngx_queue_data(q, ngx_http_reauth_dirty_t, queue);
+
+        if (dirty->index) {
+            *record = ngx_http_reauth_slot(sh, dirty->index)->record;
+
+        } else {
+            ngx_http_reauth_zone_node_unpack(
+                ngx_queue_data(dirty, ngx_http_reauth_node_t, dirty), record);
+        }
+
+        rc = NGX_OK;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone, int64_t now_ms,
+    reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_rbtree_node_t             *node;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    if (sh->active == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    if (sh->due.root != sh->due.sentinel) {
+        node = ngx_rbtree_min(sh->due.root, sh->due.sentinel);
+        slot = ngx_queue_data(node, ngx_http_reauth_slot_t, due);
+
+        if (now_ms >= reauth_attempt_due_ms(&slot->record)) {
+            *record = slot->record;
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
+    int64_t lease_ms, reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_rbtree_node_t             *node;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    if (sh->active == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    if (sh->poll.root != sh->poll.sentinel) {
+        node = ngx_rbtree_min(sh->poll.root, sh->poll.sentinel);
+        slot = ngx_queue_data(node, ngx_http_reauth_slot_t, poll);
+
+        if (now_ms >= slot->poll_ms) {
+            ngx_rbtree_delete(&sh->poll, &slot->poll);
+            ngx_http_reauth_zone_set_poll(sh, slot, now_ms + lease_ms);
+
+            *record = slot->record;
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, int64_t at_ms)
+{
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    slot = ngx_http_reauth_zone_slot_find(sh,
+               ngx_http_reauth_zone_hash(account->data, account->len),
+               account->data, account->len);
+
+    if (slot != NULL) {
+        ngx_rbtree_delete(&sh->poll, &slot->poll);
+        ngx_http_reauth_zone_set_poll(sh, slot, at_ms);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return slot != NULL ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_http_reauth_zone_ask(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, int64_t now_ms)
+{
+    ngx_uint_t                     i;
+    ngx_http_reauth_asked_t       *asked, *room;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+    room = NULL;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_ASKED_MAX; i++) {
+        asked = &sh->asked[i];
+
+        if (now_ms >= asked->at_ms + NGX_HTTP_REAUTH_ASKED_TIME) {
+
+            if (!asked->pending) {
+                room = asked;
+            }
+
+            continue;
+        }
+
+        if (reauth_string_equals(account, asked->account)) {
+            room = NULL;
+            goto done;
+        }
+    }
+
+    if (room) {
+        reauth_copy(room->account, REAUTH_ACCOUNT_MAX, account);
+        room->at_ms = now_ms;
+        room->pending = 1;
+        sh->nasked++;
+    }
+
+done:
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_asked(ngx_http_reauth_zone_t *zone,
+    char account[REAUTH_ACCOUNT_MAX + 1])
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_http_reauth_asked_t       *asked;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    if (sh->nasked == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_ASKED_MAX; i++) {
+        asked = &sh->asked[i];
+
+        if (asked->pending) {
+            asked->pending = 0;
+            sh->nasked--;
+
+            ngx_memcpy(account, asked->account, sizeof(asked->account));
+            rc = NGX_OK;
+            break;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+void
+ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t before_ms,
+    ngx_uint_t limit)
+{
+    ngx_queue_t                   *q;
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    while (limit-- && !ngx_queue_empty(&sh->ended_queue)) {
+        q = ngx_queue_last(&sh->ended_queue);
+        node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
+
+        if (node->updated_ms >= before_ms) {
+            break;
+        }
+
+        ngx_http_reauth_zone_node_free(zone,
+            ngx_http_reauth_zone_node_find(sh, node->dirty.hash, node->data,
+                                  node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT]));
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
