@@ -1008,8 +1008,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
             clcf->client_max_body_size = 0;
         }
 
-    } else if (conf->key != NULL
-               && clcf->handler != NULL
+    } else if (clcf->handler != NULL
                && clcf->handler != ngx_http_reauth_key_handler)
     {
         conf->content_handler = clcf->handler;
@@ -1017,7 +1016,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
         /* whoever uses the key has to be allowed to */
 
-        conf->authorize = conf->callers != NULL;
+        conf->authorize = conf->key != NULL && conf->callers != NULL;
     }
 
     return ngx_http_reauth_check_location(cf, conf, clcf);
@@ -1027,8 +1026,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_reauth_preconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_variable_t          *var, *v;
-    ngx_http_reauth_main_conf_t  *mcf;
+    ngx_http_variable_t  *var, *v;
 
     for (v = ngx_http_reauth_variables; v->name.len; v++) {
 
@@ -1041,12 +1039,7 @@ ngx_http_reauth_preconfiguration(ngx_conf_t *cf)
         var->data = v->data;
     }
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
-
-    mcf->key_index = ngx_http_get_variable_index(cf,
-                                          &ngx_http_reauth_variables[0].name);
-
-    return mcf->key_index == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    return NGX_OK;
 }
 
 
@@ -1059,6 +1052,10 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
     ngx_http_reauth_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_key_init(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (mcf->store.zone.shm_zone == NULL) {
 

@@ -8,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 45;
+plan tests => repeat_each() * 73;
 
 run_tests();
 
@@ -160,4 +160,93 @@ Content-Type: application/json
 --- access_log
 /upstream/api/authenticate/acct_7/credentials key=[
 --- no_access_log
+sandbox-api-key
+
+
+
+=== TEST 8: maps by which the key goes out
+--- http_config
+map $http_x $kept { default "$reauth_authorization"; }
+map $reauth_authorization $afresh {
+    volatile; "" none; default "CANARY[$reauth_authorization]";
+}
+map $kept $of_a_map { "" none; default "CANARY[$kept]"; }
+log_format key "$uri kept=[$kept] afresh=[$afresh] of_a_map=[$of_a_map]";
+access_log logs/access.log key;
+--- config
+location /api/ {
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $kept;
+    proxy_set_header X-Afresh $afresh;
+    proxy_set_header X-Of-A-Map $of_a_map;
+    add_header X-Copy "[$kept][$afresh]" always;
+    error_page 404 /page;
+    proxy_intercept_errors on;
+}
+location = /page {
+    add_header X-Copy "[$kept][$afresh]" always;
+    return 404 "[$kept] $of_a_map";
+}
+location /_sandbox/ { proxy_pass http://fans_api; }
+--- request eval
+['GET /api/acct_8/chats', 'GET /api/acct_unknown_8/chats',
+ main::received('acct_8')]
+--- error_code eval
+[200, 404, 200]
+--- response_headers eval
+['X-Copy: [][none]', 'X-Copy: [][none]', '! X-Copy']
+--- response_body_like eval
+[qr/"account_id":"acct_8"/, qr/\A\[\] none\z/,
+ qr/"authorization":"Bearer sandbox-api-key.*"x-afresh":"CANARY\[Bearer sandbox-api-key/]
+--- access_log eval
+qr/ kept=\[-?\] afresh=\[none\] of_a_map=\[none\]$/
+--- no_access_log
+sandbox-api-key
+CANARY
+
+
+
+=== TEST 9: what is done to an answer, and to what another location answered
+--- http_config
+map $reauth_authorization $mapped { "" none; default "CANARY[$reauth_authorization]"; }
+--- config
+location = /auth {
+    internal;
+    proxy_pass http://fans_api/api/accounts;
+    proxy_set_header Authorization $reauth_authorization;
+    add_header X-Auth "[$reauth_authorization]" always;
+}
+location /api/ {
+    auth_request /auth;
+    auth_request_set $copy "[$reauth_authorization] $upstream_status $mapped";
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+    sub_filter_types application/json;
+    sub_filter account_id "account[$reauth_authorization]";
+    add_header X-Copy "$copy" always;
+    add_after_body /after;
+    addition_types application/json;
+}
+location = /after { return 200 "[$reauth_authorization] $mapped"; }
+--- request
+GET /api/acct_9/chats
+--- response_headers
+X-Copy: [] 200 none
+--- response_body_like: "account\[\]":.*\[\] none\z
+--- no_error_log
+sandbox-api-key
+
+
+
+=== TEST 10: the debug log, which shows the request to the upstream
+--- log_level: debug
+--- config
+location /_sandbox/ { proxy_pass http://fans_api; }
+--- request eval
+['GET /api/acct_10/chats', main::received('acct_10')]
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/"account_id":"acct_10"/, qr/"authorization":"Bearer sandbox-api-key/]
+--- no_error_log
 sandbox-api-key

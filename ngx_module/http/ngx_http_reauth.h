@@ -106,7 +106,8 @@ typedef struct {
     ngx_array_t               callers;         /* ngx_http_reauth_callers_t * */
     ngx_array_t               watches;         /* ngx_http_reauth_watch_t */
     ngx_event_t               watch_timer;
-    ngx_int_t                 key_index;       /* of $reauth_authorization */
+    ngx_int_t                 key_index;       /* NGX_ERROR: nothing uses it */
+    u_char                   *stand_in;        /* for it, while one is built */
     ngx_http_reauth_use_t     zone_use;
     ngx_http_reauth_poller_t *poller;          /* NULL: no reauth_poll */
     ngx_msec_t                update_wait;
@@ -168,8 +169,7 @@ typedef struct {
     unsigned                  coalesced:1;
     unsigned                  local:1;         /* Redis was not told */
     unsigned                  stored:1;        /* local has a meaning */
-    unsigned                  building:1;      /* an upstream request */
-    unsigned                  key_used:1;
+    unsigned                  key_refused:1;   /* nothing goes out without */
 
     ngx_http_reauth_capture_t *capture;        /* of the one subrequest */
 
@@ -265,14 +265,23 @@ ngx_http_reauth_capture_t *ngx_http_reauth_capture(ngx_http_request_t *r);
 void ngx_http_reauth_observe_init(void);
 
 
-/* http/ngx_http_reauth_key.c: $reauth_authorization */
+/* http/ngx_http_reauth_secret.c */
 
 /* reads the file, once for each path; NULL: the error was logged */
 ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_str_t *directive, ngx_str_t *path);
 
-/* content handler around that of a location where a key is in force */
+
+/* http/ngx_http_reauth_key.c: $reauth_authorization */
+
+ngx_int_t ngx_http_reauth_key_init(ngx_conf_t *cf,
+    ngx_http_reauth_main_conf_t *mcf);
+
+/* content handler around that of a location */
 ngx_int_t ngx_http_reauth_key_handler(ngx_http_request_t *r);
+
+/* 503: a request was not sent, as it would have gone out without the key */
+ngx_int_t ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);

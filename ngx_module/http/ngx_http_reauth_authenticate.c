@@ -1290,6 +1290,9 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
                    "The upstream's answer says success but names no attempt.",
                    sent, NULL);
 
+    case NGX_HTTP_REAUTH_ANSWER_NO_KEY:
+        return ngx_http_reauth_key_send_unavailable(r);
+
     case NGX_HTTP_REAUTH_ANSWER_LOCAL:
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "reauth: the location \"%V\" sent nothing to the "

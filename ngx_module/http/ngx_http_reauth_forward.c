@@ -220,6 +220,14 @@ static ngx_http_reauth_answer_e
 ngx_http_reauth_forward_judge(ngx_http_request_t *sr, ngx_int_t rc,
     ngx_http_reauth_capture_t *capture)
 {
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(sr, ngx_http_reauth_module);
+
+    if (ctx != NULL && ctx->key_refused) {
+        return NGX_HTTP_REAUTH_ANSWER_NO_KEY;
+    }
+
     if (sr->upstream == NULL) {
         return NGX_HTTP_REAUTH_ANSWER_LOCAL;
     }
@@ -263,6 +271,12 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     forward->answer = ngx_http_reauth_forward_judge(sr, rc, &forward->capture);
     forward->status = sr->headers_out.status;
     forward->sent = sr->upstream != NULL && sr->upstream->request_sent;
+
+    /* the subrequest may be logged, with $request_body */
+
+    if (sr->request_body != NULL) {
+        sr->request_body->bufs = NULL;
+    }
 
     forward->handler(forward);
 

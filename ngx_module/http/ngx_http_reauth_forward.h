@@ -21,7 +21,8 @@ typedef enum {
     NGX_HTTP_REAUTH_ANSWER_BROKEN,     /* cut off, or no HTTP at all */
     NGX_HTTP_REAUTH_ANSWER_TOO_LARGE,
     NGX_HTTP_REAUTH_ANSWER_TIMEOUT,
-    NGX_HTTP_REAUTH_ANSWER_LOCAL       /* nginx made it up: misconfigured */
+    NGX_HTTP_REAUTH_ANSWER_LOCAL,      /* nginx made it up: misconfigured */
+    NGX_HTTP_REAUTH_ANSWER_NO_KEY      /* nothing was sent without one */
 } ngx_http_reauth_answer_e;
 
 

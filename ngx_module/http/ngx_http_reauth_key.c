@@ -2,183 +2,88 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream API key: read by the master, kept in pages of its own, told to
- * nothing but the building of an upstream request.
+ * $reauth_authorization: the upstream's API key, which nothing gets but the
+ * request to the upstream, and without which none is sent.
+ *
+ * nginx builds that request with a stand-in of the same length, and the key is
+ * put in its place when the request is whole.  So it is in no copy that nginx
+ * makes on the way: of a map, of a complex value, in a debug log.
  */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include <openssl/crypto.h>
+#include <openssl/rand.h>
 
 #include "ngx_http_reauth.h"
 
 
-static const char  ngx_http_reauth_bearer[] = "Bearer ";
+/* "Bearer " and the longest key */
+#define NGX_HTTP_REAUTH_STAND_IN_SIZE  (sizeof("Bearer ") - 1                 \
+                                        + REAUTH_SECRET_MAX)
 
 
-static void
-ngx_http_reauth_secret_cleanup(void *data)
-{
-    ngx_http_reauth_secret_t *secret = data;
+#if (NGX_HTTP_SSL)
 
-    reauth_secret_free(&secret->secret);
-    reauth_secret_free(&secret->authorization);
-    reauth_seal_cleanse(&secret->seal);
-}
+/* around the output of an upstream that is talked to by TLS */
 
+typedef struct {
+    ngx_http_upstream_t        *upstream;
+    ngx_output_chain_filter_pt  filter;
+    void                       *data;
+    size_t                      copied;        /* into the TLS buffer */
+} ngx_http_reauth_key_output_t;
 
-static ngx_int_t
-ngx_http_reauth_secret_derive(ngx_http_reauth_secret_t *secret)
-{
-    return reauth_secret_prefix(&secret->authorization,
-                                ngx_http_reauth_bearer, &secret->secret)
-           == 0
-           && reauth_seal_init(&secret->seal, &secret->secret.text) == 0
-           ? NGX_OK : NGX_ERROR;
-}
+#endif
 
 
-/* what is in force until then is only replaced by what is whole */
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
-static ngx_int_t
-ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
-{
-    ngx_http_reauth_secret_t *secret = data;
+/* whose request to the upstream is being built, and with which key */
 
-    char                       error[REAUTH_SECRET_ERROR_SIZE];
-    ngx_http_reauth_secret_t   fresh;
+static struct {
+    ngx_http_request_t        *request;        /* NULL: none is */
+    ngx_http_reauth_secret_t  *key;            /* NULL: there is none */
+    ngx_uint_t                 asked;
+} ngx_http_reauth_key_build;
 
-    ngx_memzero(&fresh, sizeof(ngx_http_reauth_secret_t));
+/* whose upstream must not begin before its content handler returns */
 
-    if (reauth_secret_read(&fresh.secret, (char *) secret->path.data, error)
-        != 0)
-    {
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "\"%V\" has changed, but %s; what was read before "
-                      "stays in force", &secret->path, error);
-        return NGX_ERROR;
-    }
+static ngx_http_request_t  *ngx_http_reauth_key_deferred;
 
-    if (ngx_http_reauth_secret_derive(&fresh) != NGX_OK) {
-        ngx_http_reauth_secret_cleanup(&fresh);
-        return NGX_ERROR;
-    }
+/* the value that it has outside; where it is remembers that it was asked for */
 
-    ngx_http_reauth_secret_cleanup(secret);
+static u_char  ngx_http_reauth_key_empty[] = "";
 
-    secret->secret = fresh.secret;
-    secret->authorization = fresh.authorization;
-    secret->seal = fresh.seal;
-
-    reauth_seal_cleanse(&fresh.seal);
-
-    return NGX_OK;
-}
-
-
-ngx_http_reauth_secret_t *
-ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
-    ngx_str_t *directive, ngx_str_t *path)
-{
-    char                        error[REAUTH_SECRET_ERROR_SIZE];
-    ngx_str_t                   full;
-    ngx_uint_t                  i;
-    ngx_pool_cleanup_t         *cln;
-    ngx_http_reauth_secret_t   *secret, **secrets, **slot;
-
-    full = *path;
-
-    if (ngx_conf_full_name(cf->cycle, &full, 1) != NGX_OK) {
-        return NULL;
-    }
-
-    secrets = mcf->secrets.elts;
-
-    for (i = 0; i < mcf->secrets.nelts; i++) {
-        if (secrets[i]->path.len == full.len
-            && ngx_strncmp(secrets[i]->path.data, full.data, full.len) == 0)
-        {
-            return secrets[i];
-        }
-    }
-
-    secret = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_secret_t));
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    slot = ngx_array_push(&mcf->secrets);
-
-    if (secret == NULL || cln == NULL || slot == NULL) {
-        return NULL;
-    }
-
-    secret->path = full;
-    *slot = secret;
-
-    cln->handler = ngx_http_reauth_secret_cleanup;
-    cln->data = secret;
-
-    if (reauth_secret_read(&secret->secret, (char *) full.data, error) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
-                           directive, &full, error);
-        return NULL;
-    }
-
-    if (ngx_http_reauth_secret_derive(secret) != NGX_OK
-        || ngx_http_reauth_watch_add(cf, mcf, &secret->path,
-                                     ngx_http_reauth_secret_reload, secret)
-           != NGX_OK)
-    {
-        return NULL;
-    }
-
-    return secret;
-}
-
-
-/*
- * An upstream request is being built as long as its module's create_request()
- * runs: either inside the content handler, or later, when the body has been
- * read.  Then nginx has not set up the output of the upstream yet.  Before it
- * is known nginx works out the URL, which would be shown in logs.
- */
-
-static ngx_uint_t
-ngx_http_reauth_key_building(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx)
-{
-    return ctx != NULL
-           && ctx->building
-           && r->upstream != NULL
-           && r->upstream->create_request != NULL
-           && r->upstream->output.pool == NULL
-           && r->headers_out.status == 0;
-}
+static ngx_str_t  ngx_http_reauth_key_name =
+    ngx_string("reauth_authorization");
 
 
 ngx_int_t
 ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_reauth_ctx_t       *ctx;
-    ngx_http_reauth_loc_conf_t  *lcf;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    ngx_http_reauth_main_conf_t  *mcf;
 
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
+    v->len = 0;
+    v->data = ngx_http_reauth_key_empty;
 
-    if (lcf->key == NULL || !ngx_http_reauth_key_building(r, ctx)) {
-        v->len = 0;
-        v->data = (u_char *) "";
+    if (r != ngx_http_reauth_key_build.request) {
         return NGX_OK;
     }
 
-    ctx->key_used = 1;
+    ngx_http_reauth_key_build.asked = 1;
 
-    v->len = lcf->key->authorization.text.len;
-    v->data = (u_char *) lcf->key->authorization.text.data;
+    if (ngx_http_reauth_key_build.key != NULL) {
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+        v->len = ngx_http_reauth_key_build.key->authorization.text.len;
+        v->data = mcf->stand_in;
+    }
 
     return NGX_OK;
 }
@@ -194,31 +99,23 @@ ngx_http_reauth_key_scrub(void *data)
 
 
 /*
- * What was built holds the key and goes back to the allocator with the
- * request's pool: it is zeroed then.
+ * Puts the key where its stand-in is; returns in how many places.  What holds
+ * it goes back to the allocator with the request's pool: it is zeroed then.
  */
 
 static ngx_int_t
-ngx_http_reauth_key_built(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx)
+ngx_http_reauth_key_put(ngx_http_request_t *r, u_char *stand_in,
+    const reauth_string_t *key)
 {
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_reauth_main_conf_t  *mcf;
+    u_char              *p;
+    ngx_int_t            n;
+    ngx_buf_t           *b;
+    ngx_pool_cleanup_t  *cln;
 
-    if (!ctx->key_used) {
-        return NGX_OK;
-    }
-
-    ctx->key_used = 0;
-
-    /* nor does nginx keep the variable's value for whoever asks next */
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-    r->variables[mcf->key_index].valid = 0;
-    r->variables[mcf->key_index].len = 0;
-
-    if (r->upstream->request_bufs == NULL) {
-        return NGX_OK;
+    if (r->upstream->request_bufs == NULL
+        || !r->upstream->request_bufs->buf->temporary)
+    {
+        return 0;
     }
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
@@ -226,33 +123,266 @@ ngx_http_reauth_key_built(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    b = r->upstream->request_bufs->buf;
+
     cln->handler = ngx_http_reauth_key_scrub;
-    cln->data = r->upstream->request_bufs->buf;
+    cln->data = b;
+
+    n = 0;
+    p = b->pos;
+
+    while ((p = memmem(p, b->last - p, stand_in, key->len)) != NULL) {
+        p = ngx_cpymem(p, key->data, key->len);
+        n++;
+    }
+
+    return n;
+}
+
+
+/* nginx keeps values, of a map for one, for whoever asks next */
+
+static void
+ngx_http_reauth_key_forget_values(ngx_http_request_t *r, u_char *stand_in,
+    size_t len)
+{
+    ngx_uint_t                  i;
+    ngx_http_variable_value_t  *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    v = r->variables;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (v[i].valid
+            && v[i].len >= len
+            && memmem(v[i].data, v[i].len, stand_in, len) != NULL)
+        {
+            v[i].valid = 0;
+            v[i].len = 0;
+        }
+    }
+}
+
+
+/*
+ * A request in which the key was asked for goes out with it or not at all:
+ * nginx leaves out a header that is empty.  A value that was made of it before,
+ * and kept, is empty, too.
+ */
+
+static ngx_int_t
+ngx_http_reauth_key_built(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
+    ngx_http_reauth_main_conf_t *mcf, ngx_uint_t before)
+{
+    ngx_int_t                  n;
+    ngx_http_reauth_secret_t  *key;
+
+    key = ngx_http_reauth_key_build.key;
+
+    if (!before && !ngx_http_reauth_key_build.asked) {
+        return NGX_OK;
+    }
+
+    n = 0;
+
+    if (key != NULL) {
+        n = ngx_http_reauth_key_put(r, mcf->stand_in,
+                                    &key->authorization.text);
+
+        ngx_http_reauth_key_forget_values(r, mcf->stand_in,
+                                          key->authorization.text.len);
+    }
+
+    r->variables[mcf->key_index].valid = 0;
+    r->variables[mcf->key_index].len = 0;
+    r->variables[mcf->key_index].data = before ? ngx_http_reauth_key_empty
+                                               : NULL;
+
+    if (n == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (n == 0) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      key == NULL
+                      ? "reauth: $reauth_authorization is used where no "
+                        "reauth_key_file is in force, the request is not sent"
+                      : "reauth: $reauth_authorization was empty where it was "
+                        "used first, the request is not sent without it");
+
+        ctx->key_refused = 1;
+
+        /* nor is there a page for it */
+
+        r->error_page = 1;
+
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
 
 
+#if (NGX_HTTP_SSL)
+
+static void
+ngx_http_reauth_key_scrub_tls(void *data)
+{
+    ngx_ssl_connection_t *ssl = data;
+
+    if (ssl->buf != NULL && ssl->buf->start != NULL) {
+        ngx_http_reauth_key_scrub(ssl->buf);
+    }
+}
+
+
+/* a connection that ends with something unsent ends without this, too */
+
+static ngx_int_t
+ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_reauth_key_scrub_tls) {
+            return NGX_OK;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_reauth_key_scrub_tls;
+    cln->data = c->ssl;
+
+    return NGX_OK;
+}
+
+
+/*
+ * nginx copies what it sends by TLS into a buffer of the connection, which may
+ * outlive the request by far.
+ */
+
+static ngx_int_t
+ngx_http_reauth_key_output(void *data, ngx_chain_t *in)
+{
+    ngx_http_reauth_key_output_t *output = data;
+
+    ngx_int_t          rc;
+    ngx_buf_t         *b;
+    ngx_chain_t       *cl;
+    ngx_connection_t  *c;
+
+    c = output->upstream->peer.connection;
+
+    if (c->ssl == NULL) {
+        return output->filter(output->data, in);
+    }
+
+    if (ngx_http_reauth_key_scrub_at_end(c) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+        output->copied += ngx_buf_size(cl->buf);
+    }
+
+    rc = output->filter(output->data, in);
+
+    b = c->ssl->buf;
+
+    if (b != NULL && b->start != NULL && b->pos == b->last) {
+        ngx_explicit_memzero(b->start,
+                             ngx_min(output->copied,
+                                     (size_t) (b->end - b->start)));
+        output->copied = 0;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
+{
+    ngx_http_reauth_key_output_t  *output;
+
+    if (!u->ssl) {
+        return NGX_OK;
+    }
+
+    output = ngx_palloc(r->pool, sizeof(ngx_http_reauth_key_output_t));
+    if (output == NULL) {
+        return NGX_ERROR;
+    }
+
+    output->upstream = u;
+    output->copied = 0;
+    output->filter = u->output.output_filter;
+    output->data = u->output.filter_ctx;
+
+    if (output->filter == NULL) {
+
+        /* what nginx would choose */
+
+        output->filter = ngx_chain_writer;
+        output->data = &u->writer;
+    }
+
+    u->output.output_filter = ngx_http_reauth_key_output;
+    u->output.filter_ctx = output;
+
+    return NGX_OK;
+}
+
+#endif
+
+
 static ngx_int_t
 ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 {
-    ngx_int_t               rc;
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_int_t                     rc;
+    ngx_uint_t                    before;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     if (ctx == NULL || ctx->create_request == NULL) {
         return NGX_ERROR;
     }
 
-    ctx->building = 1;
-    rc = ctx->create_request(r);
-    ctx->building = 0;
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    if (rc != NGX_OK) {
-        return rc;
+    before = mcf->key_index != NGX_ERROR
+             && r->variables[mcf->key_index].data == ngx_http_reauth_key_empty;
+
+    ngx_http_reauth_key_build.request = r;
+    ngx_http_reauth_key_build.key = lcf->key;
+    ngx_http_reauth_key_build.asked = 0;
+
+    rc = ctx->create_request(r);
+
+    ngx_http_reauth_key_build.request = NULL;
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_reauth_key_built(r, ctx, mcf, before);
     }
 
-    return ngx_http_reauth_key_built(r, ctx);
+#if (NGX_HTTP_SSL)
+    if (rc == NGX_OK) {
+        rc = ngx_http_reauth_key_wrap_output(r, r->upstream);
+    }
+#endif
+
+    return rc;
 }
 
 
@@ -299,56 +429,232 @@ ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u)
 }
 
 
-ngx_int_t
-ngx_http_reauth_key_handler(ngx_http_request_t *r)
+static ngx_int_t
+ngx_http_reauth_key_upstream(ngx_http_request_t *r, ngx_http_upstream_t *u)
 {
-    ngx_int_t                    rc;
-    ngx_http_upstream_t         *u;
-    ngx_http_reauth_ctx_t       *ctx;
-    ngx_http_reauth_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    ngx_http_reauth_ctx_t  *ctx;
 
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    /* the caller's own never reaches the upstream, whatever is configured */
-
-    ngx_http_reauth_forget_token(r);
-
-    ctx->building = 1;
-    rc = lcf->content_handler(r);
-    ctx->building = 0;
-
-    u = r->upstream;
-
-    if (u == NULL) {
-        return rc;
+        return NGX_ERROR;
     }
 
     if (ngx_http_reauth_capture(r) != NULL
         && ngx_http_reauth_key_captured(r, u) != NGX_OK)
     {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
-    if (u->output.pool != NULL) {
+    ctx->create_request = u->create_request;
+    u->create_request = ngx_http_reauth_key_create_request;
 
-        /* built already */
+    return NGX_OK;
+}
 
-        if (ngx_http_reauth_key_built(r, ctx) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
 
+/*
+ * A handler that proxies names its create_request(), and begins at once where
+ * there is no body to wait for.  Ours has to be around it by then: r->aio makes
+ * ngx_http_upstream_init() do nothing, and it is called again when the handler
+ * has returned.
+ */
+
+ngx_int_t
+ngx_http_reauth_key_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                     rc;
+    ngx_http_request_t           *outer;
+    ngx_http_upstream_t          *before;
+    ngx_http_event_handler_pt     reading;
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (lcf->key == NULL && mcf->key_index == NGX_ERROR) {
+        return lcf->content_handler(r);
+    }
+
+    if (lcf->key != NULL) {
+
+        /* the caller's own never reaches the upstream */
+
+        ngx_http_reauth_forget_token(r);
+    }
+
+    before = r->upstream;
+    reading = r->read_event_handler;
+    outer = ngx_http_reauth_key_deferred;
+
+    ngx_http_reauth_key_deferred = r;
+    r->aio = 1;
+
+    rc = lcf->content_handler(r);
+
+    if (ngx_http_reauth_key_deferred == r) {
+        r->aio = 0;
+    }
+
+    ngx_http_reauth_key_deferred = outer;
+
+    if (rc != NGX_DONE
+        || r->upstream == NULL
+        || r->upstream == before
+        || r->upstream->create_request == ngx_http_reauth_key_create_request)
+    {
         return rc;
     }
 
-    if (u->create_request != ngx_http_reauth_key_create_request) {
-        ctx->create_request = u->create_request;
-        u->create_request = ngx_http_reauth_key_create_request;
+    if (ngx_http_reauth_key_upstream(r, r->upstream) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DONE;
     }
 
-    return rc;
+    if (r->read_event_handler == reading
+        || r->read_event_handler == ngx_http_block_reading)
+    {
+        /* there is no body to be read first */
+
+        ngx_http_upstream_init(r);
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    if (r == ngx_http_reauth_key_deferred) {
+
+        /* no upstream: its output must not be held up */
+
+        ngx_http_reauth_key_deferred = NULL;
+        r->aio = 0;
+    }
+
+    if (r->headers_out.status != NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL || !ctx->key_refused) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    /* an answer of ours in the place of nginx's own page */
+
+    ctx->key_refused = 0;
+    r->err_status = 0;
+
+    rc = ngx_http_reauth_key_send_unavailable(r);
+
+    r->header_only = 1;
+
+    return rc > NGX_OK ? NGX_ERROR : rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r)
+{
+    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+               "KEY_UNAVAILABLE", "The gateway has no key for the upstream.",
+               "Nothing was sent. The gateway's operator has to look at its "
+               "configuration; its log says where.", NULL);
+}
+
+
+/* before the access log is written: it may name $http_authorization */
+
+static ngx_int_t
+ngx_http_reauth_key_log_handler(ngx_http_request_t *r)
+{
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->key != NULL || lcf->callers != NULL) {
+        ngx_http_reauth_forget_token(r);
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_ERROR: no directive uses the variable */
+
+static ngx_int_t
+ngx_http_reauth_key_find_index(ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_uint_t            i;
+    ngx_http_variable_t  *v;
+
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        if (v[i].name.len == ngx_http_reauth_key_name.len
+            && ngx_strncmp(v[i].name.data, ngx_http_reauth_key_name.data,
+                           v[i].name.len)
+               == 0)
+        {
+            return i;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_reauth_key_init(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf)
+{
+    ngx_uint_t                  i;
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    /*
+     * Characters for which HPACK has no shorter code: it leaves them as they
+     * are, in a request by HTTP/2.
+     */
+
+    static u_char  alphabet[] = "&*XZ";
+
+    mcf->stand_in = ngx_pnalloc(cf->pool, NGX_HTTP_REAUTH_STAND_IN_SIZE);
+    if (mcf->stand_in == NULL
+        || RAND_bytes(mcf->stand_in, NGX_HTTP_REAUTH_STAND_IN_SIZE) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < NGX_HTTP_REAUTH_STAND_IN_SIZE; i++) {
+        mcf->stand_in[i] = alphabet[mcf->stand_in[i] & 3];
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    mcf->key_index = ngx_http_reauth_key_find_index(cmcf);
+
+    handlers = &cmcf->phases[NGX_HTTP_LOG_PHASE].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    ngx_memmove(&h[1], h,
+                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+    h[0] = ngx_http_reauth_key_log_handler;
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_reauth_key_header_filter;
+
+    return NGX_OK;
 }

@@ -1,0 +1,135 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Secrets that are read from files by the master, and again when they change.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <openssl/crypto.h>
+
+#include "ngx_http_reauth.h"
+
+
+static const char  ngx_http_reauth_bearer[] = "Bearer ";
+
+
+static void
+ngx_http_reauth_secret_cleanup(void *data)
+{
+    ngx_http_reauth_secret_t *secret = data;
+
+    reauth_secret_free(&secret->secret);
+    reauth_secret_free(&secret->authorization);
+    reauth_seal_cleanse(&secret->seal);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_secret_derive(ngx_http_reauth_secret_t *secret)
+{
+    return reauth_secret_prefix(&secret->authorization,
+                                ngx_http_reauth_bearer, &secret->secret)
+           == 0
+           && reauth_seal_init(&secret->seal, &secret->secret.text) == 0
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* what is in force until then is only replaced by what is whole */
+
+static ngx_int_t
+ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
+{
+    ngx_http_reauth_secret_t *secret = data;
+
+    char                       error[REAUTH_SECRET_ERROR_SIZE];
+    ngx_http_reauth_secret_t   fresh;
+
+    ngx_memzero(&fresh, sizeof(ngx_http_reauth_secret_t));
+
+    if (reauth_secret_read(&fresh.secret, (char *) secret->path.data, error)
+        != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "\"%V\" has changed, but %s; what was read before "
+                      "stays in force", &secret->path, error);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_reauth_secret_derive(&fresh) != NGX_OK) {
+        ngx_http_reauth_secret_cleanup(&fresh);
+        return NGX_ERROR;
+    }
+
+    ngx_http_reauth_secret_cleanup(secret);
+
+    secret->secret = fresh.secret;
+    secret->authorization = fresh.authorization;
+    secret->seal = fresh.seal;
+
+    reauth_seal_cleanse(&fresh.seal);
+
+    return NGX_OK;
+}
+
+
+ngx_http_reauth_secret_t *
+ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
+    ngx_str_t *directive, ngx_str_t *path)
+{
+    char                        error[REAUTH_SECRET_ERROR_SIZE];
+    ngx_str_t                   full;
+    ngx_uint_t                  i;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_reauth_secret_t   *secret, **secrets, **slot;
+
+    full = *path;
+
+    if (ngx_conf_full_name(cf->cycle, &full, 1) != NGX_OK) {
+        return NULL;
+    }
+
+    secrets = mcf->secrets.elts;
+
+    for (i = 0; i < mcf->secrets.nelts; i++) {
+        if (secrets[i]->path.len == full.len
+            && ngx_strncmp(secrets[i]->path.data, full.data, full.len) == 0)
+        {
+            return secrets[i];
+        }
+    }
+
+    secret = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_secret_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    slot = ngx_array_push(&mcf->secrets);
+
+    if (secret == NULL || cln == NULL || slot == NULL) {
+        return NULL;
+    }
+
+    secret->path = full;
+    *slot = secret;
+
+    cln->handler = ngx_http_reauth_secret_cleanup;
+    cln->data = secret;
+
+    if (reauth_secret_read(&secret->secret, (char *) full.data, error) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
+                           directive, &full, error);
+        return NULL;
+    }
+
+    if (ngx_http_reauth_secret_derive(secret) != NGX_OK
+        || ngx_http_reauth_watch_add(cf, mcf, &secret->path,
+                                     ngx_http_reauth_secret_reload, secret)
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return secret;
+}
