@@ -7,14 +7,15 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_reply.h"
 #include "ngx_http_reauth_history.h"
-#include "ngx_http_reauth_sync.h"
 
 
 #define NGX_HTTP_REAUTH_HISTORY_PAGE   200
 #define NGX_HTTP_REAUTH_HISTORY_PAGES  20
-
-#define NGX_HTTP_REAUTH_HISTORY_ID     48
 
 
 typedef struct {
@@ -23,7 +24,7 @@ typedef struct {
     ngx_event_t                 event;
     ngx_uint_t                  max;
     ngx_uint_t                  pages;
-    u_char                      before[NGX_HTTP_REAUTH_HISTORY_ID + 2];
+    char                        before[REAUTH_STREAM_ID_MAX + 2];
     char                        account[REAUTH_ACCOUNT_MAX + 1];
     reauth_record_t             records[1];
 } ngx_http_reauth_history_op_t;
@@ -84,29 +85,16 @@ static ngx_uint_t
 ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     redisReply *entry)
 {
-    u_char           *p;
-    redisReply       *id, *fields;
-    reauth_record_t   record;
+    const redisReply  *fields;
+    reauth_record_t    record;
 
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2) {
-        return 1;
-    }
+    /* what comes before it is the next page, if one is wanted */
 
-    id = entry->element[0];
-    fields = entry->element[1];
+    op->before[0] = '(';
+    fields = reauth_reply_entry(entry, &op->before[1]);
 
-    if (id->type == REDIS_REPLY_STRING
-        && id->len <= NGX_HTTP_REAUTH_HISTORY_ID)
-    {
-        p = op->before;
-        *p++ = '(';
-        *ngx_cpymem(p, id->str, id->len) = '\0';
-    }
-
-    if (fields->type != REDIS_REPLY_ARRAY
-        || ngx_http_reauth_sync_decode(fields->element, fields->elements,
-                                       &record)
-           != NGX_OK
+    if (fields == NULL
+        || reauth_reply_record(fields->element, fields->elements, &record) != 0
         || ngx_strcmp(record.account, op->account) != 0)
     {
         return 1;
@@ -188,7 +176,7 @@ ngx_http_reauth_history_page(ngx_http_reauth_history_op_t *op)
     argv[1].len = ngx_sprintf(key, "%V:events", &op->store->redis_conf->prefix)
                   - key;
 
-    argv[2].data = op->before;
+    argv[2].data = (u_char *) op->before;
     argv[2].len = ngx_strlen(op->before);
 
     ngx_str_set(&argv[3], "-");

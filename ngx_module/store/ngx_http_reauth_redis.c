@@ -503,7 +503,7 @@ ngx_http_reauth_redis_connect(ngx_http_reauth_redis_t *redis)
     redis->state = NGX_HTTP_REAUTH_REDIS_CONNECT;
     redis->log.action = "connecting to";
 
-    redis->reader = redisReaderCreate();
+    redis->reader = reauth_reply_reader();
     if (redis->reader == NULL) {
         ngx_http_reauth_redis_fail(redis, 0, "no memory");
         return;

@@ -18,6 +18,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "reauth_reply.h"
 #include "reauth_secret.h"
 #include "ngx_http_reauth_scripts.h"
 

@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_record.h"
+#include "reauth_reply.h"
 #include "ngx_http_reauth_store.h"
 #include "ngx_http_reauth_sync.h"
 
@@ -384,9 +384,8 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         return;
     }
 
-    if (ngx_http_reauth_sync_decode(reply->element + 1, reply->elements - 1,
-                                    &remote)
-        != NGX_OK)
+    if (reauth_reply_record(reply->element + 1, reply->elements - 1, &remote)
+        != 0)
     {
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
                       "redis: the record of account \"%s\" is none; "

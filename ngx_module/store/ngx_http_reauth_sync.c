@@ -7,7 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_record.h"
+#include "reauth_reply.h"
 #include "ngx_http_reauth_sync.h"
 
 
@@ -23,8 +23,6 @@
 /* events handled before others get their turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
-#define NGX_HTTP_REAUTH_STREAM_ID    48
-
 
 typedef struct {
     ngx_http_reauth_store_t        *store;
@@ -35,8 +33,8 @@ typedef struct {
     ngx_msec_t                      loaded;    /* since when; 0: never */
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
-    u_char                          scan[NGX_INT64_LEN + 1];
-    u_char                          last[NGX_HTTP_REAUTH_STREAM_ID + 1];
+    char                            scan[REAUTH_CURSOR_MAX + 1];
+    char                            last[REAUTH_STREAM_ID_MAX + 1];
 } ngx_http_reauth_sync_t;
 
 
@@ -52,37 +50,6 @@ static ngx_int_t ngx_http_reauth_sync_get(ngx_http_reauth_sync_t *sync,
     const char *account, size_t len, reauth_record_t *known);
 static void ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync);
 static void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
-
-
-ngx_int_t
-ngx_http_reauth_sync_decode(redisReply **elements, size_t n,
-    reauth_record_t *record)
-{
-    size_t           i;
-    reauth_string_t  name, value;
-
-    ngx_memzero(record, sizeof(reauth_record_t));
-
-    for (i = 0; i + 1 < n; i += 2) {
-
-        if (elements[i]->type != REDIS_REPLY_STRING
-            || elements[i + 1]->type != REDIS_REPLY_STRING)
-        {
-            return NGX_ERROR;
-        }
-
-        name.data = (u_char *) elements[i]->str;
-        name.len = elements[i]->len;
-        value.data = (u_char *) elements[i + 1]->str;
-        value.len = elements[i + 1]->len;
-
-        if (reauth_record_set(record, &name, &value) != 0) {
-            return NGX_ERROR;
-        }
-    }
-
-    return reauth_record_valid(record) ? NGX_OK : NGX_ERROR;
-}
 
 
 static void
@@ -101,7 +68,7 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync, redisReply **elements,
     ngx_int_t        rc;
     reauth_record_t  remote, record;
 
-    if (ngx_http_reauth_sync_decode(elements, n, &remote) != NGX_OK) {
+    if (reauth_reply_record(elements, n, &remote) != 0) {
         ngx_http_reauth_sync_not_one(sync);
         return;
     }
@@ -258,26 +225,17 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    size_t        i;
-    redisReply   *cursor, *page;
+    size_t             i;
+    const redisReply  *page;
 
-    if (reply == NULL
-        || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 2
-        || reply->element[0]->type != REDIS_REPLY_STRING
-        || reply->element[0]->len > NGX_INT64_LEN
-        || reply->element[1]->type != REDIS_REPLY_ARRAY)
-    {
+    page = reply ? reauth_reply_page(reply, sync->scan) : NULL;
+
+    if (page == NULL) {
         ngx_http_reauth_sync_failed(sync, reply);
         return;
     }
 
-    cursor = reply->element[0];
-    page = reply->element[1];
-
-    *ngx_cpymem(sync->scan, cursor->str, cursor->len) = '\0';
-
-    sync->scanned = cursor->len == 1 && cursor->str[0] == '0';
+    sync->scanned = ngx_strcmp(sync->scan, "0") == 0;
 
     /* members and their scores in turn */
 
@@ -351,7 +309,7 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
                               &sync->store->redis_conf->prefix)
                   - key;
 
-    argv[2].data = sync->scan;
+    argv[2].data = (u_char *) sync->scan;
     argv[2].len = ngx_strlen(sync->scan);
 
     ngx_str_set(&argv[3], "COUNT");
@@ -363,17 +321,6 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
 }
 
 
-static void
-ngx_http_reauth_sync_remember(ngx_http_reauth_sync_t *sync, redisReply *id)
-{
-    if (id->type == REDIS_REPLY_STRING
-        && id->len <= NGX_HTTP_REAUTH_STREAM_ID)
-    {
-        *ngx_cpymem(sync->last, id->str, id->len) = '\0';
-    }
-}
-
-
 /* the stream's end is remembered before reading, so that nothing is missed */
 
 static void
@@ -381,21 +328,15 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    redisReply  *entry;
-
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         ngx_http_reauth_sync_failed(sync, reply);
         return;
     }
 
-    ngx_cpystrn(sync->last, (u_char *) "0-0", sizeof(sync->last));
+    ngx_cpystrn((u_char *) sync->last, (u_char *) "0-0", sizeof(sync->last));
 
     if (reply->elements == 1) {
-        entry = reply->element[0];
-
-        if (entry->type == REDIS_REPLY_ARRAY && entry->elements == 2) {
-            ngx_http_reauth_sync_remember(sync, entry->element[0]);
-        }
+        (void) reauth_reply_entry(reply->element[0], sync->last);
     }
 
     ngx_http_reauth_sync_scan(sync);
@@ -409,7 +350,7 @@ ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
     sync->ours = 0;
     sync->following = 0;
 
-    ngx_cpystrn(sync->scan, (u_char *) "0", sizeof(sync->scan));
+    ngx_cpystrn((u_char *) sync->scan, (u_char *) "0", sizeof(sync->scan));
 
     ngx_memzero(&sync->cursor, sizeof(ngx_http_reauth_zone_cursor_t));
     sync->cursor.state = REAUTH_STATE_LAST;
@@ -453,40 +394,12 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 
 
 static void
-ngx_http_reauth_sync_events(ngx_http_reauth_sync_t *sync, redisReply *entries)
-{
-    size_t       i;
-    redisReply  *entry, *fields;
-
-    if (entries->type != REDIS_REPLY_ARRAY) {
-        return;
-    }
-
-    for (i = 0; i < entries->elements; i++) {
-        entry = entries->element[i];
-
-        if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2) {
-            continue;
-        }
-
-        ngx_http_reauth_sync_remember(sync, entry->element[0]);
-
-        fields = entry->element[1];
-
-        if (fields->type == REDIS_REPLY_ARRAY) {
-            ngx_http_reauth_sync_merge(sync, fields->element,
-                                       fields->elements, 0);
-        }
-    }
-}
-
-
-static void
 ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    redisReply  *stream;
+    size_t             i;
+    const redisReply  *entries, *fields;
 
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         ngx_http_reauth_sync_failed(sync, reply);
@@ -495,11 +408,14 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
 
     /* nil: nothing happened for a while */
 
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1) {
-        stream = reply->element[0];
+    entries = reauth_reply_entries(reply);
 
-        if (stream->type == REDIS_REPLY_ARRAY && stream->elements == 2) {
-            ngx_http_reauth_sync_events(sync, stream->element[1]);
+    for (i = 0; entries != NULL && i < entries->elements; i++) {
+        fields = reauth_reply_entry(entries->element[i], sync->last);
+
+        if (fields != NULL) {
+            ngx_http_reauth_sync_merge(sync, fields->element,
+                                       fields->elements, 0);
         }
     }
 
@@ -537,7 +453,7 @@ ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
                               &sync->store->redis_conf->prefix)
                   - key;
 
-    argv[7].data = sync->last;
+    argv[7].data = (u_char *) sync->last;
     argv[7].len = ngx_strlen(sync->last);
 
     (void) ngx_http_reauth_redis_command(sync->store->follower, 8, argv,

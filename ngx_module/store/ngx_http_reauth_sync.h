@@ -16,9 +16,5 @@
 
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
 
-/* a record from a flat array of names and values */
-ngx_int_t ngx_http_reauth_sync_decode(redisReply **elements, size_t n,
-    reauth_record_t *record);
-
 
 #endif /* _NGX_HTTP_REAUTH_SYNC_H_INCLUDED_ */

@@ -1,0 +1,55 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What Redis answers, as hiredis hands it over: any server may be at the other
+ * end, so nothing is taken for granted of its shape.
+ */
+
+
+#ifndef REAUTH_REPLY_H
+#define REAUTH_REPLY_H
+
+
+#include <hiredis/hiredis.h>
+
+#include "reauth_record.h"
+
+
+/* a cursor of ZSCAN: 64 bits, unsigned, in decimal */
+#define REAUTH_CURSOR_MAX      20
+
+/* an entry of a stream: two such numbers */
+#define REAUTH_STREAM_ID_MAX   41
+
+
+/* of one array; a page of ours has some hundreds */
+#define REAUTH_REPLY_ELEMENTS_MAX   65536
+
+
+/*
+ * hiredis' reader, which makes room for an array before any of it is there:
+ * one that is too large is an error of the protocol.  NULL: no memory.
+ */
+redisReader *reauth_reply_reader(void);
+
+/* names and values in turn; 0, or -1 where they are no record */
+int reauth_reply_record(redisReply **elements, size_t n,
+    reauth_record_t *record);
+
+/* a page of ZSCAN, members and scores in turn; NULL: it is none */
+const redisReply *reauth_reply_page(const redisReply *reply,
+    char cursor[REAUTH_CURSOR_MAX + 1]);
+
+/* the entries in an answer of XREAD for one stream; NULL: there are none */
+const redisReply *reauth_reply_entries(const redisReply *reply);
+
+/*
+ * The fields of an entry, an array, or NULL; the entry's id, if there is one,
+ * goes to "id", which keeps what it has otherwise.
+ */
+const redisReply *reauth_reply_entry(const redisReply *entry,
+    char id[REAUTH_STREAM_ID_MAX + 1]);
+
+
+#endif /* REAUTH_REPLY_H */

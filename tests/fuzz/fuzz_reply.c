@@ -1,0 +1,173 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Any bytes from the other end of a connection to Redis: hiredis' reader gets
+ * them in two pieces, and each answer is taken as every kind that we ask for.
+ */
+
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "reauth_reply.h"
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static void
+check_text(const char *text, size_t max)
+{
+    if (memchr(text, '\0', max + 1) == NULL) {
+        abort();
+    }
+}
+
+
+static void
+check_record(redisReply **elements, size_t n)
+{
+    reauth_record_t  record;
+
+    if (reauth_reply_record(elements, n, &record) != 0) {
+        return;
+    }
+
+    if (!reauth_record_valid(&record)) {
+        abort();
+    }
+
+    check_text(record.account, REAUTH_ACCOUNT_MAX);
+    check_text(record.attempt, REAUTH_ATTEMPT_MAX);
+    check_text(record.error_code, REAUTH_ERROR_CODE_MAX);
+    check_text(record.error_message, REAUTH_ERROR_MESSAGE_MAX);
+}
+
+
+static void
+check_entry(const redisReply *entry)
+{
+    char               id[REAUTH_STREAM_ID_MAX + 1];
+    const redisReply  *fields;
+
+    id[0] = '\0';
+    fields = reauth_reply_entry(entry, id);
+
+    check_text(id, REAUTH_STREAM_ID_MAX);
+
+    if (fields != NULL) {
+        check_record(fields->element, fields->elements);
+    }
+}
+
+
+static void
+check_entries(const redisReply *entries)
+{
+    size_t  i;
+
+    for (i = 0; i < entries->elements; i++) {
+        check_entry(entries->element[i]);
+    }
+}
+
+
+static void
+check_reply(const redisReply *reply)
+{
+    char               cursor[REAUTH_CURSOR_MAX + 1];
+    const redisReply  *entries;
+
+    cursor[0] = '\0';
+
+    if (reauth_reply_page(reply, cursor) != NULL) {
+        check_text(cursor, REAUTH_CURSOR_MAX);
+    }
+
+    entries = reauth_reply_entries(reply);
+
+    if (entries != NULL) {
+        check_entries(entries);
+    }
+
+    check_entry(reply);
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    check_entries(reply);
+    check_record(reply->element, reply->elements);
+
+    if (reply->elements > 0) {
+
+        /* a commit's: a number, and the record that is there */
+
+        check_record(reply->element + 1, reply->elements - 1);
+    }
+}
+
+
+/* 0, or -1 where these are no replies */
+
+static int
+read_replies(redisReader *reader)
+{
+    void  *reply;
+
+    for ( ;; ) {
+        reply = NULL;
+
+        if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
+            return -1;
+        }
+
+        if (reply == NULL) {
+            return 0;
+        }
+
+        check_reply(reply);
+        freeReplyObject(reply);
+    }
+}
+
+
+/* the first byte says where the first piece ends */
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t        first;
+    redisReader  *reader;
+
+    if (size == 0) {
+        return 0;
+    }
+
+    reader = reauth_reply_reader();
+
+    if (reader == NULL) {
+        return 0;
+    }
+
+    first = data[0];
+    data++;
+    size--;
+
+    if (first > size) {
+        first = size;
+    }
+
+    if (redisReaderFeed(reader, (const char *) data, first) == REDIS_OK
+        && read_replies(reader) == 0
+        && redisReaderFeed(reader, (const char *) data + first, size - first)
+           == REDIS_OK)
+    {
+        (void) read_replies(reader);
+    }
+
+    redisReaderFree(reader);
+
+    return 0;
+}

@@ -1,0 +1,283 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "reauth_reply.h"
+
+
+#define RECORD                                                               \
+    "$7\r\naccount\r\n$6\r\nacct_1\r\n$5\r\nstate\r\n$7\r\nrunning\r\n"      \
+    "$5\r\nepoch\r\n$1\r\n7\r\n$7\r\nattempt\r\n$6\r\nauth_1\r\n"            \
+    "$5\r\nsince\r\n$1\r\n1\r\n$7\r\nupdated\r\n$1\r\n1\r\n"                 \
+    "$8\r\ndeadline\r\n$1\r\n9\r\n"
+
+
+/* NULL: it is refused */
+
+static redisReply *
+read_reply(const char *text)
+{
+    int           rc;
+    void         *reply;
+    redisReader  *reader;
+
+    reader = reauth_reply_reader();
+    assert_non_null(reader);
+
+    assert_int_equal(redisReaderFeed(reader, text, strlen(text)), REDIS_OK);
+
+    reply = NULL;
+    rc = redisReaderGetReply(reader, &reply);
+
+    redisReaderFree(reader);
+
+    if (rc != REDIS_OK) {
+        return NULL;
+    }
+
+    assert_non_null(reply);
+
+    return reply;
+}
+
+
+/* nothing is allocated for elements that have not come yet */
+
+static void
+test_array_too_large(void **state)
+{
+    redisReply  *reply;
+
+    (void) state;
+
+    assert_null(read_reply("*65537\r\n"));
+    assert_null(read_reply("*2147483647\r\n"));
+    assert_null(read_reply("*1\r\n*65537\r\n"));
+
+    reply = read_reply("*2\r\n$1\r\n0\r\n*0\r\n");
+    assert_non_null(reply);
+    assert_int_equal(reply->elements, 2);
+    freeReplyObject(reply);
+}
+
+
+static void
+test_array_largest(void **state)
+{
+    char         *text, *p;
+    size_t        i;
+    redisReply   *reply;
+
+    (void) state;
+
+    text = malloc(sizeof("*65536\r\n") + 4 * REAUTH_REPLY_ELEMENTS_MAX);
+    assert_non_null(text);
+
+    p = text + sprintf(text, "*%d\r\n", REAUTH_REPLY_ELEMENTS_MAX);
+
+    for (i = 0; i < REAUTH_REPLY_ELEMENTS_MAX; i++) {
+        memcpy(p, ":1\r\n", 4);
+        p += 4;
+    }
+
+    *p = '\0';
+
+    reply = read_reply(text);
+    assert_non_null(reply);
+    assert_int_equal(reply->elements, REAUTH_REPLY_ELEMENTS_MAX);
+
+    freeReplyObject(reply);
+    free(text);
+}
+
+
+static int
+record_of(const char *text, reauth_record_t *record)
+{
+    int          rc;
+    redisReply  *reply;
+
+    reply = read_reply(text);
+    assert_non_null(reply);
+
+    rc = reauth_reply_record(reply->element, reply->elements, record);
+    freeReplyObject(reply);
+
+    return rc;
+}
+
+
+static void
+test_record(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    assert_int_equal(record_of("*14\r\n" RECORD, &record), 0);
+    assert_string_equal(record.account, "acct_1");
+    assert_string_equal(record.attempt, "auth_1");
+    assert_int_equal(record.state, REAUTH_STATE_RUNNING);
+    assert_true(record.epoch == 7);
+
+    /* a name without a value is passed over, as a field of another version */
+
+    assert_int_equal(record_of("*15\r\n" RECORD "$1\r\nx\r\n", &record), 0);
+
+    assert_int_equal(record_of("*0\r\n", &record), -1);
+    assert_int_equal(record_of("*2\r\n$7\r\naccount\r\n:1\r\n", &record), -1);
+    assert_int_equal(record_of("*2\r\n:1\r\n$1\r\n1\r\n", &record), -1);
+    assert_int_equal(record_of("*2\r\n$7\r\naccount\r\n$-1\r\n", &record), -1);
+    assert_int_equal(record_of("*16\r\n" RECORD
+                               "$5\r\nstate\r\n$4\r\nnone\r\n", &record), -1);
+}
+
+
+static void
+page(const char *text, const char *cursor, size_t elements)
+{
+    char               got[REAUTH_CURSOR_MAX + 1];
+    redisReply        *reply;
+    const redisReply  *page;
+
+    reply = read_reply(text);
+    assert_non_null(reply);
+
+    page = reauth_reply_page(reply, got);
+
+    if (cursor == NULL) {
+        assert_null(page);
+
+    } else {
+        assert_non_null(page);
+        assert_string_equal(got, cursor);
+        assert_int_equal(page->elements, elements);
+    }
+
+    freeReplyObject(reply);
+}
+
+
+static void
+test_page(void **state)
+{
+    (void) state;
+
+    page("*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n", "0", 2);
+    page("*2\r\n$20\r\n18446744073709551615\r\n*0\r\n",
+         "18446744073709551615", 0);
+
+    page("*2\r\n$21\r\n184467440737095516150\r\n*0\r\n", NULL, 0);
+    page("*2\r\n:0\r\n*0\r\n", NULL, 0);
+    page("*2\r\n$-1\r\n*0\r\n", NULL, 0);
+    page("*2\r\n$1\r\n0\r\n$1\r\n0\r\n", NULL, 0);
+    page("*1\r\n$1\r\n0\r\n", NULL, 0);
+    page("*-1\r\n", NULL, 0);
+    page("-ERR no\r\n", NULL, 0);
+    page("$1\r\n0\r\n", NULL, 0);
+}
+
+
+static void
+entry(const char *text, const char *id, int fields)
+{
+    char               got[REAUTH_STREAM_ID_MAX + 1];
+    redisReply        *reply;
+    const redisReply  *entries, *array;
+
+    strcpy(got, "before");
+
+    reply = read_reply(text);
+    assert_non_null(reply);
+
+    entries = reauth_reply_entries(reply);
+    assert_non_null(entries);
+    assert_int_equal(entries->elements, 1);
+
+    array = reauth_reply_entry(entries->element[0], got);
+
+    assert_string_equal(got, id);
+    assert_int_equal(array == NULL ? -1 : (int) array->elements, fields);
+
+    freeReplyObject(reply);
+}
+
+
+#define STREAM  "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n"
+#define LONG    "18446744073709551615-18446744073709551615"
+
+
+static void
+test_entry(void **state)
+{
+    (void) state;
+
+    entry(STREAM "*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", "1-0", 2);
+    entry(STREAM "*2\r\n$41\r\n" LONG "\r\n*0\r\n", LONG, 0);
+
+    /* one that is none leaves the place in the stream where it was */
+
+    entry(STREAM "*2\r\n$42\r\n" LONG "0\r\n*0\r\n", "before", 0);
+    entry(STREAM "*2\r\n:1\r\n*0\r\n", "before", 0);
+    entry(STREAM "*1\r\n$3\r\n1-0\r\n", "before", -1);
+    entry(STREAM "$3\r\n1-0\r\n", "before", -1);
+    entry(STREAM "*-1\r\n", "before", -1);
+
+    /* deleted from the stream while it was read */
+
+    entry(STREAM "*2\r\n$3\r\n1-0\r\n*-1\r\n", "1-0", -1);
+}
+
+
+static void
+test_entries(void **state)
+{
+    size_t       i;
+    redisReply  *reply;
+
+    static const char *const  none[] = {
+        "*-1\r\n",
+        "$-1\r\n",
+        "*0\r\n",
+        "*1\r\n*1\r\n$1\r\ns\r\n",
+        "*1\r\n*2\r\n$1\r\ns\r\n$1\r\ns\r\n",
+        "*1\r\n$1\r\ns\r\n",
+        "*2\r\n*2\r\n$1\r\ns\r\n*0\r\n*2\r\n$1\r\nt\r\n*0\r\n",
+        "+OK\r\n"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        reply = read_reply(none[i]);
+        assert_non_null(reply);
+        assert_null(reauth_reply_entries(reply));
+        freeReplyObject(reply);
+    }
+}
+
+
+int
+main(void)
+{
+    static const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_array_too_large),
+        cmocka_unit_test(test_array_largest),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_entry),
+        cmocka_unit_test(test_entries),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
