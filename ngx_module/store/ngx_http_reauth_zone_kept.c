@@ -19,6 +19,8 @@ ngx_http_reauth_zone_seen_find(ngx_http_reauth_zone_shctx_t *sh,
     ngx_uint_t                 i;
     ngx_http_reauth_digest_t  *set, *place;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     ngx_memcpy(&hash, digest, sizeof(uint32_t));
 
     set = &sh->seen[(hash & sh->seen_mask) * NGX_HTTP_REAUTH_SEEN_WAYS];

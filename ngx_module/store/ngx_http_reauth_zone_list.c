@@ -27,6 +27,8 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
     ngx_uint_t               n, slots;
     ngx_http_reauth_slot_t  *slot;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     n = 0;
     now_ms = ngx_http_reauth_now();
 
@@ -68,6 +70,8 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_uint_t               i, buckets;
     ngx_http_reauth_node_t  *node;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     for (buckets = 0;
          cursor->index <= sh->ended_mask
@@ -143,6 +147,8 @@ ngx_http_reauth_zone_oldest(ngx_http_reauth_zone_shctx_t *sh)
     ngx_uint_t               n;
     ngx_rbtree_node_t       *node;
     ngx_http_reauth_slot_t  *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     if (sh->due.root == sh->due.sentinel) {
         return 0;

@@ -21,6 +21,33 @@ ngx_http_reauth_zone_due_key(int64_t ms)
 }
 
 
+#if (NGX_HTTP_REAUTH_CHECK_LOCK)
+
+static ngx_http_reauth_zone_t  *ngx_http_reauth_zone_held;
+
+
+/* nginx's mutex has the pid of its owner, which a stale "held" would not */
+
+void
+ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh)
+{
+    ngx_http_reauth_zone_t  *zone;
+
+    zone = ngx_http_reauth_zone_held;
+
+    if (zone == NULL
+        || zone->sh != sh
+        || *zone->shpool->mutex.lock != (ngx_atomic_uint_t) ngx_pid)
+    {
+        ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, 0,
+                      "reauth_zone is walked without its lock");
+        abort();
+    }
+}
+
+#endif
+
+
 /*
  * A worker that died while it wrote leaves an odd sequence behind; the lock
  * itself was freed by the master.
@@ -39,12 +66,20 @@ ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone)
         ngx_memory_barrier();
         zone->sh->sequence++;
     }
+
+#if (NGX_HTTP_REAUTH_CHECK_LOCK)
+    ngx_http_reauth_zone_held = zone;
+#endif
 }
 
 
 void
 ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone)
 {
+#if (NGX_HTTP_REAUTH_CHECK_LOCK)
+    ngx_http_reauth_zone_held = NULL;
+#endif
+
     ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
@@ -52,6 +87,8 @@ ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone)
 static void
 ngx_http_reauth_zone_write_start(ngx_http_reauth_zone_shctx_t *sh)
 {
+    ngx_http_reauth_zone_check_lock(sh);
+
     sh->sequence++;
     ngx_memory_barrier();
 }
@@ -70,6 +107,8 @@ ngx_http_reauth_zone_node_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
     const u_char *account, size_t len)
 {
     ngx_http_reauth_node_t  *node, **link;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     for (link = &sh->ended[hash & sh->ended_mask];
          *link != NULL;
@@ -166,6 +205,8 @@ ngx_http_reauth_zone_read(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t  **link;
     ngx_http_reauth_slot_t   *slot;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     hash = ngx_http_reauth_zone_hash(account, len);
 
     slot = ngx_http_reauth_zone_slot_find(sh, hash, account, len);
@@ -190,6 +231,8 @@ ngx_http_reauth_zone_set_dirty(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_queue_t  *q;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     q = &dirty->queue;
 
     if (set && q->next == NULL) {
@@ -212,6 +255,9 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
     node = *link;
 
     *link = node->next;
@@ -237,6 +283,8 @@ ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     if (ngx_queue_empty(&sh->ended_queue)) {
         return NGX_DECLINED;
@@ -278,6 +326,8 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
     void        *p;
     ngx_uint_t   n;
 
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
     p = ngx_slab_alloc_locked(zone->shpool, size);
 
     for (n = 0; p == NULL && n < NGX_HTTP_REAUTH_EVICT_MAX; n++) {
@@ -311,6 +361,8 @@ ngx_http_reauth_zone_grow(ngx_http_reauth_zone_t *zone)
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     if (sh->nchunks == sh->chunks_max) {
         return NGX_ERROR;
@@ -348,6 +400,8 @@ ngx_http_reauth_zone_attempt_unlink(ngx_http_reauth_zone_shctx_t *sh,
 {
     uint32_t  *link;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     if (slot->record.attempt[0] == '\0') {
         return;
     }
@@ -370,6 +424,8 @@ ngx_http_reauth_zone_attempt_link(ngx_http_reauth_zone_shctx_t *sh,
 {
     uint32_t  *bucket;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     if (slot->record.attempt[0] == '\0') {
         return;
     }
@@ -388,6 +444,8 @@ void
 ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot, int64_t at_ms)
 {
+    ngx_http_reauth_zone_check_lock(sh);
+
     slot->poll_ms = at_ms;
     slot->poll.key = (ngx_rbtree_key_t) at_ms;
     ngx_rbtree_insert(&sh->poll, &slot->poll);
@@ -401,6 +459,9 @@ ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
     slot->record = *record;
 
     ngx_http_reauth_zone_attempt_link(sh, slot);
@@ -421,6 +482,8 @@ static void
 ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot)
 {
+    ngx_http_reauth_zone_check_lock(sh);
+
     ngx_http_reauth_zone_attempt_unlink(sh, slot);
     ngx_rbtree_delete(&sh->due, &slot->due);
     ngx_rbtree_delete(&sh->poll, &slot->poll);
@@ -433,6 +496,8 @@ ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot)
 {
     uint32_t  *link;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     ngx_http_reauth_zone_slot_clear(sh, slot);
     ngx_http_reauth_zone_set_dirty(sh, &slot->dirty, 0);
@@ -464,6 +529,8 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_shctx_t   *sh;
 
     sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     slot = ngx_http_reauth_zone_slot_find(sh, hash,
                                           (u_char *) record->account, len);
@@ -589,6 +656,8 @@ ngx_http_reauth_zone_learn(ngx_http_reauth_zone_shctx_t *sh,
     int64_t      took;
     ngx_uint_t  *typical;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     took = record->updated_ms - record->since_ms;
 
     if (record->state != REAUTH_STATE_SUCCEEDED || took <= 0
@@ -616,6 +685,8 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_shctx_t   *sh;
 
     sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     size = ngx_http_reauth_zone_node_size(record, strings, lens);
 
@@ -675,6 +746,8 @@ ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,
     const char              *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
     ngx_http_reauth_ring_t  *ring;
 
+    ngx_http_reauth_zone_check_lock(sh);
+
     if (reauth_attempt_same(previous, record)) {
         return;
     }
@@ -700,6 +773,8 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
     uint32_t         hash;
     ngx_int_t        rc;
     reauth_record_t  previous;
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
 
     len = ngx_strlen(record->account);
     hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
@@ -732,6 +807,8 @@ ngx_http_reauth_zone_dirty(ngx_http_reauth_zone_shctx_t *sh,
     uint32_t                  hash;
     ngx_http_reauth_node_t  **link;
     ngx_http_reauth_slot_t   *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
 
     len = ngx_strlen(record->account);
     hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);

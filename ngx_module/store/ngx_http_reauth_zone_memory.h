@@ -293,10 +293,27 @@ ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
 }
 
 
-/* all that follows, but the first, is called with the lock held */
+/*
+ * A build with NGX_HTTP_REAUTH_CHECK_LOCK ends the process where a list, a
+ * queue or a tree is walked by one that does not hold the lock.
+ */
+
+#if (NGX_HTTP_REAUTH_CHECK_LOCK)
+
+void ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh);
+
+#else
+
+#define ngx_http_reauth_zone_check_lock(sh)
+
+#endif
+
 
 void ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone);
 void ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone);
+
+/* all that follows is called with the lock held */
+
 ngx_http_reauth_node_t **ngx_http_reauth_zone_node_find(
     ngx_http_reauth_zone_shctx_t *sh, uint32_t hash, const u_char *account,
     size_t len);
