@@ -378,34 +378,16 @@ ngx_http_reauth_caller_forbidden(ngx_http_request_t *r, const char *message,
 }
 
 
-/* until 1.23.0 nginx takes more than one of them */
-
 void
 ngx_http_reauth_forget_token(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    static u_char  name[] = "authorization";
+    h = r->headers_in.authorization;
 
-    if (r->headers_in.authorization == NULL) {
-        return;
-    }
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == sizeof(name) - 1
-                && h[i].value.len != 0
-                && ngx_strncasecmp(h[i].key.data, name, sizeof(name) - 1) == 0)
-            {
-                ngx_explicit_memzero(h[i].value.data, h[i].value.len);
-                h[i].value.len = 0;
-            }
-        }
+    if (h != NULL && h->value.len != 0) {
+        ngx_explicit_memzero(h->value.data, h->value.len);
+        h->value.len = 0;
     }
 }
 

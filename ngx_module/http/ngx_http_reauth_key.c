@@ -401,12 +401,15 @@ ngx_http_reauth_key_refuse_resend(ngx_http_request_t *r)
 
 /*
  * Whatever the location says, an answer to be captured is the upstream's own:
- * not replaced by a page, not by what it redirects to, not slowed down.
+ * not replaced by a page, not by what it redirects to, not slowed down, not of
+ * a cache.  What it holds has no place on a disk.
  */
 
 static ngx_int_t
-ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u)
+ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u,
+    ngx_http_reauth_capture_t *capture)
 {
+    ngx_int_t                  n;
     ngx_http_upstream_conf_t  *conf;
 
     conf = ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t));
@@ -418,6 +421,20 @@ ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u)
     conf->ignore_headers |= NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
                             |NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE;
     conf->intercept_errors = 0;
+    conf->store = 0;
+
+    /* nor is it to wait for a client that does not read */
+
+    conf->max_temp_file_size = 0;
+
+    if (conf->bufs.size != 0) {
+        n = capture->max / conf->bufs.size + 2;
+        conf->bufs.num = ngx_max(conf->bufs.num, n);
+    }
+
+#if (NGX_HTTP_CACHE)
+    conf->cache = 0;
+#endif
 
     u->conf = conf;
 
@@ -432,15 +449,18 @@ ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u)
 static ngx_int_t
 ngx_http_reauth_key_upstream(ngx_http_request_t *r, ngx_http_upstream_t *u)
 {
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_http_reauth_ctx_t      *ctx;
+    ngx_http_reauth_capture_t  *capture;
 
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_reauth_capture(r) != NULL
-        && ngx_http_reauth_key_captured(r, u) != NGX_OK)
+    capture = ngx_http_reauth_capture(r);
+
+    if (capture != NULL
+        && ngx_http_reauth_key_captured(r, u, capture) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -69,6 +69,10 @@ ngx_http_reauth_background_connection(ngx_log_t *log)
 
     c->read->active = 1;
     c->write->active = 1;
+
+    /* and takes what it is given, instead of keeping it in a file */
+
+    c->write->ready = 1;
     c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
     c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
 

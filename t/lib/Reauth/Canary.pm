@@ -1,0 +1,162 @@
+package Reauth::Canary;
+
+# Secrets with a name, and whether a text, a file, a directory, Redis or the
+# memory of a process has one of them in it.  To be used after Reauth::Test.
+
+use strict;
+use warnings;
+
+use parent 'Exporter';
+
+use File::Find ();
+use MIME::Base64 qw(encode_base64);
+
+use Reauth::Test ();
+
+our @EXPORT = qw(core_of files_of look_for redis_of);
+
+
+# ---- what is looked for ------------------------------------------------------
+
+
+# As it is, and as it may have been written: hexadecimal, or a part of a text
+# in base64, at any of the three offsets.
+
+sub forms {
+    my ($secret) = @_;
+
+    my @forms = ($secret, unpack('H*', $secret), uc unpack 'H*', $secret);
+
+    for my $offset (0 .. 2) {
+        my $text = encode_base64('x' x $offset . $secret, '');
+
+        # its first and last digits depend on what is around it
+        push @forms, substr $text, $offset ? 4 : 0,
+            int(length($secret) / 3 - 1) * 4;
+    }
+
+    return @forms;
+}
+
+
+# The names of the canaries that are in the text.
+
+sub look_for {
+    my ($canaries, $text) = @_;
+
+    return grep {
+        grep { index($text, $_) >= 0 } forms($canaries->{$_});
+    } sort keys %$canaries;
+}
+
+
+# ---- where -------------------------------------------------------------------
+
+
+# All files below the directories, and their names, as one text.
+
+sub files_of {
+    my (@directories) = @_;
+
+    my $text = '';
+
+    File::Find::find({ no_chdir => 1, wanted => sub {
+        $text .= "$_\n";
+        $text .= Reauth::Test::slurp($_) if -f;
+    } }, @directories);
+
+    return $text;
+}
+
+
+# What Redis has: each key's value by its type, and as Redis dumps it, which
+# may be compressed.
+
+sub redis_of {
+    my %reader = (
+        string => ['GET'],
+        hash   => ['HGETALL'],
+        zset   => ['ZRANGE', 0, -1, 'WITHSCORES'],
+        set    => ['SMEMBERS'],
+        list   => ['LRANGE', 0, -1],
+        stream => ['XRANGE', '-', '+'],
+    );
+    my $text = '';
+
+    for my $key (Reauth::Test::redis_cli('KEYS', '*')) {
+        my $type = Reauth::Test::redis_cli('TYPE', $key);
+        my ($command, @more) = @{ $reader{$type}
+            || die "no reader for a $type\n" };
+
+        $text .= join "\n", "$type $key",
+            Reauth::Test::redis_cli('--raw', $command, $key, @more),
+            Reauth::Test::redis_cli('--raw', 'DUMP', $key), '';
+    }
+
+    return $text;
+}
+
+
+# A core file of the process, which ends it; where the system does not leave it
+# in the working directory, what would be in one.
+
+sub core_of {
+    my ($pid) = @_;
+
+    my $pattern = Reauth::Test::slurp('/proc/sys/kernel/core_pattern');
+    my $limit   = Reauth::Test::slurp("/proc/$pid/limits");
+    my $dir     = readlink "/proc/$pid/cwd";
+
+    return memory_of($pid)
+        if $pattern !~ /\Acore\n?\z/ || $limit =~ /^Max core file size\s+0\s/m;
+
+    kill 'ABRT', $pid;
+
+    my $core;
+    Reauth::Test::wait_for(sub {
+        return if -e "/proc/$pid";
+        ($core) = grep { -s } "$dir/core", "$dir/core.$pid";
+        return $core;
+    }, 20, 'a core file') or die "no core file of $pid in $dir\n";
+
+    my $text = Reauth::Test::slurp($core);
+    unlink $core;
+
+    return ($text, 'a core file');
+}
+
+
+# All memory but what the process keeps out of core files ("dd").
+
+sub memory_of {
+    my ($pid) = @_;
+
+    my $text = '';
+    my ($from, $to);
+
+    open my $memory, '<:raw', "/proc/$pid/mem" or die "/proc/$pid/mem: $!\n";
+
+    for my $line (split /\n/, Reauth::Test::slurp("/proc/$pid/smaps")) {
+
+        if ($line =~ /\A([0-9a-f]+)-([0-9a-f]+) r/) {
+            no warnings 'portable';
+            ($from, $to) = (hex $1, hex $2);
+
+        } elsif ($line =~ /\A[0-9a-f]+-[0-9a-f]+ /) {
+            undef $from;
+
+        } elsif ($line =~ /\AVmFlags:/ && defined $from) {
+            next if $line =~ / dd\b/;
+
+            # what is no memory, such as [vvar], is not read
+            sysseek $memory, $from, 0;
+            sysread $memory, $text, $to - $from, length $text;
+        }
+    }
+
+    close $memory;
+
+    return ($text, 'its memory');
+}
+
+1;
