@@ -7,6 +7,7 @@ use warnings;
 use Test::More;
 use Reauth::Test redis_tls => 1, redis_auth => 'password',
     sandbox_options => ['--hold'];
+use Reauth::Certificates;
 
 my $port  = $ENV{TEST_NGINX_REDIS_PORT};
 my $dir   = work_dir();
@@ -113,6 +114,35 @@ refused('another name', 'localhost', "ca=$other",
 refused('another address', '127.0.0.1', "ca=$other",
     qr/the certificate is for another name than the one in the url/);
 accepted('another name, verify=off', 'localhost', 'verify=off');
+
+# ---- a certificate that is over, or not yet valid; one that is ----
+
+my $ca = Reauth::Certificates->authority('redis-ca');
+
+sub serve_signed {
+    my ($name, %argument) = @_;
+
+    my ($certificate, $private) = $ca->sign($name, %argument,
+        names => 'DNS:localhost,IP:127.0.0.1');
+    Reauth::Test::write_file("$dir/$name.crt",
+        Reauth::Test::slurp($certificate));
+    Reauth::Test::write_file("$dir/$name.key", Reauth::Test::slurp($private));
+    serve($name);
+
+    return;
+}
+
+serve_signed('expired', from => '20200101000000Z', to => '20200201000000Z');
+refused('an expired one', 'localhost', 'ca=' . $ca->certificate,
+    qr/certificate has expired.*is not trusted/s);
+accepted('an expired one, verify=off', 'localhost', 'verify=off');
+
+serve_signed('future', from => '20900101000000Z', to => '20900201000000Z');
+refused('one that is not valid yet', 'localhost', 'ca=' . $ca->certificate,
+    qr/certificate is not yet valid.*is not trusted/s);
+
+serve_signed('signed');
+accepted('one that a CA signed', 'localhost', 'ca=' . $ca->certificate);
 
 # ---- a name that only looks like it ----
 

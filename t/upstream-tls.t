@@ -1,0 +1,172 @@
+# The configuration that is shipped, conf/nginx.conf: the upstream's certificate
+# has to be signed by a CA that is trusted, for the upstream's name, and valid;
+# else nothing is sent, neither a call nor an update.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test redis_auth => 'acl';
+use Reauth::Certificates;
+
+my $name    = 'api.fansapi.com';
+my $dir     = work_dir();
+my $sandbox = $ENV{TEST_NGINX_SANDBOX_PORT};
+my $shipped = Reauth::Test::slurp('conf/nginx.conf');
+
+my $ca       = Reauth::Certificates->authority('trusted');
+my $stranger = Reauth::Certificates->authority('stranger');
+my $between  = $ca->intermediate('between');
+
+my %served = (
+    right => [$ca->sign('right', names => "DNS:$name")],
+    'another name' => [$ca->sign('other', names => 'DNS:api.example.com')],
+    'a name below it' => [$ca->sign('below', names => "DNS:x.$name")],
+    'its address only' => [$ca->sign('ip', names => 'IP:127.0.0.1')],
+    expired => [$ca->sign('expired', names => "DNS:$name",
+        from => '20200101000000Z', to => '20200201000000Z')],
+    'not valid yet' => [$ca->sign('future', names => "DNS:$name",
+        from => '20900101000000Z', to => '20900201000000Z')],
+    'self-signed' => [self_signed()],
+    'of another CA' => [$stranger->sign('strange', names => "DNS:$name")],
+    'by an intermediate CA' => [chain($between->sign('chained',
+        names => "DNS:$name"), $between->certificate)],
+    'without its intermediate CA' => [$between->sign('unchained',
+        names => "DNS:$name")],
+);
+
+sub self_signed {
+    my $own = Reauth::Certificates->authority($name);
+
+    return ($own->certificate, $own->certificate =~ s/crt\z/key/r);
+}
+
+sub chain {
+    my ($certificate, $key, $more) = @_;
+
+    return (Reauth::Test::write_file("$certificate.chain",
+        Reauth::Test::slurp($certificate) . Reauth::Test::slurp($more)), $key);
+}
+
+# ---- the upstream: one server for each certificate ----
+
+my %port    = map { $_ => free_port() } sort keys %served;
+my $servers = join '', map { <<"EOC" } sort keys %served;
+server {
+    listen 127.0.0.1:$port{$_} ssl;
+    ssl_certificate $served{$_}[0];
+    ssl_certificate_key $served{$_}[1];
+    location / { proxy_pass http://127.0.0.1:$sandbox; }
+}
+EOC
+
+my $upstream = gateway(
+    name        => 'upstream',
+    without     => [qw(all module ready)],
+    http_config => "log_format name 'sni=\$ssl_server_name host=\$host';\n"
+        . "access_log logs/name.log name;\n$servers",
+);
+
+# ---- the gateway, as it is shipped ----
+
+sub replaced {
+    my ($what, $by) = @_;
+
+    $shipped =~ s/\Q$what\E/$by/g or die "conf/nginx.conf has no $what\n";
+
+    return;
+}
+
+my $gateway_port = free_port();
+
+replaced('modules/ngx_http_reauth_module.so', $ENV{TEST_NGINX_MODULE});
+replaced('www-data', 'root') if $> == 0;
+replaced('/var/log/nginx/', 'logs/');
+replaced('/run/nginx.pid', 'logs/nginx.pid');
+replaced('redis://gateway@127.0.0.1:6379/0', $ENV{TEST_NGINX_REDIS_URL});
+replaced('/run/secrets/redis', "$dir/redis_password");
+replaced('/run/secrets/upstream_api_key', $ENV{TEST_NGINX_KEY_FILE});
+replaced('/etc/ssl/certs/ca-certificates.crt', $ca->certificate);
+replaced('127.0.0.1:8080', "127.0.0.1:$gateway_port");
+
+no warnings 'once';
+
+@Shipped::ISA = ('Reauth::Gateway');
+
+*Shipped::write_config = sub {
+    my ($self) = @_;
+
+    my $text = "daemon off;\n$shipped";
+    $text =~ s/\Q$name\E:443/127.0.0.1:$self->{upstream}/
+        or die "conf/nginx.conf has no $name:443\n";
+
+    return Reauth::Test::write_file("$self->{dir}/nginx.conf", $text);
+};
+
+my $count = 0;
+
+sub through {
+    my ($what) = @_;
+
+    my $gateway = Shipped->start(
+        dir         => "$dir/shipped" . $count++,
+        port        => $gateway_port,
+        upstream    => $port{$what},
+        await_ready => 1,
+    );
+    my $before = () = sandbox_log();
+    my $update = $gateway->update("acct_$count", 'ok');
+    my $call   = $gateway->http('GET', '/api/accounts');
+    my $limits = join '', map { Reauth::Test::slurp("/proc/$_/limits") }
+        $gateway->worker_pids;
+
+    $gateway->stop;
+
+    my $after = () = sandbox_log();
+
+    like($limits, qr/^Max core file size +0 +0 /m, "$what: no core files");
+    is($call->{headers}{server} // 'nginx', 'nginx', "$what: no version");
+
+    return ($update, $call, $after - $before, $gateway->error_log);
+}
+
+for my $what ('right', 'by an intermediate CA') {
+    my ($update, $call, $sent, $log) = through($what);
+
+    is($update->{status}, 200, "$what: an update");
+    is($call->{status}, 200, "$what: a call");
+    is($sent, 2, "$what: both were sent");
+    is($log, '', "$what: nothing to be said");
+}
+
+my %reason = (
+    'another name'    => qr/certificate does not match "api\.fansapi\.com"/,
+    'a name below it' => qr/certificate does not match/,
+    'its address only' => qr/certificate does not match/,
+    expired           => qr/verify error: \(10:certificate has expired\)/,
+    'not valid yet'   => qr/verify error: \(9:certificate is not yet valid\)/,
+    'self-signed'     => qr/verify error: \((?:18|19):self.signed cert/,
+    'of another CA'   => qr/verify error: \((?:20|21):unable to/,
+    'without its intermediate CA' => qr/verify error: \((?:20|21):unable to/,
+);
+
+for my $what (sort keys %reason) {
+    my ($update, $call, $sent, $log) = through($what);
+
+    is($update->{status}, 502, "$what: no update");
+    is($update->{json}{error}, 'UPSTREAM_BAD_ANSWER', "$what: says so");
+    is($call->{status}, 502, "$what: no call");
+    is($sent, 0, "$what: nothing was sent");
+    like($log, $reason{$what}, "$what: the log says why");
+}
+
+$upstream->stop;
+
+my @names = split /\n/,
+    Reauth::Test::slurp("$upstream->{dir}/logs/name.log");
+is(scalar(@names), 4, 'what was sent');
+is(scalar(grep { $_ eq "sni=$name host=$name" } @names), 4,
+    'asked for the upstream by its name, in TLS and in HTTP');
+
+done_testing();
