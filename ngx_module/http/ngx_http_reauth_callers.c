@@ -275,20 +275,28 @@ ngx_http_reauth_caller_token(ngx_http_request_t *r, reauth_string_t *token)
 
 #if (NGX_HTTP_SSL)
 
-/* the common name of a certificate that nginx verified */
+/*
+ * The common name of a certificate that nginx verified, by what the server of
+ * this request has to say: the TLS connection may have been made by another.
+ */
 
 static const reauth_caller_t *
 ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {
-    int                     len;
-    X509                   *cert;
-    reauth_string_t         name;
-    unsigned char           text[256];
-    const reauth_caller_t  *caller;
+    int                       len;
+    X509                     *cert;
+    X509_NAME                *subject;
+    reauth_string_t           name;
+    unsigned char             text[256];
+    const reauth_caller_t    *caller;
+    ngx_http_ssl_srv_conf_t  *sscf;
+
+    sscf = ngx_http_get_module_srv_conf(r, ngx_http_ssl_module);
 
     if (!lcf->callers_certificate
         || r->connection->ssl == NULL
+        || sscf->verify == 0
         || SSL_get_verify_result(r->connection->ssl->connection) != X509_V_OK)
     {
         return NULL;
@@ -300,14 +308,17 @@ ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
     }
 
     caller = NULL;
+    subject = X509_get_subject_name(cert);
 
-    len = X509_NAME_get_text_by_NID(X509_get_subject_name(cert),
-                                    NID_commonName, (char *) text,
+    len = X509_NAME_get_text_by_NID(subject, NID_commonName, (char *) text,
                                     sizeof(text));
 
-    /* one that is cut off, or holds a NUL, is nobody's name */
+    /* one of several, one that is cut off or holds a NUL is nobody's name */
 
     if (len > 0
+        && X509_NAME_get_index_by_NID(subject, NID_commonName,
+                   X509_NAME_get_index_by_NID(subject, NID_commonName, -1))
+           == -1
         && len < (int) sizeof(text) - 1
         && ngx_strlen(text) == (size_t) len)
     {

@@ -90,7 +90,7 @@ sub sign {
         'ec_paramgen_curve:P-256', '-nodes', '-subj',
         $argument{subject} // "/CN=$name", '-keyout', "$file.key",
         '-out', "$file.csr", '-config', "$self->{dir}/openssl.conf");
-    openssl($self->{log}, 'ca', '-batch', '-notext', '-config',
+    openssl($self->{log}, 'ca', '-batch', '-notext', '-preserveDN', '-config',
         "$self->{dir}/openssl.conf", '-cert', $self->certificate, '-keyfile',
         "$self->{dir}/ca.key", '-in', "$file.csr", '-out', "$file.crt",
         '-extfile', "$file.ext", @dates);

@@ -1,0 +1,152 @@
+# With certificate=cn a client certificate that nginx has verified names the
+# caller; any other names nobody.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test redis => 0;
+use Reauth::Certificates;
+
+my $ca       = Reauth::Certificates->authority('clients');
+my $stranger = Reauth::Certificates->authority('strangers');
+my ($certificate, $key) = Reauth::Test::certificate('server');
+
+my %client = (
+    alice    => [$ca->sign('alice')],
+    bob      => [$ca->sign('bob')],
+    nobody   => [$ca->sign('nobody')],
+    case     => [$ca->sign('case', subject => '/CN=Alice')],
+    two      => [$ca->sign('two', subject => '/CN=alice/CN=bob')],
+    no_cn    => [$ca->sign('no_cn', subject => '/O=alice')],
+    long     => [$ca->sign('long', subject => '/CN=' . 'alice' x 12)],
+    expired  => [$ca->sign('expired', subject => '/CN=alice',
+        from => '20200101000000Z', to => '20200201000000Z')],
+    stranger => [$stranger->sign('stranger', subject => '/CN=alice')],
+    own      => [$stranger->certificate,
+        $stranger->certificate =~ s/crt\z/key/r],
+);
+
+my $callers = secret_file('callers', <<"EOC", oct 644);
+alice sha256:${\ sha256_hex('token-of-alice') } all
+bob   sha256:${\ sha256_hex('token-of-bob') } status
+EOC
+
+my %port = map { $_ => free_port() } qw(demanded token unverified);
+
+sub server {
+    my ($port, $verify, $parameter) = @_;
+
+    return <<"EOC";
+server {
+    listen 127.0.0.1:$port ssl;
+    server_name $verify.example;
+    ssl_certificate $certificate;
+    ssl_certificate_key $key;
+    ssl_verify_client $verify;
+    ssl_client_certificate ${\ $ca->certificate };
+    reauth_callers_file $callers $parameter;
+    location /reauth/ { reauth_status; }
+    location /api/ {
+        proxy_pass http://fans_api;
+        proxy_set_header Authorization \$reauth_authorization;
+    }
+}
+EOC
+}
+
+my $gateway = gateway(
+    without     => ['ready'],
+    listen      => 'ssl',
+    http_config => "log_format caller '\$uri \$status caller=\$reauth_caller';\n"
+        . "access_log logs/caller.log caller;\n"
+        . server($port{demanded}, 'on', 'certificate=cn')
+        . server($port{token}, 'optional_no_ca', '')
+        . server($port{unverified}, 'off', 'certificate=cn')
+        # the same address, by another name
+        . server('$TEST_NGINX_SERVER_PORT', 'off', 'certificate=cn'),
+    port        => $ENV{TEST_NGINX_SERVER_PORT} = free_port(),
+    config      => <<"EOC");
+server_name gateway.example;
+ssl_certificate $certificate;
+ssl_certificate_key $key;
+ssl_verify_client optional_no_ca;
+ssl_client_certificate ${\ $ca->certificate };
+reauth_callers_file $callers certificate=cn;
+EOC
+
+# curl: the status, or 000
+
+sub status {
+    my ($client, $path, %argument) = @_;
+
+    my $port = $argument{port} // $gateway->port;
+    my $name = $argument{sni} // 'gateway.example';
+    my @certificate = $client
+        ? ('--cert', $client{$client}[0], '--key', $client{$client}[1]) : ();
+
+    open my $curl, '-|', 'curl', '-sk', '-o', '/dev/null', '-w',
+        '%{http_code}', '--resolve', "$name:$port:127.0.0.1", @certificate,
+        (map { ('-H', $_) } @{ $argument{headers} || [] }),
+        "https://$name:$port$path" or die "curl: $!\n";
+    my $status = <$curl>;
+    close $curl;
+
+    return $status;
+}
+
+ok(wait_for { status('alice', '/reauth/readyz') == 200 } 5, 'ready');
+
+is(status('alice', '/api/accounts'), 200, 'a certificate that names a caller');
+is(status('alice', '/reauth/accounts'), 200, 'for the status, too');
+is(status('bob', '/reauth/accounts'), 200, 'another caller');
+is(status('bob', '/api/accounts'), 403, 'has its scopes');
+
+is(status(undef, '/reauth/accounts'), 401, 'no certificate');
+is(status($_->[0], '/reauth/accounts'), 401, $_->[1])
+    for ['nobody', 'a name that is no caller\'s'],
+        ['case', 'a name in another case'],
+        ['two', 'two names'],
+        ['no_cn', 'no name'],
+        ['long', 'a longer name'],
+        ['stranger', 'one of another CA'],
+        ['own', 'one that nobody signed'];
+
+is(status('expired', '/reauth/accounts'), 400,
+    'one that has expired is refused by nginx');
+
+my @bob = (headers => ['Authorization: Bearer token-of-bob']);
+
+is(status('alice', '/api/accounts', @bob), 403, 'a token comes first');
+is(status('stranger', '/reauth/accounts', @bob), 200,
+    'and is enough without a good certificate');
+is(status('alice', '/api/accounts',
+    headers => ['Authorization: Bearer what-sdks-need']), 200,
+    'one that is nobody\'s is passed over');
+
+is(status('alice', '/reauth/accounts', port => $port{demanded}), 200,
+    'a certificate that nginx demands');
+is(status($_ || undef, '/reauth/accounts', port => $port{demanded}), 400,
+    'without it nginx refuses: ' . ($_ || 'none'))
+    for '', qw(stranger expired own);
+
+is(status('alice', '/reauth/accounts', port => $port{token}), 401,
+    'without certificate=cn no certificate counts');
+is(status('alice', '/reauth/accounts', port => $port{unverified}), 401,
+    'nor where the server asks for none');
+is(status('alice', '/reauth/accounts', headers => ['Host: off.example']), 401,
+    'nor where another server than that of the request asked for it');
+is(status('alice', '/reauth/accounts', sni => 'off.example',
+    headers => ['Host: gateway.example']), 421,
+    'nor where the server of the request did not');
+
+$gateway->stop;
+
+my $log = Reauth::Test::slurp("$gateway->{dir}/logs/caller.log");
+like($log, qr{^/api/accounts 200 caller=alice$}m, 'the log names the caller');
+like($log, qr{^/api/accounts 403 caller=bob$}m, 'where refused, too');
+like($log, qr{^/reauth/accounts 401 caller=-$}m, 'and nobody else');
+
+done_testing();
