@@ -8,6 +8,7 @@ use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Test redis => 0;
+use Reauth::Stream;
 
 my $dir = work_dir() . '/secrets';
 mkdir $dir;
@@ -72,6 +73,77 @@ ok(wait_for(sub { status('two') == 401 }, 5, 'the upstream to refuse it'),
     'a new key goes out with the next call');
 is((sandbox_log())[-1]{headers}{authorization}, 'Bearer another-key',
     'as it is in the file');
+
+# ---- calls that are under way keep the key that they were sent with ----
+
+sandbox('POST', '/account/acct_slow', { delay_ms => 2_500 });
+version('4b', callers => caller_line('alice', 'two'), key => $key);
+ok(wait_for(sub { status('two') == 200 }, 5, 'the key'), 'a call is sent');
+
+my $call = Reauth::Stream->open($gateway, 'GET', '/api/acct_slow/me',
+    { Authorization => 'Bearer two', Connection => 'close' });
+ok(wait_for(sub { (sandbox_log())[-1]{target} =~ /acct_slow/ }, 5),
+    'and the upstream thinks about it');
+version('4c', callers => caller_line('bob', 'three'), key => "another-key\n");
+ok(wait_for(sub { status('two') == 401 && status('three') == 401
+    && (sandbox_log())[-1]{headers}{authorization} eq 'Bearer another-key' }, 5),
+    'meanwhile both files are others');
+is($call->finish->{status}, 200, 'it is answered all the same');
+
+# ---- written anew in its place, to a text of the same length ----
+
+sub rewrite {
+    my ($text) = @_;
+
+    open my $file, '+<', "$dir/data/callers" or die;
+    print {$file} $text;
+    close $file;
+
+    return;
+}
+
+version('4d', callers => caller_line('alice', 'aaa'), key => $key);
+ok(wait_for(sub { status('aaa') == 200 }, 5), 'a caller');
+
+for my $token (qw(bbb ccc ddd)) {
+    rewrite(caller_line('alice', $token));
+    ok(wait_for(sub { status($token) == 200 }, 3), "written anew: $token");
+}
+
+# ---- a file that was refused for its mode, and that is mended ----
+
+version('4e', callers => caller_line('alice', 'two'), key => $key);
+ok(wait_for(sub { status('two') == 200 }, 5), 'a key');
+mkdir "$dir/v4f";
+Reauth::Test::write_file("$dir/v4f/callers", caller_line('alice', 'two'));
+Reauth::Test::write_file("$dir/v4f/key", "another-key\n", oct 644);
+symlink 'v4f', "$dir/data.new";
+rename "$dir/data.new", "$dir/data";
+ok(wait_for(sub { $gateway->error_log =~ /may be read by everybody/ }, 5),
+    'one that all may read is refused');
+is(status('two'), 200, 'and the one before stays');
+chmod oct 640, "$dir/v4f/key";
+ok(wait_for(sub { status('two') == 401 }, 5), 'until its mode is right');
+
+# ---- a worker in the place of one that died has what is in force ----
+
+for my $worker ($gateway->worker_pids) {
+    kill 'KILL', $worker;
+}
+
+for (1 .. 20) {
+    wait_for(sub { status('two') != 0 }, 5);
+}
+
+is(scalar(grep { $_->{headers}{authorization} ne 'Bearer another-key' }
+    (sandbox_log())[-20 .. -1]), 0, 'a new worker has it at once');
+
+# ---- files that are gone, and come back ----
+
+unlink "$dir/data";
+ok(wait_for(sub { $gateway->error_log =~ /can't be looked at/ }, 5),
+    'files that are gone are said');
+is(status('two'), 401, 'and what was read of them stays');
 
 version(5, callers => caller_line('alice', 'two'), key => "bad\nkey\n");
 

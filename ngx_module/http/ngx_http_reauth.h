@@ -68,9 +68,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                 path;            /* with a terminating NUL */
-    ngx_file_uniq_t           uniq;
-    time_t                    mtime;
-    off_t                     size;
+    ngx_file_info_t           info;
     ngx_uint_t                refused;         /* said so already */
 
     /* NGX_ERROR: the new content is refused, which was logged */

@@ -188,18 +188,20 @@ ngx_http_reauth_callers_add(ngx_conf_t *cf, ngx_str_t *path)
     cln->handler = ngx_http_reauth_callers_cleanup;
     cln->data = callers;
 
-    callers->table = ngx_http_reauth_callers_load(&full, error, cf->log);
-
-    if (callers->table == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"reauth_callers_file\" \"%V\": %s", &full, error);
-        return NULL;
-    }
+    /* first, so that no change is missed */
 
     if (ngx_http_reauth_watch_add(cf, mcf, &callers->path,
                                   ngx_http_reauth_callers_reload, callers)
         != NGX_OK)
     {
+        return NULL;
+    }
+
+    callers->table = ngx_http_reauth_callers_load(&full, error, cf->log);
+
+    if (callers->table == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"reauth_callers_file\" \"%V\": %s", &full, error);
         return NULL;
     }
 

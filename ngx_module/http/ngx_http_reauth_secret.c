@@ -117,19 +117,20 @@ ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     cln->handler = ngx_http_reauth_secret_cleanup;
     cln->data = secret;
 
+    /* first, so that no change is missed */
+
+    if (ngx_http_reauth_watch_add(cf, mcf, &secret->path,
+                                  ngx_http_reauth_secret_reload, secret)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     if (reauth_secret_read(&secret->secret, (char *) full.data, error) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
                            directive, &full, error);
         return NULL;
     }
 
-    if (ngx_http_reauth_secret_derive(secret) != NGX_OK
-        || ngx_http_reauth_watch_add(cf, mcf, &secret->path,
-                                     ngx_http_reauth_secret_reload, secret)
-           != NGX_OK)
-    {
-        return NULL;
-    }
-
-    return secret;
+    return ngx_http_reauth_secret_derive(secret) == NGX_OK ? secret : NULL;
 }

@@ -22,13 +22,21 @@ ngx_http_reauth_watch_stat(ngx_http_reauth_watch_t *watch,
 }
 
 
-static void
-ngx_http_reauth_watch_remember(ngx_http_reauth_watch_t *watch,
-    ngx_file_info_t *info)
+/*
+ * By the time of the last change, too, which is that of a chmod: what was
+ * refused for who may read it is looked at again.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_watch_same(ngx_file_info_t *a, ngx_file_info_t *b)
 {
-    watch->uniq = ngx_file_uniq(info);
-    watch->mtime = ngx_file_mtime(info);
-    watch->size = ngx_file_size(info);
+    return a->st_dev == b->st_dev
+           && a->st_ino == b->st_ino
+           && a->st_size == b->st_size
+           && a->st_mtim.tv_sec == b->st_mtim.tv_sec
+           && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec
+           && a->st_ctim.tv_sec == b->st_ctim.tv_sec
+           && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 
@@ -37,7 +45,6 @@ ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     ngx_str_t *path, ngx_int_t (*reload)(void *data, ngx_log_t *log),
     void *data)
 {
-    ngx_file_info_t           info;
     ngx_http_reauth_watch_t  *watch;
 
     watch = ngx_array_push(&mcf->watches);
@@ -51,9 +58,7 @@ ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     watch->reload = reload;
     watch->data = data;
 
-    if (ngx_http_reauth_watch_stat(watch, &info) == NGX_OK) {
-        ngx_http_reauth_watch_remember(watch, &info);
-    }
+    (void) ngx_http_reauth_watch_stat(watch, &watch->info);
 
     return NGX_OK;
 }
@@ -76,14 +81,11 @@ ngx_http_reauth_watch_look(ngx_http_reauth_watch_t *watch, ngx_log_t *log)
         return;
     }
 
-    if (watch->uniq == ngx_file_uniq(&info)
-        && watch->mtime == ngx_file_mtime(&info)
-        && watch->size == ngx_file_size(&info))
-    {
+    if (ngx_http_reauth_watch_same(&watch->info, &info)) {
         return;
     }
 
-    ngx_http_reauth_watch_remember(watch, &info);
+    watch->info = info;
 
     if (access((char *) watch->path.data, R_OK) != 0) {
         ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
@@ -103,10 +105,23 @@ ngx_http_reauth_watch_look(ngx_http_reauth_watch_t *watch, ngx_log_t *log)
 
 
 static void
+ngx_http_reauth_watch_look_at_all(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log)
+{
+    ngx_uint_t                i;
+    ngx_http_reauth_watch_t  *watch;
+
+    watch = mcf->watches.elts;
+
+    for (i = 0; i < mcf->watches.nelts; i++) {
+        ngx_http_reauth_watch_look(&watch[i], log);
+    }
+}
+
+
+static void
 ngx_http_reauth_watch_timer(ngx_event_t *ev)
 {
-    ngx_uint_t                    i;
-    ngx_http_reauth_watch_t      *watch;
     ngx_http_reauth_main_conf_t  *mcf;
 
     mcf = ev->data;
@@ -117,11 +132,7 @@ ngx_http_reauth_watch_timer(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_HTTP_REAUTH_WATCH_STEP);
 
-    watch = mcf->watches.elts;
-
-    for (i = 0; i < mcf->watches.nelts; i++) {
-        ngx_http_reauth_watch_look(&watch[i], ev->log);
-    }
+    ngx_http_reauth_watch_look_at_all(mcf, ev->log);
 }
 
 
@@ -132,6 +143,10 @@ ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
     if (mcf->watches.nelts == 0) {
         return;
     }
+
+    /* what the master read may be old where this one takes another's place */
+
+    ngx_http_reauth_watch_look_at_all(mcf, cycle->log);
 
     mcf->watch_timer.handler = ngx_http_reauth_watch_timer;
     mcf->watch_timer.data = mcf;

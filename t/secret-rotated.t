@@ -1,0 +1,135 @@
+# Another or a new master secret, and what Redis has is none of it: a repeated
+# update is sent again, and is answered by the upstream.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $one_secret = secret_file('one_secret', "the-first-secret\n");
+my $two_secret = secret_file('two_secret', "the-second-secret\n");
+
+sub start {
+    my ($name, $secret) = @_;
+
+    my $gateway = gateway(
+        name        => $name,
+        workers     => 2,
+        http_config => $secret ? "reauth_secret_file $secret;\n" : '',
+    );
+
+    wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
+        eq 'ready' } 5, 'Redis';
+
+    return $gateway;
+}
+
+sub sent { return scalar grep { $_->{method} eq 'PUT' } sandbox_log(); }
+
+# One more update of the account, and whether it was sent: always with a
+# deeplink, and without a word in the log.
+
+sub update_by {
+    my ($gateway, $coalesced, $what) = @_;
+
+    my $before = sent();
+    my $answer = $gateway->update('acct_1', { auth_type => 'mobile_app' });
+
+    is($answer->{status}, 200, "$what: 200");
+    is($answer->{headers}{'reauth-coalesced'}, $coalesced ? 1 : undef,
+        $coalesced ? "$what: the same answer" : "$what: an answer of its own");
+    is(sent() - $before, $coalesced ? 0 : 1,
+        $coalesced ? "$what: not sent" : "$what: sent");
+
+    return like($answer->{json}{mobile_auth_session_deeplink},
+        qr{\Afansapiauth://auth/}, "$what: with its deeplink");
+}
+
+# gateways know of each other's updates
+
+sub known {
+    my ($gateway, $other) = @_;
+
+    my $attempt = $other->http('GET', '/reauth/accounts/acct_1')
+        ->{json}{attempt_id};
+
+    return wait_for { ($gateway->http('GET', '/reauth/accounts/acct_1')
+        ->{json}{attempt_id} // '') eq $attempt } 5, 'the other gateway';
+}
+
+my $one  = start('one', $one_secret);
+my $two  = start('two', $two_secret);
+my $same = start('same', $one_secret);
+
+update_by($one, 0, 'first');
+known($_, $one) for $two, $same;
+update_by($one, 1, 'again');
+update_by($same, 1, 'with the same secret');
+
+update_by($two, 0, 'with another secret');
+known($_, $two) for $one, $same;
+update_by($two, 1, 'again with that one');
+update_by($one, 0, 'with the first again');
+
+# ---- after a restart all is Redis's ----
+
+$one->restart;
+wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
+    eq 'ready' } 5;
+update_by($one, 1, 'after a restart');
+
+# ---- what is sealed was damaged; the fingerprint is right ----
+
+my $sealed = redis_cli('HGET', '{reauth}:a:acct_1', 'sealed');
+like($sealed, qr/\A[0-9a-f]{64,}\z/, 'it is sealed in Redis');
+
+for my $damage (
+    sub { $_[0] =~ s/(.)\z/$1 eq '0' ? '1' : '0'/er },
+    sub { substr $_[0], 0, 40 },
+    sub { 'ab' },
+) {
+    $one->stop;
+    redis_cli('HSET', '{reauth}:a:acct_1', 'sealed', $damage->($sealed));
+    $one->launch;
+    wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
+        eq 'ready' } 5;
+    update_by($one, 0, 'damaged');
+    $sealed = redis_cli('HGET', '{reauth}:a:acct_1', 'sealed');
+}
+
+# ---- that of another account ----
+
+$one->update('acct_2', { auth_type => 'mobile_app' });
+wait_for { redis_cli('HGET', '{reauth}:a:acct_2', 'sealed') } 5;
+my $other = redis_cli('HGET', '{reauth}:a:acct_2', 'sealed');
+$one->stop;
+redis_cli('HSET', '{reauth}:a:acct_1', 'sealed', $other);
+$one->launch;
+wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
+    eq 'ready' } 5;
+update_by($one, 0, 'of another account');
+
+# ---- the secret changes while the gateway runs ----
+
+update_by($one, 1, 'before it changes');
+secret_file('one_secret', "a-new-secret\n");
+ok(wait_for { 2 <= (() = $one->error_log =~ /one_secret" has changed and was/g)
+    } 5, 'it was read again by each worker');
+update_by($one, 0, 'after it has changed');
+update_by($one, 1, 'with the new one');
+
+# ---- the key that it is made of where there is no secret ----
+
+my $none = start('none', undef);
+update_by($none, 0, 'from the API key');
+update_by($none, 1, 'again from the API key');
+
+for my $gateway ($one, $two, $same, $none) {
+    $gateway->stop;
+    is(join("\n", grep { /\[(?:warn|error|crit|alert|emerg)\]/ }
+        split /\n/, $gateway->error_log), '', 'nothing in the log');
+}
+
+done_testing();
