@@ -1096,20 +1096,12 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
 static ngx_http_reauth_main_conf_t *
 ngx_http_reauth_cycle_conf(ngx_cycle_t *cycle)
 {
-    ngx_http_reauth_main_conf_t  *mcf;
-
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
         return NULL;
     }
 
-    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reauth_module);
-
-    if (mcf == NULL || mcf->store.zone.shm_zone == NULL) {
-        return NULL;
-    }
-
-    return mcf;
+    return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reauth_module);
 }
 
 
@@ -1124,11 +1116,19 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_reauth_secret_init_process(mcf);
+    ngx_http_reauth_watch_init_process(mcf, cycle);
+
+    if (mcf->store.zone.shm_zone == NULL) {
+
+        /* there is but a key */
+
+        return NGX_OK;
+    }
+
     if (ngx_http_reauth_store_init_process(&mcf->store, cycle) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    ngx_http_reauth_watch_init_process(mcf, cycle);
 
     return mcf->store.polling
            ? ngx_http_reauth_poller_init_process(mcf->poller, &mcf->store,
@@ -1144,7 +1144,7 @@ ngx_http_reauth_exit_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_reauth_cycle_conf(cycle);
 
-    if (mcf == NULL) {
+    if (mcf == NULL || mcf->store.zone.shm_zone == NULL) {
         return;
     }
 

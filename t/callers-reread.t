@@ -155,4 +155,22 @@ version(6, callers => caller_line('alice', 'two'), key => $key);
 ok(wait_for(sub { status('two') == 200 }, 5, 'the key to be good again'),
     'and a good one is taken again');
 
+# ---- a key without anything else ----
+
+my $alone_key = secret_file('alone_key', "another-key\n");
+my $alone = gateway(
+    name        => 'alone',
+    without     => ['all', 'ready'],
+    http_config => "reauth_key_file $alone_key;\n",
+    config      => <<'EOC',
+location /api/ { proxy_pass http://127.0.0.1:$TEST_NGINX_SANDBOX_PORT;
+    proxy_set_header Authorization $reauth_authorization; }
+EOC
+);
+
+is($alone->http('GET', '/api/accounts')->{status}, 401, 'a key alone');
+secret_file('alone_key', $key);
+ok(wait_for(sub { $alone->http('GET', '/api/accounts')->{status} == 200 }, 5),
+    'is read again, too');
+
 done_testing();

@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
+use Digest::SHA qw(hmac_sha256 sha256_hex);
 use File::Path qw(make_path);
 use Test::More;
 
@@ -387,7 +387,11 @@ ok(wait_for { ask('GET', '/reauth/summary')->{json}{active} == 0 } 30,
     'all attempts are at an end');
 sleep 1;
 
-my ($worker)   = $gateway->worker_pids;
+my ($worker) = $gateway->worker_pids;
+my ($locked) = map { Reauth::Test::slurp("/proc/$_/status")
+    =~ /^VmLck:\s+(\d+)/m } $worker;
+cmp_ok($locked, '>', 0, 'the worker\'s secrets are locked in memory');
+
 my ($core, $how) = core_of($worker);
 
 $gateway->stop;
@@ -416,7 +420,14 @@ is(join(' ', look_for(\%upstream, $answers{upstream})), '',
     'answers of the upstream: nothing of the gateway\'s or of a request');
 push @table, ['answers of the upstream', length $answers{upstream}, ''];
 
-my %in_core = ('API key' => $key, 'control' => $control,
+# what is made of the master secret, by HKDF
+
+my %made = map {
+    ("key for $_" => hmac_sha256("nginx-reauth $_ v1\x01",
+        hmac_sha256($canary{'master secret'}, 'nginx-reauth')))
+} qw(sealing fingerprint);
+
+my %in_core = ('API key' => $key, 'control' => $control, %made,
     map { $_ => $canary{$_} } 'master secret', 'webhook secret',
     'Redis password');
 my @found = look_for(\%in_core, $core);

@@ -129,8 +129,23 @@ reauth_secret_open(const char *path, char *error)
 }
 
 
-static int
-reauth_secret_allocate(reauth_secret_t *secret, char *error)
+void
+reauth_secret_lock(const reauth_secret_t *secret)
+{
+    /*
+     * As good as the system's limits allow: a secret that may be swapped out
+     * is better than a gateway that does not start.
+     */
+
+    if (secret->pages != NULL) {
+        (void) mlock(secret->pages, secret->size);
+    }
+}
+
+
+int
+reauth_secret_reserve(reauth_secret_t *secret,
+    char error[REAUTH_SECRET_ERROR_SIZE])
 {
     void    *pages;
     size_t   size, page;
@@ -146,19 +161,14 @@ reauth_secret_allocate(reauth_secret_t *secret, char *error)
         return -1;
     }
 
-    /*
-     * Both are as good as the system's limits allow: a secret that may be
-     * swapped out is better than a gateway that does not start.
-     */
+    secret->pages = pages;
+    secret->size = size;
 
-    (void) mlock(pages, size);
+    reauth_secret_lock(secret);
 
 #ifdef MADV_DONTDUMP
     (void) madvise(pages, size, MADV_DONTDUMP);
 #endif
-
-    secret->pages = pages;
-    secret->size = size;
 
     return 0;
 }
@@ -181,7 +191,7 @@ reauth_secret_read(reauth_secret_t *secret, const char *path,
         return -1;
     }
 
-    if (reauth_secret_allocate(secret, error) != 0) {
+    if (reauth_secret_reserve(secret, error) != 0) {
         goto failed;
     }
 
@@ -255,7 +265,7 @@ reauth_secret_prefix(reauth_secret_t *secret, const char *prefix,
 
     memset(secret, 0, sizeof(reauth_secret_t));
 
-    if (reauth_secret_allocate(secret, error) != 0) {
+    if (reauth_secret_reserve(secret, error) != 0) {
         return -1;
     }
 

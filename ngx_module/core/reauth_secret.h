@@ -46,6 +46,16 @@ int reauth_secret_read(reauth_secret_t *secret, const char *path,
 int reauth_secret_prefix(reauth_secret_t *secret, const char *prefix,
     const reauth_secret_t *text);
 
+/*
+ * Pages of zeroes for what is made of a secret, at most a page; "error" as
+ * above.
+ */
+int reauth_secret_reserve(reauth_secret_t *secret,
+    char error[REAUTH_SECRET_ERROR_SIZE]);
+
+/* locks are not inherited: a process that was forked sets them anew */
+void reauth_secret_lock(const reauth_secret_t *secret);
+
 /* zeroes it; what was freed or never read may be freed again */
 void reauth_secret_free(reauth_secret_t *secret);
 

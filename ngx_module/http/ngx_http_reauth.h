@@ -57,7 +57,8 @@ typedef struct {
     ngx_str_t                 path;
     reauth_secret_t           secret;
     reauth_secret_t           authorization;
-    reauth_seal_t             seal;
+    reauth_secret_t           derived;         /* where "seal" is */
+    reauth_seal_t            *seal;
 } ngx_http_reauth_secret_t;
 
 
@@ -268,6 +269,9 @@ void ngx_http_reauth_observe_init(void);
 /* reads the file, once for each path; NULL: the error was logged */
 ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_str_t *directive, ngx_str_t *path);
+
+/* a worker keeps the master's secrets as well as the master did */
+void ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf);
 
 
 /* http/ngx_http_reauth_key.c: $reauth_authorization */

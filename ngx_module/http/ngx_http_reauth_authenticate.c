@@ -655,12 +655,12 @@ ngx_http_reauth_authenticate_seal(ngx_http_request_t *r)
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     if (mcf->master_secret) {
-        return &mcf->master_secret->seal;
+        return mcf->master_secret->seal;
     }
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    return &lcf->key->seal;
+    return lcf->key->seal;
 }
 
 

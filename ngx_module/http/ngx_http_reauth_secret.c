@@ -24,17 +24,27 @@ ngx_http_reauth_secret_cleanup(void *data)
 
     reauth_secret_free(&secret->secret);
     reauth_secret_free(&secret->authorization);
-    reauth_seal_cleanse(&secret->seal);
+    reauth_secret_free(&secret->derived);
+    secret->seal = NULL;
 }
 
 
 static ngx_int_t
 ngx_http_reauth_secret_derive(ngx_http_reauth_secret_t *secret)
 {
-    return reauth_secret_prefix(&secret->authorization,
-                                ngx_http_reauth_bearer, &secret->secret)
-           == 0
-           && reauth_seal_init(&secret->seal, &secret->secret.text) == 0
+    char  error[REAUTH_SECRET_ERROR_SIZE];
+
+    if (reauth_secret_prefix(&secret->authorization, ngx_http_reauth_bearer,
+                             &secret->secret)
+        != 0
+        || reauth_secret_reserve(&secret->derived, error) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    secret->seal = secret->derived.pages;
+
+    return reauth_seal_init(secret->seal, &secret->secret.text) == 0
            ? NGX_OK : NGX_ERROR;
 }
 
@@ -61,6 +71,9 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
     }
 
     if (ngx_http_reauth_secret_derive(&fresh) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "\"%V\" has changed, but there is no memory for it; "
+                      "what was read before stays in force", &secret->path);
         ngx_http_reauth_secret_cleanup(&fresh);
         return NGX_ERROR;
     }
@@ -69,11 +82,26 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
 
     secret->secret = fresh.secret;
     secret->authorization = fresh.authorization;
+    secret->derived = fresh.derived;
     secret->seal = fresh.seal;
 
-    reauth_seal_cleanse(&fresh.seal);
-
     return NGX_OK;
+}
+
+
+void
+ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf)
+{
+    ngx_uint_t                  i;
+    ngx_http_reauth_secret_t  **secrets;
+
+    secrets = mcf->secrets.elts;
+
+    for (i = 0; i < mcf->secrets.nelts; i++) {
+        reauth_secret_lock(&secrets[i]->secret);
+        reauth_secret_lock(&secrets[i]->authorization);
+        reauth_secret_lock(&secrets[i]->derived);
+    }
 }
 
 
