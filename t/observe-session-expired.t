@@ -6,6 +6,7 @@ use warnings;
 
 use Test::More;
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
 
 my $gateway = gateway(
     http_config => <<'EOC',
@@ -97,6 +98,21 @@ is($gateway->update('acct_1', 'ok-2')->{status}, 200, 'an update');
 $record = record('acct_1');
 is("$record->{state} $record->{gate}", 'running closed', 'starts anew');
 is($record->{error_code}, undef, 'the mark has gone');
+
+# a call from before an update, answered after that one succeeded
+
+sandbox('POST', '/account/acct_late', { next =>
+    [ { status => 401, body => { error => $code }, delay_ms => 1500 } ] });
+my $late = Reauth::Stream->open($gateway, 'GET', '/api/acct_late/x');
+ok(wait_for(sub { (sandbox_log())[-1]{target} eq '/api/acct_late/x' }),
+    'a call that takes its time');
+$attempt = $gateway->update('acct_late', 'ok')->{json}{attempt_id};
+sandbox('POST', '/finish/acct_late', {});
+$gateway->http('GET', "/api/authenticate/$attempt");
+is(record('acct_late')->{state}, 'succeeded', 'a login during a call');
+ok($late->is_open, 'which is not answered yet');
+is($late->finish->{status}, 401, 'the call is of the time before it');
+is(record('acct_late')->{state}, 'succeeded', 'and says nothing any more');
 
 my @others = (
     [ 401, { error => 'Unauthenticated.' },       'a bad key' ],

@@ -123,6 +123,7 @@ static void
 ngx_http_reauth_observe_expired(ngx_http_request_t *r,
     reauth_string_t *account)
 {
+    int64_t                       began_ms;
     reauth_fact_t                 fact;
     reauth_record_t               record;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -130,6 +131,15 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     (void) ngx_http_reauth_zone_find(&mcf->store.zone, account, &record);
+
+    began_ms = (int64_t) r->start_sec * 1000 + (int64_t) r->start_msec;
+
+    if (record.updated_ms >= began_ms) {
+
+        /* of the time before the login that ended meanwhile */
+
+        return;
+    }
 
     if (reauth_state_is_active(record.state)
         || (record.state == REAUTH_STATE_FAILED
