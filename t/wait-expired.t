@@ -1,4 +1,5 @@
-# Who waits for an account is told of its end by reauth_gate_max, too.
+# Who waits for an account is told of its end by reauth_gate_max, too.  Many do,
+# as a timer that is early by a millisecond is so for some of them only.
 
 use strict;
 use warnings;
@@ -7,14 +8,17 @@ use Test::More;
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway(http_config => 'reauth_gate_max 1s;');
+my $gateway = gateway(http_config => 'reauth_gate_max 2s;');
 
-$gateway->update('acct_1', 'ok');
+my @waiting = map {
+    $gateway->update("acct_$_", 'ok');
+    Reauth::Stream->open($gateway, 'GET', "/reauth/accounts/acct_$_?wait=30s");
+} 1 .. 40;
 
-my $answer = Reauth::Stream->open($gateway, 'GET',
-    '/reauth/accounts/acct_1?wait=30s')->finish;
+my @answers = map { $_->finish } @waiting;
 
-is($answer->{json}{state}, 'expired', 'expired');
-cmp_ok($answer->{took}, '<', 2.5, 'in time');
+is_deeply([ map { $_->{json}{state} } @answers ], [ ('expired') x 40 ],
+    'expired');
+is((grep { $_->{took} >= 3.5 } @answers), 0, 'in time');
 
 done_testing();

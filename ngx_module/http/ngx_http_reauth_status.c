@@ -28,6 +28,9 @@
 
 #define NGX_HTTP_REAUTH_STATUS_WAIT_MAX   60000
 
+/* how far two clocks of one machine, read one after the other, may differ */
+#define NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN  10
+
 #define NGX_HTTP_REAUTH_STATUS_ETAG       64
 
 /* a parameter's name that is longer is not repeated in an answer */
@@ -1242,9 +1245,13 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
     wait->resume = ngx_http_reauth_status_account_resume;
     wait->data = account;
 
-    /* past its deadline it is an ended one, whoever has noticed */
+    /*
+     * Past its deadline it is an ended one, whoever has noticed.  Timers go by
+     * another clock than deadlines, and are not to be early by it.
+     */
 
-    left_ms = record.deadline_ms - ngx_http_reauth_now();
+    left_ms = record.deadline_ms - ngx_http_reauth_now()
+              + NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN;
 
     return ngx_http_reauth_status_park(r, wait,
                                  (ngx_msec_t) ngx_min((int64_t) msec, left_ms));
