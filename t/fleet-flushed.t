@@ -1,0 +1,37 @@
+# Redis loses all that it had: the fleet goes on polling what runs.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my %poll = (
+    config => <<'EOC',
+reauth_poll on /upstream interval=200ms rate=20r/s;
+location /upstream/ {
+    internal;
+    proxy_pass http://fans_api/;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+);
+my $one = gateway(name => 'one', %poll);
+my $two = gateway(name => 'two', %poll);
+
+is($one->update('acct_1', 'ok')->{status}, 200, 'an update');
+ok(wait_for(sub { $two->http('GET', '/api/acct_1/me')->{status} == 503 }),
+    'the other instance knows');
+
+redis_cli('FLUSHALL');
+is($_->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still')
+    for $one, $two;
+
+sandbox('POST', '/finish/acct_1', { success => \1 });
+
+for my $gateway ($one, $two) {
+    ok(wait_for(sub { $gateway->http('GET', '/reauth/gate/acct_1')->{status}
+        == 204 }, 60), 'the poller learns of the end');
+}
+
+done_testing();
