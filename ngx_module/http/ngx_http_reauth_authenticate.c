@@ -16,6 +16,7 @@
 #include "ngx_http_reauth.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_forward.h"
+#include "ngx_http_reauth_wait.h"
 
 
 #define NGX_HTTP_REAUTH_BODY_MAX     65536
@@ -986,6 +987,7 @@ static void
 ngx_http_reauth_authenticate_wait(ngx_http_reauth_authenticate_t *a)
 {
     ngx_http_request_t           *r;
+    ngx_http_reauth_wait_t       *wait;
     ngx_http_reauth_main_conf_t  *mcf;
 
     r = a->request;
@@ -993,7 +995,13 @@ ngx_http_reauth_authenticate_wait(ngx_http_reauth_authenticate_t *a)
 
     if (!a->waiting) {
         a->waiting = 1;
-        a->wait_until = ngx_current_msec + mcf->update_wait;
+        a->wait_until = ngx_current_msec;
+
+        /* where too many wait already, its time is up at once */
+
+        if (ngx_http_reauth_wait_create(r, &wait) == NGX_OK) {
+            a->wait_until += mcf->update_wait;
+        }
     }
 
     a->wait.handler = ngx_http_reauth_authenticate_wait_handler;

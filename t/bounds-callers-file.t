@@ -1,0 +1,61 @@
+# A callers file has 8 MB at most; a larger one is not read.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox => 0;
+
+my $max = 8 * 1024 * 1024;
+
+sub callers {
+    my ($token, $size) = @_;
+
+    my $line = 'alice sha256:' . sha256_hex($token) . " all\n";
+    my $pad  = '# ' . 'x' x 1021 . "\n";
+
+    # comments of a kilobyte, the last one as long as is left
+    my $text = $line . $pad x (($size - length $line) / length $pad);
+    my $left = $size - length $text;
+
+    return $text . ($left == 0 ? '' : '#' x ($left - 1) . "\n");
+}
+
+sub replace {
+    my ($token, $size) = @_;
+
+    my $text = callers($token, $size);
+    is(length $text, $size, "a file of $size bytes");
+
+    my $new = Reauth::Test::write_file(work_dir() . '/new', $text, oct '644');
+    rename $new, work_dir() . '/callers' or die "rename: $!\n";
+
+    return;
+}
+
+replace('one', 100);
+
+my $gateway = gateway(http_config =>
+    'reauth_callers_file $TEST_NGINX_WORK_DIR/callers;');
+
+sub status {
+    my ($token) = @_;
+
+    return $gateway->http('GET', '/reauth/accounts',
+        { Authorization => "Bearer $token" })->{status};
+}
+
+is(status('one'), 200, 'the first version');
+
+replace('two', $max);
+ok(wait_for { status('two') == 200 } 20, 'as large as may be: in force');
+
+replace('three', $max + 1);
+ok(wait_for { $gateway->error_log =~ /it is larger than 8 MB/ } 20,
+    'a byte more is refused');
+is(status('three'), 401, 'what it says is not in force');
+is(status('two'), 200, 'the version before is');
+
+done_testing();

@@ -1,0 +1,76 @@
+# Updates that wait for another one's answer are among those that
+# reauth_wait_max counts: one more is not kept, nor its body.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Reauth::Peer ();
+use Reauth::Stream ();
+use Reauth::Test redis => 0, sandbox => 0;
+
+my $go = work_dir() . '/go';
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    return Reauth::Peer::response('500 Error', '{}') if $request !~ /\APUT /;
+
+    wait_for { -e $go } 20;
+
+    return Reauth::Peer::accepted('auth_1');
+});
+
+my $gateway = gateway(http_config => "reauth_wait_max 4;\n"
+    . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }');
+
+sub send_one {
+    my ($password) = @_;
+
+    return Reauth::Stream->open($gateway, 'PUT',
+        '/api/authenticate/acct_1/credentials',
+        { 'Content-Type' => 'application/json' },
+        qq({"email":"a\@example.com","password":"$password"}));
+}
+
+my $first = send_one('a');
+ok(wait_for { $gateway->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
+    5, 'the first one is being sent');
+
+my @equal  = map { send_one('a') } 1 .. 3;
+my @others = (send_one('b'));
+sleep 0.3;
+ok($_->is_open, 'waits') for @equal, @others;
+
+for my $password ('a', 'b', 'c') {
+    my $start  = time;
+    my $answer = send_one($password)->finish;
+
+    is($answer->{status}, 409, "\"$password\" is one too many");
+    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS', 'and why');
+    cmp_ok(time - $start, '<', 3, 'at once');
+}
+
+is($gateway->http('GET', '/reauth/accounts?wait=1s')->{status}, 503,
+    'the places are the same ones');
+like($gateway->error_log, qr/4 requests wait in this worker.*reauth_wait_max/,
+    'logged');
+
+$others[0]->close;
+ok(wait_for { $gateway->access_log =~ /" 499 / } 5, 'one goes');
+push @equal, send_one('a');
+sleep 0.3;
+ok($equal[-1]->is_open, 'there is place for another');
+
+Reauth::Test::write_file($go, '');
+is($_->finish->{status}, 200, 'answered') for $first, @equal;
+is((() = grep { /PUT/ } $peer->requests), 1, 'and sent once');
+
+my @waiting = map {
+    Reauth::Stream->open($gateway, 'GET', '/reauth/accounts?wait=1s')
+} 1 .. 4;
+is($_->finish->{status}, 200, 'all places are free again') for @waiting;
+
+done_testing();
