@@ -119,6 +119,7 @@ proxy_cache_path $dir/gateway/cache keys_zone=cache:1m;
 proxy_ssl_trusted_certificate $certificate;
 proxy_ssl_verify on;
 proxy_ssl_name localhost;
+proxy_ssl_session_reuse off;
 proxy_ssl_server_name on;
 EOC
     config => <<"EOC");
@@ -388,11 +389,18 @@ ok(wait_for { ask('GET', '/reauth/summary')->{json}{active} == 0 } 30,
 sleep 1;
 
 my ($worker) = $gateway->worker_pids;
-my ($locked) = map { Reauth::Test::slurp("/proc/$_/status")
-    =~ /^VmLck:\s+(\d+)/m } $worker;
-cmp_ok($locked, '>', 0, 'the worker\'s secrets are locked in memory');
+my ($core, $how);
 
-my ($core, $how) = core_of($worker);
+if (defined $ENV{ASAN_OPTIONS}) {
+    note('./run asan: memory is not locked, no core file is left');
+
+} else {
+    my ($locked) = Reauth::Test::slurp("/proc/$worker/status")
+        =~ /^VmLck:\s+(\d+)/m;
+    cmp_ok($locked, '>', 0, 'the worker\'s secrets are locked in memory');
+
+    ($core, $how) = core_of($worker);
+}
 
 $gateway->stop;
 $front->stop;
@@ -430,9 +438,11 @@ my %made = map {
 my %in_core = ('API key' => $key, 'control' => $control, %made,
     map { $_ => $canary{$_} } 'master secret', 'webhook secret',
     'Redis password');
-my @found = look_for(\%in_core, $core);
-is("@found", 'control', "$how of a worker: none of the gateway's secrets");
-push @table, ["$how of a worker", length $core, "@found"];
+if (defined $core) {
+    my @found = look_for(\%in_core, $core);
+    is("@found", 'control', "$how of a worker: none of the gateway's secrets");
+    push @table, ["$how of a worker", length $core, "@found"];
+}
 
 unlike($place{'error log (info)'}, qr/\[(?:crit|alert|emerg)\](?!.*signal 6)/,
     'and nothing was to be written to disk');

@@ -64,8 +64,16 @@ EOC
 my $upstream = gateway(
     name        => 'upstream',
     without     => [qw(all module ready)],
-    http_config => "log_format name 'sni=\$ssl_server_name host=\$host';\n"
-        . "access_log logs/name.log name;\n$servers",
+    http_config => <<"EOC",
+log_format name 'sni=\$ssl_server_name host=\$host';
+access_log logs/name.log name;
+
+# no sessions, which nginx leaves to the end of the process (./run asan)
+ssl_protocols TLSv1.2;
+ssl_session_cache off;
+ssl_session_tickets off;
+$servers
+EOC
 );
 
 # ---- the gateway, as it is shipped ----
