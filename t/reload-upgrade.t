@@ -40,6 +40,9 @@ ok(wait_for { running() } 10, 'the old one runs');
 my $old = running();
 push @daemons, $old;
 
+ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
+    eq 'ready' } 10, 'and has read Redis');
+
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 my $new;
 
