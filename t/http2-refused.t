@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use Reauth::H2 ();
 use Reauth::Test redis => 0;
@@ -38,6 +39,9 @@ my $h2 = Reauth::H2->connect_to($gateway->port);
 {
     my $stream = $h2->request('PUT', path('acct_3'), \%json,
         body => 'x' x 65_000, open => 1);
+
+    # beyond the first window, which is widened once this was read
+    sleep 0.5;
     $h2->data($stream, 'x' x 500) for 1 .. 2;
     my $answer = $h2->answer($stream);
     is($answer->{status}, 413, 'no length, and too much');

@@ -54,7 +54,7 @@ error_log logs/error.log $self->{log_level};
 pid logs/nginx.pid;
 $user
 env ASAN_OPTIONS;
-env UBSAN_OPTIONS;
+env LSAN_OPTIONS;
 $self->{main_config}
 events {
     worker_connections 256;

@@ -347,7 +347,7 @@ sub write_config {
         grep { $part{http_config} !~ /\b${_}_temp_path\b/ }
         qw(client_body proxy fastcgi scgi uwsgi);
     my $env  = join '', map { /\s/ ? "env '$_';\n" : "env $_;\n" }
-        'ASAN_OPTIONS', 'UBSAN_OPTIONS', @env_to_nginx;
+        'ASAN_OPTIONS', 'LSAN_OPTIONS', @env_to_nginx;
     my $user = $> == 0 ? 'user root;' : '';
     my $root = $NoRootLocation ? '' : <<"EOC";
         location / {
