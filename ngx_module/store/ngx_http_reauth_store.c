@@ -205,6 +205,30 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 }
 
 
+/*
+ * The update is not sent: it is taken back as one that the upstream refused,
+ * since Redis may have been told of it.
+ */
+
+static ngx_int_t
+ngx_http_reauth_begin_reject(ngx_http_reauth_begin_op_t *begin,
+    const char *code)
+{
+    reauth_fact_t  fact;
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.epoch = begin->begin.epoch;
+    fact.source = begin->begin.source;
+    fact.state = REAUTH_STATE_REJECTED;
+    fact.error_code = reauth_string_from(code);
+
+    return ngx_http_reauth_store_advance(begin->store, &begin->begin.account,
+                                         &fact, NULL, NULL);
+}
+
+
 static void
 ngx_http_reauth_begin_handler(ngx_event_t *ev)
 {
@@ -214,6 +238,15 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
 
     if (begin->op.handler) {
         begin->op.handler(&begin->op);
+
+    } else if (begin->op.rc == NGX_OK
+               && begin->op.begun == REAUTH_BEGIN_STARTED
+               && ngx_http_reauth_begin_reject(begin, "NOT_SENT") != NGX_OK)
+    {
+        /* its caller has gone, and so has the one who would settle it */
+
+        ngx_log_error(NGX_LOG_ERR, ev->log, 0,
+                      "reauth: the state of an account could not be kept");
     }
 
     ngx_free(begin);
@@ -237,36 +270,17 @@ ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
 }
 
 
-/*
- * Redis can't be told now: the operator chose what becomes of the update.  It
- * is taken back as one that the upstream refused, since Redis may have been
- * told after all and only not have answered in time.
- */
+/* Redis can't be told now: the operator chose what becomes of the update */
 
 static void
 ngx_http_reauth_begin_local(ngx_http_reauth_begin_op_t *begin)
 {
-    reauth_fact_t  fact;
-
-    static const reauth_string_t  away = reauth_string("STORE_UNAVAILABLE");
-
     if (!begin->store->reject) {
         ngx_http_reauth_begin_done(begin, NGX_OK, 1);
         return;
     }
 
-    ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-    fact.now_ms = ngx_http_reauth_now();
-    fact.epoch = begin->begin.epoch;
-    fact.source = begin->begin.source;
-    fact.state = REAUTH_STATE_REJECTED;
-    fact.error_code = away;
-
-    if (ngx_http_reauth_store_advance(begin->store, &begin->begin.account,
-                                      &fact, NULL, NULL)
-        != NGX_OK)
-    {
+    if (ngx_http_reauth_begin_reject(begin, "STORE_UNAVAILABLE") != NGX_OK) {
         ngx_http_reauth_begin_done(begin, NGX_ERROR, 1);
         return;
     }

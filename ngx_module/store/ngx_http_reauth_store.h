@@ -52,8 +52,8 @@ struct ngx_http_reauth_store_s {
 
 /*
  * A change under way.  It outlives the request that asked for it; who asked
- * lets go of it by ngx_http_reauth_store_detach().  It is freed after its
- * handler was called.
+ * lets go of it by ngx_http_reauth_store_detach(): what has begun then is taken
+ * back.  It is freed after its handler was called.
  */
 
 struct ngx_http_reauth_store_op_s {

@@ -331,8 +331,12 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
         previous = *remote;
     }
 
-    begin->epoch = reauth_epoch_make(ngx_max(previous.epoch, sh->epoch),
-                                     begin->now_ms, sh->salt);
+    /* one that is judged again stays itself: it may be in Redis by now */
+
+    if (begin->epoch <= previous.epoch) {
+        begin->epoch = reauth_epoch_make(ngx_max(previous.epoch, sh->epoch),
+                                         begin->now_ms, sh->salt);
+    }
 
     *result = reauth_attempt_begin(&previous, begin, record);
 

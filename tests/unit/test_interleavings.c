@@ -776,9 +776,11 @@ zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
         previous = *remote;
     }
 
-    op->begin.epoch = reauth_epoch_make(previous.epoch > in->epoch
-                                        ? previous.epoch : in->epoch,
-                                        op->begin.now_ms, in->salt);
+    if (op->begin.epoch <= previous.epoch) {
+        op->begin.epoch = reauth_epoch_make(previous.epoch > in->epoch
+                                            ? previous.epoch : in->epoch,
+                                            op->begin.now_ms, in->salt);
+    }
 
     op->begun = reauth_attempt_begin(&previous, &op->begin, &op->record);
 

@@ -1,0 +1,112 @@
+# An update has its turn at the moment when Redis is slow, with what came before
+# it still on its way there: it is sent once and never takes itself for another
+# one.  Where its caller goes away meanwhile nobody sends it any more, and it is
+# taken back.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep);
+use Reauth::Stream ();
+use Reauth::Test;
+
+# in one worker all goes to Redis on one connection, in two on two
+
+my %arguments = (http_config => <<"EOC");
+reauth_redis $ENV{TEST_NGINX_REDIS_URL}$ENV{TEST_NGINX_REDIS_OPTIONS}
+    timeout=4s;
+reauth_update_wait 5s;
+EOC
+
+
+sub begin {
+    my ($gateway, $account, $password) = @_;
+
+    my $stream = Reauth::Stream->open($gateway, 'PUT',
+        "/api/authenticate/$account/credentials",
+        { 'Content-Type' => 'application/json' },
+        qq({"email":"slow\@example.com","password":"$password"}));
+    sleep 0.1;
+
+    return $stream;
+}
+
+
+sub sent {
+    my ($account) = @_;
+
+    return scalar grep { $_->{method} eq 'PUT' && $_->{account} eq $account }
+        sandbox_log();
+}
+
+
+for my $workers (1, 2) {
+    my $gateway = gateway(name => "workers-$workers", workers => $workers,
+        %arguments);
+
+    my $state = sub {
+        return $gateway->http('GET', "/reauth/accounts/$_[0]")->{json}{state}
+            // 'none';
+    };
+
+    # the second one's turn comes when the first one is answered
+
+    my $turn = sub {
+        my ($account, @next) = @_;
+
+        sandbox('POST', "/account/$account",
+            { delay_ms => 500, next => \@next });
+
+        my $one = begin($gateway, $account, 'one');
+        my $two = begin($gateway, $account, 'two');
+
+        redis_pause();
+        my $answer = $one->finish(3);
+        ok(wait_for(sub { $state->($account) eq 'starting' }, 2),
+            "$account: the second one has its turn");
+        sleep 0.1;
+
+        return $two, $answer;
+    };
+
+    my $sent = "acct_sent$workers";
+    my ($two, $first) = $turn->($sent);
+    redis_resume();
+    my $second = $two->finish(6);
+    is($second->{status}, 200, 'it is taken');
+    isnt($second->{json}{attempt_id}, $first->{json}{attempt_id},
+        'with an attempt of its own');
+    is(sent($sent), 2, 'the upstream got it once');
+    is($state->($sent), 'running', 'and it runs');
+
+    # ---- the caller goes ----
+
+    my $running = "acct_running$workers";
+    ($two, $first) = $turn->($running);
+    $two->close;
+    sleep 0.1;
+    redis_resume();
+    ok(wait_for(sub { $state->($running) eq 'running' }, 3),
+        'its caller has gone: what ran before runs');
+    is($gateway->http('GET', "/reauth/accounts/$running")->{json}{attempt_id},
+        $first->{json}{attempt_id}, 'the first attempt');
+    is(sent($running), 1, 'the upstream never got it');
+
+    my $rejected = "acct_rejected$workers";
+    ($two, $first) = $turn->($rejected, { status => 422, delay_ms => 500,
+        body => '{"error":"NO"}' });
+    $two->close;
+    sleep 0.1;
+    redis_resume();
+    ok(wait_for(sub { $state->($rejected) eq 'rejected' }, 3),
+        'nothing ran before: open');
+    is($gateway->update($rejected, 'ok')->{status}, 200,
+        'the next one finds the way clear');
+    is(redis_cli('HGET', "{reauth}:a:$rejected", 'account'), $rejected,
+        'Redis knows it');
+
+    $gateway->stop;
+}
+
+done_testing();
