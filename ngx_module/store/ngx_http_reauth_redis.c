@@ -187,8 +187,6 @@ static ngx_uint_t ngx_http_reauth_redis_is_error(redisReply *reply,
 static ngx_uint_t ngx_http_reauth_redis_is_readonly(redisReply *reply,
     ngx_uint_t script);
 
-static void ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
-    redisReply *reply);
 static void ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis,
     ngx_err_t err, const char *text);
 static ngx_uint_t ngx_http_reauth_redis_fail_level(
@@ -1525,7 +1523,7 @@ ngx_http_reauth_redis_is_readonly(redisReply *reply, ngx_uint_t script)
 
 /* fails with the words of Redis */
 
-static void
+void
 ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply)
 {

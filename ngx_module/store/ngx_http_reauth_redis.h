@@ -89,6 +89,13 @@ ngx_http_reauth_redis_t *ngx_http_reauth_redis_create(
  */
 void ngx_http_reauth_redis_destroy(ngx_http_reauth_redis_t *redis);
 
+/*
+ * Gives the connection up for a reply that says that it is of no use now, and
+ * connects again later.  To be called last in the reply's handler.
+ */
+void ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
+    redisReply *reply);
+
 ngx_uint_t ngx_http_reauth_redis_ready(ngx_http_reauth_redis_t *redis);
 
 /*

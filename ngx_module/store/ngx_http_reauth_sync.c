@@ -90,14 +90,17 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync, redisReply **elements,
 static void
 ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
 {
-    /* without a reply the connection is lost: its return begins anew */
+    /*
+     * Without a reply the connection is lost: its return begins anew.  With one
+     * it is given up for the same: what Redis refuses now it may not later.
+     */
 
     if (reply != NULL) {
         ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
-                      "redis: reading the accounts failed: %s; this instance "
-                      "follows no other until it is mended",
-                      reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                   : "an unexpected answer");
+                      "redis: reading the accounts failed; this instance "
+                      "follows no other until it is mended");
+
+        ngx_http_reauth_redis_refused(sync->store->follower, reply);
     }
 }
 

@@ -1,0 +1,41 @@
+# What Redis refuses for a while, by its ACL or for a state that it is in: the
+# instances follow each other again when it is over, without a reload.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $one = gateway(name => 'one');
+my $two = gateway(name => 'two');
+
+
+sub follows {
+    my ($account, $what) = @_;
+
+    $one->update($account, 'ok');
+
+    return ok(wait_for(sub {
+        $two->http('GET', "/reauth/gate/$account")->{status} == 503
+    }, 10), $what);
+}
+
+
+follows('acct_0', 'one follows the other');
+
+for my $command (qw(xread zscan)) {
+    redis_cli('ACL', 'SETUSER', 'gateway', "-$command");
+    redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
+
+    ok(wait_for(sub { $two->error_log =~ /NOPERM.*\Q$command\E/i }, 10),
+        "without $command: said");
+
+    redis_cli('ACL', 'SETUSER', 'gateway', "+$command");
+    follows("acct_$command", 'allowed again: it follows');
+}
+
+like($two->error_log, qr/follows no other until it is mended/,
+    'the log tells what that meant');
+
+done_testing();
