@@ -186,19 +186,30 @@ ngx_http_reauth_poll_header(ngx_http_reauth_forward_t *forward,
 }
 
 
-/* the whole fleet's budget is one: where it runs out, all polling rests */
+/*
+ * The whole fleet's budget is one: where it runs out, all polling rests.  A
+ * rest that was asked for is not cut short by one that is only prudent.
+ */
 
 static void
-ngx_http_reauth_poller_pause(ngx_http_reauth_poller_t *poller, int64_t ms)
+ngx_http_reauth_poller_pause(ngx_http_reauth_poller_t *poller, ngx_msec_t ms,
+    ngx_uint_t asked)
 {
     u_char      key[128], time[NGX_INT64_LEN];
-    ngx_str_t   argv[5];
+    ngx_str_t   argv[6];
+    ngx_msec_t  until;
 
-    poller->pause_until = ngx_http_reauth_now() + ms;
+    until = ngx_current_msec + ms;
+
+    if ((ngx_msec_int_t) (until - poller->pause_until) <= 0) {
+        return;
+    }
+
+    poller->pause_until = until;
 
     ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
                   "reauth: the upstream's rate limit is reached, polling "
-                  "rests for %L ms", ms);
+                  "rests for %M ms", ms);
 
     if (!ngx_http_reauth_store_connected(poller->store)) {
         return;
@@ -215,17 +226,18 @@ ngx_http_reauth_poller_pause(ngx_http_reauth_poller_t *poller, int64_t ms)
     ngx_str_set(&argv[3], "PX");
 
     argv[4].data = time;
-    argv[4].len = ngx_sprintf(time, "%L", ms) - time;
+    argv[4].len = ngx_sprintf(time, "%M", ms) - time;
 
-    (void) ngx_http_reauth_redis_command(poller->store->redis, 5, argv, 0,
-                                         NULL, NULL);
+    ngx_str_set(&argv[5], "NX");
+
+    (void) ngx_http_reauth_redis_command(poller->store->redis, asked ? 5 : 6,
+                                         argv, 0, NULL, NULL);
 }
 
 
 static void
 ngx_http_reauth_poll_budget(ngx_http_reauth_poll_t *poll)
 {
-    int64_t                     ms;
     ngx_int_t                   limit, remaining, seconds;
     ngx_http_reauth_forward_t  *forward;
 
@@ -234,10 +246,11 @@ ngx_http_reauth_poll_budget(ngx_http_reauth_poll_t *poll)
     if (forward->status == NGX_HTTP_TOO_MANY_REQUESTS) {
         seconds = ngx_http_reauth_poll_header(forward, "retry-after");
 
-        ms = seconds > 0 ? (int64_t) seconds * 1000 : NGX_HTTP_REAUTH_PAUSE;
+        seconds = ngx_min(seconds, NGX_HTTP_REAUTH_PAUSE_MAX / 1000);
 
         ngx_http_reauth_poller_pause(poll->poller,
-                                     ngx_min(ms, NGX_HTTP_REAUTH_PAUSE_MAX));
+                         seconds > 0 ? (ngx_msec_t) seconds * 1000
+                                     : NGX_HTTP_REAUTH_PAUSE, 1);
         return;
     }
 
@@ -248,7 +261,7 @@ ngx_http_reauth_poll_budget(ngx_http_reauth_poll_t *poll)
                                             "x-rate-limit-remaining-minute");
 
     if (limit > 0 && remaining >= 0 && remaining < limit / 10) {
-        ngx_http_reauth_poller_pause(poll->poller, NGX_HTTP_REAUTH_PAUSE);
+        ngx_http_reauth_poller_pause(poll->poller, NGX_HTTP_REAUTH_PAUSE, 0);
     }
 }
 
@@ -520,23 +533,22 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms)
 /* without Redis: the same by the zone's own queue and a bucket of our own */
 
 static ngx_uint_t
-ngx_http_reauth_poller_token(ngx_http_reauth_poller_t *poller, int64_t now_ms)
+ngx_http_reauth_poller_token(ngx_http_reauth_poller_t *poller)
 {
-    int64_t     more;
-    ngx_uint_t  burst;
+    ngx_uint_t  burst, more;
 
     burst = ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60) * 1000;
 
     if (poller->tokens_at == 0) {
         poller->tokens = burst;
-        poller->tokens_at = now_ms;
+        poller->tokens_at = ngx_current_msec;
     }
 
-    more = (now_ms - poller->tokens_at) * (int64_t) poller->rate / 60;
+    more = (ngx_current_msec - poller->tokens_at) * poller->rate / 60;
 
     if (more > 0) {
-        poller->tokens = ngx_min(burst, poller->tokens + (ngx_uint_t) more);
-        poller->tokens_at = now_ms;
+        poller->tokens = ngx_min(burst, poller->tokens + more);
+        poller->tokens_at = ngx_current_msec;
     }
 
     if (poller->tokens < 1000) {
@@ -560,7 +572,7 @@ ngx_http_reauth_poller_local(ngx_http_reauth_poller_t *poller, int64_t now_ms)
     zone = &poller->store->zone;
 
     while (poller->npolls < NGX_HTTP_REAUTH_POLLS_MAX
-           && ngx_http_reauth_poller_token(poller, now_ms))
+           && ngx_http_reauth_poller_token(poller))
     {
         if (ngx_http_reauth_zone_next_asked(zone, name) == NGX_OK) {
             account = reauth_string_from(name);
@@ -618,7 +630,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
 
     now_ms = ngx_http_reauth_now();
 
-    if (now_ms < poller->pause_until
+    if ((ngx_msec_int_t) (ngx_current_msec - poller->pause_until) < 0
         || poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX)
     {
         return;
@@ -649,6 +661,7 @@ ngx_http_reauth_poller_init_process(ngx_http_reauth_poller_t *poller,
     }
 
     poller->store = store;
+    poller->pause_until = ngx_current_msec;
 
     ngx_queue_init(&poller->polls);
 

@@ -34,8 +34,8 @@ struct ngx_http_reauth_poller_s {
     ngx_queue_t               polls;         /* under way */
     ngx_uint_t                npolls;
     ngx_uint_t                leasing;       /* Redis was asked */
-    int64_t                   pause_until;   /* the upstream wants a rest */
-    int64_t                   tokens_at;     /* without Redis: a bucket */
+    ngx_msec_t                pause_until;   /* the upstream wants a rest */
+    ngx_msec_t                tokens_at;     /* without Redis: a bucket */
     ngx_uint_t                tokens;        /* of thousandths of a poll */
 };
 

@@ -17,13 +17,17 @@ local most = tonumber(ARGV[2])
 local rate = tonumber(ARGV[4])
 local burst = tonumber(ARGV[5])
 
-local tokens = tonumber(redis.call('HGET', KEYS[2], 'tokens') or burst)
-local at = tonumber(redis.call('HGET', KEYS[2], 'at') or now)
 
--- an instance whose clock is behind takes nothing away
-if now > at then
-    tokens = math.min(burst, tokens + (now - at) * rate / 60000)
-    at = now
+-- the rate goes by one clock for all; that may be set back, or be another one's
+-- after a failover
+
+local time = redis.call('TIME')
+local clock = time[1] * 1000 + math.floor(time[2] / 1000)
+local tokens = tonumber(redis.call('HGET', KEYS[2], 'tokens') or burst)
+local at = tonumber(redis.call('HGET', KEYS[2], 'at') or clock)
+
+if clock > at then
+    tokens = math.min(burst, tokens + (clock - at) * rate / 60000)
 end
 
 local n = math.min(most, math.floor(tokens))
@@ -44,7 +48,7 @@ if n > 0 then
 end
 
 redis.call('HSET', KEYS[2], 'tokens', tostring(tokens - #accounts),
-           'at', string.format('%.0f', at))
+           'at', string.format('%.0f', clock))
 redis.call('EXPIRE', KEYS[2], 600)
 
 return accounts

@@ -1,0 +1,83 @@
+# A rest that the upstream asks for is held: neither cut short by what another
+# answer says, nor by a number that is too large to count with.  And the rate
+# is not that of an instance whose clock was wrong.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Peer ();
+use Reauth::Test sandbox => 0;
+
+# what was asked for first is answered last
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    my ($number) = $request =~ /(?:acct|auth)_(\d)/;
+
+    return Reauth::Peer::accepted("auth_$number") if $request =~ /\APUT/;
+
+    if ($number == 1) {
+        sleep 0.5;
+        return Reauth::Peer::response('200 OK', '{"state":"authenticating"}',
+            'x-rate-limit-limit-minute: 100',
+            'x-rate-limit-remaining-minute: 1');
+    }
+
+    return Reauth::Peer::response('429 Too Many Requests', '{}',
+        'Retry-After: ' . ($number == 2 ? 60 : 9_223_372_036_854_775_807));
+});
+
+my $port = $peer->port;
+my %poll = (
+    http_config => "upstream fans_api { server 127.0.0.1:$port; }",
+    config      => 'reauth_poll on /upstream interval=200ms rate=120r/m;',
+);
+my $one = gateway(name => 'one', %poll);
+
+
+sub polls { return scalar grep { /GET/ } $peer->requests; }
+
+
+sub rest { return redis_cli('PTTL', '{reauth}:pause'); }
+
+
+# another instance's answer says only that little is left of the minute
+
+my $two = gateway(name => 'two', %poll);
+
+$one->update("acct_$_", 'ok') for 1, 2;
+ok(wait_for(sub { rest() > 0 }, 5), '429: all rest');
+sleep 1;
+cmp_ok(rest(), '>', 50_000, 'as long as it says');
+
+my $polls = polls();
+sleep 1;
+is(polls(), $polls, 'nobody polls');
+$_->stop for $one, $two;
+
+# ---- alone ----
+
+redis_cli('FLUSHALL');
+my $alone = gateway(name => 'alone', %poll, without => ['reauth_redis']);
+
+$alone->update('acct_3', 'ok');
+ok(wait_for(sub { $alone->error_log =~ /polling rests for 300000 ms/ }, 5),
+    'Retry-After beyond all numbers: the longest rest');
+$polls = polls();
+sleep 1;
+is(polls(), $polls, 'it does not poll');
+$alone->stop;
+
+# ---- an instance that was hours ahead has taken all of the budget ----
+
+redis_cli('HSET', '{reauth}:rate', 'tokens', 0,
+    'at', sprintf '%.0f', 1000 * (time + 10_000));
+$one = gateway(name => 'three', %poll);
+$polls = polls();
+$one->update('acct_1', 'ok');
+ok(wait_for(sub { polls() > $polls }, 5), 'the others poll all the same');
+
+done_testing();
