@@ -65,6 +65,8 @@ static void ngx_http_reauth_authenticate_settle(
     ngx_http_reauth_forward_t *forward);
 static void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
     const char *name);
+static reauth_update_answer_result_t ngx_http_reauth_authenticate_read(
+    ngx_http_reauth_authenticate_t *a, ngx_str_t *body);
 
 
 static ngx_uint_t
@@ -819,6 +821,8 @@ ngx_http_reauth_authenticate_shared(ngx_http_reauth_authenticate_t *a,
 {
     size_t                      type;
     u_char                     *plain;
+    ngx_str_t                   body;
+    ngx_uint_t                  status;
     reauth_string_t             text;
     ngx_http_request_t         *r;
     ngx_http_reauth_ctx_t      *ctx;
@@ -853,25 +857,40 @@ ngx_http_reauth_authenticate_shared(ngx_http_reauth_authenticate_t *a,
         return NGX_DECLINED;
     }
 
+    status = plain[3] << 8 | plain[4];
+
+    body.data = plain + NGX_HTTP_REAUTH_OUTCOME_HEAD + type;
+    body.len = text.len - NGX_HTTP_REAUTH_OUTCOME_HEAD - type;
+
+    if (plain[0] == NGX_HTTP_REAUTH_ANSWER_WHOLE
+        && plain[2] == 0
+        && status < NGX_HTTP_SPECIAL_RESPONSE
+        && (a->route.operation != REAUTH_OPERATION_UPDATE
+            || ngx_http_reauth_authenticate_read(a, &body)
+               != REAUTH_UPDATE_ANSWER_OK))
+    {
+        reauth_update_answer_free(&a->answer);
+        ngx_explicit_memzero(plain, text.len);
+        return NGX_DECLINED;
+    }
+
     forward->answer = plain[0];
     forward->sent = plain[1];
     a->bad_answer = plain[2] ? 1 : 0;
-    forward->status = plain[3] << 8 | plain[4];
+    forward->status = status;
     forward->done = 1;
 
-    plain += NGX_HTTP_REAUTH_OUTCOME_HEAD;
-
-    r->headers_out.content_type.data = plain;
+    r->headers_out.content_type.data = plain + NGX_HTTP_REAUTH_OUTCOME_HEAD;
     r->headers_out.content_type.len = type;
     r->headers_out.content_type_len = type;
 
     /* zeroed with the request, as any captured answer */
 
-    forward->capture.body.data = plain + type;
-    forward->capture.body.len = text.len - NGX_HTTP_REAUTH_OUTCOME_HEAD - type;
+    forward->capture.body = body;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->coalesced = 1;
+    ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
 
     if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
@@ -905,9 +924,9 @@ ngx_http_reauth_authenticate_outcome(ngx_str_t *sealed, void *data)
 
 
 /*
- * The equal one that this waited for has been answered.  Where it started a
- * login the record says so, and this one is answered from that; else by the
- * same answer.
+ * The equal one that this waited for has been answered.  Where the login that
+ * it started runs the record says so, and this one is answered from that; else,
+ * also where yet another update has taken its place, by the same answer.
  */
 
 static void
@@ -1558,12 +1577,13 @@ ngx_http_reauth_authenticate_sealed(ngx_http_reauth_authenticate_t *a,
 
 
 static reauth_update_answer_result_t
-ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a)
+ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a,
+    ngx_str_t *body)
 {
     reauth_string_t  text, origin;
 
-    text.data = a->forward.capture.body.data;
-    text.len = a->forward.capture.body.len;
+    text.data = body->data;
+    text.len = body->len;
     origin.data = a->origin.data;
     origin.len = a->origin.len;
 
@@ -1576,7 +1596,9 @@ static void
 ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
     uint8_t *sealed, reauth_fact_t *fact)
 {
-    if (ngx_http_reauth_authenticate_read(a) != REAUTH_UPDATE_ANSWER_OK) {
+    if (ngx_http_reauth_authenticate_read(a, &a->forward.capture.body)
+        != REAUTH_UPDATE_ANSWER_OK)
+    {
         a->bad_answer = 1;
         fact->state = REAUTH_STATE_UNKNOWN;
         fact->error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
@@ -1645,10 +1667,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
                      ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
     }
 
-    if (forward->done
-        && (fact.state == REAUTH_STATE_REJECTED
-            || fact.state == REAUTH_STATE_UNKNOWN))
-    {
+    if (forward->done) {
         ngx_http_reauth_authenticate_share(a, fact.epoch);
     }
 
@@ -1763,7 +1782,8 @@ ngx_http_reauth_authenticate_settle_start(ngx_http_reauth_authenticate_t *a)
 
     ctx = ngx_http_get_module_ctx(a->request, ngx_http_reauth_module);
 
-    if (ngx_http_reauth_authenticate_read(a) != REAUTH_UPDATE_ANSWER_OK
+    if (ngx_http_reauth_authenticate_read(a, &a->forward.capture.body)
+        != REAUTH_UPDATE_ANSWER_OK
         || ctx == NULL)
     {
         return;

@@ -1,0 +1,62 @@
+# Equal updates wait for the first of them while another one waits for its turn.
+# It may have it before all of the equal ones have been told: they get the
+# answer that they waited for, and none of them is sent again after the newer.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep);
+use Reauth::Stream ();
+use Reauth::Test sandbox_options => ['--hold'];
+
+my @gateways = map { gateway(name => $_, workers => 2) } qw(one two);
+
+
+sub begin {
+    my ($gateway, $account, $password) = @_;
+
+    return Reauth::Stream->open($gateway, 'PUT',
+        "/api/authenticate/$account/credentials",
+        { 'Content-Type' => 'application/json', Host => 'gateway.example' },
+        qq({"email":"ok\@example.com","password":"$password"}));
+}
+
+
+sub sent {
+    my ($account) = @_;
+
+    return map { $_->{body} =~ /"(first|second)"/ }
+        grep { $_->{method} eq 'PUT' && $_->{account} eq $account }
+        sandbox_log();
+}
+
+
+for my $account (map { "acct_$_" } 1 .. 4) {
+    sandbox('POST', "/account/$account", { delay_ms => 400 });
+
+    my @first = (begin($gateways[0], $account, 'first'));
+    ok(wait_for(sub {
+        $gateways[1]->http('GET', "/reauth/gate/$account")->{status} == 503
+    }), "$account: both know of the first");
+
+    push @first, map { begin($gateways[$_ % 2], $account, 'first') } 1 .. 8;
+    sleep 0.05;
+    my @second = map { begin($gateways[$_ % 2], $account, 'second') } 1 .. 4;
+
+    my @answers = map { $_->finish } @first;
+    my %attempt = map { ($_->{json}{attempt_id} // 'none') => 1 } @answers;
+
+    is(scalar(grep { $_->{status} == 200 } @answers), 9, 'all are answered');
+    is(scalar(keys %attempt), 1, 'by one attempt');
+    is(scalar(grep { ($_->{json}{polling_url} // '')
+        =~ m{\Ahttp://gateway[.]example/api/authenticate/auth_} } @answers), 9,
+        'which leads back here');
+
+    @answers = map { $_->finish } @second;
+    is(scalar(grep { $_->{status} == 200 } @answers), 4, 'and so the second');
+    is(join(' ', sent($account)), 'first second',
+        'the upstream got each once, the newer one last');
+}
+
+done_testing();
