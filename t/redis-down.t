@@ -54,13 +54,13 @@ is(state_of('acct_3'), 'succeeded', 'another one, from start to end');
 
 redis_start();
 
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_2', 'state') eq 'running' }
+ok(wait_for { stored('acct_2', 'state') eq 'running' }
     10, 'what began here is written');
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_3', 'state') eq 'succeeded' }
+ok(wait_for { stored('acct_3', 'state') eq 'succeeded' }
     10, 'and what ended');
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_1', 'state') eq 'succeeded' }
+ok(wait_for { stored('acct_1', 'state') eq 'succeeded' }
     10, 'an end of one that Redis had, too');
-is(redis_cli('HGET', '{reauth}:a:acct_2', 'attempt'), $id{2}, 'whole');
+is(stored('acct_2', 'attempt'), $id{2}, 'whole');
 is(redis_cli('ZCARD', '{reauth}:active'), 1, 'only the one is active');
 ok(wait_for { $gateway->http('GET', '/reauth/readyz')->{json}{status}
     eq 'ready' } 10, 'readyz: ready');

@@ -17,18 +17,18 @@ is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id{1}");
 is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'it ends');
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_1', 'state') eq 'succeeded' }
+ok(wait_for { stored('acct_1', 'state') eq 'succeeded' }
     5, 'its end is written');
-is(redis_cli('HGET', '{reauth}:a:acct_1', 'attempt'), $id{1}, 'whole');
+is(stored('acct_1', 'attempt'), $id{1}, 'whole');
 
 is($gateway->update('acct_3', 'ok')->{status}, 200, 'another one begins');
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_3', 'state') eq 'running' } 5,
+ok(wait_for { stored('acct_3', 'state') eq 'running' } 5,
     'and is written');
 
 # what does not change is written back as well
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_2', 'state') eq 'running' }
+ok(wait_for { stored('acct_2', 'state') eq 'running' }
     45, 'what only runs on comes back');
-is(redis_cli('HGET', '{reauth}:a:acct_2', 'attempt'), $id{2}, 'whole');
+is(stored('acct_2', 'attempt'), $id{2}, 'whole');
 
 my $other = gateway(name => 'other');
 is($other->http('GET', '/api/acct_2/me')->{status}, 503,

@@ -13,13 +13,13 @@ is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
 
 redis_cli('SCRIPT', 'FLUSH');
 is($gateway->update('acct_2', 'ok')->{status}, 200, 'after SCRIPT FLUSH');
-is(redis_cli('HGET', '{reauth}:a:acct_2', 'state'), 'running', 'in Redis');
+is(stored('acct_2', 'state'), 'running', 'in Redis');
 like($gateway->error_log, qr/scripts were flushed, loading them again/,
     'said once');
 
 redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
 is($gateway->update('acct_3', 'ok')->{status}, 200, 'after CLIENT KILL');
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_3', 'state') eq 'running' } 10,
+ok(wait_for { stored('acct_3', 'state') eq 'running' } 10,
     'in Redis');
 
 # the follower, too
@@ -31,7 +31,8 @@ ok(wait_for { $other->http('GET', '/reauth/gate/acct_4')->{status} == 503 } 10,
 
 # a Redis that another program has filled with something else
 redis_cli('SET', '{reauth}:a:acct_5', 'no hash');
-redis_cli('HSET', '{reauth}:a:acct_6', 'state', 'nonsense');
+redis_cli('HSET', '{reauth}:a:acct_6', 'revision', 1, 'record',
+    "state nonsense\n");
 redis_cli('ZADD', '{reauth}:active', 1, 'acct_5', 1, 'acct_6', 1, 'x' x 300);
 
 for my $account ('acct_5', 'acct_6') {

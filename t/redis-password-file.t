@@ -9,7 +9,7 @@ use Reauth::Test redis_auth => 'password', sandbox_options => ['--hold'];
 my $gateway = gateway();
 
 is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
-is(redis_cli('HGET', '{reauth}:a:acct_1', 'state'), 'running', 'in Redis');
+is(stored('acct_1', 'state'), 'running', 'in Redis');
 
 my $without = gateway(
     name        => 'without',

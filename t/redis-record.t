@@ -18,7 +18,7 @@ $gateway->update('acct_3', { auth_type => 'raw_data', auth_id => '4711',
     cookies => 'sess=hush-hush-2', xbc => 'hush-hush-3', user_agent => 'ua' });
 $gateway->http('GET', "/api/authenticate/$id");
 
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_1', 'started_at') } 5,
+ok(wait_for { stored('acct_1', 'started_at') } 5,
     'what a poll tells is kept too');
 
 # ---- keys ----
@@ -34,7 +34,7 @@ is((grep { !/\A\{reauth\}:/ } @keys), 0, 'nothing outside of the prefix');
 
 # ---- fields ----
 
-my %record = redis_cli('HGETALL', '{reauth}:a:acct_1');
+my %record = %{ stored('acct_1') };
 
 is($record{account}, 'acct_1', 'account');
 is($record{attempt}, $id, 'attempt');
@@ -50,7 +50,7 @@ is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), $record{deadline},
     'its score in "active" is its deadline');
 is(redis_cli('GET', "{reauth}:t:$id"), 'acct_1', 'the attempt leads to it');
 
-my %sealed = redis_cli('HGETALL', '{reauth}:a:acct_2');
+my %sealed = %{ stored('acct_2') };
 is($sealed{state}, 'needs_app', 'a mobile one');
 like($sealed{sealed}, qr/\A[0-9a-f]+\z/, 'its deeplink is sealed');
 
@@ -97,10 +97,10 @@ unlike($all, qr/\Q$Reauth::Test::API_KEY\E/, 'no key');
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id");
 
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_1', 'state') eq 'succeeded' }
+ok(wait_for { stored('acct_1', 'state') eq 'succeeded' }
     5, 'the end is kept');
 is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), '', 'no longer active');
-is(redis_cli('HEXISTS', '{reauth}:a:acct_1', 'fingerprint'), 0,
+is(stored('acct_1', 'fingerprint'), '',
     'its fingerprint has no use any more');
 cmp_ok(redis_cli('TTL', '{reauth}:a:acct_1'), '<=', 86400, 'a day is left');
 

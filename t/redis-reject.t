@@ -53,9 +53,9 @@ is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204,
     'what was refused is open still');
 is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503,
     'what ran is closed still');
-isnt(redis_cli('HGET', '{reauth}:a:acct_new', 'state'), 'starting',
+isnt(stored('acct_new', 'state'), 'starting',
     'nothing starts in Redis');
-is(redis_cli('HGET', '{reauth}:a:acct_active', 'state'), 'running',
+is(stored('acct_active', 'state'), 'running',
     'and what ran runs');
 is(redis_cli('ZSCORE', '{reauth}:active', 'acct_new'), '',
     'nothing of it is active');

@@ -19,7 +19,7 @@ ok(wait_for { $gateway->error_log =~ /READONLY/ } 5, 'the log says why');
 
 redis_cli('REPLICAOF', 'NO', 'ONE');
 
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_2', 'state') eq 'running' }
+ok(wait_for { stored('acct_2', 'state') eq 'running' }
     15, 'it is written when it is a master again');
 
 done_testing();

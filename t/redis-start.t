@@ -13,7 +13,7 @@ my $one = gateway(name => 'one');
 my $attempt = $one->update('acct_active', 'ok')->{json}{attempt_id};
 $one->update('acct_rejected', 'limit');
 $one->update("acct_more$_", 'ok') for 1 .. 30;
-ok(wait_for { redis_cli('HGET', '{reauth}:a:acct_more30', 'state')
+ok(wait_for { stored('acct_more30', 'state')
     eq 'running' } 5, 'one has begun some');
 
 # ---- Redis answers ----

@@ -35,7 +35,7 @@ is($gateway->http('GET', '/api/acct_running/me')->{json}{state}, 'running',
     'the other one, too');
 is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'others pass');
 is($gateway->update('acct_2', 'ok')->{status}, 200, 'updates are taken');
-is(redis_cli('HGET', '{reauth}:a:acct_2', 'state'), 'running', 'with Redis');
+is(stored('acct_2', 'state'), 'running', 'with Redis');
 
 # ---- while much is written ----
 

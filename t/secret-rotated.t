@@ -82,7 +82,7 @@ update_by($one, 1, 'after a restart');
 
 # ---- what is sealed was damaged; the fingerprint is right ----
 
-my $sealed = redis_cli('HGET', '{reauth}:a:acct_1', 'sealed');
+my $sealed = stored('acct_1', 'sealed');
 like($sealed, qr/\A[0-9a-f]{64,}\z/, 'it is sealed in Redis');
 
 for my $damage (
@@ -91,21 +91,21 @@ for my $damage (
     sub { 'ab' },
 ) {
     $one->stop;
-    redis_cli('HSET', '{reauth}:a:acct_1', 'sealed', $damage->($sealed));
+    store('acct_1', sealed => $damage->($sealed));
     $one->launch;
     wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
         eq 'ready' } 5;
     update_by($one, 0, 'damaged');
-    $sealed = redis_cli('HGET', '{reauth}:a:acct_1', 'sealed');
+    $sealed = stored('acct_1', 'sealed');
 }
 
 # ---- that of another account ----
 
 $one->update('acct_2', { auth_type => 'mobile_app' });
-wait_for { redis_cli('HGET', '{reauth}:a:acct_2', 'sealed') } 5;
-my $other = redis_cli('HGET', '{reauth}:a:acct_2', 'sealed');
+wait_for { stored('acct_2', 'sealed') } 5;
+my $other = stored('acct_2', 'sealed');
 $one->stop;
-redis_cli('HSET', '{reauth}:a:acct_1', 'sealed', $other);
+store('acct_1', sealed => $other);
 $one->launch;
 wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
     eq 'ready' } 5;

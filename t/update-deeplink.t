@@ -52,7 +52,7 @@ is(scalar(sandbox_log()), 1, 'the upstream got one');
 
 wait_for { everything_in_redis() =~ /needs_app/ } 3, 'Redis to have it';
 my $redis = everything_in_redis();
-like($redis, qr/^needs_app$/m, 'Redis has the record');
+like($redis, qr/^state needs_app$/m, 'Redis has the record');
 unlike($redis, qr/CANARY|fansapiauth|fansapi_auth/, 'and no link');
 unlike($redis, qr/sandbox-api-key/, 'and no key');
 

@@ -56,7 +56,7 @@ sleep 0.3;
 
 for my $account (qw(acct_late acct_same)) {
     is(gate($_, $account), 204, "$account: the gate stays open") for $one, $two;
-    is(redis_cli('hget', "{reauth}:a:$account", 'state'), 'succeeded',
+    is(stored("$account", 'state'), 'succeeded',
         "$account: in Redis, too");
 }
 

@@ -180,8 +180,8 @@ one_update() {
     # what the gateway has kept is in Redis
     stored=$(compose exec -T redis sh -c \
         "REDISCLI_AUTH=\$(cat /run/secrets/redis_password) \
-            redis-cli --user gateway hget '{reauth}:a:$account' state")
-    [ "$stored" = succeeded ] || fail "Redis has: $stored"
+            redis-cli --user gateway hget '{reauth}:a:$account' record")
+    say "$stored" | grep -q '^state succeeded' || fail "Redis has: $stored"
 }
 
 

@@ -226,6 +226,11 @@ reauth_credentials_free(reauth_credentials_t *credentials)
 
     credentials->body = NULL;
     credentials->body_len = 0;
+
+    free(credentials->errors);
+
+    credentials->errors = NULL;
+    credentials->nerrors = 0;
 }
 
 
@@ -891,12 +896,24 @@ reauth_field_error(reauth_fields_t *f, const char *name, const char *format,
 {
     va_list                args;
     reauth_field_error_t  *e;
+    reauth_credentials_t  *credentials;
 
-    if (f->credentials->nerrors == REAUTH_FIELD_ERRORS_MAX) {
+    credentials = f->credentials;
+
+    if (credentials->errors == NULL) {
+        credentials->errors = malloc(REAUTH_FIELD_ERRORS_MAX
+                                     * sizeof(reauth_field_error_t));
+        if (credentials->errors == NULL) {
+            f->no_memory = 1;
+            return;
+        }
+    }
+
+    if (credentials->nerrors == REAUTH_FIELD_ERRORS_MAX) {
         return;
     }
 
-    e = &f->credentials->errors[f->credentials->nerrors++];
+    e = &credentials->errors[credentials->nerrors++];
 
     (void) snprintf(e->field, sizeof(e->field), "%s%s", f->prefix, name);
 

@@ -65,7 +65,7 @@ typedef struct {
     reauth_json_error_t   json_error;
 
     unsigned              nerrors;       /* at most the first 32 are kept */
-    reauth_field_error_t  errors[REAUTH_FIELD_ERRORS_MAX];
+    reauth_field_error_t *errors;        /* NULL: none */
 } reauth_credentials_t;
 
 
@@ -78,7 +78,7 @@ reauth_credentials_result_t reauth_credentials_parse(
     const reauth_string_t *text, reauth_operation_t operation,
     reauth_unknown_fields_t unknown, reauth_credentials_t *credentials);
 
-/* zeroes and frees the body */
+/* zeroes and frees the body, frees the errors */
 void reauth_credentials_free(reauth_credentials_t *credentials);
 
 /* {"field":["message",...],...}; NULL: no memory */

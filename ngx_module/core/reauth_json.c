@@ -331,6 +331,105 @@ reauth_json_text_free(char *text)
 }
 
 
+/* behind the only "name" of the text; NULL: it is not there, or not alone */
+
+static const unsigned char *
+reauth_json_find_name(const reauth_string_t *text, const char *name)
+{
+    size_t                len;
+    const unsigned char  *p, *found, *last;
+
+    len = strlen(name);
+    last = text->data + text->len;
+    found = NULL;
+
+    for (p = text->data; (size_t) (last - p) >= len + 2; p++) {
+
+        p = memchr(p, '"', (size_t) (last - p) - len - 1);
+        if (p == NULL) {
+            break;
+        }
+
+        if (memcmp(p + 1, name, len) == 0 && p[len + 1] == '"') {
+
+            if (found != NULL) {
+                return NULL;
+            }
+
+            found = p + len + 2;
+        }
+    }
+
+    return found;
+}
+
+
+char *
+reauth_json_replace(const reauth_string_t *text, const char *name,
+    const reauth_string_t *value, size_t *len)
+{
+    char                  *out, *string;
+    size_t                 before, after;
+    json_t                *json;
+    const unsigned char   *p, *last;
+    reauth_json_memory_t   memory;
+
+    last = text->data + text->len;
+    p = reauth_json_find_name(text, name);
+
+    if (p == NULL) {
+        return NULL;
+    }
+
+    while (p < last && (reauth_json_is_blank(*p) || *p == ':')) {
+        p++;
+    }
+
+    if (p == last || *p != '"') {
+        return NULL;
+    }
+
+    before = (size_t) (p - text->data);
+
+    for (p++; p < last && *p != '"'; p++) {
+        if (*p == '\\') {
+            p++;
+        }
+    }
+
+    if (p >= last) {
+        return NULL;
+    }
+
+    p++;
+    after = (size_t) (last - p);
+
+    json = json_stringn((const char *) value->data, value->len);
+    string = json_dumps(json, JSON_ENCODE_ANY);
+    json_decref(json);
+
+    if (string == NULL) {
+        return NULL;
+    }
+
+    json_get_alloc_funcs(&memory.malloc, &memory.free);
+
+    *len = before + strlen(string) + after;
+    out = memory.malloc(*len + 1);
+
+    if (out != NULL) {
+        memcpy(out, text->data, before);
+        memcpy(out + before, string, strlen(string));
+        memcpy(out + *len - after, p, after);
+        out[*len] = '\0';
+    }
+
+    memory.free(string);
+
+    return out;
+}
+
+
 int
 reauth_json_string(const json_t *object, const char *name,
     reauth_string_t *value)

@@ -159,75 +159,74 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
 }
 
 
-size_t
-reauth_record_encode(const reauth_record_t *record, reauth_field_t *fields,
-    unsigned char *buffer)
+static size_t
+reauth_encode_field(const reauth_record_t *record,
+    const reauth_field_spec_t *spec, unsigned char *out)
 {
-    size_t                      i, n, len;
-    int64_t                     number;
-    uint64_t                    unsigned_number;
-    const char                 *name;
-    const uint8_t              *member;
-    reauth_string_t            *value;
+    size_t          len;
+    int64_t         number;
+    const char     *name;
+    const uint8_t  *member;
+
+    member = (const uint8_t *) record + spec->offset;
+
+    switch (spec->kind) {
+
+    case REAUTH_FIELD_UINT64:
+    case REAUTH_FIELD_INT64:
+        memcpy(&number, member, sizeof(int64_t));
+
+        return number > 0 && spec->offset != offsetof(reauth_record_t, revision)
+               ? reauth_encode_number((uint64_t) number, out) : 0;
+
+    case REAUTH_FIELD_STRING:
+        len = strlen((const char *) member);
+        memcpy(out, member, len);
+        return len;
+
+    case REAUTH_FIELD_BINARY:
+        return reauth_encode_hex(member, reauth_binary_len(record, spec), out);
+
+    default:
+        name = reauth_encode_name(spec->kind, *member);
+
+        if (name == NULL) {
+            return 0;
+        }
+
+        len = strlen(name);
+        memcpy(out, name, len);
+        return len;
+    }
+}
+
+
+size_t
+reauth_record_encode(const reauth_record_t *record, unsigned char *text)
+{
+    size_t                      i, len;
+    unsigned char              *p, *value;
     const reauth_field_spec_t  *spec;
 
-    n = 0;
+    p = text;
 
     for (i = 0; i < REAUTH_FIELD_SPECS; i++) {
         spec = &reauth_field_specs[i];
-        member = (const uint8_t *) record + spec->offset;
-        value = &fields[n].value;
-        value->data = buffer;
-        value->len = 0;
 
-        switch (spec->kind) {
+        memcpy(p, spec->name.data, spec->name.len);
 
-        case REAUTH_FIELD_UINT64:
-            memcpy(&unsigned_number, member, sizeof(uint64_t));
+        value = p + spec->name.len;
+        *value++ = ' ';
 
-            if (unsigned_number != 0
-                && spec->offset != offsetof(reauth_record_t, revision))
-            {
-                value->len = reauth_encode_number(unsigned_number, buffer);
-            }
+        len = reauth_encode_field(record, spec, value);
 
-            buffer += value->len;
-            break;
-
-        case REAUTH_FIELD_INT64:
-            memcpy(&number, member, sizeof(int64_t));
-
-            if (number > 0) {
-                value->len = reauth_encode_number((uint64_t) number, buffer);
-            }
-
-            buffer += value->len;
-            break;
-
-        case REAUTH_FIELD_STRING:
-            *value = reauth_string_from((const char *) member);
-            break;
-
-        case REAUTH_FIELD_BINARY:
-            len = reauth_binary_len(record, spec);
-            value->len = reauth_encode_hex(member, len, buffer);
-            buffer += value->len;
-            break;
-
-        default:
-            name = reauth_encode_name(spec->kind, *member);
-
-            if (name != NULL) {
-                *value = reauth_string_from(name);
-            }
-        }
-
-        if (value->len != 0) {
-            fields[n++].name = spec->name;
+        if (len != 0) {
+            p = value + len;
+            *p++ = '\n';
         }
     }
 
-    return n;
+    return (size_t) (p - text);
 }
 
 
@@ -334,17 +333,26 @@ reauth_decode_binary(const reauth_field_spec_t *spec,
 }
 
 
+/* the search begins with the field behind the last one: that is their order */
+
 static const reauth_field_spec_t *
-reauth_field_find(const reauth_string_t *name)
+reauth_field_find(const reauth_string_t *name, size_t *next)
 {
-    size_t  i;
+    size_t                      i;
+    const reauth_field_spec_t  *spec;
 
     for (i = 0; i < REAUTH_FIELD_SPECS; i++) {
-        if (reauth_field_specs[i].name.len == name->len
-            && memcmp(reauth_field_specs[i].name.data, name->data, name->len)
-               == 0)
+
+        if (*next == REAUTH_FIELD_SPECS) {
+            *next = 0;
+        }
+
+        spec = &reauth_field_specs[(*next)++];
+
+        if (spec->name.len == name->len
+            && memcmp(spec->name.data, name->data, name->len) == 0)
         {
-            return &reauth_field_specs[i];
+            return spec;
         }
     }
 
@@ -352,15 +360,15 @@ reauth_field_find(const reauth_string_t *name)
 }
 
 
-int
-reauth_record_set(reauth_record_t *record, const reauth_string_t *name,
-    const reauth_string_t *value)
+static int
+reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
+    const reauth_string_t *value, size_t *next)
 {
     uint8_t                    *member;
     uint64_t                    number;
     const reauth_field_spec_t  *spec;
 
-    spec = reauth_field_find(name);
+    spec = reauth_field_find(name, next);
     if (spec == NULL) {
         return 0;
     }
@@ -392,6 +400,54 @@ reauth_record_set(reauth_record_t *record, const reauth_string_t *name,
     default:
         return reauth_decode_name(spec->kind, value, member);
     }
+}
+
+
+int
+reauth_record_set(reauth_record_t *record, const reauth_string_t *name,
+    const reauth_string_t *value)
+{
+    size_t  next;
+
+    next = 0;
+
+    return reauth_decode_field(record, name, value, &next);
+}
+
+
+int
+reauth_record_decode(const reauth_string_t *text, reauth_record_t *record)
+{
+    size_t                next;
+    reauth_string_t       name, value;
+    const unsigned char  *p, *blank, *end, *last;
+
+    next = 0;
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p = end + 1) {
+
+        end = memchr(p, '\n', (size_t) (last - p));
+        if (end == NULL) {
+            return -1;
+        }
+
+        blank = memchr(p, ' ', (size_t) (end - p));
+        if (blank == NULL) {
+            return -1;
+        }
+
+        name.data = p;
+        name.len = (size_t) (blank - p);
+        value.data = blank + 1;
+        value.len = (size_t) (end - value.data);
+
+        if (reauth_decode_field(record, &name, &value, &next) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -2,10 +2,11 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The wire format of one account's record: the fields of its hash in Redis,
- * which are the fields of an event in the stream too.  Numbers are decimal,
- * states and types their names, binary values lower-case hex.  A field that is
- * empty or zero is left out.  docs/architecture.md, "Redis", lists them.
+ * The wire format of one account's record: a text of lines "name value", one
+ * for each field, which is one value in Redis: a field each would cost Redis
+ * and us several times as much.  Numbers are decimal, states and types their
+ * names, binary values lower-case hex.  A field that is empty or zero is left
+ * out.  docs/architecture.md, "Redis", lists them.
  */
 
 
@@ -16,30 +17,25 @@
 #include "reauth_attempt.h"
 
 
-#define REAUTH_RECORD_FIELDS_MAX   32
-
-/* enough for the values of every field at its bound */
-#define REAUTH_RECORD_BUFFER       2048
-
-
-typedef struct {
-    reauth_string_t  name;
-    reauth_string_t  value;
-} reauth_field_t;
+/* enough for every field at its bound */
+#define REAUTH_RECORD_TEXT_MAX   4096
 
 
 /*
- * Fills fields[REAUTH_RECORD_FIELDS_MAX] with all but "revision", which the
- * script that writes the record counts; values point into the record or into
- * buffer[REAUTH_RECORD_BUFFER].  Returns the number of fields.
+ * Writes all fields but "revision", which the script that writes the record
+ * counts, to text[REAUTH_RECORD_TEXT_MAX].  Returns the length.
  */
 size_t reauth_record_encode(const reauth_record_t *record,
-    reauth_field_t *fields, unsigned char *buffer);
+    unsigned char *text);
 
 /*
- * Sets one field of a record that was zeroed before; fields of a later version
- * are passed over.  Returns 0, or -1 where a known field's value is none.
+ * Sets the fields of a record that was zeroed before; fields of a later version
+ * are passed over.  Returns 0, or -1 where a line is none or a known field's
+ * value is none.
  */
+int reauth_record_decode(const reauth_string_t *text, reauth_record_t *record);
+
+/* the same for one field */
 int reauth_record_set(reauth_record_t *record, const reauth_string_t *name,
     const reauth_string_t *value);
 

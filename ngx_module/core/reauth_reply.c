@@ -75,6 +75,7 @@ reauth_reply_is_pair(const redisReply *reply)
 int
 reauth_reply_record(redisReply **elements, size_t n, reauth_record_t *record)
 {
+    int              rc;
     size_t           i;
     reauth_string_t  name, value;
 
@@ -93,7 +94,17 @@ reauth_reply_record(redisReply **elements, size_t n, reauth_record_t *record)
         value.data = (const unsigned char *) elements[i + 1]->str;
         value.len = (size_t) elements[i + 1]->len;
 
-        if (reauth_record_set(record, &name, &value) != 0) {
+        if (reauth_string_equals(&name, "record")) {
+            rc = reauth_record_decode(&value, record);
+
+        } else if (reauth_string_equals(&name, "revision")) {
+            rc = reauth_record_set(record, &name, &value);
+
+        } else {
+            rc = 0;
+        }
+
+        if (rc != 0) {
             return -1;
         }
     }

@@ -33,7 +33,10 @@
  */
 redisReader *reauth_reply_reader(void);
 
-/* names and values in turn; 0, or -1 where they are no record */
+/*
+ * Names and values in turn, "revision" and "record", of a hash or of an entry
+ * of the stream; others are passed over.  0, or -1 where they are no record.
+ */
 int reauth_reply_record(redisReply **elements, size_t n,
     reauth_record_t *record);
 

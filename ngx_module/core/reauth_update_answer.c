@@ -26,8 +26,9 @@ static void reauth_update_answer_ids(json_t *object, unsigned fansly,
     reauth_update_answer_t *answer);
 static void reauth_update_answer_take(const reauth_string_t *id,
     unsigned fansly, reauth_update_answer_t *answer);
-static int reauth_update_answer_rewrite(json_t *root, json_t *object,
-    const reauth_string_t *origin, reauth_update_answer_t *answer);
+static int reauth_update_answer_rewrite(const reauth_string_t *text,
+    json_t *root, json_t *object, const reauth_string_t *origin,
+    reauth_update_answer_t *answer);
 static json_t *reauth_polling_url(const reauth_string_t *origin,
     const reauth_string_t *path, const reauth_string_t *id);
 static int reauth_url_path(const reauth_string_t *url, reauth_string_t *path);
@@ -81,7 +82,8 @@ reauth_update_answer_parse(const reauth_string_t *text, unsigned fansly,
         answer->deeplink_len = s.len;
     }
 
-    if (reauth_update_answer_rewrite(root, object, origin, answer) == 0) {
+    if (reauth_update_answer_rewrite(text, root, object, origin, answer)
+        == 0) {
         rc = REAUTH_UPDATE_ANSWER_OK;
     }
 
@@ -228,9 +230,15 @@ reauth_update_answer_take(const reauth_string_t *id, unsigned fansly,
 }
 
 
+/*
+ * In place, as everything else is to stay as it came, and as writing all of it
+ * anew costs more; where the place can't be told from the text, by the tree.
+ */
+
 static int
-reauth_update_answer_rewrite(json_t *root, json_t *object,
-    const reauth_string_t *origin, reauth_update_answer_t *answer)
+reauth_update_answer_rewrite(const reauth_string_t *text, json_t *root,
+    json_t *object, const reauth_string_t *origin,
+    reauth_update_answer_t *answer)
 {
     json_t           *url;
     reauth_string_t   s, path;
@@ -246,6 +254,20 @@ reauth_update_answer_rewrite(json_t *root, json_t *object,
     }
 
     url = reauth_polling_url(origin, &path, &none);
+    if (url == NULL) {
+        return -1;
+    }
+
+    s.data = (const unsigned char *) json_string_value(url);
+    s.len = json_string_length(url);
+
+    answer->body = reauth_json_replace(text, "polling_url", &s,
+                                       &answer->body_len);
+
+    if (answer->body != NULL) {
+        json_decref(url);
+        return 0;
+    }
 
     if (json_object_set_new(object, "polling_url", url) != 0) {
         return -1;

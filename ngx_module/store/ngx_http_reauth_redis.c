@@ -56,7 +56,7 @@ typedef enum {
 
 typedef struct {
     ngx_queue_t                        queue;
-    char                              *text;     /* NULL: sent, and freed */
+    u_char                            *text;     /* NULL: sent, and freed */
     size_t                             len;
     ngx_msec_t                         start;
     ngx_msec_t                         timeout;
@@ -1002,56 +1002,52 @@ ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis)
 }
 
 
-/* The text is hiredis's memory, the command ours; NULL: no memory. */
+/*
+ * An array of bulk strings (the protocol's "RESP", redis.io): hiredis takes
+ * 750 instructions for each argument of it.  NULL: no memory.
+ */
 
 static ngx_http_reauth_redis_command_t *
 ngx_http_reauth_redis_format(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
     ngx_str_t *argv)
 {
-    size_t                            *lens;
-    long long                          n;
-    ngx_uint_t                         i;
-    const char                       **args;
-    ngx_http_reauth_redis_command_t   *command;
+    size_t                            size;
+    u_char                           *p;
+    ngx_uint_t                        i;
+    ngx_http_reauth_redis_command_t  *command;
 
-    command = ngx_calloc(sizeof(ngx_http_reauth_redis_command_t), &redis->log);
-    args = ngx_alloc(argc * (sizeof(char *) + sizeof(size_t)), &redis->log);
-
-    if (command == NULL || args == NULL) {
-        goto failed;
-    }
-
-    lens = (size_t *) &args[argc];
+    size = sizeof("*" CRLF) - 1 + NGX_INT_T_LEN;
 
     for (i = 0; i < argc; i++) {
-        args[i] = argv[i].len ? (const char *) argv[i].data : "";
-        lens[i] = argv[i].len;
+        size += sizeof("$" CRLF CRLF) - 1 + NGX_SIZE_T_LEN + argv[i].len;
     }
 
-    n = redisFormatSdsCommandArgv(&command->text, (int) argc, args, lens);
-
-    if (n < 0) {
-        goto failed;
+    command = ngx_calloc(sizeof(ngx_http_reauth_redis_command_t), &redis->log);
+    if (command == NULL) {
+        return NULL;
     }
 
-    ngx_free(args);
+    p = ngx_alloc(size, &redis->log);
+    if (p == NULL) {
+        ngx_free(command);
+        return NULL;
+    }
 
-    command->len = n;
+    command->text = p;
+
+    p = ngx_sprintf(p, "*%ui" CRLF, argc);
+
+    for (i = 0; i < argc; i++) {
+        p = ngx_sprintf(p, "$%uz" CRLF, argv[i].len);
+        p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    command->len = p - command->text;
     command->timeout = redis->conf->timeout;
 
     return command;
-
-failed:
-
-    if (command) {
-        ngx_free(command);
-    }
-
-    if (args) {
-        ngx_free(args);
-    }
-
-    return NULL;
 }
 
 
@@ -1170,7 +1166,7 @@ ngx_http_reauth_redis_free_text(ngx_http_reauth_redis_t *redis,
         OPENSSL_cleanse(command->text, command->len);
     }
 
-    redisFreeSdsCommand(command->text);
+    ngx_free(command->text);
     command->text = NULL;
 
     redis->bytes -= command->len;

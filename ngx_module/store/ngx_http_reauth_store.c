@@ -29,8 +29,8 @@
 #define NGX_HTTP_REAUTH_TIMER           1000
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
-/* keys, fixed arguments, fields */
-#define NGX_HTTP_REAUTH_COMMIT_ARGS     (5 + 6 + 2 * REAUTH_RECORD_FIELDS_MAX)
+/* keys, arguments */
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (5 + 7)
 
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
@@ -114,16 +114,14 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 static ngx_int_t
 ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
-    size_t            i, nfields;
     int64_t           lives;
     u_char            revision[NGX_INT64_LEN], ttl[NGX_INT64_LEN];
     u_char            length[NGX_INT64_LEN], deadline[NGX_INT64_LEN];
     u_char            due[NGX_INT64_LEN];
     u_char            keys[5][REAUTH_ACCOUNT_MAX + 80];
-    u_char            buffer[REAUTH_RECORD_BUFFER];
+    u_char            text[REAUTH_RECORD_TEXT_MAX];
     ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg, *prefix;
     ngx_uint_t        nkeys, active;
-    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
     reauth_record_t  *record;
 
     if (!ngx_http_reauth_store_connected(commit->store)) {
@@ -186,17 +184,9 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                - length;
     arg++;
 
-    nfields = reauth_record_encode(record, fields, buffer);
-
-    for (i = 0; i < nfields; i++) {
-        arg->data = (u_char *) fields[i].name.data;
-        arg->len = fields[i].name.len;
-        arg++;
-
-        arg->data = (u_char *) fields[i].value.data;
-        arg->len = fields[i].value.len;
-        arg++;
-    }
+    arg->data = text;
+    arg->len = reauth_record_encode(record, text);
+    arg++;
 
     return ngx_http_reauth_redis_script(commit->store->redis,
                                         NGX_HTTP_REAUTH_SCRIPT_COMMIT, nkeys,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A hash of Redis: one "name value" a line.  Whatever is read in can be
- * written, and is the same when it is read again.
+ * A record of Redis.  Whatever is read in can be written, and is the same when
+ * it is read again.
  */
 
 
@@ -16,54 +16,29 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
-static int
-read_line(reauth_record_t *record, const uint8_t *line, size_t len)
-{
-    const uint8_t    *blank;
-    reauth_string_t   name, value;
-
-    blank = memchr(line, ' ', len);
-
-    if (blank == NULL) {
-        return 0;
-    }
-
-    name.data = line;
-    name.len = (size_t) (blank - line);
-    value.data = blank + 1;
-    value.len = len - name.len - 1;
-
-    return reauth_record_set(record, &name, &value);
-}
-
-
 static void
 write_and_read(const reauth_record_t *record)
 {
-    size_t            i, n;
     unsigned char    *buffer;
-    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
     reauth_record_t   back;
+    reauth_string_t   text;
 
-    buffer = malloc(REAUTH_RECORD_BUFFER);
+    buffer = malloc(REAUTH_RECORD_TEXT_MAX);
 
     if (buffer == NULL) {
         return;
     }
 
-    n = reauth_record_encode(record, fields, buffer);
-
-    if (n > REAUTH_RECORD_FIELDS_MAX) {
-        abort();
-    }
+    text.data = buffer;
+    text.len = reauth_record_encode(record, buffer);
 
     memset(&back, 0, sizeof(reauth_record_t));
     back.revision = record->revision;
 
-    for (i = 0; i < n; i++) {
-        if (reauth_record_set(&back, &fields[i].name, &fields[i].value) != 0) {
-            abort();
-        }
+    if (text.len > REAUTH_RECORD_TEXT_MAX
+        || reauth_record_decode(&text, &back) != 0)
+    {
+        abort();
     }
 
     if (reauth_record_valid(&back) != reauth_record_valid(record)
@@ -85,32 +60,17 @@ write_and_read(const reauth_record_t *record)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const uint8_t    *end, *last;
-    reauth_record_t   record;
+    reauth_record_t  record;
+    reauth_string_t  text;
 
     memset(&record, 0, sizeof(reauth_record_t));
 
-    last = data + size;
+    text.data = data;
+    text.len = size;
 
-    while (data < last) {
-        end = memchr(data, '\n', (size_t) (last - data));
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        if (read_line(&record, data, (size_t) (end - data)) != 0) {
-            return 0;
-        }
-
-        if (end == last) {
-            break;
-        }
-
-        data = end + 1;
+    if (reauth_record_decode(&text, &record) == 0) {
+        write_and_read(&record);
     }
-
-    write_and_read(&record);
 
     return 0;
 }

@@ -71,40 +71,32 @@ largest(reauth_record_t *record)
 }
 
 
-static size_t
-encode(const reauth_record_t *record, reauth_field_t *fields,
-    unsigned char **buffer)
+static void
+encode(const reauth_record_t *record, reauth_string_t *text)
 {
-    size_t  n;
+    unsigned char  *buffer;
 
     /* as long as it must be: a byte too many is a fault */
 
-    *buffer = malloc(REAUTH_RECORD_BUFFER);
-    assert_non_null(*buffer);
+    buffer = malloc(REAUTH_RECORD_TEXT_MAX);
+    assert_non_null(buffer);
 
-    n = reauth_record_encode(record, fields, *buffer);
-    assert_in_range(n, 0, REAUTH_RECORD_FIELDS_MAX);
-
-    return n;
+    text->data = buffer;
+    text->len = reauth_record_encode(record, buffer);
+    assert_in_range(text->len, 0, REAUTH_RECORD_TEXT_MAX);
 }
 
 
 static void
 round_trip(const reauth_record_t *record)
 {
-    size_t            i, n;
-    unsigned char    *buffer;
-    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
-    reauth_record_t   back;
+    reauth_record_t  back;
+    reauth_string_t  text;
 
-    n = encode(record, fields, &buffer);
+    encode(record, &text);
     memset(&back, 0, sizeof(back));
 
-    for (i = 0; i < n; i++) {
-        assert_int_equal(reauth_record_set(&back, &fields[i].name,
-                                           &fields[i].value),
-                         0);
-    }
+    assert_int_equal(reauth_record_decode(&text, &back), 0);
 
     /* the script that writes it counts this one */
 
@@ -113,7 +105,7 @@ round_trip(const reauth_record_t *record)
 
     assert_memory_equal(&back, record, sizeof(back));
 
-    free(buffer);
+    free((void *) text.data);
 }
 
 
@@ -145,17 +137,17 @@ test_round_trip_largest(void **state)
 static void
 test_round_trip_empty(void **state)
 {
-    unsigned char    *buffer;
-    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
-    reauth_record_t   record;
+    reauth_record_t  record;
+    reauth_string_t  text;
 
     (void) state;
 
     memset(&record, 0, sizeof(record));
     round_trip(&record);
 
-    assert_int_equal(encode(&record, fields, &buffer), 0);
-    free(buffer);
+    encode(&record, &text);
+    assert_int_equal(text.len, 0);
+    free((void *) text.data);
 }
 
 
@@ -218,24 +210,55 @@ test_round_trip_sealed(void **state)
 static void
 test_size(void **state)
 {
-    size_t            i, n, size;
-    unsigned char    *buffer;
-    reauth_field_t    fields[REAUTH_RECORD_FIELDS_MAX];
-    reauth_record_t   record;
+    reauth_record_t  record;
+    reauth_string_t  text;
 
     (void) state;
 
     largest(&record);
-    n = encode(&record, fields, &buffer);
-    size = 0;
+    encode(&record, &text);
 
-    for (i = 0; i < n; i++) {
-        size += fields[i].name.len + fields[i].value.len;
+    assert_in_range(text.len, 1, 2047);
+
+    free((void *) text.data);
+}
+
+
+/* in any order, and with lines of a later version among them */
+
+static void
+test_lines(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const reauth_string_t  good = reauth_string(
+        "state running\nnew \nattempt auth_1\nepoch 7\naccount acct_1\n"
+        "error_message two words\n");
+
+    static const reauth_string_t  bad[] = {
+        reauth_string("state"),
+        reauth_string("state running"),
+        reauth_string("epoch 7\nstate\n"),
+        reauth_string("epoch 7\n\n"),
+        reauth_string("epoch 7\nstate asleep\n"),
+        reauth_string("\n")
+    };
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+
+    assert_int_equal(reauth_record_decode(&good, &record), 0);
+    assert_int_equal(record.state, REAUTH_STATE_RUNNING);
+    assert_string_equal(record.attempt, "auth_1");
+    assert_string_equal(record.account, "acct_1");
+    assert_string_equal(record.error_message, "two words");
+    assert_true(record.epoch == 7);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(reauth_record_decode(&bad[i], &record), -1);
     }
-
-    assert_in_range(size, 1, 2047);
-
-    free(buffer);
 }
 
 
@@ -412,6 +435,7 @@ main(void)
         cmocka_unit_test(test_round_trip_all_names),
         cmocka_unit_test(test_round_trip_sealed),
         cmocka_unit_test(test_size),
+        cmocka_unit_test(test_lines),
         cmocka_unit_test(test_a_field_of_a_later_version),
         cmocka_unit_test(test_bad_numbers),
         cmocka_unit_test(test_bad_names),

@@ -15,11 +15,12 @@
 #include "reauth_reply.h"
 
 
+#define TEXT "account acct_1\nattempt auth_1\nepoch 7\nstate running\n"      \
+    "since 1\nupdated 1\ndeadline 9\n"
+
 #define RECORD                                                               \
-    "$7\r\naccount\r\n$6\r\nacct_1\r\n$5\r\nstate\r\n$7\r\nrunning\r\n"      \
-    "$5\r\nepoch\r\n$1\r\n7\r\n$7\r\nattempt\r\n$6\r\nauth_1\r\n"            \
-    "$5\r\nsince\r\n$1\r\n1\r\n$7\r\nupdated\r\n$1\r\n1\r\n"                 \
-    "$8\r\ndeadline\r\n$1\r\n9\r\n"
+    "$8\r\nrevision\r\n$1\r\n3\r\n"                                          \
+    "$6\r\nrecord\r\n$81\r\n" TEXT "\r\n"
 
 
 /* NULL: it is refused */
@@ -124,22 +125,28 @@ test_record(void **state)
 
     (void) state;
 
-    assert_int_equal(record_of("*14\r\n" RECORD, &record), 0);
+    assert_int_equal(record_of("*4\r\n" RECORD, &record), 0);
     assert_string_equal(record.account, "acct_1");
     assert_string_equal(record.attempt, "auth_1");
     assert_int_equal(record.state, REAUTH_STATE_RUNNING);
     assert_true(record.epoch == 7);
+    assert_true(record.revision == 3);
 
-    /* a name without a value is passed over, as a field of another version */
+    /* fields of another version are passed over, and a name without a value */
 
-    assert_int_equal(record_of("*15\r\n" RECORD "$1\r\nx\r\n", &record), 0);
+    assert_int_equal(record_of("*6\r\n" RECORD "$5\r\nstate\r\n$4\r\nnone\r\n",
+                               &record), 0);
+    assert_int_equal(record_of("*5\r\n" RECORD "$1\r\nx\r\n", &record), 0);
 
     assert_int_equal(record_of("*0\r\n", &record), -1);
-    assert_int_equal(record_of("*2\r\n$7\r\naccount\r\n:1\r\n", &record), -1);
+    assert_int_equal(record_of("*2\r\n$6\r\nrecord\r\n:1\r\n", &record), -1);
     assert_int_equal(record_of("*2\r\n:1\r\n$1\r\n1\r\n", &record), -1);
-    assert_int_equal(record_of("*2\r\n$7\r\naccount\r\n$-1\r\n", &record), -1);
-    assert_int_equal(record_of("*16\r\n" RECORD
-                               "$5\r\nstate\r\n$4\r\nnone\r\n", &record), -1);
+    assert_int_equal(record_of("*2\r\n$6\r\nrecord\r\n$-1\r\n", &record), -1);
+    assert_int_equal(record_of("*6\r\n" RECORD
+                               "$8\r\nrevision\r\n$1\r\nx\r\n", &record), -1);
+    assert_int_equal(record_of("*6\r\n" RECORD
+                               "$6\r\nrecord\r\n$11\r\nstate none\n\r\n",
+                               &record), -1);
 }
 
 

@@ -58,17 +58,16 @@ sub command {
 }
 
 
-# The record of account n: as core/reauth_record.c writes it.
+# The record of account n, and the fields of its hash.
 
 sub record {
     my ($n, $state) = @_;
 
     my $now = int 1000 * time;
 
-    return (
+    my @fields = (
         account   => account($n),
         epoch     => 1 + $n,
-        revision  => 1,
         state     => $state,
         attempt   => sprintf('auth_%032x', $n),
         auth_type => 'email_password',
@@ -80,6 +79,11 @@ sub record {
         $state eq 'running' ? (deadline => $now + 80_000_000)
                             : (completed_at => 1000 * $now),
     );
+
+    my $text = '';
+    $text .= "$fields[$_] $fields[$_ + 1]\n" for grep { $_ % 2 == 0 } 0 .. $#fields;
+
+    return ({ @fields }, revision => 1, record => $text);
 }
 
 
@@ -93,10 +97,10 @@ sub put_active {
         my @commands;
 
         for my $i ($first .. $first + $n - 1) {
-            my %record = record($i, 'running');
+            my ($record, @hash) = record($i, 'running');
             push @commands,
-                ['HSET', "{$prefix}:a:$record{account}", %record],
-                ['ZADD', "{$prefix}:active", @record{qw(deadline account)}];
+                ['HSET', "{$prefix}:a:$record->{account}", @hash],
+                ['ZADD', "{$prefix}:active", @$record{qw(deadline account)}];
         }
 
         command($port, @commands);
@@ -124,10 +128,10 @@ sub put_ended {
         my @commands;
 
         for my $i ($first .. $first + $n - 1) {
-            my %record = record($i, 'succeeded');
-            push @commands, ['HSET', "{$prefix}:a:$record{account}", %record]
+            my ($record, @hash) = record($i, 'succeeded');
+            push @commands, ['HSET', "{$prefix}:a:$record->{account}", @hash]
                 if $whole;
-            push @commands, ['XADD', "{$prefix}:events", '*', %record];
+            push @commands, ['XADD', "{$prefix}:events", '*', @hash];
         }
 
         command($port, @commands);

@@ -5,10 +5,10 @@
 -- ARGV: 1 revision the writer saw (0: no record)   2 account
 --       3 seconds the record lives                 4 score in "active" or ""
 --       5 score in "due" or ""                     6 length of the stream
---       7... field, value, field, value (all of the record but "revision")
+--       7 the record, all of it but "revision"
 --
--- Returns {1, new revision} where it was written, {0, field, value, ...} with
--- the record that is here where the writer has to judge again.
+-- Returns {1} where it was written, as the next revision; {0, field, value, ...}
+-- with the record that is here where the writer has to judge again.
 
 local record = KEYS[1]
 local seen = redis.call('HGET', record, 'revision') or '0'
@@ -20,17 +20,8 @@ if seen ~= ARGV[1] then
 end
 
 local revision = string.format('%.0f', tonumber(seen) + 1)
-local fields = {}
 
-for i = 7, #ARGV do
-    fields[#fields + 1] = ARGV[i]
-end
-
-fields[#fields + 1] = 'revision'
-fields[#fields + 1] = revision
-
-redis.call('DEL', record)
-redis.call('HSET', record, unpack(fields))
+redis.call('HSET', record, 'revision', revision, 'record', ARGV[7])
 redis.call('EXPIRE', record, ARGV[3])
 
 if ARGV[4] ~= '' then
@@ -49,6 +40,7 @@ if KEYS[5] then
     redis.call('SET', KEYS[5], ARGV[2], 'EX', ARGV[3])
 end
 
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', unpack(fields))
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*',
+           'revision', revision, 'record', ARGV[7])
 
-return {1, revision}
+return {1}

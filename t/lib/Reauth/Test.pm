@@ -25,7 +25,7 @@ use Reauth::Gateway ();
 our @EXPORT = qw(
     free_port gateway http redis_cli redis_pause redis_resume redis_start
     redis_stop sandbox sandbox_log sandbox_start sandbox_stop secret_file
-    update wait_for work_dir
+    store stored update wait_for work_dir
 );
 
 our $API_KEY = 'sandbox-api-key-for-tests-only';
@@ -484,6 +484,36 @@ sub redis_cli {
     chomp @lines;
 
     return wantarray ? @lines : join "\n", @lines;
+}
+
+
+# An account's record, as Redis has it, or one field of it ('' for none).
+
+sub stored {
+    my ($account, $field) = @_;
+
+    my $key    = "{reauth}:a:$account";
+    my %record = map { split / /, $_, 2 } grep { length }
+        redis_cli('HGET', $key, 'record');
+
+    return $record{$field} // '' if defined $field;
+
+    $record{revision} = redis_cli('HGET', $key, 'revision');
+
+    return \%record;
+}
+
+
+# Changes fields of it behind the gateway's back.
+
+sub store {
+    my ($account, %value) = @_;
+
+    my %record = (%{ stored($account) }, %value);
+    delete $record{revision};
+
+    return redis_cli('HSET', "{reauth}:a:$account", 'record',
+        join '', map { "$_ $record{$_}\n" } sort keys %record);
 }
 
 
