@@ -123,6 +123,43 @@ reauth_json_parse(const reauth_string_t *text, unsigned flags, json_t **json,
 }
 
 
+/* of the byte at "place", as a person counts */
+
+static void
+reauth_json_locate(const reauth_string_t *text, const unsigned char *place,
+    reauth_json_error_t *error)
+{
+    const unsigned char  *p;
+
+    error->line = 1;
+    error->column = 0;
+
+    for (p = text->data; p <= place; p++) {
+
+        if (*p == '\n') {
+            error->line++;
+            error->column = 0;
+
+        } else if ((*p & 0xc0) != 0x80 || error->column == 0) {
+            error->column++;
+        }
+    }
+}
+
+
+/* to the quote that ends the string, or to what is none or an escape */
+
+static const unsigned char *
+reauth_json_skip_string(const unsigned char *p, const unsigned char *last)
+{
+    while (p < last && *p != '"' && *p != '\\' && *p != '\0') {
+        p++;
+    }
+
+    return p;
+}
+
+
 /*
  * What jansson does not check, or says less precisely: a mark before the
  * text, the top level, the depth and NUL.
@@ -132,85 +169,81 @@ static const char *
 reauth_json_scan(const reauth_string_t *text, unsigned flags,
     reauth_json_error_t *error)
 {
-    unsigned              depth, escaped, quoted, top;
-    unsigned char         c;
+    unsigned              depth, quoted;
+    const char           *reason;
     const unsigned char  *p, *last;
 
-    error->line = 1;
-    error->column = 1;
+    p = text->data;
+    last = text->data + text->len;
 
     if (text->len >= sizeof(REAUTH_JSON_BOM) - 1
-        && memcmp(text->data, REAUTH_JSON_BOM, sizeof(REAUTH_JSON_BOM) - 1)
-           == 0)
+        && memcmp(p, REAUTH_JSON_BOM, sizeof(REAUTH_JSON_BOM) - 1) == 0)
     {
+        error->line = 1;
+        error->column = 1;
+
         return "a byte order mark before the text; send UTF-8 without one";
     }
 
-    error->column = 0;
-
     depth = 0;
-    escaped = 0;
     quoted = 0;
-    top = 0;
 
-    last = text->data + text->len;
+    /* the caller has seen that there is something else */
 
-    for (p = text->data; p < last; p++) {
-        c = *p;
+    while (reauth_json_is_blank(*p)) {
+        p++;
+    }
 
-        if (c == '\n') {
-            error->line++;
-            error->column = 0;
+    reason = "the top level must be an object";
 
-        } else if ((c & 0xc0) != 0x80 || error->column == 0) {
-            error->column++;
-        }
+    if ((flags & REAUTH_JSON_OBJECT) && *p != '{' && *p != '\0') {
+        goto failed;
+    }
 
-        if (c == '\0') {
-            return "a NUL byte";
-        }
-
-        if (!top && !reauth_json_is_blank(c)) {
-            if ((flags & REAUTH_JSON_OBJECT) && c != '{') {
-                return "the top level must be an object";
-            }
-
-            top = 1;
-        }
-
-        if (escaped) {
-            escaped = 0;
-
-            if (last - p >= 5 && memcmp(p, "u0000", 5) == 0) {
-                return "\\u0000 (NUL) is not allowed";
-            }
-
-            continue;
-        }
+    for ( /* void */ ; p < last; p++) {
 
         if (quoted) {
-            if (c == '\\') {
-                escaped = 1;
+            p = reauth_json_skip_string(p, last);
 
-            } else if (c == '"') {
-                quoted = 0;
+            if (p == last) {
+                break;
             }
-
-            continue;
         }
 
-        switch (c) {
+        switch (*p) {
+
+        case '\0':
+            reason = "a NUL byte";
+            goto failed;
 
         case '"':
-            quoted = 1;
+            quoted = !quoted;
+            break;
+
+        case '\\':
+
+            if (quoted && ++p < last) {
+
+                if (*p == '\0') {
+                    reason = "a NUL byte";
+                    goto failed;
+                }
+
+                if (last - p >= 5 && memcmp(p, "u0000", 5) == 0) {
+                    reason = "\\u0000 (NUL) is not allowed";
+                    goto failed;
+                }
+            }
+
             break;
 
         case '{':
         case '[':
             if (++depth > REAUTH_JSON_MAX_DEPTH) {
-                return "nested too deeply; "
-                       reauth_json_number(REAUTH_JSON_MAX_DEPTH)
-                       " levels are the most";
+                reason = "nested too deeply; "
+                         reauth_json_number(REAUTH_JSON_MAX_DEPTH)
+                         " levels are the most";
+                goto failed;
             }
 
             break;
@@ -229,6 +262,12 @@ reauth_json_scan(const reauth_string_t *text, unsigned flags,
     }
 
     return NULL;
+
+failed:
+
+    reauth_json_locate(text, p, error);
+
+    return reason;
 }
 
 

@@ -23,6 +23,9 @@
 /* events handled before others get their turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
+/* ms from one reading of events to the next: what comes meanwhile comes along */
+#define NGX_HTTP_REAUTH_SYNC_PAUSE   1
+
 
 typedef struct {
     ngx_http_reauth_store_t        *store;
@@ -33,6 +36,7 @@ typedef struct {
     ngx_msec_t                      loaded;    /* since when; 0: never */
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
+    ngx_event_t                     pause;
     char                            scan[REAUTH_CURSOR_MAX + 1];
     char                            last[REAUTH_STREAM_ID_MAX + 1];
 } ngx_http_reauth_sync_t;
@@ -371,6 +375,10 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     u_char     key[128];
     ngx_str_t  argv[6];
 
+    if (sync->pause.timer_set) {
+        ngx_del_timer(&sync->pause);
+    }
+
     if (!up) {
         return;
     }
@@ -434,7 +442,25 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         return;
     }
 
+    if (entries != NULL) {
+        ngx_add_timer(&sync->pause, NGX_HTTP_REAUTH_SYNC_PAUSE);
+        return;
+    }
+
     ngx_http_reauth_sync_follow(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_pause_handler(ngx_event_t *ev)
+{
+    ngx_http_reauth_sync_t  *sync;
+
+    sync = ev->data;
+
+    if (sync->store->follower != NULL) {
+        ngx_http_reauth_sync_follow(sync);
+    }
 }
 
 
@@ -477,6 +503,11 @@ ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
     }
 
     sync->store = store;
+
+    sync->pause.handler = ngx_http_reauth_sync_pause_handler;
+    sync->pause.data = sync;
+    sync->pause.log = store->cycle->log;
+    sync->pause.cancelable = 1;
 
     sync->records = ngx_palloc(store->cycle->pool,
                                NGX_HTTP_REAUTH_SYNC_PAGE
