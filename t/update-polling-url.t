@@ -8,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 26;
+plan tests => repeat_each() * 30;
 
 sub forced {
     my ($account, $body) = @_;

@@ -23,7 +23,7 @@
 /* events handled before others get their turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
-/* ms from one reading of events to the next: what comes meanwhile comes along */
+/* ms from one reading of events to the next: many come in one reply then */
 #define NGX_HTTP_REAUTH_SYNC_PAUSE   1
 
 
