@@ -136,6 +136,7 @@ typedef struct {
     ngx_http_reauth_secret_t *webhook_secrets[NGX_HTTP_REAUTH_WEBHOOK_SECRETS];
     ngx_str_t                 webhook_pass;    /* empty: to nobody */
     ngx_http_handler_pt       content_handler; /* that ours is around */
+    ngx_int_t               (*create_request)(ngx_http_request_t *r);
 } ngx_http_reauth_loc_conf_t;
 
 
@@ -179,7 +180,6 @@ typedef struct {
     struct ngx_http_reauth_body_s *body;       /* being read */
     void                      *data;           /* of the content handler */
 
-    ngx_int_t               (*create_request)(ngx_http_request_t *r);
 } ngx_http_reauth_ctx_t;
 
 

@@ -44,7 +44,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 static struct {
     ngx_http_request_t        *request;        /* NULL: none is */
-    ngx_http_reauth_secret_t  *key;            /* NULL: there is none */
+    ngx_http_reauth_secret_t  *key;
     ngx_uint_t                 asked;
 } ngx_http_reauth_key_build;
 
@@ -60,10 +60,63 @@ static ngx_str_t  ngx_http_reauth_key_name =
     ngx_string("reauth_authorization");
 
 
+/* the answer is made of nginx's own 500 by the header filter */
+
+static void
+ngx_http_reauth_key_refuse(ngx_http_request_t *r, const char *why)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "reauth: $reauth_authorization %s, the request is not sent "
+                  "without it", why);
+
+    ctx = ngx_http_reauth_get_ctx(r);
+
+    if (ctx != NULL) {
+        ctx->key_refused = 1;
+    }
+
+    /* nor is there a page for it */
+
+    r->error_page = 1;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_key_refuse_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *uscf)
+{
+    ngx_http_reauth_key_refuse(r, "is used where no reauth_key_file is in "
+                               "force");
+    return NGX_ERROR;
+}
+
+
+/*
+ * A request that is being built is to have the key, and there is none: it goes
+ * to an upstream that takes none.
+ */
+
+static void
+ngx_http_reauth_key_send_nowhere(ngx_http_upstream_t *u)
+{
+    static ngx_http_upstream_conf_t      conf;
+    static ngx_http_upstream_srv_conf_t  nowhere;
+
+    nowhere.peer.init = ngx_http_reauth_key_refuse_peer;
+    conf.upstream = &nowhere;
+
+    u->conf = &conf;
+    u->resolved = NULL;
+}
+
+
 ngx_int_t
 ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
     v->valid = 1;
@@ -72,17 +125,25 @@ ngx_http_reauth_key_variable(ngx_http_request_t *r,
     v->len = 0;
     v->data = ngx_http_reauth_key_empty;
 
-    if (r != ngx_http_reauth_key_build.request) {
-        return NGX_OK;
-    }
-
-    ngx_http_reauth_key_build.asked = 1;
-
-    if (ngx_http_reauth_key_build.key != NULL) {
+    if (r == ngx_http_reauth_key_build.request) {
         mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+        ngx_http_reauth_key_build.asked = 1;
 
         v->len = ngx_http_reauth_key_build.key->authorization.text.len;
         v->data = mcf->stand_in;
+
+        return NGX_OK;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->key == NULL
+        && r->upstream != NULL
+        && r->upstream->create_request != NULL
+        && r->upstream->upstream == NULL)
+    {
+        ngx_http_reauth_key_send_nowhere(r->upstream);
     }
 
     return NGX_OK;
@@ -140,6 +201,17 @@ ngx_http_reauth_key_put(ngx_http_request_t *r, u_char *stand_in,
 }
 
 
+/* outside of the building: a value that was made of it is kept, and empty */
+
+static ngx_uint_t
+ngx_http_reauth_key_was_asked(ngx_http_request_t *r,
+    ngx_http_reauth_main_conf_t *mcf)
+{
+    return mcf->key_index != NGX_ERROR
+           && r->variables[mcf->key_index].data == ngx_http_reauth_key_empty;
+}
+
+
 /* nginx keeps values, of a map for one, for whoever asks next */
 
 static void
@@ -174,27 +246,21 @@ ngx_http_reauth_key_forget_values(ngx_http_request_t *r, u_char *stand_in,
  */
 
 static ngx_int_t
-ngx_http_reauth_key_built(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
+ngx_http_reauth_key_built(ngx_http_request_t *r,
     ngx_http_reauth_main_conf_t *mcf, ngx_uint_t before)
 {
-    ngx_int_t                  n;
-    ngx_http_reauth_secret_t  *key;
-
-    key = ngx_http_reauth_key_build.key;
+    ngx_int_t         n;
+    reauth_string_t  *key;
 
     if (!before && !ngx_http_reauth_key_build.asked) {
         return NGX_OK;
     }
 
-    n = 0;
+    key = &ngx_http_reauth_key_build.key->authorization.text;
 
-    if (key != NULL) {
-        n = ngx_http_reauth_key_put(r, mcf->stand_in,
-                                    &key->authorization.text);
+    n = ngx_http_reauth_key_put(r, mcf->stand_in, key);
 
-        ngx_http_reauth_key_forget_values(r, mcf->stand_in,
-                                          key->authorization.text.len);
-    }
+    ngx_http_reauth_key_forget_values(r, mcf->stand_in, key->len);
 
     r->variables[mcf->key_index].valid = 0;
     r->variables[mcf->key_index].len = 0;
@@ -206,19 +272,7 @@ ngx_http_reauth_key_built(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
     }
 
     if (n == 0) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      key == NULL
-                      ? "reauth: $reauth_authorization is used where no "
-                        "reauth_key_file is in force, the request is not sent"
-                      : "reauth: $reauth_authorization was empty where it was "
-                        "used first, the request is not sent without it");
-
-        ctx->key_refused = 1;
-
-        /* nor is there a page for it */
-
-        r->error_page = 1;
-
+        ngx_http_reauth_key_refuse(r, "was empty where it was used first");
         return NGX_ERROR;
     }
 
@@ -349,31 +403,24 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
     ngx_uint_t                    before;
-    ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    if (ctx == NULL || ctx->create_request == NULL) {
-        return NGX_ERROR;
-    }
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    before = mcf->key_index != NGX_ERROR
-             && r->variables[mcf->key_index].data == ngx_http_reauth_key_empty;
+    before = ngx_http_reauth_key_was_asked(r, mcf);
 
     ngx_http_reauth_key_build.request = r;
     ngx_http_reauth_key_build.key = lcf->key;
     ngx_http_reauth_key_build.asked = 0;
 
-    rc = ctx->create_request(r);
+    rc = lcf->create_request(r);
 
     ngx_http_reauth_key_build.request = NULL;
 
     if (rc == NGX_OK) {
-        rc = ngx_http_reauth_key_built(r, ctx, mcf, before);
+        rc = ngx_http_reauth_key_built(r, mcf, before);
     }
 
 #if (NGX_HTTP_SSL)
@@ -449,13 +496,8 @@ ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u,
 static ngx_int_t
 ngx_http_reauth_key_upstream(ngx_http_request_t *r, ngx_http_upstream_t *u)
 {
-    ngx_http_reauth_ctx_t      *ctx;
-    ngx_http_reauth_capture_t  *capture;
-
-    ctx = ngx_http_reauth_get_ctx(r);
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_http_reauth_capture_t   *capture;
+    ngx_http_reauth_loc_conf_t  *lcf;
 
     capture = ngx_http_reauth_capture(r);
 
@@ -465,7 +507,11 @@ ngx_http_reauth_key_upstream(ngx_http_request_t *r, ngx_http_upstream_t *u)
         return NGX_ERROR;
     }
 
-    ctx->create_request = u->create_request;
+    /* the same one for all requests of a location, which has one handler */
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    lcf->create_request = u->create_request;
+
     u->create_request = ngx_http_reauth_key_create_request;
 
     return NGX_OK;
@@ -492,16 +538,20 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    if (lcf->key == NULL && mcf->key_index == NGX_ERROR) {
+    if (lcf->key == NULL) {
+
+        if (ngx_http_reauth_key_was_asked(r, mcf)) {
+            ngx_http_reauth_key_refuse(r, "was asked for where no "
+                                       "reauth_key_file is in force");
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return lcf->content_handler(r);
     }
 
-    if (lcf->key != NULL) {
+    /* the caller's own never reaches the upstream */
 
-        /* the caller's own never reaches the upstream */
-
-        ngx_http_reauth_forget_token(r);
-    }
+    ngx_http_reauth_forget_token(r);
 
     before = r->upstream;
     reading = r->read_event_handler;
