@@ -1,4 +1,5 @@
-# Redis loses all that it had: the fleet goes on polling what runs.
+# Redis loses all that it had, and nobody writes to it: the fleet notices, and
+# goes on polling what runs.
 
 use strict;
 use warnings;
@@ -31,7 +32,10 @@ sandbox('POST', '/finish/acct_1', { success => \1 });
 
 for my $gateway ($one, $two) {
     ok(wait_for(sub { $gateway->http('GET', '/reauth/gate/acct_1')->{status}
-        == 204 }, 60), 'the poller learns of the end');
+        == 204 }, 20), 'the poller learns of the end');
 }
+
+like($one->error_log . $two->error_log, qr/it was emptied/,
+    'the log tells it');
 
 done_testing();

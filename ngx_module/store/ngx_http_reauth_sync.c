@@ -14,9 +14,13 @@
 #define NGX_HTTP_REAUTH_SYNC_PAGE    100
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
 
+/* a place before all entries of a stream */
+#define NGX_HTTP_REAUTH_SYNC_START   "0-0"
+
 /*
- * A Redis that was flushed, or that trimmed its stream faster than it was
- * followed, says nothing of it: all is read again now and then.
+ * A Redis that was flushed and written to since, or that trimmed its stream
+ * faster than it was followed, says nothing of it: all is read again now and
+ * then.
  */
 #define NGX_HTTP_REAUTH_SYNC_AGAIN   30000
 
@@ -340,7 +344,8 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
         return;
     }
 
-    ngx_cpystrn((u_char *) sync->last, (u_char *) "0-0", sizeof(sync->last));
+    ngx_cpystrn((u_char *) sync->last, (u_char *) NGX_HTTP_REAUTH_SYNC_START,
+                sizeof(sync->last));
 
     if (reply->elements == 1) {
         (void) reauth_reply_entry(reply->element[0], sync->last);
@@ -366,25 +371,14 @@ ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
 }
 
 
-static void
-ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
-    void *data)
-{
-    ngx_http_reauth_sync_t *sync = data;
+/* asks for the latest entry of the stream */
 
+static void
+ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
+    ngx_http_reauth_redis_handler_pt handler)
+{
     u_char     key[128];
     ngx_str_t  argv[6];
-
-    if (sync->pause.timer_set) {
-        ngx_del_timer(&sync->pause);
-    }
-
-    if (!up) {
-        return;
-    }
-
-    sync->loaded = 0;
-    ngx_http_reauth_sync_rewind(sync);
 
     ngx_str_set(&argv[0], "XREVRANGE");
 
@@ -398,9 +392,57 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     ngx_str_set(&argv[4], "COUNT");
     ngx_str_set(&argv[5], "1");
 
-    (void) ngx_http_reauth_redis_command(redis, 6, argv, 0,
-                                         ngx_http_reauth_sync_last_reply,
-                                         sync);
+    (void) ngx_http_reauth_redis_command(sync->store->follower, 6, argv, 0,
+                                         handler, sync);
+}
+
+
+static void
+ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
+    void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    if (sync->pause.timer_set) {
+        ngx_del_timer(&sync->pause);
+    }
+
+    if (!up) {
+        return;
+    }
+
+    sync->loaded = 0;
+    ngx_http_reauth_sync_rewind(sync);
+    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_last_reply);
+}
+
+
+/* nothing happened for a while: has Redis still what happened before? */
+
+static void
+ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (reply->elements == 0
+        && sync->pending == 0
+        && ngx_strcmp(sync->last, NGX_HTTP_REAUTH_SYNC_START) != 0)
+    {
+        ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
+                      "redis: it was emptied; what is here is written to it "
+                      "again");
+
+        ngx_http_reauth_sync_rewind(sync);
+        ngx_http_reauth_sync_last_reply(reply, sync);
+        return;
+    }
+
+    ngx_http_reauth_sync_follow(sync);
 }
 
 
@@ -447,7 +489,7 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         return;
     }
 
-    ngx_http_reauth_sync_follow(sync);
+    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_idle_reply);
 }
 
 
