@@ -103,7 +103,7 @@ for my $workers (1, 2) {
         'nothing ran before: open');
     is($gateway->update($rejected, 'ok')->{status}, 200,
         'the next one finds the way clear');
-    is(redis_cli('HGET', "{reauth}:a:$rejected", 'account'), $rejected,
+    is(stored($rejected, 'state'), 'running',
         'Redis knows it');
 
     $gateway->stop;
