@@ -391,7 +391,7 @@ reauth_json_find_name(const reauth_string_t *text, const char *name)
 
         if (memcmp(p + 1, name, len) == 0 && p[len + 1] == '"') {
 
-            if (found != NULL) {
+            if (found != NULL || (p > text->data && p[-1] == '\\')) {
                 return NULL;
             }
 
