@@ -153,6 +153,10 @@ sub _add_headers ($c) {
     my $rate    = $app->rate;
     my $headers = $c->res->headers;
     my $id      = $c->req->headers->header('X-Request-Id') // random_hex(ID_LENGTH);
+
+    # RFC 9112, 9.6: or a client sends its next request on a connection that ends
+    $headers->connection('close') if !$c->tx->keep_alive;
+
     my %add     = (
         'Cache-Control'                  => 'no-cache, private',
         'Set-Cookie'                     => 'onlyfansapi_session=CANARY-cookie; path=/; httponly',
