@@ -222,7 +222,8 @@ reauth_json_scan(const reauth_string_t *text, unsigned flags,
 
         case '\\':
 
-            if (quoted && ++p < last) {
+            if (quoted && last - p > 1) {
+                p++;
 
                 if (*p == '\0') {
                     reason = "a NUL byte";
@@ -430,13 +431,13 @@ reauth_json_replace(const reauth_string_t *text, const char *name,
 
     before = (size_t) (p - text->data);
 
-    for (p++; p < last && *p != '"'; p++) {
-        if (*p == '\\') {
-            p++;
-        }
+    p = reauth_json_skip_string(p + 1, last);
+
+    while (last - p > 1 && *p == '\\') {
+        p = reauth_json_skip_string(p + 2, last);
     }
 
-    if (p >= last) {
+    if (p == last || *p != '"') {
         return NULL;
     }
 
