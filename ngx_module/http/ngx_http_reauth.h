@@ -179,7 +179,6 @@ typedef struct {
 
     struct ngx_http_reauth_body_s *body;       /* being read */
     void                      *data;           /* of the content handler */
-
 } ngx_http_reauth_ctx_t;
 
 

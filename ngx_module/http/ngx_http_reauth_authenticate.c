@@ -1667,7 +1667,13 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
                      ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
     }
 
-    if (forward->done) {
+    /* a reauthenticate that was accepted is answered from the record alone */
+
+    if (forward->done
+        && (fact.state == REAUTH_STATE_REJECTED
+            || fact.state == REAUTH_STATE_UNKNOWN
+            || a->route.operation == REAUTH_OPERATION_UPDATE))
+    {
         ngx_http_reauth_authenticate_share(a, fact.epoch);
     }
 
