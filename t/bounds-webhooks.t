@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256);
 use Test::More;
 
 use Reauth::Test redis => 0, sandbox => 0;
@@ -20,13 +21,19 @@ my $gateway = gateway(
 
 my $started_at = started_at(-1);
 
+# of one attempt, or the records take room too
+
+sub webhook {
+    my ($number) = @_;
+
+    return event('accounts.otp_code_required', 'acct_1',
+        started_at => $started_at, otp_phone_ending => $number);
+}
+
 sub duplicate {
     my ($number) = @_;
 
-    # of one attempt, or the records take room too
-    my $answer = deliver($gateway,
-        event('accounts.otp_code_required', 'acct_1',
-            started_at => $started_at, otp_phone_ending => $number));
+    my $answer = deliver($gateway, webhook($number));
 
     is($answer->{status}, 200, "webhook $number") if $answer->{status} != 200;
 
@@ -52,5 +59,18 @@ my $known = grep { duplicate($_) } reverse $last - $remembered + 1 .. $last;
 
 cmp_ok($known, '>', 0, "$known of the last $remembered are known");
 is(duplicate(0), 0, 'the oldest one is forgotten');
+
+# Digests are kept in sets of eight: the first byte says in which.
+
+my $ways   = 8;
+my $sets   = $remembered / $ways;
+my @of_set = grep { ord(sha256(webhook($_))) % $sets == 0 } 1000 .. 3000;
+
+$#of_set = 3 * $ways - 1;
+duplicate($_) for @of_set;
+
+is(scalar(grep { duplicate($_) } @of_set[-$ways .. -1]), $ways,
+    'at once into one set: the last eight of it are known');
+is(duplicate($of_set[0]), 0, 'the first of them is forgotten');
 
 done_testing();

@@ -9,35 +9,35 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
-/* the digest's place: its own, else a free or the oldest one of its set */
+/*
+ * A set has the newest first, told by their order: their seconds would be the
+ * same for many that come at once.  "place" is the digest's, else the oldest's.
+ */
 
 static ngx_http_reauth_digest_t *
-ngx_http_reauth_zone_seen_find(ngx_http_reauth_zone_shctx_t *sh,
-    const uint8_t *digest)
+ngx_http_reauth_zone_seen_set(ngx_http_reauth_zone_shctx_t *sh,
+    const uint8_t *digest, ngx_uint_t *place)
 {
     uint32_t                   hash;
     ngx_uint_t                 i;
-    ngx_http_reauth_digest_t  *set, *place;
+    ngx_http_reauth_digest_t  *set;
 
     ngx_http_reauth_zone_check_lock(sh);
 
     ngx_memcpy(&hash, digest, sizeof(uint32_t));
 
     set = &sh->seen[(hash & sh->seen_mask) * NGX_HTTP_REAUTH_SEEN_WAYS];
-    place = set;
 
-    for (i = 0; i < NGX_HTTP_REAUTH_SEEN_WAYS; i++) {
+    for (i = 0; i < NGX_HTTP_REAUTH_SEEN_WAYS - 1; i++) {
 
         if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
-            return &set[i];
-        }
-
-        if (set[i].seconds < place->seconds) {
-            place = &set[i];
+            break;
         }
     }
 
-    return place;
+    *place = i;
+
+    return set;
 }
 
 
@@ -47,23 +47,26 @@ ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone, const uint8_t *digest,
 {
     uint32_t                   now;
     ngx_int_t                  rc;
-    ngx_http_reauth_digest_t  *seen;
+    ngx_uint_t                 i;
+    ngx_http_reauth_digest_t  *set;
 
     rc = NGX_OK;
     now = (uint32_t) (now_ms / 1000);
 
     ngx_http_reauth_zone_lock(zone);
 
-    seen = ngx_http_reauth_zone_seen_find(zone->sh, digest);
+    set = ngx_http_reauth_zone_seen_set(zone->sh, digest, &i);
 
-    if (ngx_memcmp(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0
-        && seen->seconds + NGX_HTTP_REAUTH_SEEN_TIME > now)
+    if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0
+        && set[i].seconds + NGX_HTTP_REAUTH_SEEN_TIME > now)
     {
         rc = NGX_DECLINED;
 
     } else {
-        seen->seconds = now;
-        ngx_memcpy(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN);
+        ngx_memmove(&set[1], &set[0], i * sizeof(ngx_http_reauth_digest_t));
+
+        set[0].seconds = now;
+        ngx_memcpy(set[0].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN);
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -75,14 +78,19 @@ ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone, const uint8_t *digest,
 void
 ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone, const uint8_t *digest)
 {
-    ngx_http_reauth_digest_t  *seen;
+    ngx_uint_t                 i, last;
+    ngx_http_reauth_digest_t  *set;
+
+    last = NGX_HTTP_REAUTH_SEEN_WAYS - 1;
 
     ngx_http_reauth_zone_lock(zone);
 
-    seen = ngx_http_reauth_zone_seen_find(zone->sh, digest);
+    set = ngx_http_reauth_zone_seen_set(zone->sh, digest, &i);
 
-    if (ngx_memcmp(seen->digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
-        ngx_memzero(seen, sizeof(ngx_http_reauth_digest_t));
+    if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
+        ngx_memmove(&set[i], &set[i + 1],
+                    (last - i) * sizeof(ngx_http_reauth_digest_t));
+        ngx_memzero(&set[last], sizeof(ngx_http_reauth_digest_t));
     }
 
     ngx_http_reauth_zone_unlock(zone);

@@ -117,7 +117,10 @@ typedef struct {
 } ngx_http_reauth_asked_t;
 
 
-/* a webhook's; sets of a few, so that looking for one is bounded too */
+/*
+ * A webhook's; sets of a few, the newest first, so that looking for one is
+ * bounded too.
+ */
 
 #define NGX_HTTP_REAUTH_SEEN_WAYS  8
 
