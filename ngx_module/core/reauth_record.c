@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "reauth_record.h"
+#include "reauth_route.h"
 
 
 typedef enum {
@@ -451,10 +452,38 @@ reauth_record_decode(const reauth_string_t *text, reauth_record_t *record)
 }
 
 
+static int
+reauth_record_account_valid(const reauth_record_t *record)
+{
+    reauth_string_t   id;
+    reauth_id_kind_t  kind;
+
+    id = reauth_string_from(record->account);
+    kind = reauth_id_kind(&id);
+
+    return kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY;
+}
+
+
+/* it goes into paths of polls and into answers as it is */
+
+static int
+reauth_record_attempt_valid(const char *attempt)
+{
+    reauth_string_t  id;
+
+    id = reauth_string_from(attempt);
+
+    return id.len == 0 || reauth_id_kind(&id) != REAUTH_ID_NONE;
+}
+
+
 int
 reauth_record_valid(const reauth_record_t *record)
 {
-    return record->account[0] != '\0'
+    return reauth_record_account_valid(record)
+           && reauth_record_attempt_valid(record->attempt)
+           && reauth_record_attempt_valid(record->prior.attempt)
            && record->epoch != 0
            && record->epoch <= REAUTH_EPOCH_MAX
            && record->state != REAUTH_STATE_NONE

@@ -27,6 +27,14 @@ fill(char *dst, char c, size_t len)
 }
 
 
+static void
+fill_id(char *dst, const char *prefix, size_t len)
+{
+    fill(dst, 'a', len);
+    memcpy(dst, prefix, strlen(prefix));
+}
+
+
 /* every field at its bound */
 
 static void
@@ -51,8 +59,8 @@ largest(reauth_record_t *record)
     memset(record->fingerprint, 0xff, REAUTH_FINGERPRINT_LEN);
     memset(record->sealed, 0xa5, REAUTH_SEALED_MAX);
 
-    fill(record->account, 'a', REAUTH_ACCOUNT_MAX);
-    fill(record->attempt, 'b', REAUTH_ATTEMPT_MAX);
+    fill_id(record->account, "fansly_acct_", REAUTH_ACCOUNT_MAX);
+    fill_id(record->attempt, "auth_", REAUTH_ATTEMPT_MAX);
     fill(record->progress, 'c', REAUTH_PROGRESS_MAX);
     fill(record->error_code, 'd', REAUTH_ERROR_CODE_MAX);
     fill(record->error_message, 'e', REAUTH_ERROR_MESSAGE_MAX);
@@ -67,7 +75,7 @@ largest(reauth_record_t *record)
     record->prior.completed_us = NUMBER_MAX;
     record->prior.fingerprint_set = 1;
     memset(record->prior.fingerprint, 0x5a, REAUTH_FINGERPRINT_LEN);
-    fill(record->prior.attempt, 'g', REAUTH_ATTEMPT_MAX);
+    fill_id(record->prior.attempt, "auth_", REAUTH_ATTEMPT_MAX);
 }
 
 
@@ -426,6 +434,49 @@ test_valid(void **state)
 }
 
 
+/* ids are in paths of requests to the upstream, and in answers */
+
+static void
+test_valid_ids(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const char  *bad[] = {
+        "a", "auth_", "auth_1/", "auth_../../accounts", "../../acct_2/me",
+        "auth_1?x", "auth_1\",\"state\":\"", "auth_1 ", "auth_\xff"
+    };
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+    assert_int_equal(set(&record, "account", "acct_1"), 0);
+    assert_int_equal(set(&record, "epoch", "1"), 0);
+    assert_int_equal(set(&record, "state", "succeeded"), 0);
+    assert_int_equal(reauth_record_valid(&record), 1);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+
+        assert_int_equal(set(&record, "attempt", bad[i]), 0);
+        assert_int_equal(reauth_record_valid(&record), 0);
+        assert_int_equal(set(&record, "attempt", "auth_1"), 0);
+        assert_int_equal(reauth_record_valid(&record), 1);
+
+        assert_int_equal(set(&record, "prior_attempt", bad[i]), 0);
+        assert_int_equal(reauth_record_valid(&record), 0);
+        assert_int_equal(set(&record, "prior_attempt", "fansly_acct_1"), 0);
+        assert_int_equal(reauth_record_valid(&record), 1);
+
+        assert_int_equal(set(&record, "account", bad[i]), 0);
+        assert_int_equal(reauth_record_valid(&record), 0);
+        assert_int_equal(set(&record, "account", "auth_1"), 0);
+        assert_int_equal(reauth_record_valid(&record), 0);
+        assert_int_equal(set(&record, "account", "fansly_acct_1"), 0);
+        assert_int_equal(reauth_record_valid(&record), 1);
+    }
+}
+
+
 int
 main(void)
 {
@@ -442,7 +493,8 @@ main(void)
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_bad_binaries),
         cmocka_unit_test(test_control_bytes),
-        cmocka_unit_test(test_valid)
+        cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_valid_ids)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,61 @@
+# Records of Redis that nobody here wrote: an id that is none is neither sent to
+# the upstream, with the key, nor put into an answer.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $poll = 'reauth_poll on /upstream interval=100ms rate=600r/m;';
+
+my $gateway = gateway(name => 'one', config => $poll);
+my @bad = ('../../acct_9/me', 'auth_1/../../me', 'auth_1","state":"open',
+    'auth_1?a=b', "auth_\xff", 'auth_' . 'a' x 65);
+
+my %attempt = map { $_ => $gateway->update("acct_$_", 'ok')->{json}{attempt_id} }
+    0 .. $#bad;
+
+ok(wait_for { sandbox_log() > 2 * @bad } 5, 'they are followed');
+
+# what another gateway would have written: a later state of the same attempt
+
+for my $n (0 .. $#bad) {
+    my %record = %{ stored("acct_$n") };
+
+    my $revision = delete($record{revision}) + 1;
+    $record{attempt} = $bad[$n];
+    $record{updated} += 1_000;
+
+    my $text = join '', map { "$_ $record{$_}\n" } sort keys %record;
+
+    redis_cli('HSET', "{reauth}:a:acct_$n", 'record', $text,
+        'revision', $revision);
+    redis_cli('XADD', '{reauth}:events', '*', 'record', $text,
+        'revision', $revision);
+}
+
+ok(wait_for { 5 < (() = $gateway->error_log =~ /a record under .* is none/g) }
+    5, 'each is said to be none');
+
+# ---- a gateway that reads them when it starts ----
+
+my $before = sandbox_log();
+my $two = gateway(name => 'two', config => $poll);
+
+ok(wait_for { sandbox_log() > $before + 3 * @bad } 10,
+    'polling goes on');
+
+like($_->{target}, qr{\A/api/(?:authenticate/(?:auth_\w+|acct_\d/credentials)
+    |accounts(?:\?.*)?)\z}x, "$_->{method} $_->{target}")
+    for (sandbox_log())[$before .. $before + 3 * @bad];
+
+for my $n (0 .. $#bad) {
+    my $answer = $gateway->http('GET', "/api/acct_$n/me");
+
+    is($answer->{status}, 503, 'its gate is closed all the same');
+    is($answer->{json}{attempt_id}, $attempt{$n}, 'by the attempt that began');
+    is($answer->{json}{state}, 'running', 'in its state');
+}
+
+done_testing();
