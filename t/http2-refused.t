@@ -5,7 +5,6 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use Reauth::H2 ();
 use Reauth::Test redis => 0;
@@ -41,7 +40,7 @@ my $h2 = Reauth::H2->connect_to($gateway->port);
         body => 'x' x 65_000, open => 1);
 
     # beyond the first window, which is widened once this was read
-    sleep 0.5;
+    $h2->await_window($stream, 1_000);
     $h2->data($stream, 'x' x 500) for 1 .. 2;
     my $answer = $h2->answer($stream);
     is($answer->{status}, 413, 'no length, and too much');

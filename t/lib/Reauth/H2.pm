@@ -10,7 +10,8 @@ use IO::Select ();
 use IO::Socket::INET ();
 use Time::HiRes qw(time);
 
-my %TYPE = (DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4);
+my %TYPE = (DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4,
+    WINDOW_UPDATE => 8);
 
 
 sub connect_to {
@@ -105,6 +106,25 @@ sub cancel {
 sub close { return close $_[0]{socket}; }
 
 
+# Waits until so many bytes more may be sent in the stream.
+
+sub await_window {
+    my ($self, $stream, $bytes, $seconds) = @_;
+
+    my $deadline = time + ($seconds // 5);
+
+    while ($bytes > 0) {
+        my ($type, $flags, $of, $payload) = $self->read_frame($deadline)
+            or die "no room for $bytes bytes in stream $stream\n";
+
+        $bytes -= unpack 'N', $payload
+            if $type == $TYPE{WINDOW_UPDATE} && $of == $stream;
+    }
+
+    return;
+}
+
+
 # { status, body } of a stream once it ends.
 
 sub answer {
@@ -114,9 +134,6 @@ sub answer {
     my $deadline = time + ($seconds // 5);
 
     while (my ($type, $flags, $of, $payload) = $self->read_frame($deadline)) {
-        $self->frame(SETTINGS => 1, 0, '')
-            if $type == $TYPE{SETTINGS} && !($flags & 1);
-
         next if $of != $stream;
 
         last if $type == $TYPE{RST_STREAM};
@@ -151,6 +168,8 @@ sub status_of {
 }
 
 
+# The next frame; settings are acknowledged.
+
 sub read_frame {
     my ($self, $deadline) = @_;
 
@@ -166,6 +185,8 @@ sub read_frame {
             if (length $self->{in} >= $need) {
                 my $payload = substr $self->{in}, 9, $length;
                 substr $self->{in}, 0, $need, '';
+                $self->frame(SETTINGS => 1, 0, '')
+                    if $type == $TYPE{SETTINGS} && !($flags & 1);
                 return ($type, $flags, $stream & 0x7fffffff, $payload);
             }
         }
