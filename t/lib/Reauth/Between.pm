@@ -1,0 +1,84 @@
+package Reauth::Between;
+
+# Stands between a gateway and the file's Redis, passes on what both say, and
+# answers a command in Redis' place where a test wants it to.  To be used after
+# Reauth::Test.
+
+use strict;
+use warnings;
+
+use parent 'Reauth::Peer';
+
+use IO::Select ();
+use IO::Socket::INET ();
+
+
+sub start {
+    my ($class) = @_;
+
+    my $self = $class->SUPER::start;
+
+    $self->pass;
+
+    return $self;
+}
+
+
+# From now on: the raw answer to each command of that name.
+
+sub answer {
+    my ($self, $command, $raw) = @_;
+
+    Reauth::Test::write_file("$self->{log}.new", "$command $raw");
+    rename "$self->{log}.new", "$self->{log}.answer" or die "rename: $!\n";
+
+    return;
+}
+
+
+# From now on everything is passed on.
+
+sub pass { return $_[0]->answer('', ''); }
+
+
+# How often it answered that command itself.
+
+sub answered {
+    my ($self, $command) = @_;
+
+    return scalar grep { / \Q$command\E\z/ } $self->requests;
+}
+
+
+sub converse {
+    my ($self, $client) = @_;
+
+    my $redis = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $ENV{TEST_NGINX_REDIS_PORT},
+    ) or return;
+    my $both = IO::Select->new($client, $redis);
+
+    while (1) {
+        for my $from ($both->can_read) {
+            sysread $from, my $bytes, 65536 or return;
+
+            my ($command, $raw)
+                = split / /, Reauth::Test::slurp("$self->{log}.answer"), 2;
+            my $to = $from == $client ? $redis : $client;
+
+            if ($to == $redis && length $command
+                && index($bytes, "\r\n$command\r\n") > 0)
+            {
+                $self->note(1, $command);
+                ($to, $bytes) = ($client, $raw);
+            }
+
+            syswrite $to, $bytes;
+        }
+    }
+
+    return;
+}
+
+1;

@@ -1,0 +1,89 @@
+# What answers in place of Redis announces an array that has no end: no memory
+# is set aside for it, the connection is given up, and calls don't notice.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+
+use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Between ();
+
+my $between = Reauth::Between->start;
+my $gateway = gateway(http_config => 'reauth_redis redis://gateway@127.0.0.1:'
+    . $between->port . "/0$ENV{TEST_NGINX_REDIS_OPTIONS};");
+my $other   = gateway(name => 'other');
+my ($worker) = $gateway->worker_pids;
+
+
+# The most memory that it ever had, of addresses and of pages, in KB.
+
+sub peak {
+    my $status = Reauth::Test::slurp("/proc/$worker/status");
+
+    return map { $status =~ /^$_:\s+(\d+)/m } qw(VmPeak VmHWM);
+}
+
+sub failures {
+    my @lines = $gateway->error_log =~ /does not speak the protocol of Redis/g;
+
+    return scalar @lines;
+}
+
+sub follows {
+    my ($account) = @_;
+
+    $other->update($account, 'ok');
+
+    return wait_for {
+        $gateway->http('GET', "/reauth/gate/$account")->{status} == 503
+    } 15, "the gate of $account to close";
+}
+
+
+ok(follows('acct_1'), 'it follows the other');
+
+my @before = peak();
+
+for my $command (qw(XREAD EVALSHA)) {
+
+    my $failures = failures();
+
+    $between->answer($command, "*2147483647\r\n");
+
+    # an event to read, and a record to write
+    $other->update("acct_$command", 'ok');
+    my $answer = $gateway->update("acct_own_$command", 'ok');
+
+    ok(wait_for { $between->answered($command) && failures() > $failures } 10,
+        "$command: the log says what is wrong");
+    is($answer->{status}, 200, "$command: an update");
+
+    my $start = time;
+    is($gateway->http('GET', '/api/acct_1/me')->{status}, 503,
+        "$command: a call of an account that logs in");
+    is($gateway->http('GET', '/api/acct_2/me')->{status}, 200,
+        "$command: and of one that does not");
+    cmp_ok(time - $start, '<', 1, "$command: at once");
+
+    # it tries again, and gets the same
+    ok(wait_for { failures() - $failures > 2 } 10, "$command: more than once");
+
+    $between->pass;
+    ok(follows("acct_then_$command"), "$command: over, it follows again");
+    ok(wait_for { (stored("acct_own_$command", 'state') // '') eq 'running' }
+        15, "$command: and what was kept here is written");
+}
+
+my @after = peak();
+
+cmp_ok($after[$_] - $before[$_], '<', 16 * 1024,
+    ('addresses', 'memory')[$_] . ": $before[$_] KB, then $after[$_] KB")
+    for 0 .. 1;
+
+is(join(' ', $gateway->worker_pids), $worker, 'the worker is the same');
+
+$between->stop;
+
+done_testing();
