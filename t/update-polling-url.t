@@ -8,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 30;
+plan tests => repeat_each() * 36;
 
 sub forced {
     my ($account, $body) = @_;
@@ -143,3 +143,19 @@ main::put('acct_9', main::login('slow'))
 Content-Type: application/json
 --- response_body chomp
 { "attempt_id" : "auth_9", "polling_url":"https:\/\/other.example.com\/x" }
+
+
+
+=== TEST 11: a Host that no URL can have: as if there were none
+--- request eval
+[main::put('acct_10', main::login('slow')),
+ main::put('acct_11', main::login('slow')),
+ main::put('acct_11', main::login('slow'))]
+--- more_headers eval
+[map { "Content-Type: application/json\nHost: $_" }
+ "\xff\xfe", 'a","b":"', "gateway\xc3"]
+--- error_code eval
+[200, 200, 200]
+--- response_body_like eval
+[(qr{"polling_url":"http://127\.0\.0\.1:$ENV{TEST_NGINX_SERVER_PORT}/api/authenticate/auth_\w+"})
+ x 3]

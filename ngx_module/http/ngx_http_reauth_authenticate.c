@@ -308,6 +308,28 @@ ngx_http_reauth_unsupported_media_type(ngx_http_request_t *r)
 }
 
 
+/* nginx takes nearly any byte for one of a host; an URL may not have it */
+
+static ngx_uint_t
+ngx_http_reauth_is_host(ngx_str_t *host)
+{
+    size_t  i;
+    u_char  ch;
+
+    for (i = 0; i < host->len; i++) {
+        ch = host->data[i];
+
+        if (!reauth_id_chars[ch]
+            && ch != '.' && ch != ':' && ch != '[' && ch != ']')
+        {
+            return 0;
+        }
+    }
+
+    return host->len != 0;
+}
+
+
 /* where the caller reached us, so that polling_url leads here again */
 
 static ngx_int_t
@@ -322,7 +344,7 @@ ngx_http_reauth_authenticate_origin(ngx_http_reauth_authenticate_t *a)
     host = r->headers_in.host ? r->headers_in.host->value
                               : r->headers_in.server;
 
-    if (host.len == 0) {
+    if (!ngx_http_reauth_is_host(&host)) {
         host.data = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN);
         if (host.data == NULL) {
             return NGX_ERROR;
