@@ -98,29 +98,19 @@ replaced('/run/secrets/upstream_api_key', $ENV{TEST_NGINX_KEY_FILE});
 replaced('/etc/ssl/certs/ca-certificates.crt', $ca->certificate);
 replaced('127.0.0.1:8080', "127.0.0.1:$gateway_port");
 
-no warnings 'once';
-
-@Shipped::ISA = ('Reauth::Gateway');
-
-*Shipped::write_config = sub {
-    my ($self) = @_;
-
-    my $text = "daemon off;\n$shipped";
-    $text =~ s/\Q$name\E:443/127.0.0.1:$self->{upstream}/
-        or die "conf/nginx.conf has no $name:443\n";
-
-    return Reauth::Test::write_file("$self->{dir}/nginx.conf", $text);
-};
-
 my $count = 0;
 
 sub through {
     my ($what) = @_;
 
-    my $gateway = Shipped->start(
+    my $text = "daemon off;\n$shipped";
+    $text =~ s/\Q$name\E:443/127.0.0.1:$port{$what}/
+        or die "conf/nginx.conf has no $name:443\n";
+
+    my $gateway = Reauth::Gateway->start(
         dir         => "$dir/shipped" . $count++,
         port        => $gateway_port,
-        upstream    => $port{$what},
+        text        => $text,
         await_ready => 1,
     );
     my $before = () = sandbox_log();

@@ -17,7 +17,8 @@ sub latest { return $running[-1] // die "no gateway has been started\n"; }
 
 
 # Arguments: dir, main_config, http_config, config, workers, port, listen
-# (parameters of "listen"), log_level, await_ready.
+# (parameters of "listen"), log_level, await_ready.  "text" is a whole
+# configuration, in place of all that make one.
 
 sub start {
     my ($class, %argument) = @_;
@@ -47,7 +48,7 @@ sub write_config {
 
     my $dir  = $self->{dir};
     my $user = $> == 0 ? 'user root;' : '';
-    my $text = <<"EOC";
+    my $text = $self->{text} // <<"EOC";
 worker_processes $self->{workers};
 daemon off;
 error_log logs/error.log $self->{log_level};
