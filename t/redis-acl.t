@@ -10,6 +10,12 @@ use Reauth::Test sandbox_options => ['--hold'];
 my $gateway = gateway();
 my $other   = gateway(name => 'other');
 
+sub readyz {
+    my ($gateway) = @_;
+
+    return $gateway->http('GET', '/reauth/readyz')->{json}{reason} // '';
+}
+
 my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 $gateway->update('acct_2', { auth_type => 'mobile_app' });
 $gateway->update('acct_3', 'limit');
@@ -40,6 +46,8 @@ ok(wait_for { $third->error_log =~ /NOPERM.*script/i } 5,
     'without SCRIPT LOAD: said');
 ok(wait_for { ($third->http('GET', '/reauth/summary')->{json}{store}{redis}
     // '') eq 'down' } 5, 'and no connection');
+ok(wait_for { readyz($third) =~ /Redis' user lacks a right \(NOPERM\): / } 5,
+    'readyz says so');
 
 # ---- a wrong password, a wrong user ----
 
@@ -55,6 +63,9 @@ for my $user ('gateway', 'nobody') {
 
     ok(wait_for { $refused->error_log =~ /wrong user or password/ } 5,
         "$user: refused, and said");
+    ok(wait_for { readyz($refused)
+        =~ /Redis refuses the user or the password \(WRONGPASS\): / } 5,
+        "$user: readyz says so");
 }
 
 # ---- a user without keys of ours ----

@@ -18,6 +18,9 @@ my $without = gateway(
 );
 ok(wait_for { $without->error_log =~ /NOAUTH.*password_file=/ } 5,
     'without a password: said');
+ok(wait_for { $without->http('GET', '/reauth/readyz')->{body}
+    =~ /"reason":"Redis wants a password \(NOAUTH\): updates are kept / } 5,
+    'and readyz says so');
 
 for my $log ($gateway->error_log, $without->error_log) {
     unlike($log, qr/redis-password-for-tests/, 'the password is in no log');

@@ -33,6 +33,9 @@
 
 #define NGX_HTTP_REAUTH_STATUS_ETAG       64
 
+/* an answer of readyz with its reason */
+#define NGX_HTTP_REAUTH_STATUS_DEGRADED   256
+
 /* a parameter's name that is longer is not repeated in an answer */
 #define NGX_HTTP_REAUTH_STATUS_NAME_MAX   32
 
@@ -1094,7 +1097,7 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
     if (ngx_http_reauth_status_degraded(store)) {
         return ngx_http_reauth_status_unavailable(r, "STORE_UNAVAILABLE",
                    "This instance knows nothing of the account, and Redis, "
-                   "which may, can't be reached.",
+                   "which may, can't be asked.",
                    "Ask again when readyz says ready.");
     }
 
@@ -1441,14 +1444,14 @@ ngx_http_reauth_status_healthz(ngx_http_request_t *r, ngx_str_t *rest)
 static ngx_int_t
 ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
 {
+    u_char                   *p;
+    ngx_str_t                 body;
+    const char               *reason;
     ngx_http_reauth_store_t  *store;
 
     static ngx_str_t  retry_after = ngx_string("1");
     static ngx_str_t  loading = ngx_string("{\"status\":\"loading\"}");
     static ngx_str_t  ready = ngx_string("{\"status\":\"ready\"}");
-    static ngx_str_t  degraded = ngx_string("{\"status\":\"degraded\","
-                          "\"reason\":\"Redis can't be reached: updates are "
-                          "kept by this instance alone\"}");
 
     store = ngx_http_reauth_status_store(r);
 
@@ -1463,7 +1466,27 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
         return ngx_http_reauth_send(r, NGX_HTTP_SERVICE_UNAVAILABLE, &loading);
     }
 
-    return ngx_http_reauth_send(r, NGX_HTTP_OK,
-                                ngx_http_reauth_status_degraded(store)
-                                ? &degraded : &ready);
+    if (!ngx_http_reauth_status_degraded(store)) {
+        return ngx_http_reauth_send(r, NGX_HTTP_OK, &ready);
+    }
+
+    reason = ngx_http_reauth_redis_refusal(store->redis);
+
+    if (reason == NULL) {
+        reason = "Redis can't be reached";
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_STATUS_DEGRADED);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+    body.len = ngx_snprintf(p, NGX_HTTP_REAUTH_STATUS_DEGRADED,
+                            "{\"status\":\"degraded\",\"reason\":\"%s: "
+                            "updates are kept by this instance alone\"}",
+                            reason)
+               - p;
+
+    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
 }

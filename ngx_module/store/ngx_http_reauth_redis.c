@@ -69,6 +69,18 @@ typedef struct {
 } ngx_http_reauth_redis_command_t;
 
 
+/*
+ * What an error of Redis means.  Its own words may repeat the arguments of the
+ * command, so that only these are shown to whoever asks.
+ */
+
+typedef struct {
+    const char                        *code;
+    const char                        *hint;     /* for the log */
+    const char                        *refusal;
+} ngx_http_reauth_redis_error_t;
+
+
 struct ngx_http_reauth_redis_s {
     ngx_pool_t                        *pool;
     ngx_http_reauth_redis_conf_t      *conf;
@@ -82,6 +94,7 @@ struct ngx_http_reauth_redis_s {
 
     ngx_http_reauth_redis_state_e      state;
     ngx_http_reauth_redis_state_e      failed;   /* where it did last */
+    const char                        *refusal;  /* in plain words, or NULL */
     ngx_peer_connection_t              peer;
     redisReader                       *reader;
     size_t                             unread;   /* bytes since a reply */
@@ -186,6 +199,8 @@ static ngx_uint_t ngx_http_reauth_redis_is_error(redisReply *reply,
     const char *code);
 static ngx_uint_t ngx_http_reauth_redis_is_readonly(redisReply *reply,
     ngx_uint_t script);
+static const ngx_http_reauth_redis_error_t *ngx_http_reauth_redis_error(
+    redisReply *reply);
 
 static void ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis,
     ngx_err_t err, const char *text);
@@ -195,6 +210,22 @@ static void ngx_http_reauth_redis_schedule(ngx_http_reauth_redis_t *redis,
     ngx_http_reauth_redis_state_e state);
 static void ngx_http_reauth_redis_close(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_tell(ngx_http_reauth_redis_t *redis);
+
+
+static const ngx_http_reauth_redis_error_t  ngx_http_reauth_redis_errors[] = {
+
+    { "NOAUTH", ": add password_file= to \"reauth_redis\"",
+      "Redis wants a password (NOAUTH)" },
+
+    { "WRONGPASS", "", "Redis refuses the user or the password (WRONGPASS)" },
+
+    { "NOPERM", ": see \"ACL LIST\" in Redis",
+      "Redis' user lacks a right (NOPERM)" },
+
+    { "LOADING", "", "Redis is still loading its data (LOADING)" },
+
+    { "", "", "Redis refuses to serve; the error log says why" }
+};
 
 
 ngx_http_reauth_redis_t *
@@ -293,6 +324,13 @@ ngx_msec_t
 ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis)
 {
     return redis->latency;
+}
+
+
+const char *
+ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis)
+{
+    return redis->refusal;
 }
 
 
@@ -843,27 +881,23 @@ ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data)
         return;
     }
 
-    /*
-     * The text of an error may repeat the arguments of the command, so only
-     * those are shown that are known not to.
-     */
-
-    if (ngx_http_reauth_redis_is_error(reply, "WRONGPASS")) {
-        ngx_http_reauth_redis_fail(redis, 0, "wrong user or password: see the "
-                                   "user in the url, password_file=, and "
-                                   "\"ACL LIST\" in Redis");
-
-    } else if (ngx_http_reauth_redis_is_error(reply,
-                                              "ERR max number of clients"))
+    if (reply->type != REDIS_REPLY_ERROR
+        || ngx_http_reauth_redis_is_error(reply, "ERR max number of clients"))
     {
         ngx_http_reauth_redis_refused(redis, reply);
-
-    } else {
-        ngx_http_reauth_redis_fail(redis, 0, "AUTH refused: Redis has no "
-                                   "password for this user, or knows no users "
-                                   "(it does since 6.0), or lets nobody in "
-                                   "now");
+        return;
     }
+
+    /* the text of an error may repeat the password */
+
+    ngx_http_reauth_redis_fail(redis, 0,
+                ngx_http_reauth_redis_is_error(reply, "WRONGPASS")
+                ? "wrong user or password (WRONGPASS): see the user in the "
+                  "url, password_file=, and \"ACL LIST\" in Redis"
+                : "AUTH refused: Redis has no password for this user, or "
+                  "knows no users (it does since 6.0), or lets nobody in now");
+
+    redis->refusal = ngx_http_reauth_redis_error(reply)->refusal;
 }
 
 
@@ -993,6 +1027,7 @@ ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis)
     redis->ready = ngx_current_msec;
     redis->outage = 0;
     redis->tried = 0;
+    redis->refusal = NULL;
 
     ngx_del_timer(&redis->deadline);
 
@@ -1517,33 +1552,45 @@ ngx_http_reauth_redis_is_readonly(redisReply *reply, ngx_uint_t script)
 }
 
 
+static const ngx_http_reauth_redis_error_t *
+ngx_http_reauth_redis_error(redisReply *reply)
+{
+    const ngx_http_reauth_redis_error_t  *error;
+
+    for (error = ngx_http_reauth_redis_errors; *error->code; error++) {
+
+        if (ngx_http_reauth_redis_is_error(reply, error->code)) {
+            break;
+        }
+    }
+
+    return error;
+}
+
+
 /* fails with the words of Redis */
 
 void
 ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply)
 {
-    u_char       text[512];
-    const char  *hint;
+    u_char                                text[512];
+    const ngx_http_reauth_redis_error_t  *error;
 
     if (reply->type != REDIS_REPLY_ERROR) {
         ngx_http_reauth_redis_fail(redis, 0, "unexpected reply");
         return;
     }
 
-    hint = "";
-
-    if (ngx_http_reauth_redis_is_error(reply, "NOAUTH")) {
-        hint = ": add password_file= to \"reauth_redis\"";
-
-    } else if (ngx_http_reauth_redis_is_error(reply, "NOPERM")) {
-        hint = ": see \"ACL LIST\" in Redis";
-    }
+    error = ngx_http_reauth_redis_error(reply);
 
     (void) ngx_snprintf(text, sizeof(text), "Redis says \"%*s\"%s%Z",
-                        ngx_min((size_t) reply->len, 256), reply->str, hint);
+                        ngx_min((size_t) reply->len, 256), reply->str,
+                        error->hint);
 
     ngx_http_reauth_redis_fail(redis, 0, (char *) text);
+
+    redis->refusal = error->refusal;
 }
 
 
@@ -1561,6 +1608,12 @@ ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis, ngx_err_t err,
 
     state = redis->state;
     level = ngx_http_reauth_redis_fail_level(redis);
+
+    /* of several addresses one that can't be reached says less than this */
+
+    if (redis->tried == 0) {
+        redis->refusal = NULL;
+    }
 
     ngx_log_error(level, &redis->log, err, "%s", text);
 

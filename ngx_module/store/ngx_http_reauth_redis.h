@@ -104,6 +104,12 @@ ngx_uint_t ngx_http_reauth_redis_ready(ngx_http_reauth_redis_t *redis);
  */
 ngx_msec_t ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis);
 
+/*
+ * What the last try ended with, where Redis was reached and refused; for the
+ * status: in words of ours, a phrase, fit for JSON.  NULL: it did not refuse.
+ */
+const char *ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis);
+
 
 /*
  * Sends a command, pipelined; all that one cycle of the event loop asks for
