@@ -4,8 +4,6 @@
  */
 
 
-#include <stdio.h>
-
 #include "reauth_record.h"
 #include "reauth_route.h"
 
@@ -133,13 +131,6 @@ reauth_hex_digit(unsigned char c)
 }
 
 
-static size_t
-reauth_encode_number(uint64_t value, unsigned char *out)
-{
-    return (size_t) sprintf((char *) out, "%llu", (unsigned long long) value);
-}
-
-
 static const char *
 reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
 {
@@ -178,7 +169,7 @@ reauth_encode_field(const reauth_record_t *record,
         memcpy(&number, member, sizeof(int64_t));
 
         return number > 0 && spec->offset != offsetof(reauth_record_t, revision)
-               ? reauth_encode_number((uint64_t) number, out) : 0;
+               ? reauth_string_number((uint64_t) number, out) : 0;
 
     case REAUTH_FIELD_STRING:
         len = strlen((const char *) member);

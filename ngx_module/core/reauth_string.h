@@ -12,7 +12,11 @@
 
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+
+#define REAUTH_NUMBER_MAX  20      /* digits of the greatest uint64_t */
 
 
 typedef struct {
@@ -40,6 +44,31 @@ static inline int
 reauth_string_equals(const reauth_string_t *s, const char *text)
 {
     return s->len == strlen(text) && memcmp(s->data, text, s->len) == 0;
+}
+
+
+/*
+ * Writes the number in decimal to out[REAUTH_NUMBER_MAX], returns its length:
+ * some thirty are written for each change, where printf is felt.
+ */
+
+static inline size_t
+reauth_string_number(uint64_t number, unsigned char *out)
+{
+    size_t         len;
+    unsigned char  digits[REAUTH_NUMBER_MAX], *p;
+
+    p = digits + sizeof(digits);
+
+    do {
+        *--p = (unsigned char) ('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+
+    len = (size_t) (digits + sizeof(digits) - p);
+    memcpy(out, p, len);
+
+    return len;
 }
 
 

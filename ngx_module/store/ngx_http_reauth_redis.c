@@ -349,7 +349,7 @@ ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
     ngx_uint_t script, ngx_uint_t nkeys, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_reauth_redis_handler_pt handler, void *data)
 {
-    u_char      number[NGX_INT_T_LEN];
+    u_char      number[REAUTH_NUMBER_MAX];
     ngx_int_t   rc;
     ngx_str_t  *all;
 
@@ -364,7 +364,7 @@ ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
     all[1].len = NGX_HTTP_REAUTH_REDIS_SHA_LEN;
 
     all[2].data = number;
-    all[2].len = ngx_sprintf(number, "%ui", nkeys) - number;
+    all[2].len = reauth_string_number(nkeys, number);
 
     ngx_memcpy(&all[3], argv, argc * sizeof(ngx_str_t));
 
@@ -1070,10 +1070,16 @@ ngx_http_reauth_redis_format(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
 
     command->text = p;
 
-    p = ngx_sprintf(p, "*%ui" CRLF, argc);
+    *p++ = '*';
+    p += reauth_string_number(argc, p);
+    *p++ = CR;
+    *p++ = LF;
 
     for (i = 0; i < argc; i++) {
-        p = ngx_sprintf(p, "$%uz" CRLF, argv[i].len);
+        *p++ = '$';
+        p += reauth_string_number(argv[i].len, p);
+        *p++ = CR;
+        *p++ = LF;
         p = ngx_cpymem(p, argv[i].data, argv[i].len);
         *p++ = CR;
         *p++ = LF;

@@ -477,6 +477,36 @@ test_valid_ids(void **state)
 }
 
 
+static void
+test_numbers(void **state)
+{
+    size_t    i;
+    char      expected[32];
+    uint8_t   text[REAUTH_NUMBER_MAX + 1];
+    uint64_t  number;
+
+    (void) state;
+
+    number = 0;
+
+    for (i = 0; i < 64; i++) {
+        (void) snprintf(expected, sizeof(expected), "%llu",
+                        (unsigned long long) number);
+
+        memset(text, 0, sizeof(text));
+
+        assert_int_equal(reauth_string_number(number, text),
+                         strlen(expected));
+        assert_string_equal((char *) text, expected);
+
+        number = number * 2 + 1;
+    }
+
+    assert_int_equal(reauth_string_number(UINT64_MAX, text),
+                     REAUTH_NUMBER_MAX);
+}
+
+
 int
 main(void)
 {
@@ -494,7 +524,8 @@ main(void)
         cmocka_unit_test(test_bad_binaries),
         cmocka_unit_test(test_control_bytes),
         cmocka_unit_test(test_valid),
-        cmocka_unit_test(test_valid_ids)
+        cmocka_unit_test(test_valid_ids),
+        cmocka_unit_test(test_numbers)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
