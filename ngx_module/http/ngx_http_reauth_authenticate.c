@@ -12,61 +12,18 @@
 
 #include "reauth_json.h"
 #include "reauth_poll.h"
-#include "reauth_update_answer.h"
-#include "ngx_http_reauth.h"
-#include "ngx_http_reauth_body.h"
-#include "ngx_http_reauth_forward.h"
-#include "ngx_http_reauth_wait.h"
+#include "ngx_http_reauth_authenticate.h"
 
 
 #define NGX_HTTP_REAUTH_BODY_MAX     65536
 
-/* how often one that waits for another looks whether that one is answered */
-#define NGX_HTTP_REAUTH_WAIT_STEP    20
-
-
-typedef struct {
-    ngx_http_request_t           *request;
-    reauth_route_t                route;
-    ngx_str_t                     origin;        /* of polling_url */
-
-    ngx_http_reauth_body_t        body;
-    reauth_credentials_t          credentials;
-    reauth_update_answer_t        answer;
-
-    ngx_http_reauth_store_op_t   *op;            /* under way */
-    ngx_http_reauth_outcome_op_t *outcome_op;    /* under way */
-    uint64_t                      joined;        /* the equal one's epoch */
-    uint64_t                      epoch;         /* begun, not settled; or 0 */
-    uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
-    ngx_event_t                   wait;
-    ngx_msec_t                    wait_until;
-
-    ngx_http_reauth_forward_t     forward;
-
-    unsigned                      confined:1;    /* the answer's account is
-                                                    to be checked */
-    unsigned                      seen:1;        /* it may be seen */
-    unsigned                      resend:1;
-    unsigned                      waiting:1;
-    unsigned                      bad_answer:1;  /* 2xx, but no attempt */
-} ngx_http_reauth_authenticate_t;
-
 
 static void ngx_http_reauth_authenticate_body(ngx_http_request_t *r,
     ngx_int_t rc, void *data);
-static void ngx_http_reauth_authenticate_begin(
-    ngx_http_reauth_authenticate_t *a);
 static void ngx_http_reauth_authenticate_forward(
-    ngx_http_reauth_authenticate_t *a);
-static ngx_int_t ngx_http_reauth_authenticate_result(
     ngx_http_reauth_authenticate_t *a);
 static void ngx_http_reauth_authenticate_settle(
     ngx_http_reauth_forward_t *forward);
-static void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
-    const char *name);
-static reauth_update_answer_result_t ngx_http_reauth_authenticate_read(
-    ngx_http_reauth_authenticate_t *a, ngx_str_t *body);
 
 
 static ngx_uint_t
@@ -125,7 +82,7 @@ ngx_http_reauth_authenticate_cleanup(void *data)
 }
 
 
-static void
+void
 ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,
     ngx_int_t rc)
 {
@@ -671,7 +628,7 @@ ngx_http_reauth_body_failed(ngx_http_request_t *r, ngx_int_t rc)
 }
 
 
-static reauth_seal_t *
+reauth_seal_t *
 ngx_http_reauth_authenticate_seal(ngx_http_request_t *r)
 {
     ngx_http_reauth_loc_conf_t   *lcf;
@@ -737,407 +694,6 @@ ngx_http_reauth_authenticate_body(ngx_http_request_t *r, ngx_int_t rc,
 
 
 static ngx_int_t
-ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
-{
-    static ngx_str_t  retry = ngx_string("2");
-
-    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
-
-    if (ngx_http_reauth_add_header(a->request, "Retry-After", &retry)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
-               "UPDATE_IN_PROGRESS",
-               "Another update of this account is being sent and was not "
-               "answered in time.",
-               "This one was not sent; send it again when the other one has "
-               "been answered.", NULL);
-}
-
-
-/*
- * An outcome as it is kept for those that waited: how it was judged, what was
- * sent, the status, the length of the content type, that, the body.
- */
-
-#define NGX_HTTP_REAUTH_OUTCOME_HEAD  6
-
-
-static void
-ngx_http_reauth_authenticate_share(ngx_http_reauth_authenticate_t *a,
-    uint64_t epoch)
-{
-    u_char                       *p, *plain, *sealed;
-    ngx_str_t                     type, body, out;
-    reauth_string_t               text;
-    ngx_http_reauth_forward_t    *forward;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    forward = &a->forward;
-
-    ngx_str_null(&type);
-    ngx_str_null(&body);
-
-    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE) {
-        type = forward->subrequest->headers_out.content_type;
-        body = forward->capture.body;
-    }
-
-    text.len = NGX_HTTP_REAUTH_OUTCOME_HEAD + type.len + body.len;
-    out.len = text.len + REAUTH_SEAL_OVERHEAD;
-
-    if (type.len > 255 || out.len > NGX_HTTP_REAUTH_OUTCOME_MAX) {
-        return;
-    }
-
-    plain = ngx_pnalloc(a->request->pool, text.len);
-    sealed = ngx_pnalloc(a->request->pool, out.len);
-
-    if (plain == NULL || sealed == NULL) {
-        return;
-    }
-
-    p = plain;
-
-    *p++ = (u_char) forward->answer;
-    *p++ = (u_char) forward->sent;
-    *p++ = (u_char) a->bad_answer;
-    *p++ = (u_char) (forward->status >> 8);
-    *p++ = (u_char) forward->status;
-    *p++ = (u_char) type.len;
-
-    if (type.len != 0) {
-        p = ngx_cpymem(p, type.data, type.len);
-    }
-
-    if (body.len != 0) {
-        ngx_memcpy(p, body.data, body.len);
-    }
-
-    text.data = plain;
-    out.data = sealed;
-
-    if (reauth_seal(ngx_http_reauth_authenticate_seal(a->request),
-                    &a->route.id, &text, sealed)
-        == 0)
-    {
-        mcf = ngx_http_get_module_main_conf(a->request,
-                                            ngx_http_reauth_module);
-
-        ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, epoch,
-                                          &out);
-    }
-
-    ngx_explicit_memzero(plain, text.len);
-}
-
-
-/* NGX_DECLINED: it can't be opened, or is none */
-
-static ngx_int_t
-ngx_http_reauth_authenticate_shared(ngx_http_reauth_authenticate_t *a,
-    ngx_str_t *sealed)
-{
-    size_t                      type;
-    u_char                     *plain;
-    ngx_str_t                   body;
-    ngx_uint_t                  status;
-    reauth_string_t             text;
-    ngx_http_request_t         *r;
-    ngx_http_reauth_ctx_t      *ctx;
-    ngx_http_reauth_forward_t  *forward;
-
-    static ngx_str_t  one = ngx_string("1");
-
-    r = a->request;
-    forward = &a->forward;
-
-    if (sealed->len < NGX_HTTP_REAUTH_OUTCOME_HEAD + REAUTH_SEAL_OVERHEAD) {
-        return NGX_DECLINED;
-    }
-
-    text.data = sealed->data;
-    text.len = sealed->len;
-
-    plain = ngx_pnalloc(r->pool, sealed->len - REAUTH_SEAL_OVERHEAD);
-
-    if (plain == NULL
-        || reauth_seal_open(ngx_http_reauth_authenticate_seal(r),
-                            &a->route.id, &text, plain)
-           != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    text.len = sealed->len - REAUTH_SEAL_OVERHEAD;
-    type = plain[5];
-
-    if (NGX_HTTP_REAUTH_OUTCOME_HEAD + type > text.len) {
-        return NGX_DECLINED;
-    }
-
-    status = plain[3] << 8 | plain[4];
-
-    body.data = plain + NGX_HTTP_REAUTH_OUTCOME_HEAD + type;
-    body.len = text.len - NGX_HTTP_REAUTH_OUTCOME_HEAD - type;
-
-    if (plain[0] == NGX_HTTP_REAUTH_ANSWER_WHOLE
-        && plain[2] == 0
-        && status < NGX_HTTP_SPECIAL_RESPONSE
-        && (a->route.operation != REAUTH_OPERATION_UPDATE
-            || ngx_http_reauth_authenticate_read(a, &body)
-               != REAUTH_UPDATE_ANSWER_OK))
-    {
-        reauth_update_answer_free(&a->answer);
-        ngx_explicit_memzero(plain, text.len);
-        return NGX_DECLINED;
-    }
-
-    forward->answer = plain[0];
-    forward->sent = plain[1];
-    a->bad_answer = plain[2] ? 1 : 0;
-    forward->status = status;
-    forward->done = 1;
-
-    r->headers_out.content_type.data = plain + NGX_HTTP_REAUTH_OUTCOME_HEAD;
-    r->headers_out.content_type.len = type;
-    r->headers_out.content_type_len = type;
-
-    /* zeroed with the request, as any captured answer */
-
-    forward->capture.body = body;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    ctx->coalesced = 1;
-    ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);
-    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
-
-    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_reauth_authenticate_result(a);
-}
-
-
-static void
-ngx_http_reauth_authenticate_outcome(ngx_str_t *sealed, void *data)
-{
-    ngx_http_reauth_authenticate_t *a = data;
-
-    ngx_int_t  rc;
-
-    a->outcome_op = NULL;
-    a->joined = 0;
-
-    rc = sealed ? ngx_http_reauth_authenticate_shared(a, sealed)
-                : NGX_DECLINED;
-
-    if (rc == NGX_DECLINED) {
-        ngx_http_reauth_authenticate_begin(a);
-        return;
-    }
-
-    ngx_http_reauth_authenticate_finalize(a, rc);
-}
-
-
-/*
- * The equal one that this waited for has been answered.  Where the login that
- * it started runs the record says so, and this one is answered from that; else,
- * also where yet another update has taken its place, by the same answer.
- */
-
-static void
-ngx_http_reauth_authenticate_joined(ngx_http_reauth_authenticate_t *a,
-    reauth_record_t *record)
-{
-    u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_MAX];
-    ngx_int_t                     rc;
-    ngx_str_t                     out;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    if (a->joined == 0
-        || (record->epoch == a->joined
-            && reauth_state_is_active(record->state)
-            && record->state != REAUTH_STATE_UNKNOWN
-            && record->fingerprint_set
-            && ngx_memcmp(record->fingerprint, a->fingerprint,
-                          REAUTH_FINGERPRINT_LEN)
-               == 0))
-    {
-        ngx_http_reauth_authenticate_begin(a);
-        return;
-    }
-
-    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
-
-    out.data = buffer;
-    out.len = sizeof(buffer);
-
-    rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
-                                           a->joined, &out,
-                                           ngx_http_reauth_authenticate_outcome,
-                                           a, &a->outcome_op);
-    if (rc == NGX_AGAIN) {
-        return;
-    }
-
-    ngx_http_reauth_authenticate_outcome(rc == NGX_OK ? &out : NULL, a);
-}
-
-
-/* the one that this waits for may be another worker's or instance's */
-
-static void
-ngx_http_reauth_authenticate_wait_handler(ngx_event_t *ev)
-{
-    reauth_record_t                  record;
-    ngx_http_reauth_main_conf_t     *mcf;
-    ngx_http_reauth_authenticate_t  *a;
-
-    a = ev->data;
-
-    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
-
-    ngx_memzero(&record, sizeof(reauth_record_t));
-
-    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &record)
-        != NGX_OK
-        || record.state != REAUTH_STATE_STARTING
-        || (a->joined != 0 && record.epoch != a->joined))
-    {
-        ngx_http_reauth_authenticate_joined(a, &record);
-        return;
-    }
-
-    if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
-        ngx_http_reauth_authenticate_finalize(a,
-                                      ngx_http_reauth_update_in_progress(a));
-        return;
-    }
-
-    ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_STEP);
-}
-
-
-static void
-ngx_http_reauth_authenticate_wait(ngx_http_reauth_authenticate_t *a)
-{
-    ngx_http_request_t           *r;
-    ngx_http_reauth_wait_t       *wait;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    r = a->request;
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-    if (!a->waiting) {
-        a->waiting = 1;
-        a->wait_until = ngx_current_msec;
-
-        /* where too many wait already, its time is up at once */
-
-        if (ngx_http_reauth_wait_create(r, &wait) == NGX_OK) {
-            a->wait_until += mcf->update_wait;
-        }
-    }
-
-    a->wait.handler = ngx_http_reauth_authenticate_wait_handler;
-    a->wait.data = a;
-    a->wait.log = r->connection->log;
-
-    /* one whose caller has gone has nothing to wait for */
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    ngx_add_timer(&a->wait, NGX_HTTP_REAUTH_WAIT_STEP);
-}
-
-
-/*
- * The answer that the first of equal updates got, put together again.
- * NGX_DECLINED: it can't be; this one is to be sent after all.
- */
-
-static ngx_int_t
-ngx_http_reauth_authenticate_coalesced(ngx_http_reauth_authenticate_t *a,
-    reauth_record_t *record)
-{
-    char                   *text;
-    size_t                  len;
-    uint8_t                 plain[REAUTH_SEALED_MAX];
-    ngx_str_t               body;
-    reauth_string_t         id, origin, deeplink, sealed;
-    ngx_http_request_t     *r;
-    ngx_http_reauth_ctx_t  *ctx;
-
-    static ngx_str_t  one = ngx_string("1");
-
-    r = a->request;
-
-    id = reauth_string_from(record->attempt);
-    origin.data = a->origin.data;
-    origin.len = a->origin.len;
-    deeplink.data = plain;
-    deeplink.len = 0;
-
-    if (id.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    if (record->auth_type == REAUTH_AUTH_TYPE_MOBILE_APP
-        && a->route.operation == REAUTH_OPERATION_UPDATE)
-    {
-        sealed.data = record->sealed;
-        sealed.len = record->sealed_len;
-
-        if (sealed.len <= REAUTH_SEAL_OVERHEAD
-            || reauth_seal_open(ngx_http_reauth_authenticate_seal(r),
-                                &a->route.id, &sealed, plain)
-               != 0)
-        {
-            return NGX_DECLINED;
-        }
-
-        deeplink.len = sealed.len - REAUTH_SEAL_OVERHEAD;
-    }
-
-    text = reauth_update_answer_text(a->route.operation, a->route.fansly, &id,
-                                     &origin, &deeplink, &len);
-
-    ngx_explicit_memzero(plain, sizeof(plain));
-
-    if (text == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    /* freed, and zeroed, with the request */
-
-    a->answer.body = text;
-    a->answer.body_len = len;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    ctx->coalesced = 1;
-    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
-    ctx->state = record->state;
-    ngx_http_reauth_keep_name(r, &ctx->attempt, record->attempt);
-
-    body.data = (u_char *) text;
-    body.len = len;
-
-    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
-}
-
-
-static ngx_int_t
 ngx_http_reauth_store_unavailable(ngx_http_request_t *r, ngx_int_t rc)
 {
     static ngx_str_t  retry = ngx_string("2");
@@ -1195,7 +751,7 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         return;
 
     case REAUTH_BEGIN_COALESCED:
-        rc = ngx_http_reauth_authenticate_coalesced(a, &op->record);
+        rc = ngx_http_reauth_coalesce_answer(a, &op->record);
 
         if (rc == NGX_DECLINED) {
             a->resend = 1;
@@ -1208,13 +764,14 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
 
     default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
         a->joined = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
-        ngx_http_reauth_authenticate_wait(a);
+        a->joined_since = op->record.since_ms;
+        ngx_http_reauth_coalesce_wait(a);
         ngx_http_run_posted_requests(r->connection);
     }
 }
 
 
-static void
+void
 ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
 {
     reauth_begin_t                begin;
@@ -1361,7 +918,7 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_authenticate_result(ngx_http_reauth_authenticate_t *a)
 {
     reauth_string_t  none;
@@ -1469,9 +1026,7 @@ ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* for the variables, which have no need of it where there is no memory */
-
-static void
+void
 ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
     const char *name)
 {
@@ -1598,7 +1153,7 @@ ngx_http_reauth_authenticate_sealed(ngx_http_reauth_authenticate_t *a,
 }
 
 
-static reauth_update_answer_result_t
+reauth_update_answer_result_t
 ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a,
     ngx_str_t *body)
 {
@@ -1689,14 +1244,14 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
                      ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
     }
 
-    /* a reauthenticate that was accepted is answered from the record alone */
+    /* of one that was accepted the record has all but the deeplink */
 
     if (forward->done
         && (fact.state == REAUTH_STATE_REJECTED
             || fact.state == REAUTH_STATE_UNKNOWN
-            || a->route.operation == REAUTH_OPERATION_UPDATE))
+            || a->answer.deeplink != NULL))
     {
-        ngx_http_reauth_authenticate_share(a, fact.epoch);
+        ngx_http_reauth_coalesce_share(a, fact.epoch);
     }
 
     ngx_http_reauth_count(a->request,

@@ -21,7 +21,7 @@
 /* how long an ended record is kept, and an active one beyond its deadline */
 #define NGX_HTTP_REAUTH_RECORD_TTL      86400
 
-#define NGX_HTTP_REAUTH_STREAM_LENGTH   10000
+#define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
 
 /* longer than anybody waits for an update, in seconds */
 #define NGX_HTTP_REAUTH_OUTCOME_TTL     "60"
@@ -86,8 +86,24 @@ static void
 ngx_http_reauth_key(ngx_str_t *key, u_char *buffer, ngx_str_t *prefix,
     const char *kind, const char *name)
 {
+    u_char  *p;
+
     key->data = buffer;
-    key->len = ngx_sprintf(buffer, "%V:%s%s", prefix, kind, name) - buffer;
+
+    p = ngx_cpymem(buffer, prefix->data, prefix->len);
+    *p++ = ':';
+    p = ngx_cpymem(p, kind, ngx_strlen(kind));
+    p = ngx_cpymem(p, name, ngx_strlen(name));
+
+    key->len = p - buffer;
+}
+
+
+static void
+ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number)
+{
+    text->data = buffer;
+    text->len = reauth_string_number((uint64_t) number, buffer);
 }
 
 
@@ -115,9 +131,8 @@ static ngx_int_t
 ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
     int64_t           lives;
-    u_char            revision[NGX_INT64_LEN], ttl[NGX_INT64_LEN];
-    u_char            length[NGX_INT64_LEN], deadline[NGX_INT64_LEN];
-    u_char            due[NGX_INT64_LEN];
+    u_char            revision[REAUTH_NUMBER_MAX], ttl[REAUTH_NUMBER_MAX];
+    u_char            deadline[REAUTH_NUMBER_MAX], due[REAUTH_NUMBER_MAX];
     u_char            keys[5][REAUTH_ACCOUNT_MAX + 80];
     u_char            text[REAUTH_RECORD_TEXT_MAX];
     ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg, *prefix;
@@ -145,9 +160,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
     nkeys = arg - argv;
 
-    arg->data = revision;
-    arg->len = ngx_sprintf(revision, "%uL", record->revision) - revision;
-    arg++;
+    ngx_http_reauth_number(arg++, revision, (int64_t) record->revision);
 
     arg->data = (u_char *) record->account;
     arg->len = ngx_strlen(record->account);
@@ -159,29 +172,22 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
         lives += (record->deadline_ms - record->since_ms) / 1000;
     }
 
-    arg->data = ttl;
-    arg->len = ngx_sprintf(ttl, "%L", lives) - ttl;
-    arg++;
+    ngx_http_reauth_number(arg++, ttl, lives);
 
-    arg->data = deadline;
-    arg->len = active
-               ? ngx_sprintf(deadline, "%L", record->deadline_ms) - deadline
-               : 0;
-    arg++;
-
-    arg->data = due;
-    arg->len = active
-               ? ngx_sprintf(due, "%L",
+    if (active) {
+        ngx_http_reauth_number(arg++, deadline, record->deadline_ms);
+        ngx_http_reauth_number(arg++, due,
                      reauth_schedule_next(&commit->store->zone.schedule,
                                           record, ngx_http_reauth_now(),
-                                          ngx_random()))
-                 - due
-               : 0;
-    arg++;
+                                          ngx_random()));
+    } else {
+        ngx_str_set(arg, "");
+        arg++;
+        ngx_str_set(arg, "");
+        arg++;
+    }
 
-    arg->data = length;
-    arg->len = ngx_sprintf(length, "%d", NGX_HTTP_REAUTH_STREAM_LENGTH)
-               - length;
+    ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
     arg++;
 
     arg->data = text;
@@ -470,7 +476,7 @@ void
 ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, int64_t at_ms, ngx_uint_t active)
 {
-    u_char      key[128], score[NGX_INT64_LEN];
+    u_char      key[128], score[REAUTH_NUMBER_MAX];
     ngx_str_t   argv[5];
     ngx_uint_t  n;
 
@@ -495,9 +501,7 @@ ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
         n++;
     }
 
-    argv[n].data = score;
-    argv[n].len = ngx_sprintf(score, "%L", at_ms) - score;
-    n++;
+    ngx_http_reauth_number(&argv[n++], score, at_ms);
 
     argv[n].data = (u_char *) account->data;
     argv[n].len = account->len;

@@ -83,7 +83,7 @@ ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
 #define NGX_HTTP_REAUTH_OUTCOME_MAX  8192
 
 /*
- * What an update of this epoch was answered, where it did not start a login:
+ * What an update of this epoch was answered, where its record does not tell:
  * for equal ones that waited for it, in any instance.  To be put before the
  * update is settled.
  */

@@ -240,7 +240,7 @@ void ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone,
     const uint8_t *digest);
 
 /*
- * What an update was answered that did not start a login, for those that
+ * What an update was answered whose record does not tell it, for those that
  * waited for it; sealed by the caller.  The last few are kept, and dropped
  * sooner where there is no memory.  get: fills out->data up to out->len;
  * NGX_OK or NGX_DECLINED.

@@ -1,0 +1,93 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * One request of the authenticate family, for the two files that handle it:
+ * authenticate.c its way to the upstream and back, coalesce.c what becomes of
+ * it where an equal one is under way.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_AUTHENTICATE_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_AUTHENTICATE_H_INCLUDED_
+
+
+#include "reauth_update_answer.h"
+#include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_forward.h"
+#include "ngx_http_reauth_wait.h"
+
+
+typedef struct {
+    ngx_http_request_t           *request;
+    reauth_route_t                route;
+    ngx_str_t                     origin;        /* of polling_url */
+
+    ngx_http_reauth_body_t        body;
+    reauth_credentials_t          credentials;
+    reauth_update_answer_t        answer;
+
+    ngx_http_reauth_store_op_t   *op;            /* under way */
+    ngx_http_reauth_outcome_op_t *outcome_op;    /* under way */
+    uint64_t                      joined;        /* the equal one's epoch */
+    int64_t                       joined_since;  /* and when it began, in ms */
+    uint64_t                      epoch;         /* begun, not settled; or 0 */
+    uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
+    ngx_event_t                   wait;
+    ngx_msec_t                    wait_until;
+
+    ngx_http_reauth_forward_t     forward;
+
+    unsigned                      confined:1;    /* the answer's account is
+                                                    to be checked */
+    unsigned                      seen:1;        /* it may be seen */
+    unsigned                      resend:1;
+    unsigned                      waiting:1;
+    unsigned                      bad_answer:1;  /* 2xx, but no attempt */
+} ngx_http_reauth_authenticate_t;
+
+
+/* to the store, once more where what it waited for says nothing */
+void ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a);
+
+/* the answer to the caller, of what is in "forward" and "answer" */
+ngx_int_t ngx_http_reauth_authenticate_result(
+    ngx_http_reauth_authenticate_t *a);
+
+/* the last thing that is done with the request */
+void ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,
+    ngx_int_t rc);
+
+/* fills a->answer from an upstream's answer */
+reauth_update_answer_result_t ngx_http_reauth_authenticate_read(
+    ngx_http_reauth_authenticate_t *a, ngx_str_t *body);
+
+reauth_seal_t *ngx_http_reauth_authenticate_seal(ngx_http_request_t *r);
+
+/* for the variables, which have no need of it where there is no memory */
+void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
+    const char *name);
+
+
+/*
+ * The request waits for the one of the account that is being sent: an equal
+ * one where a->joined is set.
+ */
+void ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a);
+
+/*
+ * The answer that the first of equal updates got, put together again.
+ * NGX_DECLINED: it can't be; this one is to be sent after all.
+ */
+ngx_int_t ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record);
+
+/*
+ * Keeps what the update of this epoch was answered, where its record won't say
+ * it, for those that wait for it; before it is settled.
+ */
+void ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
+    uint64_t epoch);
+
+
+#endif /* _NGX_HTTP_REAUTH_AUTHENTICATE_H_INCLUDED_ */

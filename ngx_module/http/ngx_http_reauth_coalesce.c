@@ -1,0 +1,499 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Equal updates: all but the first wait for it and get its answer, or one that
+ * is put together from what is known of the login that it started.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_reauth_authenticate.h"
+
+
+/* how often one that waits for another looks whether that one is answered */
+#define NGX_HTTP_REAUTH_WAIT_STEP    20
+
+/* changes of the account that may have come between two such looks */
+#define NGX_HTTP_REAUTH_WAIT_CHANGES  16
+
+
+static void ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data);
+
+
+static ngx_int_t
+ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
+{
+    static ngx_str_t  retry = ngx_string("2");
+
+    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
+
+    if (ngx_http_reauth_add_header(a->request, "Retry-After", &retry)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
+               "UPDATE_IN_PROGRESS",
+               "Another update of this account is being sent and was not "
+               "answered in time.",
+               "This one was not sent; send it again when the other one has "
+               "been answered.", NULL);
+}
+
+
+/*
+ * An outcome as it is kept for those that waited: how it was judged, what was
+ * sent, the status, the length of the content type, that, the body.
+ */
+
+#define NGX_HTTP_REAUTH_OUTCOME_HEAD  6
+
+
+void
+ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
+    uint64_t epoch)
+{
+    u_char                       *p, *plain, *sealed;
+    ngx_str_t                     type, body, out;
+    reauth_string_t               text;
+    ngx_http_reauth_forward_t    *forward;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    forward = &a->forward;
+
+    ngx_str_null(&type);
+    ngx_str_null(&body);
+
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+        type = forward->subrequest->headers_out.content_type;
+        body = forward->capture.body;
+    }
+
+    text.len = NGX_HTTP_REAUTH_OUTCOME_HEAD + type.len + body.len;
+    out.len = text.len + REAUTH_SEAL_OVERHEAD;
+
+    if (type.len > 255 || out.len > NGX_HTTP_REAUTH_OUTCOME_MAX) {
+        return;
+    }
+
+    plain = ngx_pnalloc(a->request->pool, text.len);
+    sealed = ngx_pnalloc(a->request->pool, out.len);
+
+    if (plain == NULL || sealed == NULL) {
+        return;
+    }
+
+    p = plain;
+
+    *p++ = (u_char) forward->answer;
+    *p++ = (u_char) forward->sent;
+    *p++ = (u_char) a->bad_answer;
+    *p++ = (u_char) (forward->status >> 8);
+    *p++ = (u_char) forward->status;
+    *p++ = (u_char) type.len;
+
+    if (type.len != 0) {
+        p = ngx_cpymem(p, type.data, type.len);
+    }
+
+    if (body.len != 0) {
+        ngx_memcpy(p, body.data, body.len);
+    }
+
+    text.data = plain;
+    out.data = sealed;
+
+    if (reauth_seal(ngx_http_reauth_authenticate_seal(a->request),
+                    &a->route.id, &text, sealed)
+        == 0)
+    {
+        mcf = ngx_http_get_module_main_conf(a->request,
+                                            ngx_http_reauth_module);
+
+        ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, epoch,
+                                          &out);
+    }
+
+    ngx_explicit_memzero(plain, text.len);
+}
+
+
+/* NGX_DECLINED: it can't be opened, or is none */
+
+static ngx_int_t
+ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
+    ngx_str_t *sealed)
+{
+    size_t                      type;
+    u_char                     *plain;
+    ngx_str_t                   body;
+    ngx_uint_t                  status;
+    reauth_string_t             text;
+    ngx_http_request_t         *r;
+    ngx_http_reauth_ctx_t      *ctx;
+    ngx_http_reauth_forward_t  *forward;
+
+    static ngx_str_t  one = ngx_string("1");
+
+    r = a->request;
+    forward = &a->forward;
+
+    if (sealed->len < NGX_HTTP_REAUTH_OUTCOME_HEAD + REAUTH_SEAL_OVERHEAD) {
+        return NGX_DECLINED;
+    }
+
+    text.data = sealed->data;
+    text.len = sealed->len;
+
+    plain = ngx_pnalloc(r->pool, sealed->len - REAUTH_SEAL_OVERHEAD);
+
+    if (plain == NULL
+        || reauth_seal_open(ngx_http_reauth_authenticate_seal(r),
+                            &a->route.id, &text, plain)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    text.len = sealed->len - REAUTH_SEAL_OVERHEAD;
+    type = plain[5];
+
+    if (NGX_HTTP_REAUTH_OUTCOME_HEAD + type > text.len) {
+        return NGX_DECLINED;
+    }
+
+    status = plain[3] << 8 | plain[4];
+
+    body.data = plain + NGX_HTTP_REAUTH_OUTCOME_HEAD + type;
+    body.len = text.len - NGX_HTTP_REAUTH_OUTCOME_HEAD - type;
+
+    if (plain[0] == NGX_HTTP_REAUTH_ANSWER_WHOLE
+        && plain[2] == 0
+        && status < NGX_HTTP_SPECIAL_RESPONSE
+        && (a->route.operation != REAUTH_OPERATION_UPDATE
+            || ngx_http_reauth_authenticate_read(a, &body)
+               != REAUTH_UPDATE_ANSWER_OK))
+    {
+        reauth_update_answer_free(&a->answer);
+        ngx_explicit_memzero(plain, text.len);
+        return NGX_DECLINED;
+    }
+
+    forward->answer = plain[0];
+    forward->sent = plain[1];
+    a->bad_answer = plain[2] ? 1 : 0;
+    forward->status = status;
+    forward->done = 1;
+
+    r->headers_out.content_type.data = plain + NGX_HTTP_REAUTH_OUTCOME_HEAD;
+    r->headers_out.content_type.len = type;
+    r->headers_out.content_type_len = type;
+
+    /* zeroed with the request, as any captured answer */
+
+    forward->capture.body = body;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->coalesced = 1;
+    ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
+
+    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_authenticate_result(a);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
+
+    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
+               "UPDATE_SUPERSEDED",
+               "Another caller's equal update was sent, and since then a newer "
+               "one of this account.",
+               "This one was not sent; if its credentials are the right ones, "
+               "send it again.", NULL);
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_coalesce_equal(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    return record->fingerprint_set
+           && ngx_memcmp(record->fingerprint, a->fingerprint,
+                         REAUTH_FINGERPRINT_LEN)
+              == 0;
+}
+
+
+/*
+ * The login that the equal one started has ended or was replaced before this
+ * one had a look: the account's last changes tell of it.  It must not be sent
+ * after a newer one.  NGX_DECLINED: it is to be sent after all.
+ */
+
+static ngx_int_t
+ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_uint_t                    i, n, complete;
+    reauth_record_t              *records, current;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (a->route.operation != REAUTH_OPERATION_UPDATE) {
+        return NGX_DECLINED;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    records = ngx_palloc(a->request->pool,
+                         NGX_HTTP_REAUTH_WAIT_CHANGES
+                         * sizeof(reauth_record_t));
+    if (records == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    n = ngx_http_reauth_zone_history(&mcf->store.zone, &a->route.id, records,
+                                     NGX_HTTP_REAUTH_WAIT_CHANGES, &complete);
+
+    for (i = 0; i < n; i++) {
+
+        /* one that was refused has the times of the login before it */
+
+        if (records[i].epoch == a->joined
+            && records[i].since_ms == a->joined_since
+            && records[i].attempt[0] != '\0')
+        {
+            return ngx_http_reauth_coalesce_answer(a, &records[i]);
+        }
+    }
+
+    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &current)
+        == NGX_OK
+        && current.epoch > a->joined
+        && current.since_ms > a->joined_since
+        && !ngx_http_reauth_coalesce_equal(a, &current))
+    {
+        return ngx_http_reauth_update_superseded(a);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
+{
+    ngx_http_reauth_authenticate_t *a = data;
+
+    ngx_int_t  rc;
+
+    a->outcome_op = NULL;
+
+    rc = sealed ? ngx_http_reauth_coalesce_shared(a, sealed) : NGX_DECLINED;
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_reauth_coalesce_past(a);
+    }
+
+    a->joined = 0;
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_reauth_authenticate_begin(a);
+        return;
+    }
+
+    ngx_http_reauth_authenticate_finalize(a, rc);
+}
+
+
+/*
+ * The equal one that this waited for has been answered.  Where the login that
+ * it started runs the record says so, and this one is answered from that; else
+ * by the same answer, or by what is remembered of the login.
+ */
+
+static void
+ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_MAX];
+    ngx_int_t                     rc;
+    ngx_str_t                     out;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (a->joined == 0
+        || (record->epoch == a->joined
+            && reauth_state_is_active(record->state)
+            && record->state != REAUTH_STATE_UNKNOWN
+            && ngx_http_reauth_coalesce_equal(a, record)))
+    {
+        ngx_http_reauth_authenticate_begin(a);
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    out.data = buffer;
+    out.len = sizeof(buffer);
+
+    rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
+                                           a->joined, &out,
+                                           ngx_http_reauth_coalesce_outcome,
+                                           a, &a->outcome_op);
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_http_reauth_coalesce_outcome(rc == NGX_OK ? &out : NULL, a);
+}
+
+
+/* the one that this waits for may be another worker's or instance's */
+
+static void
+ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
+{
+    reauth_record_t                  record;
+    ngx_http_reauth_main_conf_t     *mcf;
+    ngx_http_reauth_authenticate_t  *a;
+
+    a = ev->data;
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    ngx_memzero(&record, sizeof(reauth_record_t));
+
+    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &record)
+        != NGX_OK
+        || record.state != REAUTH_STATE_STARTING
+        || (a->joined != 0 && record.epoch != a->joined))
+    {
+        ngx_http_reauth_coalesce_joined(a, &record);
+        return;
+    }
+
+    if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
+        ngx_http_reauth_authenticate_finalize(a,
+                                      ngx_http_reauth_update_in_progress(a));
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_STEP);
+}
+
+
+void
+ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_request_t           *r;
+    ngx_http_reauth_wait_t       *wait;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    r = a->request;
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (!a->waiting) {
+        a->waiting = 1;
+        a->wait_until = ngx_current_msec;
+
+        /* where too many wait already, its time is up at once */
+
+        if (ngx_http_reauth_wait_create(r, &wait) == NGX_OK) {
+            a->wait_until += mcf->update_wait;
+        }
+    }
+
+    a->wait.handler = ngx_http_reauth_coalesce_wait_handler;
+    a->wait.data = a;
+    a->wait.log = r->connection->log;
+
+    /* one whose caller has gone has nothing to wait for */
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_add_timer(&a->wait, NGX_HTTP_REAUTH_WAIT_STEP);
+}
+
+
+ngx_int_t
+ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    char                   *text;
+    size_t                  len;
+    uint8_t                 plain[REAUTH_SEALED_MAX];
+    ngx_str_t               body;
+    reauth_string_t         id, origin, deeplink, sealed;
+    ngx_http_request_t     *r;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    static ngx_str_t  one = ngx_string("1");
+
+    r = a->request;
+
+    id = reauth_string_from(record->attempt);
+    origin.data = a->origin.data;
+    origin.len = a->origin.len;
+    deeplink.data = plain;
+    deeplink.len = 0;
+
+    if (id.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (record->auth_type == REAUTH_AUTH_TYPE_MOBILE_APP
+        && a->route.operation == REAUTH_OPERATION_UPDATE)
+    {
+        sealed.data = record->sealed;
+        sealed.len = record->sealed_len;
+
+        if (sealed.len <= REAUTH_SEAL_OVERHEAD
+            || reauth_seal_open(ngx_http_reauth_authenticate_seal(r),
+                                &a->route.id, &sealed, plain)
+               != 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        deeplink.len = sealed.len - REAUTH_SEAL_OVERHEAD;
+    }
+
+    text = reauth_update_answer_text(a->route.operation, a->route.fansly, &id,
+                                     &origin, &deeplink, &len);
+
+    ngx_explicit_memzero(plain, sizeof(plain));
+
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* freed, and zeroed, with the request */
+
+    a->answer.body = text;
+    a->answer.body_len = len;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->coalesced = 1;
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
+    ctx->state = record->state;
+    ngx_http_reauth_keep_name(r, &ctx->attempt, record->attempt);
+
+    body.data = (u_char *) text;
+    body.len = len;
+
+    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
+}

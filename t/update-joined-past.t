@@ -1,0 +1,107 @@
+# Equal updates that wait for the first of them look for its end now and then.
+# By then its login may have ended, or have been replaced: they are told what is
+# known, and never sent after a newer one.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Stream ();
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+
+
+sub begin {
+    my ($account) = @_;
+
+    return Reauth::Stream->open($gateway, 'PUT',
+        "/api/authenticate/$account/credentials",
+        { 'Content-Type' => 'application/json', Host => 'gateway.example' },
+        '{"email":"ok@example.com","password":"secret"}');
+}
+
+
+# Three equal ones, of which the upstream has one and does not answer it yet.
+
+sub wait_for_first {
+    my ($account) = @_;
+
+    sandbox('POST', "/account/$account", { delay_ms => 2000 });
+
+    my $first = begin($account);
+    ok(wait_for(sub { stored($account, 'state') eq 'starting' }),
+        "$account: the first is being sent");
+
+    my @joined = map { begin($account) } 1 .. 2;
+    sleep 0.3;
+    is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
+        'starting', 'the others wait');
+
+    return ($first, @joined);
+}
+
+
+# As another instance would write it: the record, and the event that tells it.
+
+sub changed {
+    my ($account, %value) = @_;
+
+    my %record   = (%{ stored($account) }, %value);
+    my $revision = 1 + delete $record{revision};
+    my $text     = join '', map { "$_ $record{$_}\n" } sort keys %record;
+
+    redis_cli('HSET', "{reauth}:a:$account", revision => $revision,
+        record => $text);
+    redis_cli('XADD', '{reauth}:events', '*', revision => $revision,
+        record => $text);
+
+    return;
+}
+
+
+sub sent {
+    my ($account) = @_;
+
+    return scalar grep { $_->{method} eq 'PUT' && $_->{account} eq $account }
+        sandbox_log();
+}
+
+
+{
+    my ($first, @joined) = wait_for_first('acct_ended');
+
+    changed('acct_ended', state => 'succeeded', attempt => 'auth_ended1',
+        completed_at => int(1e6 * time));
+
+    for my $answer (map { $_->finish } @joined) {
+        is($answer->{status}, 200, 'its login has ended');
+        is($answer->{json}{attempt_id}, 'auth_ended1', 'but is known');
+        is($answer->{headers}{'reauth-coalesced'}, '1', 'as an equal one\'s');
+    }
+
+    $first->finish;
+    is(sent('acct_ended'), 1, 'the upstream got one');
+}
+
+{
+    my ($first, @joined) = wait_for_first('acct_newer');
+    my $record = stored('acct_newer');
+
+    changed('acct_newer', state => 'running', attempt => 'auth_newer1',
+        epoch => $record->{epoch} + 1024 * 100,
+        since => $record->{since} + 100,
+        fingerprint => 'ab' x 32);
+
+    for my $answer (map { $_->finish } @joined) {
+        is($answer->{status}, 409, 'a newer one took its place');
+        is($answer->{json}{error}, 'UPDATE_SUPERSEDED', 'they are told so');
+        like($answer->{json}{description}, qr/not sent/, 'and what to do');
+    }
+
+    $first->finish;
+    is(sent('acct_newer'), 1, 'no old one was sent after it');
+}
+
+done_testing();
