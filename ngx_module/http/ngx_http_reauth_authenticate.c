@@ -453,7 +453,7 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
     ngx_http_reauth_forget_token(r);
 
     if (rc != NGX_DECLINED) {
-        return ngx_http_discard_request_body(r) == NGX_OK ? rc : NGX_ERROR;
+        return rc;
     }
 
     a = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_authenticate_t));
@@ -477,7 +477,7 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
 
     if (!ngx_http_reauth_authenticate_has_body(a)) {
 
-        rc = ngx_http_discard_request_body(r);
+        rc = ngx_http_reauth_body_refuse(r);
         if (rc != NGX_OK) {
             return rc;
         }

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_reauth.h"
+#include "ngx_http_reauth_body.h"
 
 
 /* 10,000 callers with long patterns fit */
@@ -362,9 +363,16 @@ ngx_http_reauth_caller(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf)
 static ngx_int_t
 ngx_http_reauth_caller_unknown(ngx_http_request_t *r)
 {
+    ngx_int_t  rc;
+
     static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
 
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN);
+
+    rc = ngx_http_reauth_body_refuse(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (ngx_http_reauth_add_header(r, "WWW-Authenticate", &challenge)
         != NGX_OK)
@@ -383,7 +391,14 @@ ngx_int_t
 ngx_http_reauth_caller_forbidden(ngx_http_request_t *r, const char *message,
     const char *description)
 {
+    ngx_int_t  rc;
+
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN);
+
+    rc = ngx_http_reauth_body_refuse(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_FORBIDDEN,
                                       "FORBIDDEN_CALLER", message,

@@ -12,6 +12,7 @@
 
 #include "reauth_prefer.h"
 #include "reauth_time.h"
+#include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_wait.h"
 
 
@@ -299,10 +300,15 @@ ngx_http_reauth_gate_bad_path(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
-             "The path has a segment that begins as an account id but is none.",
-             "An account id is acct_ or fansly_acct_ and 1 to 64 letters, "
-             "digits, underscores or hyphens.", NULL);
+    rc = ngx_http_reauth_body_refuse(r);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
+                 "The path has a segment that begins as an account id but is "
+                 "none.",
+                 "An account id is acct_ or fansly_acct_ and 1 to 64 letters, "
+                 "digits, underscores or hyphens.", NULL);
+    }
 
     ngx_http_finalize_request(r, rc);
 
@@ -535,9 +541,7 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
         ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_CLOSED);
     }
 
-    /* a body is discarded by ngx_http_finalize_request() as it is needed */
-
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_reauth_body_refuse(r);
 
     if (rc == NGX_OK) {
         rc = found == NGX_BUSY

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_reauth.h"
+#include "ngx_http_reauth_body.h"
 
 
 #define NGX_HTTP_REAUTH_METRICS_SIZE  8192
@@ -201,7 +202,7 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
 
     static ngx_str_t  allow = ngx_string("GET, HEAD");
 
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_reauth_body_refuse(r);
     if (rc != NGX_OK) {
         return rc;
     }

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_wait.h"
 #include "reauth_json.h"
 #include "reauth_time.h"
@@ -206,7 +207,7 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
 
     ctx->operation = REAUTH_OPERATION_STATUS;
 
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_reauth_body_refuse(r);
     if (rc != NGX_OK) {
         return rc;
     }

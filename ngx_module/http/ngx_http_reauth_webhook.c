@@ -65,7 +65,7 @@ ngx_http_reauth_webhook_not_allowed(ngx_http_request_t *r)
 
     static ngx_str_t  allow = ngx_string("POST");
 
-    rc = ngx_http_discard_request_body(r);
+    rc = ngx_http_reauth_body_refuse(r);
     if (rc != NGX_OK) {
         return rc;
     }

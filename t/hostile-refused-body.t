@@ -1,0 +1,103 @@
+# A request that is refused may have a body all the same: nothing of it is taken
+# for the next request of the connection, which may be somebody else's, behind a
+# proxy; nor is it asked for.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use IO::Select ();
+use IO::Socket::INET ();
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $callers = secret_file('callers', <<"EOC", oct 644);
+all  sha256:${\ sha256_hex('all') } all
+some sha256:${\ sha256_hex('some') } update,call accounts=acct_b*
+look sha256:${\ sha256_hex('look') } status
+EOC
+
+my $secret  = secret_file('webhook', "a-secret\n");
+my $gateway = gateway(
+    http_config => "reauth_callers_file $callers;",
+    config      => "location /webhook { reauth_webhook $secret; }\n"
+        . 'location /metrics { reauth_metrics; }');
+
+my $update = '/api/authenticate/acct_a1/credentials';
+
+is($gateway->update('acct_b9', 'ok', headers => { Authorization => 'Bearer all' })
+    ->{status}, 200, 'a login, so that there is a closed gate');
+
+
+# Sends the bytes and returns what comes until nothing does for a while.
+
+sub answer {
+    my ($bytes, $until) = @_;
+
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port,
+    ) or die "cannot connect: $!\n";
+
+    print {$socket} $bytes;
+    $socket->flush;
+
+    my $text = '';
+
+    while (IO::Select->new($socket)->can_read($text =~ $until ? 0.3 : 3)) {
+        sysread $socket, $text, 65536, length $text or last;
+    }
+
+    return $text;
+}
+
+sub statuses { return join ' ', $_[0] =~ m{HTTP/1\.1 (\d+) }g; }
+
+
+for my $case (
+    [ 401, 'PUT',  $update,                                   'nobody' ],
+    [ 403, 'PUT',  $update,                                   'look' ],
+    [ 403, 'PUT',  $update,                                   'some' ],
+    [ 401, 'POST', '/api/authenticate/acct_a1/reauthenticate', 'nobody' ],
+    [ 401, 'GET',  '/api/authenticate/auth_1',                'nobody' ],
+    [ 404, 'PUT',  '/api/authenticate/nothing',               'all' ],
+    [ 405, 'PATCH', $update,                                  'all' ],
+    [ 401, 'POST', '/api/acct_a1/me',                         'nobody' ],
+    [ 403, 'POST', '/api/acct_a1/me',                         'look' ],
+    [ 403, 'POST', '/api/acct_a1/me',                         'some' ],
+    [ 400, 'POST', '/api/acct_/me',                           'all' ],
+    [ 503, 'POST', '/api/acct_b9/me',                         'all' ],
+    [ 401, 'GET',  '/reauth/accounts',                        'nobody' ],
+    [ 403, 'GET',  '/reauth/accounts',                        'some' ],
+    [ 404, 'GET',  '/reauth/nothing',                         'look' ],
+    [ 405, 'POST', '/reauth/accounts',                        'look' ],
+    [ 405, 'PUT',  '/webhook',                                'all' ],
+    [ 405, 'POST', '/metrics',                                'all' ],
+) {
+    my ($status, $method, $path, $token) = @$case;
+
+    my $name   = "$method $path, $token";
+    my $inner  = "GET /reauth/accounts HTTP/1.1\r\nHost: a\r\n"
+        . "Authorization: Bearer look\r\n\r\n";
+    my $header = "$method $path HTTP/1.1\r\nHost: localhost\r\n"
+        . "Authorization: Bearer $token\r\nContent-Type: application/json\r\n";
+    my $length = 'Content-Length: ' . length($inner) . "\r\n";
+    my $next   = "GET /reauth/healthz HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: close\r\n\r\n";
+
+    is(statuses(answer("$header$length\r\n$inner$next",
+        qr/"status":"ok"/)), "$status 200", "$name: one answer for each");
+
+    is(statuses(answer(sprintf("%sTransfer-Encoding: chunked\r\n\r\n"
+        . "%x\r\n%s\r\n0\r\n\r\n%s", $header, length $inner, $inner, $next),
+        qr/"status":"ok"/)), "$status 200", "$name: in chunks");
+
+    my $asking = answer("$header${length}Expect: 100-continue\r\n\r\n",
+        qr/\r\n\r\n/);
+
+    is(statuses($asking), $status, "$name: is not asked for it");
+    like($asking, qr/^Connection: close\r$/m, "$name: may send it or not");
+}
+
+done_testing();
