@@ -322,6 +322,10 @@ void ngx_http_reauth_forget_token(ngx_http_request_t *r);
 ngx_uint_t ngx_http_reauth_caller_sees(ngx_http_request_t *r,
     const reauth_string_t *account);
 
+/* for what takes long: whether the caller may still do it */
+ngx_uint_t ngx_http_reauth_caller_still(ngx_http_request_t *r,
+    unsigned scope);
+
 
 /* http/ngx_http_reauth_gate.c */
 

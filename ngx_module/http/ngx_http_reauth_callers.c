@@ -15,6 +15,14 @@
 #define NGX_HTTP_REAUTH_CALLERS_FILE_MAX  (8 * 1024 * 1024)
 
 
+/* who is calling, as long as the file has the same token for the name */
+
+typedef struct {
+    ngx_str_t    name;
+    uint8_t      hash[REAUTH_SHA256_LEN];
+} ngx_http_reauth_known_t;
+
+
 static void
 ngx_http_reauth_callers_cleanup(void *data)
 {
@@ -432,7 +440,7 @@ ngx_http_reauth_caller_remembered(void *data)
 }
 
 
-static ngx_str_t *
+static ngx_http_reauth_known_t *
 ngx_http_reauth_caller_recall(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
@@ -447,14 +455,15 @@ ngx_http_reauth_caller_recall(ngx_http_request_t *r)
 }
 
 
-static ngx_str_t *
+static ngx_http_reauth_known_t *
 ngx_http_reauth_caller_remember(ngx_http_request_t *r,
     const reauth_caller_t *caller)
 {
-    ngx_str_t           *name, s;
-    ngx_pool_cleanup_t  *cln;
+    ngx_str_t                 s;
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_reauth_known_t  *known;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_str_t));
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_reauth_known_t));
     if (cln == NULL) {
         return NULL;
     }
@@ -464,30 +473,39 @@ ngx_http_reauth_caller_remember(ngx_http_request_t *r,
     s.data = (u_char *) caller->name.data;
     s.len = caller->name.len;
 
-    name = cln->data;
-    name->len = s.len;
-    name->data = ngx_pstrdup(r->pool, &s);
+    known = cln->data;
+    known->name.len = s.len;
+    known->name.data = ngx_pstrdup(r->pool, &s);
 
-    if (name->data == NULL) {
+    if (known->name.data == NULL) {
         return NULL;
     }
 
+    ngx_memcpy(known->hash, caller->hash, REAUTH_SHA256_LEN);
+
     cln->handler = ngx_http_reauth_caller_remembered;
 
-    return name;
+    return known;
 }
 
 
+/* NULL: not any more */
+
 static const reauth_caller_t *
-ngx_http_reauth_caller_by_name(ngx_http_reauth_loc_conf_t *lcf,
-    ngx_str_t *name)
+ngx_http_reauth_caller_known(ngx_http_reauth_loc_conf_t *lcf,
+    ngx_http_reauth_known_t *known)
 {
-    reauth_string_t  s;
+    reauth_string_t         name;
+    const reauth_caller_t  *caller;
 
-    s.data = name->data;
-    s.len = name->len;
+    name.data = known->name.data;
+    name.len = known->name.len;
 
-    return reauth_callers_find_name(lcf->callers->table, &s);
+    caller = reauth_callers_find_name(lcf->callers->table, &name);
+
+    return caller != NULL
+           && ngx_memcmp(caller->hash, known->hash, REAUTH_SHA256_LEN) == 0
+           ? caller : NULL;
 }
 
 
@@ -497,26 +515,26 @@ static ngx_int_t
 ngx_http_reauth_identify(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, const reauth_caller_t **caller)
 {
-    ngx_str_t              *name;
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_http_reauth_ctx_t    *ctx;
+    ngx_http_reauth_known_t  *known;
 
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    name = ngx_http_reauth_caller_recall(r);
+    known = ngx_http_reauth_caller_recall(r);
 
-    if (name != NULL) {
-        *caller = ngx_http_reauth_caller_by_name(lcf, name);
+    if (known != NULL) {
+        *caller = ngx_http_reauth_caller_known(lcf, known);
 
     } else {
         *caller = ngx_http_reauth_caller(r, lcf);
         ngx_http_reauth_forget_token(r);
 
         if (*caller != NULL) {
-            name = ngx_http_reauth_caller_remember(r, *caller);
-            if (name == NULL) {
+            known = ngx_http_reauth_caller_remember(r, *caller);
+            if (known == NULL) {
                 return NGX_ERROR;
             }
         }
@@ -526,7 +544,7 @@ ngx_http_reauth_identify(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    ctx->caller = *name;
+    ctx->caller = known->name;
 
     return NGX_OK;
 }
@@ -579,11 +597,24 @@ ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
 }
 
 
+/* NULL: nobody, or not any more */
+
+static const reauth_caller_t *
+ngx_http_reauth_caller_now(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
+{
+    ngx_http_reauth_known_t  *known;
+
+    known = ngx_http_reauth_caller_recall(r);
+
+    return known != NULL ? ngx_http_reauth_caller_known(lcf, known) : NULL;
+}
+
+
 ngx_uint_t
 ngx_http_reauth_caller_sees(ngx_http_request_t *r,
     const reauth_string_t *account)
 {
-    ngx_http_reauth_ctx_t       *ctx;
     const reauth_caller_t       *caller;
     ngx_http_reauth_loc_conf_t  *lcf;
 
@@ -593,13 +624,25 @@ ngx_http_reauth_caller_sees(ngx_http_request_t *r,
         return 1;
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    if (ctx == NULL || ctx->caller.len == 0) {
-        return 0;
-    }
-
-    caller = ngx_http_reauth_caller_by_name(lcf, &ctx->caller);
+    caller = ngx_http_reauth_caller_now(r, lcf);
 
     return caller != NULL && reauth_caller_allowed_account(caller, account);
+}
+
+
+ngx_uint_t
+ngx_http_reauth_caller_still(ngx_http_request_t *r, unsigned scope)
+{
+    const reauth_caller_t       *caller;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->callers == NULL) {
+        return 1;
+    }
+
+    caller = ngx_http_reauth_caller_now(r, lcf);
+
+    return caller != NULL && reauth_caller_allowed(caller, scope);
 }

@@ -309,7 +309,10 @@ ngx_http_reauth_events_run(ngx_http_reauth_events_t *events)
     ngx_msec_t      left;
     ngx_msec_int_t  due;
 
-    if (ngx_http_reauth_wait_ending()) {
+    if (ngx_http_reauth_wait_ending()
+        || !ngx_http_reauth_caller_still(events->request,
+                                         REAUTH_SCOPE_STATUS))
+    {
         ngx_http_reauth_events_end(events);
         return;
     }

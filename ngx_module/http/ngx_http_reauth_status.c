@@ -806,6 +806,10 @@ ngx_http_reauth_status_list_ready(ngx_http_reauth_wait_t *wait)
     list = wait->data;
     cursor = &list->cursor;
 
+    if (!ngx_http_reauth_caller_still(wait->request, REAUTH_SCOPE_STATUS)) {
+        return 1;
+    }
+
     for ( ;; ) {
         rc = ngx_http_reauth_zone_next_change(wait->zone, &list->place,
                                               &record, &was);
@@ -840,7 +844,11 @@ ngx_http_reauth_status_list_resume(ngx_http_reauth_wait_t *wait)
 
     ngx_http_reauth_wait_done(wait);
 
-    rc = ngx_http_reauth_status_list(wait->request, &list->cursor);
+    rc = ngx_http_reauth_authorize(wait->request, REAUTH_SCOPE_STATUS, NULL);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_reauth_status_list(wait->request, &list->cursor);
+    }
 
     ngx_http_finalize_request(wait->request, rc);
 }
@@ -1182,14 +1190,22 @@ static void
 ngx_http_reauth_status_account_resume(ngx_http_reauth_wait_t *wait)
 {
     ngx_int_t                               rc;
+    reauth_string_t                         name;
     ngx_http_reauth_status_account_wait_t  *account;
 
     account = wait->data;
 
+    name.data = account->account.data;
+    name.len = account->account.len;
+
     ngx_http_reauth_wait_done(wait);
 
-    rc = ngx_http_reauth_status_account_answer(wait->request,
-                                               &account->account);
+    rc = ngx_http_reauth_authorize(wait->request, REAUTH_SCOPE_STATUS, &name);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_reauth_status_account_answer(wait->request,
+                                                   &account->account);
+    }
 
     ngx_http_finalize_request(wait->request, rc);
 }
