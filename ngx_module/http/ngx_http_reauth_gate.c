@@ -20,13 +20,16 @@
     "\"Calls for this account are held off until its re-authentication ends; "\
     "retry after retry_after seconds.\""
 
-/* of the answer, but for its beginning */
+/*
+ * Of the answer, but for its beginning and the ids: not more than it takes, for
+ * a further block of the request's pool costs a tenth of the answer.
+ */
 
 #define NGX_HTTP_REAUTH_GATE_SIZE                                             \
     (sizeof("\",\"state\":\"\",\"attempt_id\":\"\",\"since\":\"\","           \
             "\"retry_after\":,\"action_required\":\"\"")                      \
-     + REAUTH_ACCOUNT_MAX + REAUTH_ATTEMPT_MAX + REAUTH_TIME_MS_SIZE          \
-     + NGX_INT_T_LEN + 32 + NGX_HTTP_REAUTH_DECISION_SIZE)
+     + REAUTH_TIME_MS_SIZE + REAUTH_NUMBER_MAX + 32                              \
+     + NGX_HTTP_REAUTH_DECISION_SIZE)
 
 
 static ngx_uint_t ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait);
@@ -202,6 +205,7 @@ ngx_int_t
 ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
     ngx_http_reauth_closed_t *closed)
 {
+    size_t       len;
     u_char      *start, *p;
     ngx_str_t    retry_after;
     ngx_uint_t   seconds;
@@ -218,7 +222,10 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
         "\"description\":"
         NGX_HTTP_REAUTH_GATE_DESCRIPTION ",\"account_id\":\"");
 
-    start = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_GATE_SIZE + person.len);
+    len = NGX_HTTP_REAUTH_GATE_SIZE + person.len + account->len
+          + (closed ? closed->attempt_len : 0);
+
+    start = ngx_pnalloc(r->pool, len);
     if (start == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -264,8 +271,8 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
     }
 
     retry_after.data = p;
-    p = ngx_sprintf(p, "%ui", seconds);
-    retry_after.len = p - retry_after.data;
+    retry_after.len = reauth_string_number(seconds, p);
+    p += retry_after.len;
 
     if (action) {
         reauth_put(",\"action_required\":\"");
