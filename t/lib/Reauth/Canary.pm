@@ -85,6 +85,8 @@ sub redis_of {
 
     for my $key (Reauth::Test::redis_cli('KEYS', '*')) {
         my $type = Reauth::Test::redis_cli('TYPE', $key);
+        next if $type eq 'none';         # it has expired meanwhile
+
         my ($command, @more) = @{ $reader{$type}
             || die "no reader for a $type\n" };
 
