@@ -9,13 +9,16 @@ use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway(listen => 'sndbuf=4k rcvbuf=4k');
+# on a busy machine all those changes may take longer than a minute
+my $gateway = gateway(
+    listen => 'sndbuf=4k rcvbuf=4k',
+    config => 'send_timeout 10m;',
+);
 
 sub follow {
-    my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events');
+    my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events', undef,
+        undef, receive => 4096);
 
-    setsockopt $stream->{socket}, Socket::SOL_SOCKET(), Socket::SO_RCVBUF(),
-        4096;
     ok($stream->saw(qr/^id: /m), 'it follows');
 
     return $stream;

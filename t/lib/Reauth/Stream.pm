@@ -7,27 +7,36 @@ use strict;
 use warnings;
 
 use IO::Select ();
-use IO::Socket::INET ();
+use IO::Socket::IP ();
+use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Time::HiRes qw(time);
 
 use Reauth::Test ();
 
 
-# Reauth::Stream->open($gateway, 'GET', '/path', \%headers, $body)
+# Reauth::Stream->open($gateway, 'GET', '/path', \%headers, $body,
+#     receive => 4096)
+#
+# "receive" bounds what is received before it is read.  It is set before the
+# other side is told of a window: one that gets smaller makes it wait.
 
 sub open {
-    my ($class, $gateway, $method, $path, $headers, $body) = @_;
+    my ($class, $gateway, $method, $path, $headers, $body, %option) = @_;
 
     my %header = (Host => 'localhost', Connection => 'close',
                   %{ $headers || {} });
 
     $header{'Content-Length'} //= length $body if defined $body;
 
-    my $socket = IO::Socket::INET->new(
-        PeerAddr => '127.0.0.1',
+    my @options = defined $option{receive}
+        ? [SOL_SOCKET, SO_RCVBUF, pack('i', $option{receive})] : ();
+
+    my $socket = IO::Socket::IP->new(
+        PeerHost => '127.0.0.1',
         PeerPort => $gateway->port,
         Proto    => 'tcp',
         Timeout  => 10,
+        Sockopts => \@options,
     ) or die "connect: $@\n";
 
     local $SIG{PIPE} = 'IGNORE';
