@@ -966,6 +966,29 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
 }
 
 
+/*
+ * An "if" that matches changes a request's configuration and, unless it says
+ * another one, not its content handler: it is the same kind of location.
+ */
+
+static void
+ngx_http_reauth_merge_if(ngx_http_reauth_loc_conf_t *prev,
+    ngx_http_reauth_loc_conf_t *conf)
+{
+    conf->forward = prev->forward;
+    conf->status = prev->status;
+    conf->metrics = prev->metrics;
+    conf->webhook_nsecrets = prev->webhook_nsecrets;
+    conf->webhook_pass = prev->webhook_pass;
+
+    ngx_memcpy(conf->webhook_secrets, prev->webhook_secrets,
+               sizeof(conf->webhook_secrets));
+
+    conf->content_handler = prev->content_handler;
+    conf->authorize = prev->authorize;
+}
+
+
 static char *
 ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
@@ -993,6 +1016,10 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               prev->callers_certificate, 0);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && clcf->handler == NULL) {
+        ngx_http_reauth_merge_if(prev, conf);
+    }
 
     if (conf->forward.len || conf->status || conf->metrics
         || conf->webhook_nsecrets)
