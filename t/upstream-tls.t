@@ -93,8 +93,8 @@ replaced('www-data', 'root') if $> == 0;
 replaced('/var/log/nginx/', 'logs/');
 replaced('/run/nginx.pid', 'logs/nginx.pid');
 replaced('redis://gateway@127.0.0.1:6379/0', $ENV{TEST_NGINX_REDIS_URL});
-replaced('/run/secrets/redis', "$dir/redis_password");
-replaced('/run/secrets/upstream_api_key', $ENV{TEST_NGINX_KEY_FILE});
+replaced('/etc/nginx/secrets/redis', "$dir/redis_password");
+replaced('/etc/nginx/secrets/upstream_api_key', $ENV{TEST_NGINX_KEY_FILE});
 replaced('/etc/ssl/certs/ca-certificates.crt', $ca->certificate);
 replaced('127.0.0.1:8080', "127.0.0.1:$gateway_port");
 
