@@ -28,7 +28,7 @@
 #define NGX_HTTP_REAUTH_GATE_SIZE                                             \
     (sizeof("\",\"state\":\"\",\"attempt_id\":\"\",\"since\":\"\","           \
             "\"retry_after\":,\"action_required\":\"\"")                      \
-     + REAUTH_TIME_MS_SIZE + REAUTH_NUMBER_MAX + 32                              \
+     + REAUTH_TIME_MS_SIZE + REAUTH_NUMBER_MAX + 32                           \
      + NGX_HTTP_REAUTH_DECISION_SIZE)
 
 
