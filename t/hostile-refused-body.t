@@ -9,6 +9,7 @@ use Digest::SHA qw(sha256_hex);
 use IO::Select ();
 use IO::Socket::INET ();
 use Test::More;
+use Time::HiRes qw(time);
 
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
@@ -98,6 +99,42 @@ for my $case (
 
     is(statuses($asking), $status, "$name: is not asked for it");
     like($asking, qr/^Connection: close\r$/m, "$name: may send it or not");
+}
+
+# ---- one that ends too early: nobody waits for the rest ----
+
+for my $case (
+    [ 401, 'GET',  '/reauth/accounts', 'nobody' ],
+    [ 200, 'GET',  '/reauth/accounts', 'look' ],
+    [ 503, 'POST', '/api/acct_b9/me',  'all' ],
+    [ 413, 'PUT',  $update,            'all' ],
+) {
+    my ($status, $method, $path, $token) = @$case;
+
+    my $name   = "$method $path, $token, its end";
+    my $start  = time;
+    my $text   = '';
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port,
+    ) or die "cannot connect: $!\n";
+
+    # the end is there when the request is read
+    my @workers = $gateway->worker_pids;
+    kill 'STOP', @workers;
+    print {$socket} "$method $path HTTP/1.1\r\nHost: localhost\r\n"
+        . "Authorization: Bearer $token\r\nContent-Type: application/json\r\n"
+        . "Content-Length: 90000\r\n\r\n{";
+    $socket->flush;
+    shutdown $socket, 1;
+    kill 'CONT', @workers;
+
+    while (IO::Select->new($socket)->can_read(10)) {
+        sysread $socket, $text, 65536, length $text or last;
+    }
+
+    is(statuses($text), $status, "$name: answered");
+    cmp_ok(time - $start, '<', 3, "$name: closed at once");
 }
 
 done_testing();

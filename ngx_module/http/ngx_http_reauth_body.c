@@ -60,6 +60,12 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 
     r->expect_tested = 1;
 
+    /* its end is told once: who waits for it again waits in vain */
+
+    if (r->connection->read->eof) {
+        return NGX_OK;
+    }
+
     return ngx_http_discard_request_body(r);
 }
 

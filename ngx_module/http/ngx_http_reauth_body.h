@@ -41,7 +41,7 @@ struct ngx_http_reauth_body_s {
 ngx_int_t ngx_http_reauth_body_read(ngx_http_request_t *r,
     ngx_http_reauth_body_t *body);
 
-/* for a request that is answered without its body being read */
+/* for a request that is answered without its body being read; also again */
 ngx_int_t ngx_http_reauth_body_refuse(ngx_http_request_t *r);
 
 /* zeroes what was read */
