@@ -995,7 +995,10 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_reauth_loc_conf_t *prev = parent;
     ngx_http_reauth_loc_conf_t *conf = child;
 
+    ngx_uint_t                 callers_here;
     ngx_http_core_loc_conf_t  *clcf;
+
+    callers_here = (conf->callers != NGX_CONF_UNSET_PTR);
 
     ngx_conf_merge_uint_value(conf->gate, prev->gate,
                               NGX_HTTP_REAUTH_GATE_OFF);
@@ -1041,9 +1044,15 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->content_handler = clcf->handler;
         clcf->handler = ngx_http_reauth_key_handler;
 
-        /* whoever uses the key has to be allowed to */
+        /*
+         * Whoever uses the key has to be allowed to.  Without one only where
+         * the location says so: it may be another application's.
+         */
 
-        conf->authorize = conf->key != NULL && conf->callers != NULL;
+        conf->authorize = conf->callers != NULL
+                          && (conf->key != NULL
+                              || callers_here
+                              || (clcf->noname && prev->authorize));
     }
 
     return ngx_http_reauth_check_location(cf, conf, clcf);

@@ -1,0 +1,79 @@
+# A location that names a callers file asks for a caller, whether or not a key is
+# in force there; one that proxies without a key and inherits the file does not.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test redis => 0;
+
+my $callers = secret_file('callers', <<"EOC", oct 644);
+all  sha256:${\ sha256_hex('all') } all
+some sha256:${\ sha256_hex('some') } call accounts=acct_b*
+EOC
+
+my $key     = "reauth_key_file $ENV{TEST_NGINX_KEY_FILE};";
+my $gateway = gateway(without => ['reauth_key_file'], config => <<"EOC");
+location /gated/ {
+    reauth_callers_file $callers;
+    reauth_gate on;
+    proxy_pass http://fans_api/api/;
+}
+location /plain/ {
+    reauth_callers_file $callers;
+    if (\$http_x_flag) { set \$flag 1; }
+    proxy_pass http://fans_api/api/;
+}
+location /own/ {
+    reauth_callers_file $callers;
+    limit_except GET { allow all; }
+    if (\$http_x_flag) { proxy_pass http://fans_api; }
+    proxy_pass http://fans_api;
+}
+location /other/ { proxy_pass http://fans_api/api/; }
+location /api/authenticate        { $key reauth_authenticate /upstream; }
+location /api/fansly/authenticate { $key reauth_authenticate /upstream; }
+location /upstream/ {
+    $key
+    internal;
+    proxy_pass http://fans_api/;
+    proxy_set_header Authorization \$reauth_authorization;
+}
+EOC
+
+sub status {
+    my ($token, $path, %header) = @_;
+
+    return $gateway->http('GET', $path,
+        { Authorization => "Bearer $token", %header })->{status};
+}
+
+for my $path ('/gated/acct_a1/me', '/plain/acct_a1/me', '/own/acct_a1/me') {
+    for my $flag (0, 1) {
+        my @header = ('X-Flag' => $flag || '');
+
+        is(status('nobody', $path, @header), 401, "$path: nobody");
+        is(status('some', $path, @header), 403, "$path: not its account");
+    }
+}
+
+is($gateway->http('POST', '/own/acct_a1/me', {}, '{}')->{status}, 401,
+    'another method: nobody');
+
+is(scalar sandbox_log(), 0, 'nothing was sent');
+
+status('all', $_) for '/gated/acct_a1/me', '/plain/acct_a1/me';
+
+my @sent = sandbox_log();
+
+is(@sent, 2, 'who may call calls');
+is($_->{headers}{authorization} // '', '', 'and keeps its token')
+    for @sent;
+
+status('own-key', '/other/acct_a1/me');
+is((sandbox_log())[-1]{headers}{authorization}, 'Bearer own-key',
+    'where neither is, nothing is changed');
+
+done_testing();
