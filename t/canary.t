@@ -6,17 +6,20 @@ use warnings;
 
 use Digest::SHA qw(hmac_sha256 sha256_hex);
 use File::Path qw(make_path);
+use JSON::PP ();
 use Test::More;
 
 use Reauth::Test sandbox => 0;
 use Reauth::Webhook;
 use Reauth::Canary;
+use Reauth::H2 ();
 
 my $key  = $Reauth::Test::API_KEY;
 my $dir  = work_dir();
 my $tls  = free_port();
 my $port = free_port();
 my $keyless = free_port();
+my $http2   = free_port();
 
 # what nobody may keep; the last ones are the sandbox's
 my %canary = (
@@ -123,6 +126,7 @@ proxy_ssl_session_reuse off;
 proxy_ssl_server_name on;
 EOC
     config => <<"EOC");
+listen 127.0.0.1:$http2 http2;
 reauth_key_file $ENV{TEST_NGINX_KEY_FILE};
 client_body_buffer_size 1k;
 client_max_body_size 1k;
@@ -324,6 +328,64 @@ status_is(ask('POST', '/reauth/webhook', 'CANARY' x 60_000,
 put('acct_gone', email('ok'), abandon => 1);
 put('acct_slowly', email('ok'), 'Content-Length' => 5_000, timeout => 1);
 
+# ---- over HTTP/2 ----
+
+# The status.  Headers of answers are not looked at here: they are in a code of
+# HTTP/2's own, and are those of HTTP/1.1.
+
+my $h2 = Reauth::H2->connect_to($http2);
+
+sub ask_http2 {
+    my ($method, $path, $body, %more) = @_;
+
+    my $token = $more{token} // $canary{'caller token'};
+    my %header = (authorization => "Bearer $token");
+
+    $header{'content-type'} = 'application/json' if defined $body;
+    $header{'content-length'} = $more{length} if defined $more{length};
+    $body = JSON::PP::encode_json($body) if ref $body;
+
+    my $answer = $h2->answer($h2->request($method, $path, \%header,
+        body => $body, open => defined $more{length}), 20);
+
+    $answers{ $more{upstream} ? 'upstream' : 'own' }
+        .= "$method $path\n$answer->{status} $answer->{body}\n";
+
+    return $answer->{status};
+}
+
+my $update = '/api/authenticate/acct_http2/credentials';
+
+for my $case (
+    [ 'an update', 200, 'PUT', $update, email('otp') ],
+    [ 'the same again', 200, 'PUT', $update, email('otp') ],
+    [ 'the gate is closed', 503, 'GET', '/api/acct_http2/chats' ],
+    [ 'its status', 200, 'GET', '/reauth/accounts/acct_http2' ],
+    [ 'the list', 200, 'GET', '/reauth/accounts' ],
+    [ 'another account\'s call', 200, 'GET', '/api/acct_open/chats' ],
+    [ 'raw_data', 200, 'PUT', '/api/authenticate/acct_http2_raw/credentials',
+      raw('ok') ],
+    [ 'a deeplink', 200, 'PUT', '/api/authenticate/acct_http2_app/credentials',
+      { auth_type => 'mobile_app' }, upstream => 1 ],
+    [ 'bad JSON', 400, 'PUT', $update, qq({"password":"$canary{password}") ],
+    [ 'bad fields', 422, 'PUT', $update,
+      { email => $canary{'e-mail'}, password => [ $canary{password} ] } ],
+    [ 'too large', 413, 'PUT', $update,
+      raw('ok', cookies => $canary{cookie} x 3_000), length => 90_000 ],
+    [ 'nobody\'s token', 401, 'PUT', $update, email('ok'),
+      token => $canary{'wrong token'} ],
+    [ 'no scope', 403, 'PUT', '/api/authenticate/acct_b1/credentials',
+      email('ok'), token => "$canary{'caller token'}-of-bob" ],
+    [ 'an upstream that is down', 502, 'PUT',
+      '/api/authenticate/acct_http2_down/credentials', raw('down') ])
+{
+    my ($what, $status, @request) = @$case;
+
+    is(ask_http2(@request), $status, "HTTP/2, $what: $status");
+}
+
+$h2->close;
+
 # ---- an upstream that fails ----
 
 for my $case ([down => 502], [limit => 429], [lost => 504], [stall => 504],
@@ -383,7 +445,8 @@ Reauth::Test::write_file("$dir/gateway/cache/control", $control);
 ask('GET', '/control');
 
 # the requests are over, the poller's too; connections are kept
-sandbox('POST', "/finish/$_", {}) for qw(acct_phone acct_local2);
+sandbox('POST', "/finish/$_", {})
+    for qw(acct_phone acct_local2 acct_http2 acct_http2_app);
 ok(wait_for { ask('GET', '/reauth/summary')->{json}{active} == 0 } 30,
     'all attempts are at an end');
 sleep 1;
