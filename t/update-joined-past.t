@@ -104,4 +104,29 @@ sub sent {
     is(sent('acct_newer'), 1, 'no old one was sent after it');
 }
 
+# ---- an older answer of the account, put in the place of this one ----
+
+{
+    sandbox('POST', '/account/acct_pasted', { next => [ { status => 422,
+        body => '{"error":"VALIDATION_ERROR","message":"an older one"}' } ] });
+    is(begin('acct_pasted')->finish->{status}, 422, 'an update is refused');
+
+    my ($old) = redis_cli('KEYS', '{reauth}:o:acct_pasted:*');
+    like($old, qr/:\d+\z/, 'its answer is kept');
+
+    my ($first, @joined) = wait_for_first('acct_pasted');
+    my $new = '{reauth}:o:acct_pasted:' . stored('acct_pasted', 'epoch');
+
+    isnt($new, $old, 'by its epoch');
+    redis_cli('COPY', $old, $new);
+    changed('acct_pasted', state => 'rejected',
+        completed_at => int(1e6 * time));
+
+    is($_->finish->{status}, 200, 'it is not taken for another one\'s')
+        for @joined;
+
+    $first->finish;
+    is(sent('acct_pasted'), 3, 'but the update is sent');
+}
+
 done_testing();

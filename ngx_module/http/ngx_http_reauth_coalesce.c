@@ -52,14 +52,38 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 
 #define NGX_HTTP_REAUTH_OUTCOME_HEAD  6
 
+#define NGX_HTTP_REAUTH_OUTCOME_NAME                                          \
+    (REAUTH_ACCOUNT_MAX + 1 + REAUTH_NUMBER_MAX)
+
+
+/* it is sealed for this account and epoch: no other one's can take its place */
+
+static reauth_string_t
+ngx_http_reauth_coalesce_name(ngx_http_reauth_authenticate_t *a,
+    uint64_t epoch, u_char *buffer)
+{
+    u_char           *p;
+    reauth_string_t   name;
+
+    p = ngx_cpymem(buffer, a->route.id.data, a->route.id.len);
+    *p++ = ':';
+    p += reauth_string_number(epoch, p);
+
+    name.data = buffer;
+    name.len = p - buffer;
+
+    return name;
+}
+
 
 void
 ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
     uint64_t epoch)
 {
     u_char                       *p, *plain, *sealed;
+    u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_NAME];
     ngx_str_t                     type, body, out;
-    reauth_string_t               text;
+    reauth_string_t               text, name;
     ngx_http_reauth_forward_t    *forward;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -106,9 +130,10 @@ ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
 
     text.data = plain;
     out.data = sealed;
+    name = ngx_http_reauth_coalesce_name(a, epoch, buffer);
 
-    if (reauth_seal(ngx_http_reauth_authenticate_seal(a->request),
-                    &a->route.id, &text, sealed)
+    if (reauth_seal(ngx_http_reauth_authenticate_seal(a->request), &name,
+                    &text, sealed)
         == 0)
     {
         mcf = ngx_http_get_module_main_conf(a->request,
@@ -130,9 +155,10 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
 {
     size_t                      type;
     u_char                     *plain;
+    u_char                      buffer[NGX_HTTP_REAUTH_OUTCOME_NAME];
     ngx_str_t                   body;
     ngx_uint_t                  status;
-    reauth_string_t             text;
+    reauth_string_t             text, name;
     ngx_http_request_t         *r;
     ngx_http_reauth_ctx_t      *ctx;
     ngx_http_reauth_forward_t  *forward;
@@ -148,12 +174,13 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
 
     text.data = sealed->data;
     text.len = sealed->len;
+    name = ngx_http_reauth_coalesce_name(a, a->joined, buffer);
 
     plain = ngx_pnalloc(r->pool, sealed->len - REAUTH_SEAL_OVERHEAD);
 
     if (plain == NULL
-        || reauth_seal_open(ngx_http_reauth_authenticate_seal(r),
-                            &a->route.id, &text, plain)
+        || reauth_seal_open(ngx_http_reauth_authenticate_seal(r), &name,
+                            &text, plain)
            != 0)
     {
         return NGX_DECLINED;
