@@ -705,7 +705,8 @@ static char *
 ngx_http_reauth_set_handler(ngx_conf_t *cf, const char *directive,
     ngx_http_handler_pt handler)
 {
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_reauth_loc_conf_t  *lcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -715,6 +716,9 @@ ngx_http_reauth_set_handler(ngx_conf_t *cf, const char *directive,
     }
 
     clcf->handler = handler;
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
+    lcf->handler = handler;
 
     ngx_http_reauth_needs_zone(cf, directive);
 
@@ -967,14 +971,17 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
 
 
 /*
- * An "if" that matches changes a request's configuration and, unless it says
- * another one, not its content handler: it is the same kind of location.
+ * An "if" or a "limit_except" that applies changes a request's configuration:
+ * unless it says another content handler, it is the same kind of location.
  */
 
 static void
-ngx_http_reauth_merge_if(ngx_http_reauth_loc_conf_t *prev,
-    ngx_http_reauth_loc_conf_t *conf)
+ngx_http_reauth_merge_if(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_reauth_loc_conf_t *prev, ngx_http_reauth_loc_conf_t *conf)
 {
+    clcf->handler = prev->handler;
+
+    conf->handler = prev->handler;
     conf->forward = prev->forward;
     conf->status = prev->status;
     conf->metrics = prev->metrics;
@@ -1021,7 +1028,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->noname && clcf->handler == NULL) {
-        ngx_http_reauth_merge_if(prev, conf);
+        ngx_http_reauth_merge_if(clcf, prev, conf);
     }
 
     if (conf->forward.len || conf->status || conf->metrics

@@ -135,6 +135,7 @@ typedef struct {
     ngx_uint_t                webhook_nsecrets; /* 0: no reauth_webhook here */
     ngx_http_reauth_secret_t *webhook_secrets[NGX_HTTP_REAUTH_WEBHOOK_SECRETS];
     ngx_str_t                 webhook_pass;    /* empty: to nobody */
+    ngx_http_handler_pt       handler;         /* of these, NULL: none here */
     ngx_http_handler_pt       content_handler; /* that ours is around */
     ngx_int_t               (*create_request)(ngx_http_request_t *r);
 } ngx_http_reauth_loc_conf_t;
