@@ -525,29 +525,14 @@ ngx_http_reauth_key_upstream(ngx_http_request_t *r, ngx_http_upstream_t *u)
  * has returned.
  */
 
-ngx_int_t
-ngx_http_reauth_key_handler(ngx_http_request_t *r)
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_key_handler_with_key(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
 {
-    ngx_int_t                     rc;
-    ngx_http_request_t           *outer;
-    ngx_http_upstream_t          *before;
-    ngx_http_event_handler_pt     reading;
-    ngx_http_reauth_loc_conf_t   *lcf;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-    if (lcf->key == NULL) {
-
-        if (ngx_http_reauth_key_was_asked(r, mcf)) {
-            ngx_http_reauth_key_refuse(r, "was asked for where no "
-                                       "reauth_key_file is in force");
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return lcf->content_handler(r);
-    }
+    ngx_int_t                   rc;
+    ngx_http_request_t         *outer;
+    ngx_http_upstream_t        *before;
+    ngx_http_event_handler_pt   reading;
 
     /* the caller's own never reaches the upstream */
 
@@ -590,6 +575,30 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_reauth_key_handler(ngx_http_request_t *r)
+{
+    ngx_http_reauth_loc_conf_t   *lcf;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->key != NULL) {
+        return ngx_http_reauth_key_handler_with_key(r, lcf);
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_key_was_asked(r, mcf)) {
+        ngx_http_reauth_key_refuse(r, "was asked for where no "
+                                   "reauth_key_file is in force");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return lcf->content_handler(r);
 }
 
 
