@@ -63,6 +63,7 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
     /* its end is told once: who waits for it again waits in vain */
 
     if (r->connection->read->eof) {
+        r->keepalive = 0;
         return NGX_OK;
     }
 
