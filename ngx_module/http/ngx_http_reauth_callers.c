@@ -597,17 +597,33 @@ ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
 }
 
 
-/* NULL: nobody, or not any more */
+/*
+ * 1: the caller is still who it was, or, with *caller NULL, nobody is asked
+ * for; 0: nobody, or not any more.
+ */
 
-static const reauth_caller_t *
+static ngx_uint_t
 ngx_http_reauth_caller_now(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf)
+    const reauth_caller_t **caller)
 {
-    ngx_http_reauth_known_t  *known;
+    ngx_http_reauth_known_t     *known;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    *caller = NULL;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->callers == NULL) {
+        return 1;
+    }
 
     known = ngx_http_reauth_caller_recall(r);
 
-    return known != NULL ? ngx_http_reauth_caller_known(lcf, known) : NULL;
+    if (known != NULL) {
+        *caller = ngx_http_reauth_caller_known(lcf, known);
+    }
+
+    return *caller != NULL;
 }
 
 
@@ -615,34 +631,19 @@ ngx_uint_t
 ngx_http_reauth_caller_sees(ngx_http_request_t *r,
     const reauth_string_t *account)
 {
-    const reauth_caller_t       *caller;
-    ngx_http_reauth_loc_conf_t  *lcf;
+    const reauth_caller_t  *caller;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
-
-    if (lcf->callers == NULL) {
-        return 1;
-    }
-
-    caller = ngx_http_reauth_caller_now(r, lcf);
-
-    return caller != NULL && reauth_caller_allowed_account(caller, account);
+    return ngx_http_reauth_caller_now(r, &caller)
+           && (caller == NULL
+               || reauth_caller_allowed_account(caller, account));
 }
 
 
 ngx_uint_t
 ngx_http_reauth_caller_still(ngx_http_request_t *r, unsigned scope)
 {
-    const reauth_caller_t       *caller;
-    ngx_http_reauth_loc_conf_t  *lcf;
+    const reauth_caller_t  *caller;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
-
-    if (lcf->callers == NULL) {
-        return 1;
-    }
-
-    caller = ngx_http_reauth_caller_now(r, lcf);
-
-    return caller != NULL && reauth_caller_allowed(caller, scope);
+    return ngx_http_reauth_caller_now(r, &caller)
+           && (caller == NULL || reauth_caller_allowed(caller, scope));
 }
