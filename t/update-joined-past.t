@@ -98,6 +98,8 @@ sub sent {
         is($answer->{status}, 409, 'a newer one took its place');
         is($answer->{json}{error}, 'UPDATE_SUPERSEDED', 'they are told so');
         like($answer->{json}{description}, qr/not sent/, 'and what to do');
+        is($answer->{headers}{'x-should-retry'}, 'false',
+            'no client does it by itself');
     }
 
     $first->finish;

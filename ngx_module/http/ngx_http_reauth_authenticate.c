@@ -100,7 +100,7 @@ ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_no_retry(ngx_http_request_t *r)
 {
     static ngx_str_t  no = ngx_string("false");

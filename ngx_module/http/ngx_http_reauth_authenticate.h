@@ -64,6 +64,9 @@ reauth_update_answer_result_t ngx_http_reauth_authenticate_read(
 
 reauth_seal_t *ngx_http_reauth_authenticate_seal(ngx_http_request_t *r);
 
+/* the answer's x-should-retry: false */
+ngx_int_t ngx_http_reauth_no_retry(ngx_http_request_t *r);
+
 /* for the variables, which have no need of it where there is no memory */
 void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
     const char *name);

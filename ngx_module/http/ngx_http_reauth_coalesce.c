@@ -242,6 +242,12 @@ ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
 {
     ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
 
+    /* clients that send a 409 again by themselves must not send this one */
+
+    if (ngx_http_reauth_no_retry(a->request) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
                "UPDATE_SUPERSEDED",
                "Another caller's equal update was sent, and since then a newer "
@@ -271,6 +277,7 @@ ngx_http_reauth_coalesce_equal(ngx_http_reauth_authenticate_t *a,
 static ngx_int_t
 ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
 {
+    ngx_int_t                     rc;
     ngx_uint_t                    i, n, complete;
     reauth_record_t              *records, current;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -299,7 +306,13 @@ ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
             && records[i].since_ms == a->joined_since
             && records[i].attempt[0] != '\0')
         {
-            return ngx_http_reauth_coalesce_answer(a, &records[i]);
+            rc = ngx_http_reauth_coalesce_answer(a, &records[i]);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+
+            break;
         }
     }
 
