@@ -227,6 +227,10 @@ ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, const char *message, const char *description,
     ngx_str_t *extra);
 
+/* 422, with what is wrong by name; takes the reference to "errors" */
+ngx_int_t ngx_http_reauth_send_invalid(ngx_http_request_t *r, json_t *errors,
+    const char *message, const char *description);
+
 
 /* 405; "allow" lists the methods, and is kept */
 ngx_int_t ngx_http_reauth_method_not_allowed(ngx_http_request_t *r,

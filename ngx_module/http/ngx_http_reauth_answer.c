@@ -6,6 +6,7 @@
  */
 
 
+#include "reauth_json.h"
 #include "ngx_http_reauth.h"
 
 
@@ -185,6 +186,41 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
     }
 
     return ngx_http_reauth_send_composed(r, status, error, start, p);
+}
+
+
+ngx_int_t
+ngx_http_reauth_send_invalid(ngx_http_request_t *r, json_t *errors,
+    const char *message, const char *description)
+{
+    char       *text;
+    size_t      len;
+    u_char     *p;
+    ngx_str_t   extra;
+
+    text = reauth_json_text(errors, &len);
+    json_decref(errors);
+
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    extra.data = ngx_pnalloc(r->pool, sizeof(",\"errors\":") - 1 + len);
+
+    if (extra.data == NULL) {
+        reauth_json_text_free(text);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_cpymem(extra.data, ",\"errors\":", sizeof(",\"errors\":") - 1);
+    p = ngx_cpymem(p, text, len);
+    extra.len = p - extra.data;
+
+    reauth_json_text_free(text);
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_REAUTH_UNPROCESSABLE,
+                                      "VALIDATION_ERROR", message, description,
+                                      &extra);
 }
 
 

@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One request of the authenticate family, for the two files that handle it:
- * authenticate.c its way to the upstream and back, coalesce.c what becomes of
- * it where an equal one is under way.
+ * One request of the authenticate family, for the files that handle it:
+ * authenticate.c its way to the upstream and back, settle.c what the answer
+ * says of the attempt, coalesce.c what becomes of it where an equal one is
+ * under way.
  */
 
 
@@ -53,6 +54,9 @@ void ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a);
 /* the answer to the caller, of what is in "forward" and "answer" */
 ngx_int_t ngx_http_reauth_authenticate_result(
     ngx_http_reauth_authenticate_t *a);
+
+/* ngx_http_reauth_settle.c; the upstream answered, or won't: its handler */
+void ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward);
 
 /* the last thing that is done with the request */
 void ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,

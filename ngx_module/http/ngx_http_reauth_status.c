@@ -16,7 +16,6 @@
 
 
 #define NGX_HTTP_REAUTH_STATUS_LIMIT      100
-#define NGX_HTTP_REAUTH_STATUS_LIMIT_MAX  1000
 
 /* records are copied out of the zone that many at a time */
 #define NGX_HTTP_REAUTH_STATUS_STEP       100
@@ -27,8 +26,6 @@
 /* what a record of ordinary contents takes: a first guess at a list's size */
 #define NGX_HTTP_REAUTH_STATUS_RECORD     512
 
-#define NGX_HTTP_REAUTH_STATUS_WAIT_MAX   60000
-
 /* how far two clocks of one machine, read one after the other, may differ */
 #define NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN  10
 
@@ -36,9 +33,6 @@
 
 /* an answer of readyz with its reason */
 #define NGX_HTTP_REAUTH_STATUS_DEGRADED   256
-
-/* a parameter's name that is longer is not repeated in an answer */
-#define NGX_HTTP_REAUTH_STATUS_NAME_MAX   32
 
 
 typedef ngx_int_t (*ngx_http_reauth_status_handler_pt)(ngx_http_request_t *r,
@@ -50,12 +44,6 @@ typedef struct {
     ngx_uint_t                          open;    /* to nobody in particular */
     ngx_http_reauth_status_handler_pt   handler;
 } ngx_http_reauth_status_resource_t;
-
-
-typedef struct {
-    ngx_http_reauth_zone_cursor_t       cursor;
-    ngx_msec_t                          wait;    /* 0: none */
-} ngx_http_reauth_status_query_t;
 
 
 /* a request that waits for a change of one account */
@@ -91,18 +79,6 @@ static ngx_int_t ngx_http_reauth_status_healthz(ngx_http_request_t *r,
 static ngx_int_t ngx_http_reauth_status_readyz(ngx_http_request_t *r,
     ngx_str_t *rest);
 
-static const char *ngx_http_reauth_status_parse_state(ngx_str_t *value,
-    void *data);
-static const char *ngx_http_reauth_status_parse_auth_type(ngx_str_t *value,
-    void *data);
-static const char *ngx_http_reauth_status_parse_limit(ngx_str_t *value,
-    void *data);
-static const char *ngx_http_reauth_status_parse_cursor(ngx_str_t *value,
-    void *data);
-static const char *ngx_http_reauth_status_parse_wait(ngx_str_t *value,
-    void *data);
-
-
 static ngx_http_reauth_status_resource_t  ngx_http_reauth_status_resources[] = {
 
     { ngx_string("accounts"), 0, 0, ngx_http_reauth_status_accounts },
@@ -114,33 +90,6 @@ static ngx_http_reauth_status_resource_t  ngx_http_reauth_status_resources[] = {
     { ngx_string("readyz"), 0, 1, ngx_http_reauth_status_readyz },
 
     { ngx_null_string, 0, 0, NULL }
-};
-
-
-static ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[] = {
-
-    { ngx_string("state"), ngx_http_reauth_status_parse_state },
-    { ngx_string("auth_type"), ngx_http_reauth_status_parse_auth_type },
-    { ngx_string("limit"), ngx_http_reauth_status_parse_limit },
-    { ngx_string("cursor"), ngx_http_reauth_status_parse_cursor },
-    { ngx_string("wait"), ngx_http_reauth_status_parse_wait },
-
-    { ngx_null_string, NULL }
-};
-
-
-static ngx_http_reauth_status_param_t
-    ngx_http_reauth_status_account_params[] =
-{
-    { ngx_string("wait"), ngx_http_reauth_status_parse_wait },
-
-    { ngx_null_string, NULL }
-};
-
-
-ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[] = {
-
-    { ngx_null_string, NULL }
 };
 
 
@@ -250,313 +199,6 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_reauth_status_not_found(r);
-}
-
-
-/* 422, with what is wrong by parameter; takes the reference to "errors" */
-
-static ngx_int_t
-ngx_http_reauth_status_invalid(ngx_http_request_t *r, json_t *errors)
-{
-    char       *text;
-    u_char     *p;
-    size_t      len;
-    ngx_str_t   extra;
-
-    text = reauth_json_text(errors, &len);
-    json_decref(errors);
-
-    if (text == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = ngx_pnalloc(r->pool, sizeof(",\"errors\":") - 1 + len);
-
-    if (p != NULL) {
-        extra.data = p;
-        p = ngx_cpymem(p, ",\"errors\":", sizeof(",\"errors\":") - 1);
-        p = ngx_cpymem(p, text, len);
-        extra.len = p - extra.data;
-    }
-
-    reauth_json_text_free(text);
-
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_reauth_send_error(r, 422, "VALIDATION_ERROR",
-                                      "The request is not valid.",
-                                      "See errors: what is wrong, by name.",
-                                      &extra);
-}
-
-
-/* one more error under a name; NGX_OK or NGX_ERROR */
-
-static ngx_int_t
-ngx_http_reauth_status_add_error(json_t **errors, ngx_str_t *name,
-    const char *text)
-{
-    char     key[NGX_HTTP_REAUTH_STATUS_NAME_MAX + 1];
-    size_t   i;
-    json_t  *list;
-
-    if (*errors == NULL) {
-        *errors = json_object();
-
-        if (*errors == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    /* a name that is none may be anything, a secret in the wrong place too */
-
-    for (i = 0; i < name->len && reauth_id_chars[name->data[i]]; i++) {
-        /* void */
-    }
-
-    if (i == 0 || i < name->len || i >= sizeof(key)) {
-        ngx_memcpy(key, "?", sizeof("?"));
-
-    } else {
-        ngx_memcpy(key, name->data, i);
-        key[i] = '\0';
-    }
-
-    list = json_object_get(*errors, key);
-
-    if (list == NULL) {
-        list = json_array();
-
-        if (json_object_set_new(*errors, key, list) != 0) {
-            return NGX_ERROR;
-        }
-    }
-
-    return json_array_append_new(list, json_string(text)) == 0 ? NGX_OK
-                                                               : NGX_ERROR;
-}
-
-
-static const char *
-ngx_http_reauth_status_arg(ngx_http_reauth_status_param_t *params,
-    ngx_uint_t *given, ngx_str_t *name, ngx_str_t *value, void *data)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; params[i].parse != NULL; i++) {
-
-        if (params[i].name.len != name->len
-            || ngx_strncmp(params[i].name.data, name->data, name->len) != 0)
-        {
-            continue;
-        }
-
-        if (*given & ((ngx_uint_t) 1 << i)) {
-            return "is given more than once";
-        }
-
-        *given |= (ngx_uint_t) 1 << i;
-
-        return params[i].parse(value, data);
-    }
-
-    return "is not known here";
-}
-
-
-/* reads the query string; NGX_OK, or NGX_DECLINED: *rc is the result to give */
-
-ngx_int_t
-ngx_http_reauth_status_args(ngx_http_request_t *r,
-    ngx_http_reauth_status_param_t *params, void *data, ngx_int_t *rc)
-{
-    u_char      *p, *last, *end, *equals, *src, *dst;
-    json_t      *errors;
-    ngx_str_t    name, value;
-    ngx_uint_t   given;
-    const char  *text;
-
-    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    errors = NULL;
-    given = 0;
-
-    /* all the values, unescaped */
-
-    dst = ngx_pnalloc(r->pool, r->args.len + 1);
-    if (dst == NULL) {
-        return NGX_DECLINED;
-    }
-
-    last = r->args.data + r->args.len;
-
-    for (p = r->args.data; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, '&');
-        if (end == NULL) {
-            end = last;
-        }
-
-        if (end == p) {
-            continue;
-        }
-
-        equals = ngx_strlchr(p, end, '=');
-        src = equals != NULL ? equals + 1 : end;
-
-        name.data = p;
-        name.len = (equals != NULL ? equals : end) - p;
-
-        value.data = dst;
-        ngx_unescape_uri(&dst, &src, end - src, 0);
-        value.len = dst - value.data;
-
-        text = ngx_http_reauth_status_arg(params, &given, &name, &value, data);
-
-        if (text != NULL
-            && ngx_http_reauth_status_add_error(&errors, &name, text)
-               != NGX_OK)
-        {
-            json_decref(errors);
-            return NGX_DECLINED;
-        }
-    }
-
-    if (errors == NULL) {
-        return NGX_OK;
-    }
-
-    *rc = ngx_http_reauth_status_invalid(r, errors);
-
-    return NGX_DECLINED;
-}
-
-
-static const char *
-ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
-{
-    ngx_http_reauth_status_query_t  *query = data;
-
-    reauth_state_t   state;
-    reauth_string_t  name;
-
-    name.data = value->data;
-    name.len = value->len;
-
-    state = reauth_state_parse(&name);
-
-    if (state == REAUTH_STATE_NONE || state == REAUTH_STATE_LAST) {
-        return "must be one of starting, running, needs_otp, needs_face, "
-               "needs_app, unknown, succeeded, failed, rejected and expired";
-    }
-
-    query->cursor.state = state;
-
-    return NULL;
-}
-
-
-static const char *
-ngx_http_reauth_status_parse_auth_type(ngx_str_t *value, void *data)
-{
-    ngx_http_reauth_status_query_t  *query = data;
-
-    reauth_string_t     name;
-    reauth_auth_type_t  auth_type;
-
-    name.data = value->data;
-    name.len = value->len;
-
-    auth_type = reauth_auth_type_parse(&name);
-
-    if (auth_type == REAUTH_AUTH_TYPE_LAST) {
-        return "must be one of email_password, raw_data and mobile_app";
-    }
-
-    query->cursor.auth_type = auth_type;
-
-    return NULL;
-}
-
-
-static const char *
-ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
-{
-    ngx_http_reauth_status_query_t  *query = data;
-
-    ngx_int_t  limit;
-
-    limit = ngx_atoi(value->data, value->len);
-
-    if (limit < 1 || limit > NGX_HTTP_REAUTH_STATUS_LIMIT_MAX) {
-        return "must be a whole number from 1 to 1000";
-    }
-
-    query->cursor.limit = limit;
-
-    return NULL;
-}
-
-
-/* "a" or "e" for active or ended, then two numbers in hex */
-
-static const char *
-ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
-{
-    ngx_http_reauth_status_query_t  *query = data;
-
-    u_char     *p, *dash, *last;
-    ngx_int_t   index, offset;
-
-    p = value->data;
-    last = p + value->len;
-
-    if (p == last || (*p != 'a' && *p != 'e')) {
-        goto invalid;
-    }
-
-    dash = ngx_strlchr(p, last, '-');
-    if (dash == NULL) {
-        goto invalid;
-    }
-
-    index = ngx_hextoi(p + 1, dash - (p + 1));
-    offset = ngx_hextoi(dash + 1, last - (dash + 1));
-
-    if (index == NGX_ERROR || offset == NGX_ERROR) {
-        goto invalid;
-    }
-
-    query->cursor.ended = (*p == 'e');
-    query->cursor.index = index;
-    query->cursor.offset = offset;
-
-    return NULL;
-
-invalid:
-
-    return "must be the next_cursor of an answer, as it was given there";
-}
-
-
-static const char *
-ngx_http_reauth_status_parse_wait(ngx_str_t *value, void *data)
-{
-    ngx_http_reauth_status_query_t  *query = data;
-
-    ngx_int_t  wait;
-
-    wait = ngx_parse_time(value, 0);
-
-    if (wait == NGX_ERROR || wait > NGX_HTTP_REAUTH_STATUS_WAIT_MAX) {
-        return "must be a time of at most 60s, as in 30s";
-    }
-
-    query->wait = wait;
-
-    return NULL;
 }
 
 

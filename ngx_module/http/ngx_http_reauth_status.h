@@ -24,6 +24,14 @@ typedef struct {
 } ngx_http_reauth_status_param_t;
 
 
+/* what the parameters of a list and of one account say */
+
+typedef struct {
+    ngx_http_reauth_zone_cursor_t       cursor;
+    ngx_msec_t                          wait;    /* 0: none */
+} ngx_http_reauth_status_query_t;
+
+
 /* a text that grows */
 
 typedef struct {
@@ -34,13 +42,23 @@ typedef struct {
 } ngx_http_reauth_status_text_t;
 
 
-/* no parameters are known */
+/* no parameters are known; those of a list; of one account */
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[];
+extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[];
+extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_account_params[];
 
 
 /* reads the query string; NGX_OK, or NGX_DECLINED: *rc is the result to give */
 ngx_int_t ngx_http_reauth_status_args(ngx_http_request_t *r,
     ngx_http_reauth_status_param_t *params, void *data, ngx_int_t *rc);
+
+/* one more error under a name; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_reauth_status_add_error(json_t **errors, ngx_str_t *name,
+    const char *text);
+
+/* 422, with what is wrong by parameter; takes the reference to "errors" */
+ngx_int_t ngx_http_reauth_status_invalid(ngx_http_request_t *r,
+    json_t *errors);
 
 ngx_http_reauth_store_t *ngx_http_reauth_status_store(ngx_http_request_t *r);
 

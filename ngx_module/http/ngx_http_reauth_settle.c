@@ -1,0 +1,366 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the upstream's answer says of an attempt, or that there was none: told
+ * to the store before the caller is answered.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_json.h"
+#include "reauth_poll.h"
+#include "ngx_http_reauth_authenticate.h"
+
+
+/*
+ * The rest: what the answer says of the attempt.  All of it is done before the
+ * caller is answered, and whether or not the caller is still there.
+ */
+
+static void
+ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
+    const reauth_string_t *account, reauth_fact_t *fact)
+{
+    reauth_record_t               record;
+    ngx_http_request_t           *r;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    r = a->request;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    fact->now_ms = ngx_http_reauth_now();
+
+    if (ngx_http_reauth_store_advance(&mcf->store, account, fact, NULL,
+                                      &record)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "reauth: the state of an account could not be kept");
+        return;
+    }
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    ngx_http_reauth_keep_name(r, &ctx->account, record.account);
+    ngx_http_reauth_keep_name(r, &ctx->attempt, record.attempt);
+
+    ctx->state = record.state;
+    ctx->auth_type = record.auth_type;
+    ctx->stored = 1;
+    ctx->local = mcf->store.redis_conf == NULL
+                 || !ngx_http_reauth_store_connected(&mcf->store);
+}
+
+
+/* of the upstream's error only its code is kept */
+
+static void
+ngx_http_reauth_authenticate_error_code(ngx_http_reauth_authenticate_t *a,
+    char *code)
+{
+    json_t               *json;
+    reauth_string_t       text, value;
+    reauth_json_error_t   error;
+
+    ngx_sprintf((u_char *) code, "HTTP_%ui%Z", a->forward.status);
+
+    text.data = a->forward.capture.body.data;
+    text.len = a->forward.capture.body.len;
+
+    if (text.len == 0
+        || reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &error)
+           != REAUTH_JSON_OK)
+    {
+        return;
+    }
+
+    if (reauth_json_string(json, "error", &value)
+        && value.len != 0
+        && value.len <= REAUTH_ERROR_CODE_MAX)
+    {
+        reauth_copy(code, REAUTH_ERROR_CODE_MAX, &value);
+    }
+
+    reauth_json_cleanse_free(json);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_authenticate_sealed(ngx_http_reauth_authenticate_t *a,
+    uint8_t *sealed, reauth_fact_t *fact)
+{
+    reauth_string_t  plain;
+
+    plain.data = (u_char *) a->answer.deeplink;
+    plain.len = a->answer.deeplink_len;
+
+    if (plain.len + REAUTH_SEAL_OVERHEAD > REAUTH_SEALED_MAX
+        || reauth_seal(ngx_http_reauth_authenticate_seal(a->request),
+                       &a->route.id, &plain, sealed)
+           != 0)
+    {
+        /* a repeat will be sent again then */
+
+        return NGX_DECLINED;
+    }
+
+    fact->sealed = sealed;
+    fact->sealed_len = plain.len + REAUTH_SEAL_OVERHEAD;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
+    uint8_t *sealed, reauth_fact_t *fact)
+{
+    if (ngx_http_reauth_authenticate_read(a, &a->forward.capture.body)
+        != REAUTH_UPDATE_ANSWER_OK)
+    {
+        a->bad_answer = 1;
+        fact->state = REAUTH_STATE_UNKNOWN;
+        fact->error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
+        return;
+    }
+
+    fact->state = REAUTH_STATE_RUNNING;
+    fact->attempt = a->route.fansly ? a->route.id
+                                    : reauth_string_from(a->answer.attempt);
+
+    if (a->answer.deeplink) {
+        fact->state = REAUTH_STATE_NEEDS_APP;
+        fact->action = REAUTH_ACTION_APP;
+        (void) ngx_http_reauth_authenticate_sealed(a, sealed, fact);
+    }
+}
+
+
+static void
+ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
+{
+    char                        code[REAUTH_ERROR_CODE_MAX + 1];
+    uint8_t                     sealed[REAUTH_SEALED_MAX];
+    ngx_uint_t                  status;
+    reauth_fact_t               fact;
+    ngx_http_reauth_forward_t  *forward;
+
+    forward = &a->forward;
+    status = forward->status;
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.epoch = a->epoch;
+    fact.source = a->route.operation == REAUTH_OPERATION_UPDATE
+                  ? REAUTH_SOURCE_UPDATE : REAUTH_SOURCE_REAUTHENTICATE;
+
+    a->epoch = 0;
+
+    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+
+        fact.state = forward->sent || !forward->done
+                     ? REAUTH_STATE_UNKNOWN : REAUTH_STATE_REJECTED;
+
+        fact.error_code = reauth_string_from(
+                              forward->answer == NGX_HTTP_REAUTH_ANSWER_TIMEOUT
+                                  ? "UPSTREAM_TIMEOUT" : "UPSTREAM_BAD_ANSWER");
+
+        if (!forward->done && forward->subrequest == NULL) {
+
+            /* it ended before anything was sent */
+
+            fact.state = REAUTH_STATE_REJECTED;
+            fact.error_code = reauth_string_from("NOT_SENT");
+        }
+
+    } else if (status >= NGX_HTTP_OK && status < NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_reauth_authenticate_accepted(a, sealed, &fact);
+
+    } else {
+        ngx_http_reauth_authenticate_error_code(a, code);
+
+        fact.error_code = reauth_string_from(code);
+        fact.state = status >= NGX_HTTP_BAD_REQUEST
+                     && status < NGX_HTTP_INTERNAL_SERVER_ERROR
+                     && status != NGX_HTTP_REQUEST_TIME_OUT
+                     ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
+    }
+
+    /* of one that was accepted the record has all but the deeplink */
+
+    if (forward->done
+        && (fact.state == REAUTH_STATE_REJECTED
+            || fact.state == REAUTH_STATE_UNKNOWN
+            || a->answer.deeplink != NULL))
+    {
+        ngx_http_reauth_coalesce_share(a, fact.epoch);
+    }
+
+    ngx_http_reauth_count(a->request,
+        fact.state == REAUTH_STATE_REJECTED
+            ? NGX_HTTP_REAUTH_COUNT_UPDATE_REJECTED
+            : fact.state == REAUTH_STATE_UNKNOWN
+                  ? NGX_HTTP_REAUTH_COUNT_UPDATE_UNKNOWN
+                  : NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED);
+
+    ngx_http_reauth_authenticate_advance(a, &a->route.id, &fact);
+}
+
+
+/* whose attempt it is, where the answer does not say so */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_account(ngx_http_reauth_authenticate_t *a,
+    reauth_string_t *account, reauth_record_t *record)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (a->route.fansly) {
+        *account = a->route.id;
+        return NGX_OK;
+    }
+
+    if (account->len != 0) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone, &a->route.id,
+                                          record)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    *account = reauth_string_from(record->account);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_poll_t     poll;
+    reauth_fact_t     fact;
+    reauth_record_t   record;
+    reauth_string_t   account;
+
+    if (reauth_poll_parse(a->forward.capture.body.data,
+                          a->forward.capture.body.len, &poll)
+        != REAUTH_JSON_OK)
+    {
+        return;
+    }
+
+    account = reauth_string_from(poll.account);
+
+    if (account.len != 0) {
+        a->seen = ngx_http_reauth_caller_sees(a->request, &account);
+    }
+
+    if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
+        return;
+    }
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.attempt = a->route.id;
+    fact.source = REAUTH_SOURCE_POLL;
+    reauth_poll_fact(&poll, &fact);
+
+    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+}
+
+
+static void
+ngx_http_reauth_authenticate_settle_2fa(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+    reauth_string_t  account;
+
+    account.len = 0;
+    account.data = NULL;
+
+    if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
+        return;
+    }
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.attempt = a->route.id;
+    fact.source = REAUTH_SOURCE_SUBMIT_2FA;
+    fact.state = REAUTH_STATE_RUNNING;
+
+    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+}
+
+
+/* whose attempt it is its polls will say; but they are to come here */
+
+static void
+ngx_http_reauth_authenticate_settle_start(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(a->request, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_authenticate_read(a, &a->forward.capture.body)
+        != REAUTH_UPDATE_ANSWER_OK
+        || ctx == NULL)
+    {
+        return;
+    }
+
+    ngx_http_reauth_keep_name(a->request, &ctx->account, a->answer.account);
+    ngx_http_reauth_keep_name(a->request, &ctx->attempt, a->answer.attempt);
+}
+
+
+void
+ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
+{
+    ngx_http_reauth_authenticate_t  *a;
+
+    a = forward->data;
+
+    if (a->epoch) {
+        ngx_http_reauth_authenticate_settle_begun(a);
+        return;
+    }
+
+    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
+        || forward->status < NGX_HTTP_OK
+        || forward->status >= NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        return;
+    }
+
+    switch (a->route.operation) {
+
+    case REAUTH_OPERATION_POLL:
+        ngx_http_reauth_authenticate_settle_poll(a);
+        return;
+
+    case REAUTH_OPERATION_SUBMIT_2FA:
+        ngx_http_reauth_authenticate_settle_2fa(a);
+        return;
+
+    case REAUTH_OPERATION_START:
+        ngx_http_reauth_authenticate_settle_start(a);
+        return;
+
+    default:
+        return;
+    }
+}
