@@ -101,6 +101,7 @@ void
 ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed)
 {
+    u_char                        *p;
     ngx_http_reauth_outcome_t     *outcome;
     ngx_http_reauth_zone_shctx_t  *sh;
 
@@ -111,17 +112,26 @@ ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     outcome = &sh->outcomes[sh->outcome];
     sh->outcome = (sh->outcome + 1) % NGX_HTTP_REAUTH_OUTCOMES_MAX;
 
-    if (outcome->data) {
-        ngx_slab_free_locked(zone->shpool, outcome->data);
+    /* what it refers to is its own, wherever a worker is killed */
+
+    p = outcome->data;
+    outcome->data = NULL;
+
+    if (p) {
+        ngx_http_reauth_zone_slab_free(zone, p);
     }
 
-    outcome->epoch = epoch;
-    outcome->hash = ngx_http_reauth_zone_hash(account->data, account->len);
-    outcome->len = sealed->len;
-    outcome->data = ngx_slab_alloc_locked(zone->shpool, sealed->len);
+    p = ngx_http_reauth_zone_slab_alloc(zone, sealed->len);
 
-    if (outcome->data) {
-        ngx_memcpy(outcome->data, sealed->data, sealed->len);
+    if (p) {
+        ngx_memcpy(p, sealed->data, sealed->len);
+
+        outcome->epoch = epoch;
+        outcome->hash = ngx_http_reauth_zone_hash(account->data, account->len);
+        outcome->len = sealed->len;
+
+        ngx_memory_barrier();
+        outcome->data = p;
     }
 
     ngx_http_reauth_zone_unlock(zone);

@@ -48,39 +48,82 @@ ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh)
 #endif
 
 
-/*
- * A worker that died while it wrote leaves an odd sequence behind; the lock
- * itself was freed by the master.
- */
+/* nginx's master frees the lock of a worker that died: "held" tells of it */
 
 void
 ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone)
 {
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    if (zone->sh->sequence & 1) {
-        ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
-                      "a worker died while it wrote to reauth_zone \"%V\"",
-                      &zone->shm_zone->shm.name);
-
-        ngx_memory_barrier();
-        zone->sh->sequence++;
-    }
-
 #if (NGX_HTTP_REAUTH_CHECK_LOCK)
     ngx_http_reauth_zone_held = zone;
 #endif
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    if (zone->sh->held) {
+        ngx_http_reauth_zone_repair(zone);
+    }
+
+    zone->sh->held = 1;
 }
 
 
 void
 ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone)
 {
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    zone->sh->held = 0;
+
 #if (NGX_HTTP_REAUTH_CHECK_LOCK)
     ngx_http_reauth_zone_held = NULL;
 #endif
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+/* "allocating" stays where a worker is killed inside: no more is had then */
+
+void *
+ngx_http_reauth_zone_slab_alloc(ngx_http_reauth_zone_t *zone, size_t size)
+{
+    void                          *p;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    if (sh->allocating) {
+        return NULL;
+    }
+
+    sh->allocating = 1;
+    p = ngx_slab_alloc_locked(zone->shpool, size);
+    sh->allocating = 0;
+
+    return p;
+}
+
+
+void
+ngx_http_reauth_zone_slab_free(ngx_http_reauth_zone_t *zone, void *p)
+{
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    if (sh->allocating) {
+        return;
+    }
+
+    sh->allocating = 1;
+    ngx_slab_free_locked(zone->shpool, p);
+    sh->allocating = 0;
 }
 
 
@@ -268,7 +311,7 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
     sh->states[node->state]--;
     sh->accounts--;
 
-    ngx_slab_free_locked(zone->shpool, node);
+    ngx_http_reauth_zone_slab_free(zone, node);
 }
 
 
@@ -328,7 +371,12 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
 
     ngx_http_reauth_zone_check_lock(zone->sh);
 
-    p = ngx_slab_alloc_locked(zone->shpool, size);
+    if (zone->sh->allocating) {
+        zone->sh->dropped++;
+        return NULL;
+    }
+
+    p = ngx_http_reauth_zone_slab_alloc(zone, size);
 
     for (n = 0; p == NULL && n < NGX_HTTP_REAUTH_EVICT_MAX; n++) {
 
@@ -336,7 +384,7 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
             break;
         }
 
-        p = ngx_slab_alloc_locked(zone->shpool, size);
+        p = ngx_http_reauth_zone_slab_alloc(zone, size);
     }
 
     if (p == NULL) {
@@ -452,29 +500,37 @@ ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-static void
-ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_slot_t *slot, const reauth_record_t *record)
+/* wherever it is found but by its account */
+
+void
+ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot, int64_t poll_ms)
 {
-    ngx_http_reauth_zone_shctx_t  *sh;
-
-    sh = zone->sh;
-
     ngx_http_reauth_zone_check_lock(sh);
-
-    slot->record = *record;
 
     ngx_http_reauth_zone_attempt_link(sh, slot);
 
     slot->due.key = ngx_http_reauth_zone_due_key(
-                        reauth_attempt_due_ms(record));
+                        reauth_attempt_due_ms(&slot->record));
     ngx_rbtree_insert(&sh->due, &slot->due);
 
-    ngx_http_reauth_zone_set_poll(sh, slot,
+    ngx_http_reauth_zone_set_poll(sh, slot, poll_ms);
+
+    sh->states[slot->record.state]++;
+}
+
+
+static void
+ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_slot_t *slot, const reauth_record_t *record)
+{
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    slot->record = *record;
+
+    ngx_http_reauth_zone_slot_link(zone->sh, slot,
         reauth_schedule_next(&zone->schedule, record, ngx_http_reauth_now(),
                              ngx_random()));
-
-    sh->states[record->state]++;
 }
 
 
@@ -567,10 +623,14 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 
     slot->dirty.hash = hash;
     slot->account_len = len;
-    slot->used = 1;
     slot->dirty.queue.next = NULL;
 
     ngx_http_reauth_zone_slot_fill(zone, slot, record);
+
+    /* a repair takes it for whole from here on */
+
+    ngx_memory_barrier();
+    slot->used = 1;
 
     slot->next = *bucket;
     *bucket = slot->dirty.index;
@@ -618,6 +678,24 @@ ngx_http_reauth_zone_node_size(const reauth_record_t *record,
     }
 
     return size;
+}
+
+
+void
+ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node)
+{
+    ngx_http_reauth_node_t  **bucket;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    bucket = &sh->ended[node->dirty.hash & sh->ended_mask];
+
+    node->next = *bucket;
+    *bucket = node;
+
+    sh->states[node->state]++;
+    sh->accounts++;
 }
 
 
@@ -719,18 +797,14 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_node_pack(node, record, strings, lens);
 
     node->dirty.hash = hash;
-
-    node->next = sh->ended[hash & sh->ended_mask];
-    sh->ended[hash & sh->ended_mask] = node;
-
-    ngx_queue_insert_head(&sh->ended_queue, &node->queue);
-
     node->dirty.queue.next = NULL;
     node->dirty.index = 0;
-    ngx_http_reauth_zone_set_dirty(sh, &node->dirty, dirty);
 
-    sh->states[record->state]++;
-    sh->accounts++;
+    ngx_memory_barrier();
+    ngx_queue_insert_head(&sh->ended_queue, &node->queue);
+
+    ngx_http_reauth_zone_node_link(sh, node);
+    ngx_http_reauth_zone_set_dirty(sh, &node->dirty, dirty);
 
     return NGX_OK;
 }
@@ -755,6 +829,7 @@ ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,
     (void) ngx_http_reauth_zone_node_size(record, strings, lens);
 
     ring = &sh->ring[++sh->change % sh->nring];
+    ngx_memory_barrier();
 
     ngx_http_reauth_zone_node_pack(&ring->u.node, record, strings, lens);
 
@@ -769,18 +844,26 @@ ngx_int_t
 ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, ngx_uint_t dirty)
 {
-    size_t           len;
-    uint32_t         hash;
-    ngx_int_t        rc;
-    reauth_record_t  previous;
+    size_t                         len;
+    uint32_t                       hash;
+    ngx_int_t                      rc;
+    reauth_record_t                previous;
+    ngx_http_reauth_zone_shctx_t  *sh;
 
-    ngx_http_reauth_zone_check_lock(zone->sh);
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    sh->redo.record = *record;
+    sh->redo.dirty = dirty;
+    ngx_memory_barrier();
+    sh->redo.set = 1;
+    ngx_memory_barrier();
 
     len = ngx_strlen(record->account);
     hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
 
-    ngx_http_reauth_zone_read(zone->sh, (u_char *) record->account, len,
-                              &previous);
+    ngx_http_reauth_zone_read(sh, (u_char *) record->account, len, &previous);
 
     rc = reauth_state_is_active(record->state)
          ? ngx_http_reauth_zone_write_active(zone, record, hash, len, dirty)
@@ -788,12 +871,15 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
 
     if (rc == NGX_OK) {
 
-        if (record->epoch > zone->sh->epoch) {
-            zone->sh->epoch = record->epoch;
+        if (record->epoch > sh->epoch) {
+            sh->epoch = record->epoch;
         }
 
-        ngx_http_reauth_zone_remember(zone->sh, &previous, record);
+        ngx_http_reauth_zone_remember(sh, &previous, record);
     }
+
+    ngx_memory_barrier();
+    sh->redo.set = 0;
 
     return rc;
 }

@@ -20,7 +20,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       7
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       8
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -151,6 +151,15 @@ typedef struct {
 } ngx_http_reauth_ring_t;
 
 
+/* a write that is under way, to be done again where its worker is killed */
+
+typedef struct {
+    ngx_uint_t                      set;
+    ngx_uint_t                      dirty;
+    reauth_record_t                 record;
+} ngx_http_reauth_redo_t;
+
+
 struct ngx_http_reauth_zone_shctx_s {
     ngx_uint_t                      layout;
 
@@ -172,6 +181,9 @@ struct ngx_http_reauth_zone_shctx_s {
     uint64_t                        boot;      /* names this life of it */
 
     /* under the lock only */
+    ngx_uint_t                      held;      /* by a worker that may die */
+    ngx_uint_t                      allocating;
+    ngx_http_reauth_redo_t          redo;
     ngx_http_reauth_ring_t         *ring;
     uint32_t                        nring;
     uint64_t                        change;    /* the number of the last one */
@@ -317,11 +329,23 @@ void ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone);
 
 /* all that follows is called with the lock held */
 
+/* the one before was killed while it held the lock */
+void ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone);
+
+/* of nginx's slab; NULL: no memory */
+void *ngx_http_reauth_zone_slab_alloc(ngx_http_reauth_zone_t *zone,
+    size_t size);
+void ngx_http_reauth_zone_slab_free(ngx_http_reauth_zone_t *zone, void *p);
+
 ngx_http_reauth_node_t **ngx_http_reauth_zone_node_find(
     ngx_http_reauth_zone_shctx_t *sh, uint32_t hash, const u_char *account,
     size_t len);
+void ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node);
 void ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     reauth_record_t *record);
+void ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot, int64_t poll_ms);
 void ngx_http_reauth_zone_expire(reauth_record_t *record, int64_t now_ms);
 void ngx_http_reauth_zone_read(ngx_http_reauth_zone_shctx_t *sh,
     const u_char *account, size_t len, reauth_record_t *record);

@@ -1,0 +1,174 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * A worker that is killed while it has the lock leaves behind whatever it was
+ * in the middle of.  What is true wherever that was are the slots in use, the
+ * queue of ended records read forwards, and whether Redis is to be told of one;
+ * all else is made of these again.  The write that was under way is done again.
+ */
+
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+/* of a bucket: nothing yet, but to a reader not empty either */
+#define NGX_HTTP_REAUTH_BUCKET_UNKNOWN  0xffffffff
+
+
+static void
+ngx_http_reauth_zone_repair_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_dirty_t *dirty)
+{
+    ngx_http_reauth_zone_check_lock(sh);
+
+    /* never NULL in between: this may be ended by a kill, too */
+
+    if (dirty->queue.next != NULL) {
+        ngx_queue_insert_tail(&sh->dirty, &dirty->queue);
+        sh->ndirty++;
+    }
+}
+
+
+/*
+ * The gate takes an empty bucket, and no active account at all, for open
+ * without another look: neither must be seen before it is true.
+ */
+
+static void
+ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
+{
+    uint32_t                 index, *bucket;
+    ngx_uint_t               active, n;
+    ngx_http_reauth_slot_t  *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    n = sh->mask + 1;
+
+    ngx_memset(sh->buckets, 0xff, n * sizeof(uint32_t));
+    ngx_memzero(sh->attempts, n * sizeof(uint32_t));
+
+    ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
+    ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,
+                    ngx_rbtree_insert_timer_value);
+
+    sh->nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
+    sh->free = 0;
+    active = 0;
+
+    for (index = sh->nslots; index != 0; index--) {
+        slot = ngx_http_reauth_slot(sh, index);
+
+        if (!slot->used) {
+            slot->next = sh->free;
+            sh->free = index;
+            continue;
+        }
+
+        bucket = &sh->buckets[slot->dirty.hash & sh->mask];
+
+        slot->next = *bucket == NGX_HTTP_REAUTH_BUCKET_UNKNOWN ? 0 : *bucket;
+        *bucket = index;
+
+        ngx_http_reauth_zone_slot_link(sh, slot, slot->poll_ms);
+        ngx_http_reauth_zone_repair_dirty(sh, &slot->dirty);
+
+        active++;
+    }
+
+    while (n--) {
+        if (sh->buckets[n] == NGX_HTTP_REAUTH_BUCKET_UNKNOWN) {
+            sh->buckets[n] = 0;
+        }
+    }
+
+    sh->active = active;
+    sh->accounts += active;
+}
+
+
+static void
+ngx_http_reauth_zone_repair_ended(ngx_http_reauth_zone_shctx_t *sh)
+{
+    ngx_queue_t             *q, *prev;
+    ngx_http_reauth_node_t  *node;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    ngx_memzero(sh->ended, (sh->ended_mask + 1) * sizeof(void *));
+
+    prev = ngx_queue_sentinel(&sh->ended_queue);
+
+    for (q = ngx_queue_head(&sh->ended_queue);
+         q != ngx_queue_sentinel(&sh->ended_queue);
+         q = ngx_queue_next(q))
+    {
+        node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
+
+        q->prev = prev;
+        prev = q;
+
+        ngx_http_reauth_zone_node_link(sh, node);
+        ngx_http_reauth_zone_repair_dirty(sh, &node->dirty);
+    }
+
+    sh->ended_queue.prev = prev;
+}
+
+
+void
+ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
+{
+    ngx_uint_t                     i;
+    reauth_record_t                record;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
+                  "a worker died while it had reauth_zone \"%V\" locked%s",
+                  &zone->shm_zone->shm.name,
+                  sh->allocating ? ", which takes no new accounts any more; "
+                                   "restart nginx" : "");
+
+    if (!(sh->sequence & 1)) {
+        sh->sequence++;
+    }
+
+    ngx_memory_barrier();
+
+    ngx_queue_init(&sh->dirty);
+    sh->ndirty = 0;
+    sh->accounts = 0;
+    ngx_memzero(sh->states, sizeof(sh->states));
+
+    ngx_http_reauth_zone_repair_slots(sh);
+    ngx_http_reauth_zone_repair_ended(sh);
+
+    sh->nasked = 0;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_ASKED_MAX; i++) {
+        sh->nasked += sh->asked[i].pending;
+    }
+
+    /* the last change may be half of one: who follows them begins anew */
+
+    ngx_memzero(&sh->ring[sh->change % sh->nring],
+                sizeof(ngx_http_reauth_ring_t));
+
+    sh->boot++;
+    sh->changes++;
+
+    ngx_memory_barrier();
+    sh->sequence++;
+
+    if (sh->redo.set) {
+        record = sh->redo.record;
+
+        (void) ngx_http_reauth_zone_write(zone, &record, sh->redo.dirty);
+    }
+}

@@ -1,0 +1,207 @@
+# A worker is killed while it has the zone locked, at any instruction of a
+# write: the others find all in order.
+
+use strict;
+use warnings;
+
+use List::Util qw(sum);
+use Test::More;
+use Time::HiRes qw(time);
+
+use Reauth::Stream ();
+use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Tracer ();
+
+my $module = $ENV{TEST_NGINX_MODULE};
+
+if (my $missing = Reauth::Tracer::missing($module)) {
+    plan skip_all => $missing;
+}
+
+my $seed = $ENV{REAUTH_SEED} // (time ^ $$) & 0xffff;
+note "REAUTH_SEED=$seed";
+srand $seed;
+
+# small, so that it gets full of ended records
+
+my $gateway = gateway(workers => 2, log_level => 'notice',
+    http_config => "reauth_zone accounts:128k;\nreauth_gate_max 8s;");
+
+my $sent = 0;
+
+
+# A worker that sends an update and is stopped where it calls a function.
+
+sub stop_at {
+    my ($account, $story, $function, $times) = @_;
+
+    my ($pid, $other) = $gateway->worker_pids;
+    kill 'STOP', $other;
+    wait_for { Reauth::Test::slurp("/proc/$other/stat") =~ /\) T / } 5;
+
+    my $tracer = Reauth::Tracer->attach($pid);
+    my $stream = Reauth::Stream->open($gateway, 'PUT',
+        "/api/authenticate/$account/credentials",
+        { 'Content-Type' => 'application/json' },
+        qq({"email":"$story\@example.com","password":") . $sent++ . '"}');
+
+    local $SIG{ALRM} = sub { die "no $function within 20 s\n" };
+    alarm 20;
+    $tracer->run_to($module, $function, $times);
+    alarm 0;
+
+    return ($tracer, $pid, $other, $stream);
+}
+
+
+sub kill_at {
+    my ($steps, @at) = @_;
+
+    my ($tracer, $pid, $other, $stream) = stop_at(@at);
+
+    my $count = defined $steps ? $tracer->step($steps) : $tracer->step_out;
+
+    $tracer->kill;
+    kill 'CONT', $other;
+    $stream->finish(2);
+
+    wait_for { 2 <= grep { $_ != $pid } $gateway->worker_pids } 10,
+        'a new worker';
+
+    return $count;
+}
+
+
+# What is wrong afterwards, in words.
+
+sub wrong {
+    my $start  = time;
+    my $list   = $gateway->http('GET', '/reauth/accounts?limit=1000', {}, undef,
+        timeout => 3);
+    my $update = $gateway->update('acct_probe', 'limit', timeout => 3);
+    my @wrong;
+
+    push @wrong, "an update: $update->{status} $update->{body}" if $update->{status} != 429;
+    push @wrong, "the list: $list->{status}"    if $list->{status} != 200;
+    push @wrong, 'slow'                         if time - $start > 2;
+    push @wrong, "a crash: $1"
+        if $gateway->error_log =~ /exited on signal ((?!9\b)\d+)/;
+
+    return join ', ', @wrong;
+}
+
+
+# Where one dies while it takes memory there is no more to be had.
+
+my $restarts = 0;
+
+sub told {
+    $gateway->http('GET', '/reauth/summary');      # takes the lock
+
+    return $restarts < (() = $gateway->error_log =~ /; restart nginx/g);
+}
+
+sub restart_if_told {
+    return if !told();
+
+    $restarts++;
+    $gateway->restart;
+    wait_for { $gateway->http('GET', '/reauth/readyz')->{status} == 200 } 5;
+
+    return;
+}
+
+
+sub summary { return $gateway->http('GET', '/reauth/summary')->{json}; }
+
+
+for (1 .. 600) {
+    $gateway->update('acct_ended' . $sent++, 'limit');
+}
+
+cmp_ok(summary()->{zone}{accounts}, '<', 600, 'the zone is full');
+
+# ---- in the middle of a write ----
+
+sub again {
+    my $account = "acct_again$sent";
+
+    $gateway->update($account, 'ok');
+
+    return ($account, 'ok');
+}
+
+my @writes = (
+    ['a new account', sub { return ("acct_new$sent", 'ok') }, 1],
+    ['an account\'s next update', \&again, 1],
+    ['an end', sub { return ("acct_end$sent", 'limit') }, 2],
+);
+
+for my $write (@writes) {
+    my ($what, $account, $times) = @$write;
+
+    my @at    = ('ngx_http_reauth_zone_write', $times);
+    my $whole = kill_at(undef, $account->(), @at);
+    my $wrong = '';
+
+    cmp_ok($whole, '>', 100, "$what is $whole instructions");
+
+    for my $part (0 .. 7) {
+        my $steps = int $whole * ($part + rand) / 8;
+
+        kill_at($steps, $account->(), @at);
+
+        $wrong = restart_if_told() || wrong();
+        last if $wrong;
+    }
+
+    is($wrong, '', "$what: whoever died wherever, all goes on");
+}
+
+# ---- while it takes memory ----
+
+$gateway->update('acct_there', 'ok');
+
+for my $steps (map { 10 * $_ } 1 .. 10) {
+    kill_at($steps, "acct_full$steps", 'limit',
+        'ngx_http_reauth_zone_slab_alloc');
+    last if told();
+}
+
+my $closed = $gateway->http('GET', '/api/acct_there/me');
+
+ok(told(), 'no more memory: it is told to restart nginx');
+is($closed->{status}, 503, 'the gate is closed still');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'others pass');
+is($gateway->http('GET', '/reauth/accounts')->{status}, 200, 'the list');
+restart_if_told();
+is(wrong(), '', 'after a restart all is as before');
+
+# ---- what is known of all ----
+
+ok(wait_for { summary()->{active} == 0 } 15, 'each attempt comes to its end');
+
+my $summary = summary();
+my $cursor  = '';
+my %state;
+
+while (defined $cursor) {
+    my $list = $gateway->http('GET', '/reauth/accounts?limit=1000'
+        . ($cursor && "&cursor=$cursor"))->{json};
+
+    $state{ $_->{account_id} } = $_->{state} for @{ $list->{accounts} };
+    $cursor = $list->{next_cursor};
+}
+
+is(keys %state, $summary->{zone}{accounts}, 'all accounts are in the list');
+is(sum(values %{ $summary->{states} }), $summary->{zone}{accounts},
+    'the sums are right');
+
+my @differ;
+
+ok(wait_for {
+    @differ = grep { (stored($_, 'state') // '') ne $state{$_} } sort keys %state;
+    return !@differ;
+} 10, 'Redis says the same') or diag "@differ[0 .. 5]";
+
+done_testing();
