@@ -1,0 +1,179 @@
+# The API key changes in the middle of a binary upgrade (USR2, WINCH, QUIT), and
+# of one that is taken back: no call is lost, none goes without a key, and none
+# with an old one once the new one counts.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Reauth::Peer ();
+use Reauth::Test redis => 0, sandbox => 0;
+
+# nginx starts itself again by the name it was started with
+my ($nginx) = grep { defined && -x } $ENV{TEST_NGINX_BINARY},
+    map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
+
+# tells what it was sent
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    my ($sent) = $request =~ /^Authorization: (.*)\r$/mi;
+
+    return Reauth::Peer::response('200 OK', '{}', 'X-Sent: ' . ($sent // 'none'));
+});
+
+my $file = secret_file('rotated', "key-one\n");
+
+my $gateway = gateway(workers => 2,
+    http_config => "reauth_key_file $file;\n"
+        . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }');
+my $dir = work_dir() . '/gateway';
+
+sub running {
+    my ($name) = @_;
+
+    my $path = "$dir/logs/" . ($name // 'nginx.pid');
+    my ($pid) = -e $path ? Reauth::Test::slurp($path) =~ /(\d+)/ : ();
+
+    return $pid;
+}
+
+# As a daemon only, which nobody else will end.
+
+my @daemons;
+
+END { local $?; kill 'TERM', @daemons if @daemons; }
+
+$gateway->stop;
+
+my $conf = Reauth::Test::slurp("$dir/nginx.conf");
+$conf =~ s/^daemon off;$/daemon on;/m;
+Reauth::Test::write_file("$dir/nginx.conf", $conf);
+
+system($nginx, '-e', "$dir/logs/error.log", '-p', "$dir/", '-c',
+    "$dir/nginx.conf") == 0 or die "nginx did not start\n";
+
+ok(wait_for { running() } 10, 'the old one runs');
+my $old = running();
+push @daemons, $old;
+
+sub change {
+    my ($text, $mode) = @_;
+
+    Reauth::Test::write_file("$file.new", $text);
+    chmod $mode // oct 600, "$file.new";
+    rename "$file.new", $file or die "rename: $!\n";
+
+    return;
+}
+
+# Which keys so many calls were sent with; a status where it is none.
+
+sub keys_of {
+    my ($calls) = @_;
+
+    my %seen;
+
+    for (1 .. $calls) {
+        my $answer = $gateway->http('GET', '/api/acct_1/me');
+
+        $seen{ $answer->{headers}{'x-sent'} // $answer->{status} // 'nothing' }++;
+    }
+
+    return join ', ', sort keys %seen;
+}
+
+sub soon {
+    my ($key) = @_;
+
+    return wait_for { keys_of(12) eq $key } 5;
+}
+
+sub upgrade {
+    my $before = running();
+    my $new;
+
+    kill 'USR2', $before;
+    ok(wait_for {
+        $new = running();
+        running('nginx.pid.oldbin') && $new && $new != $before
+    } 10, 'a new one runs beside it');
+    push @daemons, $new;
+
+    return $new;
+}
+
+is(keys_of(12), 'Bearer key-one', 'the first key');
+
+# ---- the new one does not start by a bad file, and the old one goes on ----
+
+for my $case (['', 'an empty one'], ["key\ttwo\n", 'a control character'],
+    ["key-two\n", 'one that everybody reads', oct 644])
+{
+    my ($text, $what, $mode) = @$case;
+
+    change($text, $mode);
+    kill 'USR2', $old;
+    ok(wait_for { $gateway->error_log =~ /exited with code 1/ } 10,
+        "$what: no new one starts");
+    is(keys_of(12), 'Bearer key-one', 'the old one has its key');
+    ok(wait_for { running() && running() == $old } 5, 'and its pid file');
+    Reauth::Test::write_file("$dir/logs/error.log", '');
+    kill 'USR1', $old;
+}
+
+# The new master is a child of the old one, too.
+
+sub workers_of_the_old {
+    my ($new) = @_;
+
+    return grep { $_ != $new }
+        split ' ', Reauth::Test::slurp("/proc/$old/task/$old/children");
+}
+
+# ---- with both ----
+
+change("key-two\n");
+my $new = upgrade();
+
+ok(soon('Bearer key-two'), 'both take the second key');
+change("key-three\n");
+ok(soon('Bearer key-three'), 'both take the third key');
+
+kill 'WINCH', $old;
+ok(wait_for { !workers_of_the_old($new) } 10, 'the old one\'s workers end');
+
+change("key-four\n");
+ok(soon('Bearer key-four'), 'the new one alone takes the fourth key');
+
+# ---- taken back: the old one's configuration is of the first key's time ----
+
+kill 'HUP', $old;
+ok(wait_for { 2 == workers_of_the_old($new) } 10, 'the old one has workers again');
+is(keys_of(40), 'Bearer key-four', 'which know the fourth key at once');
+
+kill 'QUIT', $new;
+ok(wait_for { !kill 0, $new } 10, 'the new one ends');
+is(keys_of(12), 'Bearer key-four', 'the old one alone');
+
+# ---- without a reload in between ----
+
+$new = upgrade();
+kill 'WINCH', $old;
+change("key-five\n");
+ok(soon('Bearer key-five'), 'the new one takes the fifth key');
+kill 'QUIT', $old;
+ok(wait_for { !kill 0, $old } 10, 'the old one ends');
+is(keys_of(12), 'Bearer key-five', 'nothing has changed by that');
+
+kill 'QUIT', $new;
+ok(wait_for { !kill 0, $new } 10, 'the new one ends');
+@daemons = ();
+
+unlike($gateway->error_log, qr/key-(?:one|two|three|four|five)/,
+    'no key is in the log');
+unlike($gateway->access_log, qr/" 50[0-9] /, 'no call was lost');
+
+done_testing();
