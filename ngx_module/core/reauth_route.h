@@ -15,6 +15,8 @@
 
 #define REAUTH_ID_TAIL_MAX           64
 
+#define REAUTH_PATH_ROOT             "/api/"
+
 #define REAUTH_ACCOUNT_PREFIX        "acct_"
 #define REAUTH_ATTEMPT_PREFIX        "auth_"
 #define REAUTH_FANSLY_PREFIX         "fansly_acct_"
@@ -122,9 +124,18 @@ reauth_route_account(const unsigned char *path, size_t len,
     size_t                prefix;
     const unsigned char  *p, *id, *tail, *last;
 
+    p = path;
     last = path + len;
 
-    for (p = path; p < last; p++) {
+    /* as nearly all begin: no account, and passed at one step */
+
+    if (len >= sizeof(REAUTH_PATH_ROOT) - 1
+        && memcmp(p, REAUTH_PATH_ROOT, sizeof(REAUTH_PATH_ROOT) - 1) == 0)
+    {
+        p += sizeof(REAUTH_PATH_ROOT) - 2;
+    }
+
+    for ( /* void */ ; p < last; p++) {
 
         if (*p != '/') {
             continue;

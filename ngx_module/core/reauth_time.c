@@ -194,29 +194,23 @@ reauth_time_parse(const reauth_string_t *text, int64_t *us)
 
 
 static char *
-reauth_time_digits(char *p, unsigned value, int n, char after)
+reauth_time_two_digits(char *p, unsigned value)
 {
-    int  i;
+    *p++ = (char) ('0' + value / 10);
+    *p++ = (char) ('0' + value % 10);
 
-    for (i = n - 1; i >= 0; i--) {
-        p[i] = (char) ('0' + value % 10);
-        value /= 10;
-    }
-
-    p[n] = after;
-
-    return p + n + 1;
+    return p;
 }
 
 
-static size_t
-reauth_time_format(char *buf, uint64_t seconds, unsigned fraction, int digits)
-{
-    char      *p;
-    unsigned   days, era_day, era_year, year_day, year, month, day, second;
+/* of a day since 1970-01-01: "2025-01-01T" */
 
-    second = (unsigned) (seconds % REAUTH_TIME_DAY);
-    days = (unsigned) (seconds / REAUTH_TIME_DAY) + REAUTH_TIME_SHIFT;
+static void
+reauth_time_format_day(char *p, unsigned days)
+{
+    unsigned  era_day, era_year, year_day, year, month, day;
+
+    days += REAUTH_TIME_SHIFT;
 
     /* an era is 400 years, 146097 days; years begin in March */
 
@@ -237,17 +231,48 @@ reauth_time_format(char *buf, uint64_t seconds, unsigned fraction, int digits)
         year++;
     }
 
-    p = reauth_time_digits(buf, year, 4, '-');
-    p = reauth_time_digits(p, month, 2, '-');
-    p = reauth_time_digits(p, day, 2, 'T');
-    p = reauth_time_digits(p, second / 3600, 2, ':');
-    p = reauth_time_digits(p, second / 60 % 60, 2, ':');
-    p = reauth_time_digits(p, second % 60, 2, '.');
-    p = reauth_time_digits(p, fraction, digits, 'Z');
+    p = reauth_time_two_digits(p, year / 100);
+    p = reauth_time_two_digits(p, year % 100);
+    *p++ = '-';
+    p = reauth_time_two_digits(p, month);
+    *p++ = '-';
+    p = reauth_time_two_digits(p, day);
+    *p = 'T';
+}
 
-    *p = '\0';
 
-    return p - buf;
+/* up to the fraction: "2025-01-01T12:00:00." */
+
+static char *
+reauth_time_format(char *p, uint64_t seconds)
+{
+    unsigned  days, second;
+
+    /* nearly always the same one */
+
+    static unsigned  last_days;
+    static char      last[] = "1970-01-01T";
+
+    days = (unsigned) (seconds / REAUTH_TIME_DAY);
+    second = (unsigned) (seconds % REAUTH_TIME_DAY);
+
+    if (days != last_days) {
+        reauth_time_format_day(last, days);
+        last_days = days;
+    }
+
+    memcpy(p, last, sizeof(last) - 1);
+    p += sizeof(last) - 1;
+
+    p = reauth_time_two_digits(p, second / 3600);
+    *p++ = ':';
+    p = reauth_time_two_digits(p, second / 60 % 60);
+    *p++ = ':';
+
+    p = reauth_time_two_digits(p, second % 60);
+    *p++ = '.';
+
+    return p;
 }
 
 
@@ -269,18 +294,43 @@ reauth_time_clamp(int64_t value, int64_t units)
 size_t
 reauth_time_format_us(char *buf, int64_t us)
 {
+    char      *p;
+    unsigned   fraction;
+
     us = reauth_time_clamp(us, 1000000);
 
-    return reauth_time_format(buf, (uint64_t) us / 1000000,
-                              (unsigned) (us % 1000000), 6);
+    fraction = (unsigned) (us % 1000000);
+
+    p = reauth_time_format(buf, (uint64_t) us / 1000000);
+
+    p = reauth_time_two_digits(p, fraction / 10000);
+    p = reauth_time_two_digits(p, fraction / 100 % 100);
+    p = reauth_time_two_digits(p, fraction % 100);
+    *p++ = 'Z';
+
+    *p = '\0';
+
+    return (size_t) (p - buf);
 }
 
 
 size_t
 reauth_time_format_ms(char *buf, int64_t ms)
 {
+    char      *p;
+    unsigned   fraction;
+
     ms = reauth_time_clamp(ms, 1000);
 
-    return reauth_time_format(buf, (uint64_t) ms / 1000,
-                              (unsigned) (ms % 1000), 3);
+    fraction = (unsigned) (ms % 1000);
+
+    p = reauth_time_format(buf, (uint64_t) ms / 1000);
+
+    *p++ = (char) ('0' + fraction / 100);
+    p = reauth_time_two_digits(p, fraction % 100);
+    *p++ = 'Z';
+
+    *p = '\0';
+
+    return (size_t) (p - buf);
 }

@@ -65,21 +65,13 @@ ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
 }
 
 
-static ngx_inline reauth_account_result_t
-ngx_http_reauth_gate_find_account(ngx_http_request_t *r,
+reauth_account_result_t
+ngx_http_reauth_gate_account(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
 {
     return lcf->gate_account == NULL
            ? reauth_route_account(r->uri.data, r->uri.len, account)
            : ngx_http_reauth_gate_account_value(r, lcf, account);
-}
-
-
-reauth_account_result_t
-ngx_http_reauth_gate_account(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
-{
-    return ngx_http_reauth_gate_find_account(r, lcf, account);
 }
 
 
@@ -562,27 +554,13 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
 }
 
 
+/* an account that is open; the call may have been held */
+
 static ngx_http_reauth_apart ngx_int_t
-ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
-    reauth_string_t *account)
+ngx_http_reauth_gate_release(ngx_http_reauth_ctx_t *ctx)
 {
-    ngx_int_t               rc;
-    ngx_http_reauth_ctx_t  *ctx;
-
-    ctx = ngx_http_reauth_get_ctx(r);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->operation = REAUTH_OPERATION_CALL;
-    ctx->account.data = (u_char *) account->data;
-    ctx->account.len = account->len;
-
-    rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_CALL, account);
-
-    if (rc != NGX_DECLINED) {
-        ngx_http_finalize_request(r, rc);
-        return NGX_DONE;
+    if (ctx->hold) {
+        ngx_http_reauth_wait_done(ctx->hold);
     }
 
     return NGX_DECLINED;
@@ -594,37 +572,101 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
 static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_gate_judge(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_zone_t *zone,
-    reauth_string_t *account)
+    reauth_string_t account)
 {
-    int64_t                   now_ms;
-    ngx_int_t                 rc;
-    ngx_http_reauth_closed_t  closed;
+    int64_t                    now_ms;
+    ngx_int_t                  rc;
+    ngx_http_reauth_ctx_t     *ctx;
+    ngx_http_reauth_closed_t   closed;
 
     now_ms = ngx_http_reauth_now();
 
-    rc = ngx_http_reauth_zone_gate(zone, (u_char *) account->data,
-                                   account->len, now_ms, &closed);
+    rc = ngx_http_reauth_zone_gate(zone, (u_char *) account.data, account.len,
+                                   now_ms, &closed);
 
     if (rc == NGX_DECLINED
         || (rc == NGX_OK
             && now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
     {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+        return ctx ? ngx_http_reauth_gate_release(ctx) : NGX_DECLINED;
+    }
+
+    return ngx_http_reauth_gate_close(r, lcf, &account, rc, &closed);
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_reauth_gate_check(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t account)
+{
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_zone_t       *zone;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (account.len == 0 || lcf->gate == NGX_HTTP_REAUTH_GATE_OFF) {
         return NGX_DECLINED;
     }
 
-    return ngx_http_reauth_gate_close(r, lcf, account, rc, &closed);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+    zone = &mcf->store.zone;
+
+    if (!ngx_http_reauth_zone_open(zone, account.data, account.len)) {
+        return ngx_http_reauth_gate_judge(r, lcf, zone, account);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    return ctx ? ngx_http_reauth_gate_release(ctx) : NGX_DECLINED;
+}
+
+
+/* where the caller's token is asked for, or the account is not in the path */
+
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
+{
+    ngx_int_t                rc;
+    reauth_string_t          account;
+    ngx_http_reauth_ctx_t   *ctx;
+
+    account.len = 0;
+    account.data = NULL;
+
+    if (ngx_http_reauth_gate_account(r, lcf, &account) == REAUTH_ACCOUNT_BAD) {
+        return ngx_http_reauth_gate_bad_path(r);
+    }
+
+    if (lcf->authorize) {
+
+        ctx = ngx_http_reauth_get_ctx(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->operation = REAUTH_OPERATION_CALL;
+        ctx->account.data = (u_char *) account.data;
+        ctx->account.len = account.len;
+
+        rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_CALL, &account);
+
+        if (rc != NGX_DECLINED) {
+            ngx_http_finalize_request(r, rc);
+            return NGX_DONE;
+        }
+    }
+
+    return ngx_http_reauth_gate_check(r, lcf, account);
 }
 
 
 ngx_int_t
 ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                     rc;
-    reauth_string_t               account;
-    ngx_http_reauth_ctx_t        *ctx;
-    ngx_http_reauth_zone_t       *zone;
-    ngx_http_reauth_loc_conf_t   *lcf;
-    ngx_http_reauth_main_conf_t  *mcf;
+    reauth_string_t              account;
+    ngx_http_reauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
@@ -643,41 +685,18 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
         r->valid_unparsed_uri = 0;
     }
 
+    if (lcf->authorize || lcf->gate_account) {
+        return ngx_http_reauth_gate_authorize(r, lcf);
+    }
+
     account.len = 0;
     account.data = NULL;
 
-    if (ngx_http_reauth_gate_find_account(r, lcf, &account)
+    if (reauth_route_account(r->uri.data, r->uri.len, &account)
         == REAUTH_ACCOUNT_BAD)
     {
         return ngx_http_reauth_gate_bad_path(r);
     }
 
-    if (lcf->authorize) {
-        rc = ngx_http_reauth_gate_authorize(r, &account);
-
-        if (rc != NGX_DECLINED) {
-            return rc;
-        }
-    }
-
-    if (account.len == 0 || lcf->gate == NGX_HTTP_REAUTH_GATE_OFF) {
-        return NGX_DECLINED;
-    }
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-    zone = &mcf->store.zone;
-
-    rc = ngx_http_reauth_zone_open(zone, account.data, account.len)
-         ? NGX_DECLINED
-         : ngx_http_reauth_gate_judge(r, lcf, zone, &account);
-
-    if (rc == NGX_DECLINED) {
-        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-        if (ctx && ctx->hold) {
-            ngx_http_reauth_wait_done(ctx->hold);
-        }
-    }
-
-    return rc;
+    return ngx_http_reauth_gate_check(r, lcf, account);
 }

@@ -195,7 +195,7 @@ ngx_http_reauth_observe_judge(ngx_http_request_t *r,
 }
 
 
-static ngx_http_reauth_apart void
+static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_observe_body(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
     ngx_chain_t *in)
 {
@@ -230,6 +230,8 @@ ngx_http_reauth_observe_body(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
             break;
         }
     }
+
+    return ngx_http_next_body_filter(r, in);
 }
 
 
@@ -240,11 +242,9 @@ ngx_http_reauth_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    if (ctx != NULL && ctx->observed != NULL) {
-        ngx_http_reauth_observe_body(r, ctx, in);
-    }
-
-    return ngx_http_next_body_filter(r, in);
+    return ctx != NULL && ctx->observed != NULL
+           ? ngx_http_reauth_observe_body(r, ctx, in)
+           : ngx_http_next_body_filter(r, in);
 }
 
 

@@ -41,7 +41,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone->sh = ozone->sh;
         zone->shpool = ozone->shpool;
 
-        if (zone->sh->layout != NGX_HTTP_REAUTH_ZONE_LAYOUT) {
+        if (zone->sh->gate.layout != NGX_HTTP_REAUTH_ZONE_LAYOUT) {
             ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                           "reauth_zone \"%V\" was made by another version of "
                           "the module; restart nginx", &shm_zone->shm.name);
@@ -49,7 +49,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         }
 
         if (!zone->remote) {
-            zone->sh->loaded = 1;
+            zone->sh->gate.loaded = 1;
         }
 
         return NGX_OK;
@@ -72,8 +72,8 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 512),
                 NGX_HTTP_REAUTH_BUCKETS_MAX);
 
-    sh->mask = n - 1;
-    sh->buckets = ngx_slab_calloc(shpool, n * sizeof(uint32_t));
+    sh->gate.mask = n - 1;
+    sh->gate.buckets = ngx_slab_calloc(shpool, n * sizeof(uint32_t));
     sh->attempts = ngx_slab_calloc(shpool, n * sizeof(uint32_t));
 
     n = ngx_http_reauth_zone_power_of_two(size / 1024);
@@ -88,7 +88,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->seen = ngx_slab_calloc(shpool, n * sizeof(ngx_http_reauth_digest_t));
 
     sh->chunks_max = size / NGX_HTTP_REAUTH_CHUNK_SIZE;
-    sh->chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
+    sh->gate.chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
 
     sh->nring = ngx_min(size / NGX_HTTP_REAUTH_RING_SHARE
                             / sizeof(ngx_http_reauth_ring_t),
@@ -96,8 +96,8 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->ring = ngx_slab_calloc(shpool, sh->nring
                                        * sizeof(ngx_http_reauth_ring_t));
 
-    if (sh->buckets == NULL || sh->attempts == NULL || sh->ended == NULL
-        || sh->chunks == NULL || sh->seen == NULL || sh->ring == NULL)
+    if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
+        || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL)
     {
         return NGX_ERROR;
     }
@@ -108,9 +108,9 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,
                     ngx_rbtree_insert_timer_value);
 
-    sh->layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
+    sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;
-    sh->loaded = !zone->remote;
+    sh->gate.loaded = !zone->remote;
     sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
     sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
                | (ngx_random() & 0xffff);
@@ -155,21 +155,6 @@ ngx_http_reauth_zone_copy_closed(ngx_http_reauth_slot_t *slot,
 }
 
 
-ngx_uint_t
-ngx_http_reauth_zone_open(ngx_http_reauth_zone_t *zone, const u_char *account,
-    size_t len)
-{
-    ngx_http_reauth_zone_shctx_t  *sh;
-
-    sh = zone->sh;
-
-    return sh->loaded
-           && (sh->active == 0
-               || sh->buckets[ngx_http_reauth_zone_hash(account, len)
-                              & sh->mask] == 0);
-}
-
-
 ngx_int_t
 ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
     size_t len, int64_t now_ms, ngx_http_reauth_closed_t *closed)
@@ -182,7 +167,7 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
     sh = zone->sh;
 
-    if (!sh->loaded && now_ms < sh->load_until_ms) {
+    if (!sh->gate.loaded && now_ms < sh->load_until_ms) {
         return NGX_BUSY;
     }
 
@@ -190,7 +175,7 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
     for (tries = 0; tries < NGX_HTTP_REAUTH_READ_TRIES; tries++) {
 
-        sequence = sh->sequence;
+        sequence = sh->gate.sequence;
         ngx_memory_barrier();
 
         if (sequence & 1) {
@@ -206,7 +191,7 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
         ngx_memory_barrier();
 
-        if (sh->sequence == sequence) {
+        if (sh->gate.sequence == sequence) {
             goto found;
         }
     }
@@ -272,7 +257,7 @@ ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_lock(zone);
 
-    for (index = sh->attempts[hash & sh->mask];
+    for (index = sh->attempts[hash & sh->gate.mask];
          index != 0;
          index = slot->attempt_next)
     {
@@ -537,14 +522,14 @@ ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
 ngx_uint_t
 ngx_http_reauth_zone_loaded(ngx_http_reauth_zone_t *zone, int64_t now_ms)
 {
-    return zone->sh->loaded || now_ms >= zone->sh->load_until_ms;
+    return zone->sh->gate.loaded || now_ms >= zone->sh->load_until_ms;
 }
 
 
 void
 ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone)
 {
-    zone->sh->loaded = 1;
+    zone->sh->gate.loaded = 1;
 }
 
 

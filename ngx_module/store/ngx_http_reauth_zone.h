@@ -19,6 +19,7 @@
 
 
 typedef struct ngx_http_reauth_zone_shctx_s  ngx_http_reauth_zone_shctx_t;
+typedef struct ngx_http_reauth_slot_s  ngx_http_reauth_slot_t;
 
 
 /*
@@ -38,6 +39,20 @@ typedef struct {
     reauth_schedule_t              schedule;  /* of the background poller */
     ngx_log_t                     *log;       /* of this process */
 } ngx_http_reauth_zone_t;
+
+
+/* how the shared memory begins: what every gated call reads */
+
+typedef struct {
+    ngx_uint_t                     layout;
+    ngx_atomic_t                   loaded;
+    ngx_atomic_t                   active;
+    ngx_atomic_t                   sequence;  /* odd: being written */
+    uint32_t                      *buckets;
+    uint32_t                       mask;
+    uint32_t                       nslots;
+    ngx_http_reauth_slot_t       **chunks;
+} ngx_http_reauth_zone_gate_t;
 
 
 /* what the gate needs to know of a closed account */
@@ -128,6 +143,67 @@ typedef enum {
 } ngx_http_reauth_count_e;
 
 
+/*
+ * Of ids, for each ordinary call: whole words, multiplied and folded; the last
+ * word overlaps the one before.
+ */
+
+static ngx_inline uint32_t
+ngx_http_reauth_zone_hash(const u_char *data, size_t len)
+{
+    uint64_t       hash, word;
+    const u_char  *last;
+
+    hash = len;
+    word = 0;
+
+    if (len < sizeof(uint64_t)) {
+
+        while (len) {
+            word = word << 8 | data[--len];
+        }
+
+    } else {
+        last = data + len - sizeof(uint64_t);
+
+        for ( /* void */ ; data < last; data += sizeof(uint64_t)) {
+            ngx_memcpy(&word, data, sizeof(uint64_t));
+            hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+            hash ^= hash >> 32;
+        }
+
+        ngx_memcpy(&word, last, sizeof(uint64_t));
+    }
+
+    /* the last characters are the highest bits, but the lowest ones count */
+
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+    hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
+
+    return (uint32_t) (hash >> 32);
+}
+
+
+/*
+ * The account is surely open; else the gate's look-up tells.  Inline, as it
+ * runs for each ordinary call.
+ */
+
+static ngx_inline ngx_uint_t
+ngx_http_reauth_zone_open(ngx_http_reauth_zone_t *zone, const u_char *account,
+    size_t len)
+{
+    ngx_http_reauth_zone_gate_t  *gate;
+
+    gate = (ngx_http_reauth_zone_gate_t *) zone->sh;
+
+    return gate->loaded
+           && (gate->active == 0
+               || gate->buckets[ngx_http_reauth_zone_hash(account, len)
+                                & gate->mask] == 0);
+}
+
+
 void ngx_http_reauth_zone_count(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_count_e what);
 ngx_uint_t ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
@@ -135,9 +211,6 @@ ngx_uint_t ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
 
 ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
-/* the account is surely open; else the gate's look-up tells */
-ngx_uint_t ngx_http_reauth_zone_open(ngx_http_reauth_zone_t *zone,
-    const u_char *account, size_t len);
 
 /*
  * The gate's look-up.  NGX_DECLINED: open; NGX_OK: closed, *closed is filled;

@@ -34,7 +34,7 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
 
     for (slots = 0;
          n < cursor->limit
-         && cursor->index < sh->nslots
+         && cursor->index < sh->gate.nslots
          && slots < NGX_HTTP_REAUTH_LIST_BUCKETS;
          slots++)
     {
@@ -54,7 +54,7 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
         }
     }
 
-    if (cursor->index >= sh->nslots) {
+    if (cursor->index >= sh->gate.nslots) {
         cursor->ended = 1;
         cursor->index = 0;
     }
@@ -183,7 +183,7 @@ ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
 
     ngx_memcpy(summary->states, sh->states, sizeof(sh->states));
 
-    summary->active = sh->active;
+    summary->active = sh->gate.active;
     summary->accounts = sh->accounts;
     summary->dropped = sh->dropped;
     summary->evicted = sh->evicted;

@@ -132,7 +132,7 @@ ngx_http_reauth_zone_write_start(ngx_http_reauth_zone_shctx_t *sh)
 {
     ngx_http_reauth_zone_check_lock(sh);
 
-    sh->sequence++;
+    sh->gate.sequence++;
     ngx_memory_barrier();
 }
 
@@ -141,7 +141,7 @@ static void
 ngx_http_reauth_zone_write_end(ngx_http_reauth_zone_shctx_t *sh)
 {
     ngx_memory_barrier();
-    sh->sequence++;
+    sh->gate.sequence++;
 }
 
 
@@ -423,7 +423,7 @@ ngx_http_reauth_zone_grow(ngx_http_reauth_zone_t *zone)
 
     ngx_memzero(chunk, NGX_HTTP_REAUTH_CHUNK_SIZE);
 
-    sh->chunks[sh->nchunks] = chunk;
+    sh->gate.chunks[sh->nchunks] = chunk;
 
     for (i = 0; i < NGX_HTTP_REAUTH_CHUNK_SLOTS; i++) {
         index = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS + i + 1;
@@ -436,7 +436,7 @@ ngx_http_reauth_zone_grow(ngx_http_reauth_zone_t *zone)
     sh->nchunks++;
 
     ngx_memory_barrier();
-    sh->nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
+    sh->gate.nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
 
     return NGX_OK;
 }
@@ -454,7 +454,7 @@ ngx_http_reauth_zone_attempt_unlink(ngx_http_reauth_zone_shctx_t *sh,
         return;
     }
 
-    for (link = &sh->attempts[slot->attempt_hash & sh->mask];
+    for (link = &sh->attempts[slot->attempt_hash & sh->gate.mask];
          *link != 0;
          link = &ngx_http_reauth_slot(sh, *link)->attempt_next)
     {
@@ -482,7 +482,7 @@ ngx_http_reauth_zone_attempt_link(ngx_http_reauth_zone_shctx_t *sh,
                              (u_char *) slot->record.attempt,
                              ngx_strlen(slot->record.attempt));
 
-    bucket = &sh->attempts[slot->attempt_hash & sh->mask];
+    bucket = &sh->attempts[slot->attempt_hash & sh->gate.mask];
     slot->attempt_next = *bucket;
     *bucket = slot->dirty.index;
 }
@@ -558,7 +558,7 @@ ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_slot_clear(sh, slot);
     ngx_http_reauth_zone_set_dirty(sh, &slot->dirty, 0);
 
-    for (link = &sh->buckets[slot->dirty.hash & sh->mask];
+    for (link = &sh->gate.buckets[slot->dirty.hash & sh->gate.mask];
          *link != slot->dirty.index;
          link = &ngx_http_reauth_slot(sh, *link)->next)
     {
@@ -570,7 +570,7 @@ ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
     slot->used = 0;
     slot->next = sh->free;
     sh->free = slot->dirty.index;
-    sh->active--;
+    sh->gate.active--;
     sh->accounts--;
 }
 
@@ -615,7 +615,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     }
 
     slot = ngx_http_reauth_slot(sh, sh->free);
-    bucket = &sh->buckets[hash & sh->mask];
+    bucket = &sh->gate.buckets[hash & sh->gate.mask];
 
     ngx_http_reauth_zone_write_start(sh);
 
@@ -635,7 +635,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     slot->next = *bucket;
     *bucket = slot->dirty.index;
 
-    sh->active++;
+    sh->gate.active++;
     sh->accounts++;
 
     ngx_http_reauth_zone_write_end(sh);

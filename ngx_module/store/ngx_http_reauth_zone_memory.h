@@ -57,7 +57,7 @@ typedef struct {
 } ngx_http_reauth_dirty_t;
 
 
-typedef struct {
+struct ngx_http_reauth_slot_s {
     ngx_rbtree_node_t               due;       /* key: seconds */
     ngx_rbtree_node_t               poll;      /* key: milliseconds, may wrap */
     int64_t                         poll_ms;
@@ -68,7 +68,7 @@ typedef struct {
     uint32_t                        account_len;
     uint32_t                        used;
     reauth_record_t                 record;
-} ngx_http_reauth_slot_t;
+};
 
 
 typedef char  ngx_http_reauth_slot_fits_its_chunk
@@ -161,16 +161,7 @@ typedef struct {
 
 
 struct ngx_http_reauth_zone_shctx_s {
-    ngx_uint_t                      layout;
-
-    /* read by every gated call */
-    ngx_atomic_t                    loaded;
-    ngx_atomic_t                    active;
-    ngx_atomic_t                    sequence;  /* odd: being written */
-    uint32_t                       *buckets;
-    uint32_t                        mask;
-    uint32_t                        nslots;
-    ngx_http_reauth_slot_t        **chunks;
+    ngx_http_reauth_zone_gate_t     gate;      /* the first: zone_open() */
 
     ngx_atomic_t                    changes;
     ngx_atomic_t                    remote_up;
@@ -216,47 +207,6 @@ struct ngx_http_reauth_zone_shctx_s {
 };
 
 
-/*
- * Of ids, for each ordinary call: whole words, multiplied and folded; the last
- * word overlaps the one before.
- */
-
-static ngx_inline uint32_t
-ngx_http_reauth_zone_hash(const u_char *data, size_t len)
-{
-    uint64_t       hash, word;
-    const u_char  *last;
-
-    hash = len;
-    word = 0;
-
-    if (len < sizeof(uint64_t)) {
-
-        while (len) {
-            word = word << 8 | data[--len];
-        }
-
-    } else {
-        last = data + len - sizeof(uint64_t);
-
-        for ( /* void */ ; data < last; data += sizeof(uint64_t)) {
-            ngx_memcpy(&word, data, sizeof(uint64_t));
-            hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-            hash ^= hash >> 32;
-        }
-
-        ngx_memcpy(&word, last, sizeof(uint64_t));
-    }
-
-    /* the last characters are the highest bits, but the lowest ones count */
-
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-    hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
-
-    return (uint32_t) (hash >> 32);
-}
-
-
 static ngx_inline ngx_http_reauth_slot_t *
 ngx_http_reauth_slot(ngx_http_reauth_zone_shctx_t *sh, uint32_t index)
 {
@@ -264,7 +214,7 @@ ngx_http_reauth_slot(ngx_http_reauth_zone_shctx_t *sh, uint32_t index)
 
     index--;
 
-    return &sh->chunks[index / NGX_HTTP_REAUTH_CHUNK_SLOTS]
+    return &sh->gate.chunks[index / NGX_HTTP_REAUTH_CHUNK_SLOTS]
                       [index % NGX_HTTP_REAUTH_CHUNK_SLOTS];
 }
 
@@ -279,9 +229,9 @@ ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
     ngx_uint_t               steps;
     ngx_http_reauth_slot_t  *slot;
 
-    index = sh->buckets[hash & sh->mask];
+    index = sh->gate.buckets[hash & sh->gate.mask];
 
-    for (steps = 0; index != 0 && index <= sh->nslots; steps++) {
+    for (steps = 0; index != 0 && index <= sh->gate.nslots; steps++) {
         slot = ngx_http_reauth_slot(sh, index);
 
         if (slot->dirty.hash == hash
@@ -297,7 +247,7 @@ ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
          * is never met: there are no more slots than that.
          */
 
-        if (steps > sh->nslots) {
+        if (steps > sh->gate.nslots) {
             return NULL;
         }
 

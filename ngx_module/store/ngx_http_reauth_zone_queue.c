@@ -66,7 +66,7 @@ ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone, int64_t now_ms,
     rc = NGX_DECLINED;
     sh = zone->sh;
 
-    if (sh->active == 0) {
+    if (sh->gate.active == 0) {
         return NGX_DECLINED;
     }
 
@@ -100,7 +100,7 @@ ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
     rc = NGX_DECLINED;
     sh = zone->sh;
 
-    if (sh->active == 0) {
+    if (sh->gate.active == 0) {
         return NGX_DECLINED;
     }
 

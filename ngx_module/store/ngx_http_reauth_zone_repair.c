@@ -45,20 +45,20 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    n = sh->mask + 1;
+    n = sh->gate.mask + 1;
 
-    ngx_memset(sh->buckets, 0xff, n * sizeof(uint32_t));
+    ngx_memset(sh->gate.buckets, 0xff, n * sizeof(uint32_t));
     ngx_memzero(sh->attempts, n * sizeof(uint32_t));
 
     ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
     ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,
                     ngx_rbtree_insert_timer_value);
 
-    sh->nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
+    sh->gate.nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
     sh->free = 0;
     active = 0;
 
-    for (index = sh->nslots; index != 0; index--) {
+    for (index = sh->gate.nslots; index != 0; index--) {
         slot = ngx_http_reauth_slot(sh, index);
 
         if (!slot->used) {
@@ -67,7 +67,7 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
             continue;
         }
 
-        bucket = &sh->buckets[slot->dirty.hash & sh->mask];
+        bucket = &sh->gate.buckets[slot->dirty.hash & sh->gate.mask];
 
         slot->next = *bucket == NGX_HTTP_REAUTH_BUCKET_UNKNOWN ? 0 : *bucket;
         *bucket = index;
@@ -79,12 +79,12 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
     }
 
     while (n--) {
-        if (sh->buckets[n] == NGX_HTTP_REAUTH_BUCKET_UNKNOWN) {
-            sh->buckets[n] = 0;
+        if (sh->gate.buckets[n] == NGX_HTTP_REAUTH_BUCKET_UNKNOWN) {
+            sh->gate.buckets[n] = 0;
         }
     }
 
-    sh->active = active;
+    sh->gate.active = active;
     sh->accounts += active;
 }
 
@@ -135,8 +135,8 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
                   sh->allocating ? ", which takes no new accounts any more; "
                                    "restart nginx" : "");
 
-    if (!(sh->sequence & 1)) {
-        sh->sequence++;
+    if (!(sh->gate.sequence & 1)) {
+        sh->gate.sequence++;
     }
 
     ngx_memory_barrier();
@@ -164,7 +164,7 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     sh->changes++;
 
     ngx_memory_barrier();
-    sh->sequence++;
+    sh->gate.sequence++;
 
     if (sh->redo.set) {
         record = sh->redo.record;
