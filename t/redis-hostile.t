@@ -20,20 +20,8 @@ ok(wait_for { sandbox_log() > 2 * @bad } 5, 'they are followed');
 
 # what another gateway would have written: a later state of the same attempt
 
-for my $n (0 .. $#bad) {
-    my %record = %{ stored("acct_$n") };
-
-    my $revision = delete($record{revision}) + 1;
-    $record{attempt} = $bad[$n];
-    $record{updated} += 1_000;
-
-    my $text = join '', map { "$_ $record{$_}\n" } sort keys %record;
-
-    redis_cli('HSET', "{reauth}:a:acct_$n", 'record', $text,
-        'revision', $revision);
-    redis_cli('XADD', '{reauth}:events', '*', 'record', $text,
-        'revision', $revision);
-}
+store_and_tell("acct_$_", attempt => $bad[$_],
+    updated => 1_000 + stored("acct_$_", 'updated')) for 0 .. $#bad;
 
 ok(wait_for { 5 < (() = $gateway->error_log =~ /a record under .* is none/g) }
     5, 'each is said to be none');

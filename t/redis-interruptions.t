@@ -30,12 +30,13 @@ ok(wait_for { $other->http('GET', '/reauth/gate/acct_4')->{status} == 503 } 10,
     'what was missed is read again');
 
 # a Redis that another program has filled with something else
-redis_cli('SET', '{reauth}:a:acct_5', 'no hash');
-redis_cli('HSET', '{reauth}:a:acct_6', 'revision', 1, 'record',
-    "state nonsense\n");
-redis_cli('ZADD', '{reauth}:active', 1, 'acct_5', 1, 'acct_6', 1, 'x' x 300);
+redis_cli('SET', '{reauth}:a:acct_5', 'no record');
+redis_cli('SET', '{reauth}:a:acct_6', "revision 1\nstate nonsense\n");
+redis_cli('HSET', '{reauth}:a:acct_7', 'no', 'text');
+redis_cli('ZADD', '{reauth}:active', map { (1, $_) } 'acct_5', 'acct_6', 'acct_7',
+    'x' x 300);
 
-for my $account ('acct_5', 'acct_6') {
+for my $account ('acct_5', 'acct_6', 'acct_7') {
     is($gateway->update($account, 'ok')->{status}, 200, "$account: taken");
     is($gateway->http('GET', "/api/$account/me")->{status}, 503,
         "$account: gated");

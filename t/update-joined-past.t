@@ -43,24 +43,6 @@ sub wait_for_first {
 }
 
 
-# As another instance would write it: the record, and the event that tells it.
-
-sub changed {
-    my ($account, %value) = @_;
-
-    my %record   = (%{ stored($account) }, %value);
-    my $revision = 1 + delete $record{revision};
-    my $text     = join '', map { "$_ $record{$_}\n" } sort keys %record;
-
-    redis_cli('HSET', "{reauth}:a:$account", revision => $revision,
-        record => $text);
-    redis_cli('XADD', '{reauth}:events', '*', revision => $revision,
-        record => $text);
-
-    return;
-}
-
-
 sub sent {
     my ($account) = @_;
 
@@ -72,7 +54,7 @@ sub sent {
 {
     my ($first, @joined) = wait_for_first('acct_ended');
 
-    changed('acct_ended', state => 'succeeded', attempt => 'auth_ended1',
+    store_and_tell('acct_ended', state => 'succeeded', attempt => 'auth_ended1',
         completed_at => int(1e6 * time));
 
     for my $answer (map { $_->finish } @joined) {
@@ -89,7 +71,7 @@ sub sent {
     my ($first, @joined) = wait_for_first('acct_newer');
     my $record = stored('acct_newer');
 
-    changed('acct_newer', state => 'running', attempt => 'auth_newer1',
+    store_and_tell('acct_newer', state => 'running', attempt => 'auth_newer1',
         epoch => $record->{epoch} + 1024 * 100,
         since => $record->{since} + 100,
         fingerprint => 'ab' x 32);
@@ -121,7 +103,7 @@ sub sent {
 
     isnt($new, $old, 'by its epoch');
     redis_cli('COPY', $old, $new);
-    changed('acct_pasted', state => 'rejected',
+    store_and_tell('acct_pasted', state => 'rejected',
         completed_at => int(1e6 * time));
 
     is($_->finish->{status}, 200, 'it is not taken for another one\'s')

@@ -180,7 +180,7 @@ one_update() {
     # what the gateway has kept is in Redis
     stored=$(compose exec -T redis sh -c \
         "REDISCLI_AUTH=\$(cat /run/secrets/redis_password) \
-            redis-cli --user gateway hget '{reauth}:a:$account' record")
+            redis-cli --user gateway get '{reauth}:a:$account'")
     say "$stored" | grep -q '^state succeeded' || fail "Redis has: $stored"
 }
 

@@ -46,9 +46,11 @@ typedef struct {
 
 static const reauth_field_spec_t  reauth_field_specs[] = {
 
+    /* the first: commit.lua reads it there */
+    reauth_spec("revision", REAUTH_FIELD_UINT64, revision),
+
     reauth_spec_string("account", account, REAUTH_ACCOUNT_MAX),
     reauth_spec("epoch", REAUTH_FIELD_UINT64, epoch),
-    reauth_spec("revision", REAUTH_FIELD_UINT64, revision),
     reauth_spec("state", REAUTH_FIELD_STATE, state),
     reauth_spec_string("attempt", attempt, REAUTH_ATTEMPT_MAX),
     reauth_spec("auth_type", REAUTH_FIELD_AUTH_TYPE, auth_type),
@@ -168,8 +170,7 @@ reauth_encode_field(const reauth_record_t *record,
     case REAUTH_FIELD_INT64:
         memcpy(&number, member, sizeof(int64_t));
 
-        return number > 0 && spec->offset != offsetof(reauth_record_t, revision)
-               ? reauth_string_number((uint64_t) number, out) : 0;
+        return number > 0 ? reauth_string_number((uint64_t) number, out) : 0;
 
     case REAUTH_FIELD_STRING:
         len = strlen((const char *) member);
@@ -392,18 +393,6 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
     default:
         return reauth_decode_name(spec->kind, value, member);
     }
-}
-
-
-int
-reauth_record_set(reauth_record_t *record, const reauth_string_t *name,
-    const reauth_string_t *value)
-{
-    size_t  next;
-
-    next = 0;
-
-    return reauth_decode_field(record, name, value, &next);
 }
 
 

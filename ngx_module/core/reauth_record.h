@@ -22,8 +22,8 @@
 
 
 /*
- * Writes all fields but "revision", which the script that writes the record
- * counts, to text[REAUTH_RECORD_TEXT_MAX].  Returns the length.
+ * Writes all fields to text[REAUTH_RECORD_TEXT_MAX], "revision" first.  Returns
+ * the length.
  */
 size_t reauth_record_encode(const reauth_record_t *record,
     unsigned char *text);
@@ -35,11 +35,7 @@ size_t reauth_record_encode(const reauth_record_t *record,
  */
 int reauth_record_decode(const reauth_string_t *text, reauth_record_t *record);
 
-/* the same for one field */
-int reauth_record_set(reauth_record_t *record, const reauth_string_t *name,
-    const reauth_string_t *value);
-
-/* a record that was put together field by field makes sense as a whole */
+/* the fields make sense together */
 int reauth_record_valid(const reauth_record_t *record);
 
 

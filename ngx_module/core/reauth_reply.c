@@ -73,43 +73,21 @@ reauth_reply_is_pair(const redisReply *reply)
 
 
 int
-reauth_reply_record(redisReply **elements, size_t n, reauth_record_t *record)
+reauth_reply_record(const redisReply *reply, reauth_record_t *record)
 {
-    int              rc;
-    size_t           i;
-    reauth_string_t  name, value;
+    reauth_string_t  text;
 
     memset(record, 0, sizeof(reauth_record_t));
 
-    for (i = 0; i + 1 < n; i += 2) {
-
-        if (elements[i]->type != REDIS_REPLY_STRING
-            || elements[i + 1]->type != REDIS_REPLY_STRING)
-        {
-            return -1;
-        }
-
-        name.data = (const unsigned char *) elements[i]->str;
-        name.len = (size_t) elements[i]->len;
-        value.data = (const unsigned char *) elements[i + 1]->str;
-        value.len = (size_t) elements[i + 1]->len;
-
-        if (reauth_string_equals(&name, "record")) {
-            rc = reauth_record_decode(&value, record);
-
-        } else if (reauth_string_equals(&name, "revision")) {
-            rc = reauth_record_set(record, &name, &value);
-
-        } else {
-            rc = 0;
-        }
-
-        if (rc != 0) {
-            return -1;
-        }
+    if (reply->type != REDIS_REPLY_STRING) {
+        return -1;
     }
 
-    return reauth_record_valid(record) ? 0 : -1;
+    text.data = (const unsigned char *) reply->str;
+    text.len = (size_t) reply->len;
+
+    return reauth_record_decode(&text, record) == 0
+           && reauth_record_valid(record) ? 0 : -1;
 }
 
 
@@ -150,14 +128,27 @@ reauth_reply_entries(const redisReply *reply)
 
 
 const redisReply *
-reauth_reply_entry(const redisReply *entry, char id[REAUTH_STREAM_ID_MAX + 1])
+reauth_reply_event(const redisReply *entry, char id[REAUTH_STREAM_ID_MAX + 1],
+    reauth_string_t *writer)
 {
+    const redisReply  *fields;
+
     if (!reauth_reply_is_pair(entry)) {
         return NULL;
     }
 
     (void) reauth_reply_text(entry->element[0], id, REAUTH_STREAM_ID_MAX);
 
-    return entry->element[1]->type == REDIS_REPLY_ARRAY ? entry->element[1]
-                                                        : NULL;
+    fields = entry->element[1];
+
+    if (!reauth_reply_is_pair(fields)
+        || fields->element[0]->type != REDIS_REPLY_STRING)
+    {
+        return NULL;
+    }
+
+    writer->data = (const unsigned char *) fields->element[0]->str;
+    writer->len = (size_t) fields->element[0]->len;
+
+    return fields->element[1];
 }

@@ -33,12 +33,8 @@
  */
 redisReader *reauth_reply_reader(void);
 
-/*
- * Names and values in turn, "revision" and "record", of a hash or of an entry
- * of the stream; others are passed over.  0, or -1 where they are no record.
- */
-int reauth_reply_record(redisReply **elements, size_t n,
-    reauth_record_t *record);
+/* 0, or -1 where it is no record as text */
+int reauth_reply_record(const redisReply *reply, reauth_record_t *record);
 
 /* a page of ZSCAN, members and scores in turn; NULL: it is none */
 const redisReply *reauth_reply_page(const redisReply *reply,
@@ -48,11 +44,12 @@ const redisReply *reauth_reply_page(const redisReply *reply,
 const redisReply *reauth_reply_entries(const redisReply *reply);
 
 /*
- * The fields of an entry, an array, or NULL; the entry's id, if there is one,
- * goes to "id", which keeps what it has otherwise.
+ * An entry has one field: the writer's name, and the record.  Returns the
+ * record, or NULL; the entry's id, if there is one, goes to "id", which keeps
+ * what it has otherwise.
  */
-const redisReply *reauth_reply_entry(const redisReply *entry,
-    char id[REAUTH_STREAM_ID_MAX + 1]);
+const redisReply *reauth_reply_event(const redisReply *entry,
+    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
 
 
 #endif /* REAUTH_REPLY_H */

@@ -85,16 +85,17 @@ static ngx_uint_t
 ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     redisReply *entry)
 {
-    const redisReply  *fields;
+    const redisReply  *text;
     reauth_record_t    record;
+    reauth_string_t    writer;
 
     /* what comes before it is the next page, if one is wanted */
 
     op->before[0] = '(';
-    fields = reauth_reply_entry(entry, &op->before[1]);
+    text = reauth_reply_event(entry, &op->before[1], &writer);
 
-    if (fields == NULL
-        || reauth_reply_record(fields->element, fields->elements, &record) != 0
+    if (text == NULL
+        || reauth_reply_record(text, &record) != 0
         || ngx_strcmp(record.account, op->account) != 0)
     {
         return 1;

@@ -30,7 +30,8 @@
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
 /* keys, arguments */
-#define NGX_HTTP_REAUTH_COMMIT_ARGS     (5 + 7)
+#define NGX_HTTP_REAUTH_COMMIT_KEYS     4
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 8)
 
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
@@ -133,10 +134,11 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     int64_t           lives;
     u_char            revision[REAUTH_NUMBER_MAX], ttl[REAUTH_NUMBER_MAX];
     u_char            deadline[REAUTH_NUMBER_MAX], due[REAUTH_NUMBER_MAX];
-    u_char            keys[5][REAUTH_ACCOUNT_MAX + 80];
+    u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
+                          [REAUTH_ACCOUNT_MAX + 80];
     u_char            text[REAUTH_RECORD_TEXT_MAX];
     ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg, *prefix;
-    ngx_uint_t        nkeys, active;
+    ngx_uint_t        active;
     reauth_record_t  *record;
 
     if (!ngx_http_reauth_store_connected(commit->store)) {
@@ -153,12 +155,6 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     ngx_http_reauth_key(arg++, keys[1], prefix, "active", "");
     ngx_http_reauth_key(arg++, keys[2], prefix, "due", "");
     ngx_http_reauth_key(arg++, keys[3], prefix, "events", "");
-
-    if (record->attempt[0] != '\0') {
-        ngx_http_reauth_key(arg++, keys[4], prefix, "t:", record->attempt);
-    }
-
-    nkeys = arg - argv;
 
     ngx_http_reauth_number(arg++, revision, (int64_t) record->revision);
 
@@ -190,12 +186,19 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
     arg++;
 
+    record->revision++;
+
     arg->data = text;
     arg->len = reauth_record_encode(record, text);
     arg++;
 
+    record->revision--;
+
+    ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
+
     return ngx_http_reauth_redis_script(commit->store->redis,
-                                        NGX_HTTP_REAUTH_SCRIPT_COMMIT, nkeys,
+                                        NGX_HTTP_REAUTH_SCRIPT_COMMIT,
+                                        NGX_HTTP_REAUTH_COMMIT_KEYS,
                                         arg - argv, argv,
                                         ngx_http_reauth_commit_reply, commit);
 }
@@ -380,7 +383,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         return;
     }
 
-    if (reply->elements == 1) {
+    if (reply->type == REDIS_REPLY_NIL) {
 
         /* Redis has none: it expired there, or was flushed */
 
@@ -394,9 +397,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         return;
     }
 
-    if (reauth_reply_record(reply->element + 1, reply->elements - 1, &remote)
-        != 0)
-    {
+    if (reauth_reply_record(reply, &remote) != 0) {
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
                       "redis: the record of account \"%s\" is none; "
                       "delete its key", commit->record.account);
@@ -427,10 +428,12 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
         return;
     }
 
-    if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements == 0
-        || reply->element[0]->type != REDIS_REPLY_INTEGER)
-    {
+    if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL) {
+        ngx_http_reauth_commit_conflict(commit, reply);
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
                       "redis: a change was not written: %*s",
                       reply->type == REDIS_REPLY_ERROR
@@ -438,11 +441,6 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
                       reply->type == REDIS_REPLY_ERROR
                           ? reply->str : "no answer");
         ngx_http_reauth_commit_local(commit);
-        return;
-    }
-
-    if (reply->element[0]->integer == 0) {
-        ngx_http_reauth_commit_conflict(commit, reply);
         return;
     }
 

@@ -70,13 +70,13 @@ ngx_http_reauth_sync_not_one(ngx_http_reauth_sync_t *sync)
 
 
 static void
-ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync, redisReply **elements,
-    size_t n, ngx_uint_t live)
+ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
+    const redisReply *text, ngx_uint_t live)
 {
     ngx_int_t        rc;
     reauth_record_t  remote, record;
 
-    if (reauth_reply_record(elements, n, &remote) != 0) {
+    if (reauth_reply_record(text, &remote) != 0) {
         ngx_http_reauth_sync_not_one(sync);
         return;
     }
@@ -163,12 +163,12 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 
         ngx_http_reauth_sync_not_one(sync);
 
-    } else if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+    } else if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         ngx_http_reauth_sync_failed(sync, reply);
         return;
 
-    } else if (reply->elements != 0) {
-        ngx_http_reauth_sync_merge(sync, reply->element, reply->elements, 1);
+    } else if (reply->type != REDIS_REPLY_NIL) {
+        ngx_http_reauth_sync_merge(sync, reply, 1);
 
     } else if (known.account[0] != '\0') {
 
@@ -208,7 +208,7 @@ ngx_http_reauth_sync_get(ngx_http_reauth_sync_t *sync, const char *account,
         get->known = *known;
     }
 
-    ngx_str_set(&argv[0], "HGETALL");
+    ngx_str_set(&argv[0], "GET");
 
     argv[1].data = key;
     argv[1].len = ngx_sprintf(key, "%V:a:%*s",
@@ -339,6 +339,8 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
+    reauth_string_t  writer;
+
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         ngx_http_reauth_sync_failed(sync, reply);
         return;
@@ -348,7 +350,7 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
                 sizeof(sync->last));
 
     if (reply->elements == 1) {
-        (void) reauth_reply_entry(reply->element[0], sync->last);
+        (void) reauth_reply_event(reply->element[0], sync->last, &writer);
     }
 
     ngx_http_reauth_sync_scan(sync);
@@ -452,7 +454,8 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     ngx_http_reauth_sync_t *sync = data;
 
     size_t             i;
-    const redisReply  *entries, *fields;
+    reauth_string_t    writer;
+    const redisReply  *entries, *text;
 
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         ngx_http_reauth_sync_failed(sync, reply);
@@ -464,11 +467,14 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     entries = reauth_reply_entries(reply);
 
     for (i = 0; entries != NULL && i < entries->elements; i++) {
-        fields = reauth_reply_entry(entries->element[i], sync->last);
+        text = reauth_reply_event(entries->element[i], sync->last, &writer);
 
-        if (fields != NULL) {
-            ngx_http_reauth_sync_merge(sync, fields->element,
-                                       fields->elements, 0);
+        /* what was written here is in the zone since before it was in Redis */
+
+        if (text != NULL
+            && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
+        {
+            ngx_http_reauth_sync_merge(sync, text, 0);
         }
     }
 

@@ -4,6 +4,8 @@
  */
 
 
+#include <openssl/rand.h>
+
 #include "ngx_http_reauth_zone_memory.h"
 
 
@@ -26,6 +28,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_http_reauth_zone_t  *ozone = data;
 
     size_t                         len, size;
+    u_char                         bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
     ngx_uint_t                     n;
     ngx_slab_pool_t               *shpool;
     ngx_http_reauth_zone_t        *zone;
@@ -114,6 +117,12 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
     sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
                | (ngx_random() & 0xffff);
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_hex_dump(sh->writer, bytes, sizeof(bytes));
 
     len = sizeof(" in reauth_zone \"\"") + shm_zone->shm.name.len;
 
@@ -553,6 +562,25 @@ ngx_uint_t
 ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone)
 {
     return zone->sh->changes;
+}
+
+
+void
+ngx_http_reauth_zone_writer(ngx_http_reauth_zone_t *zone, ngx_str_t *name)
+{
+    name->data = zone->sh->writer;
+    name->len = NGX_HTTP_REAUTH_WRITER_LEN;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_is_writer(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *name)
+{
+    return name->len == NGX_HTTP_REAUTH_WRITER_LEN
+           && ngx_memcmp(name->data, zone->sh->writer,
+                         NGX_HTTP_REAUTH_WRITER_LEN)
+              == 0;
 }
 
 

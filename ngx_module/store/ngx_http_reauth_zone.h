@@ -370,6 +370,11 @@ ngx_uint_t ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
     ngx_uint_t *complete);
 
+/* the name under which this life of the zone writes to Redis */
+void ngx_http_reauth_zone_writer(ngx_http_reauth_zone_t *zone, ngx_str_t *name);
+ngx_uint_t ngx_http_reauth_zone_is_writer(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *name);
+
 /* how long an attempt of this kind takes, learned; 0: not known, in ms */
 ngx_uint_t ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,
     ngx_uint_t auth_type);

@@ -44,6 +44,9 @@
 
 #define NGX_HTTP_REAUTH_OUTCOMES_MAX      32
 
+/* hexadecimal */
+#define NGX_HTTP_REAUTH_WRITER_LEN        16
+
 #define NGX_HTTP_REAUTH_ASKED_MAX         64
 #define NGX_HTTP_REAUTH_ASKED_TIME        10000
 
@@ -170,6 +173,7 @@ struct ngx_http_reauth_zone_shctx_s {
     int64_t                         load_until_ms;
 
     uint64_t                        boot;      /* names this life of it */
+    u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
 
     /* under the lock only */
     ngx_uint_t                      held;      /* by a worker that may die */

@@ -33,7 +33,6 @@ write_and_read(const reauth_record_t *record)
     text.len = reauth_record_encode(record, buffer);
 
     memset(&back, 0, sizeof(reauth_record_t));
-    back.revision = record->revision;
 
     if (text.len > REAUTH_RECORD_TEXT_MAX
         || reauth_record_decode(&text, &back) != 0)

@@ -26,11 +26,11 @@ check_text(const char *text, size_t max)
 
 
 static void
-check_record(redisReply **elements, size_t n)
+check_record(const redisReply *reply)
 {
     reauth_record_t  record;
 
-    if (reauth_reply_record(elements, n, &record) != 0) {
+    if (reauth_reply_record(reply, &record) != 0) {
         return;
     }
 
@@ -49,15 +49,17 @@ static void
 check_entry(const redisReply *entry)
 {
     char               id[REAUTH_STREAM_ID_MAX + 1];
-    const redisReply  *fields;
+    reauth_string_t    writer;
+    const redisReply  *record;
 
     id[0] = '\0';
-    fields = reauth_reply_entry(entry, id);
+    record = reauth_reply_event(entry, id, &writer);
 
     check_text(id, REAUTH_STREAM_ID_MAX);
 
-    if (fields != NULL) {
-        check_record(fields->element, fields->elements);
+    if (record != NULL) {
+        (void) reauth_string_equals(&writer, "none");
+        check_record(record);
     }
 }
 
@@ -92,19 +94,10 @@ check_reply(const redisReply *reply)
     }
 
     check_entry(reply);
+    check_record(reply);
 
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        return;
-    }
-
-    check_entries(reply);
-    check_record(reply->element, reply->elements);
-
-    if (reply->elements > 0) {
-
-        /* a commit's: a number, and the record that is there */
-
-        check_record(reply->element + 1, reply->elements - 1);
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        check_entries(reply);
     }
 }
 

@@ -15,12 +15,9 @@
 #include "reauth_reply.h"
 
 
-#define TEXT "account acct_1\nattempt auth_1\nepoch 7\nstate running\n"      \
-    "since 1\nupdated 1\ndeadline 9\n"
-
 #define RECORD                                                               \
-    "$8\r\nrevision\r\n$1\r\n3\r\n"                                          \
-    "$6\r\nrecord\r\n$81\r\n" TEXT "\r\n"
+    "$92\r\nrevision 3\naccount acct_1\nattempt auth_1\nepoch 7\n"            \
+    "state running\nsince 1\nupdated 1\ndeadline 9\n\r\n"
 
 
 /* NULL: it is refused */
@@ -111,7 +108,7 @@ record_of(const char *text, reauth_record_t *record)
     reply = read_reply(text);
     assert_non_null(reply);
 
-    rc = reauth_reply_record(reply->element, reply->elements, record);
+    rc = reauth_reply_record(reply, record);
     freeReplyObject(reply);
 
     return rc;
@@ -125,28 +122,19 @@ test_record(void **state)
 
     (void) state;
 
-    assert_int_equal(record_of("*4\r\n" RECORD, &record), 0);
+    assert_int_equal(record_of(RECORD, &record), 0);
     assert_string_equal(record.account, "acct_1");
     assert_string_equal(record.attempt, "auth_1");
     assert_int_equal(record.state, REAUTH_STATE_RUNNING);
     assert_true(record.epoch == 7);
     assert_true(record.revision == 3);
 
-    /* fields of another version are passed over, and a name without a value */
-
-    assert_int_equal(record_of("*6\r\n" RECORD "$5\r\nstate\r\n$4\r\nnone\r\n",
-                               &record), 0);
-    assert_int_equal(record_of("*5\r\n" RECORD "$1\r\nx\r\n", &record), 0);
-
-    assert_int_equal(record_of("*0\r\n", &record), -1);
-    assert_int_equal(record_of("*2\r\n$6\r\nrecord\r\n:1\r\n", &record), -1);
-    assert_int_equal(record_of("*2\r\n:1\r\n$1\r\n1\r\n", &record), -1);
-    assert_int_equal(record_of("*2\r\n$6\r\nrecord\r\n$-1\r\n", &record), -1);
-    assert_int_equal(record_of("*6\r\n" RECORD
-                               "$8\r\nrevision\r\n$1\r\nx\r\n", &record), -1);
-    assert_int_equal(record_of("*6\r\n" RECORD
-                               "$6\r\nrecord\r\n$11\r\nstate none\n\r\n",
-                               &record), -1);
+    assert_int_equal(record_of("$0\r\n\r\n", &record), -1);
+    assert_int_equal(record_of("$11\r\nstate none\n\r\n", &record), -1);
+    assert_int_equal(record_of("$-1\r\n", &record), -1);
+    assert_int_equal(record_of(":1\r\n", &record), -1);
+    assert_int_equal(record_of("*1\r\n" RECORD, &record), -1);
+    assert_int_equal(record_of("-ERR no\r\n", &record), -1);
 }
 
 
@@ -195,12 +183,15 @@ test_page(void **state)
 }
 
 
+/* writer: NULL, there is no record */
+
 static void
-entry(const char *text, const char *id, int fields)
+event(const char *text, const char *id, const char *writer)
 {
     char               got[REAUTH_STREAM_ID_MAX + 1];
     redisReply        *reply;
-    const redisReply  *entries, *array;
+    reauth_string_t    name;
+    const redisReply  *entries, *record;
 
     strcpy(got, "before");
 
@@ -211,10 +202,15 @@ entry(const char *text, const char *id, int fields)
     assert_non_null(entries);
     assert_int_equal(entries->elements, 1);
 
-    array = reauth_reply_entry(entries->element[0], got);
+    record = reauth_reply_event(entries->element[0], got, &name);
 
     assert_string_equal(got, id);
-    assert_int_equal(array == NULL ? -1 : (int) array->elements, fields);
+    assert_int_equal(record != NULL, writer != NULL);
+
+    if (writer != NULL) {
+        assert_true(reauth_string_equals(&name, writer));
+        assert_string_equal(record->str, "b");
+    }
 
     freeReplyObject(reply);
 }
@@ -225,24 +221,30 @@ entry(const char *text, const char *id, int fields)
 
 
 static void
-test_entry(void **state)
+test_event(void **state)
 {
     (void) state;
 
-    entry(STREAM "*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", "1-0", 2);
-    entry(STREAM "*2\r\n$41\r\n" LONG "\r\n*0\r\n", LONG, 0);
+    event(STREAM "*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", "1-0",
+          "a");
 
-    /* one that is none leaves the place in the stream where it was */
+    /* what is none is passed over, and the place in the stream moves on */
 
-    entry(STREAM "*2\r\n$42\r\n" LONG "0\r\n*0\r\n", "before", 0);
-    entry(STREAM "*2\r\n:1\r\n*0\r\n", "before", 0);
-    entry(STREAM "*1\r\n$3\r\n1-0\r\n", "before", -1);
-    entry(STREAM "$3\r\n1-0\r\n", "before", -1);
-    entry(STREAM "*-1\r\n", "before", -1);
+    event(STREAM "*2\r\n$41\r\n" LONG "\r\n*0\r\n", LONG, NULL);
+    event(STREAM "*2\r\n$3\r\n1-0\r\n*1\r\n$1\r\na\r\n", "1-0", NULL);
+    event(STREAM "*2\r\n$3\r\n1-0\r\n*2\r\n:1\r\n$1\r\nb\r\n", "1-0", NULL);
+
+    /* one without a place leaves it where it was */
+
+    event(STREAM "*2\r\n$42\r\n" LONG "0\r\n*0\r\n", "before", NULL);
+    event(STREAM "*2\r\n:1\r\n*0\r\n", "before", NULL);
+    event(STREAM "*1\r\n$3\r\n1-0\r\n", "before", NULL);
+    event(STREAM "$3\r\n1-0\r\n", "before", NULL);
+    event(STREAM "*-1\r\n", "before", NULL);
 
     /* deleted from the stream while it was read */
 
-    entry(STREAM "*2\r\n$3\r\n1-0\r\n*-1\r\n", "1-0", -1);
+    event(STREAM "*2\r\n$3\r\n1-0\r\n*-1\r\n", "1-0", NULL);
 }
 
 
@@ -282,7 +284,7 @@ main(void)
         cmocka_unit_test(test_array_largest),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_page),
-        cmocka_unit_test(test_entry),
+        cmocka_unit_test(test_event),
         cmocka_unit_test(test_entries),
     };
 

@@ -58,7 +58,7 @@ sub command {
 }
 
 
-# The record of account n, and the fields of its hash.
+# The record of account n, and its text.
 
 sub record {
     my ($n, $state) = @_;
@@ -66,6 +66,7 @@ sub record {
     my $now = int 1000 * time;
 
     my @fields = (
+        revision  => 1,
         account   => account($n),
         epoch     => 1 + $n,
         state     => $state,
@@ -83,7 +84,7 @@ sub record {
     my $text = '';
     $text .= "$fields[$_] $fields[$_ + 1]\n" for grep { $_ % 2 == 0 } 0 .. $#fields;
 
-    return ({ @fields }, revision => 1, record => $text);
+    return ({ @fields }, $text);
 }
 
 
@@ -97,9 +98,9 @@ sub put_active {
         my @commands;
 
         for my $i ($first .. $first + $n - 1) {
-            my ($record, @hash) = record($i, 'running');
+            my ($record, $text) = record($i, 'running');
             push @commands,
-                ['HSET', "{$prefix}:a:$record->{account}", @hash],
+                ['SET', "{$prefix}:a:$record->{account}", $text],
                 ['ZADD', "{$prefix}:active", @$record{qw(deadline account)}];
         }
 
@@ -128,10 +129,10 @@ sub put_ended {
         my @commands;
 
         for my $i ($first .. $first + $n - 1) {
-            my ($record, @hash) = record($i, 'succeeded');
-            push @commands, ['HSET', "{$prefix}:a:$record->{account}", @hash]
+            my ($record, $text) = record($i, 'succeeded');
+            push @commands, ['SET', "{$prefix}:a:$record->{account}", $text]
                 if $whole;
-            push @commands, ['XADD', "{$prefix}:events", '*', @hash];
+            push @commands, ['XADD', "{$prefix}:events", '*', 'another', $text];
         }
 
         command($port, @commands);

@@ -25,7 +25,7 @@ use Reauth::Gateway ();
 our @EXPORT = qw(
     free_port gateway http redis_cli redis_pause redis_resume redis_start
     redis_stop sandbox sandbox_log sandbox_start sandbox_stop secret_file
-    store stored update wait_for work_dir
+    store store_and_tell stored update wait_for work_dir
 );
 
 our $API_KEY = 'sandbox-api-key-for-tests-only';
@@ -492,28 +492,43 @@ sub redis_cli {
 sub stored {
     my ($account, $field) = @_;
 
-    my $key    = "{reauth}:a:$account";
     my %record = map { split / /, $_, 2 } grep { length }
-        redis_cli('HGET', $key, 'record');
+        redis_cli('GET', "{reauth}:a:$account");
 
-    return $record{$field} // '' if defined $field;
-
-    $record{revision} = redis_cli('HGET', $key, 'revision');
-
-    return \%record;
+    return defined $field ? $record{$field} // '' : \%record;
 }
 
 
-# Changes fields of it behind the gateway's back.
+# A record as its text.
+
+sub record_text {
+    my (%record) = @_;
+
+    my $revision = delete $record{revision};
+
+    return join '', "revision $revision\n",
+        map { "$_ $record{$_}\n" } sort keys %record;
+}
+
+
+# Changes fields of it behind the gateway's back; "tell" also as another
+# instance would, in its next revision and by an event.
 
 sub store {
     my ($account, %value) = @_;
 
-    my %record = (%{ stored($account) }, %value);
-    delete $record{revision};
+    return redis_cli('SET', "{reauth}:a:$account",
+        record_text(%{ stored($account) }, %value), 'KEEPTTL');
+}
 
-    return redis_cli('HSET', "{reauth}:a:$account", 'record',
-        join '', map { "$_ $record{$_}\n" } sort keys %record);
+
+sub store_and_tell {
+    my ($account, %value) = @_;
+
+    store($account, %value, revision => 1 + stored($account, 'revision'));
+
+    return redis_cli('XADD', '{reauth}:events', '*', 'another',
+        record_text(%{ stored($account) }));
 }
 
 
