@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-#include "reauth_signature.h"
+#include "reauth_digest.h"
 #include "reauth_string.h"
 
 

@@ -47,6 +47,9 @@ reauth_reply_reader(void)
 
     reader->fn = &reauth_reply_bounded;
 
+    /* a page of replies; else it is given back and taken again for each */
+    reader->maxbuf = REAUTH_REPLY_BUFFER;
+
     return reader;
 }
 

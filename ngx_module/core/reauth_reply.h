@@ -26,6 +26,9 @@
 /* of one array; a page of ours has some hundreds */
 #define REAUTH_REPLY_ELEMENTS_MAX   65536
 
+/* bytes of an idle reader's buffer that are kept */
+#define REAUTH_REPLY_BUFFER         262144
+
 
 /*
  * hiredis' reader, which makes room for an array before any of it is there:

@@ -13,6 +13,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include "reauth_digest.h"
 #include "reauth_seal.h"
 
 
@@ -187,23 +188,24 @@ reauth_seal_open(const reauth_seal_t *seal, const reauth_string_t *account,
 
 /* a length goes before each part, so that no two pairs give the same bytes */
 
-static int
-reauth_seal_mac_part(EVP_MAC_CTX *ctx, const reauth_string_t *part)
+static reauth_string_t
+reauth_seal_length(const reauth_string_t *part, uint8_t buffer[8])
 {
-    size_t    i;
-    uint8_t   prefix[8];
-    uint64_t  len;
+    size_t           i;
+    uint64_t         len;
+    reauth_string_t  text;
 
     len = part->len;
 
-    for (i = sizeof(prefix); i > 0; i--) {
-        prefix[i - 1] = (uint8_t) len;
+    for (i = 8; i > 0; i--) {
+        buffer[i - 1] = (uint8_t) len;
         len >>= 8;
     }
 
-    return EVP_MAC_update(ctx, prefix, sizeof(prefix)) == 1
-           && (part->len == 0
-               || EVP_MAC_update(ctx, part->data, part->len) == 1);
+    text.data = buffer;
+    text.len = 8;
+
+    return text;
 }
 
 
@@ -212,38 +214,16 @@ reauth_seal_fingerprint(const reauth_seal_t *seal,
     const reauth_string_t *account, const reauth_string_t *body,
     uint8_t fingerprint[REAUTH_FINGERPRINT_LEN])
 {
-    int           rc;
-    size_t        len;
-    EVP_MAC      *mac;
-    OSSL_PARAM    params[2];
-    EVP_MAC_CTX  *ctx;
+    uint8_t          lengths[2][8];
+    reauth_string_t  key, parts[4];
 
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                                 (char *) "SHA256", 0);
-    params[1] = OSSL_PARAM_construct_end();
+    key.data = seal->fingerprint;
+    key.len = REAUTH_SEAL_KEY_LEN;
 
-    ctx = NULL;
+    parts[0] = reauth_seal_length(account, lengths[0]);
+    parts[1] = *account;
+    parts[2] = reauth_seal_length(body, lengths[1]);
+    parts[3] = *body;
 
-    mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-
-    if (mac != NULL) {
-        ctx = EVP_MAC_CTX_new(mac);
-    }
-
-    rc = ctx != NULL
-         && EVP_MAC_init(ctx, seal->fingerprint, REAUTH_SEAL_KEY_LEN, params)
-            == 1
-         && reauth_seal_mac_part(ctx, account)
-         && reauth_seal_mac_part(ctx, body)
-         && EVP_MAC_final(ctx, fingerprint, &len, REAUTH_FINGERPRINT_LEN) == 1
-         ? 0 : -1;
-
-    EVP_MAC_CTX_free(ctx);
-    EVP_MAC_free(mac);
-
-    if (rc != 0) {
-        OPENSSL_cleanse(fingerprint, REAUTH_FINGERPRINT_LEN);
-    }
-
-    return rc;
+    return reauth_hmac_sha256(&key, parts, 4, fingerprint);
 }

@@ -4,97 +4,12 @@
  */
 
 
-#include <limits.h>
 #include <strings.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
+#include "reauth_digest.h"
 #include "reauth_signature.h"
-
-
-int
-reauth_sha256(const reauth_string_t *text, uint8_t digest[REAUTH_SHA256_LEN])
-{
-    return EVP_Digest(text->data, text->len, digest, NULL, EVP_sha256(), NULL)
-           == 1 ? 0 : -1;
-}
-
-
-int
-reauth_hmac_sha256(const reauth_string_t *key, const reauth_string_t *text,
-    uint8_t mac[REAUTH_SHA256_LEN])
-{
-    unsigned  len;
-
-    /* everybody could make a MAC under no key at all */
-
-    if (key->len == 0 || key->len > INT_MAX) {
-        return -1;
-    }
-
-    return HMAC(EVP_sha256(), key->data, (int) key->len, text->data, text->len,
-                mac, &len) != NULL ? 0 : -1;
-}
-
-
-void
-reauth_hex_encode(char *dst, const uint8_t *src, size_t len)
-{
-    static const char  digits[] = "0123456789abcdef";
-
-    size_t  i;
-
-    for (i = 0; i < len; i++) {
-        *dst++ = digits[src[i] >> 4];
-        *dst++ = digits[src[i] & 0xf];
-    }
-
-    *dst = '\0';
-}
-
-
-static int
-reauth_hex_digit(unsigned char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-
-    return -1;
-}
-
-
-int
-reauth_hex_decode(uint8_t *dst, size_t len, const reauth_string_t *hex)
-{
-    int     high, low;
-    size_t  i;
-
-    if (hex->len != 2 * len) {
-        return -1;
-    }
-
-    for (i = 0; i < len; i++) {
-        high = reauth_hex_digit(hex->data[2 * i]);
-        low = reauth_hex_digit(hex->data[2 * i + 1]);
-
-        if (high < 0 || low < 0) {
-            return -1;
-        }
-
-        dst[i] = (uint8_t) (high << 4 | low);
-    }
-
-    return 0;
-}
 
 
 static reauth_string_t
@@ -148,7 +63,7 @@ reauth_signature_verify(const reauth_string_t *header,
 
     for (i = 0; i < n; i++) {
 
-        if (reauth_hmac_sha256(&secrets[i], body, mac) != 0) {
+        if (reauth_hmac_sha256(&secrets[i], body, 1, mac) != 0) {
             result = REAUTH_SIGNATURE_ERROR;
             continue;
         }

@@ -11,13 +11,7 @@
 #define REAUTH_SIGNATURE_H
 
 
-#include <stdint.h>
-
 #include "reauth_string.h"
-
-
-#define REAUTH_SHA256_LEN      32
-#define REAUTH_SHA256_HEX_LEN  64
 
 
 typedef enum {
@@ -26,18 +20,6 @@ typedef enum {
     REAUTH_SIGNATURE_ERROR         /* can't be said: out of memory */
 } reauth_signature_result_t;
 
-
-/* 0, or -1 if the library fails */
-int reauth_sha256(const reauth_string_t *text,
-    uint8_t digest[REAUTH_SHA256_LEN]);
-int reauth_hmac_sha256(const reauth_string_t *key, const reauth_string_t *text,
-    uint8_t mac[REAUTH_SHA256_LEN]);
-
-/* lower case, NUL-terminated: 2 * len + 1 bytes */
-void reauth_hex_encode(char *dst, const uint8_t *src, size_t len);
-
-/* exactly 2 * len digits of either case; 0, or -1 if it is anything else */
-int reauth_hex_decode(uint8_t *dst, size_t len, const reauth_string_t *hex);
 
 /*
  * Whether the header's value is the HMAC of the raw body under one of the

@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_signature.h"
 #include "reauth_webhook.h"
 #include "ngx_http_reauth.h"
 #include "ngx_http_reauth_body.h"

@@ -16,7 +16,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_signature.h"
+#include "reauth_digest.h"
 #include "ngx_http_reauth_store.h"
 
 

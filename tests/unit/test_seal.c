@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "reauth_seal.h"
-#include "reauth_signature.h"
+#include "reauth_digest.h"
 
 
 #define string(text)  ((reauth_string_t) reauth_string(text))
@@ -42,7 +42,7 @@ hkdf(const reauth_string_t *ikm, const reauth_string_t *salt,
     uint8_t          prk[REAUTH_SHA256_LEN], block[256];
     reauth_string_t  key, text;
 
-    assert_int_equal(reauth_hmac_sha256(salt, ikm, prk), 0);
+    assert_int_equal(reauth_hmac_sha256(salt, ikm, 1, prk), 0);
 
     memcpy(block, info->data, info->len);
     block[info->len] = 1;
@@ -52,7 +52,7 @@ hkdf(const reauth_string_t *ikm, const reauth_string_t *salt,
     text.data = block;
     text.len = info->len + 1;
 
-    assert_int_equal(reauth_hmac_sha256(&key, &text, okm), 0);
+    assert_int_equal(reauth_hmac_sha256(&key, &text, 1, okm), 0);
 }
 
 
