@@ -11,9 +11,16 @@
 #include <openssl/crypto.h>
 
 #include "reauth_credentials.h"
+#include "reauth_json_out.h"
 
 
 #define REAUTH_FIELD_ANY_TYPE      (~0u)
+
+/*
+ * What a body of "len" bytes can become: a value is not written longer than it
+ * came, but for blanks between cookies; some names and the type are added.
+ */
+#define REAUTH_CREDENTIALS_SIZE(len)  (2 * (len) + 512)
 
 #define reauth_auth_type_bit(type)  (1u << (type))
 
@@ -45,11 +52,21 @@ typedef struct {
 
 typedef struct {
     json_t                 *in;
-    json_t                 *out;
+    reauth_json_out_t      *out;
     const char             *prefix;  /* of the names in messages */
     reauth_credentials_t   *credentials;
+    unsigned                nmembers;
     unsigned                no_memory;
 } reauth_fields_t;
+
+
+/* a field's value as it is to be written: malloc()ed, or nothing */
+
+typedef struct {
+    unsigned char          *data;
+    size_t                  size;
+    size_t                  len;
+} reauth_value_t;
 
 
 static void reauth_credentials_login(reauth_fields_t *f, unsigned types);
@@ -68,9 +85,11 @@ static unsigned reauth_credentials_known(reauth_operation_t operation,
 static reauth_field_status_t reauth_field(reauth_fields_t *f,
     const reauth_field_t *field);
 static reauth_field_status_t reauth_field_alias(reauth_fields_t *f,
-    const reauth_field_t *field, reauth_field_status_t status, json_t **value);
+    const reauth_field_t *field, reauth_field_status_t status,
+    const reauth_value_t *value, reauth_value_t *alias);
 static reauth_field_status_t reauth_field_read(reauth_fields_t *f,
-    const reauth_field_t *field, const char *name, json_t **value);
+    const reauth_field_t *field, const char *name, reauth_value_t *value);
+static void reauth_value_free(reauth_value_t *value);
 static const char *reauth_field_check(const reauth_field_t *field,
     const reauth_string_t *s);
 static size_t reauth_field_normalize(const reauth_field_t *field,
@@ -78,7 +97,9 @@ static size_t reauth_field_normalize(const reauth_field_t *field,
 static size_t reauth_field_cookies(const reauth_string_t *s,
     unsigned char *dst);
 static void reauth_field_set(reauth_fields_t *f, const char *name,
-    json_t *value);
+    const char *value);
+static void reauth_field_set_string(reauth_fields_t *f, const char *name,
+    const reauth_string_t *value);
 static void reauth_field_unknown_error(reauth_fields_t *f, const char *name);
 static void reauth_field_error(reauth_fields_t *f, const char *name,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -148,12 +169,14 @@ reauth_credentials_parse(const reauth_string_t *text,
 {
     unsigned                     types;
     reauth_fields_t              f;
+    reauth_json_out_t            out;
     reauth_credentials_result_t  rc;
 
     memset(credentials, 0, sizeof(reauth_credentials_t));
     memset(&f, 0, sizeof(reauth_fields_t));
 
     f.prefix = "";
+    f.out = &out;
     f.credentials = credentials;
 
     switch (reauth_json_parse(text,
@@ -172,10 +195,13 @@ reauth_credentials_parse(const reauth_string_t *text,
 
     rc = REAUTH_CREDENTIALS_NO_MEMORY;
 
-    f.out = json_object();
-    if (f.out == NULL) {
+    if (reauth_json_out_create(&out, REAUTH_CREDENTIALS_SIZE(text->len))
+        == NULL)
+    {
         goto done;
     }
+
+    reauth_json_out_literal(&out, "{");
 
     types = REAUTH_FIELD_ANY_TYPE;
 
@@ -195,16 +221,17 @@ reauth_credentials_parse(const reauth_string_t *text,
         reauth_credentials_unknown(&f, operation, types);
     }
 
-    if (f.no_memory) {
-        goto done;
-    }
+    reauth_json_out_literal(&out, "}");
 
-    if (credentials->nerrors) {
+    if (credentials->nerrors && !f.no_memory) {
         rc = REAUTH_CREDENTIALS_INVALID_FIELDS;
-        goto done;
     }
 
-    credentials->body = reauth_json_text(f.out, &credentials->body_len);
+    if (credentials->nerrors || f.no_memory) {
+        out.failed = 1;
+    }
+
+    credentials->body = reauth_json_out_finish(&out, &credentials->body_len);
 
     if (credentials->body) {
         rc = REAUTH_CREDENTIALS_OK;
@@ -212,7 +239,6 @@ reauth_credentials_parse(const reauth_string_t *text,
 
 done:
 
-    reauth_json_cleanse_free(f.out);
     reauth_json_cleanse_free(f.in);
 
     return rc;
@@ -280,7 +306,7 @@ static unsigned
 reauth_credentials_auth_type(reauth_fields_t *f)
 {
     json_t              *value;
-    reauth_string_t      s;
+    reauth_string_t      s, name;
     reauth_auth_type_t   type;
 
     type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
@@ -307,7 +333,8 @@ reauth_credentials_auth_type(reauth_fields_t *f)
 
     f->credentials->auth_type = type;
 
-    reauth_field_set(f, "auth_type", json_string(reauth_auth_type_name(type)));
+    name = reauth_string_from(reauth_auth_type_name(type));
+    reauth_field_set_string(f, "auth_type", &name);
 
     return reauth_auth_type_bit(type);
 }
@@ -374,7 +401,8 @@ reauth_credentials_start(reauth_fields_t *f, reauth_unknown_fields_t unknown)
             return;
         }
 
-        reauth_field_set(f, "force_connect", json_incref(force));
+        reauth_field_set(f, "force_connect",
+                         json_is_true(force) ? "true" : "false");
     }
 }
 
@@ -396,15 +424,12 @@ reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
         return;
     }
 
+    reauth_field_set(f, "customProxy", "{");
+
     p = *f;
     p.prefix = "customProxy.";
     p.in = proxy;
-    p.out = json_object();
-
-    if (p.out == NULL) {
-        f->no_memory = 1;
-        return;
-    }
+    p.nmembers = 0;
 
     if (reauth_field(&p, &reauth_host_field) == REAUTH_FIELD_MISSING) {
         reauth_field_error(&p, "host",
@@ -444,7 +469,7 @@ reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
 
     f->no_memory = p.no_memory;
 
-    reauth_field_set(f, "customProxy", p.out);
+    reauth_json_out_literal(f->out, "}");
 }
 
 
@@ -453,6 +478,7 @@ reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
 static reauth_field_status_t
 reauth_credentials_port(reauth_fields_t *f)
 {
+    char              number[8];
     size_t            i;
     json_t           *value;
     json_int_t        port;
@@ -494,7 +520,8 @@ reauth_credentials_port(reauth_fields_t *f)
         return REAUTH_FIELD_INVALID;
     }
 
-    reauth_field_set(f, "port", json_integer(port));
+    (void) snprintf(number, sizeof(number), "%d", (int) port);
+    reauth_field_set(f, "port", number);
 
     return REAUTH_FIELD_VALID;
 }
@@ -547,7 +574,7 @@ reauth_credentials_2fa(reauth_fields_t *f)
         return;
     }
 
-    reauth_field_set(f, "selfie_verification_completed", json_true());
+    reauth_field_set(f, "selfie_verification_completed", "true");
 }
 
 
@@ -628,18 +655,27 @@ reauth_credentials_known(reauth_operation_t operation, const char *name)
 static reauth_field_status_t
 reauth_field(reauth_fields_t *f, const reauth_field_t *field)
 {
-    json_t                 *value;
+    reauth_value_t          value, alias;
+    reauth_string_t         s;
     reauth_field_status_t   status;
 
     status = reauth_field_read(f, field, field->name, &value);
 
+    alias.data = NULL;
+
     if (field->alias) {
-        status = reauth_field_alias(f, field, status, &value);
+        status = reauth_field_alias(f, field, status, &value, &alias);
     }
 
     if (status == REAUTH_FIELD_VALID) {
-        reauth_field_set(f, field->name, value);
+        s.data = value.data ? value.data : alias.data;
+        s.len = value.data ? value.len : alias.len;
+
+        reauth_field_set_string(f, field->name, &s);
     }
+
+    reauth_value_free(&value);
+    reauth_value_free(&alias);
 
     return status;
 }
@@ -647,42 +683,24 @@ reauth_field(reauth_fields_t *f, const reauth_field_t *field)
 
 static reauth_field_status_t
 reauth_field_alias(reauth_fields_t *f, const reauth_field_t *field,
-    reauth_field_status_t status, json_t **value)
+    reauth_field_status_t status, const reauth_value_t *value,
+    reauth_value_t *alias)
 {
-    int                     same;
-    json_t                 *alias;
-    reauth_field_status_t   rc;
+    reauth_field_status_t  rc;
 
-    rc = reauth_field_read(f, field, field->alias, &alias);
+    rc = reauth_field_read(f, field, field->alias, alias);
 
-    if (rc != REAUTH_FIELD_VALID) {
-        if (rc == REAUTH_FIELD_INVALID && status == REAUTH_FIELD_VALID) {
-            reauth_json_cleanse_free(*value);
-        }
-
-        return rc == REAUTH_FIELD_MISSING ? status : rc;
-    }
-
-    switch (status) {
-
-    case REAUTH_FIELD_MISSING:
-        *value = alias;
-        return REAUTH_FIELD_VALID;
-
-    case REAUTH_FIELD_INVALID:
-        reauth_json_cleanse_free(alias);
+    if (rc == REAUTH_FIELD_MISSING || status == REAUTH_FIELD_INVALID) {
         return status;
-
-    default:
-        break;
     }
 
-    same = json_equal(*value, alias);
+    if (rc == REAUTH_FIELD_INVALID || status == REAUTH_FIELD_MISSING) {
+        return rc;
+    }
 
-    reauth_json_cleanse_free(alias);
-
-    if (!same) {
-        reauth_json_cleanse_free(*value);
+    if (value->len != alias->len
+        || memcmp(value->data, alias->data, value->len) != 0)
+    {
         reauth_field_error(f, field->name,
                            "%s and %s are both given and differ; send %s "
                            "alone.", field->name, field->alias, field->name);
@@ -693,14 +711,18 @@ reauth_field_alias(reauth_fields_t *f, const reauth_field_t *field,
 }
 
 
+/* "value" is set in any case, and is to be freed */
+
 static reauth_field_status_t
 reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
-    const char *name, json_t **value)
+    const char *name, reauth_value_t *value)
 {
     json_t           *string;
     const char       *reason;
-    unsigned char    *buf;
     reauth_string_t   s, trimmed;
+
+    value->data = NULL;
+    value->len = 0;
 
     string = json_object_get(f->in, name);
 
@@ -734,41 +756,40 @@ reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
 
     /* cookies can grow, by a blank for each ";" */
 
-    buf = malloc(2 * s.len);
-    if (buf == NULL) {
+    value->size = 2 * s.len;
+    value->data = malloc(value->size);
+
+    if (value->data == NULL) {
         f->no_memory = 1;
         return REAUTH_FIELD_INVALID;
     }
 
-    trimmed.data = buf;
-    trimmed.len = reauth_field_normalize(field, &s, buf);
+    value->len = reauth_field_normalize(field, &s, value->data);
 
-    *value = NULL;
-
-    if (trimmed.len && trimmed.len <= field->max) {
-        *value = json_stringn((const char *) buf, trimmed.len);
-    }
-
-    OPENSSL_cleanse(buf, 2 * s.len);
-    free(buf);
-
-    if (trimmed.len == 0) {
+    if (value->len == 0) {
+        reauth_value_free(value);
         return REAUTH_FIELD_MISSING;
     }
 
-    if (trimmed.len > field->max) {
+    if (value->len > field->max) {
         reauth_field_error(f, name,
                            "The %s%s field must not be longer than %zu bytes.",
                            f->prefix, name, field->max);
         return REAUTH_FIELD_INVALID;
     }
 
-    if (*value == NULL) {
-        f->no_memory = 1;
-        return REAUTH_FIELD_INVALID;
-    }
-
     return REAUTH_FIELD_VALID;
+}
+
+
+static void
+reauth_value_free(reauth_value_t *value)
+{
+    if (value->data != NULL) {
+        OPENSSL_cleanse(value->data, value->size);
+        free(value->data);
+        value->data = NULL;
+    }
 }
 
 
@@ -865,10 +886,29 @@ reauth_field_cookies(const reauth_string_t *s, unsigned char *dst)
 }
 
 
+/* a member whose value is written as it is, or begun */
+
 static void
-reauth_field_set(reauth_fields_t *f, const char *name, json_t *value)
+reauth_field_set(reauth_fields_t *f, const char *name, const char *value)
 {
-    if (json_object_set_new(f->out, name, value) != 0) {
+    if (f->nmembers++) {
+        reauth_json_out_literal(f->out, ",");
+    }
+
+    reauth_json_out_literal(f->out, "\"");
+    reauth_json_out(f->out, name, strlen(name));
+    reauth_json_out_literal(f->out, "\":");
+    reauth_json_out(f->out, value, strlen(value));
+}
+
+
+static void
+reauth_field_set_string(reauth_fields_t *f, const char *name,
+    const reauth_string_t *value)
+{
+    reauth_field_set(f, name, "");
+
+    if (reauth_json_out_string(f->out, value) != 0) {
         f->no_memory = 1;
     }
 }

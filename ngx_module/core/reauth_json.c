@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "reauth_json.h"
+#include "reauth_json_out.h"
 
 
 #define REAUTH_JSON_BOM         "\xef\xbb\xbf"
@@ -354,6 +355,17 @@ reauth_json_text(const json_t *json, size_t *len)
 }
 
 
+char *
+reauth_json_text_alloc(size_t size)
+{
+    reauth_json_memory_t  memory;
+
+    json_get_alloc_funcs(&memory.malloc, &memory.free);
+
+    return memory.malloc(size);
+}
+
+
 void
 reauth_json_text_free(char *text)
 {
@@ -408,11 +420,9 @@ char *
 reauth_json_replace(const reauth_string_t *text, const char *name,
     const reauth_string_t *value, size_t *len)
 {
-    char                  *out, *string;
-    size_t                 before, after;
-    json_t                *json;
-    const unsigned char   *p, *last;
-    reauth_json_memory_t   memory;
+    size_t                before, after;
+    reauth_json_out_t     out;
+    const unsigned char  *p, *last;
 
     last = text->data + text->len;
     p = reauth_json_find_name(text, name);
@@ -444,29 +454,22 @@ reauth_json_replace(const reauth_string_t *text, const char *name,
     p++;
     after = (size_t) (last - p);
 
-    json = json_stringn((const char *) value->data, value->len);
-    string = json_dumps(json, JSON_ENCODE_ANY);
-    json_decref(json);
-
-    if (string == NULL) {
+    if (reauth_json_out_create(&out, before + after
+                                     + reauth_json_out_size(value->len))
+        == NULL)
+    {
         return NULL;
     }
 
-    json_get_alloc_funcs(&memory.malloc, &memory.free);
+    reauth_json_out(&out, (const char *) text->data, before);
 
-    *len = before + strlen(string) + after;
-    out = memory.malloc(*len + 1);
-
-    if (out != NULL) {
-        memcpy(out, text->data, before);
-        memcpy(out + before, string, strlen(string));
-        memcpy(out + *len - after, p, after);
-        out[*len] = '\0';
+    if (reauth_json_out_string(&out, value) != 0) {
+        out.failed = 1;
     }
 
-    memory.free(string);
+    reauth_json_out(&out, (const char *) p, after);
 
-    return out;
+    return reauth_json_out_finish(&out, len);
 }
 
 

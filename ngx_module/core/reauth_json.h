@@ -55,6 +55,9 @@ void reauth_json_cleanse_free(json_t *json);
 char *reauth_json_text(const json_t *json, size_t *len);
 void reauth_json_text_free(char *text);
 
+/* for such a text that is written otherwise; NULL: no memory */
+char *reauth_json_text_alloc(size_t size);
+
 /*
  * A copy of a text that was parsed, with another string as the value of
  * "name", all else as it was; to be freed by reauth_json_text_free().  NULL:

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "reauth_json.h"
+#include "reauth_json_out.h"
 #include "reauth_update_answer.h"
 
 
@@ -21,6 +22,10 @@
     "Re-authentication started. Query the polling_url to check the progress."
 
 
+/* all but the strings that vary */
+#define REAUTH_UPDATE_ANSWER_SIZE  512
+
+
 static json_t *reauth_update_answer_object(json_t *root);
 static void reauth_update_answer_ids(json_t *object, unsigned fansly,
     reauth_update_answer_t *answer);
@@ -29,8 +34,11 @@ static void reauth_update_answer_take(const reauth_string_t *id,
 static int reauth_update_answer_rewrite(const reauth_string_t *text,
     json_t *root, json_t *object, const reauth_string_t *origin,
     reauth_update_answer_t *answer);
-static json_t *reauth_polling_url(const reauth_string_t *origin,
-    const reauth_string_t *path, const reauth_string_t *id);
+static void reauth_update_answer_string(reauth_json_out_t *out,
+    const reauth_string_t *text);
+static char *reauth_polling_url(const reauth_string_t *origin,
+    const reauth_string_t *path, const reauth_string_t *id,
+    reauth_string_t *url);
 static int reauth_url_path(const reauth_string_t *url, reauth_string_t *path);
 static reauth_string_t reauth_url_last_segment(const reauth_string_t *url);
 
@@ -118,48 +126,62 @@ reauth_update_answer_text(reauth_operation_t operation, unsigned fansly,
     const reauth_string_t *id, const reauth_string_t *origin,
     const reauth_string_t *deeplink, size_t *len)
 {
-    int      rc;
-    char    *text;
-    json_t  *object;
+    char               *url;
+    reauth_string_t     s;
+    reauth_json_out_t   out;
 
     static const reauth_string_t  plain = reauth_string("/api/authenticate/");
     static const reauth_string_t  other =
                                    reauth_string("/api/fansly/authenticate/");
 
-    object = json_object();
-    if (object == NULL) {
+    url = reauth_polling_url(origin, fansly ? &other : &plain, id, &s);
+    if (url == NULL) {
+        return NULL;
+    }
+
+    if (reauth_json_out_create(&out, REAUTH_UPDATE_ANSWER_SIZE
+                                     + reauth_json_out_size(id->len)
+                                     + reauth_json_out_size(s.len)
+                                     + reauth_json_out_size(deeplink->len))
+        == NULL)
+    {
+        free(url);
         return NULL;
     }
 
     if (operation == REAUTH_OPERATION_REAUTHENTICATE) {
-        rc = json_object_set_new(object, "success", json_true())
-             || json_object_set_new(object, "message",
-                                 json_string(REAUTH_REAUTHENTICATE_MESSAGE));
+        reauth_json_out_literal(&out, "{\"success\":true,\"message\":\""
+                                      REAUTH_REAUTHENTICATE_MESSAGE "\"");
 
     } else {
-        rc = json_object_set_new(object, "attempt_id",
-                                 json_stringn((const char *) id->data,
-                                              id->len))
-             || json_object_set_new(object, "message",
-                                    json_string(REAUTH_UPDATE_MESSAGE));
+        reauth_json_out_literal(&out, "{\"attempt_id\":");
+        reauth_update_answer_string(&out, id);
+        reauth_json_out_literal(&out, ",\"message\":\""
+                                      REAUTH_UPDATE_MESSAGE "\"");
     }
 
-    rc = rc || json_object_set_new(object, "polling_url",
-                                   reauth_polling_url(origin,
-                                                  fansly ? &other : &plain,
-                                                  id));
+    reauth_json_out_literal(&out, ",\"polling_url\":");
+    reauth_update_answer_string(&out, &s);
+
+    free(url);
 
     if (operation != REAUTH_OPERATION_REAUTHENTICATE && deeplink->len) {
-        rc = rc || json_object_set_new(object, "mobile_auth_session_deeplink",
-                                 json_stringn((const char *) deeplink->data,
-                                              deeplink->len));
+        reauth_json_out_literal(&out, ",\"mobile_auth_session_deeplink\":");
+        reauth_update_answer_string(&out, deeplink);
     }
 
-    text = rc ? NULL : reauth_json_text(object, len);
+    reauth_json_out_literal(&out, "}");
 
-    reauth_json_cleanse_free(object);
+    return reauth_json_out_finish(&out, len);
+}
 
-    return text;
+
+static void
+reauth_update_answer_string(reauth_json_out_t *out, const reauth_string_t *text)
+{
+    if (reauth_json_out_string(out, text) != 0) {
+        out->failed = 1;
+    }
 }
 
 
@@ -240,6 +262,7 @@ reauth_update_answer_rewrite(const reauth_string_t *text, json_t *root,
     json_t *object, const reauth_string_t *origin,
     reauth_update_answer_t *answer)
 {
+    char             *text_of_url;
     json_t           *url;
     reauth_string_t   s, path;
 
@@ -253,21 +276,22 @@ reauth_update_answer_rewrite(const reauth_string_t *text, json_t *root,
         return 0;
     }
 
-    url = reauth_polling_url(origin, &path, &none);
-    if (url == NULL) {
+    text_of_url = reauth_polling_url(origin, &path, &none, &s);
+    if (text_of_url == NULL) {
         return -1;
     }
-
-    s.data = (const unsigned char *) json_string_value(url);
-    s.len = json_string_length(url);
 
     answer->body = reauth_json_replace(text, "polling_url", &s,
                                        &answer->body_len);
 
     if (answer->body != NULL) {
-        json_decref(url);
+        free(text_of_url);
         return 0;
     }
+
+    url = json_stringn(text_of_url, s.len);
+
+    free(text_of_url);
 
     if (json_object_set_new(object, "polling_url", url) != 0) {
         return -1;
@@ -279,22 +303,20 @@ reauth_update_answer_rewrite(const reauth_string_t *text, json_t *root,
 }
 
 
-static json_t *
+/* to be freed; "url" is it with its length */
+
+static char *
 reauth_polling_url(const reauth_string_t *origin, const reauth_string_t *path,
-    const reauth_string_t *id)
+    const reauth_string_t *id, reauth_string_t *url)
 {
-    char    *p, *url;
-    size_t   len;
-    json_t  *string;
+    char  *p, *text;
 
-    len = origin->len + path->len + id->len;
-
-    url = malloc(len + 1);
-    if (url == NULL) {
+    text = malloc(origin->len + path->len + id->len + 1);
+    if (text == NULL) {
         return NULL;
     }
 
-    p = url;
+    p = text;
 
     memcpy(p, origin->data, origin->len);
     p += origin->len;
@@ -303,12 +325,12 @@ reauth_polling_url(const reauth_string_t *origin, const reauth_string_t *path,
     p += path->len;
 
     memcpy(p, id->data, id->len);
+    p += id->len;
 
-    string = json_stringn(url, len);
+    url->data = (const unsigned char *) text;
+    url->len = (size_t) (p - text);
 
-    free(url);
-
-    return string;
+    return text;
 }
 
 
