@@ -103,13 +103,15 @@ for my $case (
 
 # ---- one that ends too early: nobody waits for the rest ----
 
+# "closes": it was refused twice, so that the end was seen before the answer
+
 for my $case (
-    [ 401, 'GET',  '/reauth/accounts', 'nobody' ],
+    [ 401, 'GET',  '/reauth/accounts', 'nobody', 'closes' ],
     [ 200, 'GET',  '/reauth/accounts', 'look' ],
     [ 503, 'POST', '/api/acct_b9/me',  'all' ],
     [ 413, 'PUT',  $update,            'all' ],
 ) {
-    my ($status, $method, $path, $token) = @$case;
+    my ($status, $method, $path, $token, $closes) = @$case;
 
     my $name   = "$method $path, $token, its end";
     my $start  = time;
@@ -135,6 +137,8 @@ for my $case (
 
     is(statuses($text), $status, "$name: answered");
     cmp_ok(time - $start, '<', 3, "$name: closed at once");
+    like($text, qr/^Connection: close\r$/m, "$name: no further request")
+        if $closes;
 }
 
 done_testing();

@@ -48,12 +48,16 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 /*
  * The answer does not depend on the body: not a byte of it is asked for.  A
  * caller that waits to be asked may send none, so that its next request could
- * be taken for the body.
+ * be taken for the body.  What came with the header may be credentials, too.
  */
 
 ngx_int_t
 ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 {
+    u_char     *pos;
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+
     if (r->headers_in.expect) {
         r->keepalive = 0;
     }
@@ -67,7 +71,22 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    return ngx_http_discard_request_body(r);
+    b = r->header_in;
+
+    if (b == NULL) {
+
+        /* HTTP/2, which has no such buffer */
+
+        return ngx_http_discard_request_body(r);
+    }
+
+    pos = b->pos;
+
+    rc = ngx_http_discard_request_body(r);
+
+    ngx_explicit_memzero(pos, b->pos - pos);
+
+    return rc;
 }
 
 
@@ -78,6 +97,23 @@ ngx_http_reauth_body_done(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
     r->read_event_handler = ngx_http_block_reading;
 
     body->handler(r, rc, body->data);
+}
+
+
+static void
+ngx_http_reauth_body_forget_buf(ngx_buf_t *b)
+{
+    ngx_explicit_memzero(b->pos, b->last - b->pos);
+    b->pos = b->last;
+}
+
+
+static void
+ngx_http_reauth_body_forget(ngx_chain_t *cl)
+{
+    for ( /* void */ ; cl; cl = cl->next) {
+        ngx_http_reauth_body_forget_buf(cl->buf);
+    }
 }
 
 
@@ -96,6 +132,7 @@ ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
         len = b->last - b->pos;
 
         if (body->text.len + len > body->max) {
+            ngx_http_reauth_body_forget(cl);
             return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
         }
 
@@ -110,6 +147,7 @@ ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 
             data = ngx_pnalloc(r->pool, size);
             if (data == NULL) {
+                ngx_http_reauth_body_forget(cl);
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
 
@@ -125,8 +163,7 @@ ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
         ngx_memcpy(body->text.data + body->text.len, b->pos, len);
         body->text.len += len;
 
-        ngx_explicit_memzero(b->pos, len);
-        b->pos = b->last;
+        ngx_http_reauth_body_forget_buf(b);
     }
 
     r->request_body->bufs = NULL;

@@ -120,6 +120,10 @@ ngx_http_reauth_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
             capture->body.len += len;
         }
 
+        if (len && b->temporary) {
+            ngx_explicit_memzero(b->pos, len);
+        }
+
         b->pos = b->last;
         b->file_pos = b->file_last;
     }
