@@ -22,6 +22,9 @@ sub follows {
 }
 
 
+sub ready { return $two->http('GET', '/reauth/readyz')->{json}; }
+
+
 follows('acct_0', 'one follows the other');
 
 for my $command (qw(xread zscan)) {
@@ -31,8 +34,14 @@ for my $command (qw(xread zscan)) {
     ok(wait_for(sub { $two->error_log =~ /NOPERM.*\Q$command\E/i }, 10),
         "without $command: said");
 
+    ok(wait_for(sub {
+        (ready()->{reason} // '') =~ /what other instances do is not known/
+    }, 5), 'readyz tells it');
+    is(ready()->{status}, 'degraded', 'as degraded');
+
     redis_cli('ACL', 'SETUSER', 'gateway', "+$command");
     follows("acct_$command", 'allowed again: it follows');
+    ok(wait_for(sub { ready()->{status} eq 'ready' }, 10), 'readyz: ready');
 }
 
 like($two->error_log, qr/follows no other until it is mended/,

@@ -311,7 +311,7 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 
     ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
 
-    return !up;
+    return !up || ngx_http_reauth_zone_deaf(&store->zone);
 }
 
 
@@ -1105,12 +1105,16 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
 {
     u_char                   *p;
     ngx_str_t                 body;
+    ngx_uint_t                up, lag_ms;
     const char               *reason;
     ngx_http_reauth_store_t  *store;
 
     static ngx_str_t  retry_after = ngx_string("1");
     static ngx_str_t  loading = ngx_string("{\"status\":\"loading\"}");
     static ngx_str_t  ready = ngx_string("{\"status\":\"ready\"}");
+    static ngx_str_t  deaf = ngx_string("{\"status\":\"degraded\",\"reason\":"
+                          "\"Redis refuses to be followed: what other "
+                          "instances do is not known here\"}");
 
     store = ngx_http_reauth_status_store(r);
 
@@ -1127,6 +1131,12 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
 
     if (!ngx_http_reauth_status_degraded(store)) {
         return ngx_http_reauth_send(r, NGX_HTTP_OK, &ready);
+    }
+
+    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
+
+    if (up) {
+        return ngx_http_reauth_send(r, NGX_HTTP_OK, &deaf);
     }
 
     reason = ngx_http_reauth_redis_refusal(store->redis);

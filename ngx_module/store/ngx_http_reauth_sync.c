@@ -108,6 +108,8 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
                       "redis: reading the accounts failed; this instance "
                       "follows no other until it is mended");
 
+        ngx_http_reauth_zone_set_deaf(&sync->store->zone, 1);
+
         ngx_http_reauth_redis_refused(sync->store->follower, reply);
     }
 }
@@ -461,6 +463,8 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         ngx_http_reauth_sync_failed(sync, reply);
         return;
     }
+
+    ngx_http_reauth_zone_set_deaf(&sync->store->zone, 0);
 
     /* nil: nothing happened for a while */
 

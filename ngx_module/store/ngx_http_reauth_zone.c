@@ -608,3 +608,17 @@ ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone, ngx_uint_t *up,
     *up = zone->sh->remote_up;
     *lag_ms = zone->sh->remote_lag;
 }
+
+
+void
+ngx_http_reauth_zone_set_deaf(ngx_http_reauth_zone_t *zone, ngx_uint_t deaf)
+{
+    zone->sh->deaf = deaf;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_deaf(ngx_http_reauth_zone_t *zone)
+{
+    return zone->sh->deaf;
+}
