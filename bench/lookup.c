@@ -25,6 +25,7 @@
 #include "ngx_http_reauth_zone_queue.c"
 #include "ngx_http_reauth_zone_kept.c"
 #include "ngx_http_reauth_zone_list.c"
+#include "ngx_http_reauth_zone_repair.c"
 
 
 #define ARENA    (1024UL * 1024 * 1024)
@@ -101,6 +102,13 @@ ngx_shmtx_lock(ngx_shmtx_t *mtx)
 void
 ngx_shmtx_unlock(ngx_shmtx_t *mtx)
 {
+}
+
+
+u_char *
+ngx_hex_dump(u_char *dst, u_char *src, size_t len)
+{
+    return dst + 2 * len;
 }
 
 

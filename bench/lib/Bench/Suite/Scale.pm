@@ -18,16 +18,9 @@ use Bench::Report qw(publish table);
 # The zone's own code, without nginx around it.
 
 sub lookups {
-    my $nginx = '/usr/share/nginx/src/src';
     my $program = "$build/lookup";
 
-    system('cc', '-O2', '-fstack-protector-strong', '-Wall', '-Wextra',
-        '-Wno-unused-parameter',
-        (map { "-I$_" } "$nginx/core", "$nginx/event", "$nginx/os/unix",
-            "$root/build/module/objs", "$root/ngx_module/core",
-            "$root/ngx_module/store"),
-        '-o', $program, "$root/bench/lookup.c",
-        map { "$root/ngx_module/core/reauth_$_.c" } qw(attempt schedule)) == 0
+    system("$root/bench/build-lookup", $program) == 0
         or die "bench/lookup.c was not compiled\n";
 
     my @rows;
