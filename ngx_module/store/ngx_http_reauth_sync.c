@@ -12,6 +12,7 @@
 
 
 #define NGX_HTTP_REAUTH_SYNC_PAGE    100
+#define NGX_HTTP_REAUTH_SYNC_COUNT   "100"
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
 
 /* a place before all entries of a stream */
@@ -33,7 +34,7 @@
 
 typedef struct {
     ngx_http_reauth_store_t        *store;
-    ngx_uint_t                      pending;   /* records asked for */
+    ngx_uint_t                      pending;   /* pages of records asked for */
     ngx_uint_t                      scanned;   /* all of "active" was seen */
     ngx_uint_t                      ours;      /* the zone's are asked for */
     ngx_uint_t                      following; /* all has been read */
@@ -46,17 +47,20 @@ typedef struct {
 } ngx_http_reauth_sync_t;
 
 
-/* one record that was asked for */
+/* a page of records that were asked for */
 
 typedef struct {
     ngx_http_reauth_sync_t         *sync;
-    reauth_record_t                 known;     /* the zone's own; or zeroed */
+    reauth_record_t                *known;     /* the zone's own, or NULL */
+    ngx_uint_t                      n;
+    reauth_record_t                 one;       /* where it is a single one's */
 } ngx_http_reauth_sync_get_t;
 
 
-static ngx_int_t ngx_http_reauth_sync_get(ngx_http_reauth_sync_t *sync,
-    const char *account, size_t len, reauth_record_t *known);
+static void ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
+    const reauth_record_t *known);
 static void ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync);
+static void ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync);
 static void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
 
 
@@ -89,8 +93,7 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
     }
 
     if (rc == NGX_DECLINED) {
-        (void) ngx_http_reauth_sync_get(sync, record.account,
-                                        ngx_strlen(record.account), &record);
+        ngx_http_reauth_sync_get_one(sync, &record);
     }
 }
 
@@ -147,78 +150,87 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_get_t *get = data;
 
-    reauth_record_t          known;
+    size_t                   i;
     ngx_http_reauth_sync_t  *sync;
 
     sync = get->sync;
-    known = get->known;
+    sync->pending--;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        ngx_free(get);
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (reply->element[i]->type != REDIS_REPLY_NIL) {
+            ngx_http_reauth_sync_merge(sync, reply->element[i], 1);
+
+        } else if (get->known != NULL && i < get->n) {
+
+            /* Redis has lost what this zone has, so it gets it back */
+
+            ngx_http_reauth_zone_lost(&sync->store->zone, &get->known[i]);
+        }
+    }
 
     ngx_free(get);
 
-    sync->pending--;
-
-    if (reply != NULL
-        && reply->type == REDIS_REPLY_ERROR
-        && ngx_strncmp(reply->str, "WRONGTYPE", sizeof("WRONGTYPE") - 1) == 0)
-    {
-        /* somebody else's key: the other records must not suffer from it */
-
-        ngx_http_reauth_sync_not_one(sync);
-
-    } else if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_reauth_sync_failed(sync, reply);
-        return;
-
-    } else if (reply->type != REDIS_REPLY_NIL) {
-        ngx_http_reauth_sync_merge(sync, reply, 1);
-
-    } else if (known.account[0] != '\0') {
-
-        /* Redis has lost what this zone has, so it gets it back */
-
-        ngx_http_reauth_zone_lost(&sync->store->zone, &known);
-    }
-
-    if (sync->pending == 0 && !sync->following) {
-        ngx_http_reauth_sync_scan(sync);
+    if (sync->pending == 0 && sync->scanned && !sync->following) {
+        ngx_http_reauth_sync_scan_zone(sync);
     }
 }
 
 
-static ngx_int_t
-ngx_http_reauth_sync_get(ngx_http_reauth_sync_t *sync, const char *account,
-    size_t len, reauth_record_t *known)
-{
-    u_char                       key[256];
-    ngx_int_t                    rc;
-    ngx_str_t                    argv[2];
-    ngx_http_reauth_sync_get_t  *get;
+/* "get" is freed in any case */
 
-    if (len > REAUTH_ACCOUNT_MAX) {
-        return NGX_OK;
+static ngx_int_t
+ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
+    const reauth_string_t *accounts, ngx_uint_t n)
+{
+    size_t                   size;
+    u_char                  *p;
+    ngx_int_t                rc;
+    ngx_str_t               *argv, *prefix;
+    ngx_uint_t               i;
+    ngx_http_reauth_sync_t  *sync;
+
+    sync = get->sync;
+    get->n = n;
+
+    prefix = &sync->store->redis_conf->prefix;
+
+    size = (n + 1) * sizeof(ngx_str_t);
+
+    for (i = 0; i < n; i++) {
+        size += prefix->len + sizeof(":a:") - 1 + accounts[i].len;
     }
 
-    get = ngx_calloc(sizeof(ngx_http_reauth_sync_get_t),
-                     sync->store->cycle->log);
-    if (get == NULL) {
+    argv = ngx_alloc(size, sync->store->cycle->log);
+
+    if (argv == NULL) {
+        ngx_free(get);
         return NGX_ERROR;
     }
 
-    get->sync = sync;
+    ngx_str_set(&argv[0], "MGET");
 
-    if (known) {
-        get->known = *known;
+    p = (u_char *) &argv[n + 1];
+
+    for (i = 0; i < n; i++) {
+        argv[i + 1].data = p;
+
+        p = ngx_cpymem(p, prefix->data, prefix->len);
+        p = ngx_cpymem(p, ":a:", sizeof(":a:") - 1);
+        p = ngx_cpymem(p, accounts[i].data, accounts[i].len);
+
+        argv[i + 1].len = p - argv[i + 1].data;
     }
 
-    ngx_str_set(&argv[0], "GET");
-
-    argv[1].data = key;
-    argv[1].len = ngx_sprintf(key, "%V:a:%*s",
-                              &sync->store->redis_conf->prefix, len, account)
-                  - key;
-
-    rc = ngx_http_reauth_redis_command(sync->store->follower, 2, argv, 0,
+    rc = ngx_http_reauth_redis_command(sync->store->follower, n + 1, argv, 0,
                                        ngx_http_reauth_sync_get_reply, get);
+    ngx_free(argv);
 
     if (rc != NGX_OK) {
         ngx_free(get);
@@ -231,14 +243,100 @@ ngx_http_reauth_sync_get(ngx_http_reauth_sync_t *sync, const char *account,
 }
 
 
-/* one page of "active", and the records of its accounts */
+static ngx_http_reauth_sync_get_t *
+ngx_http_reauth_sync_get_create(ngx_http_reauth_sync_t *sync)
+{
+    ngx_http_reauth_sync_get_t  *get;
+
+    get = ngx_calloc(sizeof(ngx_http_reauth_sync_get_t),
+                     sync->store->cycle->log);
+    if (get != NULL) {
+        get->sync = sync;
+    }
+
+    return get;
+}
+
+
+static void
+ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
+    const reauth_record_t *known)
+{
+    reauth_string_t              account;
+    ngx_http_reauth_sync_get_t  *get;
+
+    get = ngx_http_reauth_sync_get_create(sync);
+
+    if (get == NULL) {
+
+        /* all is read again soon */
+        return;
+    }
+
+    get->one = *known;
+    get->known = &get->one;
+
+    account = reauth_string_from(known->account);
+
+    (void) ngx_http_reauth_sync_get(get, &account, 1);
+}
+
+
+/* members and their scores in turn: a page of ours, or what Redis thinks one */
+
+static ngx_int_t
+ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
+    const redisReply *page)
+{
+    size_t                       i;
+    redisReply                  *member;
+    ngx_uint_t                   n;
+    reauth_string_t              accounts[NGX_HTTP_REAUTH_SYNC_PAGE];
+    ngx_http_reauth_sync_get_t  *get;
+
+    n = 0;
+
+    for (i = 0; i + 1 < page->elements; i += 2) {
+        member = page->element[i];
+
+        if (member->type != REDIS_REPLY_STRING) {
+            return NGX_ERROR;
+        }
+
+        if ((size_t) member->len <= REAUTH_ACCOUNT_MAX) {
+            accounts[n].data = (u_char *) member->str;
+            accounts[n].len = member->len;
+            n++;
+        }
+
+        if (n == 0
+            || (n < NGX_HTTP_REAUTH_SYNC_PAGE && i + 3 < page->elements))
+        {
+            continue;
+        }
+
+        get = ngx_http_reauth_sync_get_create(sync);
+
+        if (get == NULL
+            || ngx_http_reauth_sync_get(get, accounts, n) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        n = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the next page is asked for before these records: Redis works meanwhile */
 
 static void
 ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    size_t             i;
     const redisReply  *page;
 
     page = reply ? reauth_reply_page(reply, sync->scan) : NULL;
@@ -250,57 +348,82 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
 
     sync->scanned = ngx_strcmp(sync->scan, "0") == 0;
 
-    /* members and their scores in turn */
-
-    for (i = 0; i + 1 < page->elements; i += 2) {
-
-        if (page->element[i]->type != REDIS_REPLY_STRING
-            || ngx_http_reauth_sync_get(sync, page->element[i]->str,
-                                        page->element[i]->len, NULL)
-               != NGX_OK)
-        {
-            ngx_http_reauth_sync_failed(sync, reply);
-            return;
-        }
+    if (!sync->scanned) {
+        ngx_http_reauth_sync_scan(sync);
     }
 
-    if (sync->pending == 0) {
-        ngx_http_reauth_sync_scan(sync);
+    if (ngx_http_reauth_sync_get_page(sync, page) != NGX_OK) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (sync->scanned && sync->pending == 0) {
+        ngx_http_reauth_sync_scan_zone(sync);
     }
 }
 
 
-/* a page of what is active here, to see what became of it in Redis */
+/*
+ * A page of what is active here and was not among the active ones of Redis, to
+ * see what became of it there.  Mostly there are none, but many slots to look
+ * at, so that others get their turn in between.
+ */
 
 static void
 ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync)
 {
-    ngx_uint_t  i, n;
+    ngx_uint_t                   i, n, active;
+    reauth_string_t              accounts[NGX_HTTP_REAUTH_SYNC_PAGE];
+    ngx_http_reauth_sync_get_t  *get;
 
-    while (!sync->ours && sync->pending == 0) {
-
-        n = ngx_http_reauth_zone_list(&sync->store->zone, &sync->cursor,
-                                      sync->records);
-
-        for (i = 0; i < n; i++) {
-
-            if (!reauth_state_is_active(sync->records[i].state)) {
-                continue;
-            }
-
-            if (ngx_http_reauth_sync_get(sync, sync->records[i].account,
-                                     ngx_strlen(sync->records[i].account),
-                                     &sync->records[i])
-                != NGX_OK)
-            {
-                return;
-            }
-        }
-
-        sync->ours = sync->cursor.ended;
+    if (sync->ours) {
+        ngx_http_reauth_sync_loaded(sync);
+        return;
     }
 
-    ngx_http_reauth_sync_loaded(sync);
+    n = ngx_http_reauth_zone_list(&sync->store->zone, &sync->cursor,
+                                  sync->records);
+    active = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (!reauth_state_is_active(sync->records[i].state)) {
+            continue;
+        }
+
+        sync->records[active] = sync->records[i];
+        accounts[active] = reauth_string_from(sync->records[active].account);
+        active++;
+    }
+
+    sync->ours = sync->cursor.ended;
+
+    if (active == 0) {
+
+        if (sync->ours) {
+            ngx_http_reauth_sync_loaded(sync);
+
+        } else {
+            ngx_add_timer(&sync->pause, NGX_HTTP_REAUTH_SYNC_PAUSE);
+        }
+
+        return;
+    }
+
+    get = ngx_http_reauth_sync_get_create(sync);
+
+    if (get == NULL) {
+
+        /* those that follow are not asked for now, but soon again */
+
+        sync->ours = 1;
+        ngx_http_reauth_sync_loaded(sync);
+        return;
+    }
+
+    get->known = sync->records;
+
+    (void) ngx_http_reauth_sync_get(get, accounts, active);
 }
 
 
@@ -309,11 +432,6 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
 {
     u_char     key[128];
     ngx_str_t  argv[5];
-
-    if (sync->scanned) {
-        ngx_http_reauth_sync_scan_zone(sync);
-        return;
-    }
 
     ngx_str_set(&argv[0], "ZSCAN");
 
@@ -326,7 +444,7 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
     argv[2].len = ngx_strlen(sync->scan);
 
     ngx_str_set(&argv[3], "COUNT");
-    ngx_str_set(&argv[4], "100");
+    ngx_str_set(&argv[4], NGX_HTTP_REAUTH_SYNC_COUNT);
 
     (void) ngx_http_reauth_redis_command(sync->store->follower, 5, argv, 0,
                                          ngx_http_reauth_sync_scan_reply,
@@ -372,6 +490,9 @@ ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
     sync->cursor.state = REAUTH_STATE_LAST;
     sync->cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
     sync->cursor.limit = NGX_HTTP_REAUTH_SYNC_PAGE;
+    sync->cursor.unread = 1;
+
+    ngx_http_reauth_zone_new_round(&sync->store->zone);
 }
 
 
@@ -510,8 +631,15 @@ ngx_http_reauth_sync_pause_handler(ngx_event_t *ev)
 
     sync = ev->data;
 
-    if (sync->store->follower != NULL) {
+    if (sync->store->follower == NULL) {
+        return;
+    }
+
+    if (sync->following) {
         ngx_http_reauth_sync_follow(sync);
+
+    } else {
+        ngx_http_reauth_sync_scan_zone(sync);
     }
 }
 

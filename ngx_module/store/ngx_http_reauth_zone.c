@@ -409,6 +409,36 @@ done:
 }
 
 
+static void
+ngx_http_reauth_zone_set_read(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record)
+{
+    size_t                   len;
+    uint32_t                 hash;
+    ngx_http_reauth_slot_t  *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    len = ngx_strlen(record->account);
+    hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
+
+    slot = ngx_http_reauth_zone_slot_find(sh, hash,
+                                          (u_char *) record->account, len);
+    if (slot != NULL) {
+        slot->round = sh->round;
+    }
+}
+
+
+void
+ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone)
+{
+    ngx_http_reauth_zone_lock(zone);
+    zone->sh->round++;
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record)
@@ -463,6 +493,10 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
 
     default: /* REAUTH_MERGE_LATE */
         break;
+    }
+
+    if (live) {
+        ngx_http_reauth_zone_set_read(zone->sh, remote);
     }
 
     ngx_http_reauth_zone_unlock(zone);

@@ -85,6 +85,7 @@ typedef struct {
     /* what to list */
     ngx_uint_t   state;          /* REAUTH_STATE_LAST: any */
     ngx_uint_t   auth_type;      /* REAUTH_AUTH_TYPE_LAST: any */
+    ngx_uint_t   unread;         /* of the active: not read in this round */
     ngx_uint_t   limit;
 
     /* where to go on; zeroed at first, "done" at the end */
@@ -369,6 +370,9 @@ ngx_int_t ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
 ngx_uint_t ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
     ngx_uint_t *complete);
+
+/* all of Redis is going to be read: no record has been yet in this round */
+void ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone);
 
 /* the name under which this life of the zone writes to Redis */
 void ngx_http_reauth_zone_writer(ngx_http_reauth_zone_t *zone, ngx_str_t *name);

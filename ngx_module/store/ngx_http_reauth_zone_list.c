@@ -40,7 +40,7 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
     {
         slot = ngx_http_reauth_slot(sh, ++cursor->index);
 
-        if (!slot->used) {
+        if (!slot->used || (cursor->unread && slot->round == sh->round)) {
             continue;
         }
 

@@ -624,6 +624,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     slot->dirty.hash = hash;
     slot->account_len = len;
     slot->dirty.queue.next = NULL;
+    slot->round = sh->round - 1;
 
     ngx_http_reauth_zone_slot_fill(zone, slot, record);
 

@@ -70,6 +70,7 @@ struct ngx_http_reauth_slot_s {
     uint32_t                        attempt_hash;
     uint32_t                        account_len;
     uint32_t                        used;
+    uint32_t                        round;     /* in which it was last read */
     reauth_record_t                 record;
 };
 
@@ -175,6 +176,7 @@ struct ngx_http_reauth_zone_shctx_s {
 
     uint64_t                        boot;      /* names this life of it */
     u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
+    uint32_t                        round;     /* of reading all of Redis */
 
     /* under the lock only */
     ngx_uint_t                      held;      /* by a worker that may die */
