@@ -1,0 +1,122 @@
+# At the bound of reauth_wait_max, for some seconds: requests of every kind that
+# waits come all the time, many hang up, logins begin and end, nginx is reloaded.
+# Each answer is one of those that there are, and all places are free afterwards.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Reauth::Peer ();
+use Reauth::Stream ();
+use Reauth::Test redis => 0, sandbox => 0;
+
+my $max  = 12;
+my $seed = $ENV{REAUTH_SEED} // (time ^ $$) & 0xffff;
+note "REAUTH_SEED=$seed";
+srand $seed;
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    return Reauth::Peer::response('200 OK', '{}') if $request !~ /\APUT /;
+
+    sleep 0.05 + rand 0.2;
+
+    return $request =~ /"refuse/
+        ? Reauth::Peer::response('422 Unprocessable', '{"message":"no"}')
+        : Reauth::Peer::accepted('auth_' . int rand 1e9);
+});
+
+my $gateway = gateway(
+    http_config => "reauth_wait_max $max;\n"
+        . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }',
+    config      => <<'EOC');
+location /api/ {
+    reauth_gate on;
+    reauth_gate_hold 30s;
+    reauth_gate_max 1s;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+
+# what each may be answered
+
+my %kind = (
+    account => [sub { ('GET', "/reauth/accounts/$_[0]?wait=2s") },
+                '200 404 503'],
+    list    => [sub { ('GET', '/reauth/accounts?wait=2s') }, '200 503'],
+    events  => [sub { ('GET', '/reauth/events') }, '200 503'],
+    held    => [sub { ('POST', "/api/$_[0]/x", { Prefer => 'wait=2' }, '{}') },
+                '200 503'],
+    update  => [sub { ('PUT', "/api/authenticate/$_[0]/credentials",
+                { 'Content-Type' => 'application/json' },
+                '{"email":"' . (qw(accept refuse))[rand 2]
+                    . '@example.com","password":"x"}') }, '200 409 422'],
+);
+
+my (@open, %wrong, %answers);
+my $end    = time + 8;
+my $reload = time + 2;
+
+while (time < $end || @open) {
+
+    if (time < $end && @open < 4 * $max) {
+        my $name = (sort keys %kind)[rand keys %kind];
+
+        push @open, [$name, time, Reauth::Stream->open($gateway,
+            $kind{$name}[0]->('acct_' . int rand 3))];
+    }
+
+    for my $i (reverse 0 .. $#open) {
+        my ($name, $since, $stream) = @{ $open[$i] };
+
+        if (!$stream->is_open) {
+            my $status = $stream->answer->{status} // 'none';
+
+            $answers{$name}{$status}++;
+            $wrong{"$name: $status"}++ if $kind{$name}[1] !~ /\b$status\b/;
+
+        } elsif (rand() < 0.01 || time > $end && $name eq 'events') {
+            $stream->close;
+
+        } elsif (time - $since > 20) {
+            $wrong{"$name: no answer"}++;
+            $stream->close;
+
+        } else {
+            next;
+        }
+
+        splice @open, $i, 1;
+    }
+
+    if (time > $reload && time < $end) {
+        $gateway->reload;
+        $reload = time + 2;
+    }
+
+    sleep 0.004;
+}
+
+is_deeply(\%wrong, {}, 'no other answers than there are');
+ok($answers{$_}{200}, "$_: some got what they waited for") for sort keys %kind;
+ok($answers{$_}{503}, "$_: some were too many") for qw(account list events held);
+ok($answers{update}{409}, 'update: some were too many');
+
+my @waiting = map {
+    Reauth::Stream->open($gateway, 'GET', '/reauth/accounts?wait=2s')
+} 1 .. $max;
+sleep 0.3;
+
+is($gateway->http('GET', '/reauth/accounts?wait=2s')->{status}, 503,
+    'all places can be taken again, and no more');
+is_deeply([ map { $_->finish->{status} } @waiting ], [ (200) x $max ],
+    'who has one is answered');
+unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said');
+
+note(join ' ', $_, %{ $answers{$_} }) for sort keys %answers;
+
+done_testing();
