@@ -6,7 +6,7 @@ use warnings;
 
 use List::Util qw(sum);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 use Reauth::Stream ();
 use Reauth::Test sandbox_options => ['--hold'];
@@ -30,14 +30,42 @@ my $gateway = gateway(workers => 2, log_level => 'notice',
 my $sent = 0;
 
 
+sub run_to {
+    my ($tracer, $function, @more) = @_;
+
+    local $SIG{ALRM} = sub { die "no $function within 20 s\n" };
+    alarm 20;
+    $tracer->run_to($module, $function, @more);
+    alarm 0;
+
+    return;
+}
+
+
+# The other one answers only where this one does not have the lock.
+
+sub stop_without_lock {
+    my ($pid) = @_;
+
+    kill 'STOP', $pid;
+    wait_for { Reauth::Test::slurp("/proc/$pid/stat") =~ /\) T / } 5;
+
+    return 1 if $gateway->http('GET', '/reauth/summary', {}, undef,
+        timeout => 1)->{status};
+
+    kill 'CONT', $pid;
+
+    return 0;
+}
+
+
 # A worker that sends an update and is stopped where it calls a function.
 
 sub stop_at {
     my ($account, $story, $function, $times) = @_;
 
     my ($pid, $other) = $gateway->worker_pids;
-    kill 'STOP', $other;
-    wait_for { Reauth::Test::slurp("/proc/$other/stat") =~ /\) T / } 5;
+    wait_for { stop_without_lock($other) } 10, 'a worker without the lock';
 
     my $tracer = Reauth::Tracer->attach($pid);
     my $stream = Reauth::Stream->open($gateway, 'PUT',
@@ -45,10 +73,7 @@ sub stop_at {
         { 'Content-Type' => 'application/json' },
         qq({"email":"$story\@example.com","password":") . $sent++ . '"}');
 
-    local $SIG{ALRM} = sub { die "no $function within 20 s\n" };
-    alarm 20;
-    $tracer->run_to($module, $function, $times);
-    alarm 0;
+    run_to($tracer, $function, $times);
 
     return ($tracer, $pid, $other, $stream);
 }
@@ -67,6 +92,40 @@ sub kill_at {
 
     wait_for { 2 <= grep { $_ != $pid } $gateway->worker_pids } 10,
         'a new worker';
+
+    return $count;
+}
+
+
+# The other worker waits for the lock, and cleans up.
+
+sub kill_who_cleans_up {
+    my ($steps) = @_;
+
+    my ($tracer, $pid, $other, $stream) = stop_at("acct_half$sent", 'ok',
+        'ngx_http_reauth_zone_write', 1);
+
+    $tracer->step(int rand 1_300);
+
+    kill 'CONT', $other;
+    wait_for { Reauth::Test::slurp("/proc/$other/stat") !~ /\) T / } 5;
+
+    my $cleaner = Reauth::Tracer->attach($other);
+    my $waits;
+
+    run_to($cleaner, 'ngx_http_reauth_zone_repair', 1, sub {
+        $waits = Reauth::Stream->open($gateway, 'GET', '/reauth/summary');
+        sleep 0.2;
+        $tracer->kill;
+    });
+
+    my $count = defined $steps ? $cleaner->step($steps) : $cleaner->step_out;
+
+    $cleaner->kill;
+    $_->finish(2) for $stream, $waits;
+
+    wait_for { 2 <= grep { $_ != $pid && $_ != $other } $gateway->worker_pids }
+        10, 'new workers';
 
     return $count;
 }
@@ -157,6 +216,22 @@ for my $write (@writes) {
 
     is($wrong, '', "$what: whoever died wherever, all goes on");
 }
+
+# ---- who cleans up is killed, too ----
+
+my $whole = kill_who_cleans_up();
+my $wrong = '';
+
+cmp_ok($whole, '>', 1_000, "cleaning up is $whole instructions");
+
+for my $part (0 .. 3) {
+    kill_who_cleans_up(int $whole * ($part + rand) / 4);
+
+    $wrong = restart_if_told() || wrong();
+    last if $wrong;
+}
+
+is($wrong, '', 'the next one cleans up');
 
 # ---- while it takes memory ----
 

@@ -110,10 +110,11 @@ sub word {
 }
 
 
-# Runs until the module's function is entered for the $times-th time.
+# Runs until the module's function is entered for the $times-th time; what is
+# to be done when it runs may follow.
 
 sub run_to {
-    my ($self, $module, $name, $times) = @_;
+    my ($self, $module, $name, $times, $meanwhile) = @_;
 
     my ($start) = Reauth::Test::slurp("/proc/$self->{pid}/maps")
         =~ /^([0-9a-f]+)-.* \Q$module\E$/m or die "no $module in its memory\n";
@@ -121,7 +122,7 @@ sub run_to {
 
     for (1 .. $times // 1) {
         $self->step(1) if $self->word(RIP, PEEK_USER) == $address;
-        $self->run_to_address($address);
+        $self->run_to_address($address, $meanwhile);
     }
 
     return;
@@ -129,12 +130,13 @@ sub run_to {
 
 
 sub run_to_address {
-    my ($self, $address) = @_;
+    my ($self, $address, $meanwhile) = @_;
 
     my $word = $self->word($address);
 
     trace(POKE_DATA, $self->{pid}, $address, ($word & ~0xff) | 0xcc);
     trace(CONTINUE, $self->{pid}, 0, 0);
+    $meanwhile->() if $meanwhile;
 
     while ((my $signal = $self->stopped) != TRAP) {
         trace(CONTINUE, $self->{pid}, 0, $signal);
