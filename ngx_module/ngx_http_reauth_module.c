@@ -867,15 +867,27 @@ ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post, void *data)
 }
 
 
+static void
+ngx_http_reauth_digest_cleanup(void *data)
+{
+    reauth_digest_free();
+}
+
+
 static void *
 ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
 {
+    ngx_pool_cleanup_t           *cln;
     ngx_http_reauth_main_conf_t  *mcf;
 
     mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_main_conf_t));
-    if (mcf == NULL) {
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+
+    if (mcf == NULL || cln == NULL) {
         return NULL;
     }
+
+    cln->handler = ngx_http_reauth_digest_cleanup;
 
     if (ngx_array_init(&mcf->secrets, cf->pool, 2, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->callers, cf->pool, 1, sizeof(void *)) != NGX_OK

@@ -21,19 +21,23 @@ static EVP_MAC_CTX *reauth_digest_hmac(void);
 /* in place of a key, when none is in use */
 static const uint8_t  reauth_digest_no_key[REAUTH_SHA256_LEN];
 
+/* made when they are first needed */
+static EVP_MD       *reauth_digest_md;
+static EVP_MAC_CTX  *reauth_digest_ctx;
+
 
 int
 reauth_sha256(const reauth_string_t *text, uint8_t digest[REAUTH_SHA256_LEN])
 {
     /* the library looks it up by its name, at a third of the digest's cost */
-    static EVP_MD  *md;
-
-    if (md == NULL) {
-        md = EVP_MD_fetch(NULL, REAUTH_DIGEST_NAME, NULL);
+    if (reauth_digest_md == NULL) {
+        reauth_digest_md = EVP_MD_fetch(NULL, REAUTH_DIGEST_NAME, NULL);
     }
 
-    return md != NULL
-           && EVP_Digest(text->data, text->len, digest, NULL, md, NULL) == 1
+    return reauth_digest_md != NULL
+           && EVP_Digest(text->data, text->len, digest, NULL, reauth_digest_md,
+                         NULL)
+              == 1
            ? 0 : -1;
 }
 
@@ -93,10 +97,8 @@ reauth_digest_hmac(void)
     OSSL_PARAM    params[2];
     EVP_MAC_CTX  *made;
 
-    static EVP_MAC_CTX  *ctx;
-
-    if (ctx != NULL) {
-        return ctx;
+    if (reauth_digest_ctx != NULL) {
+        return reauth_digest_ctx;
     }
 
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
@@ -127,9 +129,20 @@ reauth_digest_hmac(void)
         return NULL;
     }
 
-    ctx = made;
+    reauth_digest_ctx = made;
 
-    return ctx;
+    return made;
+}
+
+
+void
+reauth_digest_free(void)
+{
+    EVP_MD_free(reauth_digest_md);
+    reauth_digest_md = NULL;
+
+    EVP_MAC_CTX_free(reauth_digest_ctx);
+    reauth_digest_ctx = NULL;
 }
 
 

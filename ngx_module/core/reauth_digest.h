@@ -31,6 +31,12 @@ int reauth_sha256(const reauth_string_t *text,
 int reauth_hmac_sha256(const reauth_string_t *key,
     const reauth_string_t *parts, size_t n, uint8_t mac[REAUTH_SHA256_LEN]);
 
+/*
+ * Gives back what is kept from one digest to the next, before the module's code
+ * goes; the next digest makes it again.
+ */
+void reauth_digest_free(void);
+
 /* lower case, NUL-terminated: 2 * len + 1 bytes */
 void reauth_hex_encode(char *dst, const uint8_t *src, size_t len);
 
