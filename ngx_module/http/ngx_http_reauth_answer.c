@@ -6,6 +6,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "reauth_json.h"
 #include "ngx_http_reauth.h"
 

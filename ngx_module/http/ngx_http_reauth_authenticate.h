@@ -13,6 +13,9 @@
 #define _NGX_HTTP_REAUTH_AUTHENTICATE_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "reauth_update_answer.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_forward.h"
