@@ -19,11 +19,22 @@ if ($what ne 'all' && !grep { $what eq $_ } @suites) {
     die "usage: ./run bench [" . join('|', @suites, 'docs') . "]\n";
 }
 
+# of several, one that fails does not take the others along
+
+my @failed;
+
 for my $suite ($what eq 'all' ? @suites : $what) {
     my $class = 'Bench::Suite::' . ucfirst $suite;
 
     eval "require $class; 1" or die $@;    ## no critic (ProhibitStringyEval)
-    $class->run(@ARGV);
+
+    if (!eval { $class->run(@ARGV); 1 }) {
+        warn "$suite: $@";
+        push @failed, $suite;
+    }
+
     Bench::Process::stop_all();
     Bench::Gateways->forget;
 }
+
+die "failed: @failed\n" if @failed;

@@ -12,7 +12,7 @@ use POSIX qw(strftime);
 
 use Bench::Process qw($build $root read_file write_file);
 
-our @EXPORT_OK = qw(chart publish ratio table us);
+our @EXPORT_OK = qw(chart nginx_version publish ratio table us);
 
 my $results = "$build/results";
 
@@ -50,6 +50,11 @@ sub version {
 }
 
 
+sub nginx_version {
+    return version('nginx -v', qr{nginx/([\d.]+)});
+}
+
+
 sub environment {
     my ($cpu) = read_file('/proc/cpuinfo') =~ /^model name\s*:\s*(.+)$/m;
     my ($gb)  = read_file('/proc/meminfo') =~ /^MemTotal:\s+(\d+)/m;
@@ -57,11 +62,11 @@ sub environment {
     return sprintf "%s; %d cores, %s, %d GB; nginx %s, Redis %s, HAProxy %s, "
         . "Node %s, Linux %s\n",
         strftime('%Y-%m-%d', gmtime), `nproc`, $cpu, $gb / 1e6 + 0.5,
-        version('nginx -v',             qr{nginx/([\d.]+)}),
-        version('redis-server -v',      qr/v=([\d.]+)/),
-        version('haproxy -v',           qr/version ([\d.]+)/),
-        version('node -v',              qr/v([\d.]+)/),
-        version('uname -r',             qr/([\d.]+)/);
+        nginx_version(),
+        version('redis-server -v', qr/v=([\d.]+)/),
+        version('haproxy -v',      qr/version ([\d.]+)/),
+        version('node -v',         qr/v([\d.]+)/),
+        version('uname -r',        qr/([\d.]+)/);
 }
 
 

@@ -11,7 +11,7 @@ use Bench::Callgrind qw(instructions under);
 use Bench::Gateways qw(auth_request bare lua ready reauth redis);
 use Bench::Load qw(median);
 use Bench::Process qw($root read_file stop write_file);
-use Bench::Report qw(publish table);
+use Bench::Report qw(nginx_version publish table);
 
 my ($known, $closed) = (100_000, 1000);
 my $kept = "$root/bench/instructions.txt";
@@ -166,6 +166,7 @@ sub keep {
 
     write_file($kept, "# What a request takes more than nginx alone, in "
         . "instructions:\n# \"./run bench instructions keep\" writes it.\n\n"
+        . 'nginx ' . nginx_version() . "\n"
         . join '', map { sprintf "%6.0f  %s\n", $found->{$_}{over}, $_ }
             grep { defined $found->{$_}{over} } @{ $found->{order} });
 
@@ -176,9 +177,15 @@ sub keep {
 sub against_kept {
     my ($found) = @_;
 
-    return if !-e $kept;
+    my $text = read_file($kept);
+    my ($version) = $text =~ /^nginx (\S+)/m;
 
-    my %was   = reverse read_file($kept) =~ /^ *(\d+)  (.+)$/mg;
+    if (nginx_version() ne $version) {
+        print "bench/instructions.txt is of nginx $version: not compared\n";
+        return;
+    }
+
+    my %was   = reverse $text =~ /^ *(\d+)  (.+)$/mg;
     my @worse = grep { exists $was{$_} && !/Lua|Node/
             && $found->{$_}{over} > 1.05 * $was{$_} + 50 }
         @{ $found->{order} };
@@ -186,7 +193,8 @@ sub against_kept {
     printf "%s: %.0f, it was %d\n", $_, $found->{$_}{over}, $was{$_}
         for @worse;
 
-    die "this costs more than bench/instructions.txt says\n" if @worse;
+    die "this costs more than bench/instructions.txt says; if that is meant "
+        . "to be: ./run bench instructions keep\n" if @worse;
 
     return;
 }
