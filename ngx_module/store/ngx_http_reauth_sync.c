@@ -31,6 +31,9 @@
 /* ms from one reading of events to the next: many come in one reply then */
 #define NGX_HTTP_REAUTH_SYNC_PAUSE   1
 
+/* ms until all is begun anew, where there was no memory */
+#define NGX_HTTP_REAUTH_SYNC_RETRY   1000
+
 
 typedef struct {
     ngx_http_reauth_store_t        *store;
@@ -38,6 +41,7 @@ typedef struct {
     ngx_uint_t                      scanned;   /* all of "active" was seen */
     ngx_uint_t                      ours;      /* the zone's are asked for */
     ngx_uint_t                      following; /* all has been read */
+    ngx_uint_t                      anew;      /* there was no memory */
     ngx_msec_t                      loaded;    /* since when; 0: never */
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
@@ -118,6 +122,28 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
 }
 
 
+static void
+ngx_http_reauth_sync_anew(ngx_http_reauth_sync_t *sync)
+{
+    sync->anew = 1;
+    ngx_add_timer(&sync->pause, NGX_HTTP_REAUTH_SYNC_RETRY);
+}
+
+
+static void
+ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_msec_t timeout,
+    ngx_http_reauth_redis_handler_pt handler)
+{
+    if (ngx_http_reauth_redis_command(sync->store->follower, argc, argv,
+                                      timeout, handler, sync)
+        == NGX_ERROR)
+    {
+        ngx_http_reauth_sync_anew(sync);
+    }
+}
+
+
 /*
  * All that was active in Redis is in the zone, and all that the zone has as
  * active was looked up in Redis: now only changes are to be followed.
@@ -177,7 +203,11 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 
     ngx_free(get);
 
-    if (sync->pending == 0 && sync->scanned && !sync->following) {
+    if (sync->pending == 0
+        && sync->scanned
+        && !sync->following
+        && !sync->anew)
+    {
         ngx_http_reauth_sync_scan_zone(sync);
     }
 }
@@ -282,7 +312,10 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 }
 
 
-/* members and their scores in turn: a page of ours, or what Redis thinks one */
+/*
+ * Members and their scores in turn: a page of ours, or what Redis thinks one.
+ * NGX_DECLINED: it is none.
+ */
 
 static ngx_int_t
 ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
@@ -300,7 +333,7 @@ ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
         member = page->element[i];
 
         if (member->type != REDIS_REPLY_STRING) {
-            return NGX_ERROR;
+            return NGX_DECLINED;
         }
 
         if ((size_t) member->len <= REAUTH_ACCOUNT_MAX) {
@@ -346,14 +379,27 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
         return;
     }
 
+    if (sync->anew) {
+        return;
+    }
+
     sync->scanned = ngx_strcmp(sync->scan, "0") == 0;
 
     if (!sync->scanned) {
         ngx_http_reauth_sync_scan(sync);
     }
 
-    if (ngx_http_reauth_sync_get_page(sync, page) != NGX_OK) {
+    switch (ngx_http_reauth_sync_get_page(sync, page)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
         ngx_http_reauth_sync_failed(sync, reply);
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_reauth_sync_anew(sync);
         return;
     }
 
@@ -413,17 +459,15 @@ ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync)
     get = ngx_http_reauth_sync_get_create(sync);
 
     if (get == NULL) {
-
-        /* those that follow are not asked for now, but soon again */
-
-        sync->ours = 1;
-        ngx_http_reauth_sync_loaded(sync);
+        ngx_http_reauth_sync_anew(sync);
         return;
     }
 
     get->known = sync->records;
 
-    (void) ngx_http_reauth_sync_get(get, accounts, active);
+    if (ngx_http_reauth_sync_get(get, accounts, active) != NGX_OK) {
+        ngx_http_reauth_sync_anew(sync);
+    }
 }
 
 
@@ -446,9 +490,8 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
     ngx_str_set(&argv[3], "COUNT");
     ngx_str_set(&argv[4], NGX_HTTP_REAUTH_SYNC_COUNT);
 
-    (void) ngx_http_reauth_redis_command(sync->store->follower, 5, argv, 0,
-                                         ngx_http_reauth_sync_scan_reply,
-                                         sync);
+    ngx_http_reauth_sync_command(sync, 5, argv, 0,
+                                 ngx_http_reauth_sync_scan_reply);
 }
 
 
@@ -517,8 +560,17 @@ ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
     ngx_str_set(&argv[4], "COUNT");
     ngx_str_set(&argv[5], "1");
 
-    (void) ngx_http_reauth_redis_command(sync->store->follower, 6, argv, 0,
-                                         handler, sync);
+    ngx_http_reauth_sync_command(sync, 6, argv, 0, handler);
+}
+
+
+static void
+ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync)
+{
+    sync->anew = 0;
+
+    ngx_http_reauth_sync_rewind(sync);
+    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_last_reply);
 }
 
 
@@ -537,8 +589,7 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     }
 
     sync->loaded = 0;
-    ngx_http_reauth_sync_rewind(sync);
-    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_last_reply);
+    ngx_http_reauth_sync_begin(sync);
 }
 
 
@@ -635,7 +686,15 @@ ngx_http_reauth_sync_pause_handler(ngx_event_t *ev)
         return;
     }
 
-    if (sync->following) {
+    if (sync->anew && sync->pending) {
+
+        /* answers are still to come for what was begun before */
+        ngx_http_reauth_sync_anew(sync);
+
+    } else if (sync->anew) {
+        ngx_http_reauth_sync_begin(sync);
+
+    } else if (sync->following) {
         ngx_http_reauth_sync_follow(sync);
 
     } else {
@@ -665,10 +724,10 @@ ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
     argv[7].data = (u_char *) sync->last;
     argv[7].len = ngx_strlen(sync->last);
 
-    (void) ngx_http_reauth_redis_command(sync->store->follower, 8, argv,
-                          NGX_HTTP_REAUTH_SYNC_BLOCK
-                              + sync->store->redis_conf->timeout + 1000,
-                          ngx_http_reauth_sync_follow_reply, sync);
+    ngx_http_reauth_sync_command(sync, 8, argv,
+                                 NGX_HTTP_REAUTH_SYNC_BLOCK
+                                     + sync->store->redis_conf->timeout + 1000,
+                                 ngx_http_reauth_sync_follow_reply);
 }
 
 
