@@ -659,9 +659,9 @@ reauth_field(reauth_fields_t *f, const reauth_field_t *field)
     reauth_string_t         s;
     reauth_field_status_t   status;
 
-    status = reauth_field_read(f, field, field->name, &value);
+    memset(&alias, 0, sizeof(reauth_value_t));
 
-    alias.data = NULL;
+    status = reauth_field_read(f, field, field->name, &value);
 
     if (field->alias) {
         status = reauth_field_alias(f, field, status, &value, &alias);
