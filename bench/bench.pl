@@ -28,6 +28,8 @@ for my $suite ($what eq 'all' ? @suites : $what) {
 
     eval "require $class; 1" or die $@;    ## no critic (ProhibitStringyEval)
 
+    print "$suite\n";
+
     if (!eval { $class->run(@ARGV); 1 }) {
         warn "$suite: $@";
         push @failed, $suite;

@@ -198,6 +198,6 @@ END {
     $? = $status;
 }
 
-$SIG{INT} = $SIG{TERM} = sub { exit 130 };
+$SIG{HUP} = $SIG{INT} = $SIG{TERM} = sub { exit 130 };
 
 1;
