@@ -122,14 +122,13 @@ for my $case (
     ) or die "cannot connect: $!\n";
 
     # the end is there when the request is read
-    my @workers = $gateway->worker_pids;
-    kill 'STOP', @workers;
+    my @workers = $gateway->suspend;
     print {$socket} "$method $path HTTP/1.1\r\nHost: localhost\r\n"
         . "Authorization: Bearer $token\r\nContent-Type: application/json\r\n"
         . "Content-Length: 90000\r\n\r\n{";
     $socket->flush;
     shutdown $socket, 1;
-    kill 'CONT', @workers;
+    $gateway->resume(@workers);
 
     while (IO::Select->new($socket)->can_read(10)) {
         sysread $socket, $text, 65536, length $text or last;

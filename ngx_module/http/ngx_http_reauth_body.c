@@ -64,7 +64,7 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 
     r->expect_tested = 1;
 
-    /* its end is told once: who waits for it again waits in vain */
+    /* the end of the connection is reported only once, do not read again */
 
     if (r->connection->read->eof) {
         r->keepalive = 0;
@@ -85,6 +85,12 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
     rc = ngx_http_discard_request_body(r);
 
     ngx_explicit_memzero(pos, b->pos - pos);
+
+    /* the end may also be found while the body is discarded */
+
+    if (r->connection->read->eof) {
+        r->keepalive = 0;
+    }
 
     return rc;
 }

@@ -125,6 +125,31 @@ sub worker_pids {
 }
 
 
+# Stops all workers; returns when the kernel has stopped them.
+
+sub suspend {
+    my ($self) = @_;
+
+    my @workers = $self->worker_pids;
+    kill 'STOP', @workers;
+
+    for my $pid (@workers) {
+        Reauth::Test::wait_for(
+            sub { Reauth::Test::slurp("/proc/$pid/stat") =~ /\) T / },
+            60, "worker $pid to stop");
+    }
+
+    return @workers;
+}
+
+
+sub resume {
+    my ($self, @workers) = @_;
+
+    return kill 'CONT', @workers;
+}
+
+
 # Returns when new workers serve; the old ones may still be finishing.
 
 sub reload {
