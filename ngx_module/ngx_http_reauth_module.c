@@ -12,6 +12,25 @@
 
 #define NGX_HTTP_REAUTH_ZONE_MIN  (32 * ngx_pagesize)
 
+/* without these a directive has no effect */
+#define NGX_HTTP_REAUTH_NEEDS_ZONE  0x0001
+
+#define ngx_http_reauth_rule(set, post, needs)                                \
+    &(ngx_http_reauth_rule_t) { set, post, needs }
+
+
+/* how a directive is set, and what else it needs */
+
+typedef struct {
+    char                   *(*set)(ngx_conf_t *cf, ngx_command_t *cmd,
+                                   void *conf);
+    void                     *post;
+    ngx_uint_t                needs;
+} ngx_http_reauth_rule_t;
+
+
+static char *ngx_http_reauth_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 static char *ngx_http_reauth_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -83,150 +102,171 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
 
     { ngx_string("reauth_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_reauth_zone,
+      ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_zone, NULL, 0) },
 
     { ngx_string("reauth_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_reauth_redis,
+      ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_redis,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_redis_failure"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_reauth_main_conf_t, store.reject),
-      &ngx_http_reauth_redis_failure_modes },
+      ngx_http_reauth_rule(ngx_conf_set_enum_slot,
+                           &ngx_http_reauth_redis_failure_modes,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_secret_file"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_reauth_secret_file,
+      ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_secret_file, NULL, 0) },
 
     { ngx_string("reauth_update_wait"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_reauth_main_conf_t, update_wait),
-      NULL },
+      ngx_http_reauth_rule(ngx_conf_set_msec_slot,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_key_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_reauth_key_file,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_key_file, NULL, 0) },
 
     { ngx_string("reauth_callers_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_http_reauth_callers_file,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_callers_file,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_gate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_reauth_gate,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_gate,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_gate_account"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_reauth_gate_value,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_account),
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_gate_value,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_gate_bypass"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_reauth_gate_value,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_bypass),
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_gate_value,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_gate_max"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_max),
-      &ngx_http_reauth_positive },
+      ngx_http_reauth_rule(ngx_conf_set_msec_slot,
+                           &ngx_http_reauth_positive,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_gate_hold"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_hold),
-      NULL },
+      ngx_http_reauth_rule(ngx_conf_set_msec_slot,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_wait_max"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_reauth_main_conf_t, wait_max),
-      NULL },
+      ngx_http_reauth_rule(ngx_conf_set_num_slot,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_retry_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
-      ngx_http_reauth_retry_after_bounds,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_retry_after_bounds,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_unknown_fields"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, unknown_fields),
-      &ngx_http_reauth_unknown_fields_modes },
+      ngx_http_reauth_rule(ngx_conf_set_enum_slot,
+                           &ngx_http_reauth_unknown_fields_modes,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_answer_max"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, answer_max),
-      NULL },
+      ngx_http_reauth_rule(ngx_conf_set_size_slot,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_authenticate"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_reauth_authenticate,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_authenticate,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_reauth_status,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_status,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_webhook"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
-      ngx_http_reauth_webhook,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_webhook,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_reauth_metrics,
+      ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_metrics,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
     { ngx_string("reauth_poll"),
       NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
-      ngx_http_reauth_poll,
+      ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      NULL },
+      ngx_http_reauth_rule(ngx_http_reauth_poll,
+                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
 
       ngx_null_command
 };
@@ -454,18 +494,50 @@ ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-static void
-ngx_http_reauth_needs_zone(ngx_conf_t *cf, const char *directive)
+/*
+ * The setter of all directives.  A directive that needs something else is
+ * recorded, and refused once the whole configuration is read if that is missing:
+ * none is accepted and silently ignored.
+ */
+
+static char *
+ngx_http_reauth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    char                         *rv;
+    ngx_str_t                    *value;
+    ngx_command_t                 real;
+    ngx_http_reauth_rule_t       *rule;
     ngx_http_reauth_main_conf_t  *mcf;
+
+    rule = cmd->post;
+
+    real = *cmd;
+    real.set = rule->set;
+    real.post = rule->post;
+
+    rv = real.set(cf, &real, conf);
+
+    value = cf->args->elts;
+
+    /* "off" asks for nothing */
+
+    if (rv != NGX_CONF_OK
+        || (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0))
+    {
+        return rv;
+    }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
 
-    if (mcf->zone_use.directive == NULL) {
-        mcf->zone_use.directive = directive;
+    if ((rule->needs & NGX_HTTP_REAUTH_NEEDS_ZONE)
+        && mcf->zone_use.directive == NULL)
+    {
+        mcf->zone_use.directive = cmd->name.data;
         mcf->zone_use.file = cf->conf_file->file.name.data;
         mcf->zone_use.line = cf->conf_file->line;
     }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -549,8 +621,6 @@ ngx_http_reauth_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->store.zone.remote = 1;
 
-    ngx_http_reauth_needs_zone(cf, "reauth_redis");
-
     return NGX_CONF_OK;
 }
 
@@ -612,7 +682,6 @@ ngx_http_reauth_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (rv == NGX_CONF_OK && lcf->gate != NGX_HTTP_REAUTH_GATE_OFF) {
         lcf->gate_here = (cf->cmd_type == NGX_HTTP_LOC_CONF);
-        ngx_http_reauth_needs_zone(cf, "reauth_gate");
     }
 
     return rv;
@@ -702,8 +771,7 @@ ngx_http_reauth_retry_after_bounds(ngx_conf_t *cf, ngx_command_t *cmd,
 /* what a location is for is said once: by its content handler */
 
 static char *
-ngx_http_reauth_set_handler(ngx_conf_t *cf, const char *directive,
-    ngx_http_handler_pt handler)
+ngx_http_reauth_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
 {
     ngx_http_core_loc_conf_t    *clcf;
     ngx_http_reauth_loc_conf_t  *lcf;
@@ -719,8 +787,6 @@ ngx_http_reauth_set_handler(ngx_conf_t *cf, const char *directive,
 
     lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
     lcf->handler = handler;
-
-    ngx_http_reauth_needs_zone(cf, directive);
 
     return NGX_CONF_OK;
 }
@@ -755,7 +821,7 @@ ngx_http_reauth_authenticate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         lcf->forward.len--;
     }
 
-    return ngx_http_reauth_set_handler(cf, "reauth_authenticate",
+    return ngx_http_reauth_set_handler(cf,
                                        ngx_http_reauth_authenticate_handler);
 }
 
@@ -771,8 +837,7 @@ ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->status = 1;
 
-    return ngx_http_reauth_set_handler(cf, "reauth_status",
-                                       ngx_http_reauth_status_handler);
+    return ngx_http_reauth_set_handler(cf, ngx_http_reauth_status_handler);
 }
 
 
@@ -787,8 +852,7 @@ ngx_http_reauth_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->metrics = 1;
 
-    return ngx_http_reauth_set_handler(cf, "reauth_metrics",
-                                       ngx_http_reauth_metrics_handler);
+    return ngx_http_reauth_set_handler(cf, ngx_http_reauth_metrics_handler);
 }
 
 
@@ -853,8 +917,7 @@ ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs the file of the secret that signs webhooks";
     }
 
-    return ngx_http_reauth_set_handler(cf, "reauth_webhook",
-                                       ngx_http_reauth_webhook_handler);
+    return ngx_http_reauth_set_handler(cf, ngx_http_reauth_webhook_handler);
 }
 
 

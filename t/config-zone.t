@@ -6,7 +6,10 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0, sandbox => 0;
 
-plan tests => repeat_each() * 22;
+plan tests => repeat_each() * 46;
+
+our $callers = secret_file('callers', 'one sha256:' . 'a' x 64 . " all\n",
+    oct '644');
 
 no_root_location();
 
@@ -120,3 +123,141 @@ reauth_zone accounts:1m;
 --- suppress_stderr
 --- error_log
 the shared memory zone "accounts" is already declared for a different use
+
+
+
+=== TEST 11: callers without a zone: strangers must not get the key
+--- without: all
+--- http_config eval
+"reauth_key_file $ENV{TEST_NGINX_KEY_FILE};"
+--- config eval
+"location /api/ {
+    reauth_callers_file $::callers;
+    proxy_pass http://127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT};
+    proxy_set_header Authorization \$reauth_authorization;
+}"
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_callers_file" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 12: reauth_redis_failure without a zone
+--- without: all
+--- http_config
+reauth_redis_failure reject;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_redis_failure" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 13: reauth_update_wait without a zone
+--- without: all
+--- http_config
+reauth_update_wait 1s;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_update_wait" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 14: reauth_wait_max without a zone
+--- without: all
+--- http_config
+reauth_wait_max 10;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_wait_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 15: reauth_gate_account without a zone
+--- without: all
+--- http_config
+reauth_gate_account $arg_a;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_gate_account" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 16: reauth_gate_bypass without a zone
+--- without: all
+--- http_config
+reauth_gate_bypass $arg_b;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_gate_bypass" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 17: reauth_gate_max without a zone
+--- without: all
+--- http_config
+reauth_gate_max 1m;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_gate_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 18: reauth_gate_hold without a zone
+--- without: all
+--- http_config
+reauth_gate_hold 1s;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_gate_hold" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 19: reauth_retry_after without a zone
+--- without: all
+--- http_config
+reauth_retry_after 1s 2s;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_retry_after" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 20: reauth_unknown_fields without a zone
+--- without: all
+--- http_config
+reauth_unknown_fields reject;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_unknown_fields" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 21: reauth_answer_max without a zone
+--- without: all
+--- http_config
+reauth_answer_max 1k;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_answer_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+
+
+
+=== TEST 22: reauth_poll without a zone
+--- without: all
+--- config
+reauth_poll on /upstream;
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\] .*"reauth_poll" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/

@@ -89,7 +89,7 @@ typedef struct {
 /* the first directive that needs what another one gives */
 
 typedef struct {
-    const char               *directive;       /* NULL: none */
+    u_char                   *directive;       /* NULL: none */
     u_char                   *file;
     ngx_uint_t                line;
 } ngx_http_reauth_use_t;
