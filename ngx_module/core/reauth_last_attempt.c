@@ -112,6 +112,30 @@ reauth_json_copy_account(const json_t *object, const char *name,
 }
 
 
+void
+reauth_json_word(const json_t *object, const char *name,
+    char word[REAUTH_WORD_MAX + 1])
+{
+    json_t           *value;
+    reauth_string_t   text;
+
+    static const reauth_string_t  none = reauth_string("");
+    static const reauth_string_t  other = reauth_string("?");
+
+    if (!reauth_json_string(object, name, &text)) {
+        value = json_object_get(object, name);
+
+        /* PHP writes an empty object as an array */
+
+        text = value == NULL || json_is_null(value)
+               || (json_is_array(value) && json_array_size(value) == 0)
+               ? none : other;
+    }
+
+    reauth_word(word, &text);
+}
+
+
 int
 reauth_json_is_word(const json_t *object, const char *name, const char *word)
 {

@@ -11,30 +11,14 @@
 #define REAUTH_LAST_ATTEMPT_H
 
 
-#include "reauth_attempt.h"
+#include "reauth_classify.h"
 #include "reauth_json.h"
 
 
-/* all that is read of the object; links and phone numbers only as "is there" */
-
-typedef struct {
-    int64_t   started_us;
-    int64_t   completed_us;
-
-    unsigned  completed:1;         /* completed_at is set, whatever it reads */
-    unsigned  succeeded:1;         /* "success" is true */
-    unsigned  failed:1;            /* "success" is false, not null */
-    unsigned  needs_otp:1;
-    unsigned  needs_face:1;
-    unsigned  face_link:1;
-    unsigned  phone:1;             /* the code comes by SMS */
-
-    char      error_code[REAUTH_ERROR_CODE_MAX + 1];
-    char      error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
-} reauth_last_attempt_t;
-
-
-/* what is missing or of another type is zero; object may be NULL */
+/*
+ * What is missing or of another type is zero; object may be NULL.  Of links and
+ * phone numbers only their presence is read.
+ */
 void reauth_last_attempt_read(const json_t *object,
     reauth_last_attempt_t *last);
 
@@ -51,6 +35,13 @@ void reauth_json_copy(const json_t *object, const char *name, char *dst,
 /* the same if it is an account's id as a whole */
 void reauth_json_copy_account(const json_t *object, const char *name,
     char dst[REAUTH_ACCOUNT_MAX + 1]);
+
+/*
+ * The member as a word of reauth_classify.h: empty if it is missing, null or
+ * an empty array.
+ */
+void reauth_json_word(const json_t *object, const char *name,
+    char word[REAUTH_WORD_MAX + 1]);
 
 /*
  * The upstream's words come with "-" and with "_": whether the string member

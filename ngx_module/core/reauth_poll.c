@@ -4,151 +4,46 @@
  */
 
 
-#include <strings.h>
-
 #include "reauth_last_attempt.h"
 #include "reauth_poll.h"
 
 
-static int
-reauth_poll_is_word(const json_t *object, const char *name,
-    const char *const *words)
+static void
+reauth_poll_read(const json_t *answer, reauth_read_poll_t *read)
 {
-    for ( /* void */ ; *words != NULL; words++) {
-        if (reauth_json_is_word(object, name, *words)) {
-            return 1;
-        }
-    }
+    memset(read, 0, sizeof(reauth_read_poll_t));
 
-    return 0;
-}
+    reauth_json_word(answer, "state", read->state);
+    reauth_json_word(answer, "progress", read->progress);
 
+    read->needs_otp = reauth_json_is_true(answer, "needs_otp");
+    read->needs_face = reauth_json_is_true(answer, "needs_face_otp");
+    read->face_link = reauth_json_is_text(answer, "face_otp_verification_url");
+    read->two_factor = reauth_json_is_true(answer, "twoFactorPending");
+    read->deeplink = reauth_json_is_text(answer,
+                                         "mobile_auth_session_deeplink");
 
-/* the set of states is open: whatever speaks of a face or a selfie */
-
-static int
-reauth_poll_is_face_state(const json_t *answer)
-{
-    size_t       i;
-    const char  *p;
-
-    p = json_string_value(json_object_get(answer, "state"));
-
-    if (p == NULL) {
-        return 0;
-    }
-
-    for (i = 0; p[i] != '\0'; i++) {
-        if (strncasecmp(&p[i], "face", sizeof("face") - 1) == 0
-            || strncasecmp(&p[i], "selfie", sizeof("selfie") - 1) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-reauth_poll_needs_face(const json_t *answer, const reauth_last_attempt_t *last)
-{
-    if (last->needs_face || reauth_json_is_true(answer, "needs_face_otp")) {
-        return 1;
-    }
-
-    return (last->face_link
-            || reauth_json_is_text(answer, "face_otp_verification_url"))
-           && reauth_poll_is_face_state(answer);
-}
-
-
-static int
-reauth_poll_needs_otp(const json_t *answer, const reauth_last_attempt_t *last)
-{
-    static const char *const  words[] = { "needs-otp", "needs-app-otp", NULL };
-
-    return reauth_poll_is_word(answer, "state", words)
-           || last->needs_otp
-           || reauth_json_is_true(answer, "needs_otp")
-           || reauth_json_is_true(answer, "twoFactorPending")
-           || reauth_json_is_word(answer, "progress", "waiting-for-otp");
-}
-
-
-/*
- * "authenticated" alone may still be said of the session before this login,
- * so that it takes a second witness.
- */
-
-static int
-reauth_poll_succeeded(const json_t *answer, const reauth_last_attempt_t *last)
-{
-    return reauth_json_is_word(answer, "state", "authenticated")
-           && (last->succeeded
-               || reauth_json_is_word(answer, "progress", "signed-in"));
+    reauth_last_attempt_read(json_object_get(answer, "lastAttempt"),
+                             &read->last);
 }
 
 
 static void
-reauth_poll_classify(const json_t *answer, const reauth_last_attempt_t *last,
-    reauth_poll_t *out)
+reauth_poll_take(const json_t *answer, reauth_poll_t *out)
 {
-    int  succeeded, failed;
+    reauth_verdict_t    verdict;
+    reauth_read_poll_t  read;
 
-    static const char *const  failures[] = { "auth-failed", "failed", NULL };
+    reauth_poll_read(answer, &read);
 
-    if (reauth_poll_needs_face(answer, last)) {
-        out->state = REAUTH_STATE_NEEDS_FACE;
-        out->action = REAUTH_ACTION_FACE;
-        return;
-    }
+    verdict = reauth_classify_poll(&read);
 
-    if (reauth_poll_needs_otp(answer, last)) {
-        out->state = REAUTH_STATE_NEEDS_OTP;
-        out->action = reauth_json_is_word(answer, "state", "needs-app-otp")
-                      ? REAUTH_ACTION_APP_OTP : REAUTH_ACTION_OTP;
-        return;
-    }
-
-    succeeded = reauth_poll_succeeded(answer, last);
-    failed = reauth_poll_is_word(answer, "state", failures);
-
-    if (reauth_json_is_text(answer, "mobile_auth_session_deeplink")
-        && !last->completed && !succeeded && !failed)
-    {
-        out->state = REAUTH_STATE_NEEDS_APP;
-        out->action = REAUTH_ACTION_APP;
-
-    } else if (succeeded) {
-        out->state = REAUTH_STATE_SUCCEEDED;
-
-    } else if (failed || (last->completed && last->failed)) {
-
-        /* "success":false alone is what a running attempt looks like */
-
-        out->state = REAUTH_STATE_FAILED;
-        out->action = REAUTH_ACTION_CREDENTIALS;
-
-    } else {
-        out->state = REAUTH_STATE_RUNNING;
-    }
-}
-
-
-static void
-reauth_poll_read(const json_t *answer, reauth_poll_t *out)
-{
-    reauth_last_attempt_t  last;
-
-    reauth_last_attempt_read(json_object_get(answer, "lastAttempt"), &last);
-
-    reauth_poll_classify(answer, &last, out);
-
-    out->started_us = last.started_us;
-    out->completed_us = last.completed_us;
-    memcpy(out->error_code, last.error_code, sizeof(out->error_code));
-    memcpy(out->error_message, last.error_message,
+    out->state = verdict.state;
+    out->action = verdict.action;
+    out->started_us = read.last.started_us;
+    out->completed_us = read.last.completed_us;
+    memcpy(out->error_code, read.last.error_code, sizeof(out->error_code));
+    memcpy(out->error_message, read.last.error_message,
            sizeof(out->error_message));
 
     reauth_json_copy_account(json_object_get(answer, "account"), "id",
@@ -157,71 +52,59 @@ reauth_poll_read(const json_t *answer, reauth_poll_t *out)
 }
 
 
-/* Fansly tells nothing of times, and of the steps only "status" */
-
 static void
-reauth_poll_read_fansly(const json_t *answer, reauth_poll_t *out)
+reauth_poll_read_fansly(const json_t *answer, reauth_read_fansly_t *read)
 {
     json_t  *type;
 
-    static const char *const  failures[] = { "auth-failed", "failed", NULL };
-    static const char *const  steps[] = {
-        "started", "pending", "connecting", "authenticating",
-        "reauthenticating", "filling-out-login", "submitting", "checking",
-        "processing", NULL
-    };
+    memset(read, 0, sizeof(reauth_read_fansly_t));
+
+    reauth_json_word(answer, "status", read->status);
+
+    read->authenticated = reauth_json_is_true(answer, "is_authenticated");
+    read->needs_code = reauth_json_is_true(answer, "needs_code");
+    read->no_code = json_is_false(json_object_get(answer, "needs_code"));
+    read->error = reauth_json_is_text(answer, "last_error");
+
+    type = json_object_get(answer, "twofa_type");
+    read->app_code = json_is_integer(type) && json_integer_value(type) == 0;
+}
+
+
+static void
+reauth_poll_take_fansly(const json_t *answer, reauth_poll_t *out)
+{
+    reauth_verdict_t      verdict;
+    reauth_read_fansly_t  read;
+
+    reauth_poll_read_fansly(answer, &read);
+
+    verdict = reauth_classify_fansly(&read);
+
+    out->state = verdict.state;
+    out->action = verdict.action;
 
     reauth_json_copy_account(answer, "account_id", out->account);
     reauth_json_copy(answer, "status", out->progress, REAUTH_PROGRESS_MAX);
     reauth_json_copy(answer, "last_error", out->error_message,
                      REAUTH_ERROR_MESSAGE_MAX);
-
-    if (reauth_json_is_true(answer, "needs_code")) {
-        type = json_object_get(answer, "twofa_type");
-
-        out->state = REAUTH_STATE_NEEDS_OTP;
-        out->action = json_is_integer(type) && json_integer_value(type) == 0
-                      ? REAUTH_ACTION_APP_OTP : REAUTH_ACTION_OTP;
-        return;
-    }
-
-    if (reauth_poll_is_word(answer, "status", failures)) {
-        out->state = REAUTH_STATE_FAILED;
-        out->action = REAUTH_ACTION_CREDENTIALS;
-
-    } else if (reauth_poll_is_word(answer, "status", steps)) {
-
-        /* the rest may still be said of the session before this login */
-
-        out->state = REAUTH_STATE_RUNNING;
-
-    } else if (reauth_json_is_true(answer, "is_authenticated")) {
-        out->state = REAUTH_STATE_SUCCEEDED;
-
-    } else if (out->error_message[0] != '\0') {
-        out->state = REAUTH_STATE_FAILED;
-        out->action = REAUTH_ACTION_CREDENTIALS;
-
-    } else {
-        out->state = REAUTH_STATE_RUNNING;
-    }
 }
 
 
 static int
-reauth_poll_read_any(const json_t *answer, reauth_poll_t *out)
+reauth_poll_take_any(const json_t *answer, reauth_poll_t *out)
 {
     if (json_object_get(answer, "lastAttempt") != NULL
         || json_is_string(json_object_get(answer, "state")))
     {
-        reauth_poll_read(answer, out);
+        reauth_poll_take(answer, out);
         return 1;
     }
 
     if (json_is_string(json_object_get(answer, "account_id"))
         && json_is_boolean(json_object_get(answer, "is_authenticated")))
     {
-        reauth_poll_read_fansly(answer, out);
+        reauth_poll_take_fansly(answer, out);
         return 1;
     }
 
@@ -248,8 +131,8 @@ reauth_poll_parse(const unsigned char *body, size_t len, reauth_poll_t *out)
         return result;
     }
 
-    if (!reauth_poll_read_any(json, out)
-        && !reauth_poll_read_any(json_object_get(json, "data"), out))
+    if (!reauth_poll_take_any(json, out)
+        && !reauth_poll_take_any(json_object_get(json, "data"), out))
     {
         result = REAUTH_JSON_INVALID;
     }
@@ -272,33 +155,53 @@ reauth_accounts_is(const json_t *entry, const char *name,
 }
 
 
-static void
-reauth_accounts_read(const json_t *entry, reauth_account_status_t *out)
-{
-    const char    *name;
-    const json_t  *from;
+/* the progress is a word, or an object as a poll answers with */
 
-    static const char *const  ends[] = {
-        "signed-in", "authenticated", "auth-failed", "failed", NULL
-    };
+static void
+reauth_accounts_read(const json_t *entry, reauth_read_listed_t *read)
+{
+    const json_t  *progress;
+
+    memset(read, 0, sizeof(reauth_read_listed_t));
+
+    read->authenticated = reauth_json_is_true(entry, "is_authenticated");
+
+    progress = json_object_get(entry, "authentication_progress");
+
+    if (json_is_object(progress)) {
+        reauth_json_word(progress, "state", read->state);
+        reauth_json_word(progress, "progress", read->progress);
+
+    } else {
+        reauth_json_word(entry, "authentication_progress", read->progress);
+    }
+}
+
+
+static void
+reauth_accounts_take(const json_t *entry, reauth_account_status_t *out)
+{
+    const json_t          *progress;
+    reauth_read_listed_t   read;
+
+    reauth_accounts_read(entry, &read);
 
     out->found = 1;
-    out->authenticated = reauth_json_is_true(entry, "is_authenticated");
+    out->authenticated = read.authenticated;
+    out->in_progress = reauth_classify_listed(&read);
 
-    /* a word, or an object as a poll answers with */
+    progress = json_object_get(entry, "authentication_progress");
 
-    from = entry;
-    name = "authentication_progress";
+    if (json_is_object(progress)) {
+        reauth_json_copy(progress,
+                         reauth_json_is_text(progress, "progress") ? "progress"
+                                                                   : "state",
+                         out->progress, REAUTH_PROGRESS_MAX);
 
-    if (json_is_object(json_object_get(entry, name))) {
-        from = json_object_get(entry, name);
-        name = reauth_json_is_text(from, "progress") ? "progress" : "state";
+    } else {
+        reauth_json_copy(entry, "authentication_progress", out->progress,
+                         REAUTH_PROGRESS_MAX);
     }
-
-    reauth_json_copy(from, name, out->progress, REAUTH_PROGRESS_MAX);
-
-    out->in_progress = out->progress[0] != '\0'
-                       && !reauth_poll_is_word(from, name, ends);
 }
 
 
@@ -334,7 +237,7 @@ reauth_accounts_parse(const unsigned char *body, size_t len,
         if (reauth_accounts_is(entry, "id", account)
             || reauth_accounts_is(entry, "account_id", account))
         {
-            reauth_accounts_read(entry, out);
+            reauth_accounts_take(entry, out);
             break;
         }
     }

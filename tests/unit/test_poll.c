@@ -471,7 +471,8 @@ test_accounts(void **state)
     } cases[] = {
         { "null", "", 0 },
         { "\"\"", "", 0 },
-        { "7", "", 0 },
+        { "7", "", 1 },
+        { "true", "", 1 },
         { "\"signed_in\"", "signed_in", 0 },
         { "\"checking\"", "checking", 1 },
         { "\"something_new\"", "something_new", 1 },

@@ -1,0 +1,99 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the upstream's words and flags mean for a login attempt.  The words are
+ * an open set: they are read into the structures below by those who know the
+ * format (reauth_poll.c, reauth_last_attempt.c), and classified here by rule.
+ *
+ * A word is kept in lower case and with "-" for "_".  A character that no word
+ * of the upstream has becomes "?"; so does a value that is not a string.
+ */
+
+
+#ifndef REAUTH_CLASSIFY_H
+#define REAUTH_CLASSIFY_H
+
+
+#include "reauth_attempt.h"
+
+
+#define REAUTH_WORD_MAX  47
+
+
+/* the object that describes the last login attempt */
+
+typedef struct {
+    int64_t   started_us;
+    int64_t   completed_us;
+
+    unsigned  completed:1;         /* completed_at is set, whatever it reads */
+    unsigned  succeeded:1;         /* "success" is true */
+    unsigned  failed:1;            /* "success" is false, not null */
+    unsigned  needs_otp:1;
+    unsigned  needs_face:1;
+    unsigned  face_link:1;
+    unsigned  phone:1;             /* the code comes by SMS */
+
+    char      error_code[REAUTH_ERROR_CODE_MAX + 1];
+    char      error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+} reauth_last_attempt_t;
+
+
+/* a poll of an attempt, as it was read */
+
+typedef struct {
+    char                   state[REAUTH_WORD_MAX + 1];      /* or empty */
+    char                   progress[REAUTH_WORD_MAX + 1];
+
+    unsigned               needs_otp:1;     /* beside the last attempt */
+    unsigned               needs_face:1;
+    unsigned               face_link:1;
+    unsigned               two_factor:1;
+    unsigned               deeplink:1;
+
+    reauth_last_attempt_t  last;
+} reauth_read_poll_t;
+
+
+/* a poll of a Fansly account */
+
+typedef struct {
+    char      status[REAUTH_WORD_MAX + 1];
+
+    unsigned  authenticated:1;     /* "is_authenticated" is true */
+    unsigned  needs_code:1;        /* it is true */
+    unsigned  no_code:1;           /* it is false, neither null nor missing */
+    unsigned  app_code:1;          /* "twofa_type" is that of an app */
+    unsigned  error:1;             /* "last_error" has a text */
+} reauth_read_fansly_t;
+
+
+/* an entry of the list of accounts */
+
+typedef struct {
+    char      state[REAUTH_WORD_MAX + 1];
+    char      progress[REAUTH_WORD_MAX + 1];
+
+    unsigned  authenticated:1;     /* "is_authenticated" is true */
+} reauth_read_listed_t;
+
+
+typedef struct {
+    reauth_state_t   state;        /* one of running, needs_*, succeeded,
+                                      failed */
+    reauth_action_t  action;
+} reauth_verdict_t;
+
+
+/* the text as a word, see above */
+void reauth_word(char word[REAUTH_WORD_MAX + 1], const reauth_string_t *text);
+
+reauth_verdict_t reauth_classify_poll(const reauth_read_poll_t *read);
+reauth_verdict_t reauth_classify_fansly(const reauth_read_fansly_t *read);
+
+/* whether a login is in progress */
+int reauth_classify_listed(const reauth_read_listed_t *read);
+
+
+#endif /* REAUTH_CLASSIFY_H */
