@@ -76,6 +76,9 @@ EOT
     local $ENV{TEST_NGINX_SERVROOT} = "$dir/servroot";
     local $ENV{TEST_NGINX_PORT} = $port;
 
+    # what is never said is not waited for
+    local $ENV{TEST_NGINX_TIMEOUT} = 1;
+
     # an nginx that cannot start leaves its memory to the process's end
     local $ENV{ASAN_OPTIONS}
         = join ':', grep { defined } $ENV{ASAN_OPTIONS}, 'detect_leaks=0';

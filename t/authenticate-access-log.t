@@ -24,7 +24,7 @@ sub told {
 
     my $line;
     wait_for { $line = (split /\n/, Reauth::Test::slurp($log))[-1];
-               defined $line && $line =~ $expected } 2;
+               defined $line && $line =~ $expected };
 
     return like($line, $expected, $what);
 }

@@ -97,7 +97,7 @@ sub status {
     return $status;
 }
 
-ok(wait_for { status('alice', '/reauth/readyz') == 200 } 5, 'ready');
+ok(wait_for { status('alice', '/reauth/readyz') == 200 } 'ready');
 
 is(status('alice', '/api/accounts'), 200, 'a certificate that names a caller');
 is(status('alice', '/reauth/accounts'), 200, 'for the status, too');

@@ -58,18 +58,18 @@ is(status('two'), 401, 'nobody yet');
 
 version(2, callers => caller_line('alice', 'two'), key => $key);
 
-ok(wait_for(sub { status('two') == 200 && status('one') == 401 }, 5,
+ok(wait_for(sub { status('two') == 200 && status('one') == 401 },
     'the second version'), 'the second version is in force');
 
 version(3, callers => "alice sha256:nonsense\n", key => $key);
 
 ok(wait_for(sub { $gateway->error_log =~ /callers" has changed, but line 1/ },
-    5, 'the log line'), 'a bad version is refused with its line');
+    'the log line'), 'a bad version is refused with its line');
 is(status('two'), 200, 'and the one before stays');
 
 version(4, callers => caller_line('alice', 'two'), key => "another-key\n");
 
-ok(wait_for(sub { status('two') == 401 }, 5, 'the upstream to refuse it'),
+ok(wait_for(sub { status('two') == 401 }, 'the upstream to refuse it'),
     'a new key goes out with the next call');
 is((sandbox_log())[-1]{headers}{authorization}, 'Bearer another-key',
     'as it is in the file');
@@ -78,15 +78,15 @@ is((sandbox_log())[-1]{headers}{authorization}, 'Bearer another-key',
 
 sandbox('POST', '/account/acct_slow', { delay_ms => 2_500 });
 version('4b', callers => caller_line('alice', 'two'), key => $key);
-ok(wait_for(sub { status('two') == 200 }, 5, 'the key'), 'a call is sent');
+ok(wait_for(sub { status('two') == 200 }, 'the key'), 'a call is sent');
 
 my $call = Reauth::Stream->open($gateway, 'GET', '/api/acct_slow/me',
     { Authorization => 'Bearer two', Connection => 'close' });
-ok(wait_for(sub { (sandbox_log())[-1]{target} =~ /acct_slow/ }, 5),
+ok(wait_for(sub { (sandbox_log())[-1]{target} =~ /acct_slow/ }),
     'and the upstream thinks about it');
 version('4c', callers => caller_line('bob', 'three'), key => "another-key\n");
 ok(wait_for(sub { status('two') == 401 && status('three') == 401
-    && (sandbox_log())[-1]{headers}{authorization} eq 'Bearer another-key' }, 5),
+    && (sandbox_log())[-1]{headers}{authorization} eq 'Bearer another-key' }),
     'meanwhile both files are others');
 is($call->finish->{status}, 200, 'it is answered all the same');
 
@@ -103,27 +103,27 @@ sub rewrite {
 }
 
 version('4d', callers => caller_line('alice', 'aaa'), key => $key);
-ok(wait_for(sub { status('aaa') == 200 }, 5), 'a caller');
+ok(wait_for(sub { status('aaa') == 200 }), 'a caller');
 
 for my $token (qw(bbb ccc ddd)) {
     rewrite(caller_line('alice', $token));
-    ok(wait_for(sub { status($token) == 200 }, 3), "written anew: $token");
+    ok(wait_for(sub { status($token) == 200 }), "written anew: $token");
 }
 
 # ---- a file that was refused for its mode, and that is mended ----
 
 version('4e', callers => caller_line('alice', 'two'), key => $key);
-ok(wait_for(sub { status('two') == 200 }, 5), 'a key');
+ok(wait_for(sub { status('two') == 200 }), 'a key');
 mkdir "$dir/v4f";
 Reauth::Test::write_file("$dir/v4f/callers", caller_line('alice', 'two'));
 Reauth::Test::write_file("$dir/v4f/key", "another-key\n", oct 644);
 symlink 'v4f', "$dir/data.new";
 rename "$dir/data.new", "$dir/data";
-ok(wait_for(sub { $gateway->error_log =~ /may be read by everybody/ }, 5),
+ok(wait_for(sub { $gateway->error_log =~ /may be read by everybody/ }),
     'one that all may read is refused');
 is(status('two'), 200, 'and the one before stays');
 chmod oct 640, "$dir/v4f/key";
-ok(wait_for(sub { status('two') == 401 }, 5), 'until its mode is right');
+ok(wait_for(sub { status('two') == 401 }), 'until its mode is right');
 
 # ---- a worker in the place of one that died has what is in force ----
 
@@ -132,7 +132,7 @@ for my $worker ($gateway->worker_pids) {
 }
 
 for (1 .. 20) {
-    wait_for(sub { status('two') != 0 }, 5);
+    wait_for(sub { status('two') != 0 });
 }
 
 is(scalar(grep { $_->{headers}{authorization} ne 'Bearer another-key' }
@@ -141,18 +141,18 @@ is(scalar(grep { $_->{headers}{authorization} ne 'Bearer another-key' }
 # ---- files that are gone, and come back ----
 
 unlink "$dir/data";
-ok(wait_for(sub { $gateway->error_log =~ /can't be looked at/ }, 5),
+ok(wait_for(sub { $gateway->error_log =~ /can't be looked at/ }),
     'files that are gone are said');
 is(status('two'), 401, 'and what was read of them stays');
 
 version(5, callers => caller_line('alice', 'two'), key => "bad\nkey\n");
 
-ok(wait_for(sub { $gateway->error_log =~ /key" has changed, but/ }, 5,
+ok(wait_for(sub { $gateway->error_log =~ /key" has changed, but/ },
     'the log line'), 'a bad key is refused');
 unlike($gateway->error_log, qr/another-key|\bbad\b/, 'and never shown');
 
 version(6, callers => caller_line('alice', 'two'), key => $key);
-ok(wait_for(sub { status('two') == 200 }, 5, 'the key to be good again'),
+ok(wait_for(sub { status('two') == 200 }, 'the key to be good again'),
     'and a good one is taken again');
 
 # ---- a key without anything else ----
@@ -170,7 +170,7 @@ EOC
 
 is($alone->http('GET', '/api/accounts')->{status}, 401, 'a key alone');
 secret_file('alone_key', $key);
-ok(wait_for(sub { $alone->http('GET', '/api/accounts')->{status} == 200 }, 5),
+ok(wait_for(sub { $alone->http('GET', '/api/accounts')->{status} == 200 }),
     'is read again, too');
 
 done_testing();

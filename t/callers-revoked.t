@@ -79,7 +79,7 @@ for my $case (
     ok($_->is_open, "$name: waits") for $list, $account, $call;
 
     callers($new, $scopes);
-    ok(wait_for(sub { status($old, '/reauth/accounts') == $expected }, 5,
+    ok(wait_for(sub { status($old, '/reauth/accounts') == $expected },
         'the new file'), "$name: is in force");
 
     log_in("acct_after_$word");
@@ -90,12 +90,12 @@ for my $case (
     is($_->finish->{status}, $expected, "$name: what waited is refused")
         for $list, $account, $call;
 
-    ok(wait_for(sub { $stream->saw(qr/never/, 0.1); !$stream->is_open }, 5,
+    ok(wait_for(sub { $stream->saw(qr/never/, 0.1); !$stream->is_open },
         'its end'), "$name: the stream ends");
     unlike($stream->text, qr/acct_after/, "$name: and told nothing more");
 
     callers('two', 'status,call');
-    ok(wait_for(sub { status('two', '/reauth/accounts') == 200 }, 5,
+    ok(wait_for(sub { status('two', '/reauth/accounts') == 200 },
         'the new token'), "$name: the new token is good");
 }
 

@@ -171,7 +171,7 @@ location = /control { return 200 $control; }
 EOC
 
 wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 5, 'Redis';
+    eq 'ready' } 'Redis';
 
 # A request body or an answer that nginx wants to write to disk is an error
 # from now on, in the log and for the caller.
@@ -249,7 +249,7 @@ status_is(ask('GET', '/api/acct_ok/chats'), 503, 'the gate is closed');
 status_is(ask('GET', "/api/authenticate/$attempt", undef, upstream => 1), 200,
     'a poll');
 ok(wait_for { ask('GET', '/reauth/accounts/acct_ok')->{json}{state}
-    eq 'succeeded' } 10, 'it ends');
+    eq 'succeeded' } 'it ends');
 $answer = ask('GET', "/api/authenticate/$attempt", undef, upstream => 1);
 like($answer->{body}, qr/CANARY-csrf.*CANARY-wsAuth/,
     'the upstream\'s answer to a poll is the caller\'s');
@@ -264,11 +264,11 @@ is($answer->{headers}{'reauth-coalesced'}, '1', 'and told again');
 $answer = put('acct_otp', email('otp'));
 my $otp = $answer->{json}{attempt_id};
 ok(wait_for { ask('GET', '/reauth/accounts/acct_otp')->{json}{state}
-    eq 'needs_otp' } 10, 'a code is wanted');
+    eq 'needs_otp' } 'a code is wanted');
 status_is(ask('PUT', "/api/authenticate/$otp",
     { code => $canary{'2FA code'} }), 200, 'a wrong code is taken');
 ok(wait_for { ask('GET', '/reauth/accounts/acct_otp')->{json}{state}
-    eq 'needs_otp' } 10, 'and refused');
+    eq 'needs_otp' } 'and refused');
 status_is(ask('PUT', "/api/authenticate/$otp", { code => '123456' }), 200,
     'the right one');
 ask('POST', "/api/authenticate/$otp/email", undef);
@@ -433,7 +433,7 @@ put('acct_local2', { auth_type => 'mobile_app' }, upstream => 1);
 ask('GET', $_) for @pages;
 redis_start();
 wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 10, 'Redis again';
+    eq 'ready' } 'Redis again';
 redis_cli('SET', 'control', $control);
 $place{Redis} .= redis_of();
 
@@ -447,7 +447,7 @@ ask('GET', '/control');
 # the requests are over, the poller's too; connections are kept
 sandbox('POST', "/finish/$_", {})
     for qw(acct_phone acct_local2 acct_http2 acct_http2_app);
-ok(wait_for { ask('GET', '/reauth/summary')->{json}{active} == 0 } 30,
+ok(wait_for { ask('GET', '/reauth/summary')->{json}{active} == 0 }
     'all attempts are at an end');
 sleep 1;
 

@@ -48,7 +48,7 @@ change();
 $gateway->update('acct_last', 'limit');
 my @old = $gateway->worker_pids;
 $gateway->reload;
-ok(wait_for { !grep { kill 0, $_ } @old } 1, 'the old worker has ended');
+ok(wait_for { !grep { kill 0, $_ } @old } 'the old worker has ended');
 my $answer = $stuck->finish;
 ok($answer->{ended}, 'it is cut off');
 unlike($answer->{body}, qr/acct_last/, 'being behind');

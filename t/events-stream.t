@@ -98,7 +98,7 @@ is($gateway->http('POST', '/reauth/events', {}, '{}')->{status}, 405,
 
 # a client that goes
 $_->close for @streams, $again;
-ok(wait_for { 8 <= (() = $gateway->error_log =~ /prematurely closed/g) } 5,
+ok(wait_for { 8 <= (() = $gateway->error_log =~ /prematurely closed/g) }
     'a client that goes is noticed');
 unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
 

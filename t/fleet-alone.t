@@ -19,7 +19,7 @@ sub becomes {
 
     return ok(wait_for {
         $gateway->http('GET', "/reauth/gate/$account")->{status} == $status
-    } 5, $what);
+    } $what);
 }
 
 

@@ -32,7 +32,7 @@ sandbox('POST', '/finish/acct_1', { success => \1 });
 
 for my $gateway ($one, $two) {
     ok(wait_for(sub { $gateway->http('GET', '/reauth/gate/acct_1')->{status}
-        == 204 }, 20), 'the poller learns of the end');
+        == 204 }), 'the poller learns of the end');
 }
 
 like($one->error_log . $two->error_log, qr/it was emptied/,

@@ -33,10 +33,10 @@ for my $story (qw(ok otp face phone lost)) {
 }
 
 ok(wait_for { state_of('acct_face') eq 'needs_face'
-    && state_of('acct_otp') eq 'needs_otp' } 5, 'polls were seen');
+    && state_of('acct_otp') eq 'needs_otp' } 'polls were seen');
 
 sandbox('POST', '/finish/acct_ok');
-ok(wait_for { state_of('acct_ok') eq 'succeeded' } 5, 'and an end');
+ok(wait_for { state_of('acct_ok') eq 'succeeded' } 'and an end');
 
 my $polled = sandbox('GET', '/account/acct_face')->{poll};
 like(JSON::PP->new->encode($polled), qr/CANARY/,

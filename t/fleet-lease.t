@@ -28,13 +28,13 @@ is($one->update('acct_1', 'ok')->{status}, 200, 'a login');
 sandbox('POST', '/account/acct_1', { delay_ms => 8000 });
 
 my $polls = polls();
-ok(wait_for { polls() > $polls } 5, 'a poll is under way');
+ok(wait_for { polls() > $polls } 'a poll is under way');
 cmp_ok(due(), '>', 15_000, 'it is leased');
 cmp_ok(due(), '<=', 20_000, 'for a bounded time');
 
 my @pids = ($one->pid, $one->worker_pids);
 kill 'KILL', @pids;
-ok(wait_for { !grep { -e "/proc/$_/fd/0" } @pids } 5, 'the instance is killed');
+ok(wait_for { !grep { -e "/proc/$_/fd/0" } @pids } 'the instance is killed');
 
 sandbox('POST', '/account/acct_1', { delay_ms => 0 });
 
@@ -49,9 +49,9 @@ is(polls(), $polls, 'and respects the lease');
 # twenty seconds later
 redis_cli('ZADD', '{reauth}:due', 'XX', int 1000 * time, 'acct_1');
 
-ok(wait_for { polls() > $polls } 5, 'then it polls');
+ok(wait_for { polls() > $polls } 'then it polls');
 sandbox('POST', '/finish/acct_1');
-ok(wait_for { $two->http('GET', '/reauth/gate/acct_1')->{status} == 204 } 5,
+ok(wait_for { $two->http('GET', '/reauth/gate/acct_1')->{status} == 204 }
     'and opens the gate');
 
 $one->stop;

@@ -26,7 +26,7 @@ sub becomes {
         wait_for {
             ($gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
                 // '') eq $state
-        } 5;
+        };
         is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
             $state, $what);
     }

@@ -49,7 +49,7 @@ sub rest { return redis_cli('PTTL', '{reauth}:pause'); }
 my $two = gateway(name => 'two', %poll);
 
 $one->update("acct_$_", 'ok') for 1, 2;
-ok(wait_for(sub { rest() > 0 }, 5), '429: all rest');
+ok(wait_for(sub { rest() > 0 }), '429: all rest');
 sleep 1;
 cmp_ok(rest(), '>', 50_000, 'as long as it says');
 
@@ -64,7 +64,7 @@ redis_cli('FLUSHALL');
 my $alone = gateway(name => 'alone', %poll, without => ['reauth_redis']);
 
 $alone->update('acct_3', 'ok');
-ok(wait_for(sub { $alone->error_log =~ /polling rests for 300000 ms/ }, 5),
+ok(wait_for(sub { $alone->error_log =~ /polling rests for 300000 ms/ }),
     'Retry-After beyond all numbers: the longest rest');
 $polls = polls();
 sleep 1;
@@ -78,6 +78,6 @@ redis_cli('HSET', '{reauth}:rate', 'tokens', 0,
 $one = gateway(name => 'three', %poll);
 $polls = polls();
 $one->update('acct_1', 'ok');
-ok(wait_for(sub { polls() > $polls }, 5), 'the others poll all the same');
+ok(wait_for(sub { polls() > $polls }), 'the others poll all the same');
 
 done_testing();

@@ -31,7 +31,7 @@ sub becomes {
         wait_for {
             ($gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
                 // '') eq $state
-        } 5;
+        };
         is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
             $state, $what);
     }
@@ -69,7 +69,7 @@ cmp_ok(lists(), '>=', 2, 'the list was asked for');
 cmp_ok($one->update('acct_down', 'down')->{status}, '>=', 500,
     'down: no login starts');
 my $lists = lists();
-ok(wait_for { lists() > $lists } 5, 'down: the list is asked for');
+ok(wait_for { lists() > $lists } 'down: the list is asked for');
 sleep 0.5;
 becomes('acct_down', 'unknown', 'down: not yet known for sure');
 

@@ -29,7 +29,7 @@ sub logged {
     wait_for {
         ($line) = Reauth::Test::slurp(work_dir() . '/gateway/logs/reauth.log')
             =~ /^(\Q$start\E .*)$/m;
-    } 2;
+    };
 
     return $line // '';
 }

@@ -78,7 +78,7 @@ sub opened {
 # whoever asked has gone, and the upstream does not answer yet
 $gateway->update('acct_starting', 'stall', abandon => 1);
 wait_for { $gateway->http('GET', '/reauth/gate/acct_starting')->{status}
-    == 503 } 5, 'the update';
+    == 503 } 'the update';
 closed('acct_starting', 'starting', undef);
 
 begin('acct_running', 'ok');

@@ -121,7 +121,7 @@ $held = call('/api/acct_1/gone', 'wait=3', 'POST', '{"text":"small"}');
 sleep 0.2;
 $held->close;
 my $gone = time;
-ok(wait_for { Reauth::Test::slurp($log) =~ /gone 499 held/ } 5,
+ok(wait_for { Reauth::Test::slurp($log) =~ /gone 499 held/ }
     'a client that goes is noticed');
 cmp_ok(time - $gone, '<', 1, 'soon');
 

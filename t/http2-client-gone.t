@@ -56,7 +56,7 @@ sub state_of {
 sub settled {
     my ($account, $state) = @_;
 
-    wait_for { state_of($account) eq $state } 3;
+    wait_for { state_of($account) eq $state };
 
     return is(state_of($account), $state, "$account is $state");
 }
@@ -104,7 +104,7 @@ is($h2->answer($streams[1])->{status}, 200, 'the other stream has its answer');
 settled($_, 'running') for qw(acct_one acct_two);
 $h2->close;
 
-ok(wait_for(sub { ask('/connections')->{body} =~ /connections: 1 / }, 3),
+ok(wait_for(sub { ask('/connections')->{body} =~ /connections: 1 / }),
    'no connection is left');
 unlike($gateway->error_log, qr/CANARY|\[(?:error|alert|crit|emerg)\]/,
        'nothing in the error log');

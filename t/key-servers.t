@@ -26,7 +26,7 @@ my $peer = Reauth::Peer->start(sub {
     return Reauth::Peer::response('200 OK', '{}', "X-Sent: $sent")
         if $request !~ /\APUT /;
 
-    wait_for { -e $go } 20 if $request =~ /acct_shared/;
+    wait_for { -e $go } if $request =~ /acct_shared/;
 
     return Reauth::Peer::accepted("auth_$sent") if $request !~ /mobile_app/;
     return Reauth::Peer::response('200 OK', qq({"attempt_id":"auth_$sent",)
@@ -128,7 +128,7 @@ my @streams = map {
           Authorization  => "Bearer token-of-$_" }, $body);
 } @names;
 
-wait_for { grep { /PUT/ } $peer->requests } 5, 'one is sent';
+wait_for { grep { /PUT/ } $peer->requests } 'one is sent';
 Reauth::Test::write_file($go, '');
 
 for my $name (@names) {

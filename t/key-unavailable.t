@@ -203,7 +203,7 @@ EOC
 
 is($poller->update('acct_2', 'slow')->{status}, 200, 'a login to be polled');
 ok(wait_for { $poller->error_log =~ /is used where no reauth_key_file is in/ }
-    10, 'the poller finds no key');
+    'the poller finds no key');
 is(scalar(grep { $_->{method} eq 'GET' && !$_->{headers}{authorization} }
     sandbox_log()), 0, 'and polls nothing without one');
 is($poller->http('GET', '/reauth/healthz')->{status}, 200, 'and nginx lives');

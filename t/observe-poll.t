@@ -30,7 +30,7 @@ is(looks(), 0, 'is none');
 my $answer = $gateway->http('GET', '/api/acct_away/chats');
 is($answer->{status}, 503, 'a 503');
 is($answer->{json}{message}, 'x', 'is passed on as it is');
-ok(wait_for { looks() == 1 } 5, 'and the account is looked at');
+ok(wait_for { looks() == 1 } 'and the account is looked at');
 
 $gateway->http('GET', '/api/acct_away/chats') for 1 .. 5;
 sleep 1.5;

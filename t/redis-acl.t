@@ -24,7 +24,7 @@ $gateway->http('GET', "/api/authenticate/$id");
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id");
 ok(wait_for { $other->http('GET', '/reauth/accounts/acct_1')->{json}{state}
-    eq 'succeeded' } 5, 'all of it works');
+    eq 'succeeded' } 'all of it works');
 $other->http('GET', $_) for qw(/reauth/accounts /reauth/accounts/acct_9
     /reauth/summary /reauth/readyz);
 $other->reload;
@@ -42,11 +42,11 @@ unlike($rights, qr/\+\@/, 'it has no categories');
 
 redis_cli('ACL', 'SETUSER', 'gateway', '-script');
 my $third = gateway(name => 'third', without => ['ready']);
-ok(wait_for { $third->error_log =~ /NOPERM.*script/i } 5,
+ok(wait_for { $third->error_log =~ /NOPERM.*script/i }
     'without SCRIPT LOAD: said');
 ok(wait_for { ($third->http('GET', '/reauth/summary')->{json}{store}{redis}
-    // '') eq 'down' } 5, 'and no connection');
-ok(wait_for { readyz($third) =~ /Redis' user lacks a right \(NOPERM\): / } 5,
+    // '') eq 'down' } 'and no connection');
+ok(wait_for { readyz($third) =~ /Redis' user lacks a right \(NOPERM\): / }
     'readyz says so');
 
 # ---- a wrong password, a wrong user ----
@@ -61,10 +61,10 @@ for my $user ('gateway', 'nobody') {
             . "$ENV{TEST_NGINX_REDIS_PORT} password_file=$wrong;",
     );
 
-    ok(wait_for { $refused->error_log =~ /wrong user or password/ } 5,
+    ok(wait_for { $refused->error_log =~ /wrong user or password/ }
         "$user: refused, and said");
     ok(wait_for { readyz($refused)
-        =~ /Redis refuses the user or the password \(WRONGPASS\): / } 5,
+        =~ /Redis refuses the user or the password \(WRONGPASS\): / }
         "$user: readyz says so");
 }
 
@@ -73,7 +73,7 @@ for my $user ('gateway', 'nobody') {
 redis_cli('ACL', 'SETUSER', 'gateway', '+script|load', 'resetkeys',
     '~{other}:*');
 $gateway->update('acct_7', 'ok');
-ok(wait_for { $gateway->error_log =~ /NOPERM/ } 5, 'without the keys: said');
+ok(wait_for { $gateway->error_log =~ /NOPERM/ } 'without the keys: said');
 is($gateway->http('GET', '/api/acct_7/me')->{status}, 503,
     'the gate is closed all the same');
 

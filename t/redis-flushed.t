@@ -18,16 +18,16 @@ sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id{1}");
 is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'it ends');
 ok(wait_for { stored('acct_1', 'state') eq 'succeeded' }
-    5, 'its end is written');
+    'its end is written');
 is(stored('acct_1', 'attempt'), $id{1}, 'whole');
 
 is($gateway->update('acct_3', 'ok')->{status}, 200, 'another one begins');
-ok(wait_for { stored('acct_3', 'state') eq 'running' } 5,
+ok(wait_for { stored('acct_3', 'state') eq 'running' }
     'and is written');
 
 # what does not change is written back as well
 ok(wait_for { stored('acct_2', 'state') eq 'running' }
-    45, 'what only runs on comes back');
+    'what only runs on comes back');
 is(stored('acct_2', 'attempt'), $id{2}, 'whole');
 
 my $other = gateway(name => 'other');

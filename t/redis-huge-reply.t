@@ -38,7 +38,7 @@ sub follows {
 
     return wait_for {
         $gateway->http('GET', "/reauth/gate/$account")->{status} == 503
-    } 15, "the gate of $account to close";
+    } "the gate of $account to close";
 }
 
 
@@ -56,7 +56,7 @@ for my $command (qw(XREAD EVALSHA)) {
     $other->update("acct_$command", 'ok');
     my $answer = $gateway->update("acct_own_$command", 'ok');
 
-    ok(wait_for { $between->answered($command) && failures() > $failures } 10,
+    ok(wait_for { $between->answered($command) && failures() > $failures }
         "$command: the log says what is wrong");
     is($answer->{status}, 200, "$command: an update");
 
@@ -68,12 +68,12 @@ for my $command (qw(XREAD EVALSHA)) {
     cmp_ok(time - $start, '<', 1, "$command: at once");
 
     # it tries again, and gets the same
-    ok(wait_for { failures() - $failures > 2 } 10, "$command: more than once");
+    ok(wait_for { failures() - $failures > 2 } "$command: more than once");
 
     $between->pass;
     ok(follows("acct_then_$command"), "$command: over, it follows again");
     ok(wait_for { (stored("acct_own_$command", 'state') // '') eq 'running' }
-        15, "$command: and what was kept here is written");
+        "$command: and what was kept here is written");
 }
 
 my @after = peak();

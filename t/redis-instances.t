@@ -17,7 +17,7 @@ sub becomes {
     my $start = time;
     my $done  = wait_for {
         $gateway->http('GET', "/reauth/gate/$account")->{status} == $status
-    } 5;
+    };
 
     ok($done, $what);
     cmp_ok(time - $start, '<', 1, "$what: soon");
@@ -45,13 +45,13 @@ is($again->{json}{attempt_id}, $id, 'with the same attempt');
 sandbox('POST', '/step/acct_1') for 1 .. 2;
 $two->http('GET', "/api/authenticate/$id");
 ok(wait_for { $one->http('GET', '/reauth/accounts/acct_1')->{json}{state}
-    eq 'needs_otp' } 5, 'a state that was seen there is known here');
+    eq 'needs_otp' } 'a state that was seen there is known here');
 
 # another update supersedes it
 my $next = $two->update('acct_1', 'ok')->{json}{attempt_id};
 isnt($next, $id, 'another attempt');
 ok(wait_for { ($one->http('GET', '/reauth/accounts/acct_1')->{json}{attempt_id}
-    // '') eq $next } 5, 'is the one that counts here');
+    // '') eq $next } 'is the one that counts here');
 
 # what is late about the old one changes nothing
 $one->http('GET', "/api/authenticate/$id");

@@ -19,14 +19,14 @@ like($gateway->error_log, qr/scripts were flushed, loading them again/,
 
 redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
 is($gateway->update('acct_3', 'ok')->{status}, 200, 'after CLIENT KILL');
-ok(wait_for { stored('acct_3', 'state') eq 'running' } 10,
+ok(wait_for { stored('acct_3', 'state') eq 'running' }
     'in Redis');
 
 # the follower, too
 my $other = gateway(name => 'other');
 redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
 $gateway->update('acct_4', 'ok');
-ok(wait_for { $other->http('GET', '/reauth/gate/acct_4')->{status} == 503 } 10,
+ok(wait_for { $other->http('GET', '/reauth/gate/acct_4')->{status} == 503 }
     'what was missed is read again');
 
 # a Redis that another program has filled with something else
@@ -45,7 +45,7 @@ for my $account ('acct_5', 'acct_6', 'acct_7') {
 my $third = gateway(name => 'third');
 is($third->http('GET', '/api/acct_4/me')->{json}{state}, 'running',
     'the rest is read by one that starts');
-ok(wait_for { $third->error_log =~ /the accounts have been read/ } 5, 'whole');
+ok(wait_for { $third->error_log =~ /the accounts have been read/ } 'whole');
 like($third->error_log, qr/a record under "\{reauth\}" is none, passed over/,
     'what is none is said');
 

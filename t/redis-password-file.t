@@ -16,10 +16,10 @@ my $without = gateway(
     without     => ['ready'],
     http_config => "reauth_redis $ENV{TEST_NGINX_REDIS_URL};",
 );
-ok(wait_for { $without->error_log =~ /NOAUTH.*password_file=/ } 5,
+ok(wait_for { $without->error_log =~ /NOAUTH.*password_file=/ }
     'without a password: said');
 ok(wait_for { $without->http('GET', '/reauth/readyz')->{body}
-    =~ /"reason":"Redis wants a password \(NOAUTH\): updates are kept / } 5,
+    =~ /"reason":"Redis wants a password \(NOAUTH\): updates are kept / }
     'and readyz says so');
 
 for my $log ($gateway->error_log, $without->error_log) {

@@ -12,7 +12,7 @@ my ($one, $two) = map {
 } qw(one two);
 
 is($one->update('acct_1', 'ok')->{status}, 200, 'an update of the one');
-ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') } 5, 'under its prefix');
+ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') } 'under its prefix');
 is((grep { !/\A\{one\}:/ } redis_cli('KEYS', '*')), 0, 'and nowhere else');
 
 is($one->http('GET', '/reauth/gate/acct_1')->{status}, 503, 'closed');

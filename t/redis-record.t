@@ -18,7 +18,7 @@ $gateway->update('acct_3', { auth_type => 'raw_data', auth_id => '4711',
     cookies => 'sess=hush-hush-2', xbc => 'hush-hush-3', user_agent => 'ua' });
 $gateway->http('GET', "/api/authenticate/$id");
 
-ok(wait_for { stored('acct_1', 'started_at') } 5,
+ok(wait_for { stored('acct_1', 'started_at') }
     'what a poll tells is kept too');
 
 # ---- keys ----
@@ -95,7 +95,7 @@ sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id");
 
 ok(wait_for { stored('acct_1', 'state') eq 'succeeded' }
-    5, 'the end is kept');
+    'the end is kept');
 is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), '', 'no longer active');
 is(stored('acct_1', 'fingerprint'), '',
     'its fingerprint has no use any more');

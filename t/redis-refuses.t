@@ -18,7 +18,7 @@ sub follows {
 
     return ok(wait_for(sub {
         $two->http('GET', "/reauth/gate/$account")->{status} == 503
-    }, 10), $what);
+    }), $what);
 }
 
 
@@ -31,17 +31,17 @@ for my $command (qw(xread zscan)) {
     redis_cli('ACL', 'SETUSER', 'gateway', "-$command");
     redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
 
-    ok(wait_for(sub { $two->error_log =~ /NOPERM.*\Q$command\E/i }, 10),
+    ok(wait_for(sub { $two->error_log =~ /NOPERM.*\Q$command\E/i }),
         "without $command: said");
 
     ok(wait_for(sub {
         (ready()->{reason} // '') =~ /what other instances do is not known/
-    }, 5), 'readyz tells it');
+    }), 'readyz tells it');
     is(ready()->{status}, 'degraded', 'as degraded');
 
     redis_cli('ACL', 'SETUSER', 'gateway', "+$command");
     follows("acct_$command", 'allowed again: it follows');
-    ok(wait_for(sub { ready()->{status} eq 'ready' }, 10), 'readyz: ready');
+    ok(wait_for(sub { ready()->{status} eq 'ready' }), 'readyz: ready');
 }
 
 like($two->error_log, qr/follows no other until it is mended/,

@@ -63,7 +63,7 @@ for my $workers (1, 2) {
 
         redis_pause();
         my $answer = $one->finish(3);
-        ok(wait_for(sub { $state->($account) eq 'starting' }, 2),
+        ok(wait_for(sub { $state->($account) eq 'starting' }),
             "$account: the second one has its turn");
         sleep 0.1;
 
@@ -87,7 +87,7 @@ for my $workers (1, 2) {
     $two->close;
     sleep 0.1;
     redis_resume();
-    ok(wait_for(sub { $state->($running) eq 'running' }, 3),
+    ok(wait_for(sub { $state->($running) eq 'running' }),
         'its caller has gone: what ran before runs');
     is($gateway->http('GET', "/reauth/accounts/$running")->{json}{attempt_id},
         $first->{json}{attempt_id}, 'the first attempt');
@@ -99,7 +99,7 @@ for my $workers (1, 2) {
     $two->close;
     sleep 0.1;
     redis_resume();
-    ok(wait_for(sub { $state->($rejected) eq 'rejected' }, 3),
+    ok(wait_for(sub { $state->($rejected) eq 'rejected' }),
         'nothing ran before: open');
     is($gateway->update($rejected, 'ok')->{status}, 200,
         'the next one finds the way clear');

@@ -14,14 +14,14 @@ my $attempt = $one->update('acct_active', 'ok')->{json}{attempt_id};
 $one->update('acct_rejected', 'limit');
 $one->update("acct_more$_", 'ok') for 1 .. 30;
 ok(wait_for { stored('acct_more30', 'state')
-    eq 'running' } 5, 'one has begun some');
+    eq 'running' } 'one has begun some');
 
 # ---- Redis answers ----
 
 my $two = gateway(name => 'two', without => ['ready']);
 my $start = time;
 
-ok(wait_for { $two->http('GET', '/reauth/readyz')->{status} == 200 } 5, 'ready');
+ok(wait_for { $two->http('GET', '/reauth/readyz')->{status} == 200 } 'ready');
 cmp_ok(time - $start, '<', 1.5, 'soon');
 
 for my $account ('acct_active', map { "acct_more$_" } 1 .. 30) {
@@ -57,16 +57,16 @@ is($three->http('GET', '/reauth/healthz')->{status}, 200, 'alive all the same');
 is($three->http('GET', '/reauth/readyz')->{json}{status}, 'loading',
     'but not ready');
 
-ok(wait_for { $three->http('GET', '/api/acct_other/me')->{status} == 200 } 5,
+ok(wait_for { $three->http('GET', '/api/acct_other/me')->{status} == 200 }
     'it does not wait for ever');
 cmp_ok(time - $start, '<', 2.6, 'but two seconds');
 is($three->http('GET', '/reauth/readyz')->{json}{status}, 'degraded',
     'degraded');
 
 redis_resume();
-ok(wait_for { $three->http('GET', '/api/acct_active/me')->{status} == 503 } 10,
+ok(wait_for { $three->http('GET', '/api/acct_active/me')->{status} == 503 }
     'what Redis has is read when it is back');
 ok(wait_for { $three->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' }
-    10, 'ready');
+    'ready');
 
 done_testing();

@@ -66,7 +66,7 @@ sub accepted {
     my $gateway = connect_by($host, $parameters);
 
     ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status}
-        // '') eq 'ready' } 5, "$what: accepted");
+        // '') eq 'ready' } "$what: accepted");
     is($gateway->http('GET', '/reauth/summary')->{json}{store}{redis}, 'up',
         "$what: up");
     $gateway->stop;
@@ -80,9 +80,9 @@ sub refused {
 
     my $gateway = connect_by($host, $parameters);
 
-    ok(wait_for { $gateway->error_log =~ $reason } 5, "$what: refused, and why");
+    ok(wait_for { $gateway->error_log =~ $reason } "$what: refused, and why");
     ok(wait_for { ($gateway->http('GET', '/reauth/summary')
-        ->{json}{store}{redis} // '') eq 'down' } 5, "$what: down");
+        ->{json}{store}{redis} // '') eq 'down' } "$what: down");
     unlike($gateway->error_log, qr/redis-password/, "$what: no password");
     $gateway->stop;
 
@@ -158,7 +158,7 @@ my $plain = gateway(
     http_config => "reauth_redis redis://127.0.0.1:$port"
         . " password_file=$dir/redis_password;",
 );
-ok(wait_for { $plain->error_log =~ /\[error\].*redis/ } 5,
+ok(wait_for { $plain->error_log =~ /\[error\].*redis/ }
     'redis:// to a TLS port: said');
 is($plain->http('GET', '/api/acct_1/me')->{status} =~ /\A(?:200|503)\z/ ? 1 : 0,
     1, 'and nginx lives');

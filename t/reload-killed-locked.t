@@ -48,7 +48,7 @@ sub stop_without_lock {
     my ($pid) = @_;
 
     kill 'STOP', $pid;
-    wait_for { Reauth::Test::slurp("/proc/$pid/stat") =~ /\) T / } 5;
+    wait_for { Reauth::Test::slurp("/proc/$pid/stat") =~ /\) T / };
 
     return 1 if $gateway->http('GET', '/reauth/summary', {}, undef,
         timeout => 1)->{status};
@@ -65,7 +65,7 @@ sub stop_at {
     my ($account, $story, $function, $times) = @_;
 
     my ($pid, $other) = $gateway->worker_pids;
-    wait_for { stop_without_lock($other) } 10, 'a worker without the lock';
+    wait_for { stop_without_lock($other) } 'a worker without the lock';
 
     my $tracer = Reauth::Tracer->attach($pid);
     my $stream = Reauth::Stream->open($gateway, 'PUT',
@@ -90,7 +90,7 @@ sub kill_at {
     kill 'CONT', $other;
     $stream->finish(2);
 
-    wait_for { 2 <= grep { $_ != $pid } $gateway->worker_pids } 10,
+    wait_for { 2 <= grep { $_ != $pid } $gateway->worker_pids }
         'a new worker';
 
     return $count;
@@ -108,7 +108,7 @@ sub kill_who_cleans_up {
     $tracer->step(int rand 1_300);
 
     kill 'CONT', $other;
-    wait_for { Reauth::Test::slurp("/proc/$other/stat") !~ /\) T / } 5;
+    wait_for { Reauth::Test::slurp("/proc/$other/stat") !~ /\) T / };
 
     my $cleaner = Reauth::Tracer->attach($other);
     my $waits;
@@ -125,7 +125,7 @@ sub kill_who_cleans_up {
     $_->finish(2) for $stream, $waits;
 
     wait_for { 2 <= grep { $_ != $pid && $_ != $other } $gateway->worker_pids }
-        10, 'new workers';
+        'new workers';
 
     return $count;
 }
@@ -165,7 +165,7 @@ sub restart_if_told {
 
     $restarts++;
     $gateway->restart;
-    wait_for { $gateway->http('GET', '/reauth/readyz')->{status} == 200 } 5;
+    wait_for { $gateway->http('GET', '/reauth/readyz')->{status} == 200 };
 
     return;
 }
@@ -254,7 +254,7 @@ is(wrong(), '', 'after a restart all is as before');
 
 # ---- what is known of all ----
 
-ok(wait_for { summary()->{active} == 0 } 15, 'each attempt comes to its end');
+ok(wait_for { summary()->{active} == 0 } 'each attempt comes to its end');
 
 my $summary = summary();
 my $cursor  = '';
@@ -277,6 +277,6 @@ my @differ;
 ok(wait_for {
     @differ = grep { (stored($_, 'state') // '') ne $state{$_} } sort keys %state;
     return !@differ;
-} 10, 'Redis says the same') or diag "@differ[0 .. 5]";
+} 'Redis says the same') or diag "@differ[0 .. 5]";
 
 done_testing();

@@ -15,7 +15,7 @@ $gateway->update("acct_$_", 'ok') for 1 .. 5;
 my @old = $gateway->worker_pids;
 my $start = time;
 ok($gateway->reload, 'reload');
-ok(wait_for { !grep { kill 0, $_ } @old } 10, 'the old workers end');
+ok(wait_for { !grep { kill 0, $_ } @old } 'the old workers end');
 cmp_ok(time - $start, '<', 2, 'soon');
 
 for my $signal (qw(QUIT TERM)) {
@@ -27,7 +27,7 @@ for my $signal (qw(QUIT TERM)) {
     ok(!kill(0, $pid), "$signal: it has ended");
 
     $gateway->launch;
-    ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{status} == 503 } 5,
+    ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{status} == 503 }
         'and starts again');
 }
 

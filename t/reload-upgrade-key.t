@@ -58,7 +58,7 @@ Reauth::Test::write_file("$dir/nginx.conf", $conf);
 system($nginx, '-e', "$dir/logs/error.log", '-p', "$dir/", '-c',
     "$dir/nginx.conf") == 0 or die "nginx did not start\n";
 
-ok(wait_for { running() } 10, 'the old one runs');
+ok(wait_for { running() } 'the old one runs');
 my $old = running();
 push @daemons, $old;
 
@@ -91,7 +91,7 @@ sub keys_of {
 sub soon {
     my ($key) = @_;
 
-    return wait_for { keys_of(12) eq $key } 5;
+    return wait_for { keys_of(12) eq $key };
 }
 
 sub upgrade {
@@ -102,7 +102,7 @@ sub upgrade {
     ok(wait_for {
         $new = running();
         running('nginx.pid.oldbin') && $new && $new != $before
-    } 10, 'a new one runs beside it');
+    } 'a new one runs beside it');
     push @daemons, $new;
 
     return $new;
@@ -119,10 +119,10 @@ for my $case (['', 'an empty one'], ["key\ttwo\n", 'a control character'],
 
     change($text, $mode);
     kill 'USR2', $old;
-    ok(wait_for { $gateway->error_log =~ /exited with code 1/ } 10,
+    ok(wait_for { $gateway->error_log =~ /exited with code 1/ }
         "$what: no new one starts");
     is(keys_of(12), 'Bearer key-one', 'the old one has its key');
-    ok(wait_for { running() && running() == $old } 5, 'and its pid file');
+    ok(wait_for { running() && running() == $old } 'and its pid file');
     Reauth::Test::write_file("$dir/logs/error.log", '');
     kill 'USR1', $old;
 }
@@ -146,7 +146,7 @@ change("key-three\n");
 ok(soon('Bearer key-three'), 'both take the third key');
 
 kill 'WINCH', $old;
-ok(wait_for { !workers_of_the_old($new) } 10, 'the old one\'s workers end');
+ok(wait_for { !workers_of_the_old($new) } 'the old one\'s workers end');
 
 change("key-four\n");
 ok(soon('Bearer key-four'), 'the new one alone takes the fourth key');
@@ -154,11 +154,11 @@ ok(soon('Bearer key-four'), 'the new one alone takes the fourth key');
 # ---- taken back: the old one's configuration is of the first key's time ----
 
 kill 'HUP', $old;
-ok(wait_for { 2 == workers_of_the_old($new) } 10, 'the old one has workers again');
+ok(wait_for { 2 == workers_of_the_old($new) } 'the old one has workers again');
 is(keys_of(40), 'Bearer key-four', 'which know the fourth key at once');
 
 kill 'QUIT', $new;
-ok(wait_for { !kill 0, $new } 10, 'the new one ends');
+ok(wait_for { !kill 0, $new } 'the new one ends');
 is(keys_of(12), 'Bearer key-four', 'the old one alone');
 
 # ---- without a reload in between ----
@@ -168,11 +168,11 @@ kill 'WINCH', $old;
 change("key-five\n");
 ok(soon('Bearer key-five'), 'the new one takes the fifth key');
 kill 'QUIT', $old;
-ok(wait_for { !kill 0, $old } 10, 'the old one ends');
+ok(wait_for { !kill 0, $old } 'the old one ends');
 is(keys_of(12), 'Bearer key-five', 'nothing has changed by that');
 
 kill 'QUIT', $new;
-ok(wait_for { !kill 0, $new } 10, 'the new one ends');
+ok(wait_for { !kill 0, $new } 'the new one ends');
 @daemons = ();
 
 unlike($gateway->error_log, qr/key-(?:one|two|three|four|five)/,

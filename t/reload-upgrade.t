@@ -36,12 +36,12 @@ Reauth::Test::write_file("$dir/nginx.conf", $conf);
 system($nginx, '-e', "$dir/logs/error.log", '-p', "$dir/", '-c',
     "$dir/nginx.conf") == 0 or die "nginx did not start\n";
 
-ok(wait_for { running() } 10, 'the old one runs');
+ok(wait_for { running() } 'the old one runs');
 my $old = running();
 push @daemons, $old;
 
 ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 10, 'and has read Redis');
+    eq 'ready' } 'and has read Redis');
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 my $new;
@@ -50,7 +50,7 @@ kill 'USR2', $old;
 ok(wait_for {
     $new = running();
     -e "$dir/logs/nginx.pid.oldbin" && $new && $new != $old
-} 10, 'the new one runs');
+} 'the new one runs');
 push @daemons, $new;
 
 my %seen;
@@ -58,20 +58,20 @@ $seen{ $gateway->http('GET', '/api/acct_1/me')->{status} }++ for 1 .. 60;
 is_deeply([ keys %seen ], [503], 'closed by both');
 
 kill 'QUIT', $old;
-ok(wait_for { !kill 0, $old } 10, 'the old one ends');
+ok(wait_for { !kill 0, $old } 'the old one ends');
 
 %seen = ();
 $seen{ $gateway->http('GET', '/api/acct_1/me')->{status} }++ for 1 .. 20;
 is_deeply([ keys %seen ], [503], 'closed by the new one');
 ok(wait_for { ($gateway->http('GET', '/reauth/accounts/acct_1')
-    ->{json}{attempt_id} // '') eq $id } 5, 'which knows all of it');
+    ->{json}{attempt_id} // '') eq $id } 'which knows all of it');
 is($gateway->http('GET', '/api/acct_1/me')->{json}{state}, 'running',
     'and not only that it has to load it');
 is($gateway->http('GET', '/api/acct_2/me')->{status}, 200, 'others pass');
 is($gateway->update('acct_2', 'ok')->{status}, 200, 'it takes updates');
 
 kill 'QUIT', $new;
-ok(wait_for { !kill 0, $new } 10, 'the new one ends');
+ok(wait_for { !kill 0, $new } 'the new one ends');
 @daemons = ();
 
 done_testing();

@@ -12,7 +12,7 @@ my $gateway = gateway(workers => 2);
 
 $gateway->update('acct_running', 'ok');
 $gateway->update('acct_1', 'stall', abandon => 1);
-ok(wait_for { $gateway->http('GET', '/reauth/gate/acct_1')->{status} == 503 } 5,
+ok(wait_for { $gateway->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
     'an update is on its way');
 
 
@@ -21,7 +21,7 @@ sub kill_workers {
 
     kill 'KILL', keys %old;
 
-    return wait_for { 2 <= grep { !$old{$_} } $gateway->worker_pids } 10,
+    return wait_for { 2 <= grep { !$old{$_} } $gateway->worker_pids }
         'new workers';
 }
 

@@ -31,7 +31,7 @@ is($gateway->update('acct_1', 'ok')->{headers}{'reauth-coalesced'}, '1',
     'and the same update is known as such');
 
 ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{json}{retry_after} == 4 }
-    5, 'what was configured anew counts');
+    'what was configured anew counts');
 
 # ---- an update that is on its way when nginx is told to reload ----
 
@@ -44,7 +44,7 @@ if (!$pid) {
     POSIX::_exit($status == 200 ? 0 : 1);
 }
 
-wait_for { $gateway->http('GET', '/reauth/gate/acct_3')->{status} == 503 } 5,
+wait_for { $gateway->http('GET', '/reauth/gate/acct_3')->{status} == 503 }
     'the update';
 ok($gateway->reload, 'reload in the middle');
 is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'starting',
@@ -68,7 +68,7 @@ $gateway->{http_config} .= 'reauth_gate_max 0;';
 $gateway->write_config;
 kill 'HUP', $gateway->pid;
 ok(wait_for { $gateway->error_log =~ /"reauth_gate_max" directive must not be 0/ }
-    5, 'a bad configuration is refused');
+    'a bad configuration is refused');
 is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
 
 # ---- it ends ----

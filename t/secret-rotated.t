@@ -21,7 +21,7 @@ sub start {
     );
 
     wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-        eq 'ready' } 5, 'Redis';
+        eq 'ready' } 'Redis';
 
     return $gateway;
 }
@@ -56,7 +56,7 @@ sub known {
         ->{json}{attempt_id};
 
     return wait_for { ($gateway->http('GET', '/reauth/accounts/acct_1')
-        ->{json}{attempt_id} // '') eq $attempt } 5, 'the other gateway';
+        ->{json}{attempt_id} // '') eq $attempt } 'the other gateway';
 }
 
 my $one  = start('one', $one_secret);
@@ -77,7 +77,7 @@ update_by($one, 0, 'with the first again');
 
 $one->restart;
 wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 5;
+    eq 'ready' };
 update_by($one, 1, 'after a restart');
 
 # ---- what is sealed was damaged; the fingerprint is right ----
@@ -94,7 +94,7 @@ for my $damage (
     store('acct_1', sealed => $damage->($sealed));
     $one->launch;
     wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
-        eq 'ready' } 5;
+        eq 'ready' };
     update_by($one, 0, 'damaged');
     $sealed = stored('acct_1', 'sealed');
 }
@@ -102,13 +102,13 @@ for my $damage (
 # ---- that of another account ----
 
 $one->update('acct_2', { auth_type => 'mobile_app' });
-wait_for { stored('acct_2', 'sealed') } 5;
+wait_for { stored('acct_2', 'sealed') };
 my $other = stored('acct_2', 'sealed');
 $one->stop;
 store('acct_1', sealed => $other);
 $one->launch;
 wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 5;
+    eq 'ready' };
 update_by($one, 0, 'of another account');
 
 # ---- the secret changes while the gateway runs ----
@@ -116,7 +116,7 @@ update_by($one, 0, 'of another account');
 update_by($one, 1, 'before it changes');
 secret_file('one_secret', "a-new-secret\n");
 ok(wait_for { 2 <= (() = $one->error_log =~ /one_secret" has changed and was/g)
-    } 5, 'it was read again by each worker');
+    } 'it was read again by each worker');
 update_by($one, 0, 'after it has changed');
 update_by($one, 1, 'with the new one');
 

@@ -17,7 +17,7 @@ sub ready {
 
     return wait_for(sub {
         return http('GET', '/reauth/readyz')->{body} =~ /"status":"$status"/;
-    }, 10, "readyz to say $status");
+    }, "readyz to say $status");
 }
 
 sub without_redis {

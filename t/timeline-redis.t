@@ -22,7 +22,7 @@ sub states {
 
 for my $gateway ($one, $two) {
     ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status}
-        // '') eq 'ready' } 5, 'ready');
+        // '') eq 'ready' } 'ready');
 }
 
 my $id = $one->update('acct_1', 'otp')->{json}{attempt_id};
@@ -32,7 +32,7 @@ sandbox('POST', '/finish/acct_1');
 $one->http('GET', "/api/authenticate/$id");
 
 my $all = 'starting running needs_otp succeeded complete';
-ok(wait_for { states($_, 'acct_1') eq $all } 5, 'on either') for $one, $two;
+ok(wait_for { states($_, 'acct_1') eq $all } 'on either') for $one, $two;
 
 # more than one page of others in between
 redis_cli('eval', <<'EOC', 0);
@@ -60,7 +60,7 @@ $one->update('acct_3', 'limit');
 # without Redis: what this instance has seen
 redis_stop();
 ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status}
-    eq 'degraded' } 10, 'Redis is away');
+    eq 'degraded' } 'Redis is away');
 is(states($one, 'acct_3'), 'starting rejected in part', 'its own memory');
 
 done_testing();

@@ -77,7 +77,7 @@ sub state_of {
 sub settled {
     my ($account, $state) = @_;
 
-    wait_for { state_of($account) eq $state } 3;
+    wait_for { state_of($account) eq $state };
 
     return is(state_of($account), $state, "$account is $state");
 }
@@ -87,7 +87,7 @@ sub active_connections {
         ? $1 : -1;
 }
 
-wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
     'the gateway to be ready';
 
 my $connections = active_connections();
@@ -104,7 +104,7 @@ close half_sent('acct_asked', '', Expect => '100-continue');
     my $socket = half_sent('acct_slow', substr $body, 0, 20);
     my $answer = do { local $/; <$socket> };
     is($answer // '', '', 'one that stops sending is left');
-    ok(wait_for(sub { $gateway->access_log =~ m{acct_slow/.*" 408 } }, 2),
+    ok(wait_for(sub { $gateway->access_log =~ m{acct_slow/.*" 408 } }),
        'and logged as 408');
 }
 
@@ -133,7 +133,7 @@ settled('acct_cut', 'unknown');
 # the location lacks proxy_ignore_client_abort, so nginx gives the upstream up
 
 close half_sent('acct_heedless', $body);
-ok(wait_for(sub { state_of('acct_heedless') =~ /^(?:unknown|running)$/ }, 3),
+ok(wait_for(sub { state_of('acct_heedless') =~ /^(?:unknown|running)$/ }),
    'given up: not forgotten');
 is($gateway->http('GET', '/api/acct_heedless/chats')->{status}, 503,
    'the gate is closed');
@@ -145,7 +145,7 @@ my $answer = $gateway->update('acct_ok', { email => 'slow@example.com',
 is($answer->{headers}{'reauth-coalesced'}, 1, 'the same one again');
 is($answer->{json}{attempt_id}, 'auth_ok', 'gets what the first one got');
 
-ok(wait_for(sub { active_connections() <= $connections }, 3),
+ok(wait_for(sub { active_connections() <= $connections }),
    'no connection is left');
 unlike($gateway->error_log,
        qr/\[(?:alert|crit|emerg)\]|\[error\](?!.*upstream prematurely closed)/,

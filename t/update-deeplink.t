@@ -12,7 +12,7 @@ plan tests => 18;
 
 my $gateway = gateway();
 
-wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
     'the gateway to be ready';
 
 sub everything_in_redis {
@@ -50,7 +50,7 @@ is($second->{json}{attempt_id}, $first->{json}{attempt_id}, 'attempt');
 is($second->{json}{polling_url}, $first->{json}{polling_url}, 'and URL');
 is(scalar(sandbox_log()), 1, 'the upstream got one');
 
-wait_for { everything_in_redis() =~ /needs_app/ } 3, 'Redis to have it';
+wait_for { everything_in_redis() =~ /needs_app/ } 'Redis to have it';
 my $redis = everything_in_redis();
 like($redis, qr/^state needs_app$/m, 'Redis has the record');
 unlike($redis, qr/CANARY|fansapiauth|fansapi_auth/, 'and no link');
@@ -62,7 +62,7 @@ unlike($gateway->http('GET', $_)->{body}, qr/CANARY|fansapiauth/, "none in $_")
 # another instance has what it takes to open it
 
 my $other = gateway(name => 'other');
-wait_for { $other->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+wait_for { $other->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
     'the other gateway to be ready';
 is($other->update('acct_1', \%mobile)->{json}{mobile_auth_session_deeplink},
    $link, 'another instance tells it, too');

@@ -17,7 +17,7 @@ my $wait = 600;
 my $gateway = gateway(workers => 2, http_config =>
     "reauth_update_wait ${wait}ms;");
 
-wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5,
+wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
     'the gateway to be ready';
 
 sub body {

@@ -75,7 +75,7 @@ my $held   = curl('-H', 'Prefer: wait=20', "$base/api/acct_1/chats");
 my $posted = curl('-H', 'Prefer: wait=20', '-d', 'x' x 100_000,
     "$base/api/acct_1/chats");
 
-ok(wait_for { text($events) =~ /^id: /m } 5, 'the stream begins');
+ok(wait_for { text($events) =~ /^id: /m } 'the stream begins');
 sleep 0.3;
 is((grep { text($_) =~ /status/ } @waiting, $held, $posted), 0, 'all wait');
 
@@ -83,10 +83,10 @@ sandbox('POST', '/finish/acct_1');
 get("/api/authenticate/$id");
 
 ok(wait_for { 10 == grep { text($_) =~ /"succeeded".*\nstatus 200/ } @waiting }
-    5, 'all are told of the end');
-ok(wait_for { text($events) =~ /"state":"succeeded".*\n\n/ } 5,
+    'all are told of the end');
+ok(wait_for { text($events) =~ /"state":"succeeded".*\n\n/ }
     'it comes by the stream, too');
-ok(wait_for { text($_) =~ /status 200/ } 5, 'the held call goes on')
+ok(wait_for { text($_) =~ /status 200/ } 'the held call goes on')
     for $held, $posted;
 
 is(length((grep { $_->{method} eq 'POST' } sandbox_log())[0]{body}), 100_000,
@@ -102,9 +102,9 @@ my @gone = (
 );
 sleep 0.5;
 kill 'KILL', $_->{pid} for @gone;
-ok(wait_for { 6 <= (() = $gateway->access_log =~ / 499 /g) } 5,
+ok(wait_for { 6 <= (() = $gateway->access_log =~ / 499 /g) }
     'clients that go are noticed');
-ok(wait_for { $gateway->access_log =~ m{/events HTTP/2.0" 200} } 5,
+ok(wait_for { $gateway->access_log =~ m{/events HTTP/2.0" 200} }
     'one that followed, too');
 
 # reload
@@ -116,10 +116,10 @@ ok(wait_for { $gateway->access_log =~ m{/events HTTP/2.0" 200} } 5,
 sleep 0.5;
 my @old = $gateway->worker_pids;
 $gateway->reload;
-ok(wait_for { !grep { kill 0, $_ } @old } 1, 'the old worker has ended');
-ok(wait_for { 6 == grep { text($_) =~ /status 200/ } @waiting } 2,
+ok(wait_for { !grep { kill 0, $_ } @old } 'the old worker has ended');
+ok(wait_for { 6 == grep { text($_) =~ /status 200/ } @waiting }
     'all were answered');
-ok(wait_for { text($waiting[-1]) =~ /status 503/ } 2, 'the held call, too');
+ok(wait_for { text($waiting[-1]) =~ /status 503/ } 'the held call, too');
 
 unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
 

@@ -76,7 +76,7 @@ my $start = time;
 $gateway->reload;
 check('reload', $start, @open);
 
-ok(wait_for { !grep { kill 0, $_ } @old } 1, 'the old workers have ended');
+ok(wait_for { !grep { kill 0, $_ } @old } 'the old workers have ended');
 
 # the stream goes on where it was, with the workers that there are now
 my ($last) = map { $_->{id} } $open[2][1]->events;

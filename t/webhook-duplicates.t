@@ -35,7 +35,7 @@ sub ready {
         3 == grep {
             $_->http('GET', '/reauth/readyz')->{body} =~ /"$status"/
         } $one, $two, $reject;
-    } 10, $status;
+    } $status;
 }
 
 ready('ready');

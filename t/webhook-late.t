@@ -19,7 +19,7 @@ sub start {
 
     wait_for {
         $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/
-    } 5, "$name to be ready";
+    } "$name to be ready";
 
     return $gateway;
 }
@@ -50,7 +50,7 @@ is(deliver($two, event('accounts.face_otp_required', 'acct_same',
 is(deliver($two, event('accounts.face_otp_required', 'acct_newer',
     started_at => $newer))->{status}, 200, 'of a newer one');
 
-ok(wait_for { gate($one, 'acct_newer') == 503 } 5,
+ok(wait_for { gate($one, 'acct_newer') == 503 }
     'that one closes the gate everywhere');
 sleep 0.3;
 

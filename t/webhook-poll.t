@@ -42,7 +42,7 @@ sub started {
 sub becomes {
     my ($account, $state, $name) = @_;
 
-    wait_for { state_of($account) eq $state } 5;
+    wait_for { state_of($account) eq $state };
 
     return is(state_of($account), $state, $name);
 }
@@ -73,7 +73,7 @@ is(state_of('acct_2'), 'failed open', 'a failure needs no poll');
 $gateway->update('acct_3', 'ok');
 deliver($gateway, event('accounts.connected', 'acct_3',
     started_at => started('acct_3')));
-ok(wait_for { polls('acct_3') >= 1 } 5, 'the poller looks');
+ok(wait_for { polls('acct_3') >= 1 } 'the poller looks');
 sleep 0.5;
 is(state_of('acct_3'), 'running closed', 'the gate stays closed');
 
@@ -85,7 +85,7 @@ sleep 1;
 is(polls('acct_3'), $polls, 'an older one is no reason to look');
 
 deliver($gateway, event('accounts.session_expired', 'acct_3'));
-ok(wait_for { polls('acct_3') > $polls } 5, 'but a refresh is');
+ok(wait_for { polls('acct_3') > $polls } 'but a refresh is');
 is(state_of('acct_3'), 'running closed', 'which changes nothing by itself');
 
 unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');

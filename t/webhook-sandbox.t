@@ -24,7 +24,7 @@ location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
 EOC
 );
 
-wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ } 5;
+wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ };
 
 sub record {
     my ($account) = @_;
@@ -35,7 +35,7 @@ sub record {
 sub becomes {
     my ($account, $state) = @_;
 
-    wait_for { record($account)->{state} eq $state } 10;
+    wait_for { record($account)->{state} eq $state };
 
     return is(record($account)->{state}, $state, "$account: $state");
 }

@@ -119,7 +119,7 @@ sub core_of {
         return if -e "/proc/$pid";
         ($core) = grep { -s } "$dir/core", "$dir/core.$pid";
         return $core;
-    }, 20, 'a core file') or die "no core file of $pid in $dir\n";
+    }, 'a core file') or die "no core file of $pid in $dir\n";
 
     my $text = Reauth::Test::slurp($core);
     unlink $core;

@@ -8,7 +8,8 @@ use warnings;
 use File::Path qw(make_path);
 use POSIX qw(WNOHANG);
 use Test::More ();
-use Time::HiRes qw(sleep time);
+
+use Reauth::Ports ();
 
 my @running;
 
@@ -30,7 +31,7 @@ sub start {
         %argument,
     }, $class;
 
-    $self->{port} //= Reauth::Test::free_port();
+    $self->{port} //= Reauth::Ports::free_port();
     make_path("$self->{dir}/logs");
     $self->write_config;
     $self->launch;
@@ -104,16 +105,27 @@ sub launch {
 
     Reauth::Test::wait_for(sub {
         waitpid($pid, WNOHANG) == 0
-            or die "nginx did not start:\n",
-            Reauth::Test::slurp("$dir/logs/error.log"),
-            Reauth::Test::slurp("$dir/logs/output");
+            or die "nginx did not start:\n", $self->said;
 
         return -s "$dir/logs/nginx.pid";
-    }, 15) or die "nginx did not start in 15 s\n";
+    }) or die "nginx did not start in $Reauth::Test::LIMIT s:\n", $self->said;
 
     Reauth::Test::await_ready(port => $self->{port}) if $self->{await_ready};
 
     return $self;
+}
+
+
+# The end of its error log, and what it printed.
+
+sub said {
+    my ($self) = @_;
+
+    my @lines = split /^/, $self->error_log;
+
+    splice @lines, 0, -50;
+
+    return @lines, Reauth::Test::slurp("$self->{dir}/logs/output");
 }
 
 
@@ -162,7 +174,7 @@ sub reload {
 
     return Reauth::Test::wait_for(sub {
         return $self->{workers} <= grep { !$old{$_} } $self->worker_pids;
-    }, 10, 'new workers');
+    }, 'new workers');
 }
 
 
@@ -174,19 +186,19 @@ sub stop {
 
     local ($?, $!);
 
-    for my $step ([ $signal || 'QUIT', 5 ], [ 'TERM', 2 ], [ 'KILL', 5 ]) {
-        kill $step->[0], $pid;
+    for my $step ($signal || 'QUIT', 'TERM', 'KILL') {
+        kill $step, $pid;
 
         my $ended = Reauth::Test::wait_for(
-            sub { return waitpid($pid, WNOHANG) != 0 }, $step->[1]);
+            sub { return waitpid($pid, WNOHANG) != 0 });
 
         if ($ended) {
             unlink "$self->{dir}/logs/nginx.pid";
             return;
         }
 
-        Test::More::diag("nginx $pid did not end in $step->[1] s after"
-            . " $step->[0]");
+        Test::More::diag("nginx $pid did not end in $Reauth::Test::LIMIT s"
+            . " after $step");
     }
 
     return;

@@ -10,6 +10,8 @@ use IO::Select ();
 use IO::Socket::INET ();
 use Time::HiRes qw(time);
 
+use Reauth::Test ();
+
 my %TYPE = (DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4,
     WINDOW_UPDATE => 8);
 
@@ -111,7 +113,7 @@ sub close { return close $_[0]{socket}; }
 sub await_window {
     my ($self, $stream, $bytes, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // $Reauth::Test::LIMIT);
 
     while ($bytes > 0) {
         my ($type, $flags, $of, $payload) = $self->read_frame($deadline)
@@ -131,7 +133,7 @@ sub answer {
     my ($self, $stream, $seconds) = @_;
 
     my %answer   = (status => 0, body => '');
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // $Reauth::Test::LIMIT);
 
     while (my ($type, $flags, $of, $payload) = $self->read_frame($deadline)) {
         next if $of != $stream;

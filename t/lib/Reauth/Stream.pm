@@ -35,7 +35,7 @@ sub open {
         PeerHost => '127.0.0.1',
         PeerPort => $gateway->port,
         Proto    => 'tcp',
-        Timeout  => 10,
+        Timeout  => $Reauth::Test::LIMIT,
         Sockopts => \@options,
     ) or die "connect: $@\n";
 
@@ -90,12 +90,13 @@ sub is_open {
 }
 
 
-# Waits until the text so far is like this; returns whether it is.
+# Waits until the text so far is like this; returns whether it is.  Shorter than
+# the limit is only what must not come.
 
 sub saw {
     my ($self, $pattern, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // $Reauth::Test::LIMIT);
 
     while ($self->text !~ $pattern) {
         my $left = $deadline - time;
@@ -120,7 +121,7 @@ sub answer { return Reauth::Test::parse_answer($_[0]{raw}); }
 sub finish {
     my ($self, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 10);
+    my $deadline = time + ($seconds // $Reauth::Test::LIMIT);
 
     while ($self->{socket}) {
         my $left = $deadline - time;

@@ -11,7 +11,7 @@ use parent 'Exporter';
 
 use Cwd ();
 use File::Basename ();
-use File::Path qw(remove_tree);
+use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use IO::Socket::INET ();
 use IO::Select ();
@@ -21,12 +21,17 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use Reauth::Gateway ();
+use Reauth::Ports ();
 
 our @EXPORT = qw(
     free_port gateway http redis_cli redis_pause redis_resume redis_start
     redis_stop sandbox sandbox_log sandbox_start sandbox_stop secret_file
     store store_and_tell stored update wait_for work_dir
 );
+
+# How long anything is waited for, in seconds: the end of what never comes, no
+# measure of how fast a machine is.  All of t/lib and all tests use this one.
+our $LIMIT = 60;
 
 our $API_KEY = 'sandbox-api-key-for-tests-only';
 
@@ -195,7 +200,7 @@ sub complete {
 
     my $main = $part->{main_config} // '';
 
-    $main = "load_module $module;\n$main"
+    $main = "load_module \"$module\";\n$main"
         if $main !~ /load_module/ && !$ENV{TEST_NGINX_STATIC}
         && !grep { $_ eq 'module' } @$without;
 
@@ -239,7 +244,7 @@ sub await_ready {
     return wait_for(sub {
         return http('GET', '/reauth/readyz', {}, undef, @argument)->{status}
             != 503;
-    }, 5, 'the gateway to get ready');
+    }, 'the gateway to get ready');
 }
 
 
@@ -284,30 +289,16 @@ sub secret_file {
 }
 
 
-# Ports are remembered: another call must not give the same one before the
-# first was used.
+sub free_port { return Reauth::Ports::free_port(); }
 
-my %given;
 
-sub free_port {
-    while (1) {
-        my $socket = IO::Socket::INET->new(
-            LocalAddr => '127.0.0.1',
-            LocalPort => 0,
-            Proto     => 'tcp',
-            Listen    => 1,
-        ) or die "no free port on 127.0.0.1: $!\n";
-        my $free = $socket->sockport;
-
-        return $free if !$given{$free}++;
-    }
-}
-
+# wait_for { ... } $what; a number in its place or before it has no meaning.
 
 sub wait_for (&;$$) {
-    my ($condition, $seconds, $what) = @_;
+    my ($condition, @rest) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my ($what)   = grep { defined && !/\A[\d.]+\z/ } @rest;
+    my $deadline = time + $LIMIT;
 
     while (1) {
         my $result = $condition->();
@@ -357,7 +348,7 @@ sub spawn {
         waitpid($pid, WNOHANG) != 0
             and die "$name did not start:\n", slurp("$dir/$name.out");
         listens($on);
-    } 15 or die "$name does not listen on $on:\n", slurp("$dir/$name.out");
+    } or die "$name does not listen on $on:\n", slurp("$dir/$name.out");
 
     return $pid;
 }
@@ -372,7 +363,7 @@ sub reap {
     kill $signal, $pid;
     kill 'CONT',  $pid;
 
-    wait_for { waitpid($pid, WNOHANG) != 0 } 5 or do {
+    wait_for { waitpid($pid, WNOHANG) != 0 } or do {
         kill 'KILL', $pid;
         waitpid $pid, 0;
     };
@@ -581,7 +572,7 @@ sub http {
     my ($method, $path, $headers, $body, %argument) = @_;
 
     my $to      = $argument{port} // server_port();
-    my $timeout = $argument{timeout} // 10;
+    my $timeout = $argument{timeout} // $LIMIT;
     my %header  = (Host => 'localhost', Connection => 'close',
                    %{ $headers || {} });
 
@@ -665,6 +656,23 @@ sub parse_answer {
 }
 
 
+# Files of a test that failed move into the checkout: nothing stays in the
+# directory for temporary files.
+
+sub keep {
+    my ($files) = @_;
+
+    my $kept = "$root/build/failed";
+
+    make_path($kept, { error => \my $errors });
+    return $files if system('cp', '-R', $files, $kept) != 0;
+
+    remove_tree($files);
+
+    return "$kept/" . File::Basename::basename($files);
+}
+
+
 sub server_port {
     return Test::Nginx::Util::server_port()
         if defined &Test::Nginx::Util::server_port;
@@ -691,6 +699,10 @@ END {
     if ($$ == $owner && $dir) {
         local $?;
 
+        # what is left of the output may have no reader: after a bail-out prove
+        # goes at once
+        $SIG{$_} = 'IGNORE' for qw(HUP INT PIPE TERM);
+
         # the gateway before what it talks to, so that it ends in peace
         Reauth::Gateway->stop_all;
 
@@ -699,7 +711,7 @@ END {
             my ($pid) = slurp($file) =~ /(\d+)/;
 
             if ($pid && kill 'QUIT', $pid) {
-                wait_for { waitpid($pid, WNOHANG) != 0 && !-e $file } 5;
+                wait_for { waitpid($pid, WNOHANG) != 0 && !-e $file };
             }
         }
 
@@ -709,7 +721,8 @@ END {
             remove_tree($dir);
 
         } else {
-            Test::More::diag("files of this test are kept in $dir");
+            my $kept = keep($dir);
+            Test::More::diag("files of this test are kept in $kept");
         }
     }
 }

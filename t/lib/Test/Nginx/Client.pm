@@ -619,6 +619,19 @@ sub matches {
 }
 
 
+# Whether there is a line for each pattern.
+
+sub has_lines {
+    my ($block, $lines, $section) = @_;
+
+    for my $pattern (grep { defined } patterns_of($block->$section // [])) {
+        return 0 if !grep { matches($_, $pattern) } @$lines;
+    }
+
+    return 1;
+}
+
+
 # One test for a pattern, whether it has to be there or must not.
 
 sub check_lines {
@@ -645,7 +658,9 @@ sub check_lines {
 }
 
 
-sub check_grep {
+# What grep_error_log finds, and what it should.
+
+sub grepped {
     my ($block, $lines, $repeat) = @_;
 
     my $name    = $block->name;
@@ -665,6 +680,18 @@ sub check_grep {
     my $got = join '', map { "$_\n" } grep { !/\n/ }
         map { /($re)/ ? $1 : () } @$lines;
 
+    return ($got, $want);
+}
+
+
+sub check_grep {
+    my ($block, $lines, $repeat) = @_;
+
+    my $name = $block->name;
+    my ($got, $want) = grepped($block, $lines, $repeat);
+
+    return if !defined $want;
+
     if (ref $want) {
         Test::More::like($got, $want,
             "$name - grep_error_log_out (req $repeat)");
@@ -681,7 +708,14 @@ sub check_grep {
 sub check_error_log {
     my ($block, $repeat) = @_;
 
-    my $lines = Test::Nginx::Util::error_log_data();
+    my $lines = Test::Nginx::Util::error_log_data(sub {
+        my ($so_far) = @_;
+
+        my ($got, $want) = grepped($block, $so_far, $repeat);
+
+        return has_lines($block, $so_far, 'error_log')
+            && (!defined $want || (ref $want ? $got =~ $want : $got eq $want));
+    });
 
     check_grep($block, $lines, $repeat);
     check_lines($block, $lines, 'error_log',    'error.log', 1);
@@ -727,7 +761,8 @@ sub check_access_log {
 
     return if !defined $block->access_log && !defined $block->no_access_log;
 
-    my $lines = Test::Nginx::Util::access_log_data();
+    my $lines = Test::Nginx::Util::access_log_data(
+        sub { return has_lines($block, $_[0], 'access_log') });
 
     check_lines($block, $lines, 'access_log',    'access.log', 1);
     check_lines($block, $lines, 'no_access_log', 'access.log', 0);

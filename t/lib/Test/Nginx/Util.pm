@@ -9,11 +9,12 @@ use warnings;
 use Exporter 'import';
 use File::Path qw(make_path remove_tree);
 use File::Spec ();
-use IO::Socket::INET ();
 use List::Util qw(shuffle);
 use POSIX qw(WNOHANG);
 use Test::More ();
 use Time::HiRes qw(sleep time);
+
+use Reauth::Ports ();
 
 our @EXPORT = qw(
     add_block_preprocessor add_cleanup_handler add_test_cleanup_handler
@@ -29,7 +30,7 @@ our $Verbose           = $ENV{TEST_NGINX_VERBOSE};
 our $NginxBinary       = $ENV{TEST_NGINX_BINARY} || 'nginx';
 our $ServerAddr        = '127.0.0.1';
 our $ServerName        = 'localhost';
-our $Timeout           = $ENV{TEST_NGINX_TIMEOUT} || 3;
+our $Timeout           = $ENV{TEST_NGINX_TIMEOUT} || 60;
 our $LogLevel          = $ENV{TEST_NGINX_LOG_LEVEL} || 'debug';
 our $RepeatEach        = 1;
 our $Workers           = 1;
@@ -47,7 +48,7 @@ my ($nginx_pid, $previous_block);
 my $owner = $$;
 
 our $ServerPort = $ENV{TEST_NGINX_RANDOMIZE}
-    ? free_port()
+    ? Reauth::Ports::free_port()
     : $ENV{TEST_NGINX_SERVER_PORT} || $ENV{TEST_NGINX_PORT} || 1984;
 our $ServerPortForClient = $ENV{TEST_NGINX_CLIENT_PORT} || $ServerPort;
 
@@ -137,18 +138,6 @@ sub bail_out (@) {
 }
 
 
-sub free_port {
-    my $socket = IO::Socket::INET->new(
-        LocalAddr => '127.0.0.1',
-        LocalPort => 0,
-        Proto     => 'tcp',
-        Listen    => 1,
-    ) or die "no free port on 127.0.0.1: $!\n";
-
-    return $socket->sockport;
-}
-
-
 sub read_lines {
     my ($path, $from) = @_;
 
@@ -159,22 +148,38 @@ sub read_lines {
 }
 
 
-sub error_log_data () {
+# The lines of a log; until "enough" says that all that is expected is there, or
+# the time is up: nginx writes some lines only after it has closed the
+# connection.
 
-    # nginx writes some lines only after the connection has been closed
-    sleep 0.05;
+sub await_lines {
+    my ($path, $from, $enough) = @_;
 
-    my $lines = read_lines($ErrLogFile, $ErrLogFilePos);
+    my $deadline = time + $Timeout;
+
+    while (1) {
+        sleep 0.05;
+
+        my $lines = read_lines($path, $from);
+        return $lines if !$enough || $enough->($lines) || time > $deadline;
+    }
+}
+
+
+sub error_log_data {
+    my ($enough) = @_;
+
+    my $lines = await_lines($ErrLogFile, $ErrLogFilePos, $enough);
     $ErrLogFilePos += length $_ for @$lines;
 
     return $lines;
 }
 
 
-sub access_log_data () {
-    sleep 0.05;
+sub access_log_data {
+    my ($enough) = @_;
 
-    return read_lines($AccLogFile);
+    return await_lines($AccLogFile, 0, $enough);
 }
 
 
@@ -199,7 +204,7 @@ sub expand_env_in_text ($$) {
         my $variable = $1;
 
         $variable =~ /^TEST_NGINX_RAND_PORT_\d+$/
-            ? $RandPorts->{$variable} //= free_port()
+            ? $RandPorts->{$variable} //= Reauth::Ports::free_port()
             : $ENV{$variable} // bail_out("$name - no \$ENV{$variable}\n");
     }gex;
 
@@ -223,11 +228,12 @@ sub asan_without_leaks {
 
 sub probe_nginx {
     local $ENV{ASAN_OPTIONS} = asan_without_leaks();
-    my $out = qx{$NginxBinary -V 2>&1};
+    my $out = qx{'$NginxBinary' -V 2>&1};
 
     bail_out("$NginxBinary -V failed: ", $out // $!) if $?;
 
-    $out =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+    # "nginx version: nginx/1.22.1", or of one that has another name
+    $out =~ m{\bversion: [\w-]+/(\d+)\.(\d+)\.(\d+)}i
         or bail_out("no version in the output of $NginxBinary -V: $out");
     $NginxVersion = canon_version($1, $2, $3);
 
@@ -259,7 +265,7 @@ sub set_up_server_root {
 
     # only what this harness makes itself is removed
     remove_tree(map { "$ServRoot/$_" } qw(conf html logs cache),
-                glob("$ServRoot/*_temp $ServRoot/*_cache"));
+                glob("'$ServRoot'/*_temp '$ServRoot'/*_cache"));
 
     make_path(map { "$ServRoot/$_" } qw(conf html logs));
     write_file("$HtmlDir/index.html",
@@ -343,7 +349,7 @@ sub write_config {
     }
 
     my $temp_paths = join "\n    ",
-        map  { "${_}_temp_path $ServRoot/${_}_temp;" }
+        map  { "${_}_temp_path '$ServRoot/${_}_temp';" }
         grep { $part{http_config} !~ /\b${_}_temp_path\b/ }
         qw(client_body proxy fastcgi scgi uwsgi);
     my $env  = join '', map { /\s/ ? "env '$_';\n" : "env $_;\n" }
@@ -351,7 +357,7 @@ sub write_config {
     my $user = $> == 0 ? 'user root;' : '';
     my $root = $NoRootLocation ? '' : <<"EOC";
         location / {
-            root  $HtmlDir;
+            root  '$HtmlDir';
             index index.html index.htm;
         }
 EOC
@@ -360,14 +366,14 @@ EOC
 worker_processes $Workers;
 daemon           off;
 master_process   $MasterProcess;
-error_log        $ErrLogFile $level;
-pid              $PidFile;
+error_log        '$ErrLogFile' $level;
+pid              '$PidFile';
 $user
 $env
 $part{main_config}
 
 http {
-    access_log $AccLogFile;
+    access_log '$AccLogFile';
     $temp_paths
     default_type      text/plain;
     keepalive_timeout 68000ms;
@@ -432,7 +438,7 @@ sub start_nginx {
 # Returns undef once nginx listens, or its wait status if it ended instead.
 
 sub await_start {
-    my $deadline = time + ($ENV{TEST_NGINX_START_TIMEOUT} || 30);
+    my $deadline = time + ($ENV{TEST_NGINX_START_TIMEOUT} || 60);
 
     while (time < $deadline) {
         if (waitpid($nginx_pid, WNOHANG) == $nginx_pid) {
@@ -459,11 +465,10 @@ sub stop_nginx {
 
     local ($?, $!);
 
-    for my $step ([ $ENV{TEST_NGINX_FAST_SHUTDOWN} ? 'TERM' : 'QUIT', $Timeout ],
-                  [ 'TERM', 1 ], [ 'KILL', 5 ])
+    for my $signal ($ENV{TEST_NGINX_FAST_SHUTDOWN} ? 'TERM' : 'QUIT',
+                    'TERM', 'KILL')
     {
-        my ($signal, $seconds) = @$step;
-        my $deadline = time + $seconds;
+        my $deadline = time + $Timeout;
 
         kill $signal, $pid;
 
@@ -478,7 +483,7 @@ sub stop_nginx {
             sleep 0.01;
         }
 
-        Test::More::diag("nginx $pid did not end in $seconds s after $signal");
+        Test::More::diag("nginx $pid did not end in $Timeout s after $signal");
     }
 
     return;
@@ -667,6 +672,9 @@ sub finish {
 END {
     if (!$InSubprocess && $$ == $owner) {
         local $?;       # Test::Builder's own END decides on the exit code
+
+        # after a bail-out the output has no reader any more
+        $SIG{$_} = 'IGNORE' for qw(HUP INT PIPE TERM);
 
         finish();
 
