@@ -19,7 +19,9 @@
 #include "ngx_http_reauth_seen.h"
 
 
-#define NGX_HTTP_REAUTH_WEBHOOK_MAX  262144
+#define NGX_HTTP_REAUTH_WEBHOOK_MAX           262144
+
+#define NGX_HTTP_REAUTH_WEBHOOK_LOG_INTERVAL  60        /* seconds */
 
 
 typedef struct ngx_http_reauth_event_s  ngx_http_reauth_event_t;
@@ -75,9 +77,39 @@ ngx_http_reauth_webhook_not_allowed(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_reauth_webhook_unsigned(ngx_http_request_t *r)
+/*
+ * Anybody can send one: the first of a minute is logged at warn, by which an
+ * operator notices a wrong secret, the others at info.
+ */
+
+static void
+ngx_http_reauth_webhook_log_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 {
+    ngx_uint_t  level;
+
+    static time_t  next;
+
+    level = NGX_LOG_INFO;
+
+    if (ngx_time() >= next) {
+        next = ngx_time() + NGX_HTTP_REAUTH_WEBHOOK_LOG_INTERVAL;
+        level = NGX_LOG_WARN;
+    }
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "reauth: webhook rejected: %s, check the secret file",
+                  missing ? "it has no \"Signature\" header"
+                          : "invalid signature");
+}
+
+
+static ngx_int_t
+ngx_http_reauth_webhook_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
+{
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_BAD_SIGNATURE);
+
+    ngx_http_reauth_webhook_log_unsigned(r, missing);
+
     return ngx_http_reauth_send_error(r, NGX_HTTP_UNAUTHORIZED,
                "INVALID_SIGNATURE",
                "The webhook's signature is missing or wrong.",
@@ -92,6 +124,12 @@ ngx_http_reauth_webhook_unsigned(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_reauth_webhook_unavailable(ngx_http_request_t *r)
 {
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "reauth: webhook not stored, the sender is asked to deliver "
+                  "it again");
+
     return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "STORE_UNAVAILABLE", "The event could not be kept.",
                "Deliver it again.", NULL);
@@ -99,9 +137,12 @@ ngx_http_reauth_webhook_unavailable(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_reauth_webhook_received(ngx_http_request_t *r)
+ngx_http_reauth_webhook_received(ngx_http_request_t *r,
+    ngx_http_reauth_count_e result)
 {
     static ngx_str_t  received = ngx_string("{\"received\":true}");
+
+    ngx_http_reauth_count(r, result);
 
     return ngx_http_reauth_send(r, NGX_HTTP_OK, &received);
 }
@@ -112,6 +153,8 @@ ngx_http_reauth_webhook_duplicate(ngx_http_request_t *r)
 {
     static ngx_str_t  duplicate =
                         ngx_string("{\"received\":true,\"duplicate\":true}");
+
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_DUPLICATE);
 
     return ngx_http_reauth_send(r, NGX_HTTP_OK, &duplicate);
 }
@@ -189,6 +232,8 @@ ngx_http_reauth_webhook_pass(ngx_http_request_t *r)
 }
 
 
+/* NGX_DECLINED: the signature is invalid; NGX_ABORT: there is none */
+
 static ngx_int_t
 ngx_http_reauth_webhook_verify(ngx_http_request_t *r, ngx_str_t *text)
 {
@@ -202,7 +247,7 @@ ngx_http_reauth_webhook_verify(ngx_http_request_t *r, ngx_str_t *text)
 
     h = ngx_http_reauth_find_header(r, "signature", sizeof("signature") - 1);
     if (h == NULL) {
-        return NGX_DECLINED;
+        return NGX_ABORT;
     }
 
     for (i = 0; i < lcf->webhook_nsecrets; i++) {
@@ -360,6 +405,8 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
 
         /* the sender does not know that it is kept, and delivers it again */
 
+        ngx_http_reauth_zone_count(&event->seen.store->zone,
+                                   NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
         ngx_http_reauth_seen_release(&event->seen);
         return NGX_OK;
     }
@@ -393,7 +440,8 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
                   event->webhook.account,
                   reauth_state_name((reauth_state_t) record.state));
 
-    return ngx_http_reauth_webhook_received(r);
+    return ngx_http_reauth_webhook_received(r,
+                                          NGX_HTTP_REAUTH_COUNT_WEBHOOK_KEPT);
 }
 
 
@@ -503,7 +551,10 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
         break;
 
     case NGX_DECLINED:
-        return ngx_http_reauth_webhook_unsigned(r);
+        return ngx_http_reauth_webhook_unsigned(r, 0);
+
+    case NGX_ABORT:
+        return ngx_http_reauth_webhook_unsigned(r, 1);
 
     default:
         return ngx_http_reauth_webhook_unavailable(r);
@@ -547,7 +598,8 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
         return ngx_http_reauth_webhook_unavailable(r);
     }
 
-    return ngx_http_reauth_webhook_received(r);
+    return ngx_http_reauth_webhook_received(r,
+                                       NGX_HTTP_REAUTH_COUNT_WEBHOOK_IGNORED);
 }
 
 
