@@ -7,30 +7,12 @@
 
 
 #include "ngx_http_reauth.h"
+#include "ngx_http_reauth_check.h"
 #include "ngx_http_reauth_poller.h"
 
 
 #define NGX_HTTP_REAUTH_ZONE_MIN  (32 * ngx_pagesize)
 
-/* without these a directive has no effect */
-#define NGX_HTTP_REAUTH_NEEDS_ZONE  0x0001
-
-#define ngx_http_reauth_rule(set, post, needs)                                \
-    &(ngx_http_reauth_rule_t) { set, post, needs }
-
-
-/* how a directive is set, and what else it needs */
-
-typedef struct {
-    char                   *(*set)(ngx_conf_t *cf, ngx_command_t *cmd,
-                                   void *conf);
-    void                     *post;
-    ngx_uint_t                needs;
-} ngx_http_reauth_rule_t;
-
-
-static char *ngx_http_reauth_directive(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 
 static char *ngx_http_reauth_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -105,168 +87,200 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_zone, NULL, 0) },
+      ngx_http_reauth_rule(ngx_http_reauth_zone, NULL,
+                           0,
+                           NGX_HTTP_REAUTH_SERVES_ANYTHING) },
 
     { ngx_string("reauth_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_redis,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_redis, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_ANYTHING) },
 
     { ngx_string("reauth_redis_failure"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_reauth_main_conf_t, store.reject),
-      ngx_http_reauth_rule(ngx_conf_set_enum_slot,
+      ngx_http_reauth_rule(ngx_http_reauth_enum,
                            &ngx_http_reauth_redis_failure_modes,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE) },
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_NEEDS_REDIS,
+                           NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
     { ngx_string("reauth_secret_file"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_secret_file, NULL, 0) },
+      ngx_http_reauth_rule(ngx_http_reauth_secret_file, NULL,
+                           0,
+                           NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
     { ngx_string("reauth_update_wait"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_reauth_main_conf_t, update_wait),
-      ngx_http_reauth_rule(ngx_conf_set_msec_slot,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_conf_set_msec_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
     { ngx_string("reauth_key_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_key_file, NULL, 0) },
+      ngx_http_reauth_rule(ngx_http_reauth_key_file, NULL,
+                           0,
+                           NGX_HTTP_REAUTH_SERVES_KEY) },
 
     { ngx_string("reauth_callers_file"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_callers_file,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_callers_file, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_NEEDS_SERVED,
+                           NGX_HTTP_REAUTH_SERVES_CALLERS) },
 
     { ngx_string("reauth_gate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_gate,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_gate, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           0) },
 
     { ngx_string("reauth_gate_account"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_account),
-      ngx_http_reauth_rule(ngx_http_reauth_gate_value,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_gate_value, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_GATE
+                           |NGX_HTTP_REAUTH_SERVES_CALLERS) },
 
     { ngx_string("reauth_gate_bypass"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_bypass),
-      ngx_http_reauth_rule(ngx_http_reauth_gate_value,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_gate_value, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_GATE) },
 
     { ngx_string("reauth_gate_max"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_max),
-      ngx_http_reauth_rule(ngx_conf_set_msec_slot,
-                           &ngx_http_reauth_positive,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_conf_set_msec_slot, &ngx_http_reauth_positive,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_GATE
+                           |NGX_HTTP_REAUTH_SERVES_AUTHENTICATE
+                           |NGX_HTTP_REAUTH_SERVES_WEBHOOK) },
 
     { ngx_string("reauth_gate_hold"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_hold),
-      ngx_http_reauth_rule(ngx_conf_set_msec_slot,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_conf_set_msec_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_GATE) },
 
     { ngx_string("reauth_wait_max"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_reauth_main_conf_t, wait_max),
-      ngx_http_reauth_rule(ngx_conf_set_num_slot,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_conf_set_num_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_HOLD
+                           |NGX_HTTP_REAUTH_SERVES_AUTHENTICATE
+                           |NGX_HTTP_REAUTH_SERVES_STATUS) },
 
     { ngx_string("reauth_retry_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_retry_after_bounds,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_retry_after_bounds, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_GATE
+                           |NGX_HTTP_REAUTH_SERVES_STATUS) },
 
     { ngx_string("reauth_unknown_fields"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, unknown_fields),
-      ngx_http_reauth_rule(ngx_conf_set_enum_slot,
+      ngx_http_reauth_rule(ngx_http_reauth_enum,
                            &ngx_http_reauth_unknown_fields_modes,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE) },
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
     { ngx_string("reauth_answer_max"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, answer_max),
-      ngx_http_reauth_rule(ngx_conf_set_size_slot,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_conf_set_size_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
     { ngx_string("reauth_authenticate"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_authenticate,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_authenticate, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           0) },
 
     { ngx_string("reauth_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_status,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_status, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           0) },
 
     { ngx_string("reauth_webhook"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_webhook,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_webhook, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_NEEDS_POLL,
+                           0) },
 
     { ngx_string("reauth_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_metrics,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_metrics, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           0) },
 
     { ngx_string("reauth_poll"),
       NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_poll,
-                           NULL, NGX_HTTP_REAUTH_NEEDS_ZONE) },
+      ngx_http_reauth_rule(ngx_http_reauth_poll, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           0) },
 
       ngx_null_command
 };
@@ -494,53 +508,6 @@ ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/*
- * The setter of all directives.  A directive that needs something else is
- * recorded, and refused once the whole configuration is read if that is missing:
- * none is accepted and silently ignored.
- */
-
-static char *
-ngx_http_reauth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char                         *rv;
-    ngx_str_t                    *value;
-    ngx_command_t                 real;
-    ngx_http_reauth_rule_t       *rule;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    rule = cmd->post;
-
-    real = *cmd;
-    real.set = rule->set;
-    real.post = rule->post;
-
-    rv = real.set(cf, &real, conf);
-
-    value = cf->args->elts;
-
-    /* "off" asks for nothing */
-
-    if (rv != NGX_CONF_OK
-        || (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0))
-    {
-        return rv;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
-
-    if ((rule->needs & NGX_HTTP_REAUTH_NEEDS_ZONE)
-        && mcf->zone_use.directive == NULL)
-    {
-        mcf->zone_use.directive = cmd->name.data;
-        mcf->zone_use.file = cf->conf_file->file.name.data;
-        mcf->zone_use.line = cf->conf_file->line;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
 static char *
 ngx_http_reauth_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -678,7 +645,7 @@ ngx_http_reauth_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     gate.offset = offsetof(ngx_http_reauth_loc_conf_t, gate);
     gate.post = ngx_http_reauth_gate_modes;
 
-    rv = ngx_conf_set_enum_slot(cf, &gate, conf);
+    rv = ngx_http_reauth_enum(cf, &gate, conf);
 
     if (rv == NGX_CONF_OK && lcf->gate != NGX_HTTP_REAUTH_GATE_OFF) {
         lcf->gate_here = (cf->cmd_type == NGX_HTTP_LOC_CONF);
@@ -954,6 +921,10 @@ ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&mcf->secrets, cf->pool, 2, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->callers, cf->pool, 1, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&mcf->uses, cf->pool, 8,
+                          sizeof(ngx_http_reauth_use_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->levels, cf->pool, 8, sizeof(void *)) != NGX_OK
         || ngx_array_init(&mcf->watches, cf->pool, 4,
                           sizeof(ngx_http_reauth_watch_t))
            != NGX_OK)
@@ -1015,36 +986,6 @@ ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-static char *
-ngx_http_reauth_check_location(ngx_conf_t *cf,
-    ngx_http_reauth_loc_conf_t *conf, ngx_http_core_loc_conf_t *clcf)
-{
-    reauth_string_t  account;
-
-    if (conf->forward.len && conf->key == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"reauth_authenticate\" in location \"%V\" needs "
-                      "\"reauth_key_file\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->gate_here
-        && conf->gate_account == NULL
-        && clcf->exact_match
-        && reauth_route_account(clcf->name.data, clcf->name.len, &account)
-           != REAUTH_ACCOUNT_FOUND)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"reauth_gate\" in location \"= %V\" has no account: "
-                      "its path names none, so say which by "
-                      "\"reauth_gate_account\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
 /*
  * An "if" or a "limit_except" that applies changes a request's configuration:
  * unless it says another content handler, it is the same kind of location.
@@ -1077,10 +1018,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_reauth_loc_conf_t *prev = parent;
     ngx_http_reauth_loc_conf_t *conf = child;
 
-    ngx_uint_t                 callers_here;
     ngx_http_core_loc_conf_t  *clcf;
-
-    callers_here = (conf->callers != NGX_CONF_UNSET_PTR);
 
     ngx_conf_merge_uint_value(conf->gate, prev->gate,
                               NGX_HTTP_REAUTH_GATE_OFF);
@@ -1099,6 +1037,10 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->callers, prev->callers, NULL);
     ngx_conf_merge_uint_value(conf->callers_certificate,
                               prev->callers_certificate, 0);
+
+    /* of a location that this one is in, too */
+
+    conf->callers_here |= prev->callers_here;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -1132,12 +1074,17 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
          */
 
         conf->authorize = conf->callers != NULL
-                          && (conf->key != NULL
-                              || callers_here
-                              || (clcf->noname && prev->authorize));
+                          && (conf->key != NULL || conf->callers_here);
+
+    } else if (clcf->handler == NULL) {
+
+        /* files, or what another phase makes */
+
+        conf->authorize |= conf->callers_here;
     }
 
-    return ngx_http_reauth_check_location(cf, conf, clcf);
+    return ngx_http_reauth_check_level(cf, prev, conf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -1175,18 +1122,12 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (mcf->store.zone.shm_zone == NULL) {
-
-        if (mcf->zone_use.directive == NULL) {
-            return NGX_OK;
-        }
-
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%s\" needs shared memory: add \"reauth_zone "
-                      "accounts:32m;\" to the http block in %s:%ui",
-                      mcf->zone_use.directive, mcf->zone_use.file,
-                      mcf->zone_use.line);
+    if (ngx_http_reauth_check(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (mcf->store.zone.shm_zone == NULL) {
+        return NGX_OK;
     }
 
     /* for attempts that nobody here began */

@@ -32,6 +32,15 @@ location /own/ {
     if (\$http_x_flag) { proxy_pass http://fans_api; }
     proxy_pass http://fans_api;
 }
+location /files/ {
+    reauth_callers_file $callers;
+    alias ${\ work_dir() }/;
+}
+location /above/ {
+    reauth_callers_file $callers;
+    location /above/calls/ { proxy_pass http://fans_api/api/; }
+    location /above/files/ { alias ${\ work_dir() }/; }
+}
 location /other/ { proxy_pass http://fans_api/api/; }
 location /api/authenticate        { $key reauth_authenticate /upstream; }
 location /api/fansly/authenticate { $key reauth_authenticate /upstream; }
@@ -57,6 +66,16 @@ for my $path ('/gated/acct_a1/me', '/plain/acct_a1/me', '/own/acct_a1/me') {
         is(status('nobody', $path, @header), 401, "$path: nobody");
         is(status('some', $path, @header), 403, "$path: not its account");
     }
+}
+
+for my $path ('/files/hello', '/above/calls/acct_a1/me', '/above/files/hello') {
+    is(status('nobody', $path), 401, "$path: nobody");
+}
+
+Reauth::Test::write_file(work_dir() . '/hello', 'hello', oct 644);
+
+for my $path ('/files/hello', '/above/files/hello') {
+    is(status('all', $path), 200, "$path: who may call");
 }
 
 is($gateway->http('POST', '/own/acct_a1/me', {}, '{}')->{status}, 401,

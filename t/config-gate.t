@@ -38,7 +38,7 @@ location /calls/ { reauth_gate yes; }
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid value "yes"
+invalid value "yes" in "reauth_gate": expected "off", "on" or "dry_run"
 
 
 

@@ -86,12 +86,14 @@ typedef struct {
 } ngx_http_reauth_callers_t;
 
 
-/* the first directive that needs what another one gives */
+/* a directive of ours in the configuration */
 
 typedef struct {
-    u_char                   *directive;       /* NULL: none */
-    u_char                   *file;
-    ngx_uint_t                line;
+    struct ngx_http_reauth_rule_s      *rule;
+    u_char                             *directive;
+    u_char                             *file;
+    ngx_uint_t                          line;
+    struct ngx_http_reauth_loc_conf_s  *level;
 } ngx_http_reauth_use_t;
 
 
@@ -107,14 +109,15 @@ typedef struct {
     ngx_event_t               watch_timer;
     ngx_int_t                 key_index;       /* NGX_ERROR: nothing uses it */
     u_char                   *stand_in;        /* for it, while one is built */
-    ngx_http_reauth_use_t     zone_use;
+    ngx_array_t               uses;            /* ngx_http_reauth_use_t */
+    ngx_array_t               levels;          /* *_loc_conf_t *, merged */
     ngx_http_reauth_poller_t *poller;          /* NULL: no reauth_poll */
     ngx_msec_t                update_wait;
     ngx_uint_t                wait_max;        /* requests, of a worker */
 } ngx_http_reauth_main_conf_t;
 
 
-typedef struct {
+typedef struct ngx_http_reauth_loc_conf_s {
     ngx_uint_t                gate;
     ngx_uint_t                gate_here;       /* said in the location itself */
     ngx_http_complex_value_t *gate_account;    /* NULL: the path's segment */
@@ -129,6 +132,7 @@ typedef struct {
     ngx_http_reauth_secret_t *key;             /* NULL: none in force */
     ngx_http_reauth_callers_t *callers;        /* NULL: none in force */
     ngx_uint_t                callers_certificate;
+    ngx_uint_t                callers_here;    /* said in a location */
     ngx_uint_t                authorize;       /* calls need a caller */
     ngx_uint_t                status;          /* reauth_status is here */
     ngx_uint_t                metrics;         /* reauth_metrics is here */
@@ -138,6 +142,11 @@ typedef struct {
     ngx_http_handler_pt       handler;         /* of these, NULL: none here */
     ngx_http_handler_pt       content_handler; /* that ours is around */
     ngx_int_t               (*create_request)(ngx_http_request_t *r);
+
+    /* for the check of the configuration */
+    struct ngx_http_reauth_loc_conf_s *parent; /* NULL: the http level */
+    ngx_http_core_loc_conf_t *core;
+    ngx_uint_t                serves;          /* what needs its directives */
 } ngx_http_reauth_loc_conf_t;
 
 

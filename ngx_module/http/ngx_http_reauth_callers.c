@@ -232,6 +232,7 @@ ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     lcf->callers_certificate = 0;
+    lcf->callers_here = (cf->cmd_type == NGX_HTTP_LOC_CONF);
 
     if (cf->args->nelts == 3) {
 

@@ -1,0 +1,320 @@
+# No directive is accepted and then silently ignored: without another one that
+# it needs, "nginx -t" refuses it or warns, and says where it is and what to do.
+# The table has a row for every directive in the module's source.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use File::Find qw(find);
+use File::Path qw(make_path);
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox => 0;
+
+my $dir     = work_dir();
+my $key     = $ENV{TEST_NGINX_KEY_FILE};
+my $secret  = secret_file('secret', "c2VjcmV0LW9mLXRoZS13ZWJob29r\n");
+my $callers = secret_file('callers',
+    'one sha256:' . sha256_hex('one') . " all\n", oct 644);
+
+# ---- a whole configuration, in parts -----------------------------------------
+
+my %part = (
+    zone         => 'reauth_zone accounts:1m;',
+    redis        => 'reauth_redis redis://127.0.0.1:1;',
+    key          => "reauth_key_file $key;",
+    poll         => 'reauth_poll on /upstream;',
+    gate         => 'reauth_gate on;',
+    hold         => 'reauth_gate_hold 1s;',
+    authenticate => 'location /api/authenticate {'
+        . ' reauth_authenticate /upstream; <+authenticate> }',
+    status  => 'location /reauth/ { reauth_status; <+status> }',
+    webhook => "location = /reauth/webhook { reauth_webhook $secret; <+webhook> }",
+    metrics => 'location = /reauth/metrics { reauth_metrics; <+metrics> }',
+    variable => 'proxy_set_header Authorization $reauth_authorization;',
+    api      => 'location /api/ { <gate> <hold>'
+        . ' proxy_pass http://127.0.0.1:1; <variable> <+api> }',
+    upstream => 'location /upstream/ { internal;'
+        . ' proxy_pass http://127.0.0.1:1/; <variable> }',
+    files    => 'location /files/ { root /; <+files> }',
+);
+
+my $frame = <<'EOC';
+http { <zone> <redis> <key> <+http>
+server { listen 127.0.0.1:1; <poll> <+server>
+<api> <authenticate> <upstream> <status> <webhook> <metrics> <files>
+} }
+EOC
+
+sub configuration {
+    my ($without, $added) = @_;
+
+    my %left = (%part, map { $_ => '' } @$without);
+    my $text = $frame;
+
+    $text =~ s/<(\w+)>/$left{$1}/g for 1, 2;
+    $text =~ s/<\+(\w+)>/$added->{$1} \/\/ ''/ge;
+
+    return $text;
+}
+
+# [whether it is accepted, the lines about it]
+
+sub try {
+    my ($text) = @_;
+
+    make_path("$dir/try/logs");
+
+    Reauth::Test::write_file("$dir/try/nginx.conf",
+        ($ENV{TEST_NGINX_STATIC} ? ''
+            : "load_module $ENV{TEST_NGINX_MODULE};\n")
+        . "pid logs/nginx.pid;\nevents { }\n$text");
+
+    my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+    my @said   = split /\n/, `$binary -t -e $dir/try/logs/error.log \\
+        -p $dir/try/ -c $dir/try/nginx.conf 2>&1`;
+
+    return $? == 0, grep { /\[(?:warn|emerg|alert|crit)\]/
+            && !/"user" directive/ } @said;
+}
+
+# ---- the table -----------------------------------------------------------------
+
+# A directive: how it is written, the places where it has its effect (the http
+# level, the server, the location of a part), and what it is without.  A part of
+# the same name gives way to it.
+
+my $zone      = [['zone'], emerg => qr/needs shared memory: add "reauth_zone/];
+my $unused    = qr/has no effect: it needs .*; add that, or remove/;
+my $no_update = [['authenticate'], warn => qr/$unused/];
+
+my %row = (
+    reauth_zone => ['accounts:1m', ['http'],
+        [[qw(redis api authenticate status webhook metrics poll)],
+            warn => $unused]],
+    reauth_redis => ['redis://127.0.0.1:1', ['http'], $zone,
+        [[qw(api authenticate status webhook metrics poll)],
+            warn => $unused]],
+    reauth_redis_failure => ['reject', ['http'], $zone, $no_update,
+        [['redis'], emerg => qr/without Redis: add "reauth_redis"/]],
+    reauth_secret_file => [$secret, ['http'], $no_update],
+    reauth_update_wait => ['1s', ['http'], $zone, $no_update],
+    reauth_wait_max    => ['9', ['http'], $zone,
+        [[qw(authenticate status hold)], warn => $unused]],
+    reauth_poll => ['on /upstream', ['server'], $zone,
+        [['upstream'], emerg => qr/no location of the server matches: add/]],
+    reauth_key_file => [$key, [qw(http server api)],
+        [[qw(api authenticate upstream poll)], warn => $unused],
+        [['variable'], warn => qr/no request is sent with the key: add/]],
+    reauth_callers_file => [$callers,
+        [qw(http server api authenticate status files)], $zone,
+        [[qw(api authenticate upstream poll status files)],
+            emerg => $unused]],
+    reauth_gate         => ['on', [qw(http server api files)], $zone],
+    reauth_gate_account => ['$arg_a', [qw(http server api)], $zone,
+        [[qw(gate hold)], warn => $unused]],
+    reauth_gate_bypass => ['$arg_b', [qw(http server api)], $zone,
+        [[qw(gate hold)], warn => $unused]],
+    reauth_gate_hold => ['1s', [qw(http server api)], $zone,
+        [['gate'], warn => $unused]],
+    reauth_gate_max => ['1m', [qw(http server api authenticate)], $zone,
+        [[qw(gate hold authenticate webhook)], warn => $unused]],
+    reauth_retry_after => ['1s 2s', [qw(http server api status)], $zone,
+        [[qw(gate hold status)], warn => $unused]],
+    reauth_unknown_fields =>
+        ['reject', [qw(http server authenticate)], $zone, $no_update],
+    reauth_answer_max =>
+        ['2k', [qw(http server authenticate)], $zone, $no_update],
+    reauth_authenticate => ['/upstream', ['files'], $zone,
+        [['upstream', 'poll'],
+            emerg => qr/no location of the server matches: add/],
+        [[qw(key poll)], emerg => qr/needs "reauth_key_file": add/]],
+    reauth_status  => ['', ['files'], $zone],
+    reauth_metrics => ['', ['files'], $zone],
+    reauth_webhook => [$secret, ['files'], $zone,
+        [['poll'], warn => qr/needs polls: .*add "reauth_poll on/]],
+);
+
+# how nginx's own words for contexts are written in the source
+
+my %context = (
+    http         => 'NGX_HTTP_MAIN_CONF',
+    server       => 'NGX_HTTP_SRV_CONF',
+    location     => 'NGX_HTTP_LOC_CONF',
+    'if'         => 'NGX_HTTP_LIF_CONF',
+    limit_except => 'NGX_HTTP_LMT_CONF',
+);
+
+# ---- every directive has a row -------------------------------------------------
+
+my %flags;
+
+find({ no_chdir => 1, wanted => sub {
+    return if !/\.c$/;
+    my $source = Reauth::Test::slurp($_);
+
+    while ($source =~ /\{ ngx_string\("(reauth_\w+)"\),\s*((?:NGX_\w+\|?\s*)+),/g)
+    {
+        $flags{$1} = $2;
+    }
+} }, 'ngx_module');
+
+is_deeply([sort keys %row], [sort keys %flags],
+    'every directive of the source has a row');
+
+is_deeply([try(configuration([]))], [1],
+    'the whole configuration is accepted without a word');
+
+# ---- with all that it needs, in each context; and without -----------------------
+
+sub parts_without {
+    my ($directive, $place, @without) = @_;
+
+    (my $short = $directive) =~ s/^reauth_(?:gate_)?//;
+    $short =~ s/_file$//;
+
+    # what is written at a level is not there twice
+    my $own = exists $part{$short} && $part{$short} =~ /^\Q$directive\E /
+        && ($place eq 'http'
+            || $short =~ /^(?:poll|gate|hold)$/ && $place ne 'files');
+
+    return ($own ? $short : (), @without);
+}
+
+for my $directive (sort keys %row) {
+    my ($value, $places, @without) = @{ $row{$directive} };
+    my $line = $value eq '' ? "$directive;" : "$directive $value;";
+    my %allowed;
+
+    for my $place (@$places) {
+        my $context = $place =~ /^(?:http|server)$/ ? $place : 'location';
+        $allowed{$context} = 1;
+
+        is_deeply([try(configuration([parts_without($directive, $place)],
+            { $place => $line }))], [1], "$directive: $place");
+
+        for my $case (@without) {
+            my ($parts, $level, $text) = @$case;
+
+            next if grep { $_ eq $place } @$parts;
+
+            my ($accepted, @said) = try(configuration(
+                [parts_without($directive, $place), @$parts],
+                { $place => $line }));
+
+            my @about = grep { /"\Q$directive\E"/ } @said;
+
+            # without a zone the first directive that needs one is named
+            @about = @said if $parts->[0] eq 'zone';
+
+            my $name = "$directive: $place, without @$parts";
+
+            ok($accepted == ($level eq 'warn'), "$name: "
+                . ($level eq 'warn' ? 'accepted' : 'refused'));
+            ok(scalar(grep { /\[$level\] .*$text.* in \S+nginx\.conf:\d+/ }
+                @about), "$name: why, where and what to do")
+                or diag(join "\n", @said);
+        }
+    }
+
+    # a context of the source that no row has been written for, and the others
+
+    for my $context (sort keys %context) {
+        my $in = $flags{$directive} =~ /\b$context{$context}\b/ ? 1 : 0;
+
+        is($allowed{$context} // 0, $in, "$directive: context $context");
+
+        next if $in;
+
+        my %place = (
+            http         => { http => $line },
+            server       => { server => $line },
+            location     => { files => $line },
+            'if'         => { files => "if (\$arg_a) { $line }" },
+            limit_except => { files => "limit_except GET { $line }" },
+        );
+        my ($accepted, @said) = try(configuration([], $place{$context}));
+
+        ok(!$accepted && "@said" =~ /"$directive" directive is not allowed here/,
+            "$directive: refused in $context");
+    }
+}
+
+# ---- pairs that make no sense -----------------------------------------------------
+
+for my $case (
+    [{ status => 'reauth_gate on;' }, [], emerg =>
+        qr/"reauth_gate" in location "\/reauth\/" has no effect: .*remove one/],
+    [{ metrics => "reauth_callers_file $callers;" }, [], emerg =>
+        qr/"reauth_callers_file" in location "\/reauth\/metrics" has no effect: "reauth_metrics" .* use "allow" and "deny"/],
+    [{ webhook => "reauth_callers_file $callers;" }, [], emerg =>
+        qr/"reauth_callers_file" in location .*"reauth_webhook" .*use "allow"/],
+    [{ api => "reauth_callers_file $callers certificate=cn;" }, [], warn =>
+        qr/"certificate=cn" of "reauth_callers_file" has no effect: .*add "ssl_verify_client"/],
+    [{ files => 'reauth_authenticate /reauth;' }, [], emerg =>
+        qr/"reauth_authenticate" sends requests to "\/reauth\/api\/authenticate\/", whose location has a "reauth_" directive of its own: name/],
+    [{ files => 'reauth_authenticate /files2;',
+        server => 'location /files2/ { proxy_pass http://127.0.0.1:1; }' },
+        [], warn =>
+        qr/"reauth_authenticate" sends requests to "\/files2\S*", whose location clients can use themselves: add "internal;"/],
+    [{ files => 'reauth_authenticate /inner;',
+        server => 'location /inner/ { internal; }' }, [], warn =>
+        qr/whose location has no "proxy_pass" .*: add it/],
+    [{ files => "reauth_webhook $secret pass=/nowhere;" }, [], emerg =>
+        qr/"reauth_webhook" sends requests to "\/nowhere", which no location/],
+    [{ server => "location /keyed/ { reauth_key_file $key;"
+        . ' reauth_authenticate /upstream; }' }, [qw(key authenticate poll)],
+        warn => qr/whose location has no API key: add "reauth_key_file"/],
+) {
+    my ($added, $without, $level, $text) = @$case;
+
+    my ($accepted, @said) = try(configuration($without, $added));
+    my ($place) = map { "$_: $added->{$_}" } sort keys %$added;
+
+    ok($accepted == ($level eq 'warn')
+        && grep({ /\[$level\] .*$text.* in \S+nginx\.conf:\d+/ } @said),
+        $place) or diag(join "\n", @said);
+}
+
+# a location that a regular expression chooses can't be known, nor is it refused
+
+is_deeply([try(configuration(['upstream'], {
+    server => 'location ~ ^/upstream/ { internal;'
+        . " $part{variable} proxy_pass http://127.0.0.1:1; }" }))], [1],
+    'a location by regular expression');
+
+# "off" asks for nothing
+
+is_deeply([try('http { reauth_gate off; server { listen 127.0.0.1:1;'
+    . ' reauth_poll off; } }')], [1], 'off needs no zone');
+
+# ---- a word that is not in the list ----------------------------------------------
+
+for my $case (
+    ['reauth_gate', 'api', ['gate'], '"off", "on" or "dry_run"'],
+    ['reauth_redis_failure', 'http', [], '"local" or "reject"'],
+    ['reauth_unknown_fields', 'http', [], undef],
+) {
+    my ($directive, $place, $without, $values) = @$case;
+
+    my ($accepted, @said) = try(configuration($without,
+        { $place => "$directive maybe;" }));
+
+    $values = defined $values ? quotemeta $values : '"drop".*"reject"';
+
+    ok(!$accepted, "$directive maybe: refused");
+    like("@said", qr/\[emerg\] .*invalid value "maybe" in "$directive": expected $values.* in \S+nginx\.conf:\d+/,
+        "$directive maybe: names the directive and its values");
+}
+
+{
+    my ($accepted, @said) = try(configuration(['poll'],
+        { server => 'reauth_poll maybe;' }));
+
+    ok(!$accepted, 'reauth_poll maybe: refused');
+    like("@said", qr/"reauth_poll" takes "off", or "on"/,
+        'reauth_poll maybe: names the directive and its values');
+}
+
+done_testing();
