@@ -55,7 +55,7 @@ ok(wait_for { grep { $_->{time} gt $to } polled() }
     'and goes on afterwards');
 is(scalar(grep { $_->{time} gt $from && $_->{time} lt $to } polled()), 0,
     'nobody polls until then');
-like($one->error_log . $two->error_log, qr/rate limit is reached.*5000 ms/,
+like($one->error_log . $two->error_log, qr/paused for 5000 ms.*rate limit is reached/,
     'the log tells it');
 
 is($one->http('GET', '/reauth/accounts/acct_1')->{json}{state}, 'running',

@@ -259,3 +259,49 @@ reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact)
     fact->error_code = reauth_string_from(poll->error_code);
     fact->error_message = reauth_string_from(poll->error_message);
 }
+
+
+static int
+reauth_poll_is_code(const reauth_string_t *error)
+{
+    size_t         i;
+    unsigned char  c;
+
+    for (i = 0; i < error->len; i++) {
+        c = error->data[i];
+
+        if ((c < 'A' || c > 'Z') && (c < '0' || c > '9')
+            && c != '_' && c != ':' && c != '.' && c != '-')
+        {
+            return 0;
+        }
+    }
+
+    return error->len != 0;
+}
+
+
+int
+reauth_poll_error_is_code(const unsigned char *body, size_t len)
+{
+    int                   code;
+    json_t               *json;
+    reauth_string_t       text, error;
+    reauth_json_error_t   where;
+
+    text.data = body;
+    text.len = len;
+
+    if (reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &where)
+        != REAUTH_JSON_OK)
+    {
+        return 0;
+    }
+
+    code = reauth_json_string(json, "error", &error)
+           && reauth_poll_is_code(&error);
+
+    reauth_json_cleanse_free(json);
+
+    return code;
+}

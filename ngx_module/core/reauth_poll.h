@@ -45,6 +45,13 @@ void reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact);
 
 
 /*
+ * Whether the "error" of an error response is a code, such as
+ * SESSION_EXPIRED:NEEDS_REAUTHENTICATION, and not a sentence.
+ */
+int reauth_poll_error_is_code(const unsigned char *body, size_t len);
+
+
+/*
  * Both zero *out first.  REAUTH_JSON_INVALID: it is not such an answer,
  * whether it is no JSON or JSON of another shape.
  */

@@ -193,6 +193,212 @@ reauth_time_parse(const reauth_string_t *text, int64_t *us)
 }
 
 
+static int
+reauth_time_is_letter(unsigned char c)
+{
+    c |= 0x20;
+
+    return c >= 'a' && c <= 'z';
+}
+
+
+static int
+reauth_time_month(const unsigned char *p)
+{
+    int  i, month;
+
+    static const char  names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+
+    for (month = 0; month < 12; month++) {
+
+        for (i = 0; i < 3 && (p[i] | 0x20) == names[3 * month + i]; i++) {
+            /* void */
+        }
+
+        if (i == 3) {
+            return month + 1;
+        }
+    }
+
+    return -1;
+}
+
+
+/* "08:49:37"; a leap second is possible */
+
+static int
+reauth_time_clock(const unsigned char *p)
+{
+    int  hour, minute, second;
+
+    hour = reauth_time_number(p, 2);
+    minute = reauth_time_number(p + 3, 2);
+    second = reauth_time_number(p + 6, 2);
+
+    if (hour < 0 || hour > 23
+        || p[2] != ':'
+        || minute < 0 || minute > 59
+        || p[5] != ':'
+        || second < 0 || second > 60)
+    {
+        return -1;
+    }
+
+    return (hour * 60 + minute) * 60 + second;
+}
+
+
+static int
+reauth_time_is_gmt(const unsigned char *p)
+{
+    return p[0] == ' '
+           && (p[1] | 0x20) == 'g'
+           && (p[2] | 0x20) == 'm'
+           && (p[3] | 0x20) == 't';
+}
+
+
+static int64_t
+reauth_time_http_ms(int year, int month, int day, int clock)
+{
+    if (year < 1970 || month < 1
+        || day < 1 || day > reauth_time_days_in_month(year, month)
+        || clock < 0)
+    {
+        return -1;
+    }
+
+    return (reauth_time_days(year, month, day) * REAUTH_TIME_DAY + clock)
+           * 1000;
+}
+
+
+/* "06 Nov 1994 08:49:37 GMT" */
+
+static int64_t
+reauth_time_imf(const unsigned char *p)
+{
+    if (p[2] != ' ' || p[6] != ' ' || p[11] != ' '
+        || !reauth_time_is_gmt(p + 20))
+    {
+        return -1;
+    }
+
+    return reauth_time_http_ms(reauth_time_number(p + 7, 4),
+                               reauth_time_month(p + 3),
+                               reauth_time_number(p, 2),
+                               reauth_time_clock(p + 12));
+}
+
+
+/* "06-Nov-94 08:49:37 GMT" */
+
+static int64_t
+reauth_time_rfc850(const unsigned char *p, int64_t now_ms)
+{
+    int      century, year, month, day, clock;
+    int64_t  at, ms, latest;
+
+    year = reauth_time_number(p + 7, 2);
+
+    if (p[2] != '-' || p[6] != '-' || p[9] != ' ' || year < 0
+        || !reauth_time_is_gmt(p + 18))
+    {
+        return -1;
+    }
+
+    month = reauth_time_month(p + 3);
+    day = reauth_time_number(p, 2);
+    clock = reauth_time_clock(p + 10);
+
+    latest = now_ms + (int64_t) 18263 * REAUTH_TIME_DAY * 1000;
+    ms = -1;
+
+    for (century = 1900; century <= 9900; century += 100) {
+        at = reauth_time_http_ms(century + year, month, day, clock);
+
+        if (at > latest) {
+            break;
+        }
+
+        if (at >= 0) {
+            ms = at;
+        }
+    }
+
+    return ms;
+}
+
+
+/* "Sun Nov  6 08:49:37 1994" */
+
+static int64_t
+reauth_time_asctime(const unsigned char *p)
+{
+    int  day;
+
+    if (p[3] != ' ' || p[7] != ' ' || p[10] != ' ' || p[19] != ' ') {
+        return -1;
+    }
+
+    day = p[8] == ' ' ? reauth_time_number(p + 9, 1)
+                      : reauth_time_number(p + 8, 2);
+
+    return reauth_time_http_ms(reauth_time_number(p + 20, 4),
+                               reauth_time_month(p + 4), day,
+                               reauth_time_clock(p + 11));
+}
+
+
+int
+reauth_time_parse_http(const reauth_string_t *text, int64_t now_ms,
+    int64_t *ms)
+{
+    size_t                left, name;
+    int64_t               parsed;
+    const unsigned char  *p;
+
+    p = text->data;
+
+    for (name = 0; name < text->len && reauth_time_is_letter(p[name]); name++)
+    {
+        /* void */
+    }
+
+    if (name < 3) {
+        return -1;
+    }
+
+    parsed = -1;
+    left = text->len - name;
+    p += name;
+
+    if (left == sizeof(", 06 Nov 1994 08:49:37 GMT") - 1
+        && p[0] == ',' && p[1] == ' ')
+    {
+        parsed = reauth_time_imf(p + 2);
+
+    } else if (left == sizeof(", 06-Nov-94 08:49:37 GMT") - 1
+               && p[0] == ',' && p[1] == ' ')
+    {
+        parsed = reauth_time_rfc850(p + 2, now_ms);
+
+    } else if (name == 3
+               && text->len == sizeof("Sun Nov  6 08:49:37 1994") - 1)
+    {
+        parsed = reauth_time_asctime(text->data);
+    }
+
+    if (parsed < 0) {
+        return -1;
+    }
+
+    *ms = parsed;
+
+    return 0;
+}
+
+
 static char *
 reauth_time_two_digits(char *p, unsigned value)
 {

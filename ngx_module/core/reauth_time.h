@@ -3,7 +3,8 @@
  * Copyright (C) the nginx-reauth authors
  *
  * Points in time as text: ISO 8601 as RFC 3339 narrows it, in and out, for
- * the years 1970 to 9999.  Neither locale nor time zone of the process count.
+ * the years 1970 to 9999, and HTTP-date, in only.  Neither locale nor time zone
+ * of the process count.
  */
 
 
@@ -27,6 +28,16 @@
  * microseconds since the Unix epoch, or -1 if it is no such time.
  */
 int reauth_time_parse(const reauth_string_t *text, int64_t *us);
+
+/*
+ * The three forms of HTTP-date (RFC 9110, 5.6.7): IMF-fixdate, RFC 850,
+ * asctime.  The name of the day is not compared with the date.  A year of two
+ * digits that is more than 50 years after "now_ms" is of the century before.
+ * Returns 0 and milliseconds since the Unix epoch, or -1 if the text is not
+ * such a date.
+ */
+int reauth_time_parse_http(const reauth_string_t *text, int64_t now_ms,
+    int64_t *ms);
 
 /*
  * Write a NUL-terminated text in UTC into a buffer of the size above and return

@@ -26,10 +26,6 @@
 /* the polls of so many seconds may come at once */
 #define NGX_HTTP_REAUTH_BURST           5
 
-/* the upstream says 429 and not for how long */
-#define NGX_HTTP_REAUTH_PAUSE           10000
-#define NGX_HTTP_REAUTH_PAUSE_MAX       300000
-
 /* a login that the upstream does not show did not start by then */
 #define NGX_HTTP_REAUTH_NOT_STARTED     60000
 
@@ -151,128 +147,14 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
 }
 
 
-static ngx_int_t
-ngx_http_reauth_poll_header(ngx_http_reauth_forward_t *forward,
-    const char *name)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &forward->subrequest->headers_out.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NGX_ERROR;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash != 0
-            && h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            return ngx_atoi(h[i].value.data, h[i].value.len);
-        }
-    }
-}
-
-
-/*
- * The whole fleet's budget is one: where it runs out, all polling rests.  A
- * rest that was asked for is not cut short by one that is only prudent.
- */
-
-static void
-ngx_http_reauth_poller_pause(ngx_http_reauth_poller_t *poller, ngx_msec_t ms,
-    ngx_uint_t asked)
-{
-    u_char      key[128], time[NGX_INT64_LEN];
-    ngx_str_t   argv[6];
-    ngx_msec_t  until;
-
-    until = ngx_current_msec + ms;
-
-    if ((ngx_msec_int_t) (until - poller->pause_until) <= 0) {
-        return;
-    }
-
-    poller->pause_until = until;
-
-    ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
-                  "reauth: the upstream's rate limit is reached, polling "
-                  "rests for %M ms", ms);
-
-    if (!ngx_http_reauth_store_connected(poller->store)) {
-        return;
-    }
-
-    ngx_str_set(&argv[0], "SET");
-
-    argv[1].data = key;
-    argv[1].len = ngx_sprintf(key, "%V:pause",
-                              &poller->store->redis_conf->prefix)
-                  - key;
-
-    ngx_str_set(&argv[2], "1");
-    ngx_str_set(&argv[3], "PX");
-
-    argv[4].data = time;
-    argv[4].len = ngx_sprintf(time, "%M", ms) - time;
-
-    ngx_str_set(&argv[5], "NX");
-
-    (void) ngx_http_reauth_redis_command(poller->store->redis, asked ? 5 : 6,
-                                         argv, 0, NULL, NULL);
-}
-
-
-static void
-ngx_http_reauth_poll_budget(ngx_http_reauth_poll_t *poll)
-{
-    ngx_int_t                   limit, remaining, seconds;
-    ngx_http_reauth_forward_t  *forward;
-
-    forward = &poll->background.forward;
-
-    if (forward->status == NGX_HTTP_TOO_MANY_REQUESTS) {
-        seconds = ngx_http_reauth_poll_header(forward, "retry-after");
-
-        seconds = ngx_min(seconds, NGX_HTTP_REAUTH_PAUSE_MAX / 1000);
-
-        ngx_http_reauth_poller_pause(poll->poller,
-                         seconds > 0 ? (ngx_msec_t) seconds * 1000
-                                     : NGX_HTTP_REAUTH_PAUSE, 1);
-        return;
-    }
-
-    /* callers come first: the last tenth is theirs */
-
-    limit = ngx_http_reauth_poll_header(forward, "x-rate-limit-limit-minute");
-    remaining = ngx_http_reauth_poll_header(forward,
-                                            "x-rate-limit-remaining-minute");
-
-    if (limit > 0 && remaining >= 0 && remaining < limit / 10) {
-        ngx_http_reauth_poller_pause(poll->poller, NGX_HTTP_REAUTH_PAUSE, 0);
-    }
-}
-
-
 static void
 ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 {
-    int64_t                     now_ms;
+    int64_t                     now_ms, next_ms;
     reauth_record_t             record;
     reauth_string_t             account;
     ngx_http_reauth_poll_t     *poll;
+    reauth_manners_verdict_t    verdict;
     ngx_http_reauth_poller_t   *poller;
     ngx_http_reauth_forward_t  *forward;
 
@@ -294,16 +176,13 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
         return;
     }
 
+    ngx_memzero(&verdict, sizeof(reauth_manners_verdict_t));
+
     if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE) {
 
-        ngx_http_reauth_poll_budget(poll);
+        ngx_http_reauth_manners(poller, forward, poll->account, &verdict);
 
-        ngx_http_reauth_zone_count(&poller->store->zone,
-                                   forward->status == NGX_HTTP_OK
-                                       ? NGX_HTTP_REAUTH_COUNT_POLL_ANSWERED
-                                       : NGX_HTTP_REAUTH_COUNT_POLL_FAILED);
-
-        if (forward->status != NGX_HTTP_OK) {
+        if (verdict.outcome != REAUTH_POLL_ANSWERED) {
             ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
                           "reauth: polling account \"%s\": the upstream "
                           "answered %ui", poll->account, forward->status);
@@ -328,9 +207,12 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
         == NGX_OK
         && reauth_state_is_active(record.state))
     {
-        ngx_http_reauth_store_poll_at(poller->store, &account,
-            reauth_schedule_next(&poller->store->zone.schedule, &record,
-                                 now_ms, ngx_random()), 1);
+        next_ms = reauth_schedule_next(&poller->store->zone.schedule, &record,
+                                       now_ms, ngx_random());
+
+        next_ms = ngx_max(next_ms, now_ms + verdict.wait_ms);
+
+        ngx_http_reauth_store_poll_at(poller->store, &account, next_ms, 1);
     }
 }
 
@@ -443,9 +325,17 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
     reauth_string_t   account;
     reauth_id_kind_t  kind;
 
-    poller->leasing = 0;
+    poller->leasing--;
 
     if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_INTEGER) {
+
+        /* the upstream has asked another instance for a pause */
+
+        ngx_http_reauth_poller_rest(poller, reply->integer);
         return;
     }
 
@@ -468,26 +358,34 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
         kind = reauth_id_kind(&account);
 
-        if (kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY) {
-            ngx_http_reauth_poll_start(poller, &account);
+        if (kind != REAUTH_ID_ACCOUNT && kind != REAUTH_ID_FANSLY) {
+            continue;
         }
+
+        if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0) {
+
+            /* the pause was asked for meanwhile */
+
+            ngx_http_reauth_store_poll_at(poller->store, &account,
+                                          ngx_http_reauth_now(), 1);
+            continue;
+        }
+
+        ngx_http_reauth_poll_start(poller, &account);
     }
 }
 
 
-static void
-ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms)
+void
+ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms,
+    int64_t rest_ms)
 {
     u_char      *p, buffer[512];
-    ngx_str_t    argv[9];
+    ngx_str_t    argv[10];
     ngx_uint_t   i, burst;
     ngx_str_t   *prefix;
 
     static const char  *kinds[] = { "due", "rate", "pause", "active" };
-
-    if (poller->leasing) {
-        return;
-    }
 
     prefix = &poller->store->redis_conf->prefix;
     burst = ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60);
@@ -520,12 +418,16 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms)
     p = ngx_sprintf(p, "%ui", burst);
     argv[8].len = p - argv[8].data;
 
+    argv[9].data = p;
+    p = ngx_sprintf(p, "%L", rest_ms);
+    argv[9].len = p - argv[9].data;
+
     if (ngx_http_reauth_redis_script(poller->store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 4, 9, argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 4, 10, argv,
                                      ngx_http_reauth_poller_leased, poller)
         == NGX_OK)
     {
-        poller->leasing = 1;
+        poller->leasing++;
     }
 }
 
@@ -630,7 +532,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
 
     now_ms = ngx_http_reauth_now();
 
-    if ((ngx_msec_int_t) (ngx_current_msec - poller->pause_until) < 0
+    if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0
         || poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX)
     {
         return;
@@ -648,7 +550,9 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
         ngx_http_reauth_store_poll_at(poller->store, &account, now_ms, 0);
     }
 
-    ngx_http_reauth_poller_lease(poller, now_ms);
+    if (!poller->leasing) {
+        ngx_http_reauth_poller_lease(poller, now_ms, 0);
+    }
 }
 
 
@@ -661,7 +565,6 @@ ngx_http_reauth_poller_init_process(ngx_http_reauth_poller_t *poller,
     }
 
     poller->store = store;
-    poller->pause_until = ngx_current_msec;
 
     ngx_queue_init(&poller->polls);
 

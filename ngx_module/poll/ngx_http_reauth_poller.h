@@ -12,7 +12,8 @@
 #define _NGX_HTTP_REAUTH_POLLER_H_INCLUDED_
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_forward.h"
+#include "reauth_manners.h"
 
 
 /* defaults of "interval" and "max_interval", in ms */
@@ -33,8 +34,8 @@ struct ngx_http_reauth_poller_s {
     ngx_event_t               timer;
     ngx_queue_t               polls;         /* under way */
     ngx_uint_t                npolls;
-    ngx_uint_t                leasing;       /* Redis was asked */
-    ngx_msec_t                pause_until;   /* the upstream wants a rest */
+    ngx_uint_t                leasing;       /* requests to Redis */
+    ngx_msec_t                refused_at;    /* logged last */
     ngx_msec_t                tokens_at;     /* without Redis: a bucket */
     ngx_uint_t                tokens;        /* of thousandths of a poll */
 };
@@ -46,6 +47,20 @@ ngx_int_t ngx_http_reauth_poller_init_process(
     ngx_http_reauth_poller_t *poller, ngx_http_reauth_store_t *store,
     ngx_cycle_t *cycle);
 void ngx_http_reauth_poller_exit_process(ngx_http_reauth_poller_t *poller);
+
+
+/* what the response to a poll asks of the poller; a pause begins at once */
+void ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
+    ngx_http_reauth_forward_t *forward, const char *account,
+    reauth_manners_verdict_t *verdict);
+
+/* leases what is due; "rest_ms" > 0: the fleet is to rest for that time */
+void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
+    int64_t now_ms, int64_t rest_ms);
+
+/* this instance starts no poll for "ms" milliseconds at least */
+void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,
+    int64_t ms);
 
 
 #endif /* _NGX_HTTP_REAUTH_POLLER_H_INCLUDED_ */

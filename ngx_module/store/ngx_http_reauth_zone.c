@@ -117,6 +117,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;
     sh->gate.loaded = !zone->remote;
+    sh->paused = ngx_current_msec;
     sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
     sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
                | (ngx_random() & 0xffff);
@@ -658,4 +659,22 @@ ngx_uint_t
 ngx_http_reauth_zone_deaf(ngx_http_reauth_zone_t *zone)
 {
     return zone->sh->deaf;
+}
+
+
+void
+ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone, int64_t ms)
+{
+    zone->sh->paused = ngx_current_msec + (ngx_msec_t) ms;
+}
+
+
+int64_t
+ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone)
+{
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (zone->sh->paused - ngx_current_msec);
+
+    return ngx_max(left, 0);
 }

@@ -138,6 +138,9 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED,
     NGX_HTTP_REAUTH_COUNT_POLL_ANSWERED,
     NGX_HTTP_REAUTH_COUNT_POLL_FAILED,
+    NGX_HTTP_REAUTH_COUNT_POLL_LIMITED,
+    NGX_HTTP_REAUTH_COUNT_POLL_REFUSED,
+    NGX_HTTP_REAUTH_COUNT_POLL_LOST,
     NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN,
     NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN,
     NGX_HTTP_REAUTH_COUNT_LAST
@@ -382,6 +385,11 @@ ngx_uint_t ngx_http_reauth_zone_is_writer(ngx_http_reauth_zone_t *zone,
 /* how long an attempt of this kind takes, learned; 0: not known, in ms */
 ngx_uint_t ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,
     ngx_uint_t auth_type);
+
+/* the upstream wants no polls for some time, in ms; kept over a reload */
+void ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone,
+    int64_t ms);
+int64_t ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone);
 
 /* worker 0 tells the others how it stands with Redis */
 void ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone,

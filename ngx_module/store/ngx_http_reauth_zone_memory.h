@@ -20,7 +20,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       9
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       10
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -171,6 +171,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    remote_up;
     ngx_atomic_t                    remote_lag;
     ngx_atomic_t                    deaf;      /* Redis tells no changes */
+    ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
     int64_t                         load_until_ms;
 

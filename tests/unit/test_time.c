@@ -199,6 +199,130 @@ test_every_day(void **state)
 }
 
 
+static int64_t
+parse_http(const char *text, int64_t now_ms)
+{
+    char            *copy;
+    int64_t          ms;
+    reauth_string_t  s;
+
+    s.len = strlen(text);
+    copy = malloc(s.len ? s.len : 1);
+    assert_non_null(copy);
+    memcpy(copy, text, s.len);
+    s.data = (unsigned char *) copy;
+
+    ms = -2;
+
+    if (reauth_time_parse_http(&s, now_ms, &ms) != 0) {
+        assert_int_equal(ms, -2);
+        ms = -1;
+    }
+
+    free(copy);
+
+    return ms;
+}
+
+
+static void
+test_parse_http(void **state)
+{
+    size_t   i;
+    int64_t  ms;
+
+    static const struct {
+        const char  *text;
+        int64_t      seconds;
+    } cases[] = {
+        { "Sun, 06 Nov 1994 08:49:37 GMT", 784111777 },
+        { "Sunday, 06-Nov-94 08:49:37 GMT", 784111777 },
+        { "Sun Nov  6 08:49:37 1994", 784111777 },
+        { "Sun Nov 16 08:49:37 1994", 784975777 },
+        { "sun, 06 nov 1994 08:49:37 gmt", 784111777 },
+        { "SUNDAY, 06-NOV-94 08:49:37 GMT", 784111777 },
+        { "Thu, 01 Jan 1970 00:00:00 GMT", 0 },
+        { "Thu Jan  1 00:00:00 1970", 0 },
+        { "Sat, 31 Dec 2016 23:59:60 GMT", 1483228800 },
+        { "Tue, 29 Feb 2000 00:00:00 GMT", 951782400 },
+        { "Fri, 31 Dec 9999 23:59:59 GMT", 253402300799 },
+
+        /* of this century, if that is not more than 50 years ahead */
+        { "Monday, 24-Nov-25 12:00:00 GMT", 1763985600 },
+        { "Saturday, 24-Nov-75 11:00:00 GMT", 3341818800 },
+        { "Wednesday, 26-Nov-75 13:00:00 GMT", 186238800 },
+        { "Thursday, 01-Jan-70 00:00:00 GMT", 3155760000 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ms = parse_http(cases[i].text, 1763985600000);
+
+        if (ms != cases[i].seconds * 1000) {
+            print_message("%s: %lld\n", cases[i].text, (long long) ms);
+        }
+
+        assert_int_equal(ms, cases[i].seconds * 1000);
+    }
+}
+
+
+static void
+test_parse_http_invalid(void **state)
+{
+    size_t  i;
+    char    text[64];
+
+    static const char *const  cases[] = {
+        "", "x", "120", "Sun", "Sun,", "Sunday,",
+        "Sun, 06 Nov 1994 08:49:37",
+        "Sun, 06 Nov 1994 08:49:37 +0000",
+        "Sun, 06 Nov 1994 08:49:37 CET",
+        "Sun, 06 Nov 1994 08:49 GMT",
+        "Sun, 06 Nov 1994 24:00:00 GMT",
+        "Sun, 06 Nov 1994 08:60:00 GMT",
+        "Sun, 06 Nov 1994 08:49:61 GMT",
+        "Sun, 31 Nov 1994 08:49:37 GMT",
+        "Sun, 29 Feb 1900 08:49:37 GMT",
+        "Wed, 29 Feb 2023 08:49:37 GMT",
+        "Sun, 00 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Now 1994 08:49:37 GMT",
+        "Sun, -6 Nov 1994 08:49:37 GMT",
+        "Sun, 06-Nov-1994 08:49:37 GMT",
+        "Sun, 06 Nov 1969 08:49:37 GMT",
+        "Sun 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06 Nov 94 08:49:37 GMT",
+        "Sunday, 06-Nov-xx 08:49:37 GMT",
+        "Sunday, 31-Feb-94 08:49:37 GMT",
+        "Sun Nov 06 08:49:37 94",
+        "Sun Nov  x 08:49:37 1994",
+        "Sun Nov  6 08.49.37 1994",
+        "Sun Nov  6 08:49:37 1994 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT, 120",
+        "1994-11-06T08:49:37Z",
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(parse_http(cases[i], 1763985600000), -1);
+    }
+
+    /* cut anywhere */
+
+    for (i = 0; i < sizeof("Sun, 06 Nov 1994 08:49:37 GMT") - 1; i++) {
+        memcpy(text, "Sun, 06 Nov 1994 08:49:37 GMT", i);
+        text[i] = '\0';
+        assert_int_equal(parse_http(text, 1763985600000), -1);
+
+        memcpy(text, "Sunday, 06-Nov-94 08:49:37 GMT", i);
+        text[i] = '\0';
+        assert_int_equal(parse_http(text, 1763985600000), -1);
+    }
+}
+
+
 int
 main(void)
 {
@@ -207,6 +331,8 @@ main(void)
         cmocka_unit_test(test_parse_refuses),
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_every_day),
+        cmocka_unit_test(test_parse_http),
+        cmocka_unit_test(test_parse_http_invalid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,24 +5,34 @@
 -- KEYS: due, rate, pause, active
 -- ARGV: 1 now, in ms    2 how many at most    3 the lease, in ms
 --       4 polls a minute for the fleet        5 polls that may come at once
+--       6 how long the upstream wants no polls from now on, in ms, or 0
 --
--- Returns the accounts.
-
-if redis.call('EXISTS', KEYS[3]) == 1 then
-    return {}
-end
+-- Returns the accounts, or for how many ms the upstream wants no polls.
 
 local now = tonumber(ARGV[1])
 local most = tonumber(ARGV[2])
 local rate = tonumber(ARGV[4])
 local burst = tonumber(ARGV[5])
+local rest = tonumber(ARGV[6])
 
 
--- the rate goes by one clock for all; that may be set back, or be another one's
--- after a failover
+-- the rate and the pause go by one clock for all; that may be set back, or be
+-- another one's after a failover
 
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local paused = redis.call('GET', KEYS[3])
+
+if rest > 0 and (not paused or clock + rest > tonumber(paused)) then
+    paused = string.format('%.0f', clock + rest)
+    redis.call('SET', KEYS[3], paused, 'PX', rest)
+end
+
+if paused then
+    return math.max(tonumber(paused) - clock, 1)
+end
+
 local tokens = tonumber(redis.call('HGET', KEYS[2], 'tokens') or burst)
 local at = tonumber(redis.call('HGET', KEYS[2], 'at') or clock)
 

@@ -1,0 +1,68 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the upstream's response to a background poll asks of the poller: to
+ * rest, to leave the account alone for a while, to look elsewhere.
+ */
+
+
+#ifndef REAUTH_MANNERS_H
+#define REAUTH_MANNERS_H
+
+
+#include <stdint.h>
+
+#include "reauth_string.h"
+
+
+/* the upstream cannot stop the poller for longer */
+#define REAUTH_MANNERS_WAIT_MAX_MS   300000
+
+/* a pause that the upstream asks for without a length */
+#define REAUTH_MANNERS_PAUSE_MS      10000
+
+
+typedef enum {
+    REAUTH_POLL_ANSWERED = 0,    /* 2xx: the body tells */
+    REAUTH_POLL_LIMITED,         /* the upstream wants fewer requests */
+    REAUTH_POLL_REFUSED,         /* the API key, the credits, the plan */
+    REAUTH_POLL_LOST,            /* what was asked for is not there */
+    REAUTH_POLL_FAILED           /* try again */
+} reauth_poll_outcome_t;
+
+
+/* a response as far as manners go */
+
+typedef struct {
+    unsigned  status;
+    unsigned  code;              /* of a 401: its error is a code */
+    int64_t   retry_after_ms;    /* -1: none, or invalid */
+    int64_t   limit;             /* x-rate-limit-limit-minute; or -1 */
+    int64_t   remaining;         /* x-rate-limit-remaining-minute; or -1 */
+} reauth_manners_t;
+
+
+typedef struct {
+    reauth_poll_outcome_t  outcome;
+    int64_t                pause_ms;   /* no polls at all for this time */
+    unsigned               asked;      /* the pause: by the upstream */
+    int64_t                wait_ms;    /* none of this account */
+} reauth_manners_verdict_t;
+
+
+/*
+ * The value of Retry-After, delta-seconds or any form of HTTP-date: how long to
+ * wait, 0 for a date in the past.  Returns 0 or -1 if the value is neither.
+ */
+int reauth_retry_after_parse(const reauth_string_t *value, int64_t now_ms,
+    int64_t *wait_ms);
+
+/* a whole number, not negative; -1 if the value is not one */
+int64_t reauth_manners_number(const reauth_string_t *value);
+
+void reauth_manners_judge(const reauth_manners_t *response,
+    reauth_manners_verdict_t *verdict);
+
+
+#endif /* REAUTH_MANNERS_H */

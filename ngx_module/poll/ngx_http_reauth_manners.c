@@ -1,0 +1,237 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the headers of a response to a poll ask for, and the pause of all
+ * polling that may follow: of the fleet by a key in Redis, of this instance by
+ * the zone.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_poll.h"
+#include "ngx_http_reauth_poller.h"
+
+
+/* an upstream that refuses the key is reported that often */
+#define NGX_HTTP_REAUTH_REFUSED_TIME  60000
+
+
+/* NGX_OK; NGX_DECLINED: none; NGX_ABORT: more than one */
+
+static ngx_int_t
+ngx_http_reauth_manners_header(ngx_http_reauth_forward_t *forward,
+    const char *name, reauth_string_t *value)
+{
+    size_t            len;
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    rc = NGX_DECLINED;
+    len = ngx_strlen(name);
+    part = &forward->subrequest->headers_out.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return rc;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash == 0
+            || h[i].key.len != len
+            || ngx_strncasecmp(h[i].key.data, (u_char *) name, len) != 0)
+        {
+            continue;
+        }
+
+        if (rc == NGX_OK) {
+            return NGX_ABORT;
+        }
+
+        value->data = h[i].value.data;
+        value->len = h[i].value.len;
+
+        rc = NGX_OK;
+    }
+}
+
+
+static void
+ngx_http_reauth_manners_ignored(ngx_http_reauth_poller_t *poller,
+    const char *account, const char *name)
+{
+    ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
+                  "reauth: polling account \"%s\": invalid or duplicate "
+                  "header \"%s\" ignored", account, name);
+}
+
+
+static int64_t
+ngx_http_reauth_manners_number(ngx_http_reauth_poller_t *poller,
+    ngx_http_reauth_forward_t *forward, const char *account, const char *name)
+{
+    int64_t          n;
+    ngx_int_t        rc;
+    reauth_string_t  value;
+
+    rc = ngx_http_reauth_manners_header(forward, name, &value);
+
+    n = rc == NGX_OK ? reauth_manners_number(&value) : -1;
+
+    if (n < 0 && rc != NGX_DECLINED) {
+        ngx_http_reauth_manners_ignored(poller, account, name);
+    }
+
+    return n;
+}
+
+
+static int64_t
+ngx_http_reauth_manners_retry_after(ngx_http_reauth_poller_t *poller,
+    ngx_http_reauth_forward_t *forward, const char *account)
+{
+    int64_t          ms;
+    ngx_int_t        rc;
+    reauth_string_t  value;
+
+    rc = ngx_http_reauth_manners_header(forward, "retry-after", &value);
+
+    if (rc == NGX_OK
+        && reauth_retry_after_parse(&value, ngx_http_reauth_now(), &ms) == 0)
+    {
+        return ms;
+    }
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_reauth_manners_ignored(poller, account, "retry-after");
+    }
+
+    return -1;
+}
+
+
+void
+ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller, int64_t ms)
+{
+    ms = ngx_min(ms, REAUTH_MANNERS_WAIT_MAX_MS);
+
+    if (ms > ngx_http_reauth_zone_paused(&poller->store->zone)) {
+        ngx_http_reauth_zone_set_paused(&poller->store->zone, ms);
+    }
+}
+
+
+/* the fleet has one budget of calls: if it runs out, all polling rests */
+
+static void
+ngx_http_reauth_manners_pause(ngx_http_reauth_poller_t *poller,
+    ngx_uint_t status, reauth_manners_verdict_t *verdict)
+{
+    int64_t  ms;
+
+    ms = verdict->pause_ms;
+
+    if (ms <= ngx_http_reauth_zone_paused(&poller->store->zone)) {
+        return;
+    }
+
+    ngx_http_reauth_poller_rest(poller, ms);
+
+    ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
+                  "reauth: polling is paused for %L ms: %s (%ui)", ms,
+                  status == NGX_HTTP_SERVICE_UNAVAILABLE && verdict->asked
+                      ? "the upstream is unavailable"
+                      : "the upstream's rate limit is reached",
+                  status);
+
+    if (ngx_http_reauth_store_connected(poller->store)) {
+        ngx_http_reauth_poller_lease(poller, ngx_http_reauth_now(), ms);
+    }
+}
+
+
+/* the operator must act: no poll succeeds until then */
+
+static void
+ngx_http_reauth_manners_refused(ngx_http_reauth_poller_t *poller,
+    ngx_uint_t status)
+{
+    const char  *what;
+
+    if (poller->refused_at != 0
+        && ngx_current_msec - poller->refused_at
+           < NGX_HTTP_REAUTH_REFUSED_TIME)
+    {
+        return;
+    }
+
+    poller->refused_at = ngx_current_msec;
+
+    switch (status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+        what = "the API key is missing or invalid, check \"reauth_key_file\"";
+        break;
+
+    case 402:
+        what = "the team is out of credits";
+        break;
+
+    default:
+        what = "the API key is restricted";
+    }
+
+    ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
+                  "reauth: the upstream refuses polls (%ui): %s", status, what);
+}
+
+
+void
+ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
+    ngx_http_reauth_forward_t *forward, const char *account,
+    reauth_manners_verdict_t *verdict)
+{
+    reauth_manners_t  response;
+
+    static const ngx_http_reauth_count_e  counts[] = {
+        NGX_HTTP_REAUTH_COUNT_POLL_ANSWERED,
+        NGX_HTTP_REAUTH_COUNT_POLL_LIMITED,
+        NGX_HTTP_REAUTH_COUNT_POLL_REFUSED,
+        NGX_HTTP_REAUTH_COUNT_POLL_LOST,
+        NGX_HTTP_REAUTH_COUNT_POLL_FAILED
+    };
+
+    response.status = forward->status;
+    response.code = forward->status == NGX_HTTP_UNAUTHORIZED
+                    && reauth_poll_error_is_code(forward->capture.body.data,
+                                                 forward->capture.body.len);
+    response.retry_after_ms = ngx_http_reauth_manners_retry_after(poller,
+                                                          forward, account);
+    response.limit = ngx_http_reauth_manners_number(poller, forward, account,
+                                              "x-rate-limit-limit-minute");
+    response.remaining = ngx_http_reauth_manners_number(poller, forward,
+                                    account, "x-rate-limit-remaining-minute");
+
+    reauth_manners_judge(&response, verdict);
+
+    ngx_http_reauth_zone_count(&poller->store->zone, counts[verdict->outcome]);
+
+    if (verdict->outcome == REAUTH_POLL_REFUSED) {
+        ngx_http_reauth_manners_refused(poller, forward->status);
+    }
+
+    if (verdict->pause_ms > 0) {
+        ngx_http_reauth_manners_pause(poller, forward->status, verdict);
+    }
+}
