@@ -629,7 +629,13 @@ ngx_http_reauth_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     lcf->key = ngx_http_reauth_secret_add(cf, mcf, &value[0], &value[1]);
 
-    return lcf->key ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (lcf->key == NULL
+        || ngx_http_reauth_secret_is_bearer(cf, &value[0], lcf->key) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -151,7 +151,14 @@ ok(wait_for(sub { $gateway->error_log =~ /key" has changed, but/ },
     'the log line'), 'a bad key is refused');
 unlike($gateway->error_log, qr/another-key|\bbad\b/, 'and never shown');
 
-version(6, callers => caller_line('alice', 'two'), key => $key);
+version(6, callers => caller_line('alice', 'two'), key => "no token\n");
+
+ok(wait_for(sub { $gateway->error_log =~
+    /key" has changed, but has a blank at byte 3, which no bearer token has/ },
+    'the log line'), 'a key that is no bearer token is refused');
+unlike($gateway->error_log, qr/no token$/m, 'and never shown');
+
+version(7, callers => caller_line('alice', 'two'), key => $key);
 ok(wait_for(sub { status('two') == 200 }, 'the key to be good again'),
     'and a good one is taken again');
 

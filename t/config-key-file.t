@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0, sandbox => 0;
 
-plan tests => repeat_each() * 28;
+plan tests => repeat_each() * 42;
 
 our $empty  = secret_file('empty', '');
 our $blank  = secret_file('newline', "\n");
@@ -17,6 +17,11 @@ our $read   = secret_file('read', "secret-that-all-can-see\n", oct '644');
 our $write  = secret_file('write', "secret\n", oct '660');
 our $group  = secret_file('group', "secret\n", oct '640');
 our $none   = work_dir() . '/no-such-file';
+
+our $quoted = secret_file('quoted', "\"very-secret\"\n");
+our $scheme = secret_file('scheme', "Bearer very-secret\n");
+our $spaced = secret_file('spaced', "very secret\n");
+our $other  = secret_file('other', "k\xc3\xa9y-very-secret\n");
 
 sub key {
     my ($file) = @_;
@@ -145,3 +150,54 @@ qr/"reauth_secret_file" "\Q$::read\E": may be read by everybody/
 --- suppress_stderr
 --- error_log
 "reauth_secret_file" directive is duplicate
+
+
+
+=== TEST 14: a key in quotation marks
+--- http_config eval: main::key($::quoted)
+--- must_die
+--- suppress_stderr
+--- error_log eval
+main::refused($::quoted, 'has a quotation mark at byte 1, which no bearer token has: leave only the token in it')
+--- no_error_log
+very-secret
+
+
+
+=== TEST 15: a key with the scheme before it
+--- http_config eval: main::key($::scheme)
+--- must_die
+--- suppress_stderr
+--- error_log eval: main::refused($::scheme, 'begins with "Bearer": leave only the token')
+--- no_error_log
+very-secret
+
+
+
+=== TEST 16: a key with a blank in it
+--- http_config eval: main::key($::spaced)
+--- must_die
+--- suppress_stderr
+--- error_log eval: main::refused($::spaced, 'has a blank at byte 5')
+--- no_error_log
+very secret
+
+
+
+=== TEST 17: a key with a letter that is not of ASCII, in a location
+--- config eval: "location /a/ { ${\ main::key($::other)} }"
+--- must_die
+--- suppress_stderr
+--- error_log eval: main::refused($::other, 'has a character outside of ASCII at byte 2')
+--- no_error_log
+very-secret
+
+
+
+=== TEST 18: the webhook's secret is a key, too
+--- config eval
+"location /hook/ { reauth_webhook $::spaced; }
+location /a/ { ${\ main::key($::spaced)} }"
+--- must_die
+--- suppress_stderr
+--- error_log eval: main::refused($::spaced, 'has a blank at byte 5')

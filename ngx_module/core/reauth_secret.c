@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +63,85 @@ reauth_secret_check(reauth_string_t *text)
     }
 
     return NULL;
+}
+
+
+/* what stands where a b64token has no place for it */
+
+static const char *
+reauth_secret_kind(const reauth_string_t *text, size_t i)
+{
+    unsigned char  c;
+
+    c = text->data[i];
+
+    if (i == 0 && c == 0xef) {
+        return "a byte order mark";
+    }
+
+    if (c >= 0x80) {
+        return "a character outside of ASCII";
+    }
+
+    switch (c) {
+
+    case ' ':
+        return "a blank";
+
+    case '"':
+    case '\'':
+        return "a quotation mark";
+
+    case '=':
+        return "an equals sign before the end";
+
+    default:
+        return c < 0x20 || c == 0x7f ? "a control character"
+                                     : "a punctuation mark";
+    }
+}
+
+
+int
+reauth_secret_bearer(const reauth_string_t *text,
+    char error[REAUTH_SECRET_ERROR_SIZE])
+{
+    size_t         i, tail;
+    unsigned char  c;
+
+    static const char  scheme[] = "bearer ";
+
+    if (text->len > sizeof(scheme) - 1
+        && strncasecmp((const char *) text->data, scheme, sizeof(scheme) - 1)
+           == 0)
+    {
+        snprintf(error, REAUTH_SECRET_ERROR_SIZE,
+                 "begins with \"Bearer\": leave only the token in it");
+        return -1;
+    }
+
+    for (tail = text->len; tail > 1 && text->data[tail - 1] == '='; tail--) {
+        /* padding */
+    }
+
+    for (i = 0; i < tail; i++) {
+        c = text->data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9')
+            || (c != '\0' && strchr("-._~+/", c) != NULL))
+        {
+            continue;
+        }
+
+        snprintf(error, REAUTH_SECRET_ERROR_SIZE,
+                 "has %s at byte %zu, which no bearer token has: leave only "
+                 "the token in it (letters, digits and -._~+/, then =)",
+                 reauth_secret_kind(text, i), i + 1);
+        return -1;
+    }
+
+    return 0;
 }
 
 

@@ -33,6 +33,14 @@ typedef struct {
 const char *reauth_secret_check(reauth_string_t *text);
 
 /*
+ * Whether the text can be a bearer token: a b64token of RFC 6750, section 2.1.
+ * Returns 0, or -1 and what is wrong in "error", which never has any of the
+ * text in it.
+ */
+int reauth_secret_bearer(const reauth_string_t *text,
+    char error[REAUTH_SECRET_ERROR_SIZE]);
+
+/*
  * Reads the file.  Returns 0, or -1 and what is wrong in "error"; the errno
  * is the system's, or 0 where the system had no objection.
  */

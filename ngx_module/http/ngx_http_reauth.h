@@ -59,6 +59,7 @@ typedef struct {
     reauth_secret_t           authorization;
     reauth_secret_t           derived;         /* where "seal" is */
     reauth_seal_t            *seal;
+    ngx_uint_t                bearer;          /* it is a bearer token, too */
 } ngx_http_reauth_secret_t;
 
 
@@ -282,6 +283,10 @@ void ngx_http_reauth_observe_init(void);
 /* reads the file, once for each path; NULL: the error was logged */
 ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_str_t *directive, ngx_str_t *path);
+
+/* the secret is to be a bearer token, now and whenever it is read again */
+ngx_int_t ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf,
+    ngx_str_t *directive, ngx_http_reauth_secret_t *secret);
 
 /* a worker keeps the master's secrets as well as the master did */
 void ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf);

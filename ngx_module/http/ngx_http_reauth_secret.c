@@ -62,11 +62,14 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
     ngx_memzero(&fresh, sizeof(ngx_http_reauth_secret_t));
 
     if (reauth_secret_read(&fresh.secret, (char *) secret->path.data, error)
-        != 0)
+        != 0
+        || (secret->bearer
+            && reauth_secret_bearer(&fresh.secret.text, error) != 0))
     {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "\"%V\" has changed, but %s; what was read before "
                       "stays in force", &secret->path, error);
+        reauth_secret_free(&fresh.secret);
         return NGX_ERROR;
     }
 
@@ -161,4 +164,22 @@ ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     }
 
     return ngx_http_reauth_secret_derive(secret) == NGX_OK ? secret : NULL;
+}
+
+
+ngx_int_t
+ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_http_reauth_secret_t *secret)
+{
+    char  error[REAUTH_SECRET_ERROR_SIZE];
+
+    secret->bearer = 1;
+
+    if (reauth_secret_bearer(&secret->secret.text, error) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
+                           directive, &secret->path, error);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }

@@ -143,6 +143,56 @@ test_check_refuses(void **state)
 
 
 static void
+check_bearer(const char *bytes, const char *wrong)
+{
+    char             error[REAUTH_SECRET_ERROR_SIZE];
+    reauth_string_t  text;
+
+    text.data = (const unsigned char *) bytes;
+    text.len = strlen(bytes);
+
+    if (wrong == NULL) {
+        assert_int_equal(reauth_secret_bearer(&text, error), 0);
+        return;
+    }
+
+    assert_int_equal(reauth_secret_bearer(&text, error), -1);
+
+    if (strstr(error, wrong) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", error, wrong);
+    }
+}
+
+
+static void
+test_bearer(void **state)
+{
+    (void) state;
+
+    check_bearer("abcXYZ019-._~+/", NULL);
+    check_bearer("a", NULL);
+    check_bearer("a=", NULL);
+    check_bearer("YWI==", NULL);
+    check_bearer("Bearer", NULL);
+
+    check_bearer("my key", "a blank at byte 3");
+    check_bearer(" key", "a blank at byte 1");
+    check_bearer("key ", "a blank at byte 4");
+    check_bearer("\"key\"", "a quotation mark at byte 1");
+    check_bearer("'key'", "a quotation mark at byte 1");
+    check_bearer("=", "an equals sign before the end at byte 1");
+    check_bearer("==", "an equals sign before the end at byte 1");
+    check_bearer("API_KEY=abc", "an equals sign before the end at byte 8");
+    check_bearer("\xef\xbb\xbfkey", "a byte order mark at byte 1");
+    check_bearer("k\xc3\xa4", "a character outside of ASCII at byte 2");
+    check_bearer("k\x01", "a control character at byte 2");
+    check_bearer("k:y", "a punctuation mark at byte 2");
+    check_bearer("Bearer key", "begins with \"Bearer\"");
+    check_bearer("bearer key", "begins with \"Bearer\"");
+}
+
+
+static void
 test_check_length(void **state)
 {
     char             bytes[REAUTH_SECRET_MAX + 3];
@@ -348,6 +398,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_check_refuses),
+        cmocka_unit_test(test_bearer),
         cmocka_unit_test(test_check_length),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_read_longest),
