@@ -57,7 +57,8 @@ EOC
 }
 
 my $gateway = gateway(
-    without     => ['location /upstream/', 'location /api/'],
+    without     => ['location /upstream/', 'location /api/',
+        'location /api/authenticate', 'location /api/fansly/authenticate'],
     http_config => join("\n",
         upstream(closing   => $closing, $closing),
         upstream(resetting => $resetting, $good),

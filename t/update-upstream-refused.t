@@ -79,6 +79,8 @@ sent nothing to the upstream, it answered 204 itself
 === TEST 4: there is no such location
 --- config
 location /api/authenticate { reauth_authenticate /nowhere; }
+# for which "nginx -t" can't tell that there is no such location
+location ~ ^/elsewhere/ { return 404; }
 --- request eval
 [main::put('acct_5', main::login('slow')), 'GET /reauth/accounts/acct_5']
 --- more_headers
