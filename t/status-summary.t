@@ -32,7 +32,7 @@ Content-Type: application/json
 Cache-Control: no-store
 --- response_body_like eval
 qr/\A\{"states":\{"starting":0,"running":0,"needs_otp":0,"needs_face":0,
-   "needs_app":0,"unknown":0,"succeeded":0,"failed":0,"rejected":0,"expired":0\},
+   "needs_app":0,"needs_person":0,"unknown":0,"succeeded":0,"failed":0,"rejected":0,"expired":0\},
    "active":0,"gates_closed":0,"oldest_active_seconds":null,
    "store":\{"redis":"none","lag_ms":null\},
    "zone":\{"size":1048576,"free":\d+,"accounts":0,"dropped":0\}\}\z/x

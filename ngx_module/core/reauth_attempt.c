@@ -12,11 +12,11 @@
 
 static const char  *reauth_state_names[] = {
     "none", "starting", "running", "needs_otp", "needs_face", "needs_app",
-    "unknown", "succeeded", "failed", "rejected", "expired"
+    "needs_person", "unknown", "succeeded", "failed", "rejected", "expired"
 };
 
 static const char  *reauth_action_names[] = {
-    NULL, "otp", "app_otp", "face", "app", "credentials"
+    NULL, "otp", "app_otp", "face", "app", "credentials", "person"
 };
 
 static const char  *reauth_auth_type_names[] = {

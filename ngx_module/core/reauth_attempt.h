@@ -50,6 +50,7 @@ typedef enum {
     REAUTH_STATE_NEEDS_OTP,
     REAUTH_STATE_NEEDS_FACE,
     REAUTH_STATE_NEEDS_APP,
+    REAUTH_STATE_NEEDS_PERSON,     /* in a way that has no name here */
     REAUTH_STATE_UNKNOWN,
     REAUTH_STATE_SUCCEEDED,        /* this one and all below are ends */
     REAUTH_STATE_FAILED,
@@ -66,6 +67,7 @@ typedef enum {
     REAUTH_ACTION_FACE,
     REAUTH_ACTION_APP,
     REAUTH_ACTION_CREDENTIALS,
+    REAUTH_ACTION_PERSON,
     REAUTH_ACTION_LAST
 } reauth_action_t;
 
@@ -225,6 +227,14 @@ static inline int
 reauth_state_is_active(unsigned state)
 {
     return state >= REAUTH_STATE_STARTING && state <= REAUTH_STATE_UNKNOWN;
+}
+
+
+static inline int
+reauth_state_needs_person(unsigned state)
+{
+    return state >= REAUTH_STATE_NEEDS_OTP
+           && state <= REAUTH_STATE_NEEDS_PERSON;
 }
 
 

@@ -61,34 +61,54 @@ reauth_word_in(const char *word, const char *const *names)
 }
 
 
-/* the set of states is open: whatever speaks of a face or a selfie */
-
 static int
-reauth_word_is_face(const char *word)
+reauth_word_begins(const char *word, const char *prefix)
 {
-    return strstr(word, "face") != NULL || strstr(word, "selfie") != NULL;
+    return strncmp(word, prefix, strlen(prefix)) == 0;
 }
 
 
-static int
-reauth_poll_needs_face(const reauth_read_poll_t *read)
+/* the set of states is open: whatever begins with "needs" waits for a person */
+
+static reauth_state_t
+reauth_word_needs(const char *word)
 {
-    if (read->needs_face || read->last.needs_face) {
-        return 1;
+    static const char *const  codes[] = {
+        "needs-otp", "needs-app-otp", "needs-sms-otp", "needs-email", NULL
+    };
+
+    if (!reauth_word_begins(word, "needs")) {
+        return REAUTH_STATE_NONE;
     }
 
-    return (read->face_link || read->last.face_link)
-           && reauth_word_is_face(read->state);
+    if (strstr(word, "face") != NULL || strstr(word, "selfie") != NULL) {
+        return REAUTH_STATE_NEEDS_FACE;
+    }
+
+    return reauth_word_in(word, codes) ? REAUTH_STATE_NEEDS_OTP
+                                       : REAUTH_STATE_NEEDS_PERSON;
+}
+
+
+static reauth_verdict_t
+reauth_verdict(reauth_state_t state, reauth_action_t action)
+{
+    reauth_verdict_t  verdict;
+
+    memset(&verdict, 0, sizeof(reauth_verdict_t));
+
+    verdict.state = state;
+    verdict.action = action;
+    verdict.step = reauth_state_needs_person(state);
+
+    return verdict;
 }
 
 
 static int
 reauth_poll_needs_otp(const reauth_read_poll_t *read)
 {
-    static const char *const  words[] = { "needs-otp", "needs-app-otp", NULL };
-
-    return reauth_word_in(read->state, words)
-           || read->last.needs_otp
+    return read->last.needs_otp
            || read->needs_otp
            || read->two_factor
            || reauth_word_is(read->progress, "waiting-for-otp");
@@ -109,99 +129,153 @@ reauth_poll_succeeded(const reauth_read_poll_t *read)
 }
 
 
+/* the words are not those of a session from before this login */
+
+static int
+reauth_poll_step(const reauth_read_poll_t *read)
+{
+    static const char *const  states[] = { "", "authenticated", NULL };
+    static const char *const  progresses[] = { "", "signed-in", NULL };
+
+    return !reauth_word_in(read->state, states)
+           || !reauth_word_in(read->progress, progresses)
+           || (read->last.started_us != 0 && !read->last.completed);
+}
+
+
 reauth_verdict_t
 reauth_classify_poll(const reauth_read_poll_t *read)
 {
-    int               succeeded, failed;
+    int               succeeded, failed, over;
+    reauth_state_t    needs;
     reauth_verdict_t  verdict;
 
-    verdict.state = REAUTH_STATE_RUNNING;
-    verdict.action = REAUTH_ACTION_NONE;
-
+    needs = reauth_word_needs(read->state);
     succeeded = reauth_poll_succeeded(read);
     failed = reauth_word_in(read->state, reauth_failures);
+    over = read->last.completed || succeeded || failed;
 
-    if (reauth_poll_needs_face(read)) {
-        verdict.state = REAUTH_STATE_NEEDS_FACE;
-        verdict.action = REAUTH_ACTION_FACE;
-
-    } else if (reauth_poll_needs_otp(read)) {
-        verdict.state = REAUTH_STATE_NEEDS_OTP;
-        verdict.action = reauth_word_is(read->state, "needs-app-otp")
-                         ? REAUTH_ACTION_APP_OTP : REAUTH_ACTION_OTP;
-
-    } else if (read->deeplink
-               && !read->last.completed && !succeeded && !failed)
+    if (read->needs_face
+        || read->last.needs_face
+        || needs == REAUTH_STATE_NEEDS_FACE
+        || ((read->face_link || read->last.face_link) && !over))
     {
-        verdict.state = REAUTH_STATE_NEEDS_APP;
-        verdict.action = REAUTH_ACTION_APP;
-
-    } else if (succeeded) {
-        verdict.state = REAUTH_STATE_SUCCEEDED;
-
-    } else if (failed || (read->last.completed && read->last.failed)) {
-
-        /* "success":false alone is what a running attempt looks like */
-
-        verdict.state = REAUTH_STATE_FAILED;
-        verdict.action = REAUTH_ACTION_CREDENTIALS;
+        return reauth_verdict(REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE);
     }
+
+    if (needs == REAUTH_STATE_NEEDS_OTP || reauth_poll_needs_otp(read)) {
+        return reauth_verdict(REAUTH_STATE_NEEDS_OTP,
+                              reauth_word_is(read->state, "needs-app-otp")
+                              ? REAUTH_ACTION_APP_OTP : REAUTH_ACTION_OTP);
+    }
+
+    if (read->deeplink && !over) {
+        return reauth_verdict(REAUTH_STATE_NEEDS_APP, REAUTH_ACTION_APP);
+    }
+
+    if (succeeded) {
+        return reauth_verdict(REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE);
+    }
+
+    /* "success":false alone is what a running attempt looks like */
+
+    if (failed || (read->last.completed && read->last.failed)) {
+        return reauth_verdict(REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS);
+    }
+
+    if (needs == REAUTH_STATE_NEEDS_PERSON) {
+        return reauth_verdict(needs, REAUTH_ACTION_PERSON);
+    }
+
+    verdict = reauth_verdict(REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE);
+    verdict.step = reauth_poll_step(read);
 
     return verdict;
 }
 
 
-/* Fansly tells nothing of times, and of the steps only "status" */
+/* "verifying" is also the answer to a code, with needs_code still true */
 
-reauth_verdict_t
-reauth_classify_fansly(const reauth_read_fansly_t *read)
+static int
+reauth_fansly_is_step(const char *status)
 {
-    reauth_verdict_t  verdict;
-
     static const char *const  steps[] = {
-        "started", "pending", "connecting", "authenticating",
+        "verifying", "started", "pending", "connecting", "authenticating",
         "reauthenticating", "filling-out-login", "submitting", "checking",
         "processing", NULL
     };
 
-    verdict.state = REAUTH_STATE_RUNNING;
-    verdict.action = REAUTH_ACTION_NONE;
+    return reauth_word_begins(status, "challenge-")
+           || reauth_word_in(status, steps);
+}
 
-    if (read->needs_code) {
-        verdict.state = REAUTH_STATE_NEEDS_OTP;
-        verdict.action = read->app_code ? REAUTH_ACTION_APP_OTP
-                                        : REAUTH_ACTION_OTP;
 
-    } else if (reauth_word_in(read->status, reauth_failures)) {
-        verdict.state = REAUTH_STATE_FAILED;
-        verdict.action = REAUTH_ACTION_CREDENTIALS;
+/*
+ * Fansly tells nothing of times and has no word for the end: success is told by
+ * two flags, which may still be those of the session before this login.
+ */
 
-    } else if (reauth_word_in(read->status, steps)) {
+reauth_verdict_t
+reauth_classify_fansly(const reauth_read_fansly_t *read)
+{
+    reauth_state_t    needs;
+    reauth_verdict_t  verdict;
 
-        /* the rest may still be said of the session before this login */
+    static const char *const  ends[] = {
+        "", "authenticated", "signed-in", NULL
+    };
 
-    } else if (read->authenticated) {
-        verdict.state = REAUTH_STATE_SUCCEEDED;
+    needs = reauth_word_needs(read->status);
 
-    } else if (read->error) {
-        verdict.state = REAUTH_STATE_FAILED;
-        verdict.action = REAUTH_ACTION_CREDENTIALS;
+    if (needs == REAUTH_STATE_NEEDS_FACE) {
+        return reauth_verdict(needs, REAUTH_ACTION_FACE);
     }
+
+    if (needs == REAUTH_STATE_NEEDS_OTP
+        || (read->needs_code && !reauth_word_is(read->status, "verifying")))
+    {
+        return reauth_verdict(REAUTH_STATE_NEEDS_OTP,
+                              read->app_code ? REAUTH_ACTION_APP_OTP
+                                             : REAUTH_ACTION_OTP);
+    }
+
+    if (needs == REAUTH_STATE_NEEDS_PERSON) {
+        return reauth_verdict(needs, REAUTH_ACTION_PERSON);
+    }
+
+    verdict = reauth_verdict(REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE);
+
+    if (reauth_fansly_is_step(read->status)) {
+        verdict.step = 1;
+        return verdict;
+    }
+
+    if (reauth_word_in(read->status, reauth_failures)) {
+        return reauth_verdict(REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS);
+    }
+
+    if (read->authenticated && read->no_code) {
+        verdict.state = REAUTH_STATE_SUCCEEDED;
+        verdict.needs_step = !reauth_word_in(read->status, ends);
+        return verdict;
+    }
+
+    verdict.step = read->not_authenticated
+                   || !reauth_word_in(read->status, ends);
 
     return verdict;
 }
 
 
+/* an entry of the list says by either word that a login is in progress */
+
 int
 reauth_classify_listed(const reauth_read_listed_t *read)
 {
-    const char  *word;
-
     static const char *const  ends[] = {
-        "signed-in", "authenticated", "auth-failed", "failed", NULL
+        "", "signed-in", "authenticated", "auth-failed", "failed", NULL
     };
 
-    word = read->progress[0] != '\0' ? read->progress : read->state;
-
-    return word[0] != '\0' && !reauth_word_in(word, ends);
+    return !reauth_word_in(read->progress, ends)
+           || !reauth_word_in(read->state, ends);
 }

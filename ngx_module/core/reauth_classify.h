@@ -32,7 +32,7 @@ typedef struct {
     unsigned  failed:1;            /* "success" is false, not null */
     unsigned  needs_otp:1;
     unsigned  needs_face:1;
-    unsigned  face_link:1;
+    unsigned  face_link:1;         /* a link, or "face_otp" */
     unsigned  phone:1;             /* the code comes by SMS */
 
     char      error_code[REAUTH_ERROR_CODE_MAX + 1];
@@ -62,10 +62,10 @@ typedef struct {
     char      status[REAUTH_WORD_MAX + 1];
 
     unsigned  authenticated:1;     /* "is_authenticated" is true */
+    unsigned  not_authenticated:1; /* it is false, neither null nor missing */
     unsigned  needs_code:1;        /* it is true */
     unsigned  no_code:1;           /* it is false, neither null nor missing */
     unsigned  app_code:1;          /* "twofa_type" is that of an app */
-    unsigned  error:1;             /* "last_error" has a text */
 } reauth_read_fansly_t;
 
 
@@ -76,13 +76,23 @@ typedef struct {
     char      progress[REAUTH_WORD_MAX + 1];
 
     unsigned  authenticated:1;     /* "is_authenticated" is true */
+    unsigned  not_authenticated:1; /* it is false, neither null nor missing */
 } reauth_read_listed_t;
 
+
+/*
+ * The law: no unknown word opens a gate.  "succeeded" and "failed" take known
+ * words or a known shape; anything else is in progress.
+ */
 
 typedef struct {
     reauth_state_t   state;        /* one of running, needs_*, succeeded,
                                       failed */
     reauth_action_t  action;
+    unsigned         step:1;       /* a login is in progress; not said of a
+                                      session from before it */
+    unsigned         needs_step:1; /* an end by flags and an unknown word: only
+                                      after a step of this login was seen */
 } reauth_verdict_t;
 
 

@@ -39,7 +39,8 @@ reauth_last_attempt_read(const json_t *object, reauth_last_attempt_t *last)
     last->needs_otp = reauth_json_is_true(object, "needs_otp");
     last->needs_face = reauth_json_is_true(object, "needs_face_otp");
     last->face_link = reauth_json_is_text(object,
-                                          "face_otp_verification_url");
+                                          "face_otp_verification_url")
+                      || reauth_json_is_text(object, "face_otp");
     last->phone = reauth_json_is_text(object, "otp_phone_ending")
                   || json_is_integer(json_object_get(object,
                                                      "otp_phone_ending"));

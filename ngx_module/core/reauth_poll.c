@@ -18,7 +18,8 @@ reauth_poll_read(const json_t *answer, reauth_read_poll_t *read)
 
     read->needs_otp = reauth_json_is_true(answer, "needs_otp");
     read->needs_face = reauth_json_is_true(answer, "needs_face_otp");
-    read->face_link = reauth_json_is_text(answer, "face_otp_verification_url");
+    read->face_link = reauth_json_is_text(answer, "face_otp_verification_url")
+                      || reauth_json_is_text(answer, "face_otp");
     read->two_factor = reauth_json_is_true(answer, "twoFactorPending");
     read->deeplink = reauth_json_is_text(answer,
                                          "mobile_auth_session_deeplink");
@@ -62,9 +63,10 @@ reauth_poll_read_fansly(const json_t *answer, reauth_read_fansly_t *read)
     reauth_json_word(answer, "status", read->status);
 
     read->authenticated = reauth_json_is_true(answer, "is_authenticated");
+    read->not_authenticated = json_is_false(json_object_get(answer,
+                                                "is_authenticated"));
     read->needs_code = reauth_json_is_true(answer, "needs_code");
     read->no_code = json_is_false(json_object_get(answer, "needs_code"));
-    read->error = reauth_json_is_text(answer, "last_error");
 
     type = json_object_get(answer, "twofa_type");
     read->app_code = json_is_integer(type) && json_integer_value(type) == 0;
@@ -102,7 +104,8 @@ reauth_poll_take_any(const json_t *answer, reauth_poll_t *out)
     }
 
     if (json_is_string(json_object_get(answer, "account_id"))
-        && json_is_boolean(json_object_get(answer, "is_authenticated")))
+        && (json_object_get(answer, "is_authenticated") != NULL
+            || json_is_string(json_object_get(answer, "status"))))
     {
         reauth_poll_take_fansly(answer, out);
         return 1;
@@ -165,6 +168,8 @@ reauth_accounts_read(const json_t *entry, reauth_read_listed_t *read)
     memset(read, 0, sizeof(reauth_read_listed_t));
 
     read->authenticated = reauth_json_is_true(entry, "is_authenticated");
+    read->not_authenticated = json_is_false(json_object_get(entry,
+                                                "is_authenticated"));
 
     progress = json_object_get(entry, "authentication_progress");
 
@@ -188,6 +193,7 @@ reauth_accounts_take(const json_t *entry, reauth_account_status_t *out)
 
     out->found = 1;
     out->authenticated = read.authenticated;
+    out->not_authenticated = read.not_authenticated;
     out->in_progress = reauth_classify_listed(&read);
 
     progress = json_object_get(entry, "authentication_progress");

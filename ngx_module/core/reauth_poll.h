@@ -34,6 +34,7 @@ typedef struct {
 typedef struct {
     unsigned         found:1;
     unsigned         authenticated:1;
+    unsigned         not_authenticated:1;
     unsigned         in_progress:1;     /* a login is under way */
 
     char             progress[REAUTH_PROGRESS_MAX + 1];

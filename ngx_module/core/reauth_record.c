@@ -15,6 +15,7 @@ typedef enum {
     REAUTH_FIELD_ACTION,
     REAUTH_FIELD_AUTH_TYPE,
     REAUTH_FIELD_SOURCE,
+    REAUTH_FIELD_NEEDS,
     REAUTH_FIELD_STRING,
     REAUTH_FIELD_BINARY
 } reauth_field_kind_t;
@@ -44,6 +45,12 @@ typedef struct {
       offsetof(reauth_record_t, length) }
 
 
+/*
+ * A state that a gateway of an earlier version does not know is written as
+ * "running", with the word for the others in "needs": an earlier version skips
+ * that field, and keeps the gate closed.  The field follows the state's.
+ */
+
 static const reauth_field_spec_t  reauth_field_specs[] = {
 
     /* the first: commit.lua reads it there */
@@ -52,6 +59,7 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec_string("account", account, REAUTH_ACCOUNT_MAX),
     reauth_spec("epoch", REAUTH_FIELD_UINT64, epoch),
     reauth_spec("state", REAUTH_FIELD_STATE, state),
+    reauth_spec("needs", REAUTH_FIELD_NEEDS, state),
     reauth_spec_string("attempt", attempt, REAUTH_ATTEMPT_MAX),
     reauth_spec("auth_type", REAUTH_FIELD_AUTH_TYPE, auth_type),
     reauth_spec("action", REAUTH_FIELD_ACTION, action),
@@ -71,6 +79,7 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
 
     reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
+    reauth_spec("prior_needs", REAUTH_FIELD_NEEDS, prior.state),
     reauth_spec_string("prior_attempt", prior.attempt, REAUTH_ATTEMPT_MAX),
     reauth_spec("prior_auth_type", REAUTH_FIELD_AUTH_TYPE, prior.auth_type),
     reauth_spec("prior_action", REAUTH_FIELD_ACTION, prior.action),
@@ -139,10 +148,20 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
     switch (kind) {
 
     case REAUTH_FIELD_STATE:
+        if (value == REAUTH_STATE_NEEDS_PERSON) {
+            value = REAUTH_STATE_RUNNING;
+        }
+
         return value == REAUTH_STATE_NONE ? NULL : reauth_state_name(value);
 
+    case REAUTH_FIELD_NEEDS:
+        return value == REAUTH_STATE_NEEDS_PERSON ? "person" : NULL;
+
     case REAUTH_FIELD_ACTION:
-        return reauth_action_name(value);
+
+        /* the state says it */
+
+        return value == REAUTH_ACTION_PERSON ? NULL : reauth_action_name(value);
 
     case REAUTH_FIELD_AUTH_TYPE:
         return reauth_auth_type_name(value);
@@ -389,6 +408,22 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
 
     case REAUTH_FIELD_BINARY:
         return reauth_decode_binary(spec, value, record);
+
+    case REAUTH_FIELD_NEEDS:
+        if (*member == REAUTH_STATE_RUNNING
+            && reauth_string_equals(value, "person"))
+        {
+            *member = REAUTH_STATE_NEEDS_PERSON;
+
+            if (member == &record->state) {
+                record->action = REAUTH_ACTION_PERSON;
+
+            } else {
+                record->prior.action = REAUTH_ACTION_PERSON;
+            }
+        }
+
+        return 0;
 
     default:
         return reauth_decode_name(spec->kind, value, member);

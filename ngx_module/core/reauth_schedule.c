@@ -27,18 +27,10 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
 
     quiet = now_ms > record->updated_ms ? now_ms - record->updated_ms : 0;
 
-    switch (record->state) {
-
-    case REAUTH_STATE_NEEDS_OTP:
-    case REAUTH_STATE_NEEDS_FACE:
-    case REAUTH_STATE_NEEDS_APP:
-        interval = schedule->interval_ms
-                   + quiet / REAUTH_SCHEDULE_PERSON_PART;
-        break;
-
-    default:
-        interval = schedule->interval_ms + quiet / REAUTH_SCHEDULE_PART;
-    }
+    interval = schedule->interval_ms
+               + quiet / (reauth_state_needs_person(record->state)
+                          ? REAUTH_SCHEDULE_PERSON_PART
+                          : REAUTH_SCHEDULE_PART);
 
     if (interval > schedule->max_interval_ms) {
         interval = schedule->max_interval_ms;

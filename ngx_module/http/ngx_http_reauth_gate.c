@@ -126,19 +126,14 @@ ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
 
     now_ms = ngx_http_reauth_now();
 
-    switch (state) {
-
-    case REAUTH_STATE_NEEDS_OTP:
-    case REAUTH_STATE_NEEDS_FACE:
-    case REAUTH_STATE_NEEDS_APP:
+    if (reauth_state_needs_person(state)) {
 
         /* nobody knows when a person acts */
         return ngx_http_reauth_retry_after_jitter(lcf, lcf->retry_after_max);
-
-    default:
-        typical = ngx_http_reauth_zone_typical(&mcf->store.zone, auth_type);
-        left = since_ms + (int64_t) typical - now_ms;
     }
+
+    typical = ngx_http_reauth_zone_typical(&mcf->store.zone, auth_type);
+    left = since_ms + (int64_t) typical - now_ms;
 
     left = (ngx_min(left, deadline_ms - now_ms) + 999) / 1000;
 
@@ -166,6 +161,9 @@ ngx_http_reauth_action(ngx_uint_t state, ngx_uint_t action)
 
     case REAUTH_STATE_NEEDS_APP:
         return "app";
+
+    case REAUTH_STATE_NEEDS_PERSON:
+        return "person";
 
     default:
         return NULL;

@@ -220,7 +220,8 @@ ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
 
     if (state == REAUTH_STATE_NONE || state == REAUTH_STATE_LAST) {
         return "must be one of starting, running, needs_otp, needs_face, "
-               "needs_app, unknown, succeeded, failed, rejected and expired";
+               "needs_app, needs_person, unknown, succeeded, failed, rejected "
+               "and expired";
     }
 
     query->cursor.state = state;

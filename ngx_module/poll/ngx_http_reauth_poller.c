@@ -136,6 +136,11 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
     } else if (status.authenticated) {
         fact.state = REAUTH_STATE_SUCCEEDED;
 
+    } else if (!status.not_authenticated) {
+
+        /* a value that is not known is no end */
+        return;
+
     } else {
         fact.state = REAUTH_STATE_FAILED;
         fact.action = REAUTH_ACTION_CREDENTIALS;

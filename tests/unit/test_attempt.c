@@ -207,7 +207,7 @@ test_active_and_end(void **state)
     unsigned  i;
 
     static const uint8_t  active[REAUTH_STATE_LAST] = {
-        0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0
+        0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0
     };
 
     (void) state;

@@ -181,10 +181,84 @@ test_classification(void **state)
           REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
 
         { "{\"state\":\"authenticating\"," LOGIN(OPEN "," FACE) "}",
-          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"authenticating\"," FACE "," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"authenticating\"," LOGIN(OPEN
+          ",\"face_otp\":\"front\"") "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"authenticating\",\"face_otp\":\"front\","
+          LOGIN(OPEN) "}", REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
 
         { "{\"state\":\"needs-face-id\",\"face_otp_verification_url\":\"\","
-          LOGIN(OPEN) "}", REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+          LOGIN(OPEN) "}", REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"state\":\"Needs_Selfie\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        /* a link of an attempt that is over */
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          LOGIN(DONE ",\"success\":true," FACE) "}",
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"auth-failed\"," FACE "," LOGIN(OPEN) "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"authenticating\"," LOGIN(DONE
+          ",\"success\":false," FACE) "}",
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"authenticating\",\"face_otp\":true,"
+          LOGIN(OPEN ",\"face_otp\":null") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"verifying-face\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* a code by another way */
+
+        { "{\"state\":\"needs-email\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"state\":\"needs_sms_otp\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        /* a person, in a way that has no name */
+
+        { "{\"state\":\"needs-captcha\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_PERSON, REAUTH_ACTION_PERSON },
+
+        { "{\"state\":\"NEEDS_PHONE_CALL\",\"progress\":\"signed_in\","
+          LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_NEEDS_PERSON, REAUTH_ACTION_PERSON },
+
+        { "{\"state\":\"needs\"}",
+          REAUTH_STATE_NEEDS_PERSON, REAUTH_ACTION_PERSON },
+
+        { "{\"state\":\"needs-captcha\"," LINK "," LOGIN(OPEN) "}",
+          REAUTH_STATE_NEEDS_APP, REAUTH_ACTION_APP },
+
+        { "{\"state\":\"needs-captcha\"," LOGIN(DONE ",\"success\":false")
+          "}", REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+        { "{\"state\":\"need-help\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* words that only begin as known ones */
+
+        { "{\"state\":\"authenticated-elsewhere\","
+          "\"progress\":\"signed_in\"," LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"failed-over\"," LOGIN(OPEN) "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated \",\"progress\":\"signed_in\"}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
 
         /* the app */
 
@@ -231,8 +305,52 @@ test_classification(void **state)
           REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
 
         { "{\"account_id\":\"fansly_acct_1\",\"status\":null,"
+          "\"is_authenticated\":true,\"needs_code\":false}",
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"verifying\","
+          "\"is_authenticated\":false,\"needs_code\":true}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"verifying\","
+          "\"is_authenticated\":true,\"needs_code\":false}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"challenge-email\","
+          "\"is_authenticated\":true,\"needs_code\":false}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"challenge_sms\","
+          "\"is_authenticated\":false,\"needs_code\":true}",
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"needs-selfie\","
+          "\"is_authenticated\":true,\"needs_code\":false}",
+          REAUTH_STATE_NEEDS_FACE, REAUTH_ACTION_FACE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"needs_captcha\","
+          "\"is_authenticated\":true,\"needs_code\":false}",
+          REAUTH_STATE_NEEDS_PERSON, REAUTH_ACTION_PERSON },
+
+        /* neither flag is said */
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"authenticated\","
+          "\"is_authenticated\":true}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"authenticated\","
+          "\"is_authenticated\":true,\"needs_code\":null}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":\"authenticated\","
+          "\"needs_code\":false}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        /* an error may be that of the login before */
+
+        { "{\"account_id\":\"fansly_acct_1\",\"status\":null,"
           "\"is_authenticated\":false,\"last_error\":\"bad password\"}",
-          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
 
         { "{\"account_id\":\"fansly_acct_1\",\"status\":\"failed\","
           "\"is_authenticated\":true}",

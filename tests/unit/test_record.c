@@ -172,15 +172,23 @@ test_round_trip_all_names(void **state)
     for (i = 0; i < REAUTH_STATE_LAST; i++) {
         record.state = (uint8_t) i;
         record.prior.state = (uint8_t) i;
+        record.action = i == REAUTH_STATE_NEEDS_PERSON ? REAUTH_ACTION_PERSON
+                                                       : REAUTH_ACTION_NONE;
+        record.prior.action = record.action;
         round_trip(&record);
     }
+
+    record.state = REAUTH_STATE_NEEDS_FACE;
+    record.prior.state = REAUTH_STATE_NEEDS_FACE;
 
     for (i = 0; i < REAUTH_SOURCE_LAST; i++) {
         record.source = (uint8_t) i;
         round_trip(&record);
     }
 
-    for (i = 0; i < REAUTH_ACTION_LAST; i++) {
+    /* "person" is said by its state alone */
+
+    for (i = 0; i < REAUTH_ACTION_PERSON; i++) {
         record.action = (uint8_t) i;
         record.prior.action = (uint8_t) i;
         round_trip(&record);
@@ -191,6 +199,54 @@ test_round_trip_all_names(void **state)
         record.prior.auth_type = (uint8_t) i;
         round_trip(&record);
     }
+}
+
+
+/* gateways of the version before know neither the state nor the action */
+
+static void
+test_person_for_earlier_versions(void **state)
+{
+    reauth_record_t  record, decoded;
+    reauth_string_t  text;
+
+    static const char  written[] =
+        "account acct_1\nepoch 7\nstate running\nneeds person\n"
+        "prior_state running\nprior_needs person\n";
+    static const reauth_string_t  skipped = reauth_string(
+        "account acct_1\nepoch 7\nstate running\nneeds robot\n");
+    static const reauth_string_t  ended = reauth_string(
+        "account acct_1\nepoch 7\nstate succeeded\nneeds person\n");
+
+    (void) state;
+
+    memset(&record, 0, sizeof(record));
+    strcpy(record.account, "acct_1");
+    record.epoch = 7;
+    record.state = REAUTH_STATE_NEEDS_PERSON;
+    record.action = REAUTH_ACTION_PERSON;
+    record.prior.state = REAUTH_STATE_NEEDS_PERSON;
+    record.prior.action = REAUTH_ACTION_PERSON;
+
+    round_trip(&record);
+    encode(&record, &text);
+
+    assert_int_equal(text.len, sizeof(written) - 1);
+    assert_memory_equal(text.data, written, text.len);
+
+    free((void *) text.data);
+
+    /* what such a gateway wrote over, or a later one needs, is "running" */
+
+    memset(&decoded, 0, sizeof(decoded));
+    assert_int_equal(reauth_record_decode(&skipped, &decoded), 0);
+    assert_int_equal(decoded.state, REAUTH_STATE_RUNNING);
+    assert_int_equal(decoded.action, REAUTH_ACTION_NONE);
+
+    memset(&decoded, 0, sizeof(decoded));
+    assert_int_equal(reauth_record_decode(&ended, &decoded), 0);
+    assert_int_equal(decoded.state, REAUTH_STATE_SUCCEEDED);
+    assert_int_equal(decoded.action, REAUTH_ACTION_NONE);
 }
 
 
@@ -517,6 +573,7 @@ main(void)
         cmocka_unit_test(test_round_trip_largest),
         cmocka_unit_test(test_round_trip_empty),
         cmocka_unit_test(test_round_trip_all_names),
+        cmocka_unit_test(test_person_for_earlier_versions),
         cmocka_unit_test(test_round_trip_sealed),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_lines),

@@ -19,7 +19,12 @@ our @EXPORT_OK = qw(
 
 my @HOSTS = ('https://app.onlyfansapi.com', 'https://api.fansapi.com');
 
-my %WAITING_STATE = (otp => 'needs-otp', appotp => 'needs-app-otp', face => 'needs_face_otp');
+my %WAITING_STATE = (
+    otp    => 'needs-otp',
+    appotp => 'needs-app-otp',
+    face   => 'needs_face_otp',
+    person => 'needs-identity-check',
+);
 
 
 sub problem ($code, $message, %more) {
@@ -81,12 +86,14 @@ sub fansly_poll ($account) {
     my $attempt = $account->{attempt};
     my $waiting = $attempt && $attempt->{waiting};
 
+    # "verifying" is said with needs_code still true
+
     return {
         account_id       => $account->{id},
         display_name     => display_name($account),
         status           => _fansly_status($account, $attempt),
         is_authenticated => _bool($account->{authenticated}),
-        needs_code       => _bool($waiting),
+        needs_code       => _bool($waiting || $attempt && $attempt->{verifying}),
         twofa_type       => !$waiting ? undef : $waiting eq 'appotp' ? 0 : 2,
         masked_email     => $waiting ? 'c***-CANARY-masked-email@example.com' : undef,
         last_error       => $attempt ? $attempt->{error_message} : undef,
@@ -161,7 +168,8 @@ sub _state ($account, $attempt) {
 
 sub _fansly_status ($account, $attempt) {
     if ($attempt) {
-        return 'needs_code' if $attempt->{waiting};
+        return 'challenge-' . ($attempt->{waiting} eq 'appotp' ? 'app' : 'email') if $attempt->{waiting};
+        return 'verifying' if $attempt->{verifying};
         return 'authenticating' if !defined $attempt->{completed};
     }
 

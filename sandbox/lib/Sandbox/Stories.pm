@@ -23,6 +23,7 @@ my %STORY = (
     otp    => { plan => [@FILL, [wait => 'otp']] },
     appotp => { plan => [@FILL, [wait => 'appotp']] },
     face   => { plan => [@FILL, [wait => 'face']] },
+    person => { plan => [@FILL, [wait => 'person']] },
     phone  => { plan => [([progress => 'checking']) x 4, ['succeed']], app => 1 },
     wrong  => {
         plan => [

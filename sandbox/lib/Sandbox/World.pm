@@ -183,7 +183,7 @@ sub _schedule ($self, $account, $attempt) {
 sub _stop ($self, $attempt) {
     Mojo::IOLoop->remove(delete $attempt->{timer}) if $attempt->{timer};
     $attempt->{plan} = [];
-    delete @{$attempt}{qw(waiting deeplink)};
+    delete @{$attempt}{qw(waiting verifying deeplink)};
 
     return;
 }
@@ -202,8 +202,9 @@ sub _supersede ($self, $account) {
 
 sub _resume ($self, $account, $attempt, $progress, @plan) {
     delete @{$attempt}{qw(waiting error_code error_message)};
-    $attempt->{progress} = $progress;
-    $attempt->{plan}     = [@plan];
+    $attempt->{verifying} = 1;
+    $attempt->{progress}  = $progress;
+    $attempt->{plan}      = [@plan];
 
     return $self->_schedule($account, $attempt);
 }
@@ -217,11 +218,17 @@ sub _progress ($self, $account, $attempt, $progress) {
 
 
 sub _wait ($self, $account, $attempt, $what, $code = undef, $message = undef) {
+    my $coded = $what =~ /otp\z/;
+
+    delete $attempt->{verifying};
     $attempt->{waiting}  = $what;
-    $attempt->{progress} = $what eq 'face' ? 'checking' : 'waiting_for_otp';
+    $attempt->{progress} = $coded ? 'waiting_for_otp' : 'checking';
     @{$attempt}{qw(error_code error_message)} = ($code, $message);
 
-    $self->emit(change => $account, $attempt, $what eq 'face' ? 'face' : 'otp');
+    # no event is known for what needs a person in another way
+    return if $what eq 'person';
+
+    $self->emit(change => $account, $attempt, $coded ? 'otp' : 'face');
 
     return;
 }
