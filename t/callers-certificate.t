@@ -34,19 +34,22 @@ alice sha256:${\ sha256_hex('token-of-alice') } all
 bob   sha256:${\ sha256_hex('token-of-bob') } status
 EOC
 
-my %port = map { $_ => free_port() } qw(demanded token unverified);
+my %port = map { $_ => free_port() } qw(demanded token unverified two);
 
 sub server {
-    my ($port, $verify, $parameter) = @_;
+    my ($port, $verify, $parameter, $name, $authority) = @_;
+
+    $name      //= "$verify.example";
+    $authority //= $ca;
 
     return <<"EOC";
 server {
     listen 127.0.0.1:$port ssl;
-    server_name $verify.example;
+    server_name $name;
     ssl_certificate $certificate;
     ssl_certificate_key $key;
     ssl_verify_client $verify;
-    ssl_client_certificate ${\ $ca->certificate };
+    ssl_client_certificate ${\ $authority->certificate };
     reauth_callers_file $callers $parameter;
     location /reauth/ { reauth_status; }
     location /api/ {
@@ -66,7 +69,11 @@ my $gateway = gateway(
         . server($port{token}, 'optional_no_ca', '')
         . server($port{unverified}, 'off', 'certificate=cn')
         # the same address, by another name
-        . server('$TEST_NGINX_SERVER_PORT', 'off', 'certificate=cn'),
+        . server('$TEST_NGINX_SERVER_PORT', 'off', 'certificate=cn')
+        # two of one address with authorities of their own
+        . server($port{two}, 'optional', 'certificate=cn', 'clients.example')
+        . server($port{two}, 'optional', 'certificate=cn', 'strangers.example',
+            $stranger),
     port        => $ENV{TEST_NGINX_SERVER_PORT} = free_port(),
     config      => <<"EOC");
 server_name gateway.example;
@@ -141,6 +148,29 @@ is(status('alice', '/reauth/accounts', headers => ['Host: off.example']), 401,
 is(status('alice', '/reauth/accounts', sni => 'off.example',
     headers => ['Host: gateway.example']), 421,
     'nor where the server of the request did not');
+
+# Two servers of one address, each with an authority of its own; without SNI
+# nginx takes the first one, and its authority.
+
+sub of_two {
+    my ($client, $sni, $host, @headers) = @_;
+
+    return status($client, '/reauth/accounts', port => $port{two}, sni => $sni,
+        headers => ["Host: $host", @headers]);
+}
+
+is(of_two('alice', 'clients.example', 'clients.example'), 200,
+    'a certificate counts for the server whose authority signed it');
+is(of_two('stranger', 'strangers.example', 'strangers.example'), 200,
+    'for another server another one');
+is(of_two('stranger', 'strangers.example', 'clients.example'), 421,
+    'a name that was not negotiated is refused by nginx');
+is(of_two('alice', '127.0.0.1', 'clients.example'), 200,
+    'without SNI: verified by the first server');
+is(of_two('alice', '127.0.0.1', 'strangers.example'), 401,
+    'without SNI: verified by the authority of another server');
+is(of_two('alice', '127.0.0.1', 'strangers.example', @{ $bob[1] }), 200,
+    'a token is enough all the same');
 
 $gateway->stop;
 

@@ -288,8 +288,10 @@ ngx_http_reauth_caller_token(ngx_http_request_t *r, reauth_string_t *token)
 #if (NGX_HTTP_SSL)
 
 /*
- * The common name of a certificate that nginx verified, by what the server of
- * this request has to say: the TLS connection may have been made by another.
+ * The common name of a certificate that was verified by the settings of this
+ * request's server.  The connection may have been negotiated by another server
+ * of the same address, with other certificate authorities: without SNI, or if
+ * a client sends another name in "Host", nginx does not always notice.
  */
 
 static const reauth_caller_t *
@@ -309,6 +311,7 @@ ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
     if (!lcf->callers_certificate
         || r->connection->ssl == NULL
         || sscf->verify == 0
+        || SSL_get_SSL_CTX(r->connection->ssl->connection) != sscf->ssl.ctx
         || SSL_get_verify_result(r->connection->ssl->connection) != X509_V_OK)
     {
         return NULL;
