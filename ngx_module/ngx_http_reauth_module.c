@@ -236,6 +236,15 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
                            NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
+    { ngx_string("reauth_public_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_reauth_rule(ngx_http_reauth_public_url_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
+
     { ngx_string("reauth_authenticate"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
@@ -984,6 +993,7 @@ ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
     lcf->retry_after_max = NGX_CONF_UNSET_UINT;
     lcf->unknown_fields = NGX_CONF_UNSET_UINT;
     lcf->answer_max = NGX_CONF_UNSET_SIZE;
+    lcf->public_url = NGX_CONF_UNSET_PTR;
     lcf->key = NGX_CONF_UNSET_PTR;
     lcf->callers = NGX_CONF_UNSET_PTR;
     lcf->callers_certificate = NGX_CONF_UNSET_UINT;
@@ -1039,6 +1049,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               REAUTH_UNKNOWN_FIELDS_DROP);
     ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,
                               1024 * 1024);
+    ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
     ngx_conf_merge_ptr_value(conf->key, prev->key, NULL);
     ngx_conf_merge_ptr_value(conf->callers, prev->callers, NULL);
     ngx_conf_merge_uint_value(conf->callers_certificate,

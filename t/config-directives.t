@@ -126,6 +126,8 @@ my %row = (
         ['reject', [qw(http server authenticate)], $zone, $no_update],
     reauth_answer_max =>
         ['2k', [qw(http server authenticate)], $zone, $no_update],
+    reauth_public_url => ['https://gateway.example',
+        [qw(http server authenticate)], $zone, $no_update],
     reauth_authenticate => ['/upstream', ['files'], $zone,
         [['upstream', 'poll'],
             emerg => qr/no location of the server matches: add/],
@@ -315,6 +317,26 @@ for my $case (
     ok(!$accepted, 'reauth_poll maybe: refused');
     like("@said", qr/"reauth_poll" takes "off", or "on"/,
         'reauth_poll maybe: names the directive and its values');
+}
+
+# ---- addresses --------------------------------------------------------------------
+
+for my $case (
+    ['gateway.example',        'does not begin with http://'],
+    ['ftp://gateway.example',  'does not begin with http://'],
+    ['https://',               'does not begin with http://'],
+    ['https://a:0',            'has no valid port'],
+    ['https://a/b?c=d',        'has a character that no path has'],
+    ['https://user@a',         'has something other than a port'],
+) {
+    my ($url, $text) = @$case;
+
+    my ($accepted, @said) = try(configuration([],
+        { http => "reauth_public_url $url;" }));
+
+    ok(!$accepted, "reauth_public_url $url: refused");
+    like("@said", qr/invalid URL "\Q$url\E" in "reauth_public_url": it $text.*; expected .* in \S+nginx\.conf:\d+/,
+        "reauth_public_url $url: what is wrong");
 }
 
 done_testing();

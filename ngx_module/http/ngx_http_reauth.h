@@ -130,6 +130,7 @@ typedef struct ngx_http_reauth_loc_conf_s {
     ngx_uint_t                unknown_fields;  /* reauth_unknown_fields_t */
     ngx_str_t                 forward;         /* reauth_authenticate's uri */
     size_t                    answer_max;
+    ngx_http_complex_value_t *public_url;      /* NULL: by the request */
     ngx_http_reauth_secret_t *key;             /* NULL: none in force */
     ngx_http_reauth_callers_t *callers;        /* NULL: none in force */
     ngx_uint_t                callers_certificate;
@@ -305,6 +306,14 @@ ngx_int_t ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+
+
+/* http/ngx_http_reauth_public_url.c */
+
+/* scheme, host and prefix of this gateway's URLs, without a slash at the end */
+ngx_int_t ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url);
+char *ngx_http_reauth_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 /* http/ngx_http_reauth_watch.c */

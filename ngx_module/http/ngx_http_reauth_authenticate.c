@@ -262,77 +262,6 @@ ngx_http_reauth_unsupported_media_type(ngx_http_request_t *r)
 }
 
 
-/* nginx takes nearly any byte for one of a host; an URL may not have it */
-
-static ngx_uint_t
-ngx_http_reauth_is_host(ngx_str_t *host)
-{
-    size_t  i;
-    u_char  ch;
-
-    for (i = 0; i < host->len; i++) {
-        ch = host->data[i];
-
-        if (!reauth_id_chars[ch]
-            && ch != '.' && ch != ':' && ch != '[' && ch != ']')
-        {
-            return 0;
-        }
-    }
-
-    return host->len != 0;
-}
-
-
-/* where the caller reached us, so that polling_url leads here again */
-
-static ngx_int_t
-ngx_http_reauth_authenticate_origin(ngx_http_reauth_authenticate_t *a)
-{
-    u_char              *p;
-    ngx_str_t            host;
-    ngx_http_request_t  *r;
-
-    r = a->request;
-
-    host = r->headers_in.host ? r->headers_in.host->value
-                              : r->headers_in.server;
-
-    if (!ngx_http_reauth_is_host(&host)) {
-        host.data = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN);
-        if (host.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        host.len = NGX_SOCKADDR_STRLEN;
-
-        if (ngx_connection_local_sockaddr(r->connection, &host, 1) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    p = ngx_pnalloc(r->pool, sizeof("https://") - 1 + host.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    a->origin.data = p;
-
-#if (NGX_HTTP_SSL)
-    p = r->connection->ssl ? ngx_cpymem(p, "https://", 8)
-                           : ngx_cpymem(p, "http://", 7);
-#else
-    p = ngx_cpymem(p, "http://", 7);
-#endif
-
-    p = ngx_cpymem(p, host.data, host.len);
-
-    a->origin.len = p - a->origin.data;
-
-    return NGX_OK;
-}
-
-
 static void
 ngx_http_reauth_authenticate_variables(ngx_http_reauth_ctx_t *ctx,
     reauth_route_t *route)
@@ -468,7 +397,7 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
     cln->handler = ngx_http_reauth_authenticate_cleanup;
     cln->data = a;
 
-    if (ngx_http_reauth_authenticate_origin(a) != NGX_OK) {
+    if (ngx_http_reauth_public_url(r, &a->origin) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

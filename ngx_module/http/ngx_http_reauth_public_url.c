@@ -1,0 +1,173 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * reauth_public_url: what the URLs that we write begin with.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_url.h"
+#include "ngx_http_reauth.h"
+
+
+/* nginx takes nearly any byte for one of a host; an URL may not have it */
+
+static ngx_uint_t
+ngx_http_reauth_is_host(ngx_str_t *host)
+{
+    size_t  i;
+    u_char  ch;
+
+    for (i = 0; i < host->len; i++) {
+        ch = host->data[i];
+
+        if (!reauth_id_chars[ch]
+            && ch != '.' && ch != ':' && ch != '[' && ch != ']')
+        {
+            return 0;
+        }
+    }
+
+    return host->len != 0;
+}
+
+
+/* where the caller reached us, so that polling_url leads here again */
+
+static ngx_int_t
+ngx_http_reauth_public_url_of_request(ngx_http_request_t *r, ngx_str_t *url)
+{
+    u_char     *p;
+    ngx_str_t   host;
+
+    host = r->headers_in.host ? r->headers_in.host->value
+                              : r->headers_in.server;
+
+    if (!ngx_http_reauth_is_host(&host)) {
+        host.data = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN);
+        if (host.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        host.len = NGX_SOCKADDR_STRLEN;
+
+        if (ngx_connection_local_sockaddr(r->connection, &host, 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    p = ngx_pnalloc(r->pool, sizeof("https://") - 1 + host.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    url->data = p;
+
+#if (NGX_HTTP_SSL)
+    p = r->connection->ssl ? ngx_cpymem(p, "https://", 8)
+                           : ngx_cpymem(p, "http://", 7);
+#else
+    p = ngx_cpymem(p, "http://", 7);
+#endif
+
+    p = ngx_cpymem(p, host.data, host.len);
+
+    url->len = p - url->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url)
+{
+    ngx_str_t                    value;
+    const char                  *error;
+    reauth_string_t              s;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->public_url == NULL) {
+        return ngx_http_reauth_public_url_of_request(r, url);
+    }
+
+    if (ngx_http_complex_value(r, lcf->public_url, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* a map may leave it to the request */
+
+    if (value.len == 0) {
+        return ngx_http_reauth_public_url_of_request(r, url);
+    }
+
+    s.data = value.data;
+    s.len = value.len;
+
+    error = reauth_url_check(&s);
+
+    if (error != NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "reauth: the value \"%V\" of \"reauth_public_url\" %s, "
+                      "the address of the request is used", &value, error);
+        return ngx_http_reauth_public_url_of_request(r, url);
+    }
+
+    url->data = value.data;
+    url->len = s.len;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_http_reauth_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_reauth_loc_conf_t *lcf = conf;
+
+    ngx_str_t                         *value;
+    const char                        *error;
+    reauth_string_t                    s;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (lcf->public_url != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_http_script_variables_count(&value[1]) == 0) {
+        s.data = value[1].data;
+        s.len = value[1].len;
+
+        error = reauth_url_check(&s);
+
+        if (error != NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid URL \"%V\" in \"reauth_public_url\": "
+                               "it %s; expected one such as "
+                               "\"https://gateway.example/prefix\"",
+                               &value[1], error);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    lcf->public_url = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (lcf->public_url == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value[1];
+    ccv.complex_value = lcf->public_url;
+
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
+}
