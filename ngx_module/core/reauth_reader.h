@@ -1,0 +1,201 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The reader of all JSON that comes from the upstream: lenient, incremental,
+ * and without any allocation.
+ *
+ * Any text of RFC 8259's grammar is read: halves of surrogate pairs, NUL
+ * escapes, numbers of any size, names that repeat (the last one counts), bytes
+ * that are not UTF-8 inside strings, nesting to 512 levels.  Only the values
+ * that the table of fields names are kept and are to be judged by the caller.
+ *
+ * Requests of callers are read by reauth_json.h, strictly.
+ */
+
+
+#ifndef REAUTH_READER_H
+#define REAUTH_READER_H
+
+
+#include "reauth_string.h"
+
+
+#define REAUTH_READER_MAX_DEPTH   512
+#define REAUTH_READER_MAX_FIELDS  64
+
+#define REAUTH_READER_PATH_MAX    5        /* names of one path */
+#define REAUTH_READER_NAME_MAX    47       /* bytes of one name */
+#define REAUTH_READER_TEXT_MAX    255      /* bytes that are kept of a value */
+
+
+typedef enum {
+    REAUTH_READER_OK = 0,
+    REAUTH_READER_INVALID,                 /* see reason and offset */
+    REAUTH_READER_STOPPED                  /* by the handler of elements */
+} reauth_reader_result_t;
+
+
+typedef enum {
+    REAUTH_VALUE_NONE = 0,                 /* there is no such member */
+    REAUTH_VALUE_NULL,
+    REAUTH_VALUE_FALSE,
+    REAUTH_VALUE_TRUE,
+    REAUTH_VALUE_NUMBER,
+    REAUTH_VALUE_STRING,
+    REAUTH_VALUE_ARRAY,
+    REAUTH_VALUE_OBJECT
+} reauth_value_type_t;
+
+
+typedef struct {
+    reauth_value_type_t  type;
+
+    unsigned             cut:1;            /* longer than what is kept */
+    unsigned             empty:1;          /* a string or a container */
+
+    /* where a string or a number stands in all that was read, with quotes */
+    size_t               start;
+    size_t               end;
+
+    /* a string, decoded, or a number, as it is written */
+    size_t               len;
+    unsigned char        text[REAUTH_READER_TEXT_MAX + 1];
+} reauth_value_t;
+
+
+/*
+ * "path" is the names from the top, with "." between them; a name "*" stands
+ * for each element of an array.  "" is the top level itself.  "slot" is the
+ * index of the value; several paths can have the same one.
+ */
+
+typedef struct {
+    const char  *path;
+    unsigned     slot;
+    unsigned     hidden;                   /* its text is not kept */
+} reauth_reader_field_t;
+
+
+/*
+ * Called at the end of each element of an array that a path has as "*", with
+ * the values of that element.  Not 0: stop reading.
+ */
+
+typedef int (*reauth_reader_element_pt)(void *data);
+
+
+/* a string while it is decoded */
+
+typedef struct {
+    unsigned char  *start;
+    unsigned char  *pos;
+    unsigned char  *last;
+    unsigned        high;                  /* first half of a surrogate pair */
+    unsigned        cut:1;
+} reauth_reader_string_t;
+
+
+typedef struct {
+    const reauth_reader_field_t  *fields;
+    unsigned                      nfields;
+    const char                   *root;
+    reauth_value_t               *values;
+
+    reauth_reader_element_pt      element;
+    void                         *data;
+
+    /* of a text that is not JSON: plain words, static, and the place */
+    const char                   *reason;
+    size_t                        offset;
+
+    /* the rest is the reader's own */
+
+    unsigned                      state;
+    unsigned                      is_name:1;          /* the string is one */
+    unsigned                      keep:1;             /* its text */
+    unsigned                      depth;
+    uint8_t                       is_object[REAUTH_READER_MAX_DEPTH / 8];
+
+    /* the fields that the path of the open containers begins */
+    uint64_t                      match[REAUTH_READER_PATH_MAX + 2];
+    uint64_t                      member;             /* the same of a value */
+
+    reauth_value_t               *value;              /* or NULL: not kept */
+    const char                   *literal;            /* its rest */
+    unsigned                      digits;             /* of \uXXXX: missing */
+    unsigned                      unit;
+
+    reauth_reader_string_t        string;
+    unsigned char                 name[REAUTH_READER_NAME_MAX + 1];
+} reauth_reader_t;
+
+
+/*
+ * Zeroes the values.  If "root" is not NULL, the paths begin in the member of
+ * that name, which is an object, instead of at the top.
+ */
+void reauth_reader_init(reauth_reader_t *reader,
+    const reauth_reader_field_t *fields, unsigned nfields, const char *root,
+    reauth_value_t *values, unsigned nvalues);
+
+/* the next piece of the text; once it failed it goes on failing */
+reauth_reader_result_t reauth_reader_feed(reauth_reader_t *reader,
+    const unsigned char *p, size_t len);
+
+/* whether the text was whole */
+reauth_reader_result_t reauth_reader_end(reauth_reader_t *reader);
+
+/* a whole text at once */
+reauth_reader_result_t reauth_reader_read(reauth_reader_t *reader,
+    const reauth_string_t *text);
+
+/*
+ * All of a string whose place in "text" the value tells; "dst" has room for
+ * end - start bytes.  Returns its length.
+ */
+size_t reauth_reader_string(const reauth_string_t *text,
+    const reauth_value_t *value, unsigned char *dst);
+
+
+/*
+ * The reader's parts: the fields whose paths continue with a name in the open
+ * container; the values of all fields of the member that begins are unset; the
+ * value whose path ends with the member, or NULL.
+ */
+uint64_t reauth_reader_match(const reauth_reader_t *reader, const char *name,
+    size_t len);
+void reauth_reader_forget(reauth_reader_t *reader);
+reauth_value_t *reauth_reader_value(const reauth_reader_t *reader,
+    unsigned *hidden);
+
+/*
+ * What the reader decodes strings with.  A half of a surrogate pair becomes
+ * U+FFFD; the end makes a "?" of each byte that is not UTF-8, drops a character
+ * that was cut, and returns the length.
+ */
+void reauth_string_begin(reauth_reader_string_t *string, unsigned char *dst,
+    size_t size);
+void reauth_string_append(reauth_reader_string_t *string,
+    const unsigned char *p, size_t len);
+void reauth_string_unit(reauth_reader_string_t *string, unsigned unit);
+size_t reauth_string_finish(reauth_reader_string_t *string);
+
+
+/* the value as a string; an empty one if it is none */
+reauth_string_t reauth_value_string(const reauth_value_t *value);
+
+/* true, 1 or "true" in any case */
+int reauth_value_is_true(const reauth_value_t *value);
+
+/* a string that is not empty */
+int reauth_value_is_text(const reauth_value_t *value);
+
+/* a number that is written as this one digit */
+int reauth_value_is_digit(const reauth_value_t *value, char digit);
+
+/* a number without a fraction and an exponent */
+int reauth_value_is_integer(const reauth_value_t *value);
+
+
+#endif /* REAUTH_READER_H */
