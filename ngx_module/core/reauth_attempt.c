@@ -213,6 +213,21 @@ reauth_attempt_save_prior(const reauth_record_t *current,
 }
 
 
+static int
+reauth_attempt_is_brief(const reauth_record_t *record)
+{
+    return record->fresh && record->state == REAUTH_STATE_REJECTED;
+}
+
+
+int64_t
+reauth_attempt_kept_ms(const reauth_record_t *record)
+{
+    return reauth_attempt_is_brief(record) ? REAUTH_KEPT_BRIEF_MS
+                                           : REAUTH_KEPT_MS;
+}
+
+
 reauth_begin_result_t
 reauth_attempt_begin(const reauth_record_t *current,
     const reauth_begin_t *begin, reauth_record_t *next)
@@ -245,6 +260,9 @@ reauth_attempt_begin(const reauth_record_t *current,
     next->state = REAUTH_STATE_STARTING;
     next->auth_type = (uint8_t) begin->auth_type;
     next->source = (uint8_t) begin->source;
+
+    next->fresh = current->state == REAUTH_STATE_NONE
+                  || reauth_attempt_is_brief(current);
 
     if (begin->fingerprint != NULL) {
         next->fingerprint_set = 1;
@@ -468,6 +486,7 @@ reauth_attempt_apply(const reauth_fact_t *fact, reauth_record_t *next)
 {
     if (fact->attempt.len != 0) {
         reauth_copy(next->attempt, REAUTH_ATTEMPT_MAX, &fact->attempt);
+        next->lost = 0;
     }
 
     if (fact->auth_type != REAUTH_AUTH_TYPE_NONE) {
@@ -552,11 +571,64 @@ reauth_attempt_advance_prior(const reauth_record_t *current,
 }
 
 
+/*
+ * A poll did not find the attempt.  That is counted in the record, whichever
+ * gateway polls; it is no change that anybody waits for.
+ */
+
+static reauth_advance_result_t
+reauth_attempt_lose(const reauth_record_t *current, const reauth_fact_t *fact,
+    reauth_record_t *next)
+{
+    reauth_fact_t  unknown;
+
+    static const reauth_string_t  not_found = reauth_string("NOT_FOUND");
+
+    if (fact->epoch != current->epoch) {
+        return REAUTH_ADVANCE_STALE;
+    }
+
+    if (!reauth_state_is_active(current->state)) {
+        return REAUTH_ADVANCE_ENDED;
+    }
+
+    if (current->state == REAUTH_STATE_STARTING
+        || current->lost >= REAUTH_LOST_MAX)
+    {
+        return REAUTH_ADVANCE_SAME;
+    }
+
+    memcpy(next, current, sizeof(reauth_record_t));
+
+    next->lost++;
+
+    if (next->lost < REAUTH_LOST_MAX) {
+        return REAUTH_ADVANCE_APPLIED;
+    }
+
+    memset(&unknown, 0, sizeof(reauth_fact_t));
+
+    unknown.now_ms = fact->now_ms;
+    unknown.source = fact->source;
+    unknown.state = REAUTH_STATE_UNKNOWN;
+    unknown.error_code = not_found;
+
+    reauth_attempt_apply(&unknown, next);
+    next->updated_ms = fact->now_ms;
+
+    return REAUTH_ADVANCE_APPLIED;
+}
+
+
 reauth_advance_result_t
 reauth_attempt_advance(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next)
 {
     reauth_fact_t  undated;
+
+    if (fact->lost) {
+        return reauth_attempt_lose(current, fact, next);
+    }
 
     switch (reauth_attempt_place(current, fact)) {
 
@@ -603,6 +675,13 @@ reauth_attempt_advance(const reauth_record_t *current,
 
     if (next->state != REAUTH_STATE_STARTING) {
         memset(&next->prior, 0, sizeof(reauth_prior_t));
+    }
+
+    if (next->state != REAUTH_STATE_STARTING
+        && next->state != REAUTH_STATE_UNKNOWN
+        && next->state != REAUTH_STATE_REJECTED)
+    {
+        next->fresh = 0;
     }
 
     if (reauth_state_is_end(next->state)) {

@@ -42,6 +42,13 @@
  */
 #define REAUTH_STARTING_MAX_MS     90000
 
+/* polls in a row that do not find the attempt: the list of accounts decides */
+#define REAUTH_LOST_MAX            3
+
+/* how long an ended record is kept; see reauth_attempt_kept_ms() */
+#define REAUTH_KEPT_MS             86400000
+#define REAUTH_KEPT_BRIEF_MS       300000
+
 
 typedef enum {
     REAUTH_STATE_NONE = 0,         /* nothing is known of the account */
@@ -133,6 +140,8 @@ typedef struct {
     uint8_t         source;        /* reauth_source_t: who said so last */
     uint8_t         fingerprint_set;
     uint8_t         sealed_len;    /* 0: nothing sealed */
+    uint8_t         lost;          /* polls that did not find it, in a row */
+    uint8_t         fresh;         /* nothing was known before, nor since */
 
     uint8_t         fingerprint[REAUTH_FINGERPRINT_LEN];
 
@@ -185,6 +194,9 @@ typedef struct {
     unsigned         live;           /* seen after the record of that epoch
                                         had ended: it is about what came after
                                         that */
+
+    unsigned         lost;           /* the upstream does not know what was
+                                        polled; all below is unset */
 
     reauth_source_t  source;
     reauth_state_t   state;          /* NONE: refresh only, no change */
@@ -319,6 +331,13 @@ reauth_merge_result_t reauth_attempt_merge(const reauth_record_t *current,
  */
 int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
     const reauth_record_t *remote, uint64_t epoch);
+
+/*
+ * How long a record is kept after its last change (an active one, after its
+ * deadline): an update of an account of which nothing else is known and that
+ * the upstream refused is kept briefly, as the account may not exist.
+ */
+int64_t reauth_attempt_kept_ms(const reauth_record_t *record);
 
 /* when time alone changes the state of an active record */
 int64_t reauth_attempt_due_ms(const reauth_record_t *record);

@@ -149,6 +149,14 @@ reauth_manners_judge(const reauth_manners_t *response,
         return;
     }
 
+    if (verdict->outcome == REAUTH_POLL_REFUSED
+        && wait_ms < REAUTH_MANNERS_PAUSE_MS)
+    {
+        /* it takes a person to change that */
+
+        wait_ms = REAUTH_MANNERS_PAUSE_MS;
+    }
+
     if (wait_ms > 0) {
         verdict->wait_ms = wait_ms;
     }

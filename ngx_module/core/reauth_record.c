@@ -11,6 +11,7 @@
 typedef enum {
     REAUTH_FIELD_UINT64 = 0,
     REAUTH_FIELD_INT64,
+    REAUTH_FIELD_BYTE,
     REAUTH_FIELD_STATE,
     REAUTH_FIELD_ACTION,
     REAUTH_FIELD_AUTH_TYPE,
@@ -76,6 +77,8 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec_string("caller", caller, REAUTH_CALLER_MAX),
     reauth_spec_binary("fingerprint", fingerprint, REAUTH_FINGERPRINT_LEN,
                        fingerprint_set),
+    reauth_spec("lost", REAUTH_FIELD_BYTE, lost),
+    reauth_spec("fresh", REAUTH_FIELD_BYTE, fresh),
     reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
 
     reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
@@ -190,6 +193,9 @@ reauth_encode_field(const reauth_record_t *record,
         memcpy(&number, member, sizeof(int64_t));
 
         return number > 0 ? reauth_string_number((uint64_t) number, out) : 0;
+
+    case REAUTH_FIELD_BYTE:
+        return *member != 0 ? reauth_string_number(*member, out) : 0;
 
     case REAUTH_FIELD_STRING:
         len = strlen((const char *) member);
@@ -396,6 +402,14 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
         }
 
         memcpy(member, &number, sizeof(uint64_t));
+        return 0;
+
+    case REAUTH_FIELD_BYTE:
+        if (reauth_decode_number(value, &number) != 0 || number > 255) {
+            return -1;
+        }
+
+        *member = (uint8_t) number;
         return 0;
 
     case REAUTH_FIELD_STRING:

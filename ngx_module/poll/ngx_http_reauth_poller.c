@@ -152,6 +152,46 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
 }
 
 
+/* what was polled is not there */
+
+static void
+ngx_http_reauth_poll_lost(ngx_http_reauth_poll_t *poll)
+{
+    reauth_fact_t               fact;
+    reauth_record_t             record;
+    reauth_string_t             account;
+    reauth_advance_result_t     result;
+    ngx_http_reauth_forward_t  *forward;
+
+    if (poll->list) {
+        return;
+    }
+
+    forward = &poll->background.forward;
+    account = reauth_string_from(poll->account);
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.epoch = poll->record.epoch;
+    fact.lost = 1;
+    fact.source = REAUTH_SOURCE_POLLER;
+
+    if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
+                                      &result, &record)
+        == NGX_OK
+        && result == REAUTH_ADVANCE_APPLIED
+        && record.lost == REAUTH_LOST_MAX)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, poll->poller->timer.log, 0,
+                      "account \"%s\" is unknown now: attempt \"%s\" is not "
+                      "known to the upstream (%ui), the list of accounts "
+                      "decides", poll->account, record.attempt,
+                      forward->status);
+    }
+}
+
+
 static void
 ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 {
@@ -191,6 +231,10 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
             ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
                           "reauth: polling account \"%s\": the upstream "
                           "answered %ui", poll->account, forward->status);
+
+            if (verdict.outcome == REAUTH_POLL_LOST) {
+                ngx_http_reauth_poll_lost(poll);
+            }
 
         } else if (poll->list) {
             ngx_http_reauth_poll_list(poll);
@@ -233,7 +277,9 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
     account = reauth_string_from(poll->account);
     id = "";
 
-    if (reauth_id_kind(&account) == REAUTH_ID_FANSLY) {
+    if (reauth_id_kind(&account) == REAUTH_ID_FANSLY
+        && poll->record.lost < REAUTH_LOST_MAX)
+    {
         path = &ngx_http_reauth_poll_fansly_path;
         id = poll->account;
 
@@ -243,7 +289,8 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
         poll->record.attempt[REAUTH_ATTEMPT_MAX] = '\0';
 
     } else if (reauth_state_is_active(poll->record.state)
-               && poll->record.attempt[0] != '\0')
+               && poll->record.attempt[0] != '\0'
+               && poll->record.lost < REAUTH_LOST_MAX)
     {
         path = &ngx_http_reauth_poll_path;
         id = poll->record.attempt;

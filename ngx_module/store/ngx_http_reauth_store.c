@@ -18,9 +18,6 @@
 
 #define NGX_HTTP_REAUTH_COMMIT_TRIES    6
 
-/* how long an ended record is kept, and an active one beyond its deadline */
-#define NGX_HTTP_REAUTH_RECORD_TTL      86400
-
 #define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
 
 /* longer than anybody waits for an update, in seconds */
@@ -162,7 +159,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     arg->len = ngx_strlen(record->account);
     arg++;
 
-    lives = NGX_HTTP_REAUTH_RECORD_TTL;
+    lives = reauth_attempt_kept_ms(record) / 1000;
 
     if (active) {
         lives += (record->deadline_ms - record->since_ms) / 1000;
@@ -935,9 +932,8 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
         }
     }
 
-    ngx_http_reauth_zone_sweep(&store->zone,
-                      now_ms - (int64_t) NGX_HTTP_REAUTH_RECORD_TTL * 1000,
-                      NGX_HTTP_REAUTH_TIMER_WORK);
+    ngx_http_reauth_zone_sweep(&store->zone, now_ms,
+                               NGX_HTTP_REAUTH_TIMER_WORK);
 
     ngx_http_reauth_store_flush_dirty(store, now_ms);
 

@@ -109,6 +109,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     ngx_queue_init(&sh->ended_queue);
+    ngx_queue_init(&sh->brief_queue);
     ngx_queue_init(&sh->dirty);
     ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
     ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,

@@ -327,9 +327,9 @@ void ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *out);
 
-/* drops at most "limit" ended records last changed before "before_ms" */
+/* drops up to "limit" ended records of each kind that were kept long enough */
 void ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone,
-    int64_t before_ms, ngx_uint_t limit);
+    int64_t now_ms, ngx_uint_t limit);
 
 
 /* fills records[cursor->limit]; returns their number */

@@ -191,6 +191,7 @@ ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     record->auth_type = node->auth_type;
     record->action = node->action;
     record->source = node->source;
+    record->fresh = node->fresh;
 
     strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
     strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
@@ -315,13 +316,46 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* drops the oldest ended record; one that Redis has not seen goes last */
+/* the oldest record that Redis has seen, among the last few; or NULL */
+
+static ngx_http_reauth_node_t *
+ngx_http_reauth_zone_oldest(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_queue_t *queue)
+{
+    ngx_queue_t             *q;
+    ngx_uint_t               n;
+    ngx_http_reauth_node_t  *node;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    q = ngx_queue_last(queue);
+
+    for (n = 0;
+         n < NGX_HTTP_REAUTH_READ_STEPS && q != ngx_queue_sentinel(queue);
+         n++)
+    {
+        node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
+
+        if (node->dirty.queue.next == NULL) {
+            return node;
+        }
+
+        q = ngx_queue_prev(q);
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Drops the oldest ended record: of those that are kept briefly first; one that
+ * Redis has not seen last.
+ */
 
 static ngx_int_t
 ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
 {
-    ngx_queue_t                   *q;
-    ngx_uint_t                     n;
+    ngx_queue_t                   *queue;
     ngx_http_reauth_node_t        *node;
     ngx_http_reauth_zone_shctx_t  *sh;
 
@@ -329,30 +363,23 @@ ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    if (ngx_queue_empty(&sh->ended_queue)) {
-        return NGX_DECLINED;
+    node = ngx_http_reauth_zone_oldest(sh, &sh->brief_queue);
+
+    if (node == NULL) {
+        node = ngx_http_reauth_zone_oldest(sh, &sh->ended_queue);
     }
 
-    q = ngx_queue_last(&sh->ended_queue);
+    if (node == NULL) {
+        queue = ngx_queue_empty(&sh->brief_queue) ? &sh->ended_queue
+                                                  : &sh->brief_queue;
 
-    for (n = 0; n < NGX_HTTP_REAUTH_READ_STEPS; n++) {
-        node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
-
-        if (node->dirty.queue.next == NULL) {
-            goto found;
+        if (ngx_queue_empty(queue)) {
+            return NGX_DECLINED;
         }
 
-        q = ngx_queue_prev(q);
-
-        if (q == ngx_queue_sentinel(&sh->ended_queue)) {
-            break;
-        }
+        node = ngx_queue_data(ngx_queue_last(queue), ngx_http_reauth_node_t,
+                              queue);
     }
-
-    q = ngx_queue_last(&sh->ended_queue);
-    node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
-
-found:
 
     ngx_http_reauth_zone_node_free(zone,
         ngx_http_reauth_zone_node_find(sh, node->dirty.hash, node->data,
@@ -717,6 +744,7 @@ ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
     node->auth_type = record->auth_type;
     node->action = record->action;
     node->source = record->source;
+    node->fresh = record->fresh;
 
     ngx_memcpy(node->lens, lens, sizeof(node->lens));
 
@@ -802,7 +830,9 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     node->dirty.index = 0;
 
     ngx_memory_barrier();
-    ngx_queue_insert_head(&sh->ended_queue, &node->queue);
+    ngx_queue_insert_head(reauth_attempt_kept_ms(record) < REAUTH_KEPT_MS
+                              ? &sh->brief_queue : &sh->ended_queue,
+                          &node->queue);
 
     ngx_http_reauth_zone_node_link(sh, node);
     ngx_http_reauth_zone_set_dirty(sh, &node->dirty, dirty);

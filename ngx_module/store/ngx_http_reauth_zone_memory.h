@@ -20,7 +20,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       10
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       11
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -109,6 +109,7 @@ struct ngx_http_reauth_node_s {
     uint8_t                         auth_type;
     uint8_t                         action;
     uint8_t                         source;
+    uint8_t                         fresh;
     uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
     u_char                          data[1];
 };
@@ -193,6 +194,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_node_t        **ended;     /* buckets of ended records */
     uint32_t                        ended_mask;
     ngx_queue_t                     ended_queue;
+    ngx_queue_t                     brief_queue;  /* those kept briefly */
     ngx_queue_t                     dirty;
     ngx_rbtree_t                    due;
     ngx_rbtree_node_t               due_sentinel;

@@ -232,9 +232,9 @@ ngx_http_reauth_zone_next_asked(ngx_http_reauth_zone_t *zone,
 }
 
 
-void
-ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t before_ms,
-    ngx_uint_t limit)
+static void
+ngx_http_reauth_zone_sweep_queue(ngx_http_reauth_zone_t *zone,
+    ngx_queue_t *queue, int64_t before_ms, ngx_uint_t limit)
 {
     ngx_queue_t                   *q;
     ngx_http_reauth_node_t        *node;
@@ -242,10 +242,10 @@ ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t before_ms,
 
     sh = zone->sh;
 
-    ngx_http_reauth_zone_lock(zone);
+    ngx_http_reauth_zone_check_lock(sh);
 
-    while (limit-- && !ngx_queue_empty(&sh->ended_queue)) {
-        q = ngx_queue_last(&sh->ended_queue);
+    while (limit-- && !ngx_queue_empty(queue)) {
+        q = ngx_queue_last(queue);
         node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
 
         if (node->updated_ms >= before_ms) {
@@ -256,6 +256,19 @@ ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t before_ms,
             ngx_http_reauth_zone_node_find(sh, node->dirty.hash, node->data,
                                   node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT]));
     }
+}
+
+
+void
+ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t now_ms,
+    ngx_uint_t limit)
+{
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_http_reauth_zone_sweep_queue(zone, &zone->sh->ended_queue,
+                                     now_ms - REAUTH_KEPT_MS, limit);
+    ngx_http_reauth_zone_sweep_queue(zone, &zone->sh->brief_queue,
+                                     now_ms - REAUTH_KEPT_BRIEF_MS, limit);
 
     ngx_http_reauth_zone_unlock(zone);
 }

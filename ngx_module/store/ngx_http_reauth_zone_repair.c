@@ -4,8 +4,9 @@
  *
  * A worker that is killed while it has the lock leaves behind whatever it was
  * in the middle of.  What is true wherever that was are the slots in use, the
- * queue of ended records read forwards, and whether Redis is to be told of one;
- * all else is made of these again.  The write that was under way is done again.
+ * queues of ended records read forwards, and whether Redis is to be told of
+ * one; all else is made of these again.  The write that was under way is done
+ * again.
  */
 
 
@@ -90,19 +91,18 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
 
 
 static void
-ngx_http_reauth_zone_repair_ended(ngx_http_reauth_zone_shctx_t *sh)
+ngx_http_reauth_zone_repair_ended(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_queue_t *queue)
 {
     ngx_queue_t             *q, *prev;
     ngx_http_reauth_node_t  *node;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    ngx_memzero(sh->ended, (sh->ended_mask + 1) * sizeof(void *));
+    prev = ngx_queue_sentinel(queue);
 
-    prev = ngx_queue_sentinel(&sh->ended_queue);
-
-    for (q = ngx_queue_head(&sh->ended_queue);
-         q != ngx_queue_sentinel(&sh->ended_queue);
+    for (q = ngx_queue_head(queue);
+         q != ngx_queue_sentinel(queue);
          q = ngx_queue_next(q))
     {
         node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
@@ -114,7 +114,7 @@ ngx_http_reauth_zone_repair_ended(ngx_http_reauth_zone_shctx_t *sh)
         ngx_http_reauth_zone_repair_dirty(sh, &node->dirty);
     }
 
-    sh->ended_queue.prev = prev;
+    queue->prev = prev;
 }
 
 
@@ -147,7 +147,11 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     ngx_memzero(sh->states, sizeof(sh->states));
 
     ngx_http_reauth_zone_repair_slots(sh);
-    ngx_http_reauth_zone_repair_ended(sh);
+
+    ngx_memzero(sh->ended, (sh->ended_mask + 1) * sizeof(void *));
+
+    ngx_http_reauth_zone_repair_ended(sh, &sh->ended_queue);
+    ngx_http_reauth_zone_repair_ended(sh, &sh->brief_queue);
 
     sh->nasked = 0;
 

@@ -133,7 +133,7 @@ test_one_account_waits_for_any_other_retry_after(void **state)
     reauth_manners_verdict_t  verdict;
 
     static const unsigned  statuses[] = {
-        200, 202, 301, 302, 304, 307, 400, 403, 404, 408, 409, 413, 500, 502,
+        200, 202, 301, 302, 304, 307, 400, 404, 408, 409, 413, 500, 502,
         504, 520
     };
 
@@ -181,6 +181,12 @@ test_outcomes(void **state)
     assert_int_equal(judge(500, -1).outcome, REAUTH_POLL_FAILED);
     assert_int_equal(judge(502, -1).outcome, REAUTH_POLL_FAILED);
     assert_int_equal(judge(524, -1).outcome, REAUTH_POLL_FAILED);
+
+    /* no use in asking often */
+
+    assert_int_equal(judge(401, -1).wait_ms, REAUTH_MANNERS_PAUSE_MS);
+    assert_int_equal(judge(402, 5000).wait_ms, REAUTH_MANNERS_PAUSE_MS);
+    assert_int_equal(judge(403, 60000).wait_ms, 60000);
 
     /* a 401 with a code is about the account: the key is fine */
 
