@@ -69,6 +69,7 @@ static ngx_conf_enum_t  ngx_http_reauth_gate_modes[] = {
 static ngx_conf_enum_t  ngx_http_reauth_unknown_fields_modes[] = {
     { ngx_string("drop"), REAUTH_UNKNOWN_FIELDS_DROP },
     { ngx_string("reject"), REAUTH_UNKNOWN_FIELDS_REJECT },
+    { ngx_string("pass"), REAUTH_UNKNOWN_FIELDS_PASS },
     { ngx_null_string, 0 }
 };
 

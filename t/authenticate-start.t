@@ -8,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 14;
+plan tests => repeat_each() * 29;
 
 sub start {
     my ($body) = @_;
@@ -60,3 +60,31 @@ Content-Type: application/json
 POST /api/authenticate
 --- error_code: 422
 --- response_body_like: "errors":\{"email":\[.*"password":\[
+
+
+
+=== TEST 4: what clients send besides, in the forms in which they send it
+--- config eval: $::look
+--- request eval
+[main::start('{"email":"slow@example.com","password":"p","customProxy":[],'
+ . '"force_connect":1,"display_name":" D ","proxy_country":"us",'
+ . '"_internal_automatic_syncs_disabled":"true"}'),
+ 'GET /_sandbox/log?path=/api/authenticate&last=1',
+ main::start('{"email":"slow@example.com","password":"p","force_connect":"0"}'),
+ 'GET /_sandbox/log?path=/api/authenticate&last=1',
+ main::start('{"email":"slow@example.com","password":"p","force_connect":2}')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200, 200, 200, 422]
+--- response_headers eval
+['! Reauth-Dropped', ('! X') x 4]
+--- response_body_like eval
+[qr/attempt_id/,
+ main::logged('{"auth_type":"email_password","email":"slow@example.com",'
+ . '"password":"p","display_name":"D","proxyCountry":"us",'
+ . '"force_connect":true,"_internal_automatic_syncs_disabled":true}'),
+ qr/attempt_id/,
+ main::logged('{"auth_type":"email_password","email":"slow@example.com",'
+ . '"password":"p","force_connect":false}'),
+ qr/"force_connect":\["The force_connect field must be true or false\."\]/]

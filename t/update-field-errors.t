@@ -8,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 69;
+plan tests => repeat_each() * 87;
 
 sub raw {
     my ($fields) = @_;
@@ -133,7 +133,7 @@ Content-Type: application/json
 --- request eval
 [main::put('acct_1', '{"email":"a@b.c","password":"' . 'p' x 1025 . '"}'),
  main::put('acct_1', main::raw('"auth_id":"' . 'a' x 65 . '","cookies":"'
- . 'c' x 16385 . '","xbc":"' . 'x' x 513 . '","user_agent":"' . 'u' x 1025
+ . 'c=' . 'c' x 16383 . '","xbc":"' . 'x' x 513 . '","user_agent":"' . 'u' x 1025
  . '"'))]
 --- more_headers
 Content-Type: application/json
@@ -185,3 +185,37 @@ Content-Type: application/json
 --- response_body_like eval
 [qr/attempt_id/, qr/VALIDATION_ERROR/, qr/"state":"running","gate":"closed"/,
  qr/\A\[\{[^\[\]]*\}\]\z/]
+
+
+
+=== TEST 12: what the cookies look like, if they are none
+--- request eval
+[map { main::put('acct_12', main::raw_data(cookies => $_)) }
+ 'CANARY', "{'CANARY': 'CANARY=1'}", '{\"CANARY\":\"CANARY\"}',
+ 'CANARY=1; Path=/; HttpOnly', '[{\"name\":\"CANARY']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[(422) x 5]
+--- response_body_like eval
+[map { qr/\A(?!.*CANARY).*"errors":\{"cookies":\["The cookies field looks like $_; send name=value; name=value, or [^"]+"\]\}/ }
+ 'a single value without =', 'a Python dict', 'a JSON object',
+ 'a Set-Cookie header', 'incomplete or invalid JSON']
+
+
+
+=== TEST 13: what was probably meant
+--- request eval
+[main::put('acct_13', '{"auth_id":"1","cookies":"a=1","xbc":"x"}'),
+ main::put('acct_13', '{"mail":"a@b.c","pass":"CANARY"}')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[422, 422]
+--- response_body_like eval
+[qr/"auth_type":\["This looks like raw_data: set auth_type to raw_data\."\]/,
+ qr/\A(?!.*CANARY).*"email":\["[^"]*; mail was sent: send it as email\."\],"password":\["[^"]*; pass was sent: send it as password\."\]/]
+--- response_headers eval
+['Reauth-Dropped: auth_id,cookies,xbc', 'Reauth-Dropped: mail,pass']
+--- no_error_log
+CANARY

@@ -8,7 +8,17 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 41;
+plan tests => repeat_each() * 61;
+
+our $export = '[{\"domain\":\".a.example\",\"httpOnly\":true,'
+    . '\"name\":\"sess\",\"value\":\"abc\"},'
+    . '{\"name\":\"auth_id\",\"value\":\"12\"}]';
+
+our $storage = '{\"cookies\":' . $export . ',\"origins\":[]}';
+
+our $netscape = '# Netscape HTTP Cookie File\n'
+    . '.a.example\tTRUE\t/\tTRUE\t1790000000\tsess\tabc\n'
+    . '#HttpOnly_.a.example\tTRUE\t/\tTRUE\t0\tauth_id\t12\n';
 
 run_tests();
 
@@ -138,7 +148,7 @@ Content-Type: application/json; charset="UTF-8"
 --- config eval: $::look
 --- request eval
 [main::put('acct_9', main::raw_data(auth_id => 'a' x 64,
- cookies => 'c' x 16384, xbc => 'x' x 512, user_agent => 'u' x 1024)),
+ cookies => 'c=' . 'c' x 16382, xbc => 'x' x 512, user_agent => 'u' x 1024)),
  main::received('acct_9'),
  main::put('acct_10', '{"email":"' . 'a' x 250 . '@b.c","password":"'
  . 'p' x 1024 . '"}')]
@@ -148,7 +158,40 @@ Content-Type: application/json
 [200, 200, 200]
 --- response_body_like eval
 [qr/attempt_id/, main::logged(main::raw_data(auth_id => 'a' x 64,
- cookies => 'c' x 16384, xbc => 'x' x 512, user_agent => 'u' x 1024)),
+ cookies => 'c=' . 'c' x 16382, xbc => 'x' x 512, user_agent => 'u' x 1024)),
  qr/attempt_id/]
 --- no_error_log
 [error]
+
+
+
+=== TEST 10: exports of cookies become the cookie string
+--- config eval: $::look
+--- request eval
+[map { (main::put("acct_2$_->[0]", main::raw_data(cookies => $_->[1])),
+        main::received("acct_2$_->[0]")) }
+ [0 => $::export], [1 => $::storage], [2 => $::netscape],
+ [3 => 'Cookie: sess=abc;auth_id=12']]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[(200) x 8]
+--- response_body_like eval
+[(qr/attempt_id/, main::logged(main::raw_data(
+ cookies => 'sess=abc; auth_id=12'))) x 4]
+
+
+
+=== TEST 11: names in other spellings, a number, headers that were copied whole
+--- config eval: $::look
+--- request eval
+[main::put('acct_11', '{"authType":"raw_data","x-bc":"X-BC: x","Cookie":"a=1",'
+ . '"User-Agent":"User-Agent: Mozilla/5.0 (X)","AUTH_ID":12}'),
+ main::received('acct_11')]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_body_like eval
+[qr/attempt_id/, main::logged(main::raw_data(auth_id => 12,
+ user_agent => 'Mozilla/5.0 (X)'))]

@@ -1,4 +1,5 @@
-# Fields that the auth_type does not have: dropped, or with "reject" an error.
+# Fields that the auth_type does not have: dropped and named, with "reject" an
+# error, with "pass" passed on unless another auth_type has them.
 
 use strict;
 use warnings;
@@ -7,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 20;
+plan tests => repeat_each() * 68;
 
 our $reject = <<'EOC' . $look;
 location /api/authenticate {
@@ -23,7 +24,15 @@ location /api/authenticate {
 }
 EOC
 
-our $many = '{' . join(',', map { qq("x$_":$_) } 1 .. 5000) . '}';
+our $pass = <<'EOC' . $look;
+location /api/authenticate {
+    reauth_authenticate /upstream;
+    reauth_unknown_fields pass;
+}
+location = /metrics { reauth_metrics; }
+EOC
+
+our $many = '{' . CORE::join(',', map { qq("x$_":$_) } 1 .. 5000) . '}';
 
 run_tests();
 
@@ -119,3 +128,85 @@ Content-Type: application/json
 qr/"email":.*"password":.*"x1":.*"x30":\["[^"]+"\]\},"decision_id"/
 --- no_error_log
 [error]
+
+
+
+=== TEST 8: dropped ones are named in every response, and counted
+--- config eval: $::look . 'location = /metrics { reauth_metrics; }'
+--- request eval
+[main::put('acct_8', '{"name":"CANARY","proxyCountry":"us","xbc":"CANARY","a b":1,'
+ . substr main::login('slow'), 1),
+ main::put('acct_8', '{"other":"CANARY",' . substr main::login('slow'), 1),
+ main::put('acct_restricted_8', '{"other":"CANARY",' . substr main::login('slow'), 1),
+ main::put('acct_82', '{"other":"CANARY","email":"nobody"}'),
+ main::put('acct_83', main::login('slow')),
+ 'GET /metrics']
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200, 403, 422, 200, 200]
+--- response_headers eval
+['Reauth-Dropped: name,proxyCountry,xbc,?',
+ "Reauth-Coalesced: 1\nReauth-Dropped: other", 'Reauth-Dropped: other',
+ 'Reauth-Dropped: other', '! Reauth-Dropped', '! Reauth-Dropped']
+--- response_body_like eval
+[qr/attempt_id/, qr/attempt_id/, qr/FORBIDDEN/, qr/VALIDATION_ERROR/,
+ qr/attempt_id/,
+ qr/^reauth_dropped_fields_total\{reason="unknown"\} 6\nreauth_dropped_fields_total\{reason="auth_type"\} 1$/m]
+--- no_error_log
+CANARY
+
+
+
+=== TEST 9: no more than sixteen are named
+--- config eval: $::drop
+--- request eval
+main::put('acct_9', '{' . CORE::join(',', map { qq("x$_":$_) } 1 .. 20) . ','
+ . substr main::login('slow'), 1)
+--- more_headers
+Content-Type: application/json
+--- error_code: 200
+--- response_headers eval
+'Reauth-Dropped: ' . CORE::join ',', map { "x$_" } 1 .. 16
+--- error_log
+reauth: 20 fields dropped: "x1,
+
+
+
+=== TEST 10: passed on, but for those of other types
+--- config eval: $::pass
+--- request eval
+[main::put('acct_10', '{"z":[1,{"y":"\u00e4","x":null}],"a":"CANARY","xbc":"x",'
+ . substr main::login('slow'), 1),
+ main::received('acct_10'),
+ main::put('acct_10', '{"a":"CANARY",' . substr(main::login('slow'), 1, -1)
+ . ',"z":[1.0e0,{"x":null,"y":"\u00e4"}]}'),
+ main::put('acct_10', '{"a":"CANARY",' . substr(main::login('slow'), 1, -1)
+ . ',"z":[1,{"x":null,"y":"\u00e4"}]}'),
+ main::put('acct_100', '{"a":"' . 'a' x 16377 . '",'
+ . substr main::login('slow'), 1)]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200, 200, 200, 422]
+--- response_headers eval
+['Reauth-Dropped: xbc', '! X', "! Reauth-Coalesced\n! Reauth-Dropped", '! X', '! X']
+--- response_body_like eval
+[qr/attempt_id/, main::logged('{"auth_type":"email_password",'
+ . '"email":"slow@example.com","password":"secret","a":"CANARY",'
+ . qq("z":[1,{"x":null,"y":"\xc3\xa4"}]})), qr/attempt_id/, qr/attempt_id/,
+ qr/not known must not be longer than 16384 bytes together/]
+
+
+
+=== TEST 11: whose order does not matter
+--- config eval: $::pass
+--- request eval
+[main::put('acct_110', '{"z":1,"a":{"c":1,"b":2},' . substr main::login('slow'), 1),
+ main::put('acct_110', '{"a":{"b":2,"c":1},"z":1,' . substr main::login('slow'), 1)]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 200]
+--- response_headers eval
+['! Reauth-Coalesced', 'Reauth-Coalesced: 1']

@@ -4,17 +4,11 @@
  */
 
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
+#include "reauth_fields.h"
 
-#include "reauth_credentials.h"
-#include "reauth_json_out.h"
-
-
-#define REAUTH_FIELD_ANY_TYPE      (~0u)
 
 /*
  * What a body of "len" bytes can become: a value is not written longer than it
@@ -22,135 +16,78 @@
  */
 #define REAUTH_CREDENTIALS_SIZE(len)  (2 * (len) + 512)
 
-#define reauth_auth_type_bit(type)  (1u << (type))
 
-
-typedef enum {
-    REAUTH_FIELD_TEXT = 0,    /* trimmed, no control characters */
-    REAUTH_FIELD_VERBATIM,    /* byte for byte */
-    REAUTH_FIELD_EMAIL,
-    REAUTH_FIELD_COOKIES,
-    REAUTH_FIELD_HOST
-} reauth_field_kind_t;
-
-
-typedef enum {
-    REAUTH_FIELD_MISSING = 0,
-    REAUTH_FIELD_VALID,
-    REAUTH_FIELD_INVALID      /* an error was added, or no memory */
-} reauth_field_status_t;
-
+/* another name that was probably meant for a field */
 
 typedef struct {
     const char           *name;
-    const char           *alias;
-    reauth_field_kind_t   kind;
-    size_t                max;
-    unsigned              types;     /* the auth_types that need it */
-} reauth_field_t;
+    const char           *sent;
+} reauth_hint_t;
 
 
-typedef struct {
-    json_t                 *in;
-    reauth_json_out_t      *out;
-    const char             *prefix;  /* of the names in messages */
-    reauth_credentials_t   *credentials;
-    unsigned                nmembers;
-    unsigned                no_memory;
-} reauth_fields_t;
-
-
-/* a field's value as it is to be written: malloc()ed, or nothing */
-
-typedef struct {
-    unsigned char          *data;
-    size_t                  size;
-    size_t                  len;
-} reauth_value_t;
-
-
-static void reauth_credentials_login(reauth_fields_t *f, unsigned types);
+static void reauth_credentials_login(reauth_fields_t *f);
+static void reauth_credentials_required(reauth_fields_t *f,
+    const reauth_field_t *field);
+static void reauth_credentials_looks_raw(reauth_fields_t *f);
 static unsigned reauth_credentials_auth_type(reauth_fields_t *f);
 static void reauth_credentials_start(reauth_fields_t *f,
     reauth_unknown_fields_t unknown);
 static void reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
     reauth_unknown_fields_t unknown);
 static reauth_field_status_t reauth_credentials_port(reauth_fields_t *f);
+static void reauth_credentials_no_code(reauth_fields_t *f);
 static void reauth_credentials_2fa(reauth_fields_t *f);
-static void reauth_credentials_unknown(reauth_fields_t *f,
-    reauth_operation_t operation, unsigned types);
-static unsigned reauth_credentials_known(reauth_operation_t operation,
+static const char *reauth_credentials_meant(reauth_fields_t *f,
     const char *name);
-
-static reauth_field_status_t reauth_field(reauth_fields_t *f,
-    const reauth_field_t *field);
-static reauth_field_status_t reauth_field_alias(reauth_fields_t *f,
-    const reauth_field_t *field, reauth_field_status_t status,
-    const reauth_value_t *value, reauth_value_t *alias);
-static reauth_field_status_t reauth_field_read(reauth_fields_t *f,
-    const reauth_field_t *field, const char *name, reauth_value_t *value);
-static void reauth_value_free(reauth_value_t *value);
-static const char *reauth_field_check(const reauth_field_t *field,
-    const reauth_string_t *s);
-static size_t reauth_field_normalize(const reauth_field_t *field,
-    const reauth_string_t *s, unsigned char *dst);
-static size_t reauth_field_cookies(const reauth_string_t *s,
-    unsigned char *dst);
-static void reauth_field_set(reauth_fields_t *f, const char *name,
-    const char *value);
-static void reauth_field_set_string(reauth_fields_t *f, const char *name,
-    const reauth_string_t *value);
-static void reauth_field_unknown_error(reauth_fields_t *f, const char *name);
-static void reauth_field_error(reauth_fields_t *f, const char *name,
-    const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static int reauth_field_named(const reauth_field_t *field, const char *name);
-static reauth_string_t reauth_trim(const reauth_string_t *s);
-static int reauth_has_control(const reauth_string_t *s);
-static int reauth_is_email(const reauth_string_t *s);
-static int reauth_is_plain_name(const char *name);
 
 
 /* in the order in which they are written */
 
 static const reauth_field_t  reauth_login_fields[] = {
-    { "email", NULL, REAUTH_FIELD_EMAIL, REAUTH_EMAIL_MAX,
+    { "email", NULL, NULL, REAUTH_FIELD_EMAIL, REAUTH_EMAIL_MAX,
       reauth_auth_type_bit(REAUTH_AUTH_TYPE_EMAIL_PASSWORD) },
-    { "password", NULL, REAUTH_FIELD_VERBATIM, REAUTH_PASSWORD_MAX,
+    { "password", NULL, NULL, REAUTH_FIELD_VERBATIM, REAUTH_PASSWORD_MAX,
       reauth_auth_type_bit(REAUTH_AUTH_TYPE_EMAIL_PASSWORD) },
-    { "auth_id", NULL, REAUTH_FIELD_TEXT, REAUTH_AUTH_ID_MAX,
+    { "auth_id", NULL, NULL, REAUTH_FIELD_NUMBER, REAUTH_AUTH_ID_MAX,
       reauth_auth_type_bit(REAUTH_AUTH_TYPE_RAW_DATA) },
-    { "cookies", NULL, REAUTH_FIELD_COOKIES, REAUTH_COOKIES_MAX,
+    { "cookies", "cookie", "Cookie", REAUTH_FIELD_COOKIES, REAUTH_COOKIES_MAX,
       reauth_auth_type_bit(REAUTH_AUTH_TYPE_RAW_DATA) },
-    { "xbc", "x_bc", REAUTH_FIELD_TEXT, REAUTH_XBC_MAX,
+    { "xbc", NULL, "x-bc", REAUTH_FIELD_TEXT, REAUTH_XBC_MAX,
       reauth_auth_type_bit(REAUTH_AUTH_TYPE_RAW_DATA) },
-    { "user_agent", "userAgent", REAUTH_FIELD_TEXT, REAUTH_USER_AGENT_MAX,
+    { "user_agent", NULL, "User-Agent", REAUTH_FIELD_TEXT,
+      REAUTH_USER_AGENT_MAX,
       reauth_auth_type_bit(REAUTH_AUTH_TYPE_RAW_DATA) },
-    { NULL, NULL, REAUTH_FIELD_TEXT, 0, 0 }
+    { NULL, NULL, NULL, REAUTH_FIELD_TEXT, 0, 0 }
 };
 
 
 static const reauth_field_t  reauth_name_field =
-    { "name", NULL, REAUTH_FIELD_TEXT, REAUTH_NAME_MAX, 0 };
+    { "name", NULL, NULL, REAUTH_FIELD_TEXT, REAUTH_NAME_MAX, 0 };
+
+static const reauth_field_t  reauth_display_name_field =
+    { "display_name", NULL, NULL, REAUTH_FIELD_TEXT, REAUTH_NAME_MAX, 0 };
 
 static const reauth_field_t  reauth_country_field =
-    { "proxyCountry", NULL, REAUTH_FIELD_TEXT, 64, 0 };
+    { "proxyCountry", NULL, NULL, REAUTH_FIELD_TEXT, 64, 0 };
 
 static const reauth_field_t  reauth_host_field =
-    { "host", NULL, REAUTH_FIELD_HOST, 255, 0 };
+    { "host", NULL, NULL, REAUTH_FIELD_HOST, 255, 0 };
 
 static const reauth_field_t  reauth_proxy_user_field =
-    { "username", NULL, REAUTH_FIELD_TEXT, 255, 0 };
+    { "username", NULL, NULL, REAUTH_FIELD_TEXT, 255, 0 };
 
 static const reauth_field_t  reauth_proxy_password_field =
-    { "password", NULL, REAUTH_FIELD_VERBATIM, REAUTH_PASSWORD_MAX, 0 };
+    { "password", NULL, NULL, REAUTH_FIELD_VERBATIM, REAUTH_PASSWORD_MAX, 0 };
 
 static const reauth_field_t  reauth_code_field =
-    { "code", NULL, REAUTH_FIELD_TEXT, REAUTH_CODE_MAX, 0 };
+    { "code", NULL, NULL, REAUTH_FIELD_CODE, REAUTH_CODE_MAX, 0 };
 
+
+static const char  *reauth_update_names[] = { NULL };
 
 static const char  *reauth_start_names[] = {
-    "name", "proxyCountry", "customProxy", "force_connect", NULL
+    "name", "display_name", "proxyCountry", "customProxy", "force_connect",
+    "_internal_automatic_syncs_disabled", NULL
 };
 
 static const char  *reauth_proxy_names[] = {
@@ -162,12 +99,43 @@ static const char  *reauth_2fa_names[] = {
 };
 
 
+/* what is no spelling of a name, but hardly means anything else */
+
+static const reauth_hint_t  reauth_hints[] = {
+    { "email", "mail" },
+    { "email", "email_address" },
+    { "email", "username" },
+    { "email", "login" },
+    { "password", "pass" },
+    { "password", "passwd" },
+    { "password", "pwd" },
+    { "auth_id", "auth_uid" },
+    { "auth_id", "user_id" },
+    { "auth_id", "uid" },
+    { "cookies", "cookie_string" },
+    { "cookies", "session_cookies" },
+    { "xbc", "xbc_token" },
+    { "xbc", "bc_token" },
+    { "xbc", "xbc_header" },
+    { "user_agent", "ua" },
+    { "user_agent", "agent" },
+    { "user_agent", "browser" },
+    { "code", "otp" },
+    { "code", "otp_code" },
+    { "code", "2fa_code" },
+    { "code", "two_factor_code" },
+    { "code", "verification_code" },
+    { "code", "pin" },
+    { NULL, NULL }
+};
+
+
 reauth_credentials_result_t
 reauth_credentials_parse(const reauth_string_t *text,
     reauth_operation_t operation, reauth_unknown_fields_t unknown,
     reauth_credentials_t *credentials)
 {
-    unsigned                     types;
+    size_t                       size;
     reauth_fields_t              f;
     reauth_json_out_t            out;
     reauth_credentials_result_t  rc;
@@ -176,6 +144,8 @@ reauth_credentials_parse(const reauth_string_t *text,
     memset(&f, 0, sizeof(reauth_fields_t));
 
     f.prefix = "";
+    f.fields = reauth_login_fields;
+    f.names = reauth_update_names;
     f.out = &out;
     f.credentials = credentials;
 
@@ -195,31 +165,35 @@ reauth_credentials_parse(const reauth_string_t *text,
 
     rc = REAUTH_CREDENTIALS_NO_MEMORY;
 
-    if (reauth_json_out_create(&out, REAUTH_CREDENTIALS_SIZE(text->len))
-        == NULL)
-    {
+    size = REAUTH_CREDENTIALS_SIZE(text->len);
+
+    if (unknown == REAUTH_UNKNOWN_FIELDS_PASS) {
+        size += REAUTH_PASSED_MAX;
+    }
+
+    if (reauth_json_out_create(&out, size) == NULL) {
         goto done;
     }
 
     reauth_json_out_literal(&out, "{");
 
-    types = REAUTH_FIELD_ANY_TYPE;
-
     if (operation == REAUTH_OPERATION_SUBMIT_2FA) {
+        f.names = reauth_2fa_names;
+        f.types = reauth_auth_type_bit(REAUTH_AUTH_TYPE_NONE);
+
         reauth_credentials_2fa(&f);
 
     } else {
-        types = reauth_credentials_auth_type(&f);
-        reauth_credentials_login(&f, types);
+        f.types = reauth_credentials_auth_type(&f);
+        reauth_credentials_login(&f);
 
         if (operation == REAUTH_OPERATION_START) {
+            f.names = reauth_start_names;
             reauth_credentials_start(&f, unknown);
         }
     }
 
-    if (unknown == REAUTH_UNKNOWN_FIELDS_REJECT) {
-        reauth_credentials_unknown(&f, operation, types);
-    }
+    reauth_fields_rest(&f, unknown);
 
     reauth_json_out_literal(&out, "}");
 
@@ -257,6 +231,10 @@ reauth_credentials_free(reauth_credentials_t *credentials)
 
     credentials->errors = NULL;
     credentials->nerrors = 0;
+
+    free(credentials->dropped);
+
+    credentials->dropped = NULL;
 }
 
 
@@ -310,17 +288,20 @@ reauth_credentials_auth_type(reauth_fields_t *f)
     reauth_auth_type_t   type;
 
     type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
-    value = json_object_get(f->in, "auth_type");
+    value = reauth_field_member(f, "auth_type");
 
-    if (value && !json_is_null(value)) {
+    if (value) {
 
-        if (!reauth_json_string(f->in, "auth_type", &s)) {
+        if (!json_is_string(value)) {
             reauth_field_error(f, "auth_type",
                                "The auth_type field must be a string.");
             return REAUTH_FIELD_ANY_TYPE;
         }
 
-        s = reauth_trim(&s);
+        s.data = (const unsigned char *) json_string_value(value);
+        s.len = json_string_length(value);
+        s = reauth_string_trim(&s);
+
         type = reauth_auth_type_parse(&s);
 
         if (type == REAUTH_AUTH_TYPE_LAST) {
@@ -341,14 +322,17 @@ reauth_credentials_auth_type(reauth_fields_t *f)
 
 
 static void
-reauth_credentials_login(reauth_fields_t *f, unsigned types)
+reauth_credentials_login(reauth_fields_t *f)
 {
+    unsigned               missing;
     reauth_field_status_t  status;
     const reauth_field_t  *field;
 
+    missing = 0;
+
     for (field = reauth_login_fields; field->name; field++) {
 
-        if ((field->types & types) == 0) {
+        if ((field->types & f->types) == 0) {
             continue;
         }
 
@@ -356,12 +340,85 @@ reauth_credentials_login(reauth_fields_t *f, unsigned types)
 
         /* of a bad auth_type it can't be said what it requires */
 
-        if (status == REAUTH_FIELD_MISSING && types != REAUTH_FIELD_ANY_TYPE) {
-            reauth_field_error(f, field->name,
-                               "The %s field is required when auth_type is "
-                               "%s.", field->name,
-                               reauth_auth_type_name(
-                                               f->credentials->auth_type));
+        if (status == REAUTH_FIELD_MISSING
+            && f->types != REAUTH_FIELD_ANY_TYPE)
+        {
+            reauth_credentials_required(f, field);
+            missing = 1;
+        }
+    }
+
+    if (missing && reauth_field_member(f, "auth_type") == NULL) {
+        reauth_credentials_looks_raw(f);
+    }
+}
+
+
+static void
+reauth_credentials_required(reauth_fields_t *f, const reauth_field_t *field)
+{
+    const char  *type, *meant;
+
+    type = reauth_auth_type_name(f->credentials->auth_type);
+    meant = reauth_credentials_meant(f, field->name);
+
+    if (meant == NULL) {
+        reauth_field_error(f, field->name,
+                           "The %s field is required when auth_type is %s.",
+                           field->name, type);
+        return;
+    }
+
+    reauth_field_error(f, field->name,
+                       "The %s field is required when auth_type is %s; %s was "
+                       "sent: send it as %s.", field->name, type, meant,
+                       field->name);
+}
+
+
+/* the name of a member that was probably meant for the field, or NULL */
+
+static const char *
+reauth_credentials_meant(reauth_fields_t *f, const char *name)
+{
+    void                 *iter;
+    const reauth_hint_t  *hint;
+
+    for (iter = json_object_iter(f->in);
+         iter;
+         iter = json_object_iter_next(f->in, iter))
+    {
+        for (hint = reauth_hints; hint->name; hint++) {
+
+            if (strcmp(hint->name, name) == 0
+                && reauth_field_spelled(hint->sent,
+                                        json_object_iter_key(iter)))
+            {
+                return hint->sent;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/* the default is email_password, which who sends raw_data may not know */
+
+static void
+reauth_credentials_looks_raw(reauth_fields_t *f)
+{
+    const reauth_field_t  *field;
+
+    for (field = reauth_login_fields; field->name; field++) {
+
+        if ((field->types & reauth_auth_type_bit(REAUTH_AUTH_TYPE_RAW_DATA))
+            && reauth_field_sent(f, field))
+        {
+            reauth_field_error(f, "auth_type",
+                               "This looks like raw_data: set auth_type to "
+                               "raw_data.");
+            return;
         }
     }
 }
@@ -370,16 +427,19 @@ reauth_credentials_login(reauth_fields_t *f, unsigned types)
 static void
 reauth_credentials_start(reauth_fields_t *f, reauth_unknown_fields_t unknown)
 {
-    json_t                 *proxy, *force;
+    json_t                 *proxy;
     reauth_field_status_t   country;
 
     (void) reauth_field(f, &reauth_name_field);
+    (void) reauth_field(f, &reauth_display_name_field);
 
     country = reauth_field(f, &reauth_country_field);
 
-    proxy = json_object_get(f->in, "customProxy");
+    proxy = reauth_field_member(f, "customProxy");
 
-    if (proxy && !json_is_null(proxy)) {
+    /* an empty array is none, as in the upstream's own example */
+
+    if (proxy && !(json_is_array(proxy) && json_array_size(proxy) == 0)) {
 
         if (country != REAUTH_FIELD_MISSING) {
             reauth_field_error(f, "customProxy",
@@ -390,20 +450,8 @@ reauth_credentials_start(reauth_fields_t *f, reauth_unknown_fields_t unknown)
         reauth_credentials_proxy(f, proxy, unknown);
     }
 
-    force = json_object_get(f->in, "force_connect");
-
-    if (force && !json_is_null(force)) {
-
-        if (!json_is_boolean(force)) {
-            reauth_field_error(f, "force_connect",
-                               "The force_connect field must be true or "
-                               "false.");
-            return;
-        }
-
-        reauth_field_set(f, "force_connect",
-                         json_is_true(force) ? "true" : "false");
-    }
+    reauth_field_boolean(f, "force_connect");
+    reauth_field_boolean(f, "_internal_automatic_syncs_disabled");
 }
 
 
@@ -411,11 +459,7 @@ static void
 reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
     reauth_unknown_fields_t unknown)
 {
-    size_t                 i;
-    void                  *iter;
-    json_t                *value;
-    const char            *name;
-    reauth_fields_t        p;
+    reauth_fields_t  p;
 
     if (!json_is_object(proxy)) {
         reauth_field_error(f, "customProxy",
@@ -428,6 +472,8 @@ reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
 
     p = *f;
     p.prefix = "customProxy.";
+    p.fields = NULL;
+    p.names = reauth_proxy_names;
     p.in = proxy;
     p.nmembers = 0;
 
@@ -446,26 +492,7 @@ reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
     (void) reauth_field(&p, &reauth_proxy_user_field);
     (void) reauth_field(&p, &reauth_proxy_password_field);
 
-    if (unknown == REAUTH_UNKNOWN_FIELDS_REJECT) {
-
-        for (iter = json_object_iter(proxy);
-             iter;
-             iter = json_object_iter_next(proxy, iter))
-        {
-            name = json_object_iter_key(iter);
-            value = json_object_iter_value(iter);
-
-            for (i = 0; reauth_proxy_names[i]; i++) {
-                if (strcmp(reauth_proxy_names[i], name) == 0) {
-                    break;
-                }
-            }
-
-            if (reauth_proxy_names[i] == NULL && !json_is_null(value)) {
-                reauth_field_unknown_error(&p, name);
-            }
-        }
-    }
+    reauth_fields_rest(&p, unknown);
 
     f->no_memory = p.no_memory;
 
@@ -484,19 +511,21 @@ reauth_credentials_port(reauth_fields_t *f)
     json_int_t        port;
     reauth_string_t   s;
 
-    value = json_object_get(f->in, "port");
+    value = reauth_field_member(f, "port");
     port = 0;
 
-    if (value == NULL || json_is_null(value)) {
+    if (value == NULL) {
         return REAUTH_FIELD_MISSING;
     }
 
     if (json_is_integer(value)) {
         port = json_integer_value(value);
 
-    } else if (reauth_json_string(f->in, "port", &s)) {
+    } else if (json_is_string(value)) {
 
-        s = reauth_trim(&s);
+        s.data = (const unsigned char *) json_string_value(value);
+        s.len = json_string_length(value);
+        s = reauth_string_trim(&s);
 
         if (s.len == 0) {
             return REAUTH_FIELD_MISSING;
@@ -528,6 +557,26 @@ reauth_credentials_port(reauth_fields_t *f)
 
 
 static void
+reauth_credentials_no_code(reauth_fields_t *f)
+{
+    const char  *meant;
+
+    meant = reauth_credentials_meant(f, "code");
+
+    if (meant) {
+        reauth_field_error(f, "code",
+                           "The code field is required; %s was sent: send it "
+                           "as code.", meant);
+        return;
+    }
+
+    reauth_field_error(f, "code",
+                       "Either the code field or "
+                       "selfie_verification_completed is required.");
+}
+
+
+static void
 reauth_credentials_2fa(reauth_fields_t *f)
 {
     json_t                 *selfie;
@@ -536,26 +585,25 @@ reauth_credentials_2fa(reauth_fields_t *f)
 
     code = reauth_field(f, &reauth_code_field);
 
-    selfie = json_object_get(f->in, "selfie_verification_completed");
+    selfie = reauth_field_member(f, "selfie_verification_completed");
 
-    if (reauth_json_string(f->in, "selfie_verification_completed", &s)) {
-        s = reauth_trim(&s);
+    s.len = 0;
+    s.data = (const unsigned char *) "";
+
+    if (json_is_string(selfie)) {
+        s.data = (const unsigned char *) json_string_value(selfie);
+        s.len = json_string_length(selfie);
+        s = reauth_string_trim(&s);
 
         if (s.len == 0) {
             selfie = NULL;
         }
-
-    } else {
-        s.len = 0;
-        s.data = (const unsigned char *) "";
     }
 
-    if (selfie == NULL || json_is_null(selfie)) {
+    if (selfie == NULL) {
 
         if (code == REAUTH_FIELD_MISSING) {
-            reauth_field_error(f, "code",
-                               "Either the code field or "
-                               "selfie_verification_completed is required.");
+            reauth_credentials_no_code(f);
         }
 
         return;
@@ -575,475 +623,4 @@ reauth_credentials_2fa(reauth_fields_t *f)
     }
 
     reauth_field_set(f, "selfie_verification_completed", "true");
-}
-
-
-static void
-reauth_credentials_unknown(reauth_fields_t *f, reauth_operation_t operation,
-    unsigned types)
-{
-    void        *iter;
-    unsigned     known;
-    const char  *name;
-
-    for (iter = json_object_iter(f->in);
-         iter;
-         iter = json_object_iter_next(f->in, iter))
-    {
-        if (json_is_null(json_object_iter_value(iter))) {
-            continue;
-        }
-
-        name = json_object_iter_key(iter);
-        known = reauth_credentials_known(operation, name);
-
-        if (known == 0) {
-            reauth_field_unknown_error(f, name);
-
-        } else if ((known & types) == 0) {
-            reauth_field_error(f, name,
-                               "The %s field does not belong to auth_type "
-                               "%s; leave it out.", name,
-                               reauth_auth_type_name(
-                                               f->credentials->auth_type));
-        }
-    }
-}
-
-
-/* the set of auth_types that a field is known with, 0: none */
-
-static unsigned
-reauth_credentials_known(reauth_operation_t operation, const char *name)
-{
-    const char            **names;
-    const reauth_field_t   *field;
-
-    names = NULL;
-
-    if (operation == REAUTH_OPERATION_SUBMIT_2FA) {
-        names = reauth_2fa_names;
-
-    } else {
-        if (strcmp(name, "auth_type") == 0) {
-            return REAUTH_FIELD_ANY_TYPE;
-        }
-
-        for (field = reauth_login_fields; field->name; field++) {
-            if (reauth_field_named(field, name)) {
-                return field->types;
-            }
-        }
-
-        if (operation == REAUTH_OPERATION_START) {
-            names = reauth_start_names;
-        }
-    }
-
-    for ( /* void */ ; names && *names; names++) {
-        if (strcmp(*names, name) == 0) {
-            return REAUTH_FIELD_ANY_TYPE;
-        }
-    }
-
-    return 0;
-}
-
-
-/* reads a field under its name or its alias, and writes it */
-
-static reauth_field_status_t
-reauth_field(reauth_fields_t *f, const reauth_field_t *field)
-{
-    reauth_value_t          value, alias;
-    reauth_string_t         s;
-    reauth_field_status_t   status;
-
-    memset(&alias, 0, sizeof(reauth_value_t));
-
-    status = reauth_field_read(f, field, field->name, &value);
-
-    if (field->alias) {
-        status = reauth_field_alias(f, field, status, &value, &alias);
-    }
-
-    if (status == REAUTH_FIELD_VALID) {
-        s.data = value.data ? value.data : alias.data;
-        s.len = value.data ? value.len : alias.len;
-
-        reauth_field_set_string(f, field->name, &s);
-    }
-
-    reauth_value_free(&value);
-    reauth_value_free(&alias);
-
-    return status;
-}
-
-
-static reauth_field_status_t
-reauth_field_alias(reauth_fields_t *f, const reauth_field_t *field,
-    reauth_field_status_t status, const reauth_value_t *value,
-    reauth_value_t *alias)
-{
-    reauth_field_status_t  rc;
-
-    rc = reauth_field_read(f, field, field->alias, alias);
-
-    if (rc == REAUTH_FIELD_MISSING || status == REAUTH_FIELD_INVALID) {
-        return status;
-    }
-
-    if (rc == REAUTH_FIELD_INVALID || status == REAUTH_FIELD_MISSING) {
-        return rc;
-    }
-
-    if (value->len != alias->len
-        || memcmp(value->data, alias->data, value->len) != 0)
-    {
-        reauth_field_error(f, field->name,
-                           "%s and %s are both given and differ; send %s "
-                           "alone.", field->name, field->alias, field->name);
-        return REAUTH_FIELD_INVALID;
-    }
-
-    return status;
-}
-
-
-/* "value" is set in any case, and is to be freed */
-
-static reauth_field_status_t
-reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
-    const char *name, reauth_value_t *value)
-{
-    json_t           *string;
-    const char       *reason;
-    reauth_string_t   s, trimmed;
-
-    value->data = NULL;
-    value->len = 0;
-
-    string = json_object_get(f->in, name);
-
-    if (string == NULL || json_is_null(string)) {
-        return REAUTH_FIELD_MISSING;
-    }
-
-    if (!reauth_json_string(f->in, name, &s)) {
-        reauth_field_error(f, name, "The %s%s field must be a string.",
-                           f->prefix, name);
-        return REAUTH_FIELD_INVALID;
-    }
-
-    trimmed = reauth_trim(&s);
-
-    if (trimmed.len == 0) {
-        return REAUTH_FIELD_MISSING;
-    }
-
-    if (field->kind != REAUTH_FIELD_VERBATIM) {
-        s = trimmed;
-    }
-
-    reason = reauth_field_check(field, &s);
-
-    if (reason) {
-        reauth_field_error(f, name, "The %s%s field must %s.", f->prefix,
-                           name, reason);
-        return REAUTH_FIELD_INVALID;
-    }
-
-    /* cookies can grow, by a blank for each ";" */
-
-    value->size = 2 * s.len;
-    value->data = malloc(value->size);
-
-    if (value->data == NULL) {
-        f->no_memory = 1;
-        return REAUTH_FIELD_INVALID;
-    }
-
-    value->len = reauth_field_normalize(field, &s, value->data);
-
-    if (value->len == 0) {
-        reauth_value_free(value);
-        return REAUTH_FIELD_MISSING;
-    }
-
-    if (value->len > field->max) {
-        reauth_field_error(f, name,
-                           "The %s%s field must not be longer than %zu bytes.",
-                           f->prefix, name, field->max);
-        return REAUTH_FIELD_INVALID;
-    }
-
-    return REAUTH_FIELD_VALID;
-}
-
-
-static void
-reauth_value_free(reauth_value_t *value)
-{
-    if (value->data != NULL) {
-        OPENSSL_cleanse(value->data, value->size);
-        free(value->data);
-        value->data = NULL;
-    }
-}
-
-
-/* what the field "must", or NULL */
-
-static const char *
-reauth_field_check(const reauth_field_t *field, const reauth_string_t *s)
-{
-    if (field->kind == REAUTH_FIELD_VERBATIM) {
-        return NULL;
-    }
-
-    if (reauth_has_control(s)) {
-        return "not hold control characters such as line breaks or tabs";
-    }
-
-    if (field->kind == REAUTH_FIELD_EMAIL && !reauth_is_email(s)) {
-        return "be a valid email address: one @ with something on both sides "
-               "and no blanks";
-    }
-
-    if (field->kind == REAUTH_FIELD_HOST && memchr(s->data, ' ', s->len)) {
-        return "not hold blanks";
-    }
-
-    return NULL;
-}
-
-
-static size_t
-reauth_field_normalize(const reauth_field_t *field, const reauth_string_t *s,
-    unsigned char *dst)
-{
-    size_t                i;
-    const unsigned char  *at;
-
-    if (field->kind == REAUTH_FIELD_COOKIES) {
-        return reauth_field_cookies(s, dst);
-    }
-
-    memcpy(dst, s->data, s->len);
-
-    if (field->kind == REAUTH_FIELD_EMAIL) {
-
-        at = memchr(s->data, '@', s->len);
-
-        for (i = (size_t) (at - s->data); i < s->len; i++) {
-            if (dst[i] >= 'A' && dst[i] <= 'Z') {
-                dst[i] |= 0x20;
-            }
-        }
-    }
-
-    return s->len;
-}
-
-
-static size_t
-reauth_field_cookies(const reauth_string_t *s, unsigned char *dst)
-{
-    size_t                len;
-    reauth_string_t       part;
-    const unsigned char  *p, *last, *end;
-
-    p = s->data;
-    last = p + s->len;
-    len = 0;
-
-    while (p < last) {
-        end = memchr(p, ';', (size_t) (last - p));
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        part.data = p;
-        part.len = (size_t) (end - p);
-        part = reauth_trim(&part);
-
-        if (part.len) {
-            if (len) {
-                dst[len++] = ';';
-                dst[len++] = ' ';
-            }
-
-            memcpy(dst + len, part.data, part.len);
-            len += part.len;
-        }
-
-        p = end + 1;
-    }
-
-    return len;
-}
-
-
-/* a member whose value is written as it is, or begun */
-
-static void
-reauth_field_set(reauth_fields_t *f, const char *name, const char *value)
-{
-    if (f->nmembers++) {
-        reauth_json_out_literal(f->out, ",");
-    }
-
-    reauth_json_out_literal(f->out, "\"");
-    reauth_json_out(f->out, name, strlen(name));
-    reauth_json_out_literal(f->out, "\":");
-    reauth_json_out(f->out, value, strlen(value));
-}
-
-
-static void
-reauth_field_set_string(reauth_fields_t *f, const char *name,
-    const reauth_string_t *value)
-{
-    reauth_field_set(f, name, "");
-
-    if (reauth_json_out_string(f->out, value) != 0) {
-        f->no_memory = 1;
-    }
-}
-
-
-static void
-reauth_field_unknown_error(reauth_fields_t *f, const char *name)
-{
-    if (reauth_is_plain_name(name)) {
-        reauth_field_error(f, name,
-                           "The %s%s field is not known; leave it out.",
-                           f->prefix, name);
-        return;
-    }
-
-    reauth_field_error(f, "a field",
-                       "A field whose name is no plain identifier is not "
-                       "known; leave it out.");
-}
-
-
-static void
-reauth_field_error(reauth_fields_t *f, const char *name, const char *format,
-    ...)
-{
-    va_list                args;
-    reauth_field_error_t  *e;
-    reauth_credentials_t  *credentials;
-
-    credentials = f->credentials;
-
-    if (credentials->errors == NULL) {
-        credentials->errors = malloc(REAUTH_FIELD_ERRORS_MAX
-                                     * sizeof(reauth_field_error_t));
-        if (credentials->errors == NULL) {
-            f->no_memory = 1;
-            return;
-        }
-    }
-
-    if (credentials->nerrors == REAUTH_FIELD_ERRORS_MAX) {
-        return;
-    }
-
-    e = &credentials->errors[credentials->nerrors++];
-
-    (void) snprintf(e->field, sizeof(e->field), "%s%s", f->prefix, name);
-
-    va_start(args, format);
-    (void) vsnprintf(e->message, sizeof(e->message), format, args);
-    va_end(args);
-}
-
-
-static int
-reauth_field_named(const reauth_field_t *field, const char *name)
-{
-    return strcmp(field->name, name) == 0
-           || (field->alias && strcmp(field->alias, name) == 0);
-}
-
-
-static reauth_string_t
-reauth_trim(const reauth_string_t *s)
-{
-    reauth_string_t  t;
-
-    t = *s;
-
-    while (t.len && (t.data[0] == ' '
-                     || (t.data[0] >= '\t' && t.data[0] <= '\r')))
-    {
-        t.data++;
-        t.len--;
-    }
-
-    while (t.len && (t.data[t.len - 1] == ' '
-                     || (t.data[t.len - 1] >= '\t'
-                         && t.data[t.len - 1] <= '\r')))
-    {
-        t.len--;
-    }
-
-    return t;
-}
-
-
-/* C0, DEL, and C1 in UTF-8 */
-
-static int
-reauth_has_control(const reauth_string_t *s)
-{
-    size_t  i;
-
-    for (i = 0; i < s->len; i++) {
-
-        if (s->data[i] < 0x20 || s->data[i] == 0x7f) {
-            return 1;
-        }
-
-        if (s->data[i] == 0xc2 && i + 1 < s->len && s->data[i + 1] < 0xa0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-reauth_is_email(const reauth_string_t *s)
-{
-    const unsigned char  *at, *last;
-
-    last = s->data + s->len;
-    at = memchr(s->data, '@', s->len);
-
-    return at && at != s->data && at + 1 != last
-           && memchr(at + 1, '@', (size_t) (last - at - 1)) == NULL
-           && memchr(s->data, ' ', s->len) == NULL;
-}
-
-
-static int
-reauth_is_plain_name(const char *name)
-{
-    size_t  i;
-
-    for (i = 0; name[i]; i++) {
-        if (i == 64 || name[i] == '-'
-            || !reauth_id_chars[(unsigned char) name[i]])
-        {
-            return 0;
-        }
-    }
-
-    return i != 0;
 }

@@ -31,6 +31,13 @@
 #define REAUTH_NAME_MAX            255
 #define REAUTH_CODE_MAX            64
 
+/* of what reauth_unknown_fields lets pass, in all, as it is written */
+#define REAUTH_PASSED_MAX          16384
+
+/* the names that are told, and how long each may be */
+#define REAUTH_DROPPED_NAMES       16
+#define REAUTH_FIELD_SHOWN_MAX     64
+
 #define REAUTH_FIELD_NAME_MAX      80
 #define REAUTH_FIELD_MESSAGE_MAX   191
 #define REAUTH_FIELD_ERRORS_MAX    32
@@ -46,7 +53,8 @@ typedef enum {
 
 typedef enum {
     REAUTH_UNKNOWN_FIELDS_DROP = 0,
-    REAUTH_UNKNOWN_FIELDS_REJECT
+    REAUTH_UNKNOWN_FIELDS_REJECT,
+    REAUTH_UNKNOWN_FIELDS_PASS           /* those that no auth_type knows */
 } reauth_unknown_fields_t;
 
 
@@ -64,6 +72,10 @@ typedef struct {
 
     reauth_json_error_t   json_error;
 
+    unsigned              nunknown;      /* dropped: known nowhere, */
+    unsigned              nforeign;      /* of another auth_type */
+    char                 *dropped;       /* "name,..." of the first; NULL: 0 */
+
     unsigned              nerrors;       /* at most the first 32 are kept */
     reauth_field_error_t *errors;        /* NULL: none */
 } reauth_credentials_t;
@@ -78,7 +90,7 @@ reauth_credentials_result_t reauth_credentials_parse(
     const reauth_string_t *text, reauth_operation_t operation,
     reauth_unknown_fields_t unknown, reauth_credentials_t *credentials);
 
-/* zeroes and frees the body, frees the errors */
+/* zeroes and frees the body, frees the rest */
 void reauth_credentials_free(reauth_credentials_t *credentials);
 
 /* {"field":["message",...],...}; NULL: no memory */

@@ -335,15 +335,15 @@ reauth_json_cleanse_free(json_t *json)
 }
 
 
-char *
-reauth_json_text(const json_t *json, size_t *len)
+static char *
+reauth_json_dump(const json_t *json, size_t flags, size_t *len)
 {
     char                  *text;
     reauth_json_memory_t   saved;
 
     reauth_json_guard(&saved);
 
-    text = json_dumps(json, JSON_COMPACT|JSON_REAL_PRECISION(17));
+    text = json_dumps(json, JSON_COMPACT|JSON_REAL_PRECISION(17)|flags);
 
     reauth_json_unguard(&saved);
 
@@ -352,6 +352,20 @@ reauth_json_text(const json_t *json, size_t *len)
     }
 
     return text;
+}
+
+
+char *
+reauth_json_text(const json_t *json, size_t *len)
+{
+    return reauth_json_dump(json, 0, len);
+}
+
+
+char *
+reauth_json_text_sorted(const json_t *json, size_t *len)
+{
+    return reauth_json_dump(json, JSON_SORT_KEYS, len);
 }
 
 

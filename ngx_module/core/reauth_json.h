@@ -53,6 +53,9 @@ void reauth_json_cleanse_free(json_t *json);
  * To be freed by reauth_json_text_free(), which zeroes it.
  */
 char *reauth_json_text(const json_t *json, size_t *len);
+
+/* the same, members by their names: identical objects are identical texts */
+char *reauth_json_text_sorted(const json_t *json, size_t *len);
 void reauth_json_text_free(char *text);
 
 /* for such a text that is written otherwise; NULL: no memory */

@@ -72,4 +72,14 @@ reauth_string_number(uint64_t number, unsigned char *out)
 }
 
 
+/* without ASCII blanks and line breaks at both ends */
+reauth_string_t reauth_string_trim(const reauth_string_t *s);
+
+/* C0, DEL, and C1 in UTF-8 */
+int reauth_string_has_control(const reauth_string_t *s);
+
+/* a token of RFC 9110 */
+int reauth_string_is_token(const reauth_string_t *s);
+
+
 #endif /* REAUTH_STRING_H */

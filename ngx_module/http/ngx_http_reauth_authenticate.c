@@ -467,6 +467,54 @@ ngx_http_reauth_invalid_fields(ngx_http_request_t *r,
 }
 
 
+/*
+ * Fields that were dropped are named in the response, whatever it will be:
+ * names only, values may be credentials.
+ */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_dropped(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_str_t                     names;
+    ngx_http_request_t           *r;
+    reauth_credentials_t         *c;
+    ngx_http_reauth_zone_t       *zone;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    r = a->request;
+    c = &a->credentials;
+
+    if (c->dropped == NULL) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+    zone = &mcf->store.zone;
+
+    ngx_http_reauth_zone_count_n(zone, NGX_HTTP_REAUTH_COUNT_DROPPED_UNKNOWN,
+                                 c->nunknown);
+    ngx_http_reauth_zone_count_n(zone, NGX_HTTP_REAUTH_COUNT_DROPPED_AUTH_TYPE,
+                                 c->nforeign);
+
+    /* the credentials are freed before the request is logged */
+
+    names.len = ngx_strlen(c->dropped);
+    names.data = ngx_pnalloc(r->pool, names.len);
+
+    if (names.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(names.data, c->dropped, names.len);
+
+    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                  "reauth: %ui fields dropped: \"%V\"",
+                  (ngx_uint_t) c->nunknown + c->nforeign, &names);
+
+    return ngx_http_reauth_add_header(r, "Reauth-Dropped", &names);
+}
+
+
 /* NGX_OK: go on; else the request is answered by what is returned */
 
 static ngx_int_t
@@ -490,6 +538,10 @@ ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
                                       lcf->unknown_fields, &a->credentials);
 
     ngx_http_reauth_body_cleanse(&a->body);
+
+    if (ngx_http_reauth_authenticate_dropped(a) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     switch (result) {
 

@@ -34,6 +34,7 @@ enum {
     NGX_HTTP_REAUTH_FAMILY_WEBHOOKS,
     NGX_HTTP_REAUTH_FAMILY_POLLS,
     NGX_HTTP_REAUTH_FAMILY_CALLERS,
+    NGX_HTTP_REAUTH_FAMILY_DROPPED,
     NGX_HTTP_REAUTH_FAMILY_LAST
 };
 
@@ -46,7 +47,9 @@ static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
     { "reauth_webhooks_total", "Webhooks, by their result.", "result" },
     { "reauth_polls_total", "Background polls of this instance.", "result" },
     { "reauth_callers_refused_total",
-      "Calls refused for who made them.", "reason" }
+      "Calls refused for who made them.", "reason" },
+    { "reauth_dropped_fields_total",
+      "Fields that were not passed to the upstream.", "reason" }
 };
 
 
@@ -96,7 +99,11 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
     { NGX_HTTP_REAUTH_FAMILY_CALLERS, "unknown",
       NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN },
     { NGX_HTTP_REAUTH_FAMILY_CALLERS, "forbidden",
-      NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN }
+      NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN },
+    { NGX_HTTP_REAUTH_FAMILY_DROPPED, "unknown",
+      NGX_HTTP_REAUTH_COUNT_DROPPED_UNKNOWN },
+    { NGX_HTTP_REAUTH_FAMILY_DROPPED, "auth_type",
+      NGX_HTTP_REAUTH_COUNT_DROPPED_AUTH_TYPE }
 };
 
 

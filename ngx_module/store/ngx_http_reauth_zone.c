@@ -589,6 +589,14 @@ ngx_http_reauth_zone_count(ngx_http_reauth_zone_t *zone,
 }
 
 
+void
+ngx_http_reauth_zone_count_n(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_count_e what, ngx_uint_t n)
+{
+    (void) ngx_atomic_fetch_add(&zone->sh->counts[what], n);
+}
+
+
 ngx_uint_t
 ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_count_e what)

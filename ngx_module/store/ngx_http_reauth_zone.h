@@ -143,6 +143,8 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_POLL_LOST,
     NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN,
     NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN,
+    NGX_HTTP_REAUTH_COUNT_DROPPED_UNKNOWN,
+    NGX_HTTP_REAUTH_COUNT_DROPPED_AUTH_TYPE,
     NGX_HTTP_REAUTH_COUNT_LAST
 } ngx_http_reauth_count_e;
 
@@ -210,6 +212,8 @@ ngx_http_reauth_zone_open(ngx_http_reauth_zone_t *zone, const u_char *account,
 
 void ngx_http_reauth_zone_count(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_count_e what);
+void ngx_http_reauth_zone_count_n(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_count_e what, ngx_uint_t n);
 ngx_uint_t ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_count_e what);
 

@@ -23,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reauth_string_t           text;
     reauth_operation_t        op;
     reauth_credentials_t      first, second;
-    reauth_unknown_fields_t   unknown;
+    reauth_unknown_fields_t   unknown, again;
 
     static const reauth_operation_t  ops[] = {
         REAUTH_OPERATION_UPDATE,
@@ -37,7 +37,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     op = ops[(data[0] >> 1) % 3];
     unknown = (data[0] & 1) ? REAUTH_UNKNOWN_FIELDS_REJECT
-                            : REAUTH_UNKNOWN_FIELDS_DROP;
+              : (data[0] & 8) ? REAUTH_UNKNOWN_FIELDS_PASS
+                              : REAUTH_UNKNOWN_FIELDS_DROP;
+
+    /* nothing is left to be dropped, what was passed on is passed on again */
+
+    again = unknown == REAUTH_UNKNOWN_FIELDS_PASS
+            ? REAUTH_UNKNOWN_FIELDS_PASS : REAUTH_UNKNOWN_FIELDS_REJECT;
 
     text.data = data + 1;
     text.len = size - 1;
@@ -49,9 +55,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         text.data = (const unsigned char *) first.body;
         text.len = first.body_len;
 
-        if (reauth_credentials_parse(&text, op, REAUTH_UNKNOWN_FIELDS_REJECT,
-                                     &second)
+        if (reauth_credentials_parse(&text, op, again, &second)
             != REAUTH_CREDENTIALS_OK
+            || second.dropped != NULL
             || second.auth_type != first.auth_type
             || second.body_len != first.body_len
             || memcmp(second.body, first.body, first.body_len) != 0)

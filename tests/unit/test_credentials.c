@@ -21,6 +21,7 @@
 
 #define DROP    REAUTH_UNKNOWN_FIELDS_DROP
 #define REJECT  REAUTH_UNKNOWN_FIELDS_REJECT
+#define PASS    REAUTH_UNKNOWN_FIELDS_PASS
 
 #define LOGIN   "\"email\":\"a@b.c\",\"password\":\"p\""
 #define LOGIN_OUT                                                             \
@@ -290,9 +291,10 @@ test_wrong_types(void **state)
                   "\"password\":[\"The password field must be a string.\"]}");
     }
 
-    bad("{\"auth_type\":\"raw_data\",\"auth_id\":12345,\"cookies\":\"a=1\","
+    bad("{\"auth_type\":\"raw_data\",\"auth_id\":1.5,\"cookies\":\"a=1\","
         "\"x_bc\":7,\"userAgent\":[]}",
-        "{\"auth_id\":[\"The auth_id field must be a string.\"],"
+        "{\"auth_id\":[\"The auth_id field must be a string or a whole "
+        "number.\"],"
         "\"x_bc\":[\"The x_bc field must be a string.\"],"
         "\"userAgent\":[\"The userAgent field must be a string.\"]}");
 }
@@ -360,12 +362,12 @@ test_raw_data_bounds(void **state)
           "\"user_agent\":\"u\",\"auth_id\":\"", "\"}", 64, '1', UPDATE,
           "The auth_id field must not be longer than 64 bytes.");
     bound("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"xbc\":\"x\","
-          "\"user_agent\":\"u\",\"cookies\":\"", "\"}", 16384, 'c', UPDATE,
+          "\"user_agent\":\"u\",\"cookies\":\"c=", "\"}", 16382, 'c', UPDATE,
           "The cookies field must not be longer than 16384 bytes.");
-    bound("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":\"a\","
+    bound("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":\"a=\","
           "\"user_agent\":\"u\",\"xbc\":\"", "\"}", 512, 'x', UPDATE,
           "The xbc field must not be longer than 512 bytes.");
-    bound("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":\"a\","
+    bound("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":\"a=\","
           "\"xbc\":\"x\",\"user_agent\":\"", "\"}", 1024, 'u', UPDATE,
           "The user_agent field must not be longer than 1024 bytes.");
 }
@@ -385,7 +387,12 @@ test_cookies(void **state)
         { "a=1; b=2", "a=1; b=2" },
         { "a=b c; d=\xc3\xa4", "a=b c; d=\xc3\xa4" },
         { "a=1;\\n", "a=1" },
-        { "a;b;c;d", "a; b; c; d" },
+        { "\\ufeffa=1", "a=1" },
+        { "a=;b=;c=1=2;d=\\\"x\\\"", "a=; b=; c=1=2; d=\\\"x\\\"" },
+        { " a = 1 ; b= 2", "a=1; b=2" },
+        { "Cookie: a=1; b=2", "a=1; b=2" },
+        { "cookie:Cookie:  a=1", "a=1" },
+        { "#a=1", "#a=1" },
         { NULL, NULL }
     };
 
@@ -402,6 +409,389 @@ test_cookies(void **state)
                         "\"user_agent\":\"u\"}", cases[i][1]);
         ok(text, body);
     }
+}
+
+
+static void
+cookies(const char *field, const char *cookies)
+{
+    char  text[1024], body[512];
+
+    (void) snprintf(text, sizeof(text),
+                    "{\"auth_type\":\"raw_data\",\"auth_id\":\"1\","
+                    "\"cookies\":%s,\"xbc\":\"x\",\"user_agent\":\"u\"}",
+                    field);
+    (void) snprintf(body, sizeof(body),
+                    "{\"auth_type\":\"raw_data\",\"auth_id\":\"1\","
+                    "\"cookies\":\"%s\",\"xbc\":\"x\",\"user_agent\":\"u\"}",
+                    cookies);
+    ok(text, body);
+}
+
+
+static void
+no_cookies(const char *field, const char *looks)
+{
+    char  text[1024], errors[512];
+
+    (void) snprintf(text, sizeof(text),
+                    "{\"auth_type\":\"raw_data\",\"auth_id\":\"1\","
+                    "\"cookies\":%s,\"xbc\":\"x\",\"user_agent\":\"u\"}",
+                    field);
+    (void) snprintf(errors, sizeof(errors),
+                    "{\"cookies\":[\"The cookies field looks like %s; send "
+                    "name=value; name=value, or an export of cookies as JSON "
+                    "or cookies.txt.\"]}", looks);
+    bad(text, errors);
+}
+
+
+static void
+test_cookies_json(void **state)
+{
+    (void) state;
+
+    /* of extensions */
+
+    cookies("\"[{\\\"domain\\\":\\\".a.example\\\",\\\"expirationDate\\\":"
+            "1790000000.5,\\\"hostOnly\\\":false,\\\"httpOnly\\\":true,"
+            "\\\"name\\\":\\\"sess\\\",\\\"path\\\":\\\"/\\\",\\\"sameSite\\\":"
+            "null,\\\"secure\\\":true,\\\"value\\\":\\\"abc\\\",\\\"id\\\":1},"
+            "{\\\"name\\\":\\\"auth_id\\\",\\\"value\\\":\\\"12\\\"}]\"",
+            "sess=abc; auth_id=12");
+
+    /* of automation tools */
+
+    cookies("\"\\n{ \\\"cookies\\\": [ {\\\"name\\\": \\\"sess\\\", "
+            "\\\"value\\\": \\\"a=b\\\", \\\"domain\\\": \\\"a.example\\\", "
+            "\\\"expires\\\": -1} ], \\\"origins\\\": [] }\\n\"", "sess=a=b");
+    cookies("\"Cookie: [{\\\"name\\\":\\\"a\\\",\\\"value\\\":\\\"\\\"}]\"",
+            "a=");
+
+    /* the same that are no text */
+
+    cookies("[{\"name\":\"a\",\"value\":\" 1 \"},{\"name\":\" b\","
+            "\"value\":\"2\"}]", "a=1; b=2");
+    cookies("{\"cookies\":[{\"name\":\"a\",\"value\":\"1\"}]}", "a=1");
+
+    no_cookies("\"{\\\"sess\\\":\\\"abc\\\"}\"", "a JSON object");
+    no_cookies("{\"sess\":\"abc\"}", "a JSON object");
+    no_cookies("{\"cookies\":{}}", "a JSON object");
+    no_cookies("\"[\\\"sess\\\"]\"",
+               "a JSON array with an item that does not have the strings name "
+               "and value");
+    no_cookies("[{\"name\":\"a\",\"value\":1}]",
+               "a JSON array with an item that does not have the strings name "
+               "and value");
+    no_cookies("[{\"name\":\"a\",\"value\":\"1\"},[]]",
+               "a JSON array with an item that does not have the strings name "
+               "and value");
+    no_cookies("[{\"name\":\"a b\",\"value\":\"1\"}]",
+               "cookies one of which has an invalid name");
+    no_cookies("[{\"name\":\"a\",\"value\":\"1;2\"}]",
+               "cookies one of which has ; or a control character in its "
+               "value");
+    no_cookies("[{\"name\":\"a\",\"value\":\"1\\n2\"}]",
+               "cookies one of which has ; or a control character in its "
+               "value");
+    no_cookies("\"[{\\\"name\\\":\\\"sess\\\"\"",
+               "incomplete or invalid JSON");
+    no_cookies("\"{\"", "incomplete or invalid JSON");
+
+    bad("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":[],"
+        "\"xbc\":\"x\",\"user_agent\":\"u\"}",
+        "{\"cookies\":[\"The cookies field is required when auth_type is "
+        "raw_data.\"]}");
+    bad("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":true,"
+        "\"xbc\":\"x\",\"user_agent\":\"u\"}",
+        "{\"cookies\":[\"The cookies field must be a string.\"]}");
+}
+
+
+static void
+test_cookies_netscape(void **state)
+{
+    (void) state;
+
+    cookies("\"# Netscape HTTP Cookie File\\n# https://a.example\\n\\n"
+            ".a.example\\tTRUE\\t/\\tTRUE\\t1790000000\\tsess\\tabc\\n"
+            "#HttpOnly_.a.example\\tTRUE\\t/\\tTRUE\\t0\\tauth_id\\t12\\n\"",
+            "sess=abc; auth_id=12");
+    cookies("\"a.example\\tFALSE\\t/\\tFALSE\\t0\\ta\\t1\\r\\n  \\r\\n"
+            "a.example\\tFALSE\\t/\\tFALSE\\t0\\tb\\t\"", "a=1; b=");
+    cookies("\"#HttpOnly_a.example\\tFALSE\\t/\\tFALSE\\t0\\ta\\t1\"", "a=1");
+
+    no_cookies("\"# Netscape HTTP Cookie File\\na.example TRUE / TRUE 0 a 1\"",
+               "a cookies.txt with a line that does not have seven fields "
+               "separated by tabs");
+    no_cookies("\"a\\tTRUE\\t/\\tTRUE\\t0\\ta\\t1\\t2\"",
+               "cookies one of which has ; or a control character in its "
+               "value");
+    no_cookies("\"a\\tTRUE\\t/\\tTRUE\\t0\\ta=b\\t1\"",
+               "cookies one of which has an invalid name");
+
+    bad("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\","
+        "\"cookies\":\"# Netscape HTTP Cookie File\\n# none\","
+        "\"xbc\":\"x\",\"user_agent\":\"u\"}",
+        "{\"cookies\":[\"The cookies field is required when auth_type is "
+        "raw_data.\"]}");
+}
+
+
+static void
+test_cookies_other(void **state)
+{
+    (void) state;
+
+    no_cookies("\"abcdef\"", "a single value without =");
+    no_cookies("\"Cookie: abcdef\"", "a single value without =");
+    no_cookies("\"{'sess': 'a=b'}\"", "a Python dict");
+    no_cookies("\"[{'name': 'sess', 'value': 'abc'}]\"", "a Python list");
+    no_cookies("\"[('sess', 'abc')]\"", "a Python list");
+    no_cookies("\"sess=abc; Path=/; HttpOnly\"", "a Set-Cookie header");
+    no_cookies("\"sess=abc; secure\"", "a Set-Cookie header");
+    no_cookies("\"a=1; b; c=2\"", "a cookie string with a part that has no =");
+    no_cookies("\"a=1; =2\"", "cookies one of which has an invalid name");
+    no_cookies("\"\\\"a=1\\\"\"", "cookies one of which has an invalid name");
+    no_cookies("\"curl -H 'Cookie: a=1'\"",
+               "cookies one of which has an invalid name");
+    no_cookies("\"a=1\\tb\"",
+               "text with control characters such as line breaks or tabs");
+}
+
+
+static void
+test_spellings(void **state)
+{
+    size_t       i;
+    char         text[256];
+    const char  *names[][4] = {
+        { "authId", "cookie", "x-bc", "user-agent" },
+        { "AUTH_ID", "Cookies", "XBC", "User-Agent" },
+        { "auth id", "COOKIE", "X_BC", "useragent" },
+        { "auth-id", "cookies", "xBc", "UserAgent" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < 4; i++) {
+        (void) snprintf(text, sizeof(text),
+                        "{\"authType\":\"raw_data\",\"%s\":\"1\","
+                        "\"%s\":\"a=1\",\"%s\":\"x\",\"%s\":\"u\"}",
+                        names[i][0], names[i][1], names[i][2], names[i][3]);
+        ok(text, "{" RAW "}");
+        bad_op("{\"auth-type\":\"x\"}", UPDATE, REJECT,
+               "{\"auth_type\":[\"The auth_type field must be one of "
+               "email_password, raw_data, mobile_app.\"]}");
+    }
+
+    ok("{\"E-Mail\":\"a@b.c\",\"Password\":\"p\"}", "{" LOGIN_OUT "}");
+
+    ok("{\"auth_type\":\"raw_data\",\"auth_id\":12,\"cookies\":\"a=1\","
+       "\"xbc\":\"X-BC: x\",\"user_agent\":\"user-agent:User-Agent:  Mozilla/5."
+       "0 (a: b)\"}",
+       "{\"auth_type\":\"raw_data\",\"auth_id\":\"12\",\"cookies\":\"a=1\","
+       "\"xbc\":\"x\",\"user_agent\":\"Mozilla/5.0 (a: b)\"}");
+
+    bad("{" RAW ",\"x-bc\":\"y\",\"user-agent\":1}",
+        "{\"xbc\":[\"xbc and x-bc are both given and differ; send xbc "
+        "alone.\"],\"user-agent\":[\"The user-agent field must be a "
+        "string.\"]}");
+    bad_op("{" LOGIN ",\"force_connect\":1,\"forceConnect\":false}", START,
+           DROP, "{\"force_connect\":[\"force_connect is given in two "
+           "spellings that differ; send force_connect alone.\"]}");
+    ok_op("{" LOGIN ",\"force-connect\":1,\"forceConnect\":1,"
+          "\"Proxy_Country\":\"us\"}", START,
+          "{" LOGIN_OUT ",\"proxyCountry\":\"us\",\"force_connect\":true}");
+}
+
+
+static void
+test_hints(void **state)
+{
+    (void) state;
+
+    bad("{\"username\":\"a@b.c\",\"passwd\":\"p\"}",
+        "{\"email\":[\"The email field is required when auth_type is "
+        "email_password; username was sent: send it as email.\"],"
+        "\"password\":[\"The password field is required when auth_type is "
+        "email_password; passwd was sent: send it as password.\"]}");
+    bad("{\"auth_id\":\"1\",\"cookies\":\"a=1\"}",
+        "{\"email\":[\"The email field is required when auth_type is "
+        "email_password.\"],\"password\":[\"The password field is required "
+        "when auth_type is email_password.\"],\"auth_type\":[\"This looks like "
+        "raw_data: set auth_type to raw_data.\"]}");
+    bad("{\"auth_type\":\"email_password\",\"email\":\"a@b.c\",\"xbc\":\"x\"}",
+        "{\"password\":[\"The password field is required when auth_type is "
+        "email_password.\"]}");
+    bad("{\"email\":\"a@b.c\",\"xbc\":\" \",\"cookies\":null}",
+        "{\"password\":[\"The password field is required when auth_type is "
+        "email_password.\"]}");
+    bad_op("{\"otp\":\"123456\"}", TWOFA, DROP,
+           "{\"code\":[\"The code field is required; otp was sent: send it as "
+           "code.\"]}");
+}
+
+
+static void
+test_code(void **state)
+{
+    size_t  i;
+    char    text[128], body[128];
+
+    static const char  *cases[][2] = {
+        { "\"123 456\"", "123456" },
+        { "\"123\\u00a0456\"", "123456" },
+        { "\"123-456\"", "123456" },
+        { "\"123\\u2013456\\u200b\"", "123456" },
+        { "\"\\uff11\\uff12\\uff13\\u3000\\uff14\\uff15\\uff10\\uff19\"",
+          "1234509" },
+        { "\"\\ufeff0012 34\"", "001234" },
+        { "123456", "123456" },
+        { "0", "0" },
+        { "\"ab-cd 12\"", "ab-cd 12" },
+        { "\"12\\ud83d\\ude0034\"", "12\xf0\x9f\x98\x80" "34" },
+        { NULL, NULL }
+    };
+
+    (void) state;
+
+    for (i = 0; cases[i][0]; i++) {
+        (void) snprintf(text, sizeof(text), "{\"code\":%s}", cases[i][0]);
+        (void) snprintf(body, sizeof(body), "{\"code\":\"%s\"}", cases[i][1]);
+        ok_op(text, TWOFA, body);
+    }
+
+    bad_op("{\"code\":\" \\u00a0- \"}", TWOFA, DROP,
+           "{\"code\":[\"Either the code field or "
+           "selfie_verification_completed is required.\"]}");
+}
+
+
+static void
+dropped(const char *text, reauth_operation_t op,
+    reauth_unknown_fields_t unknown, const char *names, unsigned nunknown,
+    unsigned nforeign)
+{
+    reauth_credentials_t  c;
+
+    assert_int_equal(parse(text, op, unknown, &c), REAUTH_CREDENTIALS_OK);
+
+    if (names) {
+        assert_non_null(c.dropped);
+        assert_string_equal(c.dropped, names);
+
+    } else {
+        assert_null(c.dropped);
+    }
+
+    assert_int_equal(c.nunknown, nunknown);
+    assert_int_equal(c.nforeign, nforeign);
+
+    reauth_credentials_free(&c);
+}
+
+
+static void
+test_dropped(void **state)
+{
+    int   i, n;
+    char  text[512], *name;
+
+    (void) state;
+
+    dropped("{" LOGIN "}", UPDATE, DROP, NULL, 0, 0);
+    dropped("{" LOGIN ",\"name\":\"n\",\"proxyCountry\":\"us\",\"x\":{}}",
+            UPDATE, DROP, "name,proxyCountry,x", 3, 0);
+    dropped("{" LOGIN ",\"x-bc\":\"x\",\"cookies\":[],\"y\":\"\"}", UPDATE,
+            DROP, "x-bc,cookies,y", 1, 2);
+    dropped("{" LOGIN ",\"xbc\":\" \",\"cookies\":null,\"y\":null}", UPDATE,
+            DROP, NULL, 0, 0);
+    dropped("{" LOGIN ",\"a b\":1,\"a,b\":1,\"\":1,\"\xc3\xa4\":1,\"a\\r\":1,"
+            "\"a.b$\":1}", UPDATE, DROP, "?,?,?,?,?,a.b$", 6, 0);
+    dropped("{" LOGIN ",\"customProxy\":{\"host\":\"h\",\"port\":1,\"z\":1,"
+            "\"a b\":2},\"y\":1}", START, DROP,
+            "customProxy.z,customProxy.?,y", 3, 0);
+    dropped("{\"code\":\"1\",\"email\":\"e\",\"auth_type\":\"raw_data\","
+            "\"x\":1}", TWOFA, DROP, "email,auth_type,x", 1, 2);
+    dropped("{" RAW ",\"email\":\"a@b.c\",\"x\":1}", UPDATE, PASS, "email", 0,
+            1);
+
+    n = sprintf(text, "{" LOGIN);
+
+    for (i = 0; i < 20; i++) {
+        n += sprintf(text + n, ",\"f%d\":1", i);
+    }
+
+    (void) sprintf(text + n, "}");
+
+    dropped(text, UPDATE, DROP,
+            "f0,f1,f2,f3,f4,f5,f6,f7,f8,f9,f10,f11,f12,f13,f14,f15", 20, 0);
+
+    name = filled("{" LOGIN ",\"", 65, 'n', "\":1}");
+    dropped(name, UPDATE, DROP, "?", 1, 0);
+    free(name);
+}
+
+
+static void
+passed(const char *text, reauth_operation_t op, const char *body)
+{
+    reauth_credentials_t          c;
+    reauth_credentials_result_t   rc;
+
+    rc = parse(text, op, PASS, &c);
+
+    assert_int_equal(rc, REAUTH_CREDENTIALS_OK);
+    assert_string_equal(c.body, body);
+
+    reauth_credentials_free(&c);
+}
+
+
+static void
+test_pass(void **state)
+{
+    char                  *text, *body;
+    reauth_credentials_t   c;
+
+    (void) state;
+
+    passed("{\"z\":null,\"a b\\n\":[1,2.5,true,{\"y\":1, \"x\":\"\\u00e4\\"
+           "u0001\"}]," LOGIN ",\"cookies\":\"a\",\"name\":7}", UPDATE,
+           "{" LOGIN_OUT ",\"a b\\n\":[1,2.5,true,{\"x\":\"\xc3\xa4\\u0001\","
+           "\"y\":1}],\"name\":7,\"z\":null}");
+    passed("{" LOGIN ",\"name\":\" n \",\"b\":1,\"customProxy\":{\"host\":"
+           "\"h\",\"z\":[],\"port\":\"1\"},\"a\":2}", START,
+           "{" LOGIN_OUT ",\"name\":\"n\",\"customProxy\":{\"host\":\"h\","
+           "\"port\":1,\"z\":[]},\"a\":2,\"b\":1}");
+    passed("{\"code\":\"1 2\",\"email\":\"e\",\"x\":\"\"}", TWOFA,
+           "{\"code\":\"12\",\"x\":\"\"}");
+    passed("{" LOGIN "}", UPDATE, "{" LOGIN_OUT "}");
+
+    /* {"n":"..."} is 8 bytes and what is in it */
+
+    text = filled("{" LOGIN ",\"n\":\"", REAUTH_PASSED_MAX - 8, 'x', "\"}");
+    body = filled("{" LOGIN_OUT ",\"n\":\"", REAUTH_PASSED_MAX - 8, 'x', "\"}");
+    passed(text, UPDATE, body);
+    free(text);
+    free(body);
+
+    text = filled("{" LOGIN ",\"n\":\"", REAUTH_PASSED_MAX - 7, 'x', "\"}");
+    assert_int_equal(parse(text, UPDATE, PASS, &c),
+                     REAUTH_CREDENTIALS_INVALID_FIELDS);
+    assert_string_equal(c.errors[0].message,
+                        "The fields that are not known must not be longer "
+                        "than 16384 bytes together.");
+    reauth_credentials_free(&c);
+    free(text);
+
+    /* numbers become longer than they came */
+
+    text = filled("{" LOGIN ",\"n\":[1e9", 9000, ' ', ",5e-1,-0.25]}");
+    passed(text, UPDATE,
+           "{" LOGIN_OUT ",\"n\":[1000000000.0,0.5,-0.25]}");
+    free(text);
 }
 
 
@@ -433,8 +823,9 @@ test_control_characters(void **state)
         bad(text,
             "{\"auth_id\":[\"The auth_id field must not hold control "
             "characters such as line breaks or tabs.\"],"
-            "\"cookies\":[\"The cookies field must not hold control "
-            "characters such as line breaks or tabs.\"],"
+            "\"cookies\":[\"The cookies field looks like text with control "
+            "characters such as line breaks or tabs; send name=value; "
+            "name=value, or an export of cookies as JSON or cookies.txt.\"],"
             "\"xbc\":[\"The xbc field must not hold control "
             "characters such as line breaks or tabs.\"],"
             "\"user_agent\":[\"The user_agent field must not hold control "
@@ -717,7 +1108,9 @@ test_start_errors(void **state)
         "0", "65536", "-1", "1.5", "true", "[]", "\"0\"", "\"65536\"",
         "\"99999999999999999999999\"", "\"8o\"", "\"-1\"", NULL
     };
-    const char  *flags[] = { "1", "\"true\"", "[]", NULL };
+    const char  *flags[] = {
+        "2", "-1", "1.0", "\"TRUE\"", "\"yes\"", "\"2\"", "[]", "{}", NULL
+    };
 
     (void) state;
 
@@ -799,8 +1192,9 @@ test_submit_2fa(void **state)
     bad_op("{\"code\":\"  \"}", TWOFA, DROP,
            "{\"code\":[\"Either the code field or "
            "selfie_verification_completed is required.\"]}");
-    bad_op("{\"code\":123456}", TWOFA, DROP,
-           "{\"code\":[\"The code field must be a string.\"]}");
+    bad_op("{\"code\":-1}", TWOFA, DROP,
+           "{\"code\":[\"The code field must be a string or a whole "
+           "number.\"]}");
     bad_op("{\"code\":\"1\\n2\"}", TWOFA, DROP,
            "{\"code\":[\"The code field must not hold control characters "
            "such as line breaks or tabs.\"]}");
@@ -846,25 +1240,29 @@ test_no_memory(void **state)
 
     const char                   *texts[] = {
         "",
+        "{\"auth_type\":\"raw_data\",\"auth_id\":1,\"xbc\":\"x\",\"email\":"
+        "\"e\",\"user_agent\":\"u\",\"cookies\":\"[{\\\"name\\\":\\\"a\\\","
+        "\\\"value\\\":\\\"1\\\"}]\",\"z\":[1]}",
         "{" RAW ",\"x_bc\":\"x\",\"name\":\"n\",\"force_connect\":true,"
         "\"customProxy\":{\"host\":\"h\",\"port\":1}}",
         "{\"code\":\"1\"}"
     };
-    reauth_operation_t            ops[] = { UPDATE, START, TWOFA };
+    reauth_operation_t            ops[] = { UPDATE, UPDATE, START, TWOFA };
+    reauth_unknown_fields_t       unknown[] = { REJECT, PASS, REJECT, DROP };
 
     (void) state;
 
     json_get_alloc_funcs(&m, &f);
     json_set_alloc_funcs(failing_malloc, f);
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 4; i++) {
         s = reauth_string_from(texts[i]);
         op = ops[i];
 
         for (n = 0; n < 1000; n++) {
             allocations_left = n;
 
-            rc = reauth_credentials_parse(&s, op, REJECT, &c);
+            rc = reauth_credentials_parse(&s, op, unknown[i], &c);
 
             if (rc != REAUTH_CREDENTIALS_NO_MEMORY) {
                 break;
@@ -909,6 +1307,14 @@ main(void)
         cmocka_unit_test(test_password),
         cmocka_unit_test(test_raw_data_bounds),
         cmocka_unit_test(test_cookies),
+        cmocka_unit_test(test_cookies_json),
+        cmocka_unit_test(test_cookies_netscape),
+        cmocka_unit_test(test_cookies_other),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_code),
+        cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_pass),
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_aliases),
         cmocka_unit_test(test_canonical),

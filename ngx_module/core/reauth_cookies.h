@@ -1,0 +1,54 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The cookies field: a cookie string, or a browser's export of cookies, which
+ * becomes a cookie string.
+ */
+
+
+#ifndef REAUTH_COOKIES_H
+#define REAUTH_COOKIES_H
+
+
+#include <jansson.h>
+
+#include "reauth_string.h"
+
+
+/* the value of a field as it is to be written; freed by reauth_value_free() */
+
+typedef struct {
+    unsigned char  *data;        /* malloc()ed, or NULL */
+    size_t          size;
+    size_t          len;
+} reauth_value_t;
+
+
+typedef enum {
+    REAUTH_COOKIES_OK = 0,       /* value->len is 0 if there are none */
+    REAUTH_COOKIES_INVALID,
+    REAUTH_COOKIES_NO_MEMORY
+} reauth_cookies_result_t;
+
+
+/*
+ * A trimmed text: "name=value; name=value", a JSON export or a Netscape
+ * cookies.txt.  Whatever the result, "value" is to be freed.  If the text is
+ * invalid, "looks" is set to a static text that completes "it looks like".
+ */
+reauth_cookies_result_t reauth_cookies_parse(const reauth_string_t *text,
+    reauth_value_t *value, const char **looks);
+
+/*
+ * A JSON export: an array of objects with "name" and "value", or an object
+ * with such an array in its "cookies".
+ */
+reauth_cookies_result_t reauth_cookies_export(const json_t *json,
+    reauth_value_t *value, const char **looks);
+
+/* zeroes and frees */
+void reauth_value_free(reauth_value_t *value);
+
+
+#endif /* REAUTH_COOKIES_H */

@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_string.h"
+
+
+#define reauth_string_is_blank(ch)                                            \
+    ((ch) == ' ' || ((ch) >= '\t' && (ch) <= '\r'))
+
+
+reauth_string_t
+reauth_string_trim(const reauth_string_t *s)
+{
+    reauth_string_t  t;
+
+    t = *s;
+
+    while (t.len && reauth_string_is_blank(t.data[0])) {
+        t.data++;
+        t.len--;
+    }
+
+    while (t.len && reauth_string_is_blank(t.data[t.len - 1])) {
+        t.len--;
+    }
+
+    return t;
+}
+
+
+int
+reauth_string_has_control(const reauth_string_t *s)
+{
+    size_t  i;
+
+    for (i = 0; i < s->len; i++) {
+
+        if (s->data[i] < 0x20 || s->data[i] == 0x7f) {
+            return 1;
+        }
+
+        if (s->data[i] == 0xc2 && i + 1 < s->len && s->data[i + 1] < 0xa0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+reauth_string_is_token(const reauth_string_t *s)
+{
+    size_t         i;
+    unsigned char  ch;
+
+    for (i = 0; i < s->len; i++) {
+        ch = s->data[i];
+
+        if ((ch < 'a' || ch > 'z') && (ch < 'A' || ch > 'Z')
+            && (ch < '0' || ch > '9')
+            && (ch == '\0' || strchr("!#$%&'*+-.^_`|~", ch) == NULL))
+        {
+            return 0;
+        }
+    }
+
+    return s->len != 0;
+}
