@@ -1045,7 +1045,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->gate_hold, prev->gate_hold, 0);
     ngx_conf_merge_uint_value(conf->retry_after_min, prev->retry_after_min, 2);
     ngx_conf_merge_uint_value(conf->retry_after_max, prev->retry_after_max,
-                              10);
+                              60);
     ngx_conf_merge_uint_value(conf->unknown_fields, prev->unknown_fields,
                               REAUTH_UNKNOWN_FIELDS_DROP);
     ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,

@@ -11,6 +11,7 @@
 #include <ngx_core.h>
 
 #include "reauth_prefer.h"
+#include "reauth_retry_after.h"
 #include "reauth_time.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_wait.h"
@@ -91,33 +92,12 @@ ngx_http_reauth_gate_bypassed(ngx_http_request_t *r,
 }
 
 
-/*
- * Those that were told to wait as long do not all come back at one instant:
- * each is told something between that and half as much again, or, where the
- * maximum does not allow it, less.
- */
-
-static ngx_uint_t
-ngx_http_reauth_retry_after_jitter(ngx_http_reauth_loc_conf_t *lcf,
-    ngx_uint_t seconds)
-{
-    ngx_uint_t  min, max, spread;
-
-    spread = seconds / 2;
-
-    max = ngx_min(seconds + spread, lcf->retry_after_max);
-    min = ngx_max(max - spread, lcf->retry_after_min);
-
-    return min + (ngx_uint_t) ngx_random() % (max - min + 1);
-}
-
-
 ngx_uint_t
 ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
     ngx_uint_t state, int64_t since_ms, int64_t deadline_ms)
 {
-    int64_t                       now_ms, left;
-    ngx_uint_t                    typical;
+    int64_t                       now_ms;
+    reauth_wait_t                 wait;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -126,21 +106,15 @@ ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
 
     now_ms = ngx_http_reauth_now();
 
-    if (reauth_state_needs_person(state)) {
+    wait.state = state;
+    wait.age_ms = now_ms - since_ms;
+    wait.typical_ms = ngx_http_reauth_zone_typical(&mcf->store.zone,
+                                                   auth_type);
+    wait.deadline_ms = deadline_ms - now_ms;
+    wait.min = lcf->retry_after_min;
+    wait.max = lcf->retry_after_max;
 
-        /* nobody knows when a person acts */
-        return ngx_http_reauth_retry_after_jitter(lcf, lcf->retry_after_max);
-    }
-
-    typical = ngx_http_reauth_zone_typical(&mcf->store.zone, auth_type);
-    left = since_ms + (int64_t) typical - now_ms;
-
-    left = (ngx_min(left, deadline_ms - now_ms) + 999) / 1000;
-
-    left = ngx_max(left, (int64_t) lcf->retry_after_min);
-    left = ngx_min(left, (int64_t) lcf->retry_after_max);
-
-    return ngx_http_reauth_retry_after_jitter(lcf, (ngx_uint_t) left);
+    return reauth_retry_after(&wait, ngx_random());
 }
 
 

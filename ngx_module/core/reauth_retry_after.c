@@ -1,0 +1,77 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_attempt.h"
+#include "reauth_retry_after.h"
+
+
+/* a login may take so much longer than the last ones: an eighth of their time */
+#define REAUTH_RETRY_MARGIN  8
+
+/* of an attempt that has taken longer than that: a part of its age */
+#define REAUTH_RETRY_PART    4
+
+/* what may be taken off at the upper bound, where nothing can be added */
+#define REAUTH_RETRY_SPREAD  10
+
+
+static unsigned
+reauth_retry_after_within(unsigned low, unsigned high, unsigned random)
+{
+    return low + random % (high - low + 1);
+}
+
+
+static int64_t
+reauth_retry_after_left(const reauth_wait_t *wait)
+{
+    int64_t  expected, left, part;
+
+    expected = wait->typical_ms + wait->typical_ms / REAUTH_RETRY_MARGIN;
+    left = expected - wait->age_ms;
+
+    if (wait->age_ms >= wait->typical_ms) {
+        part = wait->age_ms / REAUTH_RETRY_PART;
+        left = part > left ? part : left;
+    }
+
+    return left < wait->deadline_ms ? left : wait->deadline_ms;
+}
+
+
+unsigned
+reauth_retry_after(const reauth_wait_t *wait, unsigned random)
+{
+    int64_t   left;
+    unsigned  seconds, low, high;
+
+    if (reauth_state_needs_person(wait->state)) {
+
+        /* nobody knows when a person acts */
+
+        low = wait->max - wait->max / 2;
+
+        return reauth_retry_after_within(low > wait->min ? low : wait->min,
+                                         wait->max, random);
+    }
+
+    left = (reauth_retry_after_left(wait) + 999) / 1000;
+
+    seconds = left > wait->min ? (left < wait->max ? (unsigned) left
+                                                   : wait->max)
+                               : wait->min;
+
+    /* up to half as much again; a little less if the bound does not allow it */
+
+    high = seconds + seconds / 2;
+    high = high < wait->max ? high : wait->max;
+
+    low = wait->max - wait->max / REAUTH_RETRY_SPREAD;
+    low = low < seconds ? low : seconds;
+    low = low > wait->min ? low : wait->min;
+
+    return reauth_retry_after_within(low, high, random);
+}

@@ -1,0 +1,34 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Retry-After of a closed gate.  SDKs retry twice and wait as long as they are
+ * told, so that two waits have to last for the rest of a login.
+ */
+
+
+#ifndef REAUTH_RETRY_AFTER_H
+#define REAUTH_RETRY_AFTER_H
+
+
+#include <stdint.h>
+
+
+typedef struct {
+    unsigned  state;         /* reauth_state_t */
+    int64_t   age_ms;        /* of the attempt */
+    int64_t   typical_ms;    /* how long such attempts took; 0: not known */
+    int64_t   deadline_ms;   /* until the gate opens anyway */
+    unsigned  min;           /* seconds: bounds of what is returned */
+    unsigned  max;
+} reauth_wait_t;
+
+
+/*
+ * Seconds to wait.  "random" spreads it, so that those who are told at one time
+ * do not all return at one time.
+ */
+unsigned reauth_retry_after(const reauth_wait_t *wait, unsigned random);
+
+
+#endif /* REAUTH_RETRY_AFTER_H */

@@ -1,0 +1,75 @@
+# Retry-After of an attempt that takes longer than the ones before grows with
+# its age; by default it lasts for a login of a minute and a half in two waits.
+
+use strict;
+use warnings;
+
+use List::Util qw(max min);
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+
+sub told {
+    my ($account) = @_;
+
+    my @told = map {
+        $gateway->http('GET', "/api/$account/x")->{json}{retry_after}
+    } 1 .. 40;
+
+    return (min(@told), max(@told));
+}
+
+sub begin {
+    my ($account, $age) = @_;
+
+    my $id = $gateway->update($account, 'ok')->{json}{attempt_id};
+
+    ok(wait_for { (stored($account, 'state') // '') eq 'running' } 60,
+        "$account runs");
+
+    my $told = $gateway->http('GET', "/reauth/accounts/$account")->{json}{since};
+
+    store_and_tell($account,
+        since => stored($account, 'since') - $age * 1000) if $age;
+
+    ok(wait_for {
+        $gateway->http('GET', "/reauth/accounts/$account")->{json}{since} ne $told
+    } 60, "for $age s") if $age;
+
+    return $id;
+}
+
+# ---- nothing is known yet ----
+
+begin('acct_1', 0);
+my ($least, $most) = told('acct_1');
+is($least, 2, 'at first the minimum');
+
+begin('acct_2', 100);
+($least, $most) = told('acct_2');
+cmp_ok($least, '>=', 25, 'a quarter of its age');
+cmp_ok($most,  '<=', 45, 'and up to half as much again');
+
+begin('acct_3', 700);
+($least, $most) = told('acct_3');
+cmp_ok($least, '>=', 54, 'near the maximum by default');
+cmp_ok($most,  '<=', 60, 'of 60 seconds');
+
+# ---- one took 95 seconds ----
+
+my $id = begin('acct_4', 95);
+sandbox('POST', '/finish/acct_4');
+$gateway->http('GET', "/api/authenticate/$id");
+is($gateway->http('GET', '/reauth/gate/acct_4')->{status}, 204, 'an end');
+
+begin('acct_5', 0);
+($least, $most) = told('acct_5');
+cmp_ok($least, '>=', 54, 'the next one is expected to take as long');
+cmp_ok($most,  '<=', 60, 'within the bounds');
+
+begin('acct_6', 55);
+($least, $most) = told('acct_6');
+cmp_ok($least, '>=', 40, 'what is left of it');
+
+done_testing();
