@@ -63,8 +63,9 @@ my $reload = time + 2;
 
 while (time < $end || @open) {
 
-    if (time < $end && @open < 4 * $max) {
-        my $name = (sort keys %kind)[rand keys %kind];
+    if (time < $end && @open < 8 * $max) {
+        my @names = (sort keys %kind, ('update') x 4);
+        my $name  = $names[rand @names];
 
         push @open, [$name, time, Reauth::Stream->open($gateway,
             $kind{$name}[0]->('acct_' . int rand 3))];

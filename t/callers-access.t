@@ -96,7 +96,7 @@ is((() = grep { /PUT/ } $peer->requests), 0, 'is not sent');
 is(status_of('/api/acct_1/me', $basic), 200, 'and closes no gate');
 is(status_of($update, $basic, @update), 200, 'an update of a user');
 is(status_of('/api/acct_1/me', $basic), 503, 'closes the gate');
-is(status_of('/api/acct_1/me'), 503, 'which is before the access phase');
+is(status_of('/api/acct_1/me'), 401, 'which is asked after the access phase');
 
 # ---- auth_request, where no key is in force, too ----
 

@@ -1,5 +1,4 @@
-# "satisfy any" cannot skip the gate, and who may not come in is told so by the
-# gate's location only after the gate.
+# "satisfy any" cannot skip the gate.
 
 use strict;
 use warnings;

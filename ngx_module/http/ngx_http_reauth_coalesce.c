@@ -447,7 +447,9 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
 
         /* where too many wait already, its time is up at once */
 
-        if (ngx_http_reauth_wait_create(r, &wait) == NGX_OK) {
+        if (ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_UPDATE, &wait)
+            == NGX_OK)
+        {
             a->wait_until += mcf->update_wait;
         }
     }

@@ -438,7 +438,8 @@ ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_reauth_wait_create(r, &events->wait);
+    rc = ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_STATUS,
+                                     &events->wait);
 
     if (rc != NGX_OK) {
         return rc == NGX_BUSY ? ngx_http_reauth_status_busy(r)

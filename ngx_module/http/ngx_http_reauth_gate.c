@@ -3,7 +3,9 @@
  * Copyright (C) the nginx-reauth authors
  *
  * The gate: an account that logs in again gets a 503 that says how long and
- * why.  It runs in the preaccess phase, which "satisfy any" can't skip.
+ * why.  It runs in the precontent phase: after all limits and access checks, so
+ * that a request that is denied learns nothing and is not held, and before
+ * anything is sent.  "satisfy any" can't skip it.
  */
 
 
@@ -363,7 +365,7 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
     wait = ctx->hold;
 
     if (wait == NULL) {
-        rc = ngx_http_reauth_wait_create(r, &wait);
+        rc = ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_HOLD, &wait);
 
         if (rc != NGX_OK) {
             return rc == NGX_BUSY ? NGX_DECLINED : NGX_ERROR;

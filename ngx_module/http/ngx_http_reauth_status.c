@@ -524,7 +524,7 @@ ngx_http_reauth_status_list_wait(ngx_http_request_t *r,
         return ngx_http_reauth_status_list(r, &list->cursor);
     }
 
-    rc = ngx_http_reauth_wait_create(r, &wait);
+    rc = ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_STATUS, &wait);
 
     if (rc != NGX_OK) {
         return rc == NGX_BUSY ? ngx_http_reauth_status_busy(r)
@@ -885,7 +885,7 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
         return ngx_http_reauth_status_account_answer(r, name);
     }
 
-    rc = ngx_http_reauth_wait_create(r, &wait);
+    rc = ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_STATUS, &wait);
 
     if (rc != NGX_OK) {
         return rc == NGX_BUSY ? ngx_http_reauth_status_busy(r)

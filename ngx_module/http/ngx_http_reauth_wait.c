@@ -17,7 +17,7 @@
 /* of this worker */
 
 static ngx_queue_t       ngx_http_reauth_waiting;
-static ngx_uint_t        ngx_http_reauth_nwaiting;
+static ngx_uint_t        ngx_http_reauth_nwaiting[NGX_HTTP_REAUTH_WAIT_LAST];
 static ngx_event_t       ngx_http_reauth_wait_event;
 static ngx_connection_t  ngx_http_reauth_wait_dumb;
 
@@ -31,18 +31,23 @@ ngx_http_reauth_wait_cleanup(void *data)
 
 ngx_int_t
 ngx_http_reauth_wait_create(ngx_http_request_t *r,
-    ngx_http_reauth_wait_t **created)
+    ngx_http_reauth_wait_kind_e kind, ngx_http_reauth_wait_t **created)
 {
     ngx_http_cleanup_t           *cln;
     ngx_http_reauth_wait_t       *wait;
     ngx_http_reauth_main_conf_t  *mcf;
 
+    static const char  *names[NGX_HTTP_REAUTH_WAIT_LAST] = {
+        "held calls", "status requests", "updates"
+    };
+
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    if (ngx_http_reauth_nwaiting >= mcf->wait_max) {
+    if (ngx_http_reauth_nwaiting[kind] >= mcf->wait_max) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "reauth: %ui requests wait in this worker, no more may "
-                      "(reauth_wait_max)", ngx_http_reauth_nwaiting);
+                      "reauth: %ui %s are waiting in this worker: limit "
+                      "reached, increase \"reauth_wait_max\"",
+                      ngx_http_reauth_nwaiting[kind], names[kind]);
         return NGX_BUSY;
     }
 
@@ -59,8 +64,9 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r,
     cln->handler = ngx_http_reauth_wait_cleanup;
     cln->data = wait;
 
-    ngx_http_reauth_nwaiting++;
+    ngx_http_reauth_nwaiting[kind]++;
 
+    wait->kind = kind;
     wait->request = r;
     wait->zone = &mcf->store.zone;
 
@@ -204,6 +210,6 @@ ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait)
 
     if (!wait->done) {
         wait->done = 1;
-        ngx_http_reauth_nwaiting--;
+        ngx_http_reauth_nwaiting[wait->kind]--;
     }
 }

@@ -16,6 +16,16 @@
 #include "ngx_http_reauth.h"
 
 
+/* each kind has a limit of its own */
+
+typedef enum {
+    NGX_HTTP_REAUTH_WAIT_HOLD = 0,
+    NGX_HTTP_REAUTH_WAIT_STATUS,               /* "wait" and event streams */
+    NGX_HTTP_REAUTH_WAIT_UPDATE,
+    NGX_HTTP_REAUTH_WAIT_LAST
+} ngx_http_reauth_wait_kind_e;
+
+
 typedef struct ngx_http_reauth_wait_s  ngx_http_reauth_wait_t;
 
 /* something has changed; 1: it is what was waited for */
@@ -34,6 +44,7 @@ struct ngx_http_reauth_wait_s {
     ngx_http_reauth_wait_resume_pt   resume;
     void                            *data;
 
+    ngx_http_reauth_wait_kind_e      kind;
     ngx_http_request_t              *request;
     ngx_http_reauth_zone_t          *zone;
     ngx_uint_t                       changes;  /* that it knows of */
@@ -50,11 +61,11 @@ struct ngx_http_reauth_wait_s {
 
 /*
  * Makes place for the request among those that wait, until it ends or
- * ngx_http_reauth_wait_done().  NGX_BUSY: reauth_wait_max requests of this
- * worker have one already; NGX_ERROR: no memory.
+ * ngx_http_reauth_wait_done().  NGX_BUSY: reauth_wait_max requests of this kind
+ * wait in this worker already; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_reauth_wait_create(ngx_http_request_t *r,
-    ngx_http_reauth_wait_t **wait);
+    ngx_http_reauth_wait_kind_e kind, ngx_http_reauth_wait_t **wait);
 
 /*
  * Parks the request for so long at most; its client's going is noticed.  The
