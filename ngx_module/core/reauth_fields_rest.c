@@ -159,9 +159,13 @@ reauth_fields_drop(reauth_fields_t *f, const char *name, unsigned known)
         *p++ = ',';
     }
 
+    /* a name that was made of anything may be a misplaced secret */
+
     s = reauth_string_from(name);
 
-    if (s.len > REAUTH_FIELD_SHOWN_MAX || !reauth_string_is_token(&s)) {
+    if (known ? s.len > REAUTH_FIELD_SHOWN_MAX || !reauth_string_is_token(&s)
+              : !reauth_is_plain_name(name))
+    {
         name = REAUTH_DROPPED_UNSAFE;
     }
 
