@@ -47,7 +47,7 @@ like($closed, qr/"action_required":"otp"/, 'and is told how');
 like(curl("http://127.0.0.1:$port/api/acct_2/me"), qr{^HTTP/2 200}, 'open');
 like(curl('--path-as-is',
         "http://127.0.0.1:$port/api/acct_2/../acct_1/me"),
-    qr{^HTTP/2 503}, 'a path written another way');
+    qr{^HTTP/2 400}, 'a path written another way');
 like(curl("http://127.0.0.1:$port/api/acct_/me"), qr{^HTTP/2 400},
     'an id that is none');
 

@@ -18,6 +18,11 @@ location /replaced/ {
     proxy_pass http://fans_api/api/;
     proxy_set_header Authorization $reauth_authorization;
 }
+location ~ ^/api/acct_v/ {
+    reauth_gate on;
+    proxy_pass http://fans_api$request_uri;
+    proxy_set_header Authorization $reauth_authorization;
+}
 location /rewritten/ {
     reauth_gate on;
     rewrite ^/rewritten/(.*)$ /api/$1 break;
@@ -92,24 +97,17 @@ closed('/api/acct_closed/me');
 passed('/api/acct_open/me?a=%2F..%2F', '/api/acct_open/me?a=%2F..%2F');
 passed('/api/acct_open/a%20b', '/api/acct_open/a%20b');
 
-# ---- written another way, it is the same account ----
+# ---- written another way: it could be read as another account ----
 
-closed('/api/%61cct_closed/me');
-closed('/api/acct%5Fclosed/me');
-closed('//api///acct_closed//me');
-closed('/api/./acct_closed/./me');
-closed('/api/acct_open/../acct_closed/me');
-closed('/api/acct_open/%2e%2e/acct_closed/me');
-closed('/api/acct_open%2F..%2Facct_closed/me');
-closed('/api/x/y/../../acct_closed/me');
-
-# ---- and so it is when the open one is meant: never the raw path ----
-
-passed('/api/acct_closed/../acct_open/me', '/api/acct_open/me');
-passed('/api/acct_closed/%2e%2e/acct_open/me', '/api/acct_open/me');
-passed('/api/acct_closed%2F..%2Facct_open/me', '/api/acct_open/me');
-passed('/api/%61cct_open/me', '/api/acct_open/me');
-passed('/api//acct_open//me', '/api/acct_open/me');
+refused($_) for '/api/%61cct_closed/me', '/api/acct%5Fclosed/me',
+    '//api///acct_closed//me', '/api/./acct_closed/./me',
+    '/api/acct_open/../acct_closed/me', '/api/acct_open/%2e%2e/acct_closed/me',
+    '/api/acct_open%2F..%2Facct_closed/me', '/api/x/y/../../acct_closed/me',
+    '/api/acct_closed/../acct_open/me', '/api/acct_closed/%2e%2e/acct_open/me',
+    '/api/acct_closed%2F..%2Facct_open/me', '/api/%61cct_open/me',
+    '/api//acct_open//me';
+passed('/api/acct_open//me', '/api/acct_open//me');
+passed('/api/acct_open/a%2Fb', '/api/acct_open/a%2Fb');
 
 # ---- two accounts in one path ----
 
@@ -117,7 +115,7 @@ closed('/api/acct_closed/acct_open');
 
 # ---- a question mark that is part of the path ends nothing ----
 
-closed('/api/x%3F/acct_closed/me');
+refused('/api/x%3F/acct_closed/me');
 closed('/api/acct_closed/a%3Fb');
 passed('/api/acct_open/a%3Fb', '/api/acct_open/a%3Fb');
 
@@ -137,17 +135,23 @@ refused("/api/acct_clos\xc3\xa9d/me");
 # ---- paths that nginx itself makes ----
 
 closed('/replaced/acct_closed/me');
-closed('/replaced/acct_open/../acct_closed/me');
+refused('/replaced/acct_open/../acct_closed/me');
 passed('/replaced/acct_open/me', '/api/acct_open/me');
-passed('/replaced/acct_closed/../acct_open/a%20b', '/api/acct_open/a%20b');
+passed('/replaced/acct_open/a%20b', '/api/acct_open/a%20b');
+passed('/replaced/acct_open/%252e%252e/x', '/api/acct_open/%252e%252e/x');
+passed('/replaced/acct_open/a%2Fb', '/api/acct_open/a/b');
 closed('/rewritten/acct_closed/me');
 closed('/rewritten/%61cct_closed/me');
 passed('/rewritten/acct_open/me', '/api/acct_open/me');
+passed('/rewritten/acct_open/a%20b', '/api/acct_open/a%20b');
+passed('/api/acct_v/a%2Fb', '/api/acct_v/a%2Fb');
+refused('/api/acct_v/x%2F..%2Facct_closed/me');
 
 # ---- where nginx leaves doubled slashes alone ----
 
-closed('/api//acct_closed/me', $unmerged);
-closed('/api/acct_open/..//acct_closed/me', $unmerged);
-passed('/api//acct_open/me', '/api//acct_open/me', $unmerged);
+refused('/api//acct_closed/me', $unmerged);
+refused('/api/acct_open/..//acct_closed/me', $unmerged);
+refused('/api//acct_open/me', $unmerged);
+passed('/api/acct_open//me', '/api/acct_open//me', $unmerged);
 
 done_testing();

@@ -26,9 +26,26 @@ typedef struct {
 } reauth_route_entry_t;
 
 
+/* a raw path that is read segment by segment, each decoded once */
+
+typedef struct {
+    const unsigned char    *p;
+    const unsigned char    *last;
+    const unsigned char    *start;     /* of the segment */
+    unsigned                odd;       /* not in plain form up to here */
+    unsigned                ended;
+    size_t                  len;       /* of the decoded segment */
+    unsigned char           name[sizeof(REAUTH_FANSLY_PREFIX)
+                                 + REAUTH_ID_TAIL_MAX];  /* its beginning */
+} reauth_raw_t;
+
+
 static int reauth_route_is_canonical(const reauth_string_t *path);
 static int reauth_route_family(const reauth_string_t *path, const char *family,
     reauth_string_t *rest);
+static int reauth_raw_byte(reauth_raw_t *raw);
+static int reauth_raw_is_dot(const reauth_raw_t *raw);
+static int reauth_raw_segment(reauth_raw_t *raw, reauth_string_t *account);
 
 
 /* A-Z a-z 0-9 _ - */
@@ -290,4 +307,168 @@ reauth_route_family(const reauth_string_t *path, const char *family,
     rest->len = path->len - len;
 
     return 1;
+}
+
+
+reauth_account_result_t
+reauth_route_raw_account(const unsigned char *path, size_t len,
+    reauth_string_t *account)
+{
+    reauth_raw_t          raw;
+    const unsigned char  *query;
+
+    memset(&raw, 0, sizeof(reauth_raw_t));
+
+    query = len ? memchr(path, '?', len) : NULL;
+
+    raw.p = path;
+    raw.last = query ? query : path + len;
+
+    account->len = 0;
+
+    if (raw.p == raw.last || *raw.p != '/') {
+        return REAUTH_ACCOUNT_BAD;
+    }
+
+    raw.p++;
+
+    do {
+        if (!reauth_raw_segment(&raw, account)) {
+            return REAUTH_ACCOUNT_BAD;
+        }
+
+    } while (!raw.ended);
+
+    return account->len ? REAUTH_ACCOUNT_FOUND : REAUTH_ACCOUNT_NONE;
+}
+
+
+/* an encoded slash ends a segment, too; 0: the path is bad */
+
+static int
+reauth_raw_segment(reauth_raw_t *raw, reauth_string_t *account)
+{
+    int              c;
+    reauth_string_t  id;
+
+    raw->start = raw->p;
+    raw->len = 0;
+    id.len = 0;
+
+    for ( ;; ) {
+        id.data = raw->start;
+        id.len = (size_t) (raw->p - raw->start);
+
+        if (raw->p == raw->last) {
+            raw->ended = 1;
+            break;
+        }
+
+        c = reauth_raw_byte(raw);
+
+        if (c < 0) {
+            return 0;
+        }
+
+        if (c == '/') {
+            break;
+        }
+
+        if (raw->len < sizeof(raw->name)) {
+            raw->name[raw->len] = (unsigned char) c;
+        }
+
+        raw->len++;
+    }
+
+    if (reauth_raw_is_dot(raw)) {
+        return 0;
+    }
+
+    if (account->len) {
+        return 1;
+    }
+
+    if (raw->len == 0) {
+        raw->odd = 1;
+        return 1;
+    }
+
+    if (reauth_account_prefix(raw->name, raw->len < sizeof(raw->name)
+                                         ? raw->len : sizeof(raw->name))
+        == 0)
+    {
+        return 1;
+    }
+
+    if (raw->odd || reauth_id_kind(&id) == REAUTH_ID_NONE) {
+        return 0;
+    }
+
+    *account = id;
+
+    return 1;
+}
+
+
+/* the next byte, decoded once; -1: none that a path may have */
+
+static int
+reauth_raw_byte(reauth_raw_t *raw)
+{
+    int       c, digit;
+    unsigned  i;
+
+    c = *raw->p++;
+
+    if (c == '#') {
+        return -1;
+    }
+
+    if (c != '%') {
+        return c;
+    }
+
+    if (raw->last - raw->p < 2) {
+        return -1;
+    }
+
+    raw->odd = 1;
+    c = 0;
+
+    for (i = 0; i < 2; i++) {
+        digit = *raw->p++;
+
+        if (digit >= '0' && digit <= '9') {
+            digit -= '0';
+
+        } else {
+            digit |= 0x20;
+
+            if (digit < 'a' || digit > 'f') {
+                return -1;
+            }
+
+            digit -= 'a' - 10;
+        }
+
+        c = c * 16 + digit;
+    }
+
+    return c ? c : -1;
+}
+
+
+/* with parameters, too: servlet containers take them off */
+
+static int
+reauth_raw_is_dot(const reauth_raw_t *raw)
+{
+    size_t  n;
+
+    for (n = 0; n < raw->len && n < 3 && raw->name[n] == '.'; n++) {
+        /* void */
+    }
+
+    return (n == 1 || n == 2) && (raw->len == n || raw->name[n] == ';');
 }

@@ -168,4 +168,13 @@ reauth_route_account(const unsigned char *path, size_t len,
 }
 
 
+/*
+ * The same of a path as it came over the wire, with or without a query string,
+ * for paths that hold an escape, a dot or an empty segment.  BAD, too: what two
+ * programs could read differently up to the account, or a dot segment.
+ */
+reauth_account_result_t reauth_route_raw_account(const unsigned char *path,
+    size_t len, reauth_string_t *account);
+
+
 #endif /* REAUTH_ROUTE_H */

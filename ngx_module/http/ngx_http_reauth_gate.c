@@ -277,9 +277,10 @@ ngx_http_reauth_gate_bad_path(ngx_http_request_t *r)
 
     if (rc == NGX_OK) {
         rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
-                 "The path has a segment that begins as an account id but is "
-                 "none.",
-                 "An account id is acct_ or fansly_acct_ and 1 to 64 letters, "
+                 "The path is ambiguous or has an invalid account ID.",
+                 "Send no dot segments, and the path up to the account ID "
+                 "without percent-encoding and empty segments.  An account ID "
+                 "is acct_, fansly_acct_ or fanvue_acct_ and 1 to 64 letters, "
                  "digits, underscores or hyphens.", NULL);
     }
 
@@ -651,12 +652,16 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     }
 
     /*
-     * nginx matched the decoded and merged path; let the same one be sent, not
-     * the raw one, in which the upstream may find another account.
+     * nginx matched the decoded and merged path, but sends the raw one, in
+     * which the upstream must not find another account.
      */
 
-    if (r->complex_uri || r->quoted_uri) {
-        r->valid_unparsed_uri = 0;
+    if ((r->complex_uri || r->quoted_uri) && r->valid_unparsed_uri
+        && reauth_route_raw_account(r->unparsed_uri.data, r->unparsed_uri.len,
+                                    &account)
+           == REAUTH_ACCOUNT_BAD)
+    {
+        return ngx_http_reauth_gate_bad_path(r);
     }
 
     if (lcf->authorize || lcf->gate_account) {
