@@ -47,7 +47,7 @@ Content-Type: application/json
 main::forced("acct_2_$_->[0]", { status => 200, body => $_->[1] }) for
     [a => ''], [b => '[]'], [c => '{"attempt_id":"../x"}'],
     [d => '{"attempt_id":5}'], [e => '{"attempt_id":"auth_x"'],
-    [f => qq({"attempt_id":"auth_x","attempt_id":"auth_y"})];
+    [f => qq({"attempt_id":"auth_x","attempt_id":"x"})];
 --- request eval
 [(map { main::put("acct_2_$_", main::login('slow')) } 'a' .. 'f'),
  (map { "GET /reauth/accounts/acct_2_$_" } 'a' .. 'f')]

@@ -135,8 +135,6 @@ Cache-Control: no-store
 [(200) x 5]
 --- response_body eval
 [('{"received":true}') x 5]
---- error_log
-a webhook is signed, but no event
 
 
 

@@ -10,7 +10,6 @@
 #include <openssl/crypto.h>
 
 #include "reauth_json.h"
-#include "reauth_json_out.h"
 
 
 #define REAUTH_JSON_BOM         "\xef\xbb\xbf"
@@ -394,96 +393,6 @@ reauth_json_text_free(char *text)
     OPENSSL_cleanse(text, strlen(text));
 
     saved.free(text);
-}
-
-
-/* behind the only "name" of the text; NULL: it is not there, or not alone */
-
-static const unsigned char *
-reauth_json_find_name(const reauth_string_t *text, const char *name)
-{
-    size_t                len;
-    const unsigned char  *p, *found, *last;
-
-    len = strlen(name);
-    last = text->data + text->len;
-    found = NULL;
-
-    for (p = text->data; (size_t) (last - p) >= len + 2; p++) {
-
-        p = memchr(p, '"', (size_t) (last - p) - len - 1);
-        if (p == NULL) {
-            break;
-        }
-
-        if (memcmp(p + 1, name, len) == 0 && p[len + 1] == '"') {
-
-            if (found != NULL || (p > text->data && p[-1] == '\\')) {
-                return NULL;
-            }
-
-            found = p + len + 2;
-        }
-    }
-
-    return found;
-}
-
-
-char *
-reauth_json_replace(const reauth_string_t *text, const char *name,
-    const reauth_string_t *value, size_t *len)
-{
-    size_t                before, after;
-    reauth_json_out_t     out;
-    const unsigned char  *p, *last;
-
-    last = text->data + text->len;
-    p = reauth_json_find_name(text, name);
-
-    if (p == NULL) {
-        return NULL;
-    }
-
-    while (p < last && (reauth_json_is_blank(*p) || *p == ':')) {
-        p++;
-    }
-
-    if (p == last || *p != '"') {
-        return NULL;
-    }
-
-    before = (size_t) (p - text->data);
-
-    p = reauth_json_skip_string(p + 1, last);
-
-    while (last - p > 1 && *p == '\\') {
-        p = reauth_json_skip_string(p + 2, last);
-    }
-
-    if (p == last || *p != '"') {
-        return NULL;
-    }
-
-    p++;
-    after = (size_t) (last - p);
-
-    if (reauth_json_out_create(&out, before + after
-                                     + reauth_json_out_size(value->len))
-        == NULL)
-    {
-        return NULL;
-    }
-
-    reauth_json_out(&out, (const char *) text->data, before);
-
-    if (reauth_json_out_string(&out, value) != 0) {
-        out.failed = 1;
-    }
-
-    reauth_json_out(&out, (const char *) p, after);
-
-    return reauth_json_out_finish(&out, len);
 }
 
 

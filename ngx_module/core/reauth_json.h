@@ -61,14 +61,6 @@ void reauth_json_text_free(char *text);
 /* for such a text that is written otherwise; NULL: no memory */
 char *reauth_json_text_alloc(size_t size);
 
-/*
- * A copy of a text that was parsed, with another string as the value of
- * "name", all else as it was; to be freed by reauth_json_text_free().  NULL:
- * no memory, or the name is not in the text just once, or has no string.
- */
-char *reauth_json_replace(const reauth_string_t *text, const char *name,
-    const reauth_string_t *value, size_t *len);
-
 /* 1 and the value if there is such a member and it is a string, else 0 */
 int reauth_json_string(const json_t *object, const char *name,
     reauth_string_t *value);

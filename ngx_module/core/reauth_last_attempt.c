@@ -10,101 +10,75 @@
 
 
 static int64_t
-reauth_last_attempt_time(const json_t *object, const char *name)
+reauth_last_attempt_time(const reauth_value_t *value)
 {
     int64_t          us;
     reauth_string_t  text;
 
-    if (!reauth_json_string(object, name, &text)
-        || reauth_time_parse(&text, &us) != 0)
-    {
-        return 0;
-    }
+    text = reauth_value_string(value);
 
-    return us;
+    return reauth_time_parse(&text, &us) == 0 ? us : 0;
 }
 
 
 void
-reauth_last_attempt_read(const json_t *object, reauth_last_attempt_t *last)
+reauth_last_attempt_read(const reauth_value_t *values,
+    reauth_last_attempt_t *last)
 {
+    const reauth_value_t  *phone;
+
     memset(last, 0, sizeof(reauth_last_attempt_t));
 
-    last->started_us = reauth_last_attempt_time(object, "started_at");
-    last->completed_us = reauth_last_attempt_time(object, "completed_at");
+    last->started_us =
+                    reauth_last_attempt_time(&values[REAUTH_LAST_STARTED_AT]);
+    last->completed_us =
+                  reauth_last_attempt_time(&values[REAUTH_LAST_COMPLETED_AT]);
 
-    last->completed = reauth_json_is_text(object, "completed_at");
-    last->succeeded = reauth_json_is_true(object, "success");
-    last->failed = json_is_false(json_object_get(object, "success"));
-    last->needs_otp = reauth_json_is_true(object, "needs_otp");
-    last->needs_face = reauth_json_is_true(object, "needs_face_otp");
-    last->face_link = reauth_json_is_text(object,
-                                          "face_otp_verification_url")
-                      || reauth_json_is_text(object, "face_otp");
-    last->phone = reauth_json_is_text(object, "otp_phone_ending")
-                  || json_is_integer(json_object_get(object,
-                                                     "otp_phone_ending"));
+    last->completed = reauth_value_is_text(&values[REAUTH_LAST_COMPLETED_AT]);
+    last->succeeded = reauth_value_is_true(&values[REAUTH_LAST_SUCCESS]);
+    last->failed = values[REAUTH_LAST_SUCCESS].type == REAUTH_VALUE_FALSE;
+    last->needs_otp = reauth_value_is_true(&values[REAUTH_LAST_NEEDS_OTP]);
+    last->needs_face =
+                    reauth_value_is_true(&values[REAUTH_LAST_NEEDS_FACE_OTP]);
+    last->face_link = reauth_value_is_text(&values[REAUTH_LAST_FACE_URL])
+                      || reauth_value_is_text(&values[REAUTH_LAST_FACE_OTP]);
 
-    reauth_json_copy(object, "error_code", last->error_code,
-                     REAUTH_ERROR_CODE_MAX);
-    reauth_json_copy(object, "error_message", last->error_message,
-                     REAUTH_ERROR_MESSAGE_MAX);
-}
+    phone = &values[REAUTH_LAST_PHONE];
+    last->phone = reauth_value_is_text(phone)
+                  || phone->type == REAUTH_VALUE_NUMBER;
 
-
-int
-reauth_json_is_true(const json_t *object, const char *name)
-{
-    json_t  *value;
-
-    value = json_object_get(object, name);
-
-    return json_is_true(value)
-           || (json_is_integer(value) && json_integer_value(value) == 1)
-           || reauth_json_is_word(object, name, "true");
-}
-
-
-int
-reauth_json_is_text(const json_t *object, const char *name)
-{
-    reauth_string_t  value;
-
-    return reauth_json_string(object, name, &value) && value.len != 0;
+    reauth_value_copy(&values[REAUTH_LAST_ERROR_CODE], last->error_code,
+                      REAUTH_ERROR_CODE_MAX);
+    reauth_value_copy(&values[REAUTH_LAST_ERROR_MESSAGE], last->error_message,
+                      REAUTH_ERROR_MESSAGE_MAX);
 }
 
 
 void
-reauth_json_copy(const json_t *object, const char *name, char *dst, size_t max)
+reauth_value_copy(const reauth_value_t *value, char *dst, size_t max)
 {
-    reauth_string_t  value;
+    reauth_string_t  text;
 
-    if (!reauth_json_string(object, name, &value)) {
-        dst[0] = '\0';
-        return;
-    }
+    text = reauth_value_string(value);
 
-    reauth_copy(dst, max, &value);
+    reauth_copy(dst, max, &text);
 }
 
 
 void
-reauth_json_copy_account(const json_t *object, const char *name,
+reauth_value_copy_account(const reauth_value_t *value,
     char dst[REAUTH_ACCOUNT_MAX + 1])
 {
-    reauth_string_t  value;
+    reauth_string_t  text;
 
     dst[0] = '\0';
+    text = reauth_value_string(value);
 
-    if (!reauth_json_string(object, name, &value)) {
-        return;
-    }
-
-    switch (reauth_id_kind(&value)) {
+    switch (reauth_id_kind(&text)) {
 
     case REAUTH_ID_ACCOUNT:
     case REAUTH_ID_FANSLY:
-        reauth_copy(dst, REAUTH_ACCOUNT_MAX, &value);
+        reauth_copy(dst, REAUTH_ACCOUNT_MAX, &text);
         break;
 
     default:
@@ -114,56 +88,34 @@ reauth_json_copy_account(const json_t *object, const char *name,
 
 
 void
-reauth_json_word(const json_t *object, const char *name,
-    char word[REAUTH_WORD_MAX + 1])
+reauth_value_word(const reauth_value_t *value, char word[REAUTH_WORD_MAX + 1])
 {
-    json_t           *value;
-    reauth_string_t   text;
+    reauth_string_t  text;
 
-    static const reauth_string_t  none = reauth_string("");
     static const reauth_string_t  other = reauth_string("?");
 
-    if (!reauth_json_string(object, name, &text)) {
-        value = json_object_get(object, name);
+    text = reauth_value_string(value);
+
+    switch (value->type) {
+
+    case REAUTH_VALUE_NONE:
+    case REAUTH_VALUE_NULL:
+    case REAUTH_VALUE_STRING:
+        break;
+
+    case REAUTH_VALUE_ARRAY:
 
         /* PHP writes an empty object as an array */
 
-        text = value == NULL || json_is_null(value)
-               || (json_is_array(value) && json_array_size(value) == 0)
-               ? none : other;
+        if (value->empty) {
+            break;
+        }
+
+        /* fall through */
+
+    default:
+        text = other;
     }
 
     reauth_word(word, &text);
-}
-
-
-int
-reauth_json_is_word(const json_t *object, const char *name, const char *word)
-{
-    size_t           i;
-    unsigned char    c;
-    reauth_string_t  value;
-
-    if (!reauth_json_string(object, name, &value)
-        || value.len != strlen(word))
-    {
-        return 0;
-    }
-
-    for (i = 0; i < value.len; i++) {
-        c = value.data[i];
-
-        if (c == '_') {
-            c = '-';
-
-        } else if (c >= 'A' && c <= 'Z') {
-            c |= 0x20;
-        }
-
-        if (c != (unsigned char) word[i]) {
-            return 0;
-        }
-    }
-
-    return 1;
 }

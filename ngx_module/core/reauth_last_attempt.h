@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What poll answers and webhooks of the upstream have in common: the object
+ * What poll responses and webhooks of the upstream have in common: the object
  * that describes the last login attempt, and how its values are read.
  */
 
@@ -12,43 +12,61 @@
 
 
 #include "reauth_classify.h"
-#include "reauth_json.h"
+#include "reauth_reader.h"
+
+
+/* the slots of the object and its members, from the first one on */
+
+enum {
+    REAUTH_LAST_OBJECT = 0,
+    REAUTH_LAST_STARTED_AT,
+    REAUTH_LAST_COMPLETED_AT,
+    REAUTH_LAST_SUCCESS,
+    REAUTH_LAST_NEEDS_OTP,
+    REAUTH_LAST_NEEDS_FACE_OTP,
+    REAUTH_LAST_FACE_URL,
+    REAUTH_LAST_FACE_OTP,
+    REAUTH_LAST_PHONE,
+    REAUTH_LAST_ERROR_CODE,
+    REAUTH_LAST_ERROR_MESSAGE,
+    REAUTH_LAST_NVALUES
+};
+
+
+#define reauth_last_attempt_fields(path, slot)                                \
+    { path, (slot) + REAUTH_LAST_OBJECT, 0 },                                 \
+    { path ".started_at", (slot) + REAUTH_LAST_STARTED_AT, 0 },               \
+    { path ".completed_at", (slot) + REAUTH_LAST_COMPLETED_AT, 0 },           \
+    { path ".success", (slot) + REAUTH_LAST_SUCCESS, 0 },                     \
+    { path ".needs_otp", (slot) + REAUTH_LAST_NEEDS_OTP, 0 },                 \
+    { path ".needs_face_otp", (slot) + REAUTH_LAST_NEEDS_FACE_OTP, 0 },       \
+    { path ".face_otp_verification_url", (slot) + REAUTH_LAST_FACE_URL, 1 },  \
+    { path ".face_otp", (slot) + REAUTH_LAST_FACE_OTP, 1 },                   \
+    { path ".otp_phone_ending", (slot) + REAUTH_LAST_PHONE, 1 },              \
+    { path ".error_code", (slot) + REAUTH_LAST_ERROR_CODE, 0 },               \
+    { path ".error_message", (slot) + REAUTH_LAST_ERROR_MESSAGE, 0 }
 
 
 /*
- * What is missing or of another type is zero; object may be NULL.  Of links and
- * phone numbers only their presence is read.
+ * "values" begin with the slot of the object.  What is missing or of another
+ * type is zero.  Of links and phone numbers only their presence is read.
  */
-void reauth_last_attempt_read(const json_t *object,
+void reauth_last_attempt_read(const reauth_value_t *values,
     reauth_last_attempt_t *last);
 
-/* true, 1 or "true" */
-int reauth_json_is_true(const json_t *object, const char *name);
-
-/* a string that is not empty */
-int reauth_json_is_text(const json_t *object, const char *name);
-
-/* a bounded, terminated copy, or nothing */
-void reauth_json_copy(const json_t *object, const char *name, char *dst,
-    size_t max);
+/* a bounded, terminated copy of a string, or nothing */
+void reauth_value_copy(const reauth_value_t *value, char *dst, size_t max);
 
 /* the same if it is an account's id as a whole */
-void reauth_json_copy_account(const json_t *object, const char *name,
+void reauth_value_copy_account(const reauth_value_t *value,
     char dst[REAUTH_ACCOUNT_MAX + 1]);
 
 /*
- * The member as a word of reauth_classify.h: empty if it is missing, null or
- * an empty array.
+ * The value as a word of reauth_classify.h: empty if it is missing, null or an
+ * empty array.
  */
-void reauth_json_word(const json_t *object, const char *name,
+void reauth_value_word(const reauth_value_t *value,
     char word[REAUTH_WORD_MAX + 1]);
-
-/*
- * The upstream's words come with "-" and with "_": whether the string member
- * is the word, which is written in lower case and with "-".
- */
-int reauth_json_is_word(const json_t *object, const char *name,
-    const char *word);
 
 
 #endif /* REAUTH_LAST_ATTEMPT_H */

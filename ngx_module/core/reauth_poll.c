@@ -8,34 +8,80 @@
 #include "reauth_poll.h"
 
 
+enum {
+    REAUTH_POLL_STATE = 0,
+    REAUTH_POLL_PROGRESS,
+    REAUTH_POLL_NEEDS_OTP,
+    REAUTH_POLL_NEEDS_FACE_OTP,
+    REAUTH_POLL_FACE_URL,
+    REAUTH_POLL_FACE_OTP,
+    REAUTH_POLL_TWO_FACTOR,
+    REAUTH_POLL_DEEPLINK,
+    REAUTH_POLL_ACCOUNT,
+
+    /* Fansly */
+    REAUTH_POLL_ACCOUNT_ID,
+    REAUTH_POLL_STATUS,
+    REAUTH_POLL_AUTHENTICATED,
+    REAUTH_POLL_NEEDS_CODE,
+    REAUTH_POLL_CODE_TYPE,
+    REAUTH_POLL_LAST_ERROR,
+
+    REAUTH_POLL_LAST_ATTEMPT,
+    REAUTH_POLL_NVALUES = REAUTH_POLL_LAST_ATTEMPT + REAUTH_LAST_NVALUES
+};
+
+
+static const reauth_reader_field_t  reauth_poll_fields[] = {
+    { "state", REAUTH_POLL_STATE, 0 },
+    { "progress", REAUTH_POLL_PROGRESS, 0 },
+    { "needs_otp", REAUTH_POLL_NEEDS_OTP, 0 },
+    { "needs_face_otp", REAUTH_POLL_NEEDS_FACE_OTP, 0 },
+    { "face_otp_verification_url", REAUTH_POLL_FACE_URL, 1 },
+    { "face_otp", REAUTH_POLL_FACE_OTP, 1 },
+    { "twoFactorPending", REAUTH_POLL_TWO_FACTOR, 0 },
+    { "mobile_auth_session_deeplink", REAUTH_POLL_DEEPLINK, 1 },
+    { "account.id", REAUTH_POLL_ACCOUNT, 0 },
+    { "account_id", REAUTH_POLL_ACCOUNT_ID, 0 },
+    { "status", REAUTH_POLL_STATUS, 0 },
+    { "is_authenticated", REAUTH_POLL_AUTHENTICATED, 0 },
+    { "needs_code", REAUTH_POLL_NEEDS_CODE, 0 },
+    { "twofa_type", REAUTH_POLL_CODE_TYPE, 0 },
+    { "last_error", REAUTH_POLL_LAST_ERROR, 0 },
+    reauth_last_attempt_fields("lastAttempt", REAUTH_POLL_LAST_ATTEMPT)
+};
+
+#define REAUTH_POLL_NFIELDS                                                   \
+    (sizeof(reauth_poll_fields) / sizeof(reauth_reader_field_t))
+
+
 static void
-reauth_poll_read(const json_t *answer, reauth_read_poll_t *read)
+reauth_poll_read(const reauth_value_t *values, reauth_read_poll_t *read)
 {
     memset(read, 0, sizeof(reauth_read_poll_t));
 
-    reauth_json_word(answer, "state", read->state);
-    reauth_json_word(answer, "progress", read->progress);
+    reauth_value_word(&values[REAUTH_POLL_STATE], read->state);
+    reauth_value_word(&values[REAUTH_POLL_PROGRESS], read->progress);
 
-    read->needs_otp = reauth_json_is_true(answer, "needs_otp");
-    read->needs_face = reauth_json_is_true(answer, "needs_face_otp");
-    read->face_link = reauth_json_is_text(answer, "face_otp_verification_url")
-                      || reauth_json_is_text(answer, "face_otp");
-    read->two_factor = reauth_json_is_true(answer, "twoFactorPending");
-    read->deeplink = reauth_json_is_text(answer,
-                                         "mobile_auth_session_deeplink");
+    read->needs_otp = reauth_value_is_true(&values[REAUTH_POLL_NEEDS_OTP]);
+    read->needs_face =
+                    reauth_value_is_true(&values[REAUTH_POLL_NEEDS_FACE_OTP]);
+    read->face_link = reauth_value_is_text(&values[REAUTH_POLL_FACE_URL])
+                      || reauth_value_is_text(&values[REAUTH_POLL_FACE_OTP]);
+    read->two_factor = reauth_value_is_true(&values[REAUTH_POLL_TWO_FACTOR]);
+    read->deeplink = reauth_value_is_text(&values[REAUTH_POLL_DEEPLINK]);
 
-    reauth_last_attempt_read(json_object_get(answer, "lastAttempt"),
-                             &read->last);
+    reauth_last_attempt_read(&values[REAUTH_POLL_LAST_ATTEMPT], &read->last);
 }
 
 
 static void
-reauth_poll_take(const json_t *answer, reauth_poll_t *out)
+reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
 {
     reauth_verdict_t    verdict;
     reauth_read_poll_t  read;
 
-    reauth_poll_read(answer, &read);
+    reauth_poll_read(values, &read);
 
     verdict = reauth_classify_poll(&read);
 
@@ -47,67 +93,73 @@ reauth_poll_take(const json_t *answer, reauth_poll_t *out)
     memcpy(out->error_message, read.last.error_message,
            sizeof(out->error_message));
 
-    reauth_json_copy_account(json_object_get(answer, "account"), "id",
-                             out->account);
-    reauth_json_copy(answer, "progress", out->progress, REAUTH_PROGRESS_MAX);
+    reauth_value_copy_account(&values[REAUTH_POLL_ACCOUNT], out->account);
+    reauth_value_copy(&values[REAUTH_POLL_PROGRESS], out->progress,
+                      REAUTH_PROGRESS_MAX);
 }
 
 
 static void
-reauth_poll_read_fansly(const json_t *answer, reauth_read_fansly_t *read)
+reauth_poll_read_fansly(const reauth_value_t *values,
+    reauth_read_fansly_t *read)
 {
-    json_t  *type;
+    const reauth_value_t  *authenticated;
 
     memset(read, 0, sizeof(reauth_read_fansly_t));
 
-    reauth_json_word(answer, "status", read->status);
+    authenticated = &values[REAUTH_POLL_AUTHENTICATED];
 
-    read->authenticated = reauth_json_is_true(answer, "is_authenticated");
-    read->not_authenticated = json_is_false(json_object_get(answer,
-                                                "is_authenticated"));
-    read->needs_code = reauth_json_is_true(answer, "needs_code");
-    read->no_code = json_is_false(json_object_get(answer, "needs_code"));
+    reauth_value_word(&values[REAUTH_POLL_STATUS], read->status);
 
-    type = json_object_get(answer, "twofa_type");
-    read->app_code = json_is_integer(type) && json_integer_value(type) == 0;
+    read->authenticated = reauth_value_is_true(authenticated);
+    read->not_authenticated = authenticated->type == REAUTH_VALUE_FALSE;
+    read->needs_code = reauth_value_is_true(&values[REAUTH_POLL_NEEDS_CODE]);
+    read->no_code = values[REAUTH_POLL_NEEDS_CODE].type == REAUTH_VALUE_FALSE;
+    read->app_code = reauth_value_is_digit(&values[REAUTH_POLL_CODE_TYPE],
+                                           '0');
 }
 
 
 static void
-reauth_poll_take_fansly(const json_t *answer, reauth_poll_t *out)
+reauth_poll_take_fansly(const reauth_value_t *values, reauth_poll_t *out)
 {
     reauth_verdict_t      verdict;
     reauth_read_fansly_t  read;
 
-    reauth_poll_read_fansly(answer, &read);
+    reauth_poll_read_fansly(values, &read);
 
     verdict = reauth_classify_fansly(&read);
 
     out->state = verdict.state;
     out->action = verdict.action;
 
-    reauth_json_copy_account(answer, "account_id", out->account);
-    reauth_json_copy(answer, "status", out->progress, REAUTH_PROGRESS_MAX);
-    reauth_json_copy(answer, "last_error", out->error_message,
-                     REAUTH_ERROR_MESSAGE_MAX);
+    reauth_value_copy_account(&values[REAUTH_POLL_ACCOUNT_ID], out->account);
+    reauth_value_copy(&values[REAUTH_POLL_STATUS], out->progress,
+                      REAUTH_PROGRESS_MAX);
+    reauth_value_copy(&values[REAUTH_POLL_LAST_ERROR], out->error_message,
+                      REAUTH_ERROR_MESSAGE_MAX);
 }
 
 
 static int
-reauth_poll_take_any(const json_t *answer, reauth_poll_t *out)
+reauth_poll_take_any(const reauth_value_t *values, reauth_poll_t *out)
 {
-    if (json_object_get(answer, "lastAttempt") != NULL
-        || json_is_string(json_object_get(answer, "state")))
+    const reauth_value_t  *last;
+
+    last = &values[REAUTH_POLL_LAST_ATTEMPT + REAUTH_LAST_OBJECT];
+
+    if (last->type != REAUTH_VALUE_NONE
+        || values[REAUTH_POLL_STATE].type == REAUTH_VALUE_STRING)
     {
-        reauth_poll_take(answer, out);
+        reauth_poll_take(values, out);
         return 1;
     }
 
-    if (json_is_string(json_object_get(answer, "account_id"))
-        && (json_object_get(answer, "is_authenticated") != NULL
-            || json_is_string(json_object_get(answer, "status"))))
+    if (values[REAUTH_POLL_ACCOUNT_ID].type == REAUTH_VALUE_STRING
+        && (values[REAUTH_POLL_AUTHENTICATED].type != REAUTH_VALUE_NONE
+            || values[REAUTH_POLL_STATUS].type == REAUTH_VALUE_STRING))
     {
-        reauth_poll_take_fansly(answer, out);
+        reauth_poll_take_fansly(values, out);
         return 1;
     }
 
@@ -115,142 +167,42 @@ reauth_poll_take_any(const json_t *answer, reauth_poll_t *out)
 }
 
 
-reauth_json_result_t
-reauth_poll_parse(const unsigned char *body, size_t len, reauth_poll_t *out)
+int
+reauth_poll_parse(const unsigned char *body, size_t len, reauth_poll_t *out,
+    reauth_unread_t *why)
 {
-    json_t                *json;
-    reauth_string_t        text;
-    reauth_json_error_t    error;
-    reauth_json_result_t   result;
+    size_t           i;
+    reauth_value_t   values[REAUTH_POLL_NVALUES];
+    reauth_string_t  text;
+    reauth_reader_t  reader;
+
+    /* some clients see the response wrapped */
+    static const char *const  roots[] = { NULL, "data" };
 
     memset(out, 0, sizeof(reauth_poll_t));
 
     text.data = body;
     text.len = len;
 
-    result = reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &error);
+    for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
 
-    if (result != REAUTH_JSON_OK) {
-        return result;
-    }
+        reauth_reader_init(&reader, reauth_poll_fields, REAUTH_POLL_NFIELDS,
+                           roots[i], values, REAUTH_POLL_NVALUES);
 
-    if (!reauth_poll_take_any(json, out)
-        && !reauth_poll_take_any(json_object_get(json, "data"), out))
-    {
-        result = REAUTH_JSON_INVALID;
-    }
+        if (reauth_reader_read(&reader, &text) != REAUTH_READER_OK) {
+            reauth_reader_unread(&reader, why);
+            return -1;
+        }
 
-    reauth_json_cleanse_free(json);
-
-    return result;
-}
-
-
-static int
-reauth_accounts_is(const json_t *entry, const char *name,
-    const reauth_string_t *account)
-{
-    reauth_string_t  id;
-
-    return reauth_json_string(entry, name, &id)
-           && id.len == account->len
-           && memcmp(id.data, account->data, id.len) == 0;
-}
-
-
-/* the progress is a word, or an object as a poll answers with */
-
-static void
-reauth_accounts_read(const json_t *entry, reauth_read_listed_t *read)
-{
-    const json_t  *progress;
-
-    memset(read, 0, sizeof(reauth_read_listed_t));
-
-    read->authenticated = reauth_json_is_true(entry, "is_authenticated");
-    read->not_authenticated = json_is_false(json_object_get(entry,
-                                                "is_authenticated"));
-
-    progress = json_object_get(entry, "authentication_progress");
-
-    if (json_is_object(progress)) {
-        reauth_json_word(progress, "state", read->state);
-        reauth_json_word(progress, "progress", read->progress);
-
-    } else {
-        reauth_json_word(entry, "authentication_progress", read->progress);
-    }
-}
-
-
-static void
-reauth_accounts_take(const json_t *entry, reauth_account_status_t *out)
-{
-    const json_t          *progress;
-    reauth_read_listed_t   read;
-
-    reauth_accounts_read(entry, &read);
-
-    out->found = 1;
-    out->authenticated = read.authenticated;
-    out->not_authenticated = read.not_authenticated;
-    out->in_progress = reauth_classify_listed(&read);
-
-    progress = json_object_get(entry, "authentication_progress");
-
-    if (json_is_object(progress)) {
-        reauth_json_copy(progress,
-                         reauth_json_is_text(progress, "progress") ? "progress"
-                                                                   : "state",
-                         out->progress, REAUTH_PROGRESS_MAX);
-
-    } else {
-        reauth_json_copy(entry, "authentication_progress", out->progress,
-                         REAUTH_PROGRESS_MAX);
-    }
-}
-
-
-reauth_json_result_t
-reauth_accounts_parse(const unsigned char *body, size_t len,
-    const reauth_string_t *account, reauth_account_status_t *out)
-{
-    size_t                 i;
-    json_t                *json, *list, *entry;
-    reauth_string_t        text;
-    reauth_json_error_t    error;
-    reauth_json_result_t   result;
-
-    memset(out, 0, sizeof(reauth_account_status_t));
-
-    text.data = body;
-    text.len = len;
-
-    result = reauth_json_parse(&text, 0, &json, &error);
-
-    if (result != REAUTH_JSON_OK) {
-        return result;
-    }
-
-    list = json_is_array(json) ? json : json_object_get(json, "data");
-
-    if (!json_is_array(list)) {
-        result = REAUTH_JSON_INVALID;
-    }
-
-    json_array_foreach(list, i, entry) {
-
-        if (reauth_accounts_is(entry, "id", account)
-            || reauth_accounts_is(entry, "account_id", account))
-        {
-            reauth_accounts_take(entry, out);
-            break;
+        if (reauth_poll_take_any(values, out)) {
+            return 0;
         }
     }
 
-    reauth_json_cleanse_free(json);
+    why->reason = "it does not describe a login attempt";
+    why->offset = 0;
 
-    return result;
+    return -1;
 }
 
 
@@ -264,50 +216,4 @@ reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact)
     fact->progress = reauth_string_from(poll->progress);
     fact->error_code = reauth_string_from(poll->error_code);
     fact->error_message = reauth_string_from(poll->error_message);
-}
-
-
-static int
-reauth_poll_is_code(const reauth_string_t *error)
-{
-    size_t         i;
-    unsigned char  c;
-
-    for (i = 0; i < error->len; i++) {
-        c = error->data[i];
-
-        if ((c < 'A' || c > 'Z') && (c < '0' || c > '9')
-            && c != '_' && c != ':' && c != '.' && c != '-')
-        {
-            return 0;
-        }
-    }
-
-    return error->len != 0;
-}
-
-
-int
-reauth_poll_error_is_code(const unsigned char *body, size_t len)
-{
-    int                   code;
-    json_t               *json;
-    reauth_string_t       text, error;
-    reauth_json_error_t   where;
-
-    text.data = body;
-    text.len = len;
-
-    if (reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &where)
-        != REAUTH_JSON_OK)
-    {
-        return 0;
-    }
-
-    code = reauth_json_string(json, "error", &error)
-           && reauth_poll_is_code(&error);
-
-    reauth_json_cleanse_free(json);
-
-    return code;
 }

@@ -14,7 +14,7 @@
 
 
 #include "reauth_attempt.h"
-#include "reauth_json.h"
+#include "reauth_reader.h"
 
 
 typedef struct {
@@ -31,37 +31,16 @@ typedef struct {
 } reauth_poll_t;
 
 
-typedef struct {
-    unsigned         found:1;
-    unsigned         authenticated:1;
-    unsigned         not_authenticated:1;
-    unsigned         in_progress:1;     /* a login is under way */
-
-    char             progress[REAUTH_PROGRESS_MAX + 1];
-} reauth_account_status_t;
-
-
 /* what a poll says of its attempt; the fact points into the poll */
 void reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact);
 
 
 /*
- * Whether the "error" of an error response is a code, such as
- * SESSION_EXPIRED:NEEDS_REAUTHENTICATION, and not a sentence.
+ * Zeroes *out first.  -1: it is not a response to a poll, whether it is not
+ * JSON or is JSON of another shape; then "why" is set.
  */
-int reauth_poll_error_is_code(const unsigned char *body, size_t len);
-
-
-/*
- * Both zero *out first.  REAUTH_JSON_INVALID: it is not such an answer,
- * whether it is no JSON or JSON of another shape.
- */
-
-reauth_json_result_t reauth_poll_parse(const unsigned char *body, size_t len,
-    reauth_poll_t *out);
-
-reauth_json_result_t reauth_accounts_parse(const unsigned char *body,
-    size_t len, const reauth_string_t *account, reauth_account_status_t *out);
+int reauth_poll_parse(const unsigned char *body, size_t len,
+    reauth_poll_t *out, reauth_unread_t *why);
 
 
 #endif /* REAUTH_POLL_H */

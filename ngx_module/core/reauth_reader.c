@@ -734,6 +734,14 @@ reauth_reader_read(reauth_reader_t *reader, const reauth_string_t *text)
 }
 
 
+void
+reauth_reader_unread(const reauth_reader_t *reader, reauth_unread_t *why)
+{
+    why->reason = reader->reason;
+    why->offset = reader->offset;
+}
+
+
 size_t
 reauth_reader_string(const reauth_string_t *text, const reauth_value_t *value,
     unsigned char *dst)

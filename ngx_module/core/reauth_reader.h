@@ -36,6 +36,14 @@ typedef enum {
 } reauth_reader_result_t;
 
 
+/* why and where a text could not be read; the reason is static */
+
+typedef struct {
+    const char  *reason;
+    size_t       offset;
+} reauth_unread_t;
+
+
 typedef enum {
     REAUTH_VALUE_NONE = 0,                 /* there is no such member */
     REAUTH_VALUE_NULL,
@@ -149,6 +157,9 @@ reauth_reader_result_t reauth_reader_end(reauth_reader_t *reader);
 /* a whole text at once */
 reauth_reader_result_t reauth_reader_read(reauth_reader_t *reader,
     const reauth_string_t *text);
+
+/* of a reader that failed */
+void reauth_reader_unread(const reauth_reader_t *reader, reauth_unread_t *why);
 
 /*
  * All of a string whose place in "text" the value tells; "dst" has room for

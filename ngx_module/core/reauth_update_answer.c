@@ -26,14 +26,39 @@
 #define REAUTH_UPDATE_ANSWER_SIZE  512
 
 
-static json_t *reauth_update_answer_object(json_t *root);
-static void reauth_update_answer_ids(json_t *object, unsigned fansly,
+enum {
+    REAUTH_UPDATE_ANSWER_OBJECT = 0,
+    REAUTH_UPDATE_ANSWER_ATTEMPT_ID,
+    REAUTH_UPDATE_ANSWER_ACCOUNT_ID,
+    REAUTH_UPDATE_ANSWER_POLLING_URL,
+    REAUTH_UPDATE_ANSWER_DEEPLINK,
+    REAUTH_UPDATE_ANSWER_NVALUES
+};
+
+
+static const reauth_reader_field_t  reauth_update_answer_fields[] = {
+    { "", REAUTH_UPDATE_ANSWER_OBJECT, 0 },
+    { "attempt_id", REAUTH_UPDATE_ANSWER_ATTEMPT_ID, 0 },
+    { "account_id", REAUTH_UPDATE_ANSWER_ACCOUNT_ID, 0 },
+    { "polling_url", REAUTH_UPDATE_ANSWER_POLLING_URL, 0 },
+    { "mobile_auth_session_deeplink", REAUTH_UPDATE_ANSWER_DEEPLINK, 1 }
+};
+
+
+static int reauth_update_answer_read(const reauth_string_t *text,
+    reauth_value_t *values, reauth_unread_t *why);
+static void reauth_update_answer_ids(const reauth_value_t *values,
+    const reauth_string_t *url, unsigned fansly,
     reauth_update_answer_t *answer);
 static void reauth_update_answer_take(const reauth_string_t *id,
     unsigned fansly, reauth_update_answer_t *answer);
+static int reauth_update_answer_deeplink(const reauth_string_t *text,
+    const reauth_value_t *value, reauth_update_answer_t *answer);
 static int reauth_update_answer_rewrite(const reauth_string_t *text,
-    json_t *root, json_t *object, const reauth_string_t *origin,
-    reauth_update_answer_t *answer);
+    const reauth_value_t *value, const reauth_string_t *url,
+    const reauth_string_t *origin, reauth_update_answer_t *answer);
+static unsigned char *reauth_update_answer_decoded(const reauth_string_t *text,
+    const reauth_value_t *value, reauth_string_t *s);
 static void reauth_update_answer_string(reauth_json_out_t *out,
     const reauth_string_t *text);
 static char *reauth_polling_url(const reauth_string_t *origin,
@@ -45,59 +70,50 @@ static reauth_string_t reauth_url_last_segment(const reauth_string_t *url);
 
 reauth_update_answer_result_t
 reauth_update_answer_parse(const reauth_string_t *text, unsigned fansly,
-    const reauth_string_t *origin, reauth_update_answer_t *answer)
+    const reauth_string_t *origin, reauth_update_answer_t *answer,
+    reauth_unread_t *why)
 {
-    json_t                         *root, *object;
-    reauth_string_t                 s;
-    reauth_json_error_t             error;
+    unsigned char                  *decoded;
+    reauth_value_t                  values[REAUTH_UPDATE_ANSWER_NVALUES];
+    reauth_string_t                 url;
     reauth_update_answer_result_t   rc;
 
     memset(answer, 0, sizeof(reauth_update_answer_t));
 
-    switch (reauth_json_parse(text, REAUTH_JSON_OBJECT, &root, &error)) {
-
-    case REAUTH_JSON_OK:
-        break;
-
-    case REAUTH_JSON_INVALID:
+    if (reauth_update_answer_read(text, values, why) != 0) {
         return REAUTH_UPDATE_ANSWER_BAD;
+    }
 
-    default:
+    decoded = reauth_update_answer_decoded(text,
+                                  &values[REAUTH_UPDATE_ANSWER_POLLING_URL],
+                                  &url);
+    if (decoded == NULL) {
         return REAUTH_UPDATE_ANSWER_NO_MEMORY;
     }
 
-    object = reauth_update_answer_object(root);
-
-    reauth_update_answer_ids(object, fansly, answer);
+    reauth_update_answer_ids(values, &url, fansly, answer);
 
     if (!fansly && answer->attempt[0] == '\0') {
+        why->reason = "it names no login attempt";
+        why->offset = 0;
         rc = REAUTH_UPDATE_ANSWER_BAD;
-        goto done;
-    }
 
-    rc = REAUTH_UPDATE_ANSWER_NO_MEMORY;
-
-    if (reauth_json_string(object, "mobile_auth_session_deeplink", &s)
-        && s.len)
+    } else if (reauth_update_answer_deeplink(text,
+                                       &values[REAUTH_UPDATE_ANSWER_DEEPLINK],
+                                       answer)
+               != 0
+               || reauth_update_answer_rewrite(text,
+                                    &values[REAUTH_UPDATE_ANSWER_POLLING_URL],
+                                    &url, origin, answer)
+                  != 0)
     {
-        answer->deeplink = malloc(s.len);
+        rc = REAUTH_UPDATE_ANSWER_NO_MEMORY;
 
-        if (answer->deeplink == NULL) {
-            goto done;
-        }
-
-        memcpy(answer->deeplink, s.data, s.len);
-        answer->deeplink_len = s.len;
-    }
-
-    if (reauth_update_answer_rewrite(text, root, object, origin, answer)
-        == 0) {
+    } else {
         rc = REAUTH_UPDATE_ANSWER_OK;
     }
 
-done:
-
-    reauth_json_cleanse_free(root);
+    free(decoded);
 
     return rc;
 }
@@ -185,43 +201,107 @@ reauth_update_answer_string(reauth_json_out_t *out, const reauth_string_t *text)
 }
 
 
-/* the answer itself, which some see wrapped in "data" */
+/* the response itself, which some clients see wrapped in "data" */
 
-static json_t *
-reauth_update_answer_object(json_t *root)
+static int
+reauth_update_answer_read(const reauth_string_t *text, reauth_value_t *values,
+    reauth_unread_t *why)
 {
-    json_t  *data;
+    size_t           i;
+    reauth_reader_t  reader;
 
-    data = json_object_get(root, "data");
+    static const char *const  roots[] = { NULL, "data", NULL };
 
-    if (json_is_object(data) && json_object_get(root, "attempt_id") == NULL
-        && json_object_get(root, "polling_url") == NULL)
-    {
-        return data;
+    for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+
+        reauth_reader_init(&reader, reauth_update_answer_fields,
+                           sizeof(reauth_update_answer_fields)
+                           / sizeof(reauth_reader_field_t),
+                           roots[i], values, REAUTH_UPDATE_ANSWER_NVALUES);
+
+        if (reauth_reader_read(&reader, text) != REAUTH_READER_OK) {
+            reauth_reader_unread(&reader, why);
+            return -1;
+        }
+
+        if (values[REAUTH_UPDATE_ANSWER_ATTEMPT_ID].type != REAUTH_VALUE_NONE
+            || values[REAUTH_UPDATE_ANSWER_POLLING_URL].type
+               != REAUTH_VALUE_NONE
+            || (roots[i] != NULL
+                && values[REAUTH_UPDATE_ANSWER_OBJECT].type
+                   == REAUTH_VALUE_OBJECT))
+        {
+            return 0;
+        }
     }
 
-    return root;
+    if (values[REAUTH_UPDATE_ANSWER_OBJECT].type != REAUTH_VALUE_OBJECT) {
+        why->reason = "it is not an object";
+        why->offset = 0;
+
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* to be freed; empty if the value is not a string */
+
+static unsigned char *
+reauth_update_answer_decoded(const reauth_string_t *text,
+    const reauth_value_t *value, reauth_string_t *s)
+{
+    unsigned char  *p;
+
+    p = malloc(value->end - value->start + 1);
+
+    if (p != NULL) {
+        s->data = p;
+        s->len = reauth_reader_string(text, value, p);
+    }
+
+    return p;
+}
+
+
+static int
+reauth_update_answer_deeplink(const reauth_string_t *text,
+    const reauth_value_t *value, reauth_update_answer_t *answer)
+{
+    reauth_string_t  s;
+
+    if (!reauth_value_is_text(value)) {
+        return 0;
+    }
+
+    answer->deeplink = (char *) reauth_update_answer_decoded(text, value, &s);
+
+    if (answer->deeplink == NULL) {
+        return -1;
+    }
+
+    answer->deeplink_len = s.len;
+
+    return 0;
 }
 
 
 static void
-reauth_update_answer_ids(json_t *object, unsigned fansly,
+reauth_update_answer_ids(const reauth_value_t *values,
+    const reauth_string_t *url, unsigned fansly,
     reauth_update_answer_t *answer)
 {
     reauth_string_t  s;
 
-    if (reauth_json_string(object, "attempt_id", &s)) {
-        reauth_update_answer_take(&s, fansly, answer);
-    }
+    s = reauth_value_string(&values[REAUTH_UPDATE_ANSWER_ATTEMPT_ID]);
+    reauth_update_answer_take(&s, fansly, answer);
 
-    if (reauth_json_string(object, "account_id", &s)) {
-        reauth_update_answer_take(&s, fansly, answer);
-    }
+    s = reauth_value_string(&values[REAUTH_UPDATE_ANSWER_ACCOUNT_ID]);
+    reauth_update_answer_take(&s, fansly, answer);
 
-    if (reauth_json_string(object, "polling_url", &s)) {
-        s = reauth_url_last_segment(&s);
-        reauth_update_answer_take(&s, fansly, answer);
-    }
+    s = reauth_url_last_segment(url);
+    reauth_update_answer_take(&s, fansly, answer);
 }
 
 
@@ -252,26 +332,22 @@ reauth_update_answer_take(const reauth_string_t *id, unsigned fansly,
 }
 
 
-/*
- * In place, as everything else is to stay as it came, and as writing all of it
- * anew costs more; where the place can't be told from the text, by the tree.
- */
+/* in place: everything else stays as it came, whatever it is */
 
 static int
-reauth_update_answer_rewrite(const reauth_string_t *text, json_t *root,
-    json_t *object, const reauth_string_t *origin,
-    reauth_update_answer_t *answer)
+reauth_update_answer_rewrite(const reauth_string_t *text,
+    const reauth_value_t *value, const reauth_string_t *url,
+    const reauth_string_t *origin, reauth_update_answer_t *answer)
 {
-    char             *text_of_url;
-    json_t           *url;
-    reauth_string_t   s, path;
+    char               *text_of_url;
+    reauth_string_t     s, path;
+    reauth_json_out_t   out;
 
     static const reauth_string_t  none = reauth_string("");
 
-    if (!reauth_json_string(object, "polling_url", &s)
-        || !reauth_url_path(&s, &path)
-        || (s.len - path.len == origin->len
-            && memcmp(s.data, origin->data, origin->len) == 0))
+    if (!reauth_url_path(url, &path)
+        || (url->len - path.len == origin->len
+            && memcmp(url->data, origin->data, origin->len) == 0))
     {
         return 0;
     }
@@ -281,23 +357,21 @@ reauth_update_answer_rewrite(const reauth_string_t *text, json_t *root,
         return -1;
     }
 
-    answer->body = reauth_json_replace(text, "polling_url", &s,
-                                       &answer->body_len);
-
-    if (answer->body != NULL) {
+    if (reauth_json_out_create(&out, text->len + reauth_json_out_size(s.len))
+        == NULL)
+    {
         free(text_of_url);
-        return 0;
-    }
-
-    url = json_stringn(text_of_url, s.len);
-
-    free(text_of_url);
-
-    if (json_object_set_new(object, "polling_url", url) != 0) {
         return -1;
     }
 
-    answer->body = reauth_json_text(root, &answer->body_len);
+    reauth_json_out(&out, (const char *) text->data, value->start);
+    reauth_update_answer_string(&out, &s);
+    reauth_json_out(&out, (const char *) text->data + value->end,
+                    text->len - value->end);
+
+    free(text_of_url);
+
+    answer->body = reauth_json_out_finish(&out, &answer->body_len);
 
     return answer->body ? 0 : -1;
 }

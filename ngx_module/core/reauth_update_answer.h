@@ -12,6 +12,7 @@
 
 
 #include "reauth_attempt.h"
+#include "reauth_reader.h"
 #include "reauth_route.h"
 #include "reauth_string.h"
 
@@ -38,12 +39,13 @@ typedef struct {
 /*
  * "origin" is scheme and host of this gateway, "https://gateway:8443".
  * Whatever the result, the answer is to be given to
- * reauth_update_answer_free().
+ * reauth_update_answer_free().  "why" is set with REAUTH_UPDATE_ANSWER_BAD.
  */
 
 reauth_update_answer_result_t reauth_update_answer_parse(
     const reauth_string_t *text, unsigned fansly,
-    const reauth_string_t *origin, reauth_update_answer_t *answer);
+    const reauth_string_t *origin, reauth_update_answer_t *answer,
+    reauth_unread_t *why);
 
 /* zeroes and frees the deeplink and the body */
 void reauth_update_answer_free(reauth_update_answer_t *answer);

@@ -8,6 +8,26 @@
 #include "reauth_webhook.h"
 
 
+enum {
+    REAUTH_WEBHOOK_EVENT = 0,
+    REAUTH_WEBHOOK_ACCOUNT,
+    REAUTH_WEBHOOK_STATE,
+    REAUTH_WEBHOOK_PROGRESS,
+    REAUTH_WEBHOOK_LAST_ATTEMPT,
+    REAUTH_WEBHOOK_NVALUES = REAUTH_WEBHOOK_LAST_ATTEMPT + REAUTH_LAST_NVALUES
+};
+
+
+static const reauth_reader_field_t  reauth_webhook_fields[] = {
+    { "event", REAUTH_WEBHOOK_EVENT, 0 },
+    { "account_id", REAUTH_WEBHOOK_ACCOUNT, 0 },
+    { "payload.state", REAUTH_WEBHOOK_STATE, 0 },
+    { "payload.progress", REAUTH_WEBHOOK_PROGRESS, 0 },
+    reauth_last_attempt_fields("payload.latestAuthAttempt",
+                               REAUTH_WEBHOOK_LAST_ATTEMPT)
+};
+
+
 static const struct {
     const char       *name;
     reauth_state_t    state;
@@ -78,14 +98,15 @@ reauth_event_parse(const reauth_string_t *name)
 
 
 static void
-reauth_webhook_read(const json_t *payload, reauth_webhook_t *out)
+reauth_webhook_read(const reauth_value_t *values, reauth_webhook_t *out)
 {
+    char                   state[REAUTH_WORD_MAX + 1];
     reauth_last_attempt_t  last;
 
     static const reauth_string_t  disconnected = reauth_string("DISCONNECTED");
 
-    reauth_last_attempt_read(json_object_get(payload, "latestAuthAttempt"),
-                             &last);
+    reauth_last_attempt_read(&values[REAUTH_WEBHOOK_LAST_ATTEMPT], &last);
+    reauth_value_word(&values[REAUTH_WEBHOOK_STATE], state);
 
     out->started_us = last.started_us;
     out->completed_us = last.completed_us;
@@ -93,7 +114,8 @@ reauth_webhook_read(const json_t *payload, reauth_webhook_t *out)
     out->needs_otp = last.needs_otp;
     out->needs_face = last.needs_face;
 
-    reauth_json_copy(payload, "progress", out->progress, REAUTH_PROGRESS_MAX);
+    reauth_value_copy(&values[REAUTH_WEBHOOK_PROGRESS], out->progress,
+                      REAUTH_PROGRESS_MAX);
 
     switch (out->event) {
 
@@ -109,9 +131,7 @@ reauth_webhook_read(const json_t *payload, reauth_webhook_t *out)
     case REAUTH_EVENT_OTP_CODE_REQUIRED:
     case REAUTH_EVENT_FANSLY_OTP_CODE_REQUIRED:
 
-        if (!last.phone
-            && reauth_json_is_word(payload, "state", "needs-app-otp"))
-        {
+        if (!last.phone && strcmp(state, "needs-app-otp") == 0) {
             out->action = REAUTH_ACTION_APP_OTP;
         }
 
@@ -134,39 +154,44 @@ reauth_webhook_read(const json_t *payload, reauth_webhook_t *out)
 }
 
 
-reauth_json_result_t
+int
 reauth_webhook_parse(const unsigned char *body, size_t len,
-    reauth_webhook_t *out)
+    reauth_webhook_t *out, reauth_unread_t *why)
 {
-    json_t                *json;
-    reauth_string_t        text, name;
-    reauth_json_error_t    error;
-    reauth_json_result_t   result;
+    reauth_value_t   values[REAUTH_WEBHOOK_NVALUES];
+    reauth_string_t  text, name;
+    reauth_reader_t  reader;
 
     memset(out, 0, sizeof(reauth_webhook_t));
 
     text.data = body;
     text.len = len;
 
-    result = reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &error);
+    reauth_reader_init(&reader, reauth_webhook_fields,
+                       sizeof(reauth_webhook_fields)
+                       / sizeof(reauth_reader_field_t),
+                       NULL, values, REAUTH_WEBHOOK_NVALUES);
 
-    if (result != REAUTH_JSON_OK) {
-        return result;
+    if (reauth_reader_read(&reader, &text) != REAUTH_READER_OK) {
+        reauth_reader_unread(&reader, why);
+        return -1;
     }
 
-    if (reauth_json_string(json, "event", &name)) {
-        out->event = reauth_event_parse(&name);
-        out->state = reauth_events[out->event].state;
-        out->action = reauth_events[out->event].action;
+    if (values[REAUTH_WEBHOOK_EVENT].type != REAUTH_VALUE_STRING) {
+        why->reason = "it has no event";
+        why->offset = 0;
 
-        reauth_json_copy_account(json, "account_id", out->account);
-        reauth_webhook_read(json_object_get(json, "payload"), out);
-
-    } else {
-        result = REAUTH_JSON_INVALID;
+        return -1;
     }
 
-    reauth_json_cleanse_free(json);
+    name = reauth_value_string(&values[REAUTH_WEBHOOK_EVENT]);
 
-    return result;
+    out->event = reauth_event_parse(&name);
+    out->state = reauth_events[out->event].state;
+    out->action = reauth_events[out->event].action;
+
+    reauth_value_copy_account(&values[REAUTH_WEBHOOK_ACCOUNT], out->account);
+    reauth_webhook_read(values, out);
+
+    return 0;
 }

@@ -14,7 +14,7 @@
 
 
 #include "reauth_attempt.h"
-#include "reauth_json.h"
+#include "reauth_reader.h"
 
 
 typedef enum {
@@ -58,9 +58,12 @@ typedef struct {
 } reauth_webhook_t;
 
 
-/* zeroes *out first; REAUTH_JSON_INVALID: no object with an event's name */
-reauth_json_result_t reauth_webhook_parse(const unsigned char *body,
-    size_t len, reauth_webhook_t *out);
+/*
+ * Zeroes *out first.  -1: it is not an object with the name of an event; then
+ * "why" is set.
+ */
+int reauth_webhook_parse(const unsigned char *body, size_t len,
+    reauth_webhook_t *out, reauth_unread_t *why);
 
 const char *reauth_event_name(reauth_event_t event);    /* or "unknown" */
 

@@ -12,6 +12,7 @@
 
 #include "reauth_json.h"
 #include "ngx_http_reauth_authenticate.h"
+#include "ngx_http_reauth_unread.h"
 
 
 #define NGX_HTTP_REAUTH_BODY_MAX     65536
@@ -1007,13 +1008,33 @@ reauth_update_answer_result_t
 ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a,
     ngx_str_t *body)
 {
-    reauth_string_t  text, origin;
+    reauth_string_t                 text, origin;
+    reauth_unread_t                 why;
+    ngx_http_reauth_unread_e        what;
+    ngx_http_reauth_main_conf_t    *mcf;
+    reauth_update_answer_result_t   rc;
 
     text.data = body->data;
     text.len = body->len;
     origin.data = a->origin.data;
     origin.len = a->origin.len;
 
-    return reauth_update_answer_parse(&text, a->route.fansly, &origin,
-                                      &a->answer);
+    rc = reauth_update_answer_parse(&text, a->route.fansly, &origin,
+                                    &a->answer, &why);
+
+    if (rc == REAUTH_UPDATE_ANSWER_BAD) {
+        mcf = ngx_http_get_module_main_conf(a->request,
+                                            ngx_http_reauth_module);
+
+        what = a->route.operation == REAUTH_OPERATION_UPDATE
+               ? NGX_HTTP_REAUTH_UNREAD_UPDATE
+               : a->route.operation == REAUTH_OPERATION_START
+                     ? NGX_HTTP_REAUTH_UNREAD_START
+                     : NGX_HTTP_REAUTH_UNREAD_REAUTHENTICATE;
+
+        ngx_http_reauth_unread(&mcf->store.zone, a->request->connection->log,
+                               what, &a->route.id, body->len, &why);
+    }
+
+    return rc;
 }

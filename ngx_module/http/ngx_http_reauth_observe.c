@@ -11,8 +11,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_json.h"
+#include "reauth_error.h"
 #include "ngx_http_reauth.h"
+#include "ngx_http_reauth_unread.h"
 
 
 /* a 401 that is longer than that is judged by the poller */
@@ -172,26 +173,24 @@ static ngx_http_reauth_apart void
 ngx_http_reauth_observe_judge(ngx_http_request_t *r,
     ngx_http_reauth_observed_t *observed)
 {
-    json_t               *json;
-    reauth_string_t       text, error;
-    reauth_json_error_t   where;
+    reauth_error_t                error;
+    reauth_unread_t               why;
+    ngx_http_reauth_main_conf_t  *mcf;
 
-    text.data = observed->text;
-    text.len = observed->len;
+    if (reauth_error_read(observed->text, observed->len, &error, &why) != 0) {
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    if (reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &where)
-        != REAUTH_JSON_OK)
-    {
+        ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
+                               NGX_HTTP_REAUTH_UNREAD_CALL,
+                               &observed->account, observed->len, &why);
+
+        ngx_http_reauth_store_poll_soon(&mcf->store, &observed->account);
         return;
     }
 
-    if (reauth_json_string(json, "error", &error)
-        && reauth_string_equals(&error, ngx_http_reauth_session_expired))
-    {
+    if (ngx_strcmp(error.code, ngx_http_reauth_session_expired) == 0) {
         ngx_http_reauth_observe_expired(r, &observed->account);
     }
-
-    reauth_json_cleanse_free(json);
 }
 
 

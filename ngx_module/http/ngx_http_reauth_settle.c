@@ -10,9 +10,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_json.h"
+#include "reauth_error.h"
 #include "reauth_poll.h"
 #include "ngx_http_reauth_authenticate.h"
+#include "ngx_http_reauth_unread.h"
 
 
 /*
@@ -60,36 +61,22 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* of the upstream's error only its code is kept */
+/* its code, or its sentence if it has none, is kept */
 
 static void
-ngx_http_reauth_authenticate_error_code(ngx_http_reauth_authenticate_t *a,
-    char *code)
+ngx_http_reauth_authenticate_error(ngx_http_reauth_authenticate_t *a,
+    reauth_error_t *error)
 {
-    json_t               *json;
-    reauth_string_t       text, value;
-    reauth_json_error_t   error;
+    reauth_unread_t  why;
 
-    ngx_sprintf((u_char *) code, "HTTP_%ui%Z", a->forward.status);
+    /* a body that cannot be read has a status at least */
 
-    text.data = a->forward.capture.body.data;
-    text.len = a->forward.capture.body.len;
+    (void) reauth_error_read(a->forward.capture.body.data,
+                             a->forward.capture.body.len, error, &why);
 
-    if (text.len == 0
-        || reauth_json_parse(&text, REAUTH_JSON_OBJECT, &json, &error)
-           != REAUTH_JSON_OK)
-    {
-        return;
+    if (error->code[0] == '\0' && error->message[0] == '\0') {
+        ngx_sprintf((u_char *) error->code, "HTTP_%ui%Z", a->forward.status);
     }
-
-    if (reauth_json_string(json, "error", &value)
-        && value.len != 0
-        && value.len <= REAUTH_ERROR_CODE_MAX)
-    {
-        reauth_copy(code, REAUTH_ERROR_CODE_MAX, &value);
-    }
-
-    reauth_json_cleanse_free(json);
 }
 
 
@@ -147,10 +134,10 @@ ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
 static void
 ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 {
-    char                        code[REAUTH_ERROR_CODE_MAX + 1];
     uint8_t                     sealed[REAUTH_SEALED_MAX];
     ngx_uint_t                  status;
     reauth_fact_t               fact;
+    reauth_error_t              error;
     ngx_http_reauth_forward_t  *forward;
 
     forward = &a->forward;
@@ -185,9 +172,10 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
         ngx_http_reauth_authenticate_accepted(a, sealed, &fact);
 
     } else {
-        ngx_http_reauth_authenticate_error_code(a, code);
+        ngx_http_reauth_authenticate_error(a, &error);
 
-        fact.error_code = reauth_string_from(code);
+        fact.error_code = reauth_string_from(error.code);
+        fact.error_message = reauth_string_from(error.message);
         fact.state = status >= NGX_HTTP_BAD_REQUEST
                      && status < NGX_HTTP_INTERNAL_SERVER_ERROR
                      && status != NGX_HTTP_REQUEST_TIME_OUT
@@ -247,6 +235,30 @@ ngx_http_reauth_authenticate_account(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* the caller gets it as it is; the poller, if there is one, asks again */
+
+static void
+ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
+    const reauth_unread_t *why)
+{
+    reauth_record_t               record;
+    reauth_string_t               account;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    ngx_http_reauth_unread(&mcf->store.zone, a->request->connection->log,
+                           NGX_HTTP_REAUTH_UNREAD_POLL, &a->route.id,
+                           a->forward.capture.body.len, why);
+
+    account.len = 0;
+
+    if (ngx_http_reauth_authenticate_account(a, &account, &record) == NGX_OK) {
+        ngx_http_reauth_store_poll_soon(&mcf->store, &account);
+    }
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
 {
@@ -254,11 +266,13 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     reauth_fact_t     fact;
     reauth_record_t   record;
     reauth_string_t   account;
+    reauth_unread_t   why;
 
     if (reauth_poll_parse(a->forward.capture.body.data,
-                          a->forward.capture.body.len, &poll)
-        != REAUTH_JSON_OK)
+                          a->forward.capture.body.len, &poll, &why)
+        != 0)
     {
+        ngx_http_reauth_authenticate_unread(a, &why);
         return;
     }
 

@@ -17,6 +17,7 @@
 #include "ngx_http_reauth.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_seen.h"
+#include "ngx_http_reauth_unread.h"
 
 
 #define NGX_HTTP_REAUTH_WEBHOOK_MAX           262144
@@ -538,10 +539,14 @@ static ngx_int_t
 ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
     ngx_http_reauth_delivery_t *delivery)
 {
-    size_t                  len;
-    ngx_str_t              *body;
-    reauth_webhook_t        webhook;
-    ngx_http_reauth_ctx_t  *ctx;
+    size_t                        len;
+    ngx_str_t                    *body;
+    reauth_unread_t               why;
+    reauth_webhook_t              webhook;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    static const reauth_string_t  none = reauth_string("");
 
     body = &delivery->body.text;
 
@@ -560,18 +565,12 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
         return ngx_http_reauth_webhook_unavailable(r);
     }
 
-    switch (reauth_webhook_parse(body->data, body->len, &webhook)) {
+    if (reauth_webhook_parse(body->data, body->len, &webhook, &why) != 0) {
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    case REAUTH_JSON_OK:
-        break;
-
-    case REAUTH_JSON_INVALID:
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "reauth: a webhook is signed, but no event");
-        break;
-
-    default:
-        return ngx_http_reauth_webhook_unavailable(r);
+        ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
+                               NGX_HTTP_REAUTH_UNREAD_WEBHOOK, &none,
+                               body->len, &why);
     }
 
     len = ngx_strlen(webhook.account);

@@ -11,7 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_poll.h"
+#include "reauth_error.h"
 #include "ngx_http_reauth_poller.h"
 
 
@@ -202,6 +202,8 @@ ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account,
     reauth_manners_verdict_t *verdict)
 {
+    reauth_error_t    error;
+    reauth_unread_t   why;
     reauth_manners_t  response;
 
     static const ngx_http_reauth_count_e  counts[] = {
@@ -214,8 +216,11 @@ ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
 
     response.status = forward->status;
     response.code = forward->status == NGX_HTTP_UNAUTHORIZED
-                    && reauth_poll_error_is_code(forward->capture.body.data,
-                                                 forward->capture.body.len);
+                    && reauth_error_read(forward->capture.body.data,
+                                         forward->capture.body.len, &error,
+                                         &why)
+                       == 0
+                    && error.code[0] != '\0';
     response.retry_after_ms = ngx_http_reauth_manners_retry_after(poller,
                                                           forward, account);
     response.limit = ngx_http_reauth_manners_number(poller, forward, account,

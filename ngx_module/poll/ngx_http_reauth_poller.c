@@ -7,9 +7,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_accounts.h"
 #include "reauth_poll.h"
 #include "ngx_http_reauth_background.h"
 #include "ngx_http_reauth_poller.h"
+#include "ngx_http_reauth_unread.h"
 
 
 #define NGX_HTTP_REAUTH_POLLER_STEP     200
@@ -57,18 +59,22 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
     reauth_poll_t               answer;
     reauth_fact_t               fact;
     reauth_string_t             account;
+    reauth_unread_t             why;
     ngx_http_reauth_forward_t  *forward;
 
     forward = &poll->background.forward;
+    account = reauth_string_from(poll->account);
 
     if (reauth_poll_parse(forward->capture.body.data,
-                          forward->capture.body.len, &answer)
-        != REAUTH_JSON_OK)
+                          forward->capture.body.len, &answer, &why)
+        != 0)
     {
+        ngx_http_reauth_unread(&poll->poller->store->zone,
+                               poll->poller->timer.log,
+                               NGX_HTTP_REAUTH_UNREAD_POLL, &account,
+                               forward->capture.body.len, &why);
         return;
     }
-
-    account = reauth_string_from(poll->account);
 
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
@@ -95,6 +101,7 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
     ngx_uint_t                  active;
     reauth_fact_t               fact;
     reauth_string_t             account;
+    reauth_unread_t             why;
     reauth_account_status_t     status;
     ngx_http_reauth_forward_t  *forward;
 
@@ -102,10 +109,18 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
     account = reauth_string_from(poll->account);
 
     if (reauth_accounts_parse(forward->capture.body.data,
-                              forward->capture.body.len, &account, &status)
-        != REAUTH_JSON_OK
-        || !status.found)
+                              forward->capture.body.len, &account, &status,
+                              &why)
+        != 0)
     {
+        ngx_http_reauth_unread(&poll->poller->store->zone,
+                               poll->poller->timer.log,
+                               NGX_HTTP_REAUTH_UNREAD_ACCOUNTS, &account,
+                               forward->capture.body.len, &why);
+        return;
+    }
+
+    if (!status.found) {
         return;
     }
 

@@ -39,6 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned                fansly;
     reauth_string_t         text;
+    reauth_unread_t         why;
     reauth_update_answer_t  answer;
 
     static const reauth_string_t  origin = reauth_string("https://gateway");
@@ -51,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text.data = data + 1;
     text.len = size - 1;
 
-    if (reauth_update_answer_parse(&text, fansly, &origin, &answer)
+    if (reauth_update_answer_parse(&text, fansly, &origin, &answer, &why)
         == REAUTH_UPDATE_ANSWER_OK)
     {
         if (!fansly && answer.attempt[0] == '\0') {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "reauth_accounts.h"
 #include "reauth_poll.h"
 
 
@@ -69,16 +70,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     reauth_poll_t            poll;
+    reauth_unread_t          why;
     reauth_account_status_t  status;
 
     static const reauth_string_t  account = reauth_string("acct_1");
 
-    if (reauth_poll_parse(data, size, &poll) == REAUTH_JSON_OK) {
+    if (reauth_poll_parse(data, size, &poll, &why) == 0) {
         check_poll(&poll);
     }
 
-    if (reauth_accounts_parse(data, size, &account, &status)
-        == REAUTH_JSON_OK)
+    if (reauth_accounts_parse(data, size, &account, &status, &why)
+        == 0)
     {
         check_text(status.progress, sizeof(status.progress));
 

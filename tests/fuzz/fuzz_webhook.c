@@ -39,6 +39,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     reauth_string_t   bytes;
+    reauth_unread_t   why;
     reauth_webhook_t  hook;
 
     static const reauth_string_t  secret = reauth_string("a secret");
@@ -52,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    if (reauth_webhook_parse(data, size, &hook) != REAUTH_JSON_OK) {
+    if (reauth_webhook_parse(data, size, &hook, &why) != 0) {
         return 0;
     }
 

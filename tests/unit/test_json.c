@@ -348,55 +348,6 @@ test_text(void **state)
 
 
 static void
-replaced(const char *text, const char *expected)
-{
-    char             *out;
-    size_t            len;
-    reauth_string_t   s;
-
-    static const reauth_string_t  value = reauth_string("a\"b");
-
-    s = reauth_string_from(text);
-    out = reauth_json_replace(&s, "url", &value, &len);
-
-    if (expected == NULL) {
-        assert_null(out);
-        return;
-    }
-
-    assert_non_null(out);
-    assert_string_equal(out, expected);
-    assert_int_equal(len, strlen(expected));
-
-    reauth_json_text_free(out);
-}
-
-
-static void
-test_replace(void **state)
-{
-    (void) state;
-
-    replaced("{\"url\":\"x\"}", "{\"url\":\"a\\\"b\"}");
-    replaced("{ \"a\":1.50, \"url\" :\t\"\",\"b\" : null }",
-             "{ \"a\":1.50, \"url\" :\t\"a\\\"b\",\"b\" : null }");
-    replaced("{\"url\":\"x\\\\\",\"b\":\"\\\"url\\\"\"}",
-             "{\"url\":\"a\\\"b\",\"b\":\"\\\"url\\\"\"}");
-
-    /* which one it is the text alone does not tell */
-
-    replaced("{\"url\":\"x\",\"o\":{\"url\":\"x\"}}", NULL);
-    replaced("{\"o\":\"url\",\"\\u0075rl\":\"x\"}", NULL);
-    replaced("{\"o\\\"url\":\"x\",\"\\u0075rl\":\"x\"}", NULL);
-
-    replaced("{\"url\":1}", NULL);
-    replaced("{\"urls\":\"x\"}", NULL);
-    replaced("{}", NULL);
-    replaced("", NULL);
-}
-
-
-static void
 test_no_memory(void **state)
 {
     unsigned              n;
@@ -599,7 +550,6 @@ main(void)
         cmocka_unit_test(test_reason_never_quotes),
         cmocka_unit_test(test_string),
         cmocka_unit_test(test_text),
-        cmocka_unit_test(test_replace),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_hook_is_taken_off),
         cmocka_unit_test(test_memory_is_zeroed)

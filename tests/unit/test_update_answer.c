@@ -23,6 +23,8 @@ static unsigned  allocations_left;
 
 static const reauth_string_t  gateway = reauth_string("http://gw.test:8080");
 
+static reauth_unread_t  why;
+
 
 static void *
 failing_malloc(size_t size)
@@ -52,7 +54,8 @@ good(const char *text, unsigned fansly, const char *attempt,
     memcpy(copy, text, s.len);
     s.data = copy;
 
-    assert_int_equal(reauth_update_answer_parse(&s, fansly, &gateway, &a),
+    assert_int_equal(reauth_update_answer_parse(&s, fansly, &gateway, &a,
+                                                &why),
                      REAUTH_UPDATE_ANSWER_OK);
 
     free(copy);
@@ -206,6 +209,26 @@ test_rest_is_kept(void **state)
          "{\"z\":1.5,\"polling_url\":\"http://gw.test:8080/api/x\",\"a\":[null,"
          "true,9007199254740993,{\"polling_url\":\"https://h/api/x\"}],"
          "\"attempt_id\":\"auth_X\",\"u\":\"\xc3\xa4\\n\\\"\"}");
+
+    /* what a strict reader refuses; of names that repeat the last one counts */
+
+    good("{\"attempt_id\":\"auth_1\",\"x\":[\"a\\u0000b\\ud83d\","
+         "1e400,\"\xff\"],"
+         "\"polling_url\":\"https://g/api/w\",\"attempt_id\":\"auth_X\",\n"
+         "\"p\\u006flling_url\" : \"https:\\/\\/h\\/api\\/x\" , "
+         "\"x\":\"\\udc00\"}",
+         0, "auth_X", "", NULL,
+         "{\"attempt_id\":\"auth_1\",\"x\":[\"a\\u0000b\\ud83d\","
+         "1e400,\"\xff\"],"
+         "\"polling_url\":\"https://g/api/w\",\"attempt_id\":\"auth_X\",\n"
+         "\"p\\u006flling_url\" : \"http://gw.test:8080/api/x\" , "
+         "\"x\":\"\\udc00\"}");
+
+    good("{\"data\":{\"polling_url\":\"https://h/api/authenticate/auth_X\"},"
+         "\"n\":18446744073709551616}", 0, "auth_X", "", NULL,
+         "{\"data\":{\"polling_url\":"
+         "\"http://gw.test:8080/api/authenticate/auth_X\"},"
+         "\"n\":18446744073709551616}");
 }
 
 
@@ -222,7 +245,6 @@ test_no_attempt(void **state)
         "{\"attempt_id\":\"\"}", "{\"attempt_id\":\"auth_\"}",
         "{\"attempt_id\":\"acct_X\"}", "{\"attempt_id\":\"auth_a b\"}",
         "{\"attempt_id\":\"auth_" T64 "x\"}",
-        "{\"attempt_id\":\"auth_X\",\"attempt_id\":\"auth_X\"}",
         "{\"polling_url\":\"https://h/api/authenticate/\"}",
         "{\"polling_url\":\"https://h/api/authenticate/auth_X/\"}",
         "{\"polling_url\":\"https://h/api?auth_X\"}",
@@ -234,14 +256,16 @@ test_no_attempt(void **state)
     for (i = 0; texts[i]; i++) {
         s = reauth_string_from(texts[i]);
 
-        assert_int_equal(reauth_update_answer_parse(&s, 0, &gateway, &a),
+        assert_int_equal(reauth_update_answer_parse(&s, 0, &gateway, &a,
+                                                    &why),
                          REAUTH_UPDATE_ANSWER_BAD);
         assert_null(a.body);
+        assert_non_null(why.reason);
         reauth_update_answer_free(&a);
     }
 
     s = reauth_string_from("[]");
-    assert_int_equal(reauth_update_answer_parse(&s, 1, &gateway, &a),
+    assert_int_equal(reauth_update_answer_parse(&s, 1, &gateway, &a, &why),
                      REAUTH_UPDATE_ANSWER_BAD);
     reauth_update_answer_free(&a);
 }
@@ -322,7 +346,7 @@ test_no_memory(void **state)
     for (n = 0; n < 1000; n++) {
         allocations_left = n;
 
-        rc = reauth_update_answer_parse(&s, 0, &gateway, &a);
+        rc = reauth_update_answer_parse(&s, 0, &gateway, &a, &why);
 
         assert_int_equal(rc == REAUTH_UPDATE_ANSWER_OK, a.body != NULL);
         reauth_update_answer_free(&a);
@@ -334,7 +358,7 @@ test_no_memory(void **state)
         assert_int_equal(rc, REAUTH_UPDATE_ANSWER_NO_MEMORY);
     }
 
-    assert_in_range(n, 5, 999);
+    assert_in_range(n, 1, 999);
 
     for (n = 0; n < 1000; n++) {
         allocations_left = n;

@@ -1,0 +1,65 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The upstream's list of all accounts.  It is read in pieces, entry by entry:
+ * it grows with the team, some 3 KB an account, and nothing of it is kept but
+ * what the structure below has.
+ */
+
+
+#ifndef REAUTH_ACCOUNTS_H
+#define REAUTH_ACCOUNTS_H
+
+
+#include "reauth_attempt.h"
+#include "reauth_reader.h"
+
+
+#define REAUTH_ACCOUNTS_NVALUES  8
+
+
+typedef struct {
+    unsigned         found:1;
+    unsigned         authenticated:1;
+    unsigned         not_authenticated:1;
+    unsigned         in_progress:1;     /* a login is under way */
+
+    char             progress[REAUTH_PROGRESS_MAX + 1];
+} reauth_account_status_t;
+
+
+/* called for each entry that has an account's id; not 0: stop reading */
+
+typedef int (*reauth_accounts_pt)(void *data, const reauth_string_t *account,
+    const reauth_account_status_t *status);
+
+
+typedef struct {
+    reauth_reader_t     reader;
+    reauth_value_t      values[REAUTH_ACCOUNTS_NVALUES];
+    reauth_accounts_pt  handler;
+    void               *data;
+} reauth_accounts_t;
+
+
+void reauth_accounts_init(reauth_accounts_t *accounts,
+    reauth_accounts_pt handler, void *data);
+
+/* the next piece; once it failed it goes on failing */
+reauth_reader_result_t reauth_accounts_feed(reauth_accounts_t *accounts,
+    const unsigned char *p, size_t len);
+
+/* -1: it was not such a list, as a whole; then "why" is set */
+int reauth_accounts_end(reauth_accounts_t *accounts, reauth_unread_t *why);
+
+/*
+ * One account of a list that is there as a whole.  Zeroes *out first.  -1: it
+ * is not such a list; then "why" is set.
+ */
+int reauth_accounts_parse(const unsigned char *body, size_t len,
+    const reauth_string_t *account, reauth_account_status_t *out,
+    reauth_unread_t *why);
+
+
+#endif /* REAUTH_ACCOUNTS_H */

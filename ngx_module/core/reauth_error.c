@@ -1,0 +1,88 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_error.h"
+
+
+enum {
+    REAUTH_ERROR_TOP = 0,
+    REAUTH_ERROR_ERROR,
+    REAUTH_ERROR_NVALUES
+};
+
+
+static const reauth_reader_field_t  reauth_error_fields[] = {
+    { "", REAUTH_ERROR_TOP, 0 },
+    { "error", REAUTH_ERROR_ERROR, 0 }
+};
+
+
+int
+reauth_error_is_code(const reauth_string_t *text)
+{
+    size_t         i;
+    unsigned char  c;
+
+    for (i = 0; i < text->len; i++) {
+        c = text->data[i];
+
+        if (c >= 'A' && c <= 'Z') {
+            continue;
+        }
+
+        if (i == 0
+            || ((c < '0' || c > '9')
+                && c != '_' && c != ':' && c != '.' && c != '-'))
+        {
+            return 0;
+        }
+    }
+
+    return text->len != 0 && text->len <= REAUTH_ERROR_CODE_MAX;
+}
+
+
+int
+reauth_error_read(const unsigned char *body, size_t len, reauth_error_t *out,
+    reauth_unread_t *why)
+{
+    reauth_value_t   values[REAUTH_ERROR_NVALUES];
+    reauth_string_t  text, error;
+    reauth_reader_t  reader;
+
+    memset(out, 0, sizeof(reauth_error_t));
+
+    text.data = body;
+    text.len = len;
+
+    reauth_reader_init(&reader, reauth_error_fields,
+                       sizeof(reauth_error_fields)
+                       / sizeof(reauth_reader_field_t),
+                       NULL, values, REAUTH_ERROR_NVALUES);
+
+    if (reauth_reader_read(&reader, &text) != REAUTH_READER_OK) {
+        reauth_reader_unread(&reader, why);
+        return -1;
+    }
+
+    if (values[REAUTH_ERROR_TOP].type != REAUTH_VALUE_OBJECT) {
+        why->reason = "it is not an object";
+        why->offset = 0;
+
+        return -1;
+    }
+
+    error = reauth_value_string(&values[REAUTH_ERROR_ERROR]);
+
+    if (reauth_error_is_code(&error)) {
+        reauth_copy(out->code, REAUTH_ERROR_CODE_MAX, &error);
+
+    } else {
+        reauth_copy(out->message, REAUTH_ERROR_MESSAGE_MAX, &error);
+    }
+
+    return 0;
+}

@@ -1,0 +1,69 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "ngx_http_reauth_unread.h"
+
+
+/* an upstream that answers everything so is not to fill the log */
+#define NGX_HTTP_REAUTH_UNREAD_TIME  10000
+
+
+typedef struct {
+    ngx_msec_t   at;
+    ngx_uint_t   logged;                /* unsigned  logged:1; */
+    ngx_uint_t   skipped;
+} ngx_http_reauth_unread_log_t;
+
+
+static const char *const  ngx_http_reauth_unread_names[] = {
+    "response to an update",
+    "response to a reauthentication",
+    "response to a start",
+    "response to a poll",
+    "list of accounts",
+    "401 response to a call",
+    "webhook"
+};
+
+/* of this worker */
+
+static ngx_http_reauth_unread_log_t
+    ngx_http_reauth_unread_logs[NGX_HTTP_REAUTH_UNREAD_LAST];
+
+
+void
+ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
+    ngx_http_reauth_unread_e what, const reauth_string_t *id, size_t size,
+    const reauth_unread_t *why)
+{
+    ngx_str_t                      name;
+    ngx_http_reauth_unread_log_t  *last;
+
+    ngx_http_reauth_zone_count(zone,
+                               NGX_HTTP_REAUTH_COUNT_UNREAD_UPDATE + what);
+
+    last = &ngx_http_reauth_unread_logs[what];
+
+    if (last->logged
+        && ngx_current_msec - last->at < NGX_HTTP_REAUTH_UNREAD_TIME)
+    {
+        last->skipped++;
+        return;
+    }
+
+    name.data = (u_char *) id->data;
+    name.len = id->len;
+
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "reauth: unreadable %s, id \"%V\", %uz bytes: %s, byte %uz; "
+                  "%ui more were not logged",
+                  ngx_http_reauth_unread_names[what], &name, size, why->reason,
+                  why->offset, last->skipped);
+
+    last->logged = 1;
+    last->at = ngx_current_msec;
+    last->skipped = 0;
+}

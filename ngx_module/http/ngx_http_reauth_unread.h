@@ -1,0 +1,42 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the upstream sent and nobody could read: counted, and logged without a
+ * byte of it, at most once in a while by each worker.
+ */
+
+
+#ifndef NGX_HTTP_REAUTH_UNREAD_H
+#define NGX_HTTP_REAUTH_UNREAD_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_reader.h"
+#include "ngx_http_reauth_zone.h"
+
+
+/* in the order of NGX_HTTP_REAUTH_COUNT_UNREAD_... */
+
+typedef enum {
+    NGX_HTTP_REAUTH_UNREAD_UPDATE = 0,
+    NGX_HTTP_REAUTH_UNREAD_REAUTHENTICATE,
+    NGX_HTTP_REAUTH_UNREAD_START,
+    NGX_HTTP_REAUTH_UNREAD_POLL,
+    NGX_HTTP_REAUTH_UNREAD_ACCOUNTS,
+    NGX_HTTP_REAUTH_UNREAD_CALL,
+    NGX_HTTP_REAUTH_UNREAD_WEBHOOK,
+    NGX_HTTP_REAUTH_UNREAD_LAST
+} ngx_http_reauth_unread_e;
+
+
+/* "id": the account or the attempt, or empty */
+
+void ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
+    ngx_http_reauth_unread_e what, const reauth_string_t *id, size_t size,
+    const reauth_unread_t *why);
+
+
+#endif /* NGX_HTTP_REAUTH_UNREAD_H */

@@ -1,0 +1,120 @@
+# What the upstream sends and cannot be read leaves a trace: a line in the log
+# without its content, a count, and the caller gets it as it is.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Webhook;
+
+my $gateway = gateway(
+    config => 'location = /reauth/webhook {
+        reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
+    location = /reauth/metrics { reauth_metrics; }
+    proxy_set_header Authorization $reauth_authorization;',
+);
+
+my $secret = 'a-secret-in-the-body';
+
+sub forced {
+    my ($account, $status, $body) = @_;
+
+    return sandbox('POST', "/account/$account",
+        { next => [ { status => $status, body => $body,
+            headers => { 'Content-Type' => 'application/json' } } ] });
+}
+
+sub record {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/reauth/accounts/$account")->{json};
+}
+
+sub counted {
+    my ($operation) = @_;
+
+    return $gateway->http('GET', '/reauth/metrics')->{body}
+        =~ /^reauth_upstream_unreadable_total\{operation="$operation"\} (\d+)$/m
+        ? $1 : undef;
+}
+
+sub logged {
+    my ($regex, $what) = @_;
+
+    return like($gateway->error_log, qr/\[warn\][^\n]*reauth: $regex/, $what);
+}
+
+# an update
+
+is(counted('update'), 0, 'no update yet');
+forced('acct_1', 200, qq({"attempt_id":"auth_1","x":"$secret"));
+is($gateway->update('acct_1', 'slow')->{status}, 502, 'half an answer');
+is(counted('update'), 1, 'counted');
+logged(qr/unreadable response to an update, id "acct_1", (\d+) bytes: it ends too early, byte \1;/,
+    'where and why is logged');
+
+# a reauthentication
+
+forced('acct_2', 200, qq({"success":true,"x":"$secret"}));
+is($gateway->http('POST', '/api/authenticate/acct_2/reauthenticate')->{status},
+    502, 'one without an attempt');
+is(counted('reauthenticate'), 1, 'counted');
+logged(qr/unreadable response to a reauthentication, id "acct_2", \d+ bytes: it names no login attempt/,
+    'logged');
+
+# a start
+
+forced('team', 200, "<html>$secret</html>");
+my $answer = $gateway->http('POST', '/api/authenticate',
+    { 'Content-Type' => 'application/json' },
+    { auth_type => 'email_password', email => 'a@b.example',
+      password => 'secret' });
+is($answer->{body}, "<html>$secret</html>", 'a start: passed on');
+is(counted('start'), 1, 'counted');
+logged(qr/unreadable response to a start, id "", 33 bytes: a value is expected, byte 0;/,
+    'logged');
+
+# a poll
+
+is($gateway->update('acct_3', 'slow')->{status}, 200, 'a login');
+my $attempt = record('acct_3')->{attempt_id};
+
+for my $body (qq([{"state":"$secret"}]), qq({"state":"$secret",}),
+    qq({"message":"$secret"}))
+{
+    forced('acct_3', 200, $body);
+    $answer = $gateway->http('GET', "/api/authenticate/$attempt");
+    is($answer->{body}, $body, 'a poll: passed on');
+    is(record('acct_3')->{state}, 'running', 'no fact');
+}
+
+is(counted('poll'), 3, 'counted');
+logged(qr/unreadable response to a poll, id "$attempt", 34 bytes: it does not describe a login attempt, byte 0; 0 more were not logged/,
+    'logged');
+is(scalar(() = $gateway->error_log =~ /unreadable response to a poll/g), 1,
+    'once in a while');
+
+# a webhook
+
+for my $body (qq({"event":"$secret"), qq({"x":"$secret"})) {
+    is($gateway->http('POST', '/reauth/webhook',
+        { 'Content-Type' => 'application/json',
+          'Signature' => signature($body) }, $body)->{status}, 200,
+        'a webhook that cannot be read is not to be sent again');
+}
+
+is(counted('webhook'), 2, 'counted');
+logged(qr/unreadable webhook, id "", 31 bytes: it ends too early, byte 31;/,
+    'logged');
+
+# a 401 of an ordinary call
+
+forced('acct_4', 401, "<html>$secret</html>");
+is($gateway->http('GET', '/api/acct_4/chats')->{status}, 401, 'a 401');
+is(counted('call'), 1, 'counted');
+logged(qr/unreadable 401 response to a call, id "acct_4"/, 'logged');
+
+unlike($gateway->error_log, qr/\Q$secret/, 'nothing of their content is logged');
+
+done_testing();
