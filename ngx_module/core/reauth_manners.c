@@ -9,7 +9,8 @@
 
 
 /* digits of the greatest number whose milliseconds fit */
-#define REAUTH_MANNERS_DIGITS  15
+/* a number that is too large to count with is this one */
+#define REAUTH_MANNERS_MAX  999999999999999LL
 
 
 static reauth_string_t
@@ -37,14 +38,13 @@ reauth_manners_trim(const reauth_string_t *value)
 int64_t
 reauth_manners_number(const reauth_string_t *value)
 {
-    size_t           i, digits;
+    size_t           i;
     int64_t          n;
     reauth_string_t  s;
 
     s = reauth_manners_trim(value);
 
     n = 0;
-    digits = 0;
 
     for (i = 0; i < s.len; i++) {
 
@@ -54,8 +54,8 @@ reauth_manners_number(const reauth_string_t *value)
 
         n = n * 10 + (s.data[i] - '0');
 
-        if (n != 0 && ++digits > REAUTH_MANNERS_DIGITS) {
-            return -1;
+        if (n > REAUTH_MANNERS_MAX) {
+            n = REAUTH_MANNERS_MAX;
         }
     }
 
