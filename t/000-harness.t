@@ -164,7 +164,7 @@ location = /sink { return 200 "$content_length $http_x_body"; }
 --- http_config
 server {
     listen $TEST_NGINX_RAND_PORT_1;
-    location / { ssi on; ssi_types *; root $TEST_NGINX_SERVER_ROOT/html; }
+    location / { ssi on; ssi_types *; root "$TEST_NGINX_SERVER_ROOT/html"; }
 }
 --- config
 location = /t {

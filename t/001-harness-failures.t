@@ -8,6 +8,8 @@ use File::Temp ();
 use IO::Socket::INET ();
 use Test::More;
 
+use Reauth::Test ();
+
 my $config = <<'EOC';
 --- config
 location = /t { add_header X-A a; return 200 "body"; }
@@ -50,7 +52,8 @@ $spec{'other exit code'} = $broken . $wrong{'other exit code'};
 $spec{'no answer in time'} = $slow
     . "--- request\nGET /t\n--- timeout: 300ms\n--- ignore_response\n";
 
-my $dir  = File::Temp::tempdir(CLEANUP => 1);
+my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+my $dir   = File::Temp::tempdir(CLEANUP => 1);
 my $port = do {
     my $socket = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 1)
@@ -58,13 +61,18 @@ my $port = do {
     $socket->sockport;
 };
 
+my $use = '';
+
 sub run_spec {
-    my ($spec) = @_;
+    my ($spec, @command) = @_;
+
+    @command = ($^X, map { "-I$_" } grep { !ref } @INC) if !@command;
 
     my $file = "$dir/spec.t";
     open my $out, '>', $file or die "cannot write $file: $!\n";
     print {$out} <<"EOT", $spec;
 use Test::Nginx::Socket 'no_plan';
+$use
 log_level('info');
 run_tests();
 __DATA__
@@ -88,7 +96,7 @@ EOT
 
     if ($pid == 0) {
         open STDERR, '>', '/dev/null' or die "cannot open /dev/null: $!\n";
-        exec $^X, (map { "-I$_" } grep { !ref } @INC), $file
+        exec @command, $file
             or die "cannot run $file: $!\n";
     }
 
@@ -96,6 +104,37 @@ EOT
     close $in;
 
     return ($output, $?);
+}
+
+# An nginx that says another version.
+
+sub program {
+    my ($path, $version) = @_;
+
+    open my $out, '>', $path or die "cannot write $path: $!\n";
+    print {$out} <<"EOT";
+#!/bin/sh
+[ "\$1" != -V ] || { echo "nginx version: $version" >&2; exit 0; }
+exec "$nginx" "\$@"
+EOT
+    close $out or die "cannot write $path: $!\n";
+    chmod oct 755, $path;
+
+    return;
+}
+
+
+# What runs with one of our files on its command line.
+
+sub left {
+    my $lines = '';
+
+    for my $file (glob '/proc/[0-9]*/cmdline') {
+        my $command = Reauth::Test::slurp($file) =~ tr/\0/ /r;
+        $lines .= "$command\n" if $command =~ m{\Q$dir/tmp/\E};
+    }
+
+    return $lines;
 }
 
 my ($output, $status) = run_spec("$config--- request\nGET /t\n"
@@ -124,6 +163,25 @@ SKIP: {
     ($output, $status) = run_spec("$config--- request\nGET /t\n"
         . "--- no_error_logs\nmistyped\n");
     like($output, qr/^Bail out!.*unknown section/m, 'a mistyped section');
+
+    # ---- an nginx of another name ----
+
+    local $ENV{TEST_NGINX_BINARY} = "$dir/openresty";
+    program($ENV{TEST_NGINX_BINARY}, 'openresty/1.25.3.1');
+    ($output, $status) = run_spec("$config--- request\nGET /t\n");
+    is($status, 0, 'openresty: its version is read');
+
+    # ---- a bail-out leaves nothing running, though prove is gone by then ----
+
+    program($ENV{TEST_NGINX_BINARY}, 'none');
+    $use = 'use Reauth::Test;';
+    mkdir "$dir/tmp";
+    local $ENV{TMPDIR} = "$dir/tmp";
+    ($output, $status) = run_spec("$config--- request\nGET /t\n",
+        'prove', '-vIt/lib');
+    like($output, qr/Bail ?out.*no version/i, 'no version: it bails out');
+    ok(Reauth::Test::wait_for(sub { !left() }), 'and nothing is left running')
+        or diag(left());
 }
 
 done_testing();

@@ -83,7 +83,7 @@ while (time < $end || @open) {
         } elsif (rand() < 0.01 || time > $end && $name eq 'events') {
             $stream->close;
 
-        } elsif (time - $since > 20) {
+        } elsif (time - $since > $Reauth::Test::LIMIT) {
             $wrong{"$name: no answer"}++;
             $stream->close;
 
@@ -107,13 +107,20 @@ ok($answers{$_}{200}, "$_: some got what they waited for") for sort keys %kind;
 ok($answers{$_}{503}, "$_: some were too many") for qw(account list events held);
 ok($answers{update}{409}, 'update: some were too many');
 
+# the response to an update whose client has gone would end what waits
+ok(wait_for {
+    my $json = $gateway->http('GET', '/reauth/summary')->{json};
+    return $json && !$json->{states}{starting};
+} 'all updates are answered');
+
 my @waiting = map {
-    Reauth::Stream->open($gateway, 'GET', '/reauth/accounts?wait=2s')
+    Reauth::Stream->open($gateway, 'GET', '/reauth/accounts?wait=60s')
 } 1 .. $max;
 sleep 0.3;
 
-is($gateway->http('GET', '/reauth/accounts?wait=2s')->{status}, 503,
+is($gateway->http('GET', '/reauth/accounts?wait=60s')->{status}, 503,
     'all places can be taken again, and no more');
+$gateway->update('acct_last', 'accept');
 is_deeply([ map { $_->finish->{status} } @waiting ], [ (200) x $max ],
     'who has one is answered');
 unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said');

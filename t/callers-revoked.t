@@ -32,7 +32,7 @@ my $gateway = gateway(http_config => "reauth_callers_file $file;",
     config => <<'EOC');
 location /api/ {
     reauth_gate on;
-    reauth_gate_hold 30s;
+    reauth_gate_hold 60s;
     proxy_pass http://fans_api;
     proxy_set_header Authorization $reauth_authorization;
 }
@@ -49,7 +49,7 @@ sub open_as {
     my ($token, $path) = @_;
 
     return Reauth::Stream->open($gateway, 'GET', $path,
-        { Authorization => "Bearer $token", Prefer => 'wait=30' });
+        { Authorization => "Bearer $token", Prefer => 'wait=60' });
 }
 
 sub status {
@@ -70,8 +70,8 @@ for my $case (
     my $id   = log_in($held);
 
     my $stream  = open_as($old, '/reauth/events');
-    my $list    = open_as($old, '/reauth/accounts?wait=30s');
-    my $account = open_as($old, "/reauth/accounts/$held?wait=30s");
+    my $list    = open_as($old, '/reauth/accounts?wait=60s');
+    my $account = open_as($old, "/reauth/accounts/$held?wait=60s");
     my $call    = open_as($old, "/api/$held/me");
 
     ok($stream->saw(qr/^id: /m), "$name: follows");

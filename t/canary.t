@@ -204,7 +204,7 @@ sub ask {
     );
 
     my $answer = $gateway->http($method, $path, \%header, $body,
-        timeout => 20, %argument);
+        %argument);
 
     $answers{$whose} .= join "\n", "$method $path", $answer->{status},
         %{ $answer->{headers} }, $answer->{body}, '';
@@ -393,7 +393,7 @@ for my $case ([down => 502], [limit => 429], [lost => 504], [stall => 504],
     [odd => 502], [wrong => 200])
 {
     my ($story, $status) = @$case;
-    status_is(put("acct_$story", raw($story), timeout => 10), $status,
+    status_is(put("acct_$story", raw($story)), $status,
         "the upstream: $story");
 }
 

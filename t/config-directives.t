@@ -66,9 +66,14 @@ sub try {
 
     make_path("$dir/try/logs");
 
+    # its usual places for temporary files are root's
+    my $temp = join ' ', map { "${_}_temp_path $_;" }
+        qw(client_body proxy fastcgi scgi uwsgi);
+    $text =~ s/http \{/http { $temp/;
+
     Reauth::Test::write_file("$dir/try/nginx.conf",
         ($ENV{TEST_NGINX_STATIC} ? ''
-            : "load_module $ENV{TEST_NGINX_MODULE};\n")
+            : "load_module \"$ENV{TEST_NGINX_MODULE}\";\n")
         . "pid logs/nginx.pid;\nevents { }\n$text");
 
     my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
@@ -214,7 +219,7 @@ for my $directive (sort keys %row) {
 
             ok($accepted == ($level eq 'warn'), "$name: "
                 . ($level eq 'warn' ? 'accepted' : 'refused'));
-            ok(scalar(grep { /\[$level\] .*$text.* in \S+nginx\.conf:\d+/ }
+            ok(scalar(grep { /\[$level\] .*$text.* in .+nginx\.conf:\d+/ }
                 @about), "$name: why, where and what to do")
                 or diag(join "\n", @said);
         }
@@ -275,7 +280,7 @@ for my $case (
     my ($place) = map { "$_: $added->{$_}" } sort keys %$added;
 
     ok($accepted == ($level eq 'warn')
-        && grep({ /\[$level\] .*$text.* in \S+nginx\.conf:\d+/ } @said),
+        && grep({ /\[$level\] .*$text.* in .+nginx\.conf:\d+/ } @said),
         $place) or diag(join "\n", @said);
 }
 
@@ -306,7 +311,7 @@ for my $case (
     $values = defined $values ? quotemeta $values : '"drop".*"reject"';
 
     ok(!$accepted, "$directive maybe: refused");
-    like("@said", qr/\[emerg\] .*invalid value "maybe" in "$directive": expected $values.* in \S+nginx\.conf:\d+/,
+    like("@said", qr/\[emerg\] .*invalid value "maybe" in "$directive": expected $values.* in .+nginx\.conf:\d+/,
         "$directive maybe: names the directive and its values");
 }
 

@@ -16,7 +16,7 @@ my $text = Reauth::Test::slurp('docker/nginx.conf');
 for my $replaced (
     ['/tmp/nginx.pid',                    'logs/nginx.pid'],
     ['/tmp/',                             ''],
-    ['modules/ngx_http_reauth_module.so', $ENV{TEST_NGINX_MODULE}],
+    ['modules/ngx_http_reauth_module.so', qq("$ENV{TEST_NGINX_MODULE}")],
     ['/dev/stdout',                       'logs/access.log'],
     ['stderr notice',                     'logs/error.log notice'],
     ['redis://gateway@redis:6379/0',      $ENV{TEST_NGINX_REDIS_URL}],

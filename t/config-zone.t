@@ -139,7 +139,7 @@ the shared memory zone "accounts" is already declared for a different use
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_callers_file" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_callers_file" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -150,7 +150,7 @@ reauth_redis_failure reject;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_redis_failure" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_redis_failure" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -161,7 +161,7 @@ reauth_update_wait 1s;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_update_wait" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_update_wait" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -172,7 +172,7 @@ reauth_wait_max 10;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_wait_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_wait_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -183,7 +183,7 @@ reauth_gate_account $arg_a;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_gate_account" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_gate_account" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -194,7 +194,7 @@ reauth_gate_bypass $arg_b;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_gate_bypass" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_gate_bypass" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -205,7 +205,7 @@ reauth_gate_max 1m;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_gate_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_gate_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -216,7 +216,7 @@ reauth_gate_hold 1s;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_gate_hold" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_gate_hold" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -227,7 +227,7 @@ reauth_retry_after 1s 2s;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_retry_after" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_retry_after" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -238,7 +238,7 @@ reauth_unknown_fields reject;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_unknown_fields" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_unknown_fields" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -249,7 +249,7 @@ reauth_answer_max 1k;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_answer_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_answer_max" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/
 
 
 
@@ -260,4 +260,4 @@ reauth_poll on /upstream;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\] .*"reauth_poll" needs shared memory: add "reauth_zone accounts:32m;" to the http block in \S+nginx\.conf:\d+/
+qr/\[emerg\] .*"reauth_poll" needs shared memory: add "reauth_zone accounts:32m;" to the http block in .+nginx\.conf:\d+/

@@ -72,7 +72,7 @@ is(get(undef, "/reauth/$_")->{status}, 200, "$_: anybody")
 
 my $all  = follow('all', '/reauth/events');
 my $some = follow('some', '/reauth/events');
-my $list = follow('some', '/reauth/accounts?wait=20s');
+my $list = follow('some', '/reauth/accounts?wait=60s');
 ok($_->saw(qr/^id: /m), 'follows') for $all, $some;
 
 log_in('acct_a1');
@@ -98,7 +98,7 @@ is(get('some', '/reauth/accounts/acct_b1/timeline')->{status}, 200,
 
 # a held call is its caller's to the end
 my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_b1/chats',
-    as('some', Prefer => 'wait=20'));
+    as('some', Prefer => 'wait=60'));
 sleep 0.2;
 ok($held->is_open, 'held');
 sandbox('POST', '/finish/acct_b1');

@@ -21,7 +21,7 @@ sub stalled {
     my ($what) = @_;
 
     my $polls = polls();
-    sandbox('POST', '/account/acct_1', { delay_ms => 30_000 });
+    sandbox('POST', '/account/acct_1', { delay_ms => 600_000 });
 
     ok(wait_for { polls() > $polls } "$what: a poll is under way");
 
@@ -37,8 +37,8 @@ my $polls = polls();
 my $start = time;
 
 $gateway->reload;
-ok(wait_for { !grep { kill 0, $_ } @old } 'the old workers have ended');
-cmp_ok(time - $start, '<', 1, 'within a second');
+ok(wait_for { !grep { runs($_) } @old } 'the old workers have ended');
+cmp_ok(time - $start, '<', 50, 'the poll is not waited for');
 
 # it does not wait for the lease's end
 
@@ -47,7 +47,7 @@ ok(wait_for { polls() > $polls } 'a new worker polls');
 stalled('QUIT');
 $start = time;
 $gateway->stop('QUIT');
-cmp_ok(time - $start, '<', 1, 'QUIT: within a second');
+cmp_ok(time - $start, '<', 50, 'QUIT: the poll is not waited for');
 
 unlike($gateway->error_log, qr/\[(?:alert|emerg)\]|open socket/,
     'nothing alarming');

@@ -5,39 +5,45 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
-my $gateway = gateway(http_config => 'reauth_gate_max 2s;', config => <<'EOC');
-location /api/ {
-    reauth_gate on;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
+# ---- of a location ----
+
+my $long = gateway(name => 'long', http_config => 'reauth_gate_max 10m;',
+    config => <<'EOC');
 location /shorter/ {
     reauth_gate on;
-    reauth_gate_max 500ms;
+    reauth_gate_max 1s;
     empty_gif;
 }
 EOC
 
 my $start = time;
+is($long->update('acct_1', 'ok')->{status}, 200, 'it logs in');
+ok(wait_for { $long->http('GET', '/shorter/acct_1')->{status} == 200 }
+    'a location with a shorter one opens');
+cmp_ok(time - $start, '>=', 1, 'when its time has come');
+is($long->http('GET', '/api/acct_1/me')->{status}, 503, 'the others do not');
+
+# ---- of all ----
+
+my $gateway = gateway(http_config => 'reauth_gate_max 2s;');
+
+$start = time;
 is($gateway->update('acct_1', 'ok')->{status}, 200, 'it logs in');
-is($gateway->http('GET', '/shorter/acct_1')->{status}, 503, 'closed');
 
-sleep 0.6;
-is($gateway->http('GET', '/shorter/acct_1')->{status}, 200,
-    'a location with a shorter one is open');
+my $late = 0;
 
-my $closed = $gateway->http('GET', '/api/acct_1/me');
-is($closed->{status}, 503, 'the others are not');
-cmp_ok($closed->{json}{retry_after}, '<=', 3, 'and say so');
+ok(wait_for {
+    my $answer = $gateway->http('GET', '/api/acct_1/me');
 
-ok(wait_for { !$gateway->http('GET', '/api/acct_1/me')->{json}{decision_id} }
-    'it opens');
-my $took = time - $start;
-cmp_ok($took, '>=', 1.9, 'not before its time');
-cmp_ok($took, '<', 3, 'nor much later');
+    $late++ if ($answer->{json}{retry_after} // 0) > 3;
+    # what the upstream says to it is no matter
+    return !$answer->{json}{decision_id};
+} 'it opens');
+cmp_ok(time - $start, '>=', 1.9, 'not before its time');
+is($late, 0, 'and says so until then');
 
 my $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
 is($record->{state}, 'expired', 'expired, at once');

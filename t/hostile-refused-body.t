@@ -9,7 +9,6 @@ use Digest::SHA qw(sha256_hex);
 use IO::Select ();
 use IO::Socket::INET ();
 use Test::More;
-use Time::HiRes qw(time);
 
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
@@ -22,7 +21,8 @@ EOC
 my $secret  = secret_file('webhook', "a-secret\n");
 my $gateway = gateway(
     http_config => "reauth_callers_file $callers;",
-    config      => "location /webhook { reauth_webhook $secret; }\n"
+    config      => "client_body_timeout 10m; lingering_timeout 10m;\n"
+        . "lingering_time 10m;\nlocation /webhook { reauth_webhook $secret; }\n"
         . 'location /metrics { reauth_metrics; }');
 
 my $update = '/api/authenticate/acct_a1/credentials';
@@ -46,7 +46,8 @@ sub answer {
 
     my $text = '';
 
-    while (IO::Select->new($socket)->can_read($text =~ $until ? 0.3 : 3)) {
+    while (IO::Select->new($socket)->can_read($text =~ $until 
+        ? 0.3 : $Reauth::Test::LIMIT)) {
         sysread $socket, $text, 65536, length $text or last;
     }
 
@@ -114,8 +115,8 @@ for my $case (
     my ($status, $method, $path, $token, $closes) = @$case;
 
     my $name   = "$method $path, $token, its end";
-    my $start  = time;
     my $text   = '';
+    my $ended;
     my $socket = IO::Socket::INET->new(
         PeerAddr => '127.0.0.1',
         PeerPort => $gateway->port,
@@ -130,12 +131,15 @@ for my $case (
     shutdown $socket, 1;
     $gateway->resume(@workers);
 
-    while (IO::Select->new($socket)->can_read(10)) {
-        sysread $socket, $text, 65536, length $text or last;
+    while (IO::Select->new($socket)->can_read($Reauth::Test::LIMIT)) {
+        next if sysread $socket, $text, 65536, length $text;
+
+        $ended = 1;
+        last;
     }
 
     is(statuses($text), $status, "$name: answered");
-    cmp_ok(time - $start, '<', 3, "$name: closed at once");
+    ok($ended, "$name: closed, without a wait for the rest");
     like($text, qr/^Connection: close\r$/m, "$name: no further request")
         if $closes;
 }

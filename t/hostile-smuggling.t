@@ -53,7 +53,7 @@ sub h2 {
     my $h2 = Reauth::H2->connect_to($http2->port);
     my $stream = $h2->request($method, $target, $headers,
         defined $body ? (body => $body) : ());
-    my $answer = $h2->answer($stream, 2);
+    my $answer = $h2->answer($stream);
     $h2->close;
 
     return $answer->{status};
@@ -124,19 +124,19 @@ sub raw {
 
     my $text     = '';
     my $select   = IO::Select->new($socket);
-    my $deadline = time + 5;
+    my $deadline = time + $Reauth::Test::LIMIT;
 
     while ($select->can_read($deadline - time)) {
         sysread $socket, $text, 65536, length $text or last;
         # a connection that is kept is waited on for what else it says
-        $deadline = time + 0.3 if time + 0.3 < $deadline;
+        $deadline = time + 0.5 if $bytes !~ /^Connection: close\r$/m;
     }
 
     return $text =~ m{HTTP/1\.[01] (\d+) }g;
 }
 
 
-# Wants these statuses (undef: whatever they are), and so many requests to have
+# Wants these statuses (a pattern, or undef: whatever they are), and so many requests to have
 # come to the upstream, each of them clean.
 
 sub attack {
@@ -145,7 +145,7 @@ sub attack {
     my @statuses = raw($bytes);
     my @came     = came();
 
-    is("@statuses", $statuses, "$what: answered $statuses")
+    like("@statuses", qr/\A$statuses\z/, "$what: answered $statuses")
         if defined $statuses;
     is(scalar @came, $count, "$what: $count came") or diag("@came");
     clean($_, $what) for @came;
@@ -335,7 +335,9 @@ for my $case (
       "GET $path HTTP/1.1\r\nHost: a\r\nX: y\rZ: 1\r\n$close\r\n", undef, 0 ],
     [ 'a small method', "get $path HTTP/1.1\r\nHost: a\r\n\r\n", '400', 0 ],
     [ 'TRACE', "TRACE $path HTTP/1.1\r\nHost: a\r\n$close\r\n", '405', 0 ],
-    [ 'CONNECT', "CONNECT $path HTTP/1.1\r\nHost: a\r\n$close\r\n", '405', 0 ],
+    # 400 since nginx 1.30
+    [ 'CONNECT', "CONNECT $path HTTP/1.1\r\nHost: a\r\n$close\r\n",
+      qr/40[05]/, 0 ],
     [ 'an empty line first', "\r\nGET $path HTTP/1.1\r\nHost: a\r\n$close\r\n",
       '503', 0 ])
 {

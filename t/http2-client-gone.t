@@ -11,12 +11,14 @@ use Reauth::H2 ();
 use Reauth::Peer ();
 use Reauth::Test redis => 0, sandbox => 0;
 
+my $go = work_dir() . '/go';
+
 plan tests => 12;
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
 
-    sleep 0.4;
+    wait_for { -e $go };
     return Reauth::Peer::accepted('auth_' . ($request =~ /acct_(\w+)/)[0]);
 });
 
@@ -56,7 +58,9 @@ sub state_of {
 sub settled {
     my ($account, $state) = @_;
 
+    Reauth::Test::write_file($go, '');
     wait_for { state_of($account) eq $state };
+    unlink $go;
 
     return is(state_of($account), $state, "$account is $state");
 }
@@ -81,14 +85,16 @@ is(scalar($peer->requests), 0, 'the upstream got nothing');
 
 $h2 = Reauth::H2->connect_to($gateway->port);
 $stream = $h2->request('PUT', path('acct_stream'), \%json, body => $body);
-sleep 0.1;
+wait_for { state_of('acct_stream') eq 'starting' } 'the update';
 $h2->cancel($stream);
+sleep 0.1;
 is(state_of('acct_stream'), 'starting', 'the stream ends: sent, not answered');
 settled('acct_stream', 'running');
 
 $stream = $h2->request('PUT', path('acct_connection'), \%json, body => $body);
-sleep 0.1;
+wait_for { state_of('acct_connection') eq 'starting' } 'the update';
 $h2->close;
+sleep 0.1;
 is(state_of('acct_connection'), 'starting', 'the connection ends: the same');
 settled('acct_connection', 'running');
 
@@ -98,8 +104,9 @@ $h2 = Reauth::H2->connect_to($gateway->port);
 my @streams = map {
     $h2->request('PUT', path("acct_$_"), \%json, body => $body)
 } qw(one two);
-sleep 0.1;
+wait_for { state_of('acct_two') eq 'starting' } 'both updates';
 $h2->cancel($streams[0]);
+Reauth::Test::write_file($go, '');
 is($h2->answer($streams[1])->{status}, 200, 'the other stream has its answer');
 settled($_, 'running') for qw(acct_one acct_two);
 $h2->close;

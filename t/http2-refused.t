@@ -62,11 +62,10 @@ $h2 = Reauth::H2->connect_to($gateway->port);
     my @streams = map {
         $h2->request('PUT', path("acct_5_$_"), \%json, body => $body)
     } 1 .. 8;
-    my @answers = map { $h2->answer($_, 2)->{status} } reverse @streams;
-    is(grep({ $_ == 200 } $answers[0]), 1, 'several at once: the last one');
+    is($h2->answer($streams[-1])->{status}, 200, 'several at once: the last one');
 }
 
-is(scalar(sandbox_log()), 9, 'the upstream got those that were taken');
+ok(wait_for { sandbox_log() == 9 } 'the upstream got those that were taken');
 # an open connection would keep the workers from ending
 
 $h2->close;

@@ -49,7 +49,7 @@ sub raw {
     my ($request, $headers, $body) = @_;
 
     my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port",
-        Timeout => 5) or die "connect: $!\n";
+        Timeout => $Reauth::Test::LIMIT) or die "connect: $!\n";
     my $length = defined $body ? "Content-Length: ${\ length $body }\r\n" : '';
 
     print {$socket} "$request HTTP/1.1\r\n", join('', map { "$_\r\n" }

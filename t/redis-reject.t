@@ -5,7 +5,7 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 use Reauth::Test sandbox_options => ['--hold'];
 
 my $gateway = gateway(http_config => 'reauth_redis_failure reject;');
@@ -14,13 +14,11 @@ my $gateway = gateway(http_config => 'reauth_redis_failure reject;');
 sub refused {
     my ($account, $what) = @_;
 
-    my $start  = time;
     my $answer = $gateway->update($account, 'wrong');
 
     is($answer->{status}, 503, "$what: 503");
     is($answer->{json}{error}, 'STORE_UNAVAILABLE', "$what: its reason");
     ok($answer->{headers}{'retry-after'}, "$what: Retry-After");
-    cmp_ok(time - $start, '<', 1, "$what: soon");
 
     return;
 }

@@ -15,8 +15,8 @@ use Reauth::Test;
 
 my %arguments = (http_config => <<"EOC");
 reauth_redis $ENV{TEST_NGINX_REDIS_URL}$ENV{TEST_NGINX_REDIS_OPTIONS}
-    timeout=4s;
-reauth_update_wait 5s;
+    timeout=10s;
+reauth_update_wait 30s;
 EOC
 
 
@@ -56,13 +56,13 @@ for my $workers (1, 2) {
         my ($account, @next) = @_;
 
         sandbox('POST', "/account/$account",
-            { delay_ms => 500, next => \@next });
+            { delay_ms => 2_000, next => \@next });
 
         my $one = begin($gateway, $account, 'one');
         my $two = begin($gateway, $account, 'two');
 
         redis_pause();
-        my $answer = $one->finish(3);
+        my $answer = $one->finish;
         ok(wait_for(sub { $state->($account) eq 'starting' }),
             "$account: the second one has its turn");
         sleep 0.1;
@@ -73,7 +73,7 @@ for my $workers (1, 2) {
     my $sent = "acct_sent$workers";
     my ($two, $first) = $turn->($sent);
     redis_resume();
-    my $second = $two->finish(6);
+    my $second = $two->finish;
     is($second->{status}, 200, 'it is taken');
     isnt($second->{json}{attempt_id}, $first->{json}{attempt_id},
         'with an attempt of its own');

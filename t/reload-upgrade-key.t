@@ -158,7 +158,7 @@ ok(wait_for { 2 == workers_of_the_old($new) } 'the old one has workers again');
 is(keys_of(40), 'Bearer key-four', 'which know the fourth key at once');
 
 kill 'QUIT', $new;
-ok(wait_for { !kill 0, $new } 'the new one ends');
+ok(wait_for { !runs($new) } 'the new one ends');
 is(keys_of(12), 'Bearer key-four', 'the old one alone');
 
 # ---- without a reload in between ----
@@ -168,11 +168,11 @@ kill 'WINCH', $old;
 change("key-five\n");
 ok(soon('Bearer key-five'), 'the new one takes the fifth key');
 kill 'QUIT', $old;
-ok(wait_for { !kill 0, $old } 'the old one ends');
+ok(wait_for { !runs($old) } 'the old one ends');
 is(keys_of(12), 'Bearer key-five', 'nothing has changed by that');
 
 kill 'QUIT', $new;
-ok(wait_for { !kill 0, $new } 'the new one ends');
+ok(wait_for { !runs($new) } 'the new one ends');
 @daemons = ();
 
 unlike($gateway->error_log, qr/key-(?:one|two|three|four|five)/,

@@ -58,7 +58,7 @@ $seen{ $gateway->http('GET', '/api/acct_1/me')->{status} }++ for 1 .. 60;
 is_deeply([ keys %seen ], [503], 'closed by both');
 
 kill 'QUIT', $old;
-ok(wait_for { !kill 0, $old } 'the old one ends');
+ok(wait_for { !runs($old) } 'the old one ends');
 
 %seen = ();
 $seen{ $gateway->http('GET', '/api/acct_1/me')->{status} }++ for 1 .. 20;
@@ -71,7 +71,7 @@ is($gateway->http('GET', '/api/acct_2/me')->{status}, 200, 'others pass');
 is($gateway->update('acct_2', 'ok')->{status}, 200, 'it takes updates');
 
 kill 'QUIT', $new;
-ok(wait_for { !kill 0, $new } 'the new one ends');
+ok(wait_for { !runs($new) } 'the new one ends');
 @daemons = ();
 
 done_testing();

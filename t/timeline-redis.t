@@ -4,7 +4,6 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(time);
 use Reauth::Test sandbox_options => ['--hold'];
 
 my $one = gateway(name => 'one');
@@ -51,9 +50,7 @@ for i = 1, 4000 do
 end
 EOC
 
-my $start = time;
 is(states($one, 'acct_1'), 'in part', 'too far back');
-cmp_ok(time - $start, '<', 2, 'costs no more');
 
 $one->update('acct_3', 'limit');
 

@@ -44,7 +44,6 @@ main::head('acct_1') . main::chunks(1)
 --- raw_request eval
 [main::head('acct_2'), split //, main::chunks(7)]
 --- raw_request_middle_delay: 0.002
---- timeout: 10
 --- response_body_like: attempt_id
 
 

@@ -13,11 +13,12 @@ use Reauth::Test;
 
 plan tests => 22;
 
-# an answer after a while, by the account's name
+# an answer when the test wants it, by the account's name
+my $go = work_dir() . '/go';
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
 
-    sleep 0.5;
+    wait_for { -e $go };
     return if $request =~ /acct_cut/;
     return Reauth::Peer::response('422 Unprocessable', '{"error":"NO"}')
         if $request =~ /acct_no/;
@@ -74,10 +75,21 @@ sub state_of {
         // 'none';
 }
 
+sub sent_and_gone {
+    my ($account) = @_;
+
+    my $socket = half_sent($account, $body);
+    wait_for { state_of($account) eq 'starting' } "the update of $account";
+
+    return close $socket;
+}
+
 sub settled {
     my ($account, $state) = @_;
 
+    Reauth::Test::write_file($go, '');
     wait_for { state_of($account) eq $state };
+    unlink $go;
 
     return is(state_of($account), $state, "$account is $state");
 }
@@ -116,7 +128,10 @@ is(scalar($peer->requests), 0, 'and the upstream got nothing');
 
 # while the upstream thinks about it
 
-close half_sent('acct_ok', $body);
+my $socket = half_sent('acct_ok', $body);
+wait_for { state_of('acct_ok') eq 'starting' } 'the update';
+close $socket;
+sleep 0.1;
 is(state_of('acct_ok'), 'starting', 'sent, not answered');
 is($gateway->http('GET', '/api/acct_ok/chats')->{status}, 503,
    'the gate is closed');
@@ -124,15 +139,15 @@ settled('acct_ok', 'running');
 is($gateway->http('GET', '/reauth/accounts/acct_ok')->{json}{attempt_id},
    'auth_ok', 'and the attempt is known');
 
-close half_sent('acct_no', $body);
+sent_and_gone('acct_no');
 settled('acct_no', 'rejected');
 
-close half_sent('acct_cut', $body);
+sent_and_gone('acct_cut');
 settled('acct_cut', 'unknown');
 
 # the location lacks proxy_ignore_client_abort, so nginx gives the upstream up
 
-close half_sent('acct_heedless', $body);
+sent_and_gone('acct_heedless');
 ok(wait_for(sub { state_of('acct_heedless') =~ /^(?:unknown|running)$/ }),
    'given up: not forgotten');
 is($gateway->http('GET', '/api/acct_heedless/chats')->{status}, 503,

@@ -45,7 +45,7 @@ sub answer {
 
     my $text = '';
 
-    while (IO::Select->new($socket)->can_read(3)) {
+    while (IO::Select->new($socket)->can_read($Reauth::Test::LIMIT)) {
         sysread $socket, $text, 65536, length $text or last;
         last if $until && $text =~ $until;
     }

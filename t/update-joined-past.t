@@ -28,7 +28,7 @@ sub begin {
 sub wait_for_first {
     my ($account) = @_;
 
-    sandbox('POST', "/account/$account", { delay_ms => 2000 });
+    sandbox('POST', "/account/$account", { delay_ms => 6000 });
 
     my $first = begin($account);
     ok(wait_for(sub { stored($account, 'state') eq 'starting' }),

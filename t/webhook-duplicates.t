@@ -5,7 +5,6 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(time);
 use Reauth::Test sandbox => 0;
 use Reauth::Webhook;
 
@@ -70,10 +69,7 @@ is(deliver($reject, otp())->{body}, $new, 'kept in Redis');
 redis_pause();
 
 $body = otp();
-my $start = time;
-
 is(deliver($one, $body)->{body}, $new, 'Redis does not answer');
-cmp_ok(time - $start, '<', 2, 'which is waited for only so long');
 is(deliver($one, $body)->{body}, $duplicate, 'the zone knows it all the same');
 
 my $rejected = otp();

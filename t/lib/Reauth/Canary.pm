@@ -116,7 +116,7 @@ sub core_of {
 
     my $core;
     Reauth::Test::wait_for(sub {
-        return if -e "/proc/$pid";
+        return if Reauth::Test::runs($pid);
         ($core) = grep { -s } "$dir/core", "$dir/core.$pid";
         return $core;
     }, 'a core file') or die "no core file of $pid in $dir\n";

@@ -12,6 +12,7 @@ use parent 'Exporter';
 use Cwd ();
 use File::Basename ();
 use File::Path qw(make_path remove_tree);
+use File::Spec ();
 use File::Temp ();
 use IO::Socket::INET ();
 use IO::Select ();
@@ -25,7 +26,7 @@ use Reauth::Ports ();
 
 our @EXPORT = qw(
     free_port gateway http redis_cli redis_pause redis_resume redis_start
-    redis_stop sandbox sandbox_log sandbox_start sandbox_stop secret_file
+    redis_stop runs sandbox sandbox_log sandbox_start sandbox_stop secret_file
     store store_and_tell stored update wait_for work_dir
 );
 
@@ -74,7 +75,10 @@ sub set_up {
         $SIG{$signal} = sub { exit 1 };
     }
 
-    $dir = File::Temp::tempdir('reauth-test-XXXXXX', TMPDIR => 1);
+    # its name stands in configurations, where a blank would end it
+    my $tmp = File::Spec->tmpdir;
+    $tmp = '/tmp' if $tmp !~ m{\A[\w./-]+\z};
+    $dir = File::Temp::tempdir("$tmp/reauth-test-XXXXXX");
 
     $ENV{TEST_NGINX_MODULE}   = $module;
     $ENV{TEST_NGINX_WORK_DIR} = $dir;
@@ -311,6 +315,16 @@ sub wait_for (&;$$) {
     Test::More::diag("waited in vain for $what") if defined $what;
 
     return;
+}
+
+
+# Whether a process still does something: where process 1 does not collect
+# orphans, as in many containers, one that has ended can be signalled still.
+
+sub runs {
+    my ($pid) = @_;
+
+    return slurp("/proc/$pid/stat") =~ /\) [^XZ] /;
 }
 
 
