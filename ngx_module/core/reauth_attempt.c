@@ -151,6 +151,28 @@ reauth_copy(char *dst, size_t max, const reauth_string_t *s)
 }
 
 
+void
+reauth_fact_asked(reauth_fact_t *fact, const reauth_record_t *record,
+    int64_t asked_ms)
+{
+    fact->asked_ms = asked_ms;
+    fact->asked_known = record != NULL;
+    fact->asked_epoch = record != NULL ? record->epoch : 0;
+    fact->asked_sending = record != NULL
+                          && record->state == REAUTH_STATE_STARTING;
+}
+
+
+/* when the latest attempt began that is known to be over */
+
+static int64_t
+reauth_attempt_before_us(const reauth_record_t *record)
+{
+    return record->started_us > record->before_us ? record->started_us
+                                                  : record->before_us;
+}
+
+
 static int
 reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms)
 {
@@ -260,6 +282,7 @@ reauth_attempt_begin(const reauth_record_t *current,
     next->state = REAUTH_STATE_STARTING;
     next->auth_type = (uint8_t) begin->auth_type;
     next->source = (uint8_t) begin->source;
+    next->before_us = reauth_attempt_before_us(current);
 
     next->fresh = current->state == REAUTH_STATE_NONE
                   || reauth_attempt_is_brief(current);
@@ -315,6 +338,7 @@ reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
     next->epoch = fact->new_epoch > current->epoch ? fact->new_epoch
                                                    : current->epoch + 1;
     next->revision = current->revision;
+    next->before_us = reauth_attempt_before_us(current);
     next->since_ms = reauth_attempt_started_ms(fact);
     next->deadline_ms = next->since_ms + fact->gate_max_ms;
     next->state = REAUTH_STATE_RUNNING;
@@ -396,6 +420,17 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
                ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_NEW;
     }
 
+    if (fact->asked_known && fact->asked_epoch != current->epoch) {
+        return REAUTH_PLACE_OLD;
+    }
+
+    if (fact->asked_sending && current->state != REAUTH_STATE_STARTING) {
+
+        /* it may have been answered before the update arrived */
+
+        return REAUTH_PLACE_OLD;
+    }
+
     if (fact->attempt.len == 0) {
         return reauth_attempt_place_by_time(current, fact);
     }
@@ -437,6 +472,58 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
 
     return fact->started_us > current->started_us ? REAUTH_PLACE_NEW
                                                   : REAUTH_PLACE_OLD;
+}
+
+
+/*
+ * An end that the upstream was asked for may still be that of the session
+ * before this login: by its words, by the attempt that it names, or since both
+ * platforms are asked by an id that is not this login's alone.
+ */
+
+static int
+reauth_attempt_is_proven(const reauth_record_t *current,
+    const reauth_fact_t *fact)
+{
+    int64_t  ahead_ms, accepted_ms;
+
+    if (fact->asked_ms == 0
+        || fact->epoch != 0
+        || !reauth_state_is_end(fact->state))
+    {
+        return 1;
+    }
+
+    if (fact->started_us != 0) {
+
+        if (current->started_us != 0) {
+            return fact->started_us >= current->started_us;
+        }
+
+        if (fact->started_us <= current->before_us) {
+            return 0;
+        }
+
+        ahead_ms = fact->started_us / 1000 - current->since_ms;
+
+        if (ahead_ms >= -REAUTH_CLOCKS_AGREE_MS) {
+            return 1;
+        }
+
+        if (ahead_ms < -REAUTH_CLOCKS_DIFFER_MS) {
+            return 0;
+        }
+    }
+
+    if (current->stepped_ms != 0) {
+        return fact->asked_ms >= current->stepped_ms;
+    }
+
+    accepted_ms = current->accepted_ms != 0 ? current->accepted_ms
+                                            : current->since_ms;
+
+    return !fact->needs_step
+           && fact->asked_ms >= accepted_ms + REAUTH_OLD_SESSION_MS;
 }
 
 
@@ -497,6 +584,14 @@ reauth_attempt_apply(const reauth_fact_t *fact, reauth_record_t *next)
         next->started_us = fact->started_us;
     }
 
+    if (fact->before_us > next->before_us) {
+        next->before_us = fact->before_us;
+    }
+
+    if (fact->step && next->stepped_ms == 0) {
+        next->stepped_ms = fact->now_ms;
+    }
+
     if (fact->progress.data != NULL) {
         reauth_copy(next->progress, REAUTH_PROGRESS_MAX, &fact->progress);
     }
@@ -548,6 +643,16 @@ reauth_attempt_advance_prior(const reauth_record_t *current,
         || fact->state == current->prior.state)
     {
         return REAUTH_ADVANCE_SAME;
+    }
+
+    if (fact->asked_ms != 0
+        && reauth_state_is_end(fact->state)
+        && (fact->started_us == 0
+            || fact->started_us != current->prior.started_us))
+    {
+        /* see reauth_attempt_is_proven(): the next poll tells */
+
+        return REAUTH_ADVANCE_STALE;
     }
 
     memcpy(next, current, sizeof(reauth_record_t));
@@ -662,6 +767,10 @@ reauth_attempt_advance(const reauth_record_t *current,
             return REAUTH_ADVANCE_ENDED;
         }
 
+        if (!reauth_attempt_is_proven(current, fact)) {
+            return REAUTH_ADVANCE_STALE;
+        }
+
         memcpy(next, current, sizeof(reauth_record_t));
     }
 
@@ -675,6 +784,10 @@ reauth_attempt_advance(const reauth_record_t *current,
 
     if (next->state != REAUTH_STATE_STARTING) {
         memset(&next->prior, 0, sizeof(reauth_prior_t));
+
+        if (current->state == REAUTH_STATE_STARTING) {
+            next->accepted_ms = fact->now_ms;
+        }
     }
 
     if (next->state != REAUTH_STATE_STARTING
@@ -688,6 +801,8 @@ reauth_attempt_advance(const reauth_record_t *current,
 
         /* what was kept to answer a repeat has no use any more */
 
+        next->accepted_ms = 0;
+        next->stepped_ms = 0;
         next->fingerprint_set = 0;
         next->sealed_len = 0;
         memset(next->fingerprint, 0, sizeof(next->fingerprint));

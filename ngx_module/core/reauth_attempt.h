@@ -49,6 +49,20 @@
 #define REAUTH_KEPT_MS             86400000
 #define REAUTH_KEPT_BRIEF_MS       300000
 
+/*
+ * While a login runs the upstream may still answer as if for the session before
+ * it: that long, an end takes more than its word.
+ */
+#define REAUTH_OLD_SESSION_MS      10000
+
+/*
+ * An end that was started by the upstream's clock at most that long before the
+ * attempt was begun by ours is that of the attempt; one that was started longer
+ * before than the second is not, however wrong either clock may be.
+ */
+#define REAUTH_CLOCKS_AGREE_MS     2000
+#define REAUTH_CLOCKS_DIFFER_MS    300000
+
 
 typedef enum {
     REAUTH_STATE_NONE = 0,         /* nothing is known of the account */
@@ -133,6 +147,10 @@ typedef struct {
     int64_t         deadline_ms;   /* the gate opens at the latest */
     int64_t         started_us;    /* upstream's lastAttempt.started_at */
     int64_t         completed_us;  /* upstream's completed_at, or our end */
+    int64_t         before_us;     /* started_at of the latest attempt before
+                                      this one */
+    int64_t         accepted_ms;   /* it was not being sent any more */
+    int64_t         stepped_ms;    /* a poll has shown this login running */
 
     uint8_t         state;         /* reauth_state_t */
     uint8_t         auth_type;     /* reauth_auth_type_t */
@@ -194,6 +212,17 @@ typedef struct {
     unsigned         live;           /* seen after the record of that epoch
                                         had ended: it is about what came after
                                         that */
+
+    /* set by reauth_fact_asked(), for what the upstream was asked */
+    int64_t          asked_ms;       /* 0: it was not asked */
+    uint64_t         asked_epoch;
+    unsigned         asked_known;    /* asked_epoch is that of the record */
+    unsigned         asked_sending;  /* which was being sent */
+
+    unsigned         step;           /* the login is in progress; not said of a
+                                        session from before it */
+    unsigned         needs_step;     /* an end only if a step was seen before */
+    int64_t          before_us;      /* started_at of an earlier attempt */
 
     unsigned         lost;           /* the upstream does not know what was
                                         polled; all below is unset */
@@ -281,6 +310,14 @@ uint64_t reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt);
 /* copies at most max bytes of s, control bytes as blanks; terminates */
 void reauth_copy(char *dst, size_t max, const reauth_string_t *s);
 
+
+/*
+ * The fact is what the upstream answered to a question that was asked when the
+ * account's record was this one: it is about that epoch, and about no other.
+ * NULL: whose account it is was not known then.
+ */
+void reauth_fact_asked(reauth_fact_t *fact, const reauth_record_t *record,
+    int64_t asked_ms);
 
 reauth_begin_result_t reauth_attempt_begin(const reauth_record_t *current,
     const reauth_begin_t *begin, reauth_record_t *next);

@@ -87,8 +87,19 @@ reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
 
     out->state = verdict.state;
     out->action = verdict.action;
-    out->started_us = read.last.started_us;
-    out->completed_us = read.last.completed_us;
+    out->step = verdict.step;
+
+    if (verdict.state == REAUTH_STATE_RUNNING && read.last.completed) {
+
+        /* what is over is not what is in progress */
+
+        out->before_us = read.last.started_us;
+
+    } else {
+        out->started_us = read.last.started_us;
+        out->completed_us = read.last.completed_us;
+    }
+
     memcpy(out->error_code, read.last.error_code, sizeof(out->error_code));
     memcpy(out->error_message, read.last.error_message,
            sizeof(out->error_message));
@@ -132,6 +143,8 @@ reauth_poll_take_fansly(const reauth_value_t *values, reauth_poll_t *out)
 
     out->state = verdict.state;
     out->action = verdict.action;
+    out->step = verdict.step;
+    out->needs_step = verdict.needs_step;
 
     reauth_value_copy_account(&values[REAUTH_POLL_ACCOUNT_ID], out->account);
     reauth_value_copy(&values[REAUTH_POLL_STATUS], out->progress,
@@ -213,6 +226,9 @@ reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact)
     fact->action = poll->action;
     fact->started_us = poll->started_us;
     fact->completed_us = poll->completed_us;
+    fact->before_us = poll->before_us;
+    fact->step = poll->step;
+    fact->needs_step = poll->needs_step;
     fact->progress = reauth_string_from(poll->progress);
     fact->error_code = reauth_string_from(poll->error_code);
     fact->error_message = reauth_string_from(poll->error_message);

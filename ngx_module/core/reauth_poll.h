@@ -23,6 +23,10 @@ typedef struct {
     reauth_action_t  action;
     int64_t          started_us;
     int64_t          completed_us;
+    int64_t          before_us;       /* started_at of an earlier attempt */
+
+    unsigned         step:1;          /* see reauth_verdict_t */
+    unsigned         needs_step:1;
 
     char             account[REAUTH_ACCOUNT_MAX + 1];   /* or empty */
     char             progress[REAUTH_PROGRESS_MAX + 1];

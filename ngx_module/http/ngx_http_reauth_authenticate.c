@@ -917,6 +917,46 @@ ngx_http_reauth_authenticate_answer(ngx_http_request_t *r)
 }
 
 
+/* what the upstream answers is about the epoch in which it was asked */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_ask(ngx_http_reauth_authenticate_t *a)
+{
+    reauth_record_t              *record;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (a->route.operation != REAUTH_OPERATION_POLL
+        && a->route.operation != REAUTH_OPERATION_SUBMIT_2FA)
+    {
+        return NGX_OK;
+    }
+
+    record = ngx_palloc(a->request->pool, sizeof(reauth_record_t));
+    if (record == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    a->asked_ms = ngx_http_reauth_now();
+
+    if (a->route.fansly) {
+        (void) ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id,
+                                         record);
+
+    } else if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone,
+                                                 &a->route.id, record)
+               != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    a->asked = record;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
 {
@@ -972,7 +1012,9 @@ ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_reauth_authenticate_answer;
 
-    if (ngx_http_reauth_forward(r, forward) != NGX_OK) {
+    if (ngx_http_reauth_authenticate_ask(a) != NGX_OK
+        || ngx_http_reauth_forward(r, forward) != NGX_OK)
+    {
         ngx_http_reauth_authenticate_finalize(a, NGX_ERROR);
         return;
     }

@@ -41,6 +41,10 @@ typedef struct {
     ngx_msec_t                    wait_until;
 
     ngx_http_reauth_forward_t     forward;
+    reauth_record_t              *asked;         /* as it was when a poll or a
+                                                    code was forwarded; NULL:
+                                                    not known then */
+    int64_t                       asked_ms;
 
     unsigned                      confined:1;    /* the answer's account is
                                                     to be checked */

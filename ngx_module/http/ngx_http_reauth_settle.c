@@ -259,6 +259,20 @@ ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* whose attempt it is may not have been known when the upstream was asked */
+
+static void
+ngx_http_reauth_authenticate_asked(ngx_http_reauth_authenticate_t *a,
+    const reauth_string_t *account, reauth_fact_t *fact)
+{
+    reauth_fact_asked(fact,
+                      a->asked != NULL
+                      && reauth_string_equals(account, a->asked->account)
+                      ? a->asked : NULL,
+                      a->asked_ms);
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
 {
@@ -291,6 +305,7 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     fact.attempt = a->route.id;
     fact.source = REAUTH_SOURCE_POLL;
     reauth_poll_fact(&poll, &fact);
+    ngx_http_reauth_authenticate_asked(a, &account, &fact);
 
     ngx_http_reauth_authenticate_advance(a, &account, &fact);
 }
@@ -315,6 +330,8 @@ ngx_http_reauth_authenticate_settle_2fa(ngx_http_reauth_authenticate_t *a)
     fact.attempt = a->route.id;
     fact.source = REAUTH_SOURCE_SUBMIT_2FA;
     fact.state = REAUTH_STATE_RUNNING;
+    fact.step = 1;
+    ngx_http_reauth_authenticate_asked(a, &account, &fact);
 
     ngx_http_reauth_authenticate_advance(a, &account, &fact);
 }

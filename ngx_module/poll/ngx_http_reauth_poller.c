@@ -38,6 +38,7 @@ typedef struct {
     ngx_queue_t                    queue;
     ngx_uint_t                     list;         /* GET /api/accounts */
     reauth_record_t                record;       /* as it was then */
+    int64_t                        asked_ms;
     char                           account[REAUTH_ACCOUNT_MAX + 1];
     u_char                         uri[256];
 } ngx_http_reauth_poll_t;
@@ -83,6 +84,7 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
     fact.source = REAUTH_SOURCE_POLLER;
 
     reauth_poll_fact(&answer, &fact);
+    reauth_fact_asked(&fact, &poll->record, poll->asked_ms);
 
     (void) ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
                                          NULL, NULL);
@@ -135,6 +137,7 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
 
     if (status.in_progress) {
         fact.state = REAUTH_STATE_RUNNING;
+        fact.step = 1;
         fact.progress = reauth_string_from(status.progress);
 
     } else if (!active) {
@@ -143,8 +146,8 @@ ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
         return;
 
     } else if (poll->record.state == REAUTH_STATE_UNKNOWN
-               && fact.now_ms < poll->record.since_ms
-                                + NGX_HTTP_REAUTH_NOT_STARTED)
+               && poll->asked_ms < poll->record.since_ms
+                                   + NGX_HTTP_REAUTH_NOT_STARTED)
     {
         return;
 
@@ -340,6 +343,8 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
     poll->poller = poller;
 
     reauth_copy(poll->account, REAUTH_ACCOUNT_MAX, account);
+
+    poll->asked_ms = ngx_http_reauth_now();
 
     (void) ngx_http_reauth_zone_find(&poller->store->zone, account,
                                      &poll->record);

@@ -50,12 +50,20 @@
 
 #define NOBODY         -1
 
+/* so long the upstream may still speak of the session before a login */
+#define OLD_SESSION    (REAUTH_OLD_SESSION_MS - 2 * SKEW)
+
+/* an update is at most that long on its way */
+#define JUST_BEFORE    (REAUTH_CLOCKS_AGREE_MS + 2 * SKEW + 21000)
+
 
 /* an attempt as it is upstream */
 
 typedef struct {
     int64_t          started_us;     /* by the upstream's clock */
+    int64_t          began;          /* by the model's */
     reauth_state_t   state;
+    unsigned         shown;          /* a poll was told of it */
     char             name[16];
 } truth_t;
 
@@ -115,6 +123,7 @@ typedef struct {
     int              instance;
     unsigned         written;        /* reply */
     unsigned         list;           /* poll */
+    int64_t          asked_ms;
     unsigned         sync;           /* read, record: of a new connection */
     unsigned         exists;         /* record, reply */
     uint64_t         epoch;          /* update */
@@ -157,6 +166,8 @@ static struct {
 
     unsigned         reject;         /* reauth_redis_failure reject */
     unsigned         polling;
+    unsigned         fansly;         /* polls name an account and no time */
+    unsigned         old_session;    /* they may speak of that */
     int64_t          upstream_skew;
     truth_t          truths[TRUTHS_MAX];
     int              ntruths;
@@ -565,6 +576,59 @@ fact_of_truth(news_t *news, int truth, reauth_source_t source)
 }
 
 
+/*
+ * What the upstream answers a poll now.  As long as nobody was told that the
+ * login runs it may be what it would have said before that login.
+ */
+
+static void
+fact_of_poll(news_t *news, int truth, reauth_source_t source,
+    const reauth_record_t *record, int64_t asked_ms)
+{
+    int       about;
+    truth_t  *t;
+
+    about = truth;
+    t = &world.truths[truth];
+
+    if (truth > 0
+        && world.old_session
+        && !t->shown
+        && world.now < t->began + OLD_SESSION
+        && chance(2))
+    {
+        about = truth - 1;
+    }
+
+    fact_of_truth(news, about, source);
+
+    if (world.fansly) {
+        news->fact.started_us = 0;
+    }
+
+    if (about != truth) {
+        news->fact.state = chance(2) ? REAUTH_STATE_SUCCEEDED
+                                     : REAUTH_STATE_FAILED;
+
+        /* a session that began just before, by wrong clocks, is not promised */
+
+        if ((record == NULL || record->before_us < news->fact.started_us)
+            && news->fact.started_us / 1000 > t->began - JUST_BEFORE)
+        {
+            news->fact.started_us = 0;
+        }
+
+    } else if (running(truth)) {
+        t->shown = 1;
+        news->fact.step = 1;
+    }
+
+    news->fact.attempt = reauth_string_from(t->name);
+
+    reauth_fact_asked(&news->fact, record, asked_ms);
+}
+
+
 static void
 webhook(int truth)
 {
@@ -614,8 +678,15 @@ upstream_begin(void)
         t->started_us = t[-1].started_us + 1;
     }
 
+    t->began = world.now;
     t->state = REAUTH_STATE_RUNNING;
-    sprintf(t->name, "auth_%d", world.ntruths);
+
+    if (world.fansly) {
+        strcpy(t->name, "fansly_acct_1");
+
+    } else {
+        sprintf(t->name, "auth_%d", world.ntruths);
+    }
 
     trace("upstream: %s begins", t->name);
 
@@ -1323,8 +1394,10 @@ receive(int instance, news_t *news)
 static void
 caller(void)
 {
-    int     truth;
-    news_t  news;
+    int                     truth, instance;
+    news_t                  news;
+    instance_t             *in;
+    const reauth_record_t  *asked;
 
     if (world.ntruths == 0) {
         return;
@@ -1336,8 +1409,18 @@ caller(void)
         truth = (int) chance((unsigned) world.ntruths);
     }
 
-    fact_of_truth(&news, truth, REAUTH_SOURCE_POLL);
-    news.fact.attempt = reauth_string_from(world.truths[truth].name);
+    instance = (int) chance(INSTANCES);
+    in = &world.instances[instance];
+
+    if (world.fansly) {
+        truth = world.ntruths - 1;
+    }
+
+    asked = world.fansly
+            || strcmp(in->record.attempt, world.truths[truth].name) == 0
+            ? &in->record : NULL;
+
+    fact_of_poll(&news, truth, REAUTH_SOURCE_POLL, asked, clock_of(in));
 
     if (chance(8) == 0) {
         news.fact.started_us = 0;
@@ -1349,7 +1432,7 @@ caller(void)
         news.fact.started_us = 0;
     }
 
-    send_news((int) chance(INSTANCES), &news, delay());
+    send_news(instance, &news, delay());
 }
 
 
@@ -1372,6 +1455,7 @@ poll_start(int instance)
 
     m = message(MESSAGE_POLL, instance, delay());
     m->record = in->record;
+    m->asked_ms = clock_of(in);
     m->list = !is_active(in) || in->record.attempt[0] == '\0';
 }
 
@@ -1396,8 +1480,8 @@ poll_answer(message_t *m)
             }
         }
 
-        fact_of_truth(&news, truth, REAUTH_SOURCE_POLLER);
-        news.fact.attempt = reauth_string_from(world.truths[truth].name);
+        fact_of_poll(&news, truth, REAUTH_SOURCE_POLLER, &m->record,
+                     m->asked_ms);
         send_news(m->instance, &news, delay());
         return;
     }
@@ -1936,10 +2020,20 @@ interleaving(uint64_t seed, unsigned run)
                   && strtoul(getenv("REAUTH_TRACE"), NULL, 10) == run;
     world.reject = chance(4) == 0;
     world.polling = chance(5) != 0;
+    world.fansly = chance(3) == 0;
+    world.old_session = chance(2);
     world.upstream_skew = (int64_t) chance(2 * UPSTREAM_SKEW) - UPSTREAM_SKEW;
 
     for (i = 0; i < INSTANCES; i++) {
         world.instances[i].skew = (int64_t) chance(2 * SKEW) - SKEW;
+
+        if (world.old_session) {
+
+            /* a step that one gateway has seen is older than another's poll */
+
+            world.instances[i].skew = 0;
+        }
+
         restart(i);
     }
 

@@ -43,7 +43,7 @@ while read -r name expression; do
     $CC $FLAGS -w -I"$core" -I"$here" -o "$out/$name" "$out/$name.c" \
         "$here/test_interleavings.c" $objects $LIBS
 
-    if REAUTH_TRACE='' "$out/$name" >"$out/$name.log" 2>&1; then
+    if REAUTH_TRACE='' REAUTH_RUNS=6000 "$out/$name" >"$out/$name.log" 2>&1; then
         echo "not ok - without the fence $name all seems well"
         failed=1
 
