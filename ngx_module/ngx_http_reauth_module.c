@@ -46,6 +46,7 @@ static char *ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_reauth_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_reauth_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_reauth_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_reauth_init_process(ngx_cycle_t *cycle);
 static void ngx_http_reauth_exit_process(ngx_cycle_t *cycle);
 
@@ -317,7 +318,7 @@ ngx_module_t  ngx_http_reauth_module = {
     ngx_http_reauth_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_reauth_init_module,           /* init module */
     ngx_http_reauth_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -969,7 +970,6 @@ ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_uint_value(mcf->store.reject, 0);
     ngx_conf_init_msec_value(mcf->update_wait, 30000);
-    ngx_conf_init_uint_value(mcf->wait_max, 1024);
 
     return NGX_CONF_OK;
 }
@@ -1170,6 +1170,27 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_reauth_capture_init();
     ngx_http_reauth_observe_init();
+
+    return NGX_OK;
+}
+
+
+/*
+ * Requests that wait must leave connections for others, and for the upstream.
+ * Without a value the default follows worker_connections, which are
+ * known for sure only when everything is read.
+ */
+
+static ngx_int_t
+ngx_http_reauth_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reauth_module);
+
+    if (mcf != NULL && mcf->wait_max == NGX_CONF_UNSET_UINT) {
+        mcf->wait_max = cycle->connection_n / 4;
+    }
 
     return NGX_OK;
 }

@@ -324,6 +324,20 @@ for my $case (
         'reauth_poll maybe: names the directive and its values');
 }
 
+# ---- requests that wait leave connections to others, 512 by default ----------------
+
+is_deeply([try(configuration([], { http => 'reauth_wait_max 128;' }))], [1],
+    'reauth_wait_max that leaves a quarter');
+
+{
+    my ($accepted, @said) = try(configuration([],
+        { http => 'reauth_wait_max 129;' }));
+
+    ok($accepted, 'reauth_wait_max that leaves less: accepted');
+    like("@said", qr/\[warn\] .*"reauth_wait_max" 129 leaves too few of 512 "worker_connections" to other requests: specify .* in \S+nginx\.conf:\d+/,
+        'reauth_wait_max that leaves less: a warning');
+}
+
 # ---- addresses --------------------------------------------------------------------
 
 for my $case (

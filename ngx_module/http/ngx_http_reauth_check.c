@@ -578,6 +578,29 @@ ngx_http_reauth_check_verified(ngx_conf_t *cf,
 #endif
 
 
+/* the events block comes before the http block as a rule; else 0 is known */
+
+static void
+ngx_http_reauth_check_wait_max(ngx_conf_t *cf,
+    ngx_http_reauth_main_conf_t *mcf, ngx_http_reauth_use_t *use)
+{
+    ngx_uint_t  n;
+
+    n = cf->cycle->connection_n;
+
+    if (n == 0 || mcf->wait_max <= n / 4) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"reauth_wait_max\" %ui leaves too few of %ui "
+                  "\"worker_connections\" to other requests: specify at "
+                  "least four times as many connections, or a lower "
+                  "\"reauth_wait_max\" in %s:%ui",
+                  mcf->wait_max, n, use->file, use->line);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_check_use(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     ngx_http_reauth_use_t *use)
@@ -588,6 +611,10 @@ ngx_http_reauth_check_use(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
         || ngx_http_reauth_check_targets(cf, mcf, use) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ngx_strcmp(use->directive, "reauth_wait_max") == 0) {
+        ngx_http_reauth_check_wait_max(cf, mcf, use);
     }
 
 #if (NGX_HTTP_SSL)

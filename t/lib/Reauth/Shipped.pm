@@ -1,0 +1,66 @@
+package Reauth::Shipped;
+
+# A gateway with a configuration that is shipped: the paths, addresses and the
+# upstream's scheme in it are replaced by the test's, and nothing else.
+
+use strict;
+use warnings;
+
+use Reauth::Gateway ();
+use Reauth::Test ();
+
+my $count = 0;
+
+
+# Reauth::Shipped->start('conf/nginx.conf', upstream => $port,
+#     replace => [[$what, $by], ...], workers => 1)
+
+sub start {
+    my ($class, $file, %argument) = @_;
+
+    my $dir  = Reauth::Test::work_dir();
+    my $port = Reauth::Test::free_port();
+    my $text = Reauth::Test::slurp($file);
+    my $root = $> == 0 ? 'user root;' : '';
+
+    my @replaced = (
+        [qr/modules\/ngx_http_reauth_module\.so|\S+\/ngx_http_reauth_module\.so/,
+            $ENV{TEST_NGINX_MODULE}],
+        [qr/^(?:user +www-data;|\@USER\@)$/m,      $root],
+        [qr/^worker_processes +\w+;/m,
+            'worker_processes ' . ($argument{workers} || 1) . ';'],
+        [qr/^error_log .*;/m,                    'error_log logs/error.log info;'],
+        [qr/^pid .*;/m,                          'pid logs/nginx.pid;'],
+        [qr/(?<=access_log)( +)[^\s;]+/,             ' logs/access.log'],
+        [qr/_temp_path( +)\S+\/(?=\w+;)/,        '_temp_path '],
+        [qr/redis:\/\/\S+/,                      $ENV{TEST_NGINX_REDIS_URL}],
+        [qr/password_file=\S+(?=;)/,             "password_file=$dir/redis_password"],
+        [qr/(?<=reauth_key_file)( +)\S+(?=;)/,   " $ENV{TEST_NGINX_KEY_FILE}"],
+        [qr/^( +listen) .*;/m,                   "    listen 127.0.0.1:$port;"],
+        [qr/^( +server) +\S+;/m,         "    server 127.0.0.1:$argument{upstream};"],
+        [qr/https:\/\/(?=fans_api)/,             'http://'],
+        [qr/^( +proxy_ssl_\w+) .*;\n/m,          ''],
+        @{ $argument{replace} || [] },
+    );
+
+    for my $pair (@replaced) {
+        my ($what, $by) = @$pair;
+
+        $text =~ s/$what/$by/g;
+    }
+
+    die "$file: not all is replaced\n" if $text =~ /\@[A-Z]+\@|\/etc\/|\/run\//;
+
+    my $gateway = Reauth::Gateway->start(
+        dir         => "$dir/shipped" . $count++,
+        port        => $port,
+        text        => "daemon off;\n" . ($text =~ /^user /m ? '' : "$root\n")
+            . $text,
+        workers     => $argument{workers} || 1,
+        await_ready => 1,
+    );
+
+    return $gateway;
+}
+
+1;

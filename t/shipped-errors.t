@@ -1,0 +1,169 @@
+# Through the configurations that are shipped errors of nginx itself come in the
+# upstream's envelope, too; those of the gateway and of the upstream as ever.
+
+use strict;
+use warnings;
+
+use IO::Socket::INET ();
+use JSON::PP ();
+use Test::More;
+
+use Reauth::Peer;
+use Reauth::Shipped;
+use Reauth::Test sandbox => 0;
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    # longer than the gateway waits
+    sleep 3 if $request =~ /acct_stall/;
+
+    my $body = $request =~ /acct_html/ ? '<html>own</html>' : '{"own":true}';
+
+    return "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n"
+        . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
+});
+
+sub raw {
+    my ($gateway, $request) = @_;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port, Proto => 'tcp') or die "connect: $!\n";
+
+    local $SIG{PIPE} = 'IGNORE';
+    print {$socket} $request;
+    $socket->flush;
+
+    my $answer = do { local $/; <$socket> };
+
+    return $answer // '';
+}
+
+sub envelope {
+    my ($answer, $status, $error, $name) = @_;
+
+    like($answer, qr/\AHTTP\/1\.1 $status /, "$name: $status");
+    like($answer, qr/^Content-Type: application\/json\r$/m, "$name: JSON");
+    like($answer, qr/^Cache-Control: no-store\r$/m, "$name: kept by nobody");
+
+    my ($body) = $answer =~ /\r\n\r\n(.*)\z/s;
+    my $json = eval { JSON::PP::decode_json($body) } || {};
+
+    is($json->{error}, $error, "$name: error");
+    ok(length($json->{$_} // ''), "$name: $_") for qw(message description);
+
+    return;
+}
+
+my %error = (
+    400 => 'BAD_REQUEST',
+    403 => 'FORBIDDEN',
+    404 => 'NOT_FOUND',
+    405 => 'METHOD_NOT_ALLOWED',
+    408 => 'REQUEST_TIMEOUT',
+    411 => 'LENGTH_REQUIRED',
+    413 => 'BODY_TOO_LARGE',
+    414 => 'URI_TOO_LONG',
+    429 => 'TOO_MANY_REQUESTS',
+    500 => 'INTERNAL_ERROR',
+    502 => 'UPSTREAM_BAD_ANSWER',
+    503 => 'SERVICE_UNAVAILABLE',
+    504 => 'UPSTREAM_TIMEOUT',
+);
+
+my $end = "Host: gateway\r\nConnection: close\r\n\r\n";
+
+for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
+    (my $id = $file) =~ s/\W/_/g;
+    my $fail = join '', map { "if (\$arg_fail = $_) { return $_; }\n" }
+        sort keys %error;
+
+    my $gateway = Reauth::Shipped->start($file, upstream => $peer->port,
+        replace => [
+            [qr/^ +reauth_poll .*;/m, ''],
+            [qr/(?=^ +upstream fans_api)/m, 'proxy_read_timeout 300ms;'
+                . ' limit_req_zone $arg_limit zone=limit:1m rate=1r/m;'],
+            [qr/(?=reauth_gate +on;)/,
+                'limit_req zone=limit; limit_req_status 429;'],
+            [qr/(?=location \/reauth\/ )/, $fail],
+        ]);
+
+    my $request = sub { return raw($gateway, $_[0]) };
+
+    envelope($request->("GET /x HTTP/1.1\r\nConnection: close\r\n\r\n"),
+        400, 'BAD_REQUEST', "$file: no Host");
+    envelope($request->("GET  HTTP\r\n$end"), 400, 'BAD_REQUEST',
+        "$file: no request line");
+    envelope($request->("GET /nowhere HTTP/1.1\r\n$end"), 404, 'NOT_FOUND',
+        "$file: nowhere");
+    envelope($request->("TRACE /x HTTP/1.1\r\n$end"), 405,
+        'METHOD_NOT_ALLOWED', "$file: TRACE");
+    envelope($request->("POST /reauth/accounts HTTP/1.1\r\n"
+        . "Content-Length: 9000000\r\n$end"), 413, 'BODY_TOO_LARGE',
+        "$file: a large body where none belongs");
+    envelope($request->('GET /' . 'x' x 9000 . " HTTP/1.1\r\n$end"), 414,
+        'URI_TOO_LONG', "$file: a long URI");
+    envelope($request->("GET /x HTTP/1.1\r\nX: " . 'x' x 9000 . "\r\n$end"),
+        431, 'HEADERS_TOO_LARGE', "$file: a large header");
+    envelope($request->("GET /api/acct_stall_$id/x HTTP/1.1\r\n$end"), 504,
+        'UPSTREAM_TIMEOUT', "$file: a call that is not answered");
+    $request->("GET /api/acct_1/x?limit=1 HTTP/1.1\r\n$end");
+    envelope($request->("GET /api/acct_1/x?limit=1 HTTP/1.1\r\n$end"), 429,
+        'TOO_MANY_REQUESTS', "$file: too many");
+
+    envelope($request->("GET /x?fail=$_ HTTP/1.1\r\n$end"), $_, $error{$_},
+        "$file: $_") for grep { $_ != 408 } sort keys %error;
+
+    # nginx closes the connection of a client that is too slow
+
+    is($request->("GET /x?fail=408 HTTP/1.1\r\n$end"), '',
+        "$file: 408: nothing at all");
+
+    like($request->("GET /error_of_nginx HTTP/1.1\r\n$end"),
+        qr/\AHTTP\/1\.1 404 .*"NOT_FOUND"/s, "$file: not for clients");
+
+    # ---- of the gateway, and of the upstream ----
+
+    my $answer = $gateway->http('GET', '/api/acct_own/x');
+    is($answer->{status}, 404, "$file: the upstream's own error");
+    is($answer->{body}, '{"own":true}', "$file: as it came");
+
+    $answer = $gateway->http('GET', '/api/acct_html/x');
+    is($answer->{body}, '<html>own</html>', "$file: even in HTML");
+
+    $answer = $gateway->http('POST', '/reauth/accounts', {}, '{}');
+    is($answer->{status}, 405, "$file: the gateway's own error");
+    ok($answer->{json}{decision_id}, "$file: as ever");
+
+    # ---- an update ----
+
+    $answer = $gateway->update("acct_stall_$id", 'ok');
+    is($answer->{status}, 504, "$file: an update that is not answered");
+    is($answer->{json}{error}, 'UPSTREAM_TIMEOUT', "$file: said so");
+    ok($answer->{json}{decision_id}, "$file: by the gateway");
+    is($gateway->http('GET', "/reauth/accounts/acct_stall_$id")->{json}{state},
+        'unknown', "$file: nobody knows");
+    is($gateway->http('GET', "/api/acct_stall_$id/x")->{json}{account_id},
+        "acct_stall_$id", "$file: the gate's own 503");
+
+    unlike($gateway->error_log, qr/\[(?:crit|alert|emerg)\]/,
+        "$file: nothing went wrong");
+    $gateway->stop;
+
+    # ---- nobody listens ----
+
+    my $alone = Reauth::Shipped->start($file, upstream => 1,
+        replace => [[qr/^ +reauth_poll .*;/m, '']]);
+
+    envelope(raw($alone, "GET /api/acct_1/x HTTP/1.1\r\n$end"), 502,
+        'UPSTREAM_BAD_ANSWER', "$file: a call when the upstream is down");
+
+    $answer = $alone->update("acct_down_$id", 'ok');
+    is($answer->{status}, 502, "$file: an update when the upstream is down");
+    like($answer->{json}{message}, qr/could not be reached/, "$file: said so");
+    is($alone->http('GET', "/reauth/accounts/acct_down_$id")->{json}{state},
+        'rejected', "$file: nothing was started");
+    $alone->stop;
+}
+
+done_testing();
