@@ -55,6 +55,16 @@ reauth_status_string(reauth_json_out_t *out, const char *text)
 }
 
 
+/* a Fansly login has no name of its own: it is polled by its account */
+
+static void
+reauth_status_attempt(reauth_json_out_t *out, const reauth_record_t *record)
+{
+    reauth_status_string(out, strcmp(record->attempt, record->account) != 0
+                              ? record->attempt : NULL);
+}
+
+
 static void
 reauth_status_time_ms(reauth_json_out_t *out, int64_t ms)
 {
@@ -116,7 +126,7 @@ reauth_status_record(char *buf, const reauth_record_t *record,
     reauth_status_string(&out, record->account);
 
     reauth_json_out_literal(&out, ",\"attempt_id\":");
-    reauth_status_string(&out, record->attempt);
+    reauth_status_attempt(&out, record);
 
     reauth_json_out_literal(&out, ",\"state\":");
     reauth_status_string(&out, reauth_state_name(state));
@@ -196,7 +206,7 @@ reauth_status_event(char *buf, const reauth_record_t *record,
     reauth_status_string(&out, reauth_source_name(record->source));
 
     reauth_json_out_literal(&out, ",\"attempt_id\":");
-    reauth_status_string(&out, record->attempt);
+    reauth_status_attempt(&out, record);
 
     reauth_json_out_literal(&out, ",\"action_required\":");
     reauth_status_string(&out, action);

@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 
 #include "reauth_json.h"
+#include "reauth_json_out.h"
 #include "ngx_http_reauth.h"
 
 
@@ -152,13 +153,31 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+/* no text goes out unescaped; one that is not UTF-8 is left out */
+
+static void
+ngx_http_reauth_answer_string(reauth_json_out_t *out, const char *text)
+{
+    reauth_string_t  s;
+
+    s = reauth_string_from(text);
+
+    if (reauth_json_out_string(out, &s) != 0) {
+        reauth_json_out_literal(out, "\"\"");
+    }
+}
+
+
+/* "extra" is whole members, written by such a writer, with a comma before */
+
 ngx_int_t
 ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, const char *message, const char *description,
     ngx_str_t *extra)
 {
-    size_t   len;
-    u_char  *start, *p;
+    size_t              len;
+    u_char             *start;
+    reauth_json_out_t   out;
 
     static ngx_str_t  none = ngx_null_string;
 
@@ -166,29 +185,33 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
         extra = &none;
     }
 
-    len = sizeof("{\"error\":\"\",\"message\":\"\",\"description\":\"\"") - 1
-          + ngx_strlen(error) + ngx_strlen(message) + ngx_strlen(description)
-          + extra->len + NGX_HTTP_REAUTH_DECISION_SIZE;
+    len = sizeof("{\"error\":,\"message\":,\"description\":") - 1
+          + reauth_json_out_size(ngx_strlen(error))
+          + reauth_json_out_size(ngx_strlen(message))
+          + reauth_json_out_size(ngx_strlen(description))
+          + extra->len;
 
-    start = ngx_pnalloc(r->pool, len);
+    start = ngx_pnalloc(r->pool, len + NGX_HTTP_REAUTH_DECISION_SIZE);
     if (start == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    p = ngx_cpymem(start, "{\"error\":\"", sizeof("{\"error\":\"") - 1);
-    p = ngx_cpymem(p, error, ngx_strlen(error));
-    p = ngx_cpymem(p, "\",\"message\":\"", sizeof("\",\"message\":\"") - 1);
-    p = ngx_cpymem(p, message, ngx_strlen(message));
-    p = ngx_cpymem(p, "\",\"description\":\"",
-                   sizeof("\",\"description\":\"") - 1);
-    p = ngx_cpymem(p, description, ngx_strlen(description));
-    p = ngx_cpymem(p, "\"", 1);
+    reauth_json_out_init(&out, (char *) start, len);
 
-    if (extra->len != 0) {
-        p = ngx_cpymem(p, extra->data, extra->len);
+    reauth_json_out_literal(&out, "{\"error\":");
+    ngx_http_reauth_answer_string(&out, error);
+    reauth_json_out_literal(&out, ",\"message\":");
+    ngx_http_reauth_answer_string(&out, message);
+    reauth_json_out_literal(&out, ",\"description\":");
+    ngx_http_reauth_answer_string(&out, description);
+    reauth_json_out(&out, (char *) extra->data, extra->len);
+
+    if (out.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_composed(r, status, error, start, p);
+    return ngx_http_reauth_send_composed(r, status, error, start,
+                                         (u_char *) out.last);
 }
 
 

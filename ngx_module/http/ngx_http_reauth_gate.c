@@ -23,6 +23,10 @@
     "\"Calls for this account are held off until its re-authentication ends; "\
     "retry after retry_after seconds.\""
 
+#define NGX_HTTP_REAUTH_GATE_PERSON                                           \
+    "\"Calls for this account are held off until a person has done what "     \
+    "action_required says; do not repeat the call before that.\""
+
 /*
  * Of the answer, but for its beginning and the ids: not more than it takes, for
  * a further block of the request's pool costs a tenth of the answer.
@@ -186,7 +190,7 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
         "{\"error\":\"SERVICE_UNAVAILABLE\",\"message\":"
         "\"The account is logging in again and waits for a person to act.\","
         "\"description\":"
-        NGX_HTTP_REAUTH_GATE_DESCRIPTION ",\"account_id\":\"");
+        NGX_HTTP_REAUTH_GATE_PERSON ",\"account_id\":\"");
 
     len = NGX_HTTP_REAUTH_GATE_SIZE + person.len + account->len
           + (closed ? closed->attempt_len : 0);
@@ -218,7 +222,13 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
     reauth_put("\",\"state\":\"");
     reauth_put_string(state);
 
-    if (closed && closed->attempt_len != 0) {
+    /* a Fansly login is polled by its account, and has no name of its own */
+
+    if (closed
+        && closed->attempt_len != 0
+        && (closed->attempt_len != account->len
+            || ngx_memcmp(closed->attempt, account->data, account->len) != 0))
+    {
         reauth_put("\",\"attempt_id\":\"");
         p = ngx_cpymem(p, closed->attempt, closed->attempt_len);
         reauth_put("\",\"since\":");

@@ -60,6 +60,10 @@ sub import {
         @options,
     );
 
+    if (Test::Nginx::Socket->can('add_response_body_check')) {
+        Test::Nginx::Socket::add_response_body_check(\&check_json);
+    }
+
     # a syntax check (perl -c) would start it all and end nothing
     set_up() if !$^C && !$started++;
 
@@ -661,12 +665,46 @@ sub parse_answer {
         $body = $decoded;
     }
 
+    my $json = eval { JSON::PP::decode_json($body) };
+
+    # what the gateway writes itself; passed on is what the upstream sent
+
+    fail_invalid_json($body)
+        if !defined $json && $body ne ''
+            && ($header{'content-type'} // '') =~ m{^application/json}
+            && ($header{'cache-control'} // '') eq 'no-store'
+            && length $body == ($header{'content-length'} // -1);
+
     return {
         status  => $status // 0,
         headers => \%header,
         body    => $body,
-        json    => scalar eval { JSON::PP::decode_json($body) },
+        json    => $json,
     };
+}
+
+
+# Each response that the gateway composes has to be JSON, whatever else the test
+# looks at.
+
+sub fail_invalid_json {
+    my ($body) = @_;
+
+    require Test::More;
+
+    return Test::More::fail("the gateway's own response is JSON: $body");
+}
+
+
+sub check_json {
+    my ($block, $body) = @_;
+
+    fail_invalid_json($body)
+        if defined $body
+        && $body =~ /\A\{"error":"[A-Z_]+","message":.*"decision_id":/s
+        && !defined eval { JSON::PP::decode_json($body) };
+
+    return;
 }
 
 

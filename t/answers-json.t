@@ -1,0 +1,64 @@
+# Whatever is wrong, what the gateway answers is JSON: its texts are escaped, and
+# hold nothing of the request.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $gateway = gateway();
+
+for my $body (q({"email":"a@b.c","password":"\ud83d"}),
+    q({"email":"a\u0000b"}), qq({"email":"a\nb"}), qq({"email":"a\tb"}),
+    qq({"email":"\xff"}), qq({"a":"\\x"}), q({"a\"":1,"a\"":2}),
+    '{"a":1e999}', "{\x00}", qq(\xef\xbb\xbf{}), '[]', '{"a"')
+{
+    my $answer = $gateway->http('PUT', '/api/authenticate/acct_1/credentials',
+        { 'Content-Type' => 'application/json' }, $body);
+
+    (my $name = $body) =~ s/[^ -~]/./g;
+
+    is($answer->{status}, 400, "400: $name");
+    is($answer->{json} && $answer->{json}{error}, 'INVALID_JSON',
+        "it is JSON: $name");
+    ok($answer->{json} && $answer->{json}{description}, 'which says what');
+}
+
+# an attempt of Fansly has no name of its own
+
+is($gateway->http('POST',
+    '/api/fansly/authenticate/fansly_acct_1/reauthenticate')->{status}, 200,
+    'Fansly: begun');
+
+my $record = $gateway->http('GET', '/reauth/accounts/fansly_acct_1')->{json};
+is($record->{state}, 'running', 'it runs');
+ok(exists $record->{attempt_id}, 'there is an attempt_id');
+is($record->{attempt_id}, undef, 'which is null');
+
+my $closed = $gateway->http('GET', '/api/fansly/fansly_acct_1/chats');
+is($closed->{status}, 503, 'its gate is closed');
+is($closed->{json}{attempt_id}, undef, 'null there, too');
+like($closed->{json}{description}, qr/retry after/, 'it says to retry');
+
+# one that waits for a person says nothing of retrying, in no place
+
+is($gateway->update('acct_2', 'otp')->{status}, 200, 'a login with a code');
+sandbox('POST', '/step/acct_2') for 1 .. 2;
+
+my $attempt = $gateway->http('GET', '/reauth/accounts/acct_2')
+    ->{json}{attempt_id};
+
+wait_for {
+    sandbox('POST', '/step/acct_2');
+    $gateway->http('GET', "/api/authenticate/$attempt");
+    $gateway->http('GET', '/reauth/accounts/acct_2')->{json}{state}
+        eq 'needs_otp';
+};
+
+$closed = $gateway->http('GET', '/api/acct_2/chats');
+is($closed->{status}, 503, 'closed');
+is($closed->{headers}{'x-should-retry'}, 'false', 'the header says no');
+unlike($closed->{json}{description}, qr/retry/, 'so does the text');
+
+done_testing();
