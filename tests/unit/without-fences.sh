@@ -2,22 +2,25 @@
 
 # Copyright (C) the nginx-reauth authors
 #
-# Shows that test_interleavings can fail: builds it once without each of the
-# state machine's fences, and wants it to find a violation.
+# Shows that a randomized test can fail: builds it once without each of the
+# fences of a source, and wants it to find a violation.
 #
-#   CC=cc FLAGS=... without-fences.sh out-dir core-dir object...
+#   CC=cc FLAGS=... without-fences.sh list test source out-dir core-dir object...
 
 set -eu
 
 here=$(dirname "$0")
-out=$1
-core=$2
-shift 2
+list=$1
+test=$2
+source=$3
+out=$4
+core=$5
+shift 5
 
 objects=
 for object in "$@"; do
     case $object in
-    */reauth_attempt.o) ;;
+    */"$source.o") ;;
     *) objects="$objects $object" ;;
     esac
 done
@@ -31,17 +34,17 @@ while read -r name expression; do
     '' | '#'*) continue ;;
     esac
 
-    sed "$expression" "$core/reauth_attempt.c" >"$out/$name.c"
+    sed "$expression" "$core/$source.c" >"$out/$name.c"
 
-    if cmp -s "$out/$name.c" "$core/reauth_attempt.c"; then
-        echo "not ok - fence $name: not found in reauth_attempt.c"
+    if cmp -s "$out/$name.c" "$core/$source.c"; then
+        echo "not ok - fence $name: not found in $source.c"
         failed=1
         continue
     fi
 
     # shellcheck disable=SC2086
     $CC $FLAGS -w -I"$core" -I"$here" -o "$out/$name" "$out/$name.c" \
-        "$here/test_interleavings.c" $objects $LIBS
+        "$here/$test.c" $objects $LIBS
 
     if REAUTH_TRACE='' REAUTH_RUNS=6000 "$out/$name" >"$out/$name.log" 2>&1; then
         echo "not ok - without the fence $name all seems well"
@@ -59,6 +62,6 @@ while read -r name expression; do
             echo "ok - without the fence $name: $found"
         fi
     fi
-done <"$here/fences"
+done <"$here/$list"
 
 exit $failed
