@@ -24,8 +24,8 @@ sub start {
     my $root = $> == 0 ? 'user root;' : '';
 
     my @replaced = (
-        [qr/modules\/ngx_http_reauth_module\.so|\S+\/ngx_http_reauth_module\.so/,
-            $ENV{TEST_NGINX_MODULE}],
+        [qr/(?<=^load_module )\S+(?=;)/m,
+            "\"$ENV{TEST_NGINX_MODULE}\""],
         [qr/^(?:user +www-data;|\@USER\@)$/m,      $root],
         [qr/^worker_processes +\w+;/m,
             'worker_processes ' . ($argument{workers} || 1) . ';'],
