@@ -95,7 +95,7 @@ for my $name (404, 401) {
     ok(wait_for { asked("auth_$name") >= 3 } 60, "$name: polled");
 
     my $lists = asked('/api/accounts');
-    ok(wait_for { asked('/api/accounts') >= $lists + 3 } 60,
+    ok(wait_for { asked('/api/accounts') > $lists } 60,
         "$name: the list is read");
 
     is(asked("auth_$name"), 3, "$name: three polls, then no more");

@@ -5,6 +5,7 @@
 
 
 #include "reauth_attempt.h"
+#include "reauth_route.h"
 
 
 #define REAUTH_EPOCH_TICKS  1024
@@ -969,6 +970,28 @@ reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
 {
     return current->epoch == epoch
            || reauth_attempt_replaces(remote, current, dirty, 1);
+}
+
+
+int
+reauth_attempt_is_listed(const reauth_record_t *record)
+{
+    reauth_string_t  account;
+
+    if (!reauth_state_is_active(record->state)
+        || record->state == REAUTH_STATE_STARTING)
+    {
+        return 0;
+    }
+
+    if (record->lost >= REAUTH_LOST_MAX) {
+        return 1;
+    }
+
+    account = reauth_string_from(record->account);
+
+    return record->attempt[0] == '\0'
+           && reauth_id_kind(&account) != REAUTH_ID_FANSLY;
 }
 
 

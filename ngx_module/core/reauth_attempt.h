@@ -376,6 +376,12 @@ int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
  */
 int64_t reauth_attempt_kept_ms(const reauth_record_t *record);
 
+/*
+ * An active attempt that has no resource of its own to poll, as far as is
+ * known: the list of accounts tells what becomes of it.
+ */
+int reauth_attempt_is_listed(const reauth_record_t *record);
+
 /* when time alone changes the state of an active record */
 int64_t reauth_attempt_due_ms(const reauth_record_t *record);
 

@@ -8,7 +8,7 @@
 #include "reauth_retry_after.h"
 
 
-/* a login may take so much longer than the last ones: an eighth of their time */
+/* a login may take longer than the last ones, by an eighth of their time */
 #define REAUTH_RETRY_MARGIN  8
 
 /* of an attempt that has taken longer than that: a part of its age */

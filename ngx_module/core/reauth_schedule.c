@@ -25,6 +25,13 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
         return record->since_ms + REAUTH_STARTING_MAX_MS;
     }
 
+    if (reauth_attempt_is_listed(record)) {
+
+        /* the list of accounts is read without a look into the queue */
+
+        return record->deadline_ms;
+    }
+
     quiet = now_ms > record->updated_ms ? now_ms - record->updated_ms : 0;
 
     interval = schedule->interval_ms

@@ -159,6 +159,12 @@ typedef struct {
     ngx_str_t                 body;
     size_t                    size;            /* allocated */
     size_t                    max;
+
+    /* not NULL: is given the body of a 200, of which nothing is kept then */
+    void                    (*consume)(void *data, const u_char *p,
+                                       size_t len);
+    void                     *data;
+
     unsigned                  over:1;          /* it was longer than that */
     unsigned                  complete:1;      /* its end was seen */
 } ngx_http_reauth_capture_t;

@@ -106,11 +106,16 @@ ngx_http_reauth_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
 
         len = ngx_buf_in_memory(b) ? (size_t) (b->last - b->pos) : 0;
 
-        if (len > capture->max - capture->body.len) {
-            capture->over = 1;
-        }
+        if (len
+            && capture->consume != NULL
+            && capture->request->headers_out.status == NGX_HTTP_OK)
+        {
+            capture->consume(capture->data, b->pos, len);
 
-        if (len && !capture->over) {
+        } else if (len > capture->max - capture->body.len) {
+            capture->over = 1;
+
+        } else if (len && !capture->over) {
 
             if (ngx_http_reauth_capture_room(r, capture, len) != NGX_OK) {
                 return NGX_ERROR;

@@ -7,10 +7,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_accounts.h"
 #include "reauth_poll.h"
 #include "ngx_http_reauth_background.h"
-#include "ngx_http_reauth_poller.h"
+#include "ngx_http_reauth_lists.h"
 #include "ngx_http_reauth_unread.h"
 
 
@@ -28,15 +27,10 @@
 /* the polls of so many seconds may come at once */
 #define NGX_HTTP_REAUTH_BURST           5
 
-/* a login that the upstream does not show did not start by then */
-#define NGX_HTTP_REAUTH_NOT_STARTED     60000
-
-
 typedef struct {
     ngx_http_reauth_background_t   background;   /* must be the first */
     ngx_http_reauth_poller_t      *poller;
     ngx_queue_t                    queue;
-    ngx_uint_t                     list;         /* GET /api/accounts */
     reauth_record_t                record;       /* as it was then */
     int64_t                        asked_ms;
     char                           account[REAUTH_ACCOUNT_MAX + 1];
@@ -48,8 +42,6 @@ static ngx_str_t  ngx_http_reauth_poll_path =
     ngx_string("/api/authenticate/");
 static ngx_str_t  ngx_http_reauth_poll_fansly_path =
     ngx_string("/api/fansly/authenticate/");
-static ngx_str_t  ngx_http_reauth_poll_accounts_path =
-    ngx_string("/api/accounts");
 
 
 /* the answer of an attempt's own endpoint */
@@ -91,85 +83,6 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
 }
 
 
-/*
- * The list of all accounts: for a login whose attempt has no name here.  What
- * it says is about the record that was there when it was asked for, so it
- * counts only as long as that one is still the latest.
- */
-
-static void
-ngx_http_reauth_poll_list(ngx_http_reauth_poll_t *poll)
-{
-    ngx_uint_t                  active;
-    reauth_fact_t               fact;
-    reauth_string_t             account;
-    reauth_unread_t             why;
-    reauth_account_status_t     status;
-    ngx_http_reauth_forward_t  *forward;
-
-    forward = &poll->background.forward;
-    account = reauth_string_from(poll->account);
-
-    if (reauth_accounts_parse(forward->capture.body.data,
-                              forward->capture.body.len, &account, &status,
-                              &why)
-        != 0)
-    {
-        ngx_http_reauth_unread(&poll->poller->store->zone,
-                               poll->poller->timer.log,
-                               NGX_HTTP_REAUTH_UNREAD_ACCOUNTS, &account,
-                               forward->capture.body.len, &why);
-        return;
-    }
-
-    if (!status.found) {
-        return;
-    }
-
-    active = reauth_state_is_active(poll->record.state);
-
-    ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-    fact.now_ms = ngx_http_reauth_now();
-    fact.epoch = poll->record.epoch;
-    fact.live = !active;
-    fact.source = REAUTH_SOURCE_POLLER;
-
-    if (status.in_progress) {
-        fact.state = REAUTH_STATE_RUNNING;
-        fact.step = 1;
-        fact.progress = reauth_string_from(status.progress);
-
-    } else if (!active) {
-
-        /* open, and open it is */
-        return;
-
-    } else if (poll->record.state == REAUTH_STATE_UNKNOWN
-               && poll->asked_ms < poll->record.since_ms
-                                   + NGX_HTTP_REAUTH_NOT_STARTED)
-    {
-        return;
-
-    } else if (status.authenticated) {
-        fact.state = REAUTH_STATE_SUCCEEDED;
-
-    } else if (!status.not_authenticated) {
-
-        /* a value that is not known is no end */
-        return;
-
-    } else {
-        fact.state = REAUTH_STATE_FAILED;
-        fact.action = REAUTH_ACTION_CREDENTIALS;
-        fact.error_code = reauth_string_from("NOT_AUTHENTICATED");
-    }
-
-    (void) ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
-                                         NULL, NULL);
-}
-
-
 /* what was polled is not there */
 
 static void
@@ -180,10 +93,6 @@ ngx_http_reauth_poll_lost(ngx_http_reauth_poll_t *poll)
     reauth_string_t             account;
     reauth_advance_result_t     result;
     ngx_http_reauth_forward_t  *forward;
-
-    if (poll->list) {
-        return;
-    }
 
     forward = &poll->background.forward;
     account = reauth_string_from(poll->account);
@@ -254,9 +163,6 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
                 ngx_http_reauth_poll_lost(poll);
             }
 
-        } else if (poll->list) {
-            ngx_http_reauth_poll_list(poll);
-
         } else {
             ngx_http_reauth_poll_attempt(poll);
         }
@@ -293,29 +199,20 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
     reauth_string_t   account;
 
     account = reauth_string_from(poll->account);
-    id = "";
 
-    if (reauth_id_kind(&account) == REAUTH_ID_FANSLY
-        && poll->record.lost < REAUTH_LOST_MAX)
-    {
+    if (reauth_id_kind(&account) == REAUTH_ID_FANSLY) {
         path = &ngx_http_reauth_poll_fansly_path;
-        id = poll->account;
 
         ngx_memcpy(poll->record.attempt, poll->account,
                    ngx_min(sizeof(poll->record.attempt),
                            sizeof(poll->account)));
         poll->record.attempt[REAUTH_ATTEMPT_MAX] = '\0';
 
-    } else if (reauth_state_is_active(poll->record.state)
-               && poll->record.attempt[0] != '\0'
-               && poll->record.lost < REAUTH_LOST_MAX)
-    {
-        path = &ngx_http_reauth_poll_path;
-        id = poll->record.attempt;
+        id = poll->account;
 
     } else {
-        path = &ngx_http_reauth_poll_accounts_path;
-        poll->list = 1;
+        path = &ngx_http_reauth_poll_path;
+        id = poll->record.attempt;
     }
 
     p = ngx_snprintf(poll->uri, sizeof(poll->uri), "%V%V%s",
@@ -326,7 +223,38 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
 }
 
 
-static void
+/* an account without anything to poll is left to the list of accounts */
+
+static ngx_uint_t
+ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
+{
+    reauth_string_t           account;
+    ngx_http_reauth_poller_t  *poller;
+
+    poller = poll->poller;
+    account = reauth_string_from(poll->account);
+
+    if (reauth_attempt_is_listed(&poll->record)) {
+        ngx_http_reauth_store_poll_at(poller->store, &account,
+                                      poll->record.deadline_ms, 1);
+        return 1;
+    }
+
+    if (reauth_state_is_active(poll->record.state)
+        || reauth_id_kind(&account) == REAUTH_ID_FANSLY)
+    {
+        return 0;
+    }
+
+    ngx_http_reauth_lists_ask(poller, &account);
+
+    return 1;
+}
+
+
+/* NGX_DECLINED: there is nothing to send */
+
+static ngx_int_t
 ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
     const reauth_string_t *account)
 {
@@ -337,7 +265,7 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
 
     poll = ngx_calloc(sizeof(ngx_http_reauth_poll_t), poller->timer.log);
     if (poll == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     poll->poller = poller;
@@ -349,12 +277,13 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
     (void) ngx_http_reauth_zone_find(&poller->store->zone, account,
                                      &poll->record);
 
-    if (poll->record.state == REAUTH_STATE_STARTING) {
-
-        /* it is being sent: whoever sends it settles it */
+    if (poll->record.state == REAUTH_STATE_STARTING
+        || ngx_http_reauth_poll_by_list(poll))
+    {
+        /* being sent: whoever sends it settles it; or a list tells */
 
         ngx_free(poll);
-        return;
+        return NGX_DECLINED;
     }
 
     ngx_http_reauth_poll_uri(poll);
@@ -384,7 +313,11 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
         ngx_queue_remove(&poll->queue);
         poller->npolls--;
         ngx_free(poll);
+
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 
@@ -443,7 +376,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
             continue;
         }
 
-        ngx_http_reauth_poll_start(poller, &account);
+        (void) ngx_http_reauth_poll_start(poller, &account);
     }
 }
 
@@ -562,7 +495,9 @@ ngx_http_reauth_poller_local(ngx_http_reauth_poller_t *poller, int64_t now_ms)
             return;
         }
 
-        ngx_http_reauth_poll_start(poller, &account);
+        if (ngx_http_reauth_poll_start(poller, &account) == NGX_DECLINED) {
+            poller->tokens += 1000;
+        }
     }
 }
 
@@ -579,6 +514,8 @@ ngx_http_reauth_poller_abort(ngx_http_reauth_poller_t *poller)
 
         ngx_http_reauth_background_abort(&poll->background);
     }
+
+    ngx_http_reauth_lists_abort(poller);
 }
 
 
@@ -604,9 +541,13 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
 
     now_ms = ngx_http_reauth_now();
 
-    if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0
-        || poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX)
-    {
+    if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0) {
+        return;
+    }
+
+    ngx_http_reauth_lists_step(poller);
+
+    if (poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX) {
         return;
     }
 

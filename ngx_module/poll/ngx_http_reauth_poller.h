@@ -21,6 +21,13 @@
 #define NGX_HTTP_REAUTH_POLL_INTERVAL_MAX  30000
 
 
+/* accounts that are not active and that one list is asked about */
+#define NGX_HTTP_REAUTH_LIST_ASKED         16
+
+
+typedef struct ngx_http_reauth_list_s  ngx_http_reauth_list_t;
+
+
 struct ngx_http_reauth_poller_s {
     ngx_flag_t                on;
     ngx_str_t                 uri;           /* of the internal location */
@@ -36,6 +43,12 @@ struct ngx_http_reauth_poller_s {
     ngx_uint_t                npolls;
     ngx_uint_t                leasing;       /* requests to Redis */
     ngx_msec_t                refused_at;    /* logged last */
+    ngx_http_reauth_list_t   *list;          /* being read; or NULL */
+    ngx_uint_t                list_leasing;  /* Redis was asked */
+    ngx_msec_t                list_at;       /* not before; 0: now */
+    ngx_uint_t                nasked;
+    char                      asked[NGX_HTTP_REAUTH_LIST_ASKED]
+                                   [REAUTH_ACCOUNT_MAX + 1];
     ngx_msec_t                tokens_at;     /* without Redis: a bucket */
     ngx_uint_t                tokens;        /* of thousandths of a poll */
 };

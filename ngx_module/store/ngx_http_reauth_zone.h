@@ -319,6 +319,19 @@ ngx_int_t ngx_http_reauth_zone_next_asked(ngx_http_reauth_zone_t *zone,
     char account[REAUTH_ACCOUNT_MAX + 1]);
 
 /*
+ * The list of all accounts: how many attempts wait for it; the number of the
+ * one that is requested.  "in_list": NGX_OK if the account's attempt waits
+ * for it and was known when it was asked for.  "next_unlisted": the next one
+ * that the list did not mention; *index is 0 at first.
+ */
+ngx_uint_t ngx_http_reauth_zone_waiting(ngx_http_reauth_zone_t *zone);
+uint32_t ngx_http_reauth_zone_list_begin(ngx_http_reauth_zone_t *zone);
+ngx_int_t ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint32_t list, reauth_record_t *record);
+ngx_int_t ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone,
+    uint32_t list, ngx_uint_t *index, reauth_record_t *record);
+
+/*
  * Remembers the digest; NGX_DECLINED: it was here within the last
  * NGX_HTTP_REAUTH_SEEN_TIME.  Bounded, so it may forget earlier.
  */

@@ -544,6 +544,7 @@ ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_set_poll(sh, slot, poll_ms);
 
     sh->states[slot->record.state]++;
+    sh->waiting += reauth_attempt_is_listed(&slot->record);
 }
 
 
@@ -571,6 +572,7 @@ ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
     ngx_rbtree_delete(&sh->due, &slot->due);
     ngx_rbtree_delete(&sh->poll, &slot->poll);
     sh->states[slot->record.state]--;
+    sh->waiting -= reauth_attempt_is_listed(&slot->record);
 }
 
 
@@ -619,6 +621,11 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
                                           (u_char *) record->account, len);
 
     if (slot != NULL) {
+
+        if (slot->record.epoch != record->epoch) {
+            slot->seen = sh->lists;
+        }
+
         ngx_http_reauth_zone_write_start(sh);
         ngx_http_reauth_zone_slot_clear(sh, slot);
         ngx_http_reauth_zone_slot_fill(zone, slot, record);
@@ -652,6 +659,8 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     slot->account_len = len;
     slot->dirty.queue.next = NULL;
     slot->round = sh->round - 1;
+    slot->seen = sh->lists;
+    slot->listed = sh->lists;
 
     ngx_http_reauth_zone_slot_fill(zone, slot, record);
 

@@ -20,7 +20,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       12
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       13
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -71,6 +71,8 @@ struct ngx_http_reauth_slot_s {
     uint32_t                        account_len;
     uint32_t                        used;
     uint32_t                        round;     /* in which it was last read */
+    uint32_t                        seen;      /* lists asked for before */
+    uint32_t                        listed;    /* the last one it was in */
     reauth_record_t                 record;
 };
 
@@ -179,6 +181,7 @@ struct ngx_http_reauth_zone_shctx_s {
     uint64_t                        boot;      /* names this life of it */
     u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
     uint32_t                        round;     /* of reading all of Redis */
+    uint32_t                        lists;     /* of accounts, asked for */
 
     /* under the lock only */
     ngx_uint_t                      held;      /* by a worker that may die */
@@ -207,6 +210,7 @@ struct ngx_http_reauth_zone_shctx_s {
     uint64_t                        epoch;
     ngx_uint_t                      salt;      /* of this instance's epochs */
     ngx_uint_t                      states[REAUTH_STATE_LAST];
+    ngx_uint_t                      waiting;   /* for a list */
     ngx_uint_t                      accounts;
     ngx_uint_t                      dropped;
     ngx_uint_t                      evicted;

@@ -232,6 +232,108 @@ ngx_http_reauth_zone_next_asked(ngx_http_reauth_zone_t *zone,
 }
 
 
+ngx_uint_t
+ngx_http_reauth_zone_waiting(ngx_http_reauth_zone_t *zone)
+{
+    ngx_uint_t  waiting;
+
+    ngx_http_reauth_zone_lock(zone);
+    waiting = zone->sh->waiting;
+    ngx_http_reauth_zone_unlock(zone);
+
+    return waiting;
+}
+
+
+uint32_t
+ngx_http_reauth_zone_list_begin(ngx_http_reauth_zone_t *zone)
+{
+    uint32_t  list;
+
+    ngx_http_reauth_zone_lock(zone);
+    list = ++zone->sh->lists;
+    ngx_http_reauth_zone_unlock(zone);
+
+    return list;
+}
+
+
+/* the attempt waits for a list, and was there when this one was asked for */
+
+static ngx_uint_t
+ngx_http_reauth_zone_slot_waits(ngx_http_reauth_slot_t *slot, uint32_t list)
+{
+    return (int32_t) (slot->seen - list) < 0
+           && reauth_attempt_is_listed(&slot->record);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint32_t list, reauth_record_t *record)
+{
+    ngx_int_t                rc;
+    ngx_http_reauth_slot_t  *slot;
+
+    if (ngx_http_reauth_zone_open(zone, account->data, account->len)) {
+
+        /* nearly all accounts of a list are: no lock is taken for them */
+
+        return NGX_DECLINED;
+    }
+
+    rc = NGX_DECLINED;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    slot = ngx_http_reauth_zone_slot_find(zone->sh,
+               ngx_http_reauth_zone_hash(account->data, account->len),
+               account->data, account->len);
+
+    if (slot != NULL && ngx_http_reauth_zone_slot_waits(slot, list)) {
+        slot->listed = list;
+        *record = slot->record;
+        rc = NGX_OK;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone, uint32_t list,
+    ngx_uint_t *index, reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+    rc = NGX_DECLINED;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    while (*index < sh->gate.nslots) {
+        slot = ngx_http_reauth_slot(sh, (uint32_t) ++*index);
+
+        if (slot->used
+            && slot->listed != list
+            && ngx_http_reauth_zone_slot_waits(slot, list))
+        {
+            *record = slot->record;
+            rc = NGX_OK;
+            break;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
 static void
 ngx_http_reauth_zone_sweep_queue(ngx_http_reauth_zone_t *zone,
     ngx_queue_t *queue, int64_t before_ms, ngx_uint_t limit)

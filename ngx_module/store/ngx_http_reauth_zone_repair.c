@@ -144,6 +144,7 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     ngx_queue_init(&sh->dirty);
     sh->ndirty = 0;
     sh->accounts = 0;
+    sh->waiting = 0;
     ngx_memzero(sh->states, sizeof(sh->states));
 
     ngx_http_reauth_zone_repair_slots(sh);

@@ -51,6 +51,8 @@ record_of(reauth_record_t *record, reauth_state_t state, int64_t updated_ms)
 {
     memset(record, 0, sizeof(reauth_record_t));
 
+    memcpy(record->attempt, "auth_1", sizeof("auth_1"));
+
     record->state = (uint8_t) state;
     record->since_ms = NOW_MS;
     record->updated_ms = updated_ms;
@@ -140,6 +142,38 @@ test_jitter(void **state)
     assert_int_equal(most, 36000);
 
     assert_true(interval_of(REAUTH_STATE_RUNNING, 0, UINT32_MAX) <= 2400);
+}
+
+
+/* nothing to poll: the list of accounts tells, and is not in the queue */
+
+static void
+test_listed(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    record_of(&record, REAUTH_STATE_RUNNING, NOW_MS);
+    record.attempt[0] = '\0';
+    assert_true(reauth_schedule_next(&schedule, &record, NOW_MS, NO_JITTER)
+                == record.deadline_ms);
+
+    record_of(&record, REAUTH_STATE_UNKNOWN, NOW_MS);
+    record.lost = REAUTH_LOST_MAX;
+    assert_true(reauth_schedule_next(&schedule, &record, NOW_MS, NO_JITTER)
+                == record.deadline_ms);
+
+    record.lost = REAUTH_LOST_MAX - 1;
+    assert_true(reauth_schedule_next(&schedule, &record, NOW_MS, NO_JITTER)
+                == NOW_MS + 2000);
+
+    /* a Fansly account is polled by its own id */
+
+    record.attempt[0] = '\0';
+    memcpy(record.account, "fansly_acct_1", sizeof("fansly_acct_1"));
+    assert_true(reauth_schedule_next(&schedule, &record, NOW_MS, NO_JITTER)
+                == NOW_MS + 2000);
 }
 
 
@@ -376,6 +410,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_listed),
         cmocka_unit_test(test_starting),
         cmocka_unit_test(test_hour),
         cmocka_unit_test(test_usual),

@@ -1,0 +1,81 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_list.h"
+
+
+static void
+reauth_list_failed(reauth_fact_t *fact, reauth_action_t action,
+    const char *code)
+{
+    fact->state = REAUTH_STATE_FAILED;
+    fact->action = action;
+    fact->error_code = reauth_string_from(code);
+}
+
+
+int
+reauth_list_fact(const reauth_record_t *record,
+    const reauth_account_status_t *status, int64_t asked_ms, int64_t now_ms,
+    reauth_fact_t *fact)
+{
+    int  active;
+
+    active = reauth_state_is_active(record->state);
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    fact->epoch = record->epoch;
+    fact->live = !active;
+    fact->source = REAUTH_SOURCE_POLLER;
+
+    if (status != NULL && status->in_progress) {
+
+        if (reauth_state_needs_person(record->state)) {
+
+            /* that is known better already */
+
+            return 0;
+        }
+
+        fact->state = REAUTH_STATE_RUNNING;
+        fact->step = 1;
+        fact->progress = reauth_string_from(status->progress);
+
+        return 1;
+    }
+
+    /* what is open stays so; a login may not show itself at once */
+
+    if (!active
+        || ((record->state == REAUTH_STATE_UNKNOWN || status == NULL)
+            && asked_ms < record->since_ms + REAUTH_LIST_NOT_STARTED_MS))
+    {
+        return 0;
+    }
+
+    if (status == NULL) {
+        reauth_list_failed(fact, REAUTH_ACTION_NONE, "NOT_LISTED");
+        return 1;
+    }
+
+    if (status->authenticated) {
+        fact->state = REAUTH_STATE_SUCCEEDED;
+        return 1;
+    }
+
+    if (!status->not_authenticated) {
+
+        /* a value that is not known is no end */
+
+        return 0;
+    }
+
+    reauth_list_failed(fact, REAUTH_ACTION_CREDENTIALS, "NOT_AUTHENTICATED");
+
+    return 1;
+}

@@ -1,0 +1,414 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * An entry counts when it was read whole, even if the list is cut later: it
+ * speaks of one account and is complete in itself.  That an account is not
+ * mentioned counts only if the list was read to its end.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_list.h"
+#include "ngx_http_reauth_background.h"
+#include "ngx_http_reauth_lists.h"
+#include "ngx_http_reauth_unread.h"
+
+
+/* of the fleet, in ms: between two lists */
+#define NGX_HTTP_REAUTH_LIST_TIME      10000
+
+/* another gateway has asked for one: it is looked again whether to ask */
+#define NGX_HTTP_REAUTH_LIST_RETRY     1000
+
+/* attempts that one list ends because it does not mention them */
+#define NGX_HTTP_REAUTH_UNLISTED_MAX   100
+
+
+typedef struct {
+    char                           account[REAUTH_ACCOUNT_MAX + 1];
+    uint64_t                       epoch;
+    uint8_t                        state;
+} ngx_http_reauth_listed_t;
+
+
+struct ngx_http_reauth_list_s {
+    ngx_http_reauth_background_t   background;   /* must be the first */
+    ngx_http_reauth_poller_t      *poller;
+    reauth_accounts_t              accounts;
+    uint32_t                       number;       /* of the zone's lists */
+    int64_t                        asked_ms;
+    size_t                         size;
+    ngx_uint_t                     entries;
+    ngx_uint_t                     changes;
+    ngx_uint_t                     nasked;
+    ngx_http_reauth_listed_t       asked[NGX_HTTP_REAUTH_LIST_ASKED];
+    u_char                         uri[128];
+};
+
+
+static ngx_str_t  ngx_http_reauth_list_path = ngx_string("/api/accounts");
+
+
+static void
+ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
+    const reauth_string_t *account, const reauth_record_t *record,
+    const reauth_account_status_t *status)
+{
+    reauth_fact_t             fact;
+    reauth_advance_result_t   result;
+
+    if (reauth_list_fact(record, status, list->asked_ms,
+                         ngx_http_reauth_now(), &fact)
+        && ngx_http_reauth_store_advance(list->poller->store, account, &fact,
+                                         &result, NULL)
+           == NGX_OK
+        && result == REAUTH_ADVANCE_APPLIED)
+    {
+        list->changes++;
+    }
+}
+
+
+static int
+ngx_http_reauth_list_entry(void *data, const reauth_string_t *account,
+    const reauth_account_status_t *status)
+{
+    ngx_http_reauth_list_t *list = data;
+
+    ngx_uint_t                 i;
+    reauth_record_t            record;
+    ngx_http_reauth_listed_t  *asked;
+
+    list->entries++;
+
+    if (ngx_http_reauth_zone_in_list(&list->poller->store->zone, account,
+                                    list->number, &record)
+        == NGX_OK)
+    {
+        ngx_http_reauth_list_advance(list, account, &record, status);
+        return 0;
+    }
+
+    for (i = 0; i < list->nasked; i++) {
+        asked = &list->asked[i];
+
+        if (reauth_string_equals(account, asked->account)) {
+            ngx_memzero(&record, sizeof(reauth_record_t));
+
+            record.epoch = asked->epoch;
+            record.state = asked->state;
+
+            ngx_http_reauth_list_advance(list, account, &record, status);
+            break;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_reauth_list_consume(void *data, const u_char *p, size_t len)
+{
+    ngx_http_reauth_list_t *list = data;
+
+    list->size += len;
+
+    (void) reauth_accounts_feed(&list->accounts, p, len);
+}
+
+
+static void
+ngx_http_reauth_list_unlisted(ngx_http_reauth_list_t *list)
+{
+    ngx_uint_t               n, index;
+    reauth_record_t          record;
+    reauth_string_t          account;
+    ngx_http_reauth_zone_t  *zone;
+
+    zone = &list->poller->store->zone;
+    index = 0;
+
+    for (n = 0; n < NGX_HTTP_REAUTH_UNLISTED_MAX; n++) {
+
+        if (ngx_http_reauth_zone_next_unlisted(zone, list->number, &index,
+                                               &record)
+            != NGX_OK)
+        {
+            return;
+        }
+
+        account = reauth_string_from(record.account);
+
+        ngx_http_reauth_list_advance(list, &account, &record, NULL);
+    }
+}
+
+
+static void
+ngx_http_reauth_list_read(ngx_http_reauth_list_t *list)
+{
+    ngx_log_t       *log;
+    reauth_unread_t  why;
+
+    static reauth_string_t  none = reauth_string("");
+
+    log = list->poller->timer.log;
+
+    if (reauth_accounts_end(&list->accounts, &why) != 0) {
+        ngx_http_reauth_unread(&list->poller->store->zone, log,
+                               NGX_HTTP_REAUTH_UNREAD_ACCOUNTS, &none,
+                               list->size, &why);
+        return;
+    }
+
+    ngx_http_reauth_list_unlisted(list);
+
+    ngx_log_error(NGX_LOG_INFO, log, 0,
+                  "reauth: list of accounts: %ui entries, %ui changes",
+                  list->entries, list->changes);
+}
+
+
+static void
+ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
+{
+    ngx_http_reauth_list_t     *list;
+    ngx_http_reauth_poller_t   *poller;
+    reauth_manners_verdict_t    verdict;
+    ngx_http_reauth_forward_t  *forward;
+
+    list = (ngx_http_reauth_list_t *) background;
+    poller = list->poller;
+    forward = &background->forward;
+
+    poller->list = NULL;
+
+    if (!forward->done) {
+
+        /* this process ends; those that wait are in the zone */
+
+        return;
+    }
+
+    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+        ngx_http_reauth_zone_count(&poller->store->zone,
+                                   NGX_HTTP_REAUTH_COUNT_POLL_FAILED);
+
+        ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
+                      "reauth: incomplete list of accounts, the %ui entries "
+                      "received were used", list->entries);
+        return;
+    }
+
+    ngx_http_reauth_manners(poller, forward, "list of accounts", &verdict);
+
+    if (verdict.wait_ms > 0) {
+        poller->list_at = ngx_current_msec + (ngx_msec_t) verdict.wait_ms;
+    }
+
+    if (forward->status == NGX_HTTP_OK) {
+        ngx_http_reauth_list_read(list);
+
+    } else {
+        ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
+                      "reauth: the upstream answered %ui to the request for "
+                      "the list of accounts", forward->status);
+    }
+}
+
+
+static void
+ngx_http_reauth_list_take_asked(ngx_http_reauth_list_t *list)
+{
+    ngx_uint_t                 i;
+    reauth_record_t            record;
+    reauth_string_t            account;
+    ngx_http_reauth_listed_t  *asked;
+    ngx_http_reauth_poller_t  *poller;
+
+    poller = list->poller;
+
+    for (i = 0; i < poller->nasked; i++) {
+        account = reauth_string_from(poller->asked[i]);
+
+        (void) ngx_http_reauth_zone_find(&poller->store->zone, &account,
+                                         &record);
+
+        asked = &list->asked[list->nasked++];
+
+        ngx_memcpy(asked->account, poller->asked[i], sizeof(asked->account));
+        asked->epoch = record.epoch;
+        asked->state = record.state;
+    }
+
+    poller->nasked = 0;
+}
+
+
+static void
+ngx_http_reauth_list_start(ngx_http_reauth_poller_t *poller)
+{
+    ngx_http_reauth_list_t      *list;
+    ngx_http_core_loc_conf_t    *clcf;
+    ngx_http_reauth_forward_t   *forward;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    poller->list_at = ngx_current_msec + NGX_HTTP_REAUTH_LIST_TIME;
+
+    list = ngx_calloc(sizeof(ngx_http_reauth_list_t), poller->timer.log);
+    if (list == NULL) {
+        return;
+    }
+
+    list->poller = poller;
+    list->asked_ms = ngx_http_reauth_now();
+    list->number = ngx_http_reauth_zone_list_begin(&poller->store->zone);
+
+    ngx_http_reauth_list_take_asked(list);
+
+    reauth_accounts_init(&list->accounts, ngx_http_reauth_list_entry, list);
+
+    lcf = poller->conf_ctx->loc_conf[ngx_http_reauth_module.ctx_index];
+    clcf = poller->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    forward = &list->background.forward;
+
+    forward->method = NGX_HTTP_GET;
+    ngx_str_set(&forward->method_name, "GET");
+    forward->answer_max = lcf->answer_max;
+    forward->capture.consume = ngx_http_reauth_list_consume;
+    forward->capture.data = list;
+
+    forward->uri.data = list->uri;
+    forward->uri.len = ngx_snprintf(list->uri, sizeof(list->uri), "%V%V",
+                                    &poller->uri, &ngx_http_reauth_list_path)
+                       - list->uri;
+
+    list->background.handler = ngx_http_reauth_list_done;
+
+    poller->list = list;
+
+    if (ngx_http_reauth_background_start(&list->background, poller->conf_ctx,
+                                         clcf->error_log)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
+                      "reauth: a poll could not be started: no memory, or "
+                      "too few worker_connections");
+
+        poller->list = NULL;
+        ngx_free(list);
+    }
+}
+
+
+static void
+ngx_http_reauth_list_leased(redisReply *reply, void *data)
+{
+    ngx_http_reauth_poller_t *poller = data;
+
+    poller->list_leasing = 0;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_STATUS
+        && poller->list == NULL)
+    {
+        ngx_http_reauth_list_start(poller);
+        return;
+    }
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
+                      "redis: the list of accounts cannot be leased: %s",
+                      reply->str);
+    }
+}
+
+
+static void
+ngx_http_reauth_list_lease(ngx_http_reauth_poller_t *poller)
+{
+    u_char     key[128], time[NGX_INT64_LEN];
+    ngx_str_t  argv[6];
+
+    ngx_str_set(&argv[0], "SET");
+
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:list",
+                              &poller->store->redis_conf->prefix)
+                  - key;
+
+    ngx_str_set(&argv[2], "1");
+    ngx_str_set(&argv[3], "PX");
+
+    argv[4].data = time;
+    argv[4].len = ngx_sprintf(time, "%d", NGX_HTTP_REAUTH_LIST_TIME) - time;
+
+    ngx_str_set(&argv[5], "NX");
+
+    poller->list_at = ngx_current_msec + NGX_HTTP_REAUTH_LIST_RETRY;
+
+    if (ngx_http_reauth_redis_command(poller->store->redis, 6, argv, 0,
+                                      ngx_http_reauth_list_leased, poller)
+        == NGX_OK)
+    {
+        poller->list_leasing = 1;
+    }
+}
+
+
+void
+ngx_http_reauth_lists_step(ngx_http_reauth_poller_t *poller)
+{
+    if (poller->list != NULL
+        || poller->list_leasing
+        || (poller->nasked == 0
+            && ngx_http_reauth_zone_waiting(&poller->store->zone) == 0)
+        || (poller->list_at != 0
+            && (ngx_msec_int_t) (ngx_current_msec - poller->list_at) < 0))
+    {
+        return;
+    }
+
+    if (ngx_http_reauth_store_connected(poller->store)) {
+        ngx_http_reauth_list_lease(poller);
+        return;
+    }
+
+    ngx_http_reauth_list_start(poller);
+}
+
+
+void
+ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
+    const reauth_string_t *account)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < poller->nasked; i++) {
+        if (reauth_string_equals(account, poller->asked[i])) {
+            return;
+        }
+    }
+
+    if (poller->nasked < NGX_HTTP_REAUTH_LIST_ASKED) {
+
+        /* it was only a hint: what does not fit is dropped */
+
+        reauth_copy(poller->asked[poller->nasked++], REAUTH_ACCOUNT_MAX,
+                    account);
+    }
+}
+
+
+void
+ngx_http_reauth_lists_abort(ngx_http_reauth_poller_t *poller)
+{
+    if (poller->list != NULL) {
+        ngx_http_reauth_background_abort(
+                            (ngx_http_reauth_background_t *) poller->list);
+    }
+}

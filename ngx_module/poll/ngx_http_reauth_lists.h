@@ -1,0 +1,27 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The list of all accounts, for attempts that cannot be polled by themselves:
+ * one request for the fleet, at most every ten seconds, read as it arrives.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_LISTS_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_LISTS_H_INCLUDED_
+
+
+#include "ngx_http_reauth_poller.h"
+
+
+/* asks for a list if anybody waits for one and it is time */
+void ngx_http_reauth_lists_step(ngx_http_reauth_poller_t *poller);
+
+/* the account is not active, and the next list is to be asked about it */
+void ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
+    const reauth_string_t *account);
+
+void ngx_http_reauth_lists_abort(ngx_http_reauth_poller_t *poller);
+
+
+#endif /* _NGX_HTTP_REAUTH_LISTS_H_INCLUDED_ */

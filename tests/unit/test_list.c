@@ -1,0 +1,165 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "reauth_list.h"
+
+
+#define NOW_MS  1763985600000LL    /* 2025-11-24T12:00:00Z */
+
+
+static void
+record_of(reauth_record_t *record, reauth_state_t state, int64_t age_ms)
+{
+    memset(record, 0, sizeof(reauth_record_t));
+    memcpy(record->account, "acct_1", sizeof("acct_1"));
+
+    record->epoch = 7;
+    record->state = (uint8_t) state;
+    record->since_ms = NOW_MS - age_ms;
+    record->deadline_ms = NOW_MS + 900000;
+}
+
+
+/* the state that follows; NONE: nothing does */
+
+static reauth_state_t
+follows(reauth_state_t state, int64_t age_ms, int authenticated,
+    int in_progress)
+{
+    reauth_fact_t            fact;
+    reauth_record_t          record;
+    reauth_account_status_t  status;
+
+    record_of(&record, state, age_ms);
+
+    memset(&status, 0, sizeof(reauth_account_status_t));
+
+    status.found = 1;
+    status.authenticated = authenticated == 1;
+    status.not_authenticated = authenticated == 0;
+    status.in_progress = in_progress != 0;
+
+    if (!reauth_list_fact(&record, &status, NOW_MS, NOW_MS, &fact)) {
+        return REAUTH_STATE_NONE;
+    }
+
+    assert_int_equal(fact.epoch, 7);
+    assert_int_equal(fact.source, REAUTH_SOURCE_POLLER);
+    assert_int_equal(fact.live, !reauth_state_is_active(state));
+
+    return fact.state;
+}
+
+
+static reauth_state_t
+follows_of_none(reauth_state_t state, int64_t age_ms)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+
+    record_of(&record, state, age_ms);
+
+    return reauth_list_fact(&record, NULL, NOW_MS, NOW_MS, &fact) ? fact.state
+                                                          : REAUTH_STATE_NONE;
+}
+
+
+static void
+test_one_in_progress_runs(void **state)
+{
+    (void) state;
+
+    assert_int_equal(follows(REAUTH_STATE_UNKNOWN, 1000, 0, 1),
+                     REAUTH_STATE_RUNNING);
+    assert_int_equal(follows(REAUTH_STATE_UNKNOWN, 1000, 1, 1),
+                     REAUTH_STATE_RUNNING);
+    assert_int_equal(follows(REAUTH_STATE_RUNNING, 100000, 1, 1),
+                     REAUTH_STATE_RUNNING);
+    assert_int_equal(follows(REAUTH_STATE_SUCCEEDED, 100000, 1, 1),
+                     REAUTH_STATE_RUNNING);
+
+    /* that a person must act is known already */
+
+    assert_int_equal(follows(REAUTH_STATE_NEEDS_OTP, 1000, 0, 1),
+                     REAUTH_STATE_NONE);
+    assert_int_equal(follows(REAUTH_STATE_NEEDS_PERSON, 1000, 0, 1),
+                     REAUTH_STATE_NONE);
+}
+
+
+static void
+test_none_in_progress_is_an_end(void **state)
+{
+    (void) state;
+
+    assert_int_equal(follows(REAUTH_STATE_RUNNING, 1000, 1, 0),
+                     REAUTH_STATE_SUCCEEDED);
+    assert_int_equal(follows(REAUTH_STATE_RUNNING, 1000, 0, 0),
+                     REAUTH_STATE_FAILED);
+    assert_int_equal(follows(REAUTH_STATE_NEEDS_OTP, 1000, 1, 0),
+                     REAUTH_STATE_SUCCEEDED);
+
+    /* one that may not have begun yet is given a minute */
+
+    assert_int_equal(follows(REAUTH_STATE_UNKNOWN, 59999, 1, 0),
+                     REAUTH_STATE_NONE);
+    assert_int_equal(follows(REAUTH_STATE_UNKNOWN, 60000, 1, 0),
+                     REAUTH_STATE_SUCCEEDED);
+    assert_int_equal(follows(REAUTH_STATE_UNKNOWN, 60000, 0, 0),
+                     REAUTH_STATE_FAILED);
+
+    /* neither true nor false */
+
+    assert_int_equal(follows(REAUTH_STATE_RUNNING, 100000, 2, 0),
+                     REAUTH_STATE_NONE);
+
+    /* what has ended stays so */
+
+    assert_int_equal(follows(REAUTH_STATE_FAILED, 100000, 1, 0),
+                     REAUTH_STATE_NONE);
+    assert_int_equal(follows(REAUTH_STATE_NONE, 100000, 0, 0),
+                     REAUTH_STATE_NONE);
+}
+
+
+static void
+test_one_that_is_not_in_the_list(void **state)
+{
+    (void) state;
+
+    assert_int_equal(follows_of_none(REAUTH_STATE_UNKNOWN, 59999),
+                     REAUTH_STATE_NONE);
+    assert_int_equal(follows_of_none(REAUTH_STATE_RUNNING, 59999),
+                     REAUTH_STATE_NONE);
+    assert_int_equal(follows_of_none(REAUTH_STATE_UNKNOWN, 60000),
+                     REAUTH_STATE_FAILED);
+    assert_int_equal(follows_of_none(REAUTH_STATE_RUNNING, 60000),
+                     REAUTH_STATE_FAILED);
+    assert_int_equal(follows_of_none(REAUTH_STATE_SUCCEEDED, 100000),
+                     REAUTH_STATE_NONE);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_one_in_progress_runs),
+        cmocka_unit_test(test_none_in_progress_is_an_end),
+        cmocka_unit_test(test_one_that_is_not_in_the_list)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
