@@ -1,0 +1,75 @@
+# Copyright (C) the nginx-reauth authors
+#
+# A gateway with callers, in front of the sandbox upstream, and schemathesis
+# against it: whatever it sends, the response has to be one that
+# docs/openapi.yaml describes.  Run by "./run contract".
+#
+#   perl -It/lib tests/contract/contract.pl PYTHON SECONDS SEED
+
+use strict;
+use warnings;
+
+use Cwd ();
+use Digest::SHA qw(sha256_hex);
+
+use Reauth::Test redis => 0, sandbox_options => ['--step-ms', 50];
+
+# Not called: the stream of events does not end by itself.
+my @EXCLUDED = qw(followEvents);
+
+# Most requests to one operation in one phase; the time ends the rest.
+my $EXAMPLES = 200;
+
+my ($python, $seconds, $seed) = @ARGV;
+
+my $root = Cwd::getcwd();
+
+my $dir     = work_dir();
+my $token   = 'token-of-the-contract';
+my $secret  = secret_file('webhook', 'webhook-secret-of-the-contract');
+my $callers = secret_file('callers',
+    'contract sha256:' . sha256_hex($token) . " all\n", oct 644);
+
+my $gateway = gateway(
+    workers     => 2,
+    without     => ['ready'],
+    http_config => "reauth_callers_file $callers;",
+    config      => <<"EOC");
+location = /reauth/webhook { reauth_webhook $secret; }
+location = /reauth/metrics { reauth_metrics; }
+EOC
+
+# Callers are optional in the description, and required here.
+
+my $description = Reauth::Test::slurp("$root/docs/openapi.yaml");
+$description =~ s/^security:\n\K  - \{\}\n//m
+    or die "docs/openapi.yaml: no optional security\n";
+Reauth::Test::write_file("$dir/openapi.yaml", $description);
+
+print "contract: schemathesis for $seconds s, seed $seed\n";
+
+# it writes where it is started
+chdir $dir or die "chdir $dir: $!\n";
+
+my $status = system $python, '-m', 'schemathesis.cli',
+    '--config-file', "$root/tests/contract/schemathesis.toml",
+    'run', "$dir/openapi.yaml",
+    '--url', 'http://127.0.0.1:' . $gateway->port,
+    '--header', "Authorization: Bearer $token",
+    '--checks', 'all',
+    '--phases', 'examples,coverage,fuzzing',
+    '--max-examples', $EXAMPLES,
+    '--max-time', $seconds,
+    '--seed', $seed,
+    '--generation-database', 'none',
+    '--no-color',
+    map { ('--exclude-operation-id', $_) } @EXCLUDED;
+
+chdir $root or die "chdir $root: $!\n";
+
+my @crashes = grep {/\[(?:alert|emerg|crit)\]|exited on signal/}
+    split /^/, $gateway->error_log;
+
+print @crashes;
+
+exit($status != 0 || @crashes ? 1 : 0);
