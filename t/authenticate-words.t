@@ -147,6 +147,11 @@ is($gateway->http('GET', '/reauth/summary')->{json}{states}{needs_person}, 4,
 like($gateway->http('GET', '/reauth/metrics')->{body},
      qr/^reauth_accounts\{state="needs_person"\} 4$/m, 'and in the metrics');
 
+like($gateway->http('GET', '/reauth/metrics')->{body},
+     qr/^reauth_upstream_unknown_total\{kind="state"\} 6\n(?#
+       )reauth_upstream_unknown_total\{kind="progress"\} 1$/m,
+     'unknown words are counted');
+
 my $timeline = $gateway->http('GET', "/reauth/accounts/$account/timeline");
 like($timeline->{body}, qr/"state":"needs_person"/, 'in the timeline');
 

@@ -279,3 +279,35 @@ reauth_classify_listed(const reauth_read_listed_t *read)
     return !reauth_word_in(read->progress, ends)
            || !reauth_word_in(read->state, ends);
 }
+
+
+int
+reauth_state_is_known(const char *word)
+{
+    static const char *const  words[] = {
+        "", "authenticated", "authenticating", "needs-otp", "needs-app-otp",
+        "needs-sms-otp", "needs-email", "needs-face-id", "needs-selfie",
+        "needs-face-otp", "auth-failed", "failed", NULL
+    };
+
+    return reauth_word_in(word, words);
+}
+
+
+int
+reauth_progress_is_known(const char *word)
+{
+    static const char *const  words[] = {
+        "", "started", "signed-in", "filling-out-login", "waiting-for-otp",
+        "submitting", "checking", NULL
+    };
+
+    return reauth_word_in(word, words);
+}
+
+
+int
+reauth_fansly_is_known(const char *word)
+{
+    return reauth_fansly_is_step(word) || reauth_state_is_known(word);
+}

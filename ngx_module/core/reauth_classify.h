@@ -102,6 +102,11 @@ void reauth_word(char word[REAUTH_WORD_MAX + 1], const reauth_string_t *text);
 reauth_verdict_t reauth_classify_poll(const reauth_read_poll_t *read);
 reauth_verdict_t reauth_classify_fansly(const reauth_read_fansly_t *read);
 
+/* whether a word, or none, is among those that the upstream is known to use */
+int reauth_state_is_known(const char *word);
+int reauth_progress_is_known(const char *word);
+int reauth_fansly_is_known(const char *word);
+
 /* whether a login is in progress */
 int reauth_classify_listed(const reauth_read_listed_t *read);
 

@@ -88,6 +88,8 @@ reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
     out->state = verdict.state;
     out->action = verdict.action;
     out->step = verdict.step;
+    out->unknown_state = !reauth_state_is_known(read.state);
+    out->unknown_progress = !reauth_progress_is_known(read.progress);
 
     if (verdict.state == REAUTH_STATE_RUNNING && read.last.completed) {
 
@@ -145,6 +147,7 @@ reauth_poll_take_fansly(const reauth_value_t *values, reauth_poll_t *out)
     out->action = verdict.action;
     out->step = verdict.step;
     out->needs_step = verdict.needs_step;
+    out->unknown_state = !reauth_fansly_is_known(read.status);
 
     reauth_value_copy_account(&values[REAUTH_POLL_ACCOUNT_ID], out->account);
     reauth_value_copy(&values[REAUTH_POLL_STATUS], out->progress,

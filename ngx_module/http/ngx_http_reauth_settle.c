@@ -290,6 +290,15 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
         return;
     }
 
+    if (poll.unknown_state) {
+        ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE);
+    }
+
+    if (poll.unknown_progress) {
+        ngx_http_reauth_count(a->request,
+                              NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS);
+    }
+
     account = reauth_string_from(poll.account);
 
     if (account.len != 0) {

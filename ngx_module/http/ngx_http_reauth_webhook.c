@@ -571,6 +571,9 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
         ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
                                NGX_HTTP_REAUTH_UNREAD_WEBHOOK, &none,
                                body->len, &why);
+
+    } else if (webhook.event == REAUTH_EVENT_UNKNOWN) {
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UNKNOWN_EVENT);
     }
 
     len = ngx_strlen(webhook.account);

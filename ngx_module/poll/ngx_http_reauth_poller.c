@@ -69,6 +69,16 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
         return;
     }
 
+    if (answer.unknown_state) {
+        ngx_http_reauth_zone_count(&poll->poller->store->zone,
+                                   NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE);
+    }
+
+    if (answer.unknown_progress) {
+        ngx_http_reauth_zone_count(&poll->poller->store->zone,
+                                   NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS);
+    }
+
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
     fact.now_ms = ngx_http_reauth_now();
