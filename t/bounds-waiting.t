@@ -58,12 +58,23 @@ my %kind = (
 );
 
 my (@open, %wrong, %answers);
-my $end    = time + 8;
-my $reload = time + 2;
+my $start  = time;
+my $end    = $start + $Reauth::Test::LIMIT;
+my $reload = $start + 2;
+
+# whether some of each kind were answered, and some were too many
+
+sub all_seen {
+    return !grep {
+        !$answers{$_}{200} || !$answers{$_}{ $_ eq 'update' ? 409 : 503 }
+    } keys %kind;
+}
 
 while (time < $end || @open) {
 
-    if (time < $end && @open < 8 * $max) {
+    $end = time if time < $end && time > $start + 8 && all_seen();
+
+    if (time < $end && @open < 12 * $max) {
         my @names = (sort keys %kind, ('update') x 4);
         my $name  = $names[rand @names];
 

@@ -40,9 +40,10 @@ my %part = (
     files    => 'location /files/ { root /; <+files> }',
 );
 
+my $port  = free_port();
 my $frame = <<'EOC';
 http { <zone> <redis> <key> <+http>
-server { listen 127.0.0.1:1; <poll> <+server>
+server { listen 127.0.0.1:<+port>; <poll> <+server>
 <api> <authenticate> <upstream> <status> <webhook> <metrics> <files>
 } }
 EOC
@@ -54,6 +55,7 @@ sub configuration {
     my $text = $frame;
 
     $text =~ s/<(\w+)>/$left{$1}/g for 1, 2;
+    $text =~ s/<\+port>/$port/;
     $text =~ s/<\+(\w+)>/$added->{$1} \/\/ ''/ge;
 
     return $text;
@@ -293,7 +295,7 @@ is_deeply([try(configuration(['upstream'], {
 
 # "off" asks for nothing
 
-is_deeply([try('http { reauth_gate off; server { listen 127.0.0.1:1;'
+is_deeply([try("http { reauth_gate off; server { listen 127.0.0.1:$port;"
     . ' reauth_poll off; } }')], [1], 'off needs no zone');
 
 # ---- a word that is not in the list ----------------------------------------------

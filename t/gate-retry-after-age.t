@@ -25,7 +25,7 @@ sub begin {
 
     my $id = $gateway->update($account, 'ok')->{json}{attempt_id};
 
-    ok(wait_for { (stored($account, 'state') // '') eq 'running' } 60,
+    ok(wait_for { (stored($account, 'state') // '') eq 'running' }
         "$account runs");
 
     my $told = $gateway->http('GET', "/reauth/accounts/$account")->{json}{since};
@@ -35,7 +35,7 @@ sub begin {
 
     ok(wait_for {
         $gateway->http('GET', "/reauth/accounts/$account")->{json}{since} ne $told
-    } 60, "for $age s") if $age;
+    } "for $age s") if $age;
 
     return $id;
 }

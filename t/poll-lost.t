@@ -77,7 +77,7 @@ sub becomes {
         ok(wait_for {
             ($gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
                 // '') eq $state
-        } 60, "$what: $state");
+        } "$what: $state");
     }
 
     return;
@@ -92,10 +92,10 @@ for my $name (404, 401) {
     $one->update("acct_$name", 'ok');
 
     becomes("acct_$name", 'running', "$name, as the list says");
-    ok(wait_for { asked("auth_$name") >= 3 } 60, "$name: polled");
+    ok(wait_for { asked("auth_$name") >= 3 } "$name: polled");
 
     my $lists = asked('/api/accounts');
-    ok(wait_for { asked('/api/accounts') > $lists } 60,
+    ok(wait_for { asked('/api/accounts') > $lists }
         "$name: the list is read");
 
     is(asked("auth_$name"), 3, "$name: three polls, then no more");
@@ -115,7 +115,7 @@ becomes("acct_$_", 'succeeded', "$_, as the list says") for 404, 401;
 for my $name (qw(500 key plain credits)) {
     $one->update("acct_$name", 'ok');
 
-    ok(wait_for { asked("auth_$name") >= ($name eq '500' ? 5 : 1) } 60,
+    ok(wait_for { asked("auth_$name") >= ($name eq '500' ? 5 : 1) }
         "$name: polled");
     is($one->http('GET', "/reauth/accounts/acct_$name")->{json}{state},
         'running', "$name: no news of the login");
@@ -124,12 +124,12 @@ for my $name (qw(500 key plain credits)) {
 ok(wait_for {
     ($one->error_log . $two->error_log)
         =~ /refuses polls \(401\): the API key is missing or invalid/
-} 60, 'a refused key is reported');
+} 'a refused key is reported');
 
 ok(wait_for {
     grep { $_->http('GET', '/reauth/metrics')->{body}
         =~ /^reauth_polls_total\{result="refused"\} [1-9]/m } $one, $two
-} 60, 'and counted');
+} 'and counted');
 
 my @reported = ($one->error_log . $two->error_log) =~ /refuses polls/g;
 cmp_ok(@reported, '<=', 2, 'once by each gateway');

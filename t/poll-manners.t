@@ -91,7 +91,7 @@ for (@pauses) {
     polls_get("$status X", "Retry-After: $value");
     $gateway->update("acct_$name", 'ok');
 
-    ok(wait_for { $gateway->error_log =~ /polling is paused/ } 60,
+    ok(wait_for { $gateway->error_log =~ /polling is paused/ }
         "$what: polling is paused");
 
     my ($ms) = $gateway->error_log =~ /polling is paused for (\d+) ms/;
@@ -118,7 +118,7 @@ for (@pauses) {
         is(polls(), $before, 'no poll until then, after a reload neither');
 
         polls_get('200 OK');
-        ok(wait_for { polls() > $before } 60, 'polls go on afterwards');
+        ok(wait_for { polls() > $before } 'polls go on afterwards');
     }
 
     $gateway->stop;
@@ -139,11 +139,11 @@ for ([ '500 X' ], [ '404 X' ], [ '302 X', 'Location: /x' ], [ '202 X' ]) {
     my $other = "acct_${name}x";
     my $asked = sub { return scalar grep { m{/auth_$_[0] } } $peer->requests };
 
-    ok(wait_for { $asked->($name) } 60, "$status: polled");
+    ok(wait_for { $asked->($name) } "$status: polled");
 
     polls_get('200 OK');
     $gateway->update($other, 'ok');
-    ok(wait_for { $asked->("${name}x") > 5 } 60, "$status: others are polled");
+    ok(wait_for { $asked->("${name}x") > 5 } "$status: others are polled");
 
     is($asked->($name), 1, "$status: this account waits");
     unlike($gateway->error_log, qr/polling is paused/, "$status: no pause");
@@ -160,12 +160,12 @@ my @fleet = (start('fleet1'), start('fleet2'));
 
 $fleet[0]->update("acct_f$_", 'ok') for 1 .. 4;
 my $seen = polls();
-ok(wait_for { polls() > $seen } 60, 'the fleet polls');
+ok(wait_for { polls() > $seen } 'the fleet polls');
 
 polls_get('503 X', 'Retry-After: ' . at('%a, %d %b %Y %H:%M:%S GMT',
     time + 200));
 
-ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') } 60, 'all rest');
+ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') } 'all rest');
 cmp_ok(redis_cli('PTTL', '{reauth}:pause'), '>', 100_000, 'until that time');
 
 # those that were being sent, and the other instance's look into Redis

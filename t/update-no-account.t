@@ -80,17 +80,17 @@ $shared->update('acct_no1', 'ok');
 $shared->update('acct_no1', 'ok');
 real($shared, 'real1');
 
-ok(wait_for { (stored('acct_no1', 'state') // '') eq 'rejected' } 60,
+ok(wait_for { (stored('acct_no1', 'state') // '') eq 'rejected' }
     'a refused one');
 cmp_ok(redis_cli('TTL', '{reauth}:a:acct_no1'), '<=', 300, 'lives minutes');
 
-ok(wait_for { (stored('acct_real1', 'state') // '') eq 'succeeded' } 60,
+ok(wait_for { (stored('acct_real1', 'state') // '') eq 'succeeded' }
     'one that is known');
 cmp_ok(redis_cli('TTL', '{reauth}:a:acct_real1'), '>', 80_000, 'a day');
 
 is($shared->update('acct_real1', 'refuse')->{status}, 404,
     'an update of that one is refused');
-ok(wait_for { (stored('acct_real1', 'state') // '') eq 'rejected' } 60,
+ok(wait_for { (stored('acct_real1', 'state') // '') eq 'rejected' }
     'as its record says');
 cmp_ok(redis_cli('TTL', '{reauth}:a:acct_real1'), '>', 80_000, 'for a day');
 
