@@ -17,6 +17,11 @@ location /by-header/ {
     reauth_gate_account $http_x_account;
     empty_gif;
 }
+location /by-argument/ {
+    reauth_gate on;
+    reauth_gate_account $arg_account;
+    empty_gif;
+}
 location /composed/ {
     reauth_gate on;
     reauth_gate_account acct_$arg_n;
@@ -44,12 +49,36 @@ is(by_header('acct_1'), 503, 'the header names it');
 is(by_header('acct_2'), 200, 'the header names another one than the path');
 is(by_header(undef), 200, 'no header: no account, no gate');
 is(by_header('acct_1 '), 503, 'nginx takes blanks off a header');
-is(by_header('acct_1/'), 200, 'no account id');
-is(by_header('ACCT_1'), 200, 'ids are told apart by case');
-is(by_header('a' x 3000), 200, 'far too long');
+is(by_header('%61cct_1'), 503, 'decoded');
+is(by_header('%2561cct_1'), 400, 'decoded once');
+is(by_header('acct_1/'), 400, 'no account id');
+is(by_header('ACCT_1'), 400, 'ids are told apart by case');
+is(by_header('a' x 3000), 400, 'far too long');
+
+for my $case (
+    ['account=acct_1', 503], ['account=%61cct_1', 503], ['Account=acct_1', 503],
+    ['x=1&account=acct_1&y', 503], ['account=acct_2', 200],
+    ['', 200], ['account=', 200], ['account', 200], ['accounts=acct_1', 200],
+    ['x=account=acct_1', 200], ['account=acct_2&accounts=acct_1', 200],
+    ['account=acct_2&account=acct_1', 400], ['account=&account=acct_1', 400],
+    ['account&account=acct_1', 400], ['account=acct_2&ACCOUNT=acct_1', 400],
+    ['%61ccount=acct_1', 400], ['account=acct_2&%61ccount=acct_1', 400],
+    ['account=acct_2&account%00x=acct_1', 400], ['account[]=acct_1', 400],
+    ['account%5B%5D=acct_1', 400], ['+account=acct_1', 400],
+    ['%20account=acct_1', 400], ['account=acct_1%00', 400],
+    ['account=acct_1%', 400], ['account=acct_2+', 400],
+    ['account=auth_1', 400], ['account=acct_2,acct_1', 400])
+{
+    my ($args, $status) = @$case;
+    my $answer = $gateway->http('GET', "/by-argument/x?$args");
+
+    is($answer->{status}, $status, "?$args: $status");
+    is($answer->{json}{error}, 'BAD_ACCOUNT', "?$args: BAD_ACCOUNT")
+        if $status == 400;
+}
 
 is($gateway->http('GET', '/composed/?n=1')->{status}, 503, 'composed');
-is($gateway->http('GET', '/composed/?n=')->{status}, 200, 'composed: none');
+is($gateway->http('GET', '/composed/?n=')->{status}, 400, 'composed: none');
 
 is($gateway->http('GET', '/in-path/a/b/acct_1/c')->{status}, 503,
     'the segment may be anywhere in the path');

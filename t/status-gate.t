@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 32;
+plan tests => repeat_each() * 59;
 
 sub put {
     my ($account, $body) = @_;
@@ -110,3 +110,40 @@ GET /check
 Content-Type: image/gif
 --- no_error_log
 [error]
+
+
+
+=== TEST 9: the asker chooses the statuses
+--- request eval
+[main::put('acct_1', $::slow),
+ map { "GET /reauth/gate/acct_1?closed=$_&open=200" } 401, 403, 429, 503]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 401, 403, 429, 503]
+--- response_headers eval
+['Content-Type: application/json',
+ 'WWW-Authenticate: Bearer realm="nginx-reauth"', ('! WWW-Authenticate') x 3]
+--- response_body_like eval
+[qr/attempt_id/, (qr/"account_id":"acct_1","state":"running",.*"retry_after":\d/) x 4]
+
+
+
+=== TEST 10: open with 200
+--- request
+GET /reauth/gate/acct_1?open=200&closed=403&page=2
+--- error_code: 200
+--- response_body chomp
+{"gate":"open"}
+
+
+
+=== TEST 11: other statuses are refused
+--- request eval
+[map { "GET /reauth/gate/acct_1?$_" } 'open=500', 'closed=200', 'closed=0503',
+ 'closed=', 'open=200&open=204']
+--- error_code eval
+[(422) x 5]
+--- response_body_like eval
+[qr/"open":\["must be 200 or 204"/, (qr/"closed":\["must be 401, 403, 429 or 503"/) x 3,
+ qr/"open":\["is given more than once"/]

@@ -45,6 +45,8 @@ static int reauth_route_family(const reauth_string_t *path, const char *family,
     reauth_string_t *rest);
 static int reauth_raw_byte(reauth_raw_t *raw);
 static int reauth_raw_is_dot(const reauth_raw_t *raw);
+static int reauth_arg_matches(const unsigned char *p, const unsigned char *last,
+    const reauth_string_t *name);
 static int reauth_raw_segment(reauth_raw_t *raw, reauth_string_t *account);
 
 
@@ -471,4 +473,125 @@ reauth_raw_is_dot(const reauth_raw_t *raw)
     }
 
     return (n == 1 || n == 2) && (raw->len == n || raw->name[n] == ';');
+}
+
+
+reauth_account_result_t
+reauth_route_value_account(const reauth_string_t *value, unsigned char *buffer,
+    reauth_string_t *account)
+{
+    int               c;
+    reauth_raw_t      raw;
+    reauth_id_kind_t  kind;
+
+    memset(&raw, 0, sizeof(reauth_raw_t));
+
+    raw.p = value->data;
+    raw.last = value->data + value->len;
+
+    account->data = buffer;
+    account->len = 0;
+
+    while (raw.p < raw.last) {
+        c = reauth_raw_byte(&raw);
+
+        if (c < 0) {
+            account->len = 0;
+            return REAUTH_ACCOUNT_BAD;
+        }
+
+        buffer[account->len++] = (unsigned char) c;
+    }
+
+    if (account->len == 0) {
+        return REAUTH_ACCOUNT_NONE;
+    }
+
+    kind = reauth_id_kind(account);
+
+    if (kind == REAUTH_ID_NONE || kind == REAUTH_ID_ATTEMPT) {
+        account->len = 0;
+        return REAUTH_ACCOUNT_BAD;
+    }
+
+    return REAUTH_ACCOUNT_FOUND;
+}
+
+
+int
+reauth_route_arg_is_plain(const reauth_string_t *args,
+    const reauth_string_t *name)
+{
+    int                   plain;
+    unsigned              n;
+    const unsigned char  *p, *end, *last;
+
+    n = 0;
+    last = args->data + args->len;
+
+    for (p = args->data; p < last; p = end + 1) {
+        end = memchr(p, '&', (size_t) (last - p));
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        plain = reauth_arg_matches(p, end, name);
+
+        if (plain == -1 || (plain == 1 && ++n > 1)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* 0: another argument; 1: this one; -1: this one, but spelled otherwise */
+
+static int
+reauth_arg_matches(const unsigned char *p, const unsigned char *last,
+    const reauth_string_t *name)
+{
+    int           c;
+    size_t        n;
+    reauth_raw_t  raw;
+
+    memset(&raw, 0, sizeof(reauth_raw_t));
+
+    raw.p = p;
+    raw.last = last;
+
+    for (n = 0; raw.p < raw.last; /* void */ ) {
+
+        if (*raw.p == '=') {
+            return n < name->len ? 0 : raw.odd ? -1 : 1;
+        }
+
+        c = reauth_raw_byte(&raw);
+
+        if (n == 0 && (c == ' ' || c == '+')) {
+            raw.odd = 1;
+            continue;
+        }
+
+        if (n == name->len) {
+
+            /* PHP makes an array of the former, and stops at a NUL */
+
+            return c == '[' || c == -1 ? -1 : 0;
+        }
+
+        if (c >= 'A' && c <= 'Z') {
+            c |= 0x20;
+        }
+
+        if (c != name->data[n]) {
+            return 0;
+        }
+
+        n++;
+    }
+
+    return n < name->len ? 0 : raw.odd ? -1 : 1;
 }

@@ -176,5 +176,20 @@ reauth_route_account(const unsigned char *path, size_t len,
 reauth_account_result_t reauth_route_raw_account(const unsigned char *path,
     size_t len, reauth_string_t *account);
 
+/*
+ * An account that is not in the path: the value is decoded once into the
+ * buffer, which is as long.  NONE: the value is empty.
+ */
+reauth_account_result_t reauth_route_value_account(
+    const reauth_string_t *value, unsigned char *buffer,
+    reauth_string_t *account);
+
+/*
+ * Whether an argument is in a query string at most once, by all spellings of
+ * its name that some program takes for it, and then in the plain one.
+ */
+int reauth_route_arg_is_plain(const reauth_string_t *args,
+    const reauth_string_t *name);
+
 
 #endif /* REAUTH_ROUTE_H */

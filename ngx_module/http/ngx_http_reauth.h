@@ -380,11 +380,12 @@ ngx_uint_t ngx_http_reauth_retry_after(ngx_http_request_t *r,
 /* NULL: nobody; said by the state where the attempt itself says nothing */
 const char *ngx_http_reauth_action(ngx_uint_t state, ngx_uint_t action);
 
-/* the gate's 503, for the gate itself and for /reauth/gate/{id} */
-ngx_int_t ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
-    ngx_http_reauth_closed_t *closed);
-ngx_int_t ngx_http_reauth_gate_send_loading(ngx_http_request_t *r,
-    ngx_str_t *account);
+/*
+ * The gate's response, for the gate itself and for /reauth/gate/{id}; "closed"
+ * is NULL as long as Redis has not been read.
+ */
+ngx_int_t ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *account, ngx_http_reauth_closed_t *closed);
 
 
 #endif /* _NGX_HTTP_REAUTH_H_INCLUDED_ */

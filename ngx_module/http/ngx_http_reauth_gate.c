@@ -39,36 +39,80 @@
      + NGX_HTTP_REAUTH_DECISION_SIZE)
 
 
+#define NGX_HTTP_REAUTH_GATE_ID                                               \
+    "acct_ or fansly_acct_ and 1 to 64 letters, digits, underscores or "       \
+    "hyphens"
+
+
 static ngx_uint_t ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait);
 static void ngx_http_reauth_gate_resume(ngx_http_reauth_wait_t *wait);
+
+
+/* "$arg_name" alone has a name, which nginx looks for in any case */
+
+static ngx_uint_t
+ngx_http_reauth_gate_arg_is_plain(ngx_http_request_t *r, ngx_str_t *value)
+{
+    size_t           i;
+    u_char           name[64];
+    reauth_string_t  arg, args;
+
+    static u_char  prefix[] = "$arg_";
+
+    if (value->len < sizeof(prefix)
+        || value->len - (sizeof(prefix) - 1) > sizeof(name)
+        || ngx_strncmp(value->data, prefix, sizeof(prefix) - 1) != 0)
+    {
+        return 1;
+    }
+
+    arg.data = name;
+    arg.len = value->len - (sizeof(prefix) - 1);
+
+    for (i = 0; i < arg.len; i++) {
+        name[i] = ngx_tolower(value->data[sizeof(prefix) - 1 + i]);
+
+        if (name[i] == '-' || !reauth_id_chars[name[i]]) {
+            return 1;
+        }
+    }
+
+    args.data = r->args.data;
+    args.len = r->args.len;
+
+    return reauth_route_arg_is_plain(&args, &arg);
+}
 
 
 static ngx_http_reauth_apart reauth_account_result_t
 ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
 {
+    u_char           *buffer;
     ngx_str_t         value;
-    reauth_string_t   id;
-    reauth_id_kind_t  kind;
+    reauth_string_t   s;
 
     account->len = 0;
 
-    if (ngx_http_complex_value(r, lcf->gate_account, &value) != NGX_OK) {
+    if (!ngx_http_reauth_gate_arg_is_plain(r, &lcf->gate_account->value)
+        || ngx_http_complex_value(r, lcf->gate_account, &value) != NGX_OK)
+    {
+        return REAUTH_ACCOUNT_BAD;
+    }
+
+    if (value.len == 0) {
         return REAUTH_ACCOUNT_NONE;
     }
 
-    id.data = value.data;
-    id.len = value.len;
-
-    kind = reauth_id_kind(&id);
-
-    if (kind != REAUTH_ID_ACCOUNT && kind != REAUTH_ID_FANSLY) {
-        return REAUTH_ACCOUNT_NONE;
+    buffer = ngx_pnalloc(r->pool, value.len);
+    if (buffer == NULL) {
+        return REAUTH_ACCOUNT_BAD;
     }
 
-    *account = id;
+    s.data = value.data;
+    s.len = value.len;
 
-    return REAUTH_ACCOUNT_FOUND;
+    return reauth_route_value_account(&s, buffer, account);
 }
 
 
@@ -172,8 +216,8 @@ ngx_http_reauth_gate_headers(ngx_http_request_t *r, ngx_str_t *retry_after,
 /* "closed" is NULL as long as Redis has not been read */
 
 ngx_int_t
-ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
-    ngx_http_reauth_closed_t *closed)
+ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *account, ngx_http_reauth_closed_t *closed)
 {
     size_t       len;
     u_char      *start, *p;
@@ -266,32 +310,30 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_str_t *account,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_composed(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+    return ngx_http_reauth_send_composed(r, status,
                                          "SERVICE_UNAVAILABLE", start, p);
 }
 
 
-ngx_int_t
-ngx_http_reauth_gate_send_loading(ngx_http_request_t *r, ngx_str_t *account)
-{
-    return ngx_http_reauth_gate_send(r, account, NULL);
-}
-
-
 static ngx_http_reauth_apart ngx_int_t
-ngx_http_reauth_gate_bad_path(ngx_http_request_t *r)
+ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere)
 {
     ngx_int_t  rc;
 
     rc = ngx_http_reauth_body_refuse(r);
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && elsewhere) {
+        rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_ACCOUNT",
+                 "The account ID of the request is invalid or ambiguous.",
+                 "Send one account ID, once, under the plain name of its "
+                 "argument: " NGX_HTTP_REAUTH_GATE_ID ".", NULL);
+
+    } else if (rc == NGX_OK) {
         rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
                  "The path is ambiguous or has an invalid account ID.",
                  "Send no dot segments, and the path up to the account ID "
                  "without percent-encoding and empty segments.  An account ID "
-                 "is acct_, fansly_acct_ or fanvue_acct_ and 1 to 64 letters, "
-                 "digits, underscores or hyphens.", NULL);
+                 "is " NGX_HTTP_REAUTH_GATE_ID ".", NULL);
     }
 
     ngx_http_finalize_request(r, rc);
@@ -528,9 +570,9 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
     rc = ngx_http_reauth_body_refuse(r);
 
     if (rc == NGX_OK) {
-        rc = found == NGX_BUSY
-             ? ngx_http_reauth_gate_send_loading(r, &account)
-             : ngx_http_reauth_gate_send(r, &account, closed);
+        rc = ngx_http_reauth_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       &account,
+                                       found == NGX_BUSY ? NULL : closed);
     }
 
     ngx_http_finalize_request(r, rc);
@@ -621,7 +663,7 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
     account.data = NULL;
 
     if (ngx_http_reauth_gate_account(r, lcf, &account) == REAUTH_ACCOUNT_BAD) {
-        return ngx_http_reauth_gate_bad_path(r);
+        return ngx_http_reauth_gate_bad_path(r, lcf->gate_account != NULL);
     }
 
     if (lcf->authorize) {
@@ -671,7 +713,7 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
                                     &account)
            == REAUTH_ACCOUNT_BAD)
     {
-        return ngx_http_reauth_gate_bad_path(r);
+        return ngx_http_reauth_gate_bad_path(r, 0);
     }
 
     if (lcf->authorize || lcf->gate_account) {
@@ -684,7 +726,7 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     if (reauth_route_account(r->uri.data, r->uri.len, &account)
         == REAUTH_ACCOUNT_BAD)
     {
-        return ngx_http_reauth_gate_bad_path(r);
+        return ngx_http_reauth_gate_bad_path(r, 0);
     }
 
     return ngx_http_reauth_gate_check(r, lcf, account);

@@ -742,7 +742,8 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
     ngx_http_reauth_store_t *store)
 {
     if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
-        return ngx_http_reauth_gate_send_loading(r, rest);
+        return ngx_http_reauth_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE, rest,
+                                         NULL);
     }
 
     if (ngx_http_reauth_status_degraded(store)) {
@@ -1053,14 +1054,28 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 static ngx_int_t
 ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
 {
-    ngx_int_t                  rc;
-    ngx_str_t                  empty;
-    reauth_string_t            account;
-    ngx_http_reauth_ctx_t     *ctx;
-    ngx_http_reauth_store_t   *store;
-    ngx_http_reauth_closed_t   closed;
+    ngx_int_t                      rc;
+    ngx_str_t                      body;
+    reauth_string_t                account;
+    ngx_http_reauth_ctx_t         *ctx;
+    ngx_http_reauth_store_t       *store;
+    ngx_http_reauth_closed_t       closed;
+    ngx_http_reauth_status_gate_t  status;
+
+    static ngx_str_t  open = ngx_string("{\"gate\":\"open\"}");
+    static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
 
     if (ngx_http_reauth_status_id(r, rest, &account, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    status.open = NGX_HTTP_NO_CONTENT;
+    status.closed = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    if (ngx_http_reauth_status_args(r, ngx_http_reauth_status_gate_params,
+                                    &status, &rc)
+        != NGX_OK)
+    {
         return rc;
     }
 
@@ -1072,20 +1087,32 @@ ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
 
     if (rc == NGX_DECLINED) {
         ctx->gate = NGX_HTTP_REAUTH_GATE_OPEN;
-        ngx_str_null(&empty);
-        return ngx_http_reauth_send(r, NGX_HTTP_NO_CONTENT, &empty);
+        ngx_str_null(&body);
+
+        if (status.open == NGX_HTTP_OK) {
+            body = open;
+        }
+
+        return ngx_http_reauth_send(r, status.open, &body);
     }
 
     ctx->gate = NGX_HTTP_REAUTH_GATE_CLOSED;
 
+    if (status.closed == NGX_HTTP_UNAUTHORIZED
+        && ngx_http_reauth_add_header(r, "WWW-Authenticate", &challenge)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (rc == NGX_BUSY) {
-        return ngx_http_reauth_gate_send_loading(r, rest);
+        return ngx_http_reauth_gate_send(r, status.closed, rest, NULL);
     }
 
     ctx->state = closed.state;
     ctx->auth_type = closed.auth_type;
 
-    return ngx_http_reauth_gate_send(r, rest, &closed);
+    return ngx_http_reauth_gate_send(r, status.closed, rest, &closed);
 }
 
 

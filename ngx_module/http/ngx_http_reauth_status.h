@@ -32,6 +32,14 @@ typedef struct {
 } ngx_http_reauth_status_query_t;
 
 
+/* the statuses that /reauth/gate/{id} answers with */
+
+typedef struct {
+    ngx_uint_t                          open;
+    ngx_uint_t                          closed;
+} ngx_http_reauth_status_gate_t;
+
+
 /* a text that grows */
 
 typedef struct {
@@ -42,10 +50,11 @@ typedef struct {
 } ngx_http_reauth_status_text_t;
 
 
-/* no parameters are known; those of a list; of one account */
+/* no parameters are known; those of a list; of one account; of a gate */
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_account_params[];
+extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_gate_params[];
 
 
 /* reads the query string; NGX_OK, or NGX_DECLINED: *rc is the result to give */

@@ -29,6 +29,12 @@ static const char *ngx_http_reauth_status_parse_cursor(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_wait(ngx_str_t *value,
     void *data);
+static const char *ngx_http_reauth_status_parse_open(ngx_str_t *value,
+    void *data);
+static const char *ngx_http_reauth_status_parse_closed(ngx_str_t *value,
+    void *data);
+static const char *ngx_http_reauth_status_parse_other(ngx_str_t *value,
+    void *data);
 
 
 ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[] = {
@@ -46,6 +52,18 @@ ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[] = {
 ngx_http_reauth_status_param_t  ngx_http_reauth_status_account_params[] = {
 
     { ngx_string("wait"), ngx_http_reauth_status_parse_wait },
+
+    { ngx_null_string, NULL }
+};
+
+
+/* other parameters belong to the request that is asked about */
+
+ngx_http_reauth_status_param_t  ngx_http_reauth_status_gate_params[] = {
+
+    { ngx_string("open"), ngx_http_reauth_status_parse_open },
+    { ngx_string("closed"), ngx_http_reauth_status_parse_closed },
+    { ngx_null_string, ngx_http_reauth_status_parse_other },
 
     { ngx_null_string, NULL }
 };
@@ -117,6 +135,10 @@ ngx_http_reauth_status_arg(ngx_http_reauth_status_param_t *params,
     ngx_uint_t  i;
 
     for (i = 0; params[i].parse != NULL; i++) {
+
+        if (params[i].name.len == 0) {
+            return params[i].parse(value, data);
+        }
 
         if (params[i].name.len != name->len
             || ngx_strncmp(params[i].name.data, name->data, name->len) != 0)
@@ -328,5 +350,41 @@ ngx_http_reauth_status_parse_wait(ngx_str_t *value, void *data)
 
     query->wait = wait;
 
+    return NULL;
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_open(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_gate_t  *gate = data;
+
+    gate->open = ngx_atoi(value->data, value->len);
+
+    return value->len == 3
+           && (gate->open == NGX_HTTP_OK || gate->open == NGX_HTTP_NO_CONTENT)
+           ? NULL : "must be 200 or 204";
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_closed(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_gate_t  *gate = data;
+
+    gate->closed = ngx_atoi(value->data, value->len);
+
+    return value->len == 3
+           && (gate->closed == NGX_HTTP_UNAUTHORIZED
+               || gate->closed == NGX_HTTP_FORBIDDEN
+               || gate->closed == NGX_HTTP_TOO_MANY_REQUESTS
+               || gate->closed == NGX_HTTP_SERVICE_UNAVAILABLE)
+           ? NULL : "must be 401, 403, 429 or 503";
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_other(ngx_str_t *value, void *data)
+{
     return NULL;
 }
