@@ -35,6 +35,7 @@
 
 volatile ngx_time_t  *ngx_cached_time;
 ngx_uint_t            ngx_pagesize = 4096;
+volatile ngx_msec_t   ngx_current_msec;
 
 static u_char  *arena, *arena_last;
 

@@ -6,7 +6,7 @@ use warnings;
 
 use POSIX qw(setlocale strftime LC_ALL);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 use Reauth::Peer ();
 use Reauth::Test sandbox => 0;
@@ -114,7 +114,7 @@ for (@pauses) {
         my $before = polls();
         $gateway->reload;
         $gateway->update('acct_later', 'ok');
-        select undef, undef, undef, 2;
+        sleep 2;
         is(polls(), $before, 'no poll until then, after a reload neither');
 
         polls_get('200 OK');
@@ -169,11 +169,11 @@ ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') } 'all rest');
 cmp_ok(redis_cli('PTTL', '{reauth}:pause'), '>', 100_000, 'until that time');
 
 # those that were being sent, and the other instance's look into Redis
-select undef, undef, undef, 2;
+sleep 2;
 
 $seen = polls();
 redis_stop();
-select undef, undef, undef, 2;
+sleep 2;
 is(polls(), $seen, 'nobody polls, without Redis neither');
 
 done_testing();

@@ -319,7 +319,7 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
 /* the oldest record that Redis has seen, among the last few; or NULL */
 
 static ngx_http_reauth_node_t *
-ngx_http_reauth_zone_oldest(ngx_http_reauth_zone_shctx_t *sh,
+ngx_http_reauth_zone_evictable(ngx_http_reauth_zone_shctx_t *sh,
     ngx_queue_t *queue)
 {
     ngx_queue_t             *q;
@@ -363,10 +363,10 @@ ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    node = ngx_http_reauth_zone_oldest(sh, &sh->brief_queue);
+    node = ngx_http_reauth_zone_evictable(sh, &sh->brief_queue);
 
     if (node == NULL) {
-        node = ngx_http_reauth_zone_oldest(sh, &sh->ended_queue);
+        node = ngx_http_reauth_zone_evictable(sh, &sh->ended_queue);
     }
 
     if (node == NULL) {
