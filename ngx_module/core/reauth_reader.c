@@ -150,11 +150,11 @@ reauth_reader_scalar_end(reauth_reader_t *reader, unsigned after)
         value->end = reader->offset + after;
         value->empty = value->type == REAUTH_VALUE_STRING
                        && value->end - value->start == 2;
-    }
 
-    if (reader->keep) {
-        value->len = reauth_string_finish(&reader->string);
-        value->cut = reader->string.cut;
+        if (reader->keep) {
+            value->len = reauth_string_finish(&reader->string);
+            value->cut = reader->string.cut;
+        }
     }
 
     return reauth_reader_value_end(reader);
