@@ -170,7 +170,11 @@ ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait, ngx_msec_t msec)
 
     rev = r->connection->read;
 
-    if (!r->discard_body) {
+    /* some nginx forks set discard_body without a body, too */
+
+    if (!r->discard_body
+        || r->read_event_handler != ngx_http_discarded_request_body_handler)
+    {
         r->read_event_handler = ngx_http_test_reading;
 
         if (rev->ready) {

@@ -331,6 +331,7 @@ ngx_http_reauth_redis_parameters(ngx_conf_t *cf,
 
     value = cf->args->elts;
     seen = 0;
+    known = NULL;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
