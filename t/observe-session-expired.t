@@ -24,6 +24,14 @@ location /open/api/ {
     rewrite ^/open(/.*) $1 break;
     proxy_pass http://fans_api;
 }
+location /page/api/ {
+    reauth_gate on;
+    proxy_intercept_errors on;
+    error_page 401 =200 /page;
+    rewrite ^/page(/.*) $1 break;
+    proxy_pass http://fans_api;
+}
+location = /page { internal; return 200 "page"; }
 location /unbuffered/api/ {
     reauth_gate on;
     proxy_buffering off;
@@ -78,6 +86,10 @@ is_deeply(record('acct_expired_1'), $record, 'said again, nothing changes');
 is($gateway->http('GET', '/unbuffered/api/acct_expired_2/x')->{json}{error},
     $code, 'without buffering');
 is(record('acct_expired_2')->{error_code}, $code, 'it is seen, too');
+
+is($gateway->http('GET', '/page/api/acct_expired_5/x')->{body}, 'page',
+    'a page in its place');
+is(record('acct_expired_5')->{error_code}, $code, 'it is seen all the same');
 
 $gateway->http('GET', '/dry/api/acct_expired_3/x');
 is(record('acct_expired_3')->{error_code}, $code, 'and by a dry run');

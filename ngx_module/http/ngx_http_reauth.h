@@ -143,7 +143,6 @@ typedef struct ngx_http_reauth_loc_conf_s {
     ngx_str_t                 webhook_pass;    /* empty: to nobody */
     ngx_http_handler_pt       handler;         /* of these, NULL: none here */
     ngx_http_handler_pt       content_handler; /* that ours is around */
-    ngx_int_t               (*create_request)(ngx_http_request_t *r);
 
     /* for the check of the configuration */
     struct ngx_http_reauth_loc_conf_s *parent; /* NULL: the http level */
@@ -188,6 +187,13 @@ typedef struct {
     unsigned                  local:1;         /* Redis was not told */
     unsigned                  stored:1;        /* local has a meaning */
     unsigned                  key_refused:1;   /* nothing goes out without */
+    unsigned                  not_final:1;     /* the upstream's status */
+
+    /* of the upstream, ours are around them */
+    ngx_int_t               (*create_request)(ngx_http_request_t *r);
+    ngx_int_t               (*reinit_request)(ngx_http_request_t *r);
+    ngx_int_t               (*process_header)(ngx_http_request_t *r);
+    ngx_int_t               (*process_rest)(ngx_http_request_t *r);
 
     ngx_http_reauth_capture_t *capture;        /* of the one subrequest */
 
@@ -249,6 +255,10 @@ ngx_int_t ngx_http_reauth_send_invalid(ngx_http_request_t *r, json_t *errors,
     const char *message, const char *description);
 
 
+/* for content handlers that serve no subrequests: logs why, returns 403 */
+ngx_int_t ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r,
+    const char *directive);
+
 /* 405; "allow" lists the methods, and is kept */
 ngx_int_t ngx_http_reauth_method_not_allowed(ngx_http_request_t *r,
     ngx_str_t *allow);
@@ -284,6 +294,9 @@ ngx_http_reauth_capture_t *ngx_http_reauth_capture(ngx_http_request_t *r);
 /* what the upstream answers to ordinary calls is looked at on its way */
 void ngx_http_reauth_observe_init(void);
 
+/* one whose header was read, but that nginx may replace by an error page */
+void ngx_http_reauth_observe_intercepted(ngx_http_request_t *r);
+
 
 /* http/ngx_http_reauth_secret.c */
 
@@ -312,6 +325,15 @@ ngx_int_t ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+
+
+/* http/ngx_http_reauth_upstream.c */
+
+/* called between a content handler and ngx_http_upstream_init() */
+ngx_int_t ngx_http_reauth_upstream_prepare(ngx_http_request_t *r);
+
+/* a captured request that nginx has built becomes what we meant to send */
+ngx_int_t ngx_http_reauth_upstream_own_request(ngx_http_request_t *r);
 
 
 /* http/ngx_http_reauth_public_url.c */
@@ -351,6 +373,9 @@ ngx_int_t ngx_http_reauth_caller_forbidden(ngx_http_request_t *r,
 
 /* zeroes what the caller sent as Authorization: nobody needs it any more */
 void ngx_http_reauth_forget_token(ngx_http_request_t *r);
+
+/* the same, and no upstream gets the header */
+void ngx_http_reauth_drop_token(ngx_http_request_t *r);
 
 /* for lists: the answer holds what the caller may see, no more */
 ngx_uint_t ngx_http_reauth_caller_sees(ngx_http_request_t *r,

@@ -92,6 +92,20 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+/* method, path and body are the main request's: a subrequest has none */
+
+ngx_int_t
+ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r, const char *directive)
+{
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "reauth: a subrequest to \"%V\" is refused: a location with "
+                  "\"%s\" serves requests of clients only", &r->uri,
+                  directive);
+
+    return NGX_HTTP_FORBIDDEN;
+}
+
+
 ngx_int_t
 ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
 {

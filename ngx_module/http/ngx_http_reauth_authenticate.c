@@ -355,6 +355,10 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
     ngx_http_reauth_ctx_t           *ctx;
     ngx_http_reauth_authenticate_t  *a;
 
+    if (r != r->main) {
+        return ngx_http_reauth_refuse_subrequest(r, "reauth_authenticate");
+    }
+
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -850,6 +854,14 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
                    "UPSTREAM_BAD_ANSWER",
                    "The upstream's answer says success but names no attempt.",
                    sent, NULL);
+
+    case NGX_HTTP_REAUTH_ANSWER_REDIRECT:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
+                   "UPSTREAM_BAD_ANSWER",
+                   "The upstream redirects instead of answering.",
+                   "Nothing was started. The gateway's operator has to look "
+                   "at proxy_pass; the gateway's log says where the upstream "
+                   "redirects to.", NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_NO_KEY:
         return ngx_http_reauth_key_send_unavailable(r);

@@ -4,7 +4,15 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_upstream_status.h"
 #include "ngx_http_reauth_forward.h"
+
+
+/* of a redirect's location, in the log */
+#define NGX_HTTP_REAUTH_LOCATION_MAX  256
 
 
 static ngx_str_t  ngx_http_reauth_request_headers[] = {
@@ -240,6 +248,12 @@ ngx_http_reauth_forward_judge(ngx_http_request_t *sr, ngx_int_t rc,
         return NGX_HTTP_REAUTH_ANSWER_BROKEN;
     }
 
+    if (reauth_upstream_status(sr->headers_out.status)
+        == REAUTH_UPSTREAM_REDIRECTED)
+    {
+        return NGX_HTTP_REAUTH_ANSWER_REDIRECT;
+    }
+
     if (capture->over) {
         return NGX_HTTP_REAUTH_ANSWER_TOO_LARGE;
     }
@@ -248,6 +262,49 @@ ngx_http_reauth_forward_judge(ngx_http_request_t *sr, ngx_int_t rc,
 
     return capture->complete || sr->header_only
            ? NGX_HTTP_REAUTH_ANSWER_WHOLE : NGX_HTTP_REAUTH_ANSWER_BROKEN;
+}
+
+
+/* what the upstream sent is not to be trusted in a log, nor may it fill it */
+
+static void
+ngx_http_reauth_forward_redirected(ngx_http_request_t *sr)
+{
+    size_t            i, len;
+    u_char            ch, *p;
+    ngx_table_elt_t  *h;
+
+    u_char  escaped[4 * NGX_HTTP_REAUTH_LOCATION_MAX];
+
+    h = sr->upstream->headers_in.location;
+
+    if (h == NULL) {
+        ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
+                      "reauth: the upstream redirects (%ui) without a "
+                      "\"Location\" header, check proxy_pass of the location "
+                      "\"%V\"", sr->headers_out.status, &sr->uri);
+        return;
+    }
+
+    len = ngx_min(h->value.len, NGX_HTTP_REAUTH_LOCATION_MAX);
+    p = escaped;
+
+    for (i = 0; i < len; i++) {
+        ch = h->value.data[i];
+
+        if (ch > ' ' && ch < 0x7f && ch != '"' && ch != '\\') {
+            *p++ = ch;
+
+        } else {
+            p = ngx_sprintf(p, "\\x%02Xi", (ngx_int_t) ch);
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
+                  "reauth: the upstream redirects (%ui) to \"%*s\"%s, check "
+                  "proxy_pass of the location \"%V\"",
+                  sr->headers_out.status, (size_t) (p - escaped), escaped,
+                  len < h->value.len ? " (cut off)" : "", &sr->uri);
 }
 
 
@@ -271,6 +328,10 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     forward->answer = ngx_http_reauth_forward_judge(sr, rc, &forward->capture);
     forward->status = sr->headers_out.status;
     forward->sent = sr->upstream != NULL && sr->upstream->request_sent;
+
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
+        ngx_http_reauth_forward_redirected(sr);
+    }
 
     /* the subrequest may be logged, with $request_body */
 

@@ -22,7 +22,8 @@ typedef enum {
     NGX_HTTP_REAUTH_ANSWER_TOO_LARGE,
     NGX_HTTP_REAUTH_ANSWER_TIMEOUT,
     NGX_HTTP_REAUTH_ANSWER_LOCAL,      /* nginx made it up: misconfigured */
-    NGX_HTTP_REAUTH_ANSWER_NO_KEY      /* nothing was sent without one */
+    NGX_HTTP_REAUTH_ANSWER_NO_KEY,     /* nothing was sent without one */
+    NGX_HTTP_REAUTH_ANSWER_REDIRECT    /* the upstream is elsewhere */
 } ngx_http_reauth_answer_e;
 
 

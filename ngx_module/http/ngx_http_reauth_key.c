@@ -398,14 +398,32 @@ ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
 #endif
 
 
+/* one that is sent without a key, as far as we are concerned */
+
+static ngx_int_t
+ngx_http_reauth_key_create_without(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    rc = ctx->create_request(r);
+
+    return rc == NGX_OK ? ngx_http_reauth_upstream_own_request(r) : rc;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
     ngx_uint_t                    before;
+    ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
@@ -415,9 +433,13 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
     ngx_http_reauth_key_build.key = lcf->key;
     ngx_http_reauth_key_build.asked = 0;
 
-    rc = lcf->create_request(r);
+    rc = ctx->create_request(r);
 
     ngx_http_reauth_key_build.request = NULL;
+
+    if (rc == NGX_OK && r != r->main) {
+        rc = ngx_http_reauth_upstream_own_request(r);
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_http_reauth_key_built(r, mcf, before);
@@ -433,91 +455,6 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 }
 
 
-/* nginx takes PUT for idempotent; this one starts a login each time */
-
-static ngx_int_t
-ngx_http_reauth_key_refuse_resend(ngx_http_request_t *r)
-{
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "reauth: the upstream did not answer a request that changes "
-                  "something, it is not sent again");
-
-    return NGX_ERROR;
-}
-
-
-/*
- * Whatever the location says, an answer to be captured is the upstream's own:
- * not replaced by a page, not by what it redirects to, not slowed down, not of
- * a cache.  What it holds has no place on a disk.
- */
-
-static ngx_int_t
-ngx_http_reauth_key_captured(ngx_http_request_t *r, ngx_http_upstream_t *u,
-    ngx_http_reauth_capture_t *capture)
-{
-    ngx_int_t                  n;
-    ngx_http_upstream_conf_t  *conf;
-
-    conf = ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t));
-    if (conf == NULL) {
-        return NGX_ERROR;
-    }
-
-    *conf = *u->conf;
-    conf->ignore_headers |= NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
-                            |NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE;
-    conf->intercept_errors = 0;
-    conf->store = 0;
-
-    /* nor is it to wait for a client that does not read */
-
-    conf->max_temp_file_size = 0;
-
-    if (conf->bufs.size != 0) {
-        n = capture->max / conf->bufs.size + 2;
-        conf->bufs.num = ngx_max(conf->bufs.num, n);
-    }
-
-#if (NGX_HTTP_CACHE)
-    conf->cache = 0;
-#endif
-
-    u->conf = conf;
-
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        u->reinit_request = ngx_http_reauth_key_refuse_resend;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_reauth_key_upstream(ngx_http_request_t *r, ngx_http_upstream_t *u)
-{
-    ngx_http_reauth_capture_t   *capture;
-    ngx_http_reauth_loc_conf_t  *lcf;
-
-    capture = ngx_http_reauth_capture(r);
-
-    if (capture != NULL
-        && ngx_http_reauth_key_captured(r, u, capture) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* the same one for all requests of a location, which has one handler */
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
-    lcf->create_request = u->create_request;
-
-    u->create_request = ngx_http_reauth_key_create_request;
-
-    return NGX_OK;
-}
-
-
 /*
  * A handler that proxies names its create_request(), and begins at once where
  * there is no body to wait for.  Ours has to be around it by then: r->aio makes
@@ -526,7 +463,7 @@ ngx_http_reauth_key_upstream(ngx_http_request_t *r, ngx_http_upstream_t *u)
  */
 
 static ngx_http_reauth_apart ngx_int_t
-ngx_http_reauth_key_handler_with_key(ngx_http_request_t *r,
+ngx_http_reauth_key_handler_around(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {
     ngx_int_t                   rc;
@@ -534,9 +471,12 @@ ngx_http_reauth_key_handler_with_key(ngx_http_request_t *r,
     ngx_http_upstream_t        *before;
     ngx_http_event_handler_pt   reading;
 
-    /* the caller's own never reaches the upstream */
+    if (lcf->key != NULL) {
 
-    ngx_http_reauth_forget_token(r);
+        /* the caller's own never reaches the upstream */
+
+        ngx_http_reauth_drop_token(r);
+    }
 
     before = r->upstream;
     reading = r->read_event_handler;
@@ -556,15 +496,20 @@ ngx_http_reauth_key_handler_with_key(ngx_http_request_t *r,
     if (rc != NGX_DONE
         || r->upstream == NULL
         || r->upstream == before
-        || r->upstream->create_request == ngx_http_reauth_key_create_request)
+        || r->upstream->create_request == ngx_http_reauth_key_create_request
+        || r->upstream->create_request == ngx_http_reauth_key_create_without)
     {
         return rc;
     }
 
-    if (ngx_http_reauth_key_upstream(r, r->upstream) != NGX_OK) {
+    if (ngx_http_reauth_upstream_prepare(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return NGX_DONE;
     }
+
+    r->upstream->create_request = lcf->key != NULL
+                                  ? ngx_http_reauth_key_create_request
+                                  : ngx_http_reauth_key_create_without;
 
     if (r->read_event_handler == reading
         || r->read_event_handler == ngx_http_block_reading)
@@ -587,7 +532,7 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
     if (lcf->key != NULL) {
-        return ngx_http_reauth_key_handler_with_key(r, lcf);
+        return ngx_http_reauth_key_handler_around(r, lcf);
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
@@ -598,7 +543,32 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return lcf->content_handler(r);
+    return lcf->gate != NGX_HTTP_REAUTH_GATE_OFF
+           || ngx_http_reauth_capture(r) != NULL
+           ? ngx_http_reauth_key_handler_around(r, lcf)
+           : lcf->content_handler(r);
+}
+
+
+/* a response of ours in the place of nginx's own page */
+
+static ngx_int_t
+ngx_http_reauth_key_send_bad_answer(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ctx->not_final = 0;
+    r->err_status = 0;
+
+    rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
+               "UPSTREAM_BAD_ANSWER",
+               "The upstream's response is not a final one.",
+               "The upstream may have the request all the same.", NULL);
+
+    r->header_only = 1;
+
+    return rc > NGX_OK ? NGX_ERROR : rc;
 }
 
 
@@ -616,13 +586,23 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
         r->aio = 0;
     }
 
-    if (r->headers_out.status != NGX_HTTP_INTERNAL_SERVER_ERROR) {
+    if (r->headers_out.status != NGX_HTTP_INTERNAL_SERVER_ERROR
+        && r->headers_out.status != NGX_HTTP_BAD_GATEWAY)
+    {
         return ngx_http_next_header_filter(r);
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    if (ctx == NULL || !ctx->key_refused) {
+    if (ctx != NULL && ctx->not_final
+        && r->headers_out.status == NGX_HTTP_BAD_GATEWAY)
+    {
+        return ngx_http_reauth_key_send_bad_answer(r, ctx);
+    }
+
+    if (ctx == NULL || !ctx->key_refused
+        || r->headers_out.status != NGX_HTTP_INTERNAL_SERVER_ERROR)
+    {
         return ngx_http_next_header_filter(r);
     }
 

@@ -47,11 +47,12 @@ ngx_http_reauth_observe_upstream(ngx_http_request_t *r)
 }
 
 
-static ngx_http_reauth_apart ngx_int_t
-ngx_http_reauth_observe(ngx_http_request_t *r)
+/* whether the response says something of an account that we take for open */
+
+static ngx_uint_t
+ngx_http_reauth_observe_account(ngx_http_request_t *r,
+    reauth_string_t *account)
 {
-    reauth_string_t               account;
-    ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_closed_t      closed;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -59,23 +60,37 @@ ngx_http_reauth_observe(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
     if (lcf->gate == NGX_HTTP_REAUTH_GATE_OFF
-        || !ngx_http_reauth_observe_upstream(r)
-        || ngx_http_reauth_gate_account(r, lcf, &account)
+        || ngx_http_reauth_gate_account(r, lcf, account)
            != REAUTH_ACCOUNT_FOUND)
     {
-        return NGX_OK;
+        return 0;
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     /* one that logs in is followed anyway */
 
-    if (ngx_http_reauth_zone_gate(&mcf->store.zone, (u_char *) account.data,
-                                  account.len, ngx_http_reauth_now(), &closed)
-        != NGX_DECLINED)
+    return ngx_http_reauth_zone_gate(&mcf->store.zone,
+                                     (u_char *) account->data, account->len,
+                                     ngx_http_reauth_now(), &closed)
+           == NGX_DECLINED;
+}
+
+
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_observe(ngx_http_request_t *r)
+{
+    reauth_string_t               account;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (!ngx_http_reauth_observe_upstream(r)
+        || !ngx_http_reauth_observe_account(r, &account))
     {
         return NGX_OK;
     }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     if (r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE
         || r->headers_out.content_encoding != NULL)
@@ -170,27 +185,70 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 
 
 static ngx_http_reauth_apart void
-ngx_http_reauth_observe_judge(ngx_http_request_t *r,
-    ngx_http_reauth_observed_t *observed)
+ngx_http_reauth_observe_judge(ngx_http_request_t *r, reauth_string_t *account,
+    u_char *data, size_t len)
 {
     reauth_error_t                error;
     reauth_unread_t               why;
     ngx_http_reauth_main_conf_t  *mcf;
 
-    if (reauth_error_read(observed->text, observed->len, &error, &why) != 0) {
+    if (reauth_error_read(data, len, &error, &why) != 0) {
         mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
         ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
-                               NGX_HTTP_REAUTH_UNREAD_CALL,
-                               &observed->account, observed->len, &why);
+                               NGX_HTTP_REAUTH_UNREAD_CALL, account, len,
+                               &why);
 
-        ngx_http_reauth_store_poll_soon(&mcf->store, &observed->account);
+        ngx_http_reauth_store_poll_soon(&mcf->store, account);
         return;
     }
 
     if (ngx_strcmp(error.code, ngx_http_reauth_session_expired) == 0) {
-        ngx_http_reauth_observe_expired(r, &observed->account);
+        ngx_http_reauth_observe_expired(r, account);
     }
+}
+
+
+/*
+ * A response that nginx replaces by a page: of its body only what came with
+ * the header is ever read.
+ */
+
+void
+ngx_http_reauth_observe_intercepted(ngx_http_request_t *r)
+{
+    u_char                       *first, *last;
+    ngx_buf_t                    *b;
+    reauth_string_t               account;
+    ngx_http_upstream_t          *u;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    u = r->upstream;
+
+    if (!ngx_http_reauth_observe_account(r, &account)) {
+        return;
+    }
+
+    if (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED) {
+
+        /* without what is around it if it is chunked */
+
+        b = &u->buffer;
+        first = ngx_strlchr(b->pos, b->last, '{');
+
+        for (last = b->last; first && last > first; last--) {
+
+            if (last[-1] == '}') {
+                ngx_http_reauth_observe_judge(r, &account, first,
+                                              last - first);
+                return;
+            }
+        }
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    ngx_http_reauth_store_poll_soon(&mcf->store, &account);
 }
 
 
@@ -224,7 +282,8 @@ ngx_http_reauth_observe_body(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
         observed->len += len;
 
         if (b->last_buf) {
-            ngx_http_reauth_observe_judge(r, observed);
+            ngx_http_reauth_observe_judge(r, &observed->account,
+                                          observed->text, observed->len);
             ctx->observed = NULL;
             break;
         }

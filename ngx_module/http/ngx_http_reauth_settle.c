@@ -12,6 +12,7 @@
 
 #include "reauth_error.h"
 #include "reauth_poll.h"
+#include "reauth_upstream_status.h"
 #include "ngx_http_reauth_authenticate.h"
 #include "ngx_http_reauth_unread.h"
 
@@ -135,13 +136,13 @@ static void
 ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 {
     uint8_t                     sealed[REAUTH_SEALED_MAX];
-    ngx_uint_t                  status;
     reauth_fact_t               fact;
     reauth_error_t              error;
+    reauth_upstream_status_t    status;
     ngx_http_reauth_forward_t  *forward;
 
     forward = &a->forward;
-    status = forward->status;
+    status = reauth_upstream_status((unsigned) forward->status);
 
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
@@ -151,7 +152,11 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
     a->epoch = 0;
 
-    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
+        fact.state = REAUTH_STATE_REJECTED;
+        fact.error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
+
+    } else if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE) {
 
         fact.state = forward->sent || !forward->done
                      ? REAUTH_STATE_UNKNOWN : REAUTH_STATE_REJECTED;
@@ -168,7 +173,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
             fact.error_code = reauth_string_from("NOT_SENT");
         }
 
-    } else if (status >= NGX_HTTP_OK && status < NGX_HTTP_SPECIAL_RESPONSE) {
+    } else if (status == REAUTH_UPSTREAM_ACCEPTED) {
         ngx_http_reauth_authenticate_accepted(a, sealed, &fact);
 
     } else {
@@ -176,9 +181,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
         fact.error_code = reauth_string_from(error.code);
         fact.error_message = reauth_string_from(error.message);
-        fact.state = status >= NGX_HTTP_BAD_REQUEST
-                     && status < NGX_HTTP_INTERNAL_SERVER_ERROR
-                     && status != NGX_HTTP_REQUEST_TIME_OUT
+        fact.state = status == REAUTH_UPSTREAM_REJECTED
                      ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
     }
 
@@ -380,8 +383,8 @@ ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
     }
 
     if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
-        || forward->status < NGX_HTTP_OK
-        || forward->status >= NGX_HTTP_SPECIAL_RESPONSE)
+        || reauth_upstream_status((unsigned) forward->status)
+           != REAUTH_UPSTREAM_ACCEPTED)
     {
         return;
     }

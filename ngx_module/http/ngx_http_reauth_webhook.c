@@ -634,6 +634,10 @@ ngx_http_reauth_webhook_handler(ngx_http_request_t *r)
     ngx_http_reauth_ctx_t       *ctx;
     ngx_http_reauth_delivery_t  *delivery;
 
+    if (r != r->main) {
+        return ngx_http_reauth_refuse_subrequest(r, "reauth_webhook");
+    }
+
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -182,6 +182,11 @@ ngx_http_reauth_background_request(ngx_connection_t *c,
     r->http_version = NGX_HTTP_VERSION_11;
     r->http_state = NGX_HTTP_PROCESS_REQUEST_STATE;
 
+    /* limits are for clients: marks that both were asked, and passed */
+
+    r->limit_req_status = 1;
+    r->limit_conn_status = 1;
+
     r->write_event_handler = ngx_http_reauth_background_write_handler;
 
     return r;

@@ -1,0 +1,460 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Requests to the upstream: a response below 200 is never passed on; one of
+ * our own goes out as we made it, whatever the location inherits, and is sent
+ * once.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_upstream_status.h"
+#include "ngx_http_reauth.h"
+
+
+static ngx_int_t ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r);
+
+
+static ngx_int_t
+ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_upstream_t    *u;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    u = r->upstream;
+
+    if (rc == NGX_OK
+        && u->conf->intercept_errors
+        && r == r->main
+        && (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED
+            || u->headers_in.status_n == NGX_HTTP_SERVICE_UNAVAILABLE))
+    {
+        ngx_http_reauth_observe_intercepted(r);
+        return rc;
+    }
+
+    if (rc != NGX_OK
+        || reauth_upstream_status((unsigned) u->headers_in.status_n)
+           != REAUTH_UPSTREAM_NOT_FINAL)
+    {
+        return rc;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "reauth: the upstream sent the status %ui, which is not a "
+                  "final one; the connection is closed",
+                  u->headers_in.status_n);
+
+    /* what follows may be the response to another request */
+
+    u->keepalive = 0;
+    u->upgrade = 0;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->not_final = 1;
+
+    return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+
+/* the status line is read by one function, the headers may be by another */
+
+static ngx_int_t
+ngx_http_reauth_upstream_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_upstream_t    *u;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    u = r->upstream;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    rc = ctx->process_header(r);
+
+    if (u->process_header != ngx_http_reauth_upstream_process_header) {
+        ctx->process_rest = u->process_header;
+        u->process_header = ngx_http_reauth_upstream_process_rest;
+    }
+
+    return ngx_http_reauth_upstream_judge(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    return ngx_http_reauth_upstream_judge(r, ctx->process_rest(r));
+}
+
+
+/*
+ * nginx takes PUT for idempotent; ours starts a login each time.  Some forks
+ * ask for a cached connection, too, on which nothing was sent.
+ */
+
+static ngx_int_t
+ngx_http_reauth_upstream_reinit_request(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    if (r->upstream->request_sent
+        && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        && ngx_http_reauth_capture(r) != NULL)
+    {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "reauth: the upstream did not answer a request that "
+                      "changes something, it is not sent again");
+
+        return NGX_ERROR;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    ctx->not_final = 0;
+
+    if (ctx->reinit_request(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->upstream->process_header = ngx_http_reauth_upstream_process_header;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Whatever the location says, an answer to be captured is the upstream's own:
+ * not replaced by a page, not by what it redirects to, not slowed down, not of
+ * a cache.  What it holds has no place on a disk.
+ */
+
+static ngx_int_t
+ngx_http_reauth_upstream_captured(ngx_http_request_t *r,
+    ngx_http_upstream_t *u, ngx_http_reauth_capture_t *capture)
+{
+    ngx_int_t                  n;
+    ngx_http_upstream_conf_t  *conf;
+
+    conf = ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t));
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *u->conf;
+    conf->ignore_headers |= NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT
+                            |NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE
+                            |NGX_HTTP_UPSTREAM_IGN_XA_BUFFERING
+                            |NGX_HTTP_UPSTREAM_IGN_XA_CHARSET;
+    conf->intercept_errors = 0;
+    conf->store = 0;
+    conf->limit_rate = 0;
+    conf->force_ranges = 0;
+
+    /* the outcome counts, whoever still listens */
+
+    conf->ignore_client_abort = 1;
+
+    /* nor is it to wait for a client that does not read */
+
+    conf->max_temp_file_size = 0;
+
+    if (conf->bufs.size != 0) {
+        n = capture->max / conf->bufs.size + 2;
+        conf->bufs.num = ngx_max(conf->bufs.num, n);
+    }
+
+#if (NGX_HTTP_CACHE)
+    conf->cache = 0;
+#endif
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+
+        /* a response is the response, another server is not asked */
+
+        conf->next_upstream &= NGX_HTTP_UPSTREAM_FT_ERROR
+                               |NGX_HTTP_UPSTREAM_FT_TIMEOUT
+                               |NGX_HTTP_UPSTREAM_FT_OFF;
+    }
+
+    u->conf = conf;
+    u->buffering = 1;
+
+    /* before proxy_method */
+
+    u->method = r->method_name;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t        *u;
+    ngx_http_reauth_ctx_t      *ctx;
+    ngx_http_reauth_capture_t  *capture;
+
+    u = r->upstream;
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    capture = ngx_http_reauth_capture(r);
+
+    if (capture != NULL
+        && ngx_http_reauth_upstream_captured(r, u, capture) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx->create_request = u->create_request;
+    ctx->reinit_request = u->reinit_request;
+    ctx->process_header = u->process_header;
+
+    u->reinit_request = ngx_http_reauth_upstream_reinit_request;
+    u->process_header = ngx_http_reauth_upstream_process_header;
+
+    return NGX_OK;
+}
+
+
+/* what says how a body is sent, or in what form the response may come */
+
+static ngx_uint_t
+ngx_http_reauth_upstream_is_ours(u_char *name, size_t len)
+{
+    ngx_str_t  *h;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Content-Type"),
+        ngx_string("Content-Length"),
+        ngx_string("Content-Encoding"),
+        ngx_string("Transfer-Encoding"),
+        ngx_string("Expect"),
+        ngx_string("Accept-Encoding"),
+        ngx_null_string
+    };
+
+    for (h = names; h->len; h++) {
+        if (h->len == len && ngx_strncasecmp(h->data, name, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the lines of a head that nginx made, without those that are ours */
+
+static u_char *
+ngx_http_reauth_upstream_copy_head(u_char *p, u_char *head, u_char *last)
+{
+    u_char  *end, *colon;
+
+    for ( /* void */ ; head < last; head = end) {
+
+        end = ngx_strlchr(head, last, LF);
+        end = end ? end + 1 : last;
+
+        colon = ngx_strlchr(head, end, ':');
+
+        if (colon == NULL
+            || !ngx_http_reauth_upstream_is_ours(head, colon - head))
+        {
+            p = ngx_cpymem(p, head, end - head);
+        }
+    }
+
+    return p;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_upstream_has(u_char *head, u_char *last, ngx_str_t *name)
+{
+    u_char  *p;
+
+    for (p = head; p < last; p++) {
+
+        p = ngx_strlchr(p, last, LF);
+
+        if (p == NULL || (size_t) (last - p) < name->len + 2) {
+            return 0;
+        }
+
+        if (p[1 + name->len] == ':'
+            && ngx_strncasecmp(p + 1, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* headers of our own request that nginx left out */
+
+static u_char *
+ngx_http_reauth_upstream_add_headers(ngx_http_request_t *r, u_char *p,
+    u_char *head, size_t *size)
+{
+    u_char           *last;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    last = p;
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (size != NULL) {
+            *size += h[i].key.len + h[i].value.len + sizeof(": " CRLF) - 1;
+            continue;
+        }
+
+        if (h[i].key.len == sizeof("Content-Length") - 1
+            && ngx_strncmp(h[i].lowcase_key, "content-length",
+                           h[i].key.len)
+               == 0)
+        {
+            continue;
+        }
+
+        if (&h[i] == r->headers_in.content_type
+            || (!r->upstream->conf->pass_request_headers
+                && !ngx_http_reauth_upstream_has(head, last, &h[i].key)))
+        {
+            p = ngx_sprintf(p, "%V: %V" CRLF, &h[i].key, &h[i].value);
+        }
+    }
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_upstream_add_body(ngx_http_request_t *r, ngx_chain_t *cl)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *in;
+
+    in = r->request_body ? r->request_body->bufs : NULL;
+
+    for ( /* void */ ; in; in = in->next) {
+
+        b = ngx_alloc_buf(r->pool);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        *b = *in->buf;
+
+        cl->next = ngx_alloc_chain_link(r->pool);
+        if (cl->next == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl = cl->next;
+        cl->buf = b;
+    }
+
+    cl->buf->flush = 1;
+    cl->next = NULL;
+
+    return NGX_OK;
+}
+
+
+/*
+ * proxy_set_body, proxy_pass_request_body, proxy_pass_request_headers and
+ * proxy_set_header have had their say: the headers of the location stay, the
+ * body and what describes it are ours.
+ */
+
+ngx_int_t
+ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
+{
+    size_t        size;
+    u_char       *last;
+    ngx_buf_t    *b, *own;
+    ngx_str_t    *method;
+    ngx_chain_t  *cl;
+
+    if (ngx_http_reauth_capture(r) == NULL
+        || r->upstream->request_bufs == NULL)
+    {
+        return NGX_OK;
+    }
+
+    b = r->upstream->request_bufs->buf;
+    method = &r->method_name;
+
+    if (!b->temporary
+        || (size_t) (b->last - b->pos) <= method->len
+        || b->pos[method->len] != ' '
+        || ngx_strncmp(b->pos, method->data, method->len) != 0)
+    {
+        /* another protocol than HTTP/1 */
+
+        return NGX_OK;
+    }
+
+    last = memmem(b->pos, b->last - b->pos, CRLF CRLF, sizeof(CRLF CRLF) - 1);
+    if (last == NULL) {
+        return NGX_ERROR;
+    }
+
+    last += sizeof(CRLF) - 1;
+
+    size = (last - b->pos) + sizeof("Content-Length: " CRLF CRLF) - 1
+           + NGX_OFF_T_LEN;
+
+    (void) ngx_http_reauth_upstream_add_headers(r, NULL, NULL, &size);
+
+    own = ngx_create_temp_buf(r->pool, size);
+    cl = ngx_alloc_chain_link(r->pool);
+
+    if (own == NULL || cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    own->last = ngx_http_reauth_upstream_copy_head(own->last, b->pos, last);
+    own->last = ngx_http_reauth_upstream_add_headers(r, own->last, own->pos,
+                                                     NULL);
+
+    if (r->headers_in.content_length_n >= 0) {
+        own->last = ngx_sprintf(own->last, "Content-Length: %O" CRLF,
+                                r->headers_in.content_length_n);
+    }
+
+    *own->last++ = CR;
+    *own->last++ = LF;
+
+    cl->buf = own;
+    r->upstream->request_bufs = cl;
+
+    return ngx_http_reauth_upstream_add_body(r, cl);
+}
