@@ -189,6 +189,8 @@ typedef struct {
     unsigned                  key_refused:1;   /* nothing goes out without */
     unsigned                  not_final:1;     /* the upstream's status */
 
+    ngx_uint_t                http_version;    /* of the caller */
+
     /* of the upstream, ours are around them */
     ngx_int_t               (*create_request)(ngx_http_request_t *r);
     ngx_int_t               (*reinit_request)(ngx_http_request_t *r);

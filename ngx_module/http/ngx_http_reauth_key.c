@@ -563,7 +563,7 @@ ngx_http_reauth_key_send_bad_answer(ngx_http_request_t *r,
 
     rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
                "UPSTREAM_BAD_ANSWER",
-               "The upstream's response is not a final one.",
+               "The upstream's response is no final one of HTTP/1.",
                "The upstream may have the request all the same.", NULL);
 
     r->header_only = 1;
@@ -584,6 +584,13 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 
         ngx_http_reauth_key_deferred = NULL;
         r->aio = 0;
+    }
+
+    if ((ssize_t) r->headers_out.charset.len < 0) {
+
+        /* what nginx makes of the upstream's "charset=" and one quote */
+
+        ngx_str_null(&r->headers_out.charset);
     }
 
     if (r->headers_out.status != NGX_HTTP_INTERNAL_SERVER_ERROR

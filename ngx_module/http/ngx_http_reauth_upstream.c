@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Requests to the upstream: a response below 200 is never passed on; one of
+ * Requests to the upstream: a response below 200, or of another protocol, is
+ * never passed on, and none is exchanged for a location of this server; one of
  * our own goes out as we made it, whatever the location inherits, and is sent
  * once.
  */
@@ -36,24 +37,44 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc)
         return rc;
     }
 
-    if (rc != NGX_OK
-        || reauth_upstream_status((unsigned) u->headers_in.status_n)
-           != REAUTH_UPSTREAM_NOT_FINAL)
-    {
+    if (rc != NGX_OK) {
         return rc;
     }
 
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "reauth: the upstream sent the status %ui, which is not a "
-                  "final one; the connection is closed",
-                  u->headers_in.status_n);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (r->http_version != ctx->http_version) {
+
+        /* nginx takes it for HTTP/0.9, and would answer the caller so, too */
+
+        r->http_version = ctx->http_version;
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "reauth: the upstream's response has no status line; "
+                      "the connection is closed");
+
+    } else if (reauth_upstream_status((unsigned) u->headers_in.status_n)
+               == REAUTH_UPSTREAM_NOT_FINAL)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "reauth: the upstream sent the status %ui, which is not "
+                      "a final one; the connection is closed",
+                      u->headers_in.status_n);
+
+    } else {
+
+        /* the upstream does not choose a location of this server */
+
+        u->headers_in.x_accel_redirect = NULL;
+
+        return NGX_OK;
+    }
 
     /* what follows may be the response to another request */
 
     u->keepalive = 0;
     u->upgrade = 0;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->not_final = 1;
 
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
@@ -216,6 +237,7 @@ ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    ctx->http_version = r->http_version;
     ctx->create_request = u->create_request;
     ctx->reinit_request = u->reinit_request;
     ctx->process_header = u->process_header;
