@@ -7,7 +7,7 @@ use Test::Nginx::Socket;
 use Reauth::Test redis => 0, sandbox => 0;
 use Reauth::Webhook;
 
-plan tests => repeat_each() * 68;
+plan tests => repeat_each() * 73;
 
 our $test = event('test-event', undef);
 
