@@ -29,6 +29,11 @@ static const char  *reauth_source_names[] = {
     "webhook", "poller", "call", "timer"
 };
 
+static const char  *reauth_poll_error_names[] = {
+    NULL, NULL, "NOT_FOUND", "NOT_LISTED", "KEY_REFUSED", "LIMITED",
+    "UNREADABLE", "TOO_LARGE", "TIMEOUT", "NO_RESPONSE", "NO_KEY", "NOT_SENT"
+};
+
 
 static int
 reauth_name_index(const char **names, int n, const reauth_string_t *name)
@@ -102,6 +107,23 @@ reauth_source_parse(const reauth_string_t *name)
 {
     return (reauth_source_t) reauth_name_index(reauth_source_names,
                                                REAUTH_SOURCE_LAST, name);
+}
+
+
+const char *
+reauth_poll_error_name(reauth_poll_error_t error)
+{
+    return error < REAUTH_POLL_ERROR_LAST ? reauth_poll_error_names[error]
+                                          : NULL;
+}
+
+
+reauth_poll_error_t
+reauth_poll_error_parse(const reauth_string_t *name)
+{
+    return (reauth_poll_error_t) reauth_name_index(reauth_poll_error_names,
+                                                   REAUTH_POLL_ERROR_LAST,
+                                                   name);
 }
 
 
@@ -726,15 +748,11 @@ reauth_attempt_lose(const reauth_record_t *current, const reauth_fact_t *fact,
 }
 
 
-reauth_advance_result_t
-reauth_attempt_advance(const reauth_record_t *current,
+static reauth_advance_result_t
+reauth_attempt_advance_state(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next)
 {
     reauth_fact_t  undated;
-
-    if (fact->lost) {
-        return reauth_attempt_lose(current, fact, next);
-    }
 
     switch (reauth_attempt_place(current, fact)) {
 
@@ -832,6 +850,73 @@ reauth_attempt_advance(const reauth_record_t *current,
     }
 
     return REAUTH_ADVANCE_APPLIED;
+}
+
+
+/*
+ * What the polls of this attempt give is kept if it is something else than
+ * before: polls that always succeed leave no trace.  It is no change that
+ * anybody waits for.
+ */
+
+static int
+reauth_attempt_tell(const reauth_record_t *current, const reauth_fact_t *fact,
+    reauth_record_t *next)
+{
+    uint64_t  epoch;
+
+    epoch = fact->asked_known ? fact->asked_epoch : fact->epoch;
+
+    if (epoch != current->epoch
+        || epoch != next->epoch
+        || fact->asked_sending
+        || current->state == REAUTH_STATE_STARTING
+        || !reauth_state_is_active(current->state))
+    {
+        return 0;
+    }
+
+    if (next->poll_error == fact->poll_error
+        && (fact->poll_error == REAUTH_POLL_ERROR_NONE
+            || next->poll_status == fact->poll_status))
+    {
+        return 0;
+    }
+
+    next->polled_ms = fact->now_ms;
+    next->poll_error = (uint8_t) fact->poll_error;
+    next->poll_status = (uint16_t) fact->poll_status;
+
+    return 1;
+}
+
+
+reauth_advance_result_t
+reauth_attempt_advance(const reauth_record_t *current,
+    const reauth_fact_t *fact, reauth_record_t *next)
+{
+    reauth_advance_result_t  result;
+
+    if (fact->lost) {
+        result = reauth_attempt_lose(current, fact, next);
+
+    } else if (fact->poll_error != REAUTH_POLL_ERROR_NONE) {
+        result = REAUTH_ADVANCE_SAME;
+
+    } else {
+        result = reauth_attempt_advance_state(current, fact, next);
+    }
+
+    if (!fact->polled) {
+        return result;
+    }
+
+    if (result != REAUTH_ADVANCE_APPLIED) {
+        memcpy(next, current, sizeof(reauth_record_t));
+    }
+
+    return reauth_attempt_tell(current, fact, next) ? REAUTH_ADVANCE_APPLIED
+                                                    : result;
 }
 
 

@@ -117,6 +117,25 @@ typedef enum {
 } reauth_source_t;
 
 
+/* why the last poll of an attempt said nothing of it */
+
+typedef enum {
+    REAUTH_POLL_ERROR_NONE = 0,    /* it did */
+    REAUTH_POLL_ERROR_HTTP,        /* by its status */
+    REAUTH_POLL_ERROR_NOT_FOUND,
+    REAUTH_POLL_ERROR_NOT_LISTED,
+    REAUTH_POLL_ERROR_KEY_REFUSED,
+    REAUTH_POLL_ERROR_LIMITED,
+    REAUTH_POLL_ERROR_UNREADABLE,
+    REAUTH_POLL_ERROR_TOO_LARGE,
+    REAUTH_POLL_ERROR_TIMEOUT,
+    REAUTH_POLL_ERROR_NO_RESPONSE,
+    REAUTH_POLL_ERROR_NO_KEY,
+    REAUTH_POLL_ERROR_NOT_SENT,
+    REAUTH_POLL_ERROR_LAST
+} reauth_poll_error_t;
+
+
 /* what a rejected update falls back to: the attempt that ran before it */
 
 typedef struct {
@@ -151,6 +170,8 @@ typedef struct {
                                       this one */
     int64_t         accepted_ms;   /* it was not being sent any more */
     int64_t         stepped_ms;    /* a poll has shown this login running */
+    int64_t         polled_ms;     /* since when polls give what is below;
+                                      0: none has failed */
 
     uint8_t         state;         /* reauth_state_t */
     uint8_t         auth_type;     /* reauth_auth_type_t */
@@ -160,6 +181,8 @@ typedef struct {
     uint8_t         sealed_len;    /* 0: nothing sealed */
     uint8_t         lost;          /* polls that did not find it, in a row */
     uint8_t         fresh;         /* nothing was known before, nor since */
+    uint8_t         poll_error;    /* reauth_poll_error_t */
+    uint16_t        poll_status;   /* of HTTP; 0: none */
 
     uint8_t         fingerprint[REAUTH_FINGERPRINT_LEN];
 
@@ -224,8 +247,12 @@ typedef struct {
     unsigned         needs_step;     /* an end only if a step was seen before */
     int64_t          before_us;      /* started_at of an earlier attempt */
 
+    unsigned         polled;         /* it is what a poll gave: */
+    reauth_poll_error_t  poll_error; /* not NONE: all below is unset but the
+                                        source */
+    unsigned         poll_status;    /* 0: no response */
     unsigned         lost;           /* the upstream does not know what was
-                                        polled; all below is unset */
+                                        polled; with a poll_error */
 
     reauth_source_t  source;
     reauth_state_t   state;          /* NONE: refresh only, no change */
@@ -259,6 +286,10 @@ reauth_action_t reauth_action_parse(const reauth_string_t *name);
 
 const char *reauth_auth_type_name(reauth_auth_type_t type); /* NULL for NONE */
 reauth_auth_type_t reauth_auth_type_parse(const reauth_string_t *name);
+
+/* NULL for NONE and for HTTP, whose name is its status */
+const char *reauth_poll_error_name(reauth_poll_error_t error);
+reauth_poll_error_t reauth_poll_error_parse(const reauth_string_t *name);
 
 const char *reauth_source_name(reauth_source_t source);     /* NULL for NONE */
 reauth_source_t reauth_source_parse(const reauth_string_t *name);

@@ -32,6 +32,8 @@ reauth_list_fact(const reauth_record_t *record,
     fact->epoch = record->epoch;
     fact->live = !active;
     fact->source = REAUTH_SOURCE_POLLER;
+    fact->polled = status != NULL;
+    fact->poll_status = 200;
 
     if (status != NULL && status->in_progress) {
 
@@ -78,4 +80,20 @@ reauth_list_fact(const reauth_record_t *record,
     reauth_list_failed(fact, REAUTH_ACTION_CREDENTIALS, "NOT_AUTHENTICATED");
 
     return 1;
+}
+
+
+int
+reauth_list_tell(const reauth_record_t *record,
+    const reauth_account_status_t *status, reauth_fact_t *fact)
+{
+    if (!reauth_state_is_active(record->state)) {
+        return 0;
+    }
+
+    fact->polled = 1;
+    fact->poll_error = status != NULL ? REAUTH_POLL_ERROR_NONE
+                                      : REAUTH_POLL_ERROR_NOT_LISTED;
+
+    return record->poll_error != fact->poll_error;
 }

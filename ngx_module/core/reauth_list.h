@@ -29,4 +29,12 @@ int reauth_list_fact(const reauth_record_t *record,
     reauth_fact_t *fact);
 
 
+/*
+ * What no fact follows from, as a fact of the record's "last_poll": that the
+ * account is not in the list, or is in it again.  Returns 0 if that is no news.
+ */
+int reauth_list_tell(const reauth_record_t *record,
+    const reauth_account_status_t *status, reauth_fact_t *fact);
+
+
 #endif /* REAUTH_LIST_H */

@@ -127,6 +127,27 @@ reauth_manners_outcome(const reauth_manners_t *response)
 }
 
 
+reauth_poll_error_t
+reauth_manners_error(reauth_poll_outcome_t outcome, unsigned status)
+{
+    switch (outcome) {
+
+    case REAUTH_POLL_ANSWERED:
+        return REAUTH_POLL_ERROR_NONE;
+
+    case REAUTH_POLL_LIMITED:
+        return REAUTH_POLL_ERROR_LIMITED;
+
+    case REAUTH_POLL_REFUSED:
+        return REAUTH_POLL_ERROR_KEY_REFUSED;
+
+    default: /* REAUTH_POLL_LOST, REAUTH_POLL_FAILED */
+        return status == 404 ? REAUTH_POLL_ERROR_NOT_FOUND
+                             : REAUTH_POLL_ERROR_HTTP;
+    }
+}
+
+
 void
 reauth_manners_judge(const reauth_manners_t *response,
     reauth_manners_verdict_t *verdict)

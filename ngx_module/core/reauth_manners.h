@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "reauth_string.h"
+#include "reauth_attempt.h"
 
 
 /* the upstream cannot stop the poller for longer */
@@ -60,6 +60,10 @@ int reauth_retry_after_parse(const reauth_string_t *value, int64_t now_ms,
 
 /* a whole number, not negative; -1 if the value is not one */
 int64_t reauth_manners_number(const reauth_string_t *value);
+
+/* what a response other than a 2xx is in the record's "last_poll" */
+reauth_poll_error_t reauth_manners_error(reauth_poll_outcome_t outcome,
+    unsigned status);
 
 void reauth_manners_judge(const reauth_manners_t *response,
     reauth_manners_verdict_t *verdict);

@@ -12,10 +12,12 @@ typedef enum {
     REAUTH_FIELD_UINT64 = 0,
     REAUTH_FIELD_INT64,
     REAUTH_FIELD_BYTE,
+    REAUTH_FIELD_UINT16,
     REAUTH_FIELD_STATE,
     REAUTH_FIELD_ACTION,
     REAUTH_FIELD_AUTH_TYPE,
     REAUTH_FIELD_SOURCE,
+    REAUTH_FIELD_POLL_ERROR,
     REAUTH_FIELD_NEEDS,
     REAUTH_FIELD_STRING,
     REAUTH_FIELD_BINARY
@@ -82,6 +84,9 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
                        fingerprint_set),
     reauth_spec("lost", REAUTH_FIELD_BYTE, lost),
     reauth_spec("fresh", REAUTH_FIELD_BYTE, fresh),
+    reauth_spec("polled", REAUTH_FIELD_INT64, polled_ms),
+    reauth_spec("poll_status", REAUTH_FIELD_UINT16, poll_status),
+    reauth_spec("poll_error", REAUTH_FIELD_POLL_ERROR, poll_error),
     reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
 
     reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
@@ -172,6 +177,10 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
     case REAUTH_FIELD_AUTH_TYPE:
         return reauth_auth_type_name(value);
 
+    case REAUTH_FIELD_POLL_ERROR:
+        return value == REAUTH_POLL_ERROR_HTTP ? "HTTP"
+                                               : reauth_poll_error_name(value);
+
     default: /* REAUTH_FIELD_SOURCE */
         return reauth_source_name(value);
     }
@@ -184,6 +193,7 @@ reauth_encode_field(const reauth_record_t *record,
 {
     size_t          len;
     int64_t         number;
+    uint16_t        status;
     const char     *name;
     const uint8_t  *member;
 
@@ -199,6 +209,11 @@ reauth_encode_field(const reauth_record_t *record,
 
     case REAUTH_FIELD_BYTE:
         return *member != 0 ? reauth_string_number(*member, out) : 0;
+
+    case REAUTH_FIELD_UINT16:
+        memcpy(&status, member, sizeof(uint16_t));
+
+        return status != 0 ? reauth_string_number(status, out) : 0;
 
     case REAUTH_FIELD_STRING:
         len = strlen((const char *) member);
@@ -386,6 +401,7 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
     const reauth_string_t *value, size_t *next)
 {
     uint8_t                    *member;
+    uint16_t                    status;
     uint64_t                    number;
     const reauth_field_spec_t  *spec;
 
@@ -413,6 +429,24 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
         }
 
         *member = (uint8_t) number;
+        return 0;
+
+    case REAUTH_FIELD_UINT16:
+        if (reauth_decode_number(value, &number) != 0 || number > 65535) {
+            return -1;
+        }
+
+        status = (uint16_t) number;
+        memcpy(member, &status, sizeof(uint16_t));
+        return 0;
+
+    case REAUTH_FIELD_POLL_ERROR:
+
+        /* one that a later version has a name for is told by its status */
+
+        number = reauth_poll_error_parse(value);
+        *member = number < REAUTH_POLL_ERROR_LAST ? (uint8_t) number
+                                                  : REAUTH_POLL_ERROR_HTTP;
         return 0;
 
     case REAUTH_FIELD_STRING:

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A list shows up to a thousand records, each of them sixteen members.  As a
+ * A list shows up to a thousand records, each of them seventeen members.  As a
  * tree of jansson's that takes 10 us a record, which blocks a worker for
  * 10 ms; so the members are written here.
  */
@@ -95,6 +95,49 @@ reauth_status_time_us(reauth_json_out_t *out, int64_t us)
 }
 
 
+/* a healthy attempt has none */
+
+static void
+reauth_status_last_poll(reauth_json_out_t *out, const reauth_record_t *record)
+{
+    int          n;
+    char         status[16], error[16];
+    const char  *name;
+
+    reauth_json_out_literal(out, ",\"last_poll\":");
+
+    if (record->polled_ms == 0) {
+        reauth_json_out_literal(out, "null");
+        return;
+    }
+
+    reauth_json_out_literal(out, "{\"at\":");
+    reauth_status_time_ms(out, record->polled_ms);
+
+    reauth_json_out_literal(out, ",\"status\":");
+
+    if (record->poll_status != 0) {
+        n = snprintf(status, sizeof(status), "%u", record->poll_status);
+        reauth_json_out(out, status, (size_t) n);
+
+    } else {
+        reauth_json_out_literal(out, "null");
+    }
+
+    name = reauth_poll_error_name(record->poll_error);
+
+    if (record->poll_error == REAUTH_POLL_ERROR_HTTP) {
+        (void) snprintf(error, sizeof(error), "HTTP_%u", record->poll_status);
+        name = error;
+    }
+
+    reauth_json_out_literal(out, ",\"error\":");
+    reauth_status_string(out, name);
+
+    reauth_json_out_literal(out, "}");
+}
+
+
 reauth_state_t
 reauth_status_state(const reauth_record_t *record, int64_t now_ms)
 {
@@ -176,6 +219,8 @@ reauth_status_record(char *buf, const reauth_record_t *record,
     } else {
         reauth_json_out_literal(&out, "null");
     }
+
+    reauth_status_last_poll(&out, record);
 
     reauth_json_out_literal(&out, "}");
 

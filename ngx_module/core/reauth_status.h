@@ -21,7 +21,7 @@
 #define REAUTH_STATUS_RECORD_MAX                                              \
     (6 * (REAUTH_ACCOUNT_MAX + REAUTH_ATTEMPT_MAX + REAUTH_PROGRESS_MAX       \
           + REAUTH_ERROR_CODE_MAX + REAUTH_ERROR_MESSAGE_MAX                  \
-          + REAUTH_CALLER_MAX) + 768)
+          + REAUTH_CALLER_MAX) + 896)
 
 
 /* what the record itself does not say */

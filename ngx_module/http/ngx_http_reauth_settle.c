@@ -238,12 +238,30 @@ ngx_http_reauth_authenticate_account(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* whose attempt it is may not have been known when the upstream was asked */
+
+static void
+ngx_http_reauth_authenticate_asked(ngx_http_reauth_authenticate_t *a,
+    const reauth_string_t *account, reauth_fact_t *fact)
+{
+    reauth_fact_asked(fact,
+                      a->asked != NULL
+                      && reauth_string_equals(account, a->asked->account)
+                      ? a->asked : NULL,
+                      a->asked_ms);
+
+    fact->polled = a->route.operation == REAUTH_OPERATION_POLL;
+    fact->poll_status = (unsigned) a->forward.status;
+}
+
+
 /* the caller gets it as it is; the poller, if there is one, asks again */
 
 static void
 ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
     const reauth_unread_t *why)
 {
+    reauth_fact_t                 fact;
     reauth_record_t               record;
     reauth_string_t               account;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -256,23 +274,19 @@ ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
 
     account.len = 0;
 
-    if (ngx_http_reauth_authenticate_account(a, &account, &record) == NGX_OK) {
-        ngx_http_reauth_store_poll_soon(&mcf->store, &account);
+    if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
+        return;
     }
-}
 
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
 
-/* whose attempt it is may not have been known when the upstream was asked */
+    fact.source = REAUTH_SOURCE_POLL;
+    fact.poll_error = REAUTH_POLL_ERROR_UNREADABLE;
+    ngx_http_reauth_authenticate_asked(a, &account, &fact);
 
-static void
-ngx_http_reauth_authenticate_asked(ngx_http_reauth_authenticate_t *a,
-    const reauth_string_t *account, reauth_fact_t *fact)
-{
-    reauth_fact_asked(fact,
-                      a->asked != NULL
-                      && reauth_string_equals(account, a->asked->account)
-                      ? a->asked : NULL,
-                      a->asked_ms);
+    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+
+    ngx_http_reauth_store_poll_soon(&mcf->store, &account);
 }
 
 

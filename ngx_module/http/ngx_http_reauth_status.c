@@ -388,8 +388,9 @@ static size_t
 ngx_http_reauth_status_account_etag(u_char *text,
     const reauth_record_t *record)
 {
-    return ngx_sprintf(text, "W/\"%xL-%xL-%ui\"", record->epoch,
-                       record->updated_ms, (ngx_uint_t) record->state)
+    return ngx_sprintf(text, "W/\"%xL-%xL-%ui-%xL\"", record->epoch,
+                       record->updated_ms, (ngx_uint_t) record->state,
+                       record->polled_ms)
            - text;
 }
 

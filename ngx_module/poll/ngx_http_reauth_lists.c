@@ -31,6 +31,7 @@ typedef struct {
     char                           account[REAUTH_ACCOUNT_MAX + 1];
     uint64_t                       epoch;
     uint8_t                        state;
+    uint8_t                        listed;
 } ngx_http_reauth_listed_t;
 
 
@@ -57,17 +58,78 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
     const reauth_string_t *account, const reauth_record_t *record,
     const reauth_account_status_t *status)
 {
+    int                       news;
     reauth_fact_t             fact;
     reauth_advance_result_t   result;
 
-    if (reauth_list_fact(record, status, list->asked_ms,
-                         ngx_http_reauth_now(), &fact)
-        && ngx_http_reauth_store_advance(list->poller->store, account, &fact,
-                                         &result, NULL)
-           == NGX_OK
-        && result == REAUTH_ADVANCE_APPLIED)
+    news = reauth_list_fact(record, status, list->asked_ms,
+                            ngx_http_reauth_now(), &fact);
+
+    if (!news && !reauth_list_tell(record, status, &fact)) {
+        return;
+    }
+
+    if (ngx_http_reauth_store_advance(list->poller->store, account, &fact,
+                                      &result, NULL)
+        != NGX_OK)
     {
+        ngx_log_error(NGX_LOG_ERR, list->poller->timer.log, 0,
+                      "reauth: the state of an account could not be kept");
+        return;
+    }
+
+    if (news && result == REAUTH_ADVANCE_APPLIED) {
         list->changes++;
+    }
+}
+
+
+/* the list says nothing of those that wait for it and are not in it */
+
+static void
+ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
+    reauth_poll_error_t error, ngx_uint_t status)
+{
+    ngx_uint_t               n, index;
+    reauth_fact_t            fact;
+    reauth_record_t          record;
+    reauth_string_t          account;
+    ngx_http_reauth_zone_t  *zone;
+
+    zone = &list->poller->store->zone;
+    index = 0;
+    n = 0;
+
+    while (n < NGX_HTTP_REAUTH_UNLISTED_MAX
+           && ngx_http_reauth_zone_next_unlisted(zone, list->number, &index,
+                                                 &record)
+              == NGX_OK)
+    {
+        if (record.poll_error == error && record.poll_status == status) {
+            continue;
+        }
+
+        n++;
+
+        ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+        fact.now_ms = ngx_http_reauth_now();
+        fact.epoch = record.epoch;
+        fact.polled = 1;
+        fact.poll_error = error;
+        fact.poll_status = (unsigned) status;
+        fact.source = REAUTH_SOURCE_POLLER;
+
+        account = reauth_string_from(record.account);
+
+        if (ngx_http_reauth_store_advance(list->poller->store, &account, &fact,
+                                          NULL, NULL)
+            != NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_ERR, list->poller->timer.log, 0,
+                          "reauth: the state of an account could not be kept");
+            return;
+        }
     }
 }
 
@@ -96,6 +158,8 @@ ngx_http_reauth_list_entry(void *data, const reauth_string_t *account,
         asked = &list->asked[i];
 
         if (reauth_string_equals(account, asked->account)) {
+            asked->listed = 1;
+
             ngx_memzero(&record, sizeof(reauth_record_t));
 
             record.epoch = asked->epoch;
@@ -124,10 +188,18 @@ ngx_http_reauth_list_consume(void *data, const u_char *p, size_t len)
 static void
 ngx_http_reauth_list_unlisted(ngx_http_reauth_list_t *list)
 {
-    ngx_uint_t               n, index;
+    ngx_uint_t               i, n, index;
     reauth_record_t          record;
     reauth_string_t          account;
     ngx_http_reauth_zone_t  *zone;
+
+    for (i = 0; i < list->nasked; i++) {
+        if (!list->asked[i].listed) {
+            ngx_log_error(NGX_LOG_INFO, list->poller->timer.log, 0,
+                          "reauth: account \"%s\" is not in the list of "
+                          "accounts", list->asked[i].account);
+        }
+    }
 
     zone = &list->poller->store->zone;
     index = 0;
@@ -162,6 +234,8 @@ ngx_http_reauth_list_read(ngx_http_reauth_list_t *list)
         ngx_http_reauth_unread(&list->poller->store->zone, log,
                                NGX_HTTP_REAUTH_UNREAD_ACCOUNTS, &none,
                                list->size, &why);
+        ngx_http_reauth_list_failed(list, REAUTH_POLL_ERROR_UNREADABLE,
+                                    NGX_HTTP_OK);
         return;
     }
 
@@ -201,6 +275,10 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
         ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
                       "reauth: incomplete list of accounts, the %ui entries "
                       "received were used", list->entries);
+
+        ngx_http_reauth_list_failed(list,
+                                    ngx_http_reauth_manners_broken(forward),
+                                    0);
         return;
     }
 
@@ -217,6 +295,11 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
         ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
                       "reauth: the upstream answered %ui to the request for "
                       "the list of accounts", forward->status);
+
+        ngx_http_reauth_list_failed(list,
+                                    reauth_manners_error(verdict.outcome,
+                                                         forward->status),
+                                    forward->status);
     }
 }
 

@@ -197,6 +197,29 @@ ngx_http_reauth_manners_refused(ngx_http_reauth_poller_t *poller,
 }
 
 
+reauth_poll_error_t
+ngx_http_reauth_manners_broken(ngx_http_reauth_forward_t *forward)
+{
+    switch (forward->answer) {
+
+    case NGX_HTTP_REAUTH_ANSWER_TOO_LARGE:
+        return REAUTH_POLL_ERROR_TOO_LARGE;
+
+    case NGX_HTTP_REAUTH_ANSWER_TIMEOUT:
+        return REAUTH_POLL_ERROR_TIMEOUT;
+
+    case NGX_HTTP_REAUTH_ANSWER_NO_KEY:
+        return REAUTH_POLL_ERROR_NO_KEY;
+
+    case NGX_HTTP_REAUTH_ANSWER_LOCAL:
+        return REAUTH_POLL_ERROR_NOT_SENT;
+
+    default: /* NGX_HTTP_REAUTH_ANSWER_BROKEN */
+        return REAUTH_POLL_ERROR_NO_RESPONSE;
+    }
+}
+
+
 void
 ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account,

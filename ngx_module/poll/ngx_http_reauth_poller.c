@@ -44,6 +44,50 @@ static ngx_str_t  ngx_http_reauth_poll_fansly_path =
     ngx_string("/api/fansly/authenticate/");
 
 
+/* the poll said nothing of the attempt, maybe since it is not there */
+
+static void
+ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
+    reauth_poll_error_t error, ngx_uint_t status, ngx_uint_t lost)
+{
+    reauth_fact_t            fact;
+    reauth_record_t          record;
+    reauth_string_t          account;
+    reauth_advance_result_t  result;
+
+    account = reauth_string_from(poll->account);
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.epoch = poll->record.epoch;
+    fact.polled = 1;
+    fact.poll_error = error;
+    fact.poll_status = (unsigned) status;
+    fact.lost = (unsigned) lost;
+    fact.source = REAUTH_SOURCE_POLLER;
+
+    if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
+                                      &result, &record)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
+                      "reauth: the state of an account could not be kept");
+        return;
+    }
+
+    if (lost
+        && result == REAUTH_ADVANCE_APPLIED
+        && record.lost == REAUTH_LOST_MAX)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, poll->poller->timer.log, 0,
+                      "account \"%s\" is unknown now: attempt \"%s\" is not "
+                      "known to the upstream (%ui), the list of accounts "
+                      "decides", poll->account, record.attempt, status);
+    }
+}
+
+
 /* the answer of an attempt's own endpoint */
 
 static void
@@ -53,6 +97,7 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
     reauth_fact_t               fact;
     reauth_string_t             account;
     reauth_unread_t             why;
+    reauth_advance_result_t     result;
     ngx_http_reauth_forward_t  *forward;
 
     forward = &poll->background.forward;
@@ -66,17 +111,10 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
                                poll->poller->timer.log,
                                NGX_HTTP_REAUTH_UNREAD_POLL, &account,
                                forward->capture.body.len, &why);
+
+        ngx_http_reauth_poll_failed(poll, REAUTH_POLL_ERROR_UNREADABLE,
+                                    forward->status, 0);
         return;
-    }
-
-    if (answer.unknown_state) {
-        ngx_http_reauth_zone_count(&poll->poller->store->zone,
-                                   NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE);
-    }
-
-    if (answer.unknown_progress) {
-        ngx_http_reauth_zone_count(&poll->poller->store->zone,
-                                   NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS);
     }
 
     ngx_memzero(&fact, sizeof(reauth_fact_t));
@@ -84,47 +122,28 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
     fact.now_ms = ngx_http_reauth_now();
     fact.attempt = reauth_string_from(poll->record.attempt);
     fact.source = REAUTH_SOURCE_POLLER;
+    fact.polled = 1;
+    fact.poll_status = (unsigned) forward->status;
 
     reauth_poll_fact(&answer, &fact);
     reauth_fact_asked(&fact, &poll->record, poll->asked_ms);
 
-    (void) ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
-                                         NULL, NULL);
-}
-
-
-/* what was polled is not there */
-
-static void
-ngx_http_reauth_poll_lost(ngx_http_reauth_poll_t *poll)
-{
-    reauth_fact_t               fact;
-    reauth_record_t             record;
-    reauth_string_t             account;
-    reauth_advance_result_t     result;
-    ngx_http_reauth_forward_t  *forward;
-
-    forward = &poll->background.forward;
-    account = reauth_string_from(poll->account);
-
-    ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-    fact.now_ms = ngx_http_reauth_now();
-    fact.epoch = poll->record.epoch;
-    fact.lost = 1;
-    fact.source = REAUTH_SOURCE_POLLER;
-
     if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
-                                      &result, &record)
-        == NGX_OK
-        && result == REAUTH_ADVANCE_APPLIED
-        && record.lost == REAUTH_LOST_MAX)
+                                      &result, NULL)
+        != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_NOTICE, poll->poller->timer.log, 0,
-                      "account \"%s\" is unknown now: attempt \"%s\" is not "
-                      "known to the upstream (%ui), the list of accounts "
-                      "decides", poll->account, record.attempt,
-                      forward->status);
+        ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
+                      "reauth: the state of an account could not be kept");
+        return;
+    }
+
+    if (result == REAUTH_ADVANCE_STALE
+        || result == REAUTH_ADVANCE_UNPLACED)
+    {
+        ngx_log_error(NGX_LOG_INFO, poll->poller->timer.log, 0,
+                      "reauth: polling account \"%s\": state \"%s\" is not "
+                      "known to be of this attempt, ignored", poll->account,
+                      reauth_state_name(fact.state));
     }
 }
 
@@ -169,9 +188,11 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
                           "reauth: polling account \"%s\": the upstream "
                           "answered %ui", poll->account, forward->status);
 
-            if (verdict.outcome == REAUTH_POLL_LOST) {
-                ngx_http_reauth_poll_lost(poll);
-            }
+            ngx_http_reauth_poll_failed(poll,
+                                reauth_manners_error(verdict.outcome,
+                                                     forward->status),
+                                forward->status,
+                                verdict.outcome == REAUTH_POLL_LOST);
 
         } else {
             ngx_http_reauth_poll_attempt(poll);
@@ -184,6 +205,10 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
         ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
                       "reauth: polling account \"%s\": the upstream gave no "
                       "whole answer", poll->account);
+
+        ngx_http_reauth_poll_failed(poll,
+                                    ngx_http_reauth_manners_broken(forward),
+                                    0, 0);
     }
 
     if (ngx_http_reauth_zone_find(&poller->store->zone, &account, &record)

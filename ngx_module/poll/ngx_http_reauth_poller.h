@@ -67,6 +67,10 @@ void ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account,
     reauth_manners_verdict_t *verdict);
 
+/* why there is no response to judge */
+reauth_poll_error_t ngx_http_reauth_manners_broken(
+    ngx_http_reauth_forward_t *forward);
+
 /* leases what is due; "rest_ms" > 0: the fleet is to rest for that time */
 void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t now_ms, int64_t rest_ms);

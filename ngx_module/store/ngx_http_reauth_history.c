@@ -101,6 +101,15 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
         return 1;
     }
 
+    if (op->history.n != 0
+        && reauth_attempt_same(&op->records[op->history.n - 1], &record))
+    {
+        /* written again for what is no change: what polls gave */
+
+        op->records[op->history.n - 1] = record;
+        return 1;
+    }
+
     if (op->history.n == op->max) {
         return 0;
     }

@@ -192,6 +192,9 @@ ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     record->action = node->action;
     record->source = node->source;
     record->fresh = node->fresh;
+    record->polled_ms = node->polled_ms;
+    record->poll_status = node->poll_status;
+    record->poll_error = node->poll_error;
 
     strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
     strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
@@ -656,9 +659,9 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     sh->free = slot->next;
 
     slot->dirty.hash = hash;
-    slot->account_len = len;
+    slot->account_len = (uint8_t) len;
     slot->dirty.queue.next = NULL;
-    slot->round = sh->round - 1;
+    slot->round = (uint16_t) (sh->round - 1);
     slot->seen = sh->lists;
     slot->listed = sh->lists;
 
@@ -754,6 +757,9 @@ ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
     node->action = record->action;
     node->source = record->source;
     node->fresh = record->fresh;
+    node->polled_ms = record->polled_ms;
+    node->poll_status = record->poll_status;
+    node->poll_error = record->poll_error;
 
     ngx_memcpy(node->lens, lens, sizeof(node->lens));
 

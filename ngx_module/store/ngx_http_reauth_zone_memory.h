@@ -20,7 +20,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       13
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       14
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -68,9 +68,9 @@ struct ngx_http_reauth_slot_s {
     uint32_t                        next;      /* free list, or the bucket's */
     uint32_t                        attempt_next;
     uint32_t                        attempt_hash;
-    uint32_t                        account_len;
-    uint32_t                        used;
-    uint32_t                        round;     /* in which it was last read */
+    uint8_t                         account_len;
+    uint8_t                         used;
+    uint16_t                        round;     /* in which it was last read */
     uint32_t                        seen;      /* lists asked for before */
     uint32_t                        listed;    /* the last one it was in */
     reauth_record_t                 record;
@@ -107,6 +107,9 @@ struct ngx_http_reauth_node_s {
     int64_t                         updated_ms;
     int64_t                         started_us;
     int64_t                         completed_us;
+    int64_t                         polled_ms;
+    uint16_t                        poll_status;
+    uint8_t                         poll_error;
     uint8_t                         state;
     uint8_t                         auth_type;
     uint8_t                         action;
@@ -180,7 +183,7 @@ struct ngx_http_reauth_zone_shctx_s {
 
     uint64_t                        boot;      /* names this life of it */
     u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
-    uint32_t                        round;     /* of reading all of Redis */
+    uint16_t                        round;     /* of reading all of Redis */
     uint32_t                        lists;     /* of accounts, asked for */
 
     /* under the lock only */

@@ -53,6 +53,9 @@ largest(reauth_record_t *record)
     record->auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
     record->action = REAUTH_ACTION_CREDENTIALS;
     record->source = REAUTH_SOURCE_REAUTHENTICATE;
+    record->polled_ms = NUMBER_MAX;
+    record->poll_status = 65535;
+    record->poll_error = REAUTH_POLL_ERROR_NO_RESPONSE;
     record->fingerprint_set = 1;
     record->sealed_len = REAUTH_SEALED_MAX;
 

@@ -23,7 +23,7 @@ static const char  *members[] = {
     "account_id", "attempt_id", "state", "gate", "action_required",
     "auth_type", "progress", "error_code", "error_message", "caller",
     "source", "since", "started_at", "updated_at", "completed_at",
-    "retry_after"
+    "retry_after", "last_poll"
 };
 
 #define MEMBERS  (sizeof(members) / sizeof(members[0]))
@@ -140,7 +140,7 @@ test_text(void **state)
         "\"source\":\"poll\",\"since\":\"2025-11-24T11:59:57.500Z\","
         "\"started_at\":\"2025-11-24T11:59:58.000042Z\","
         "\"updated_at\":\"2025-11-24T11:59:59.999Z\",\"completed_at\":null,"
-        "\"retry_after\":4}";
+        "\"retry_after\":4,\"last_poll\":null}";
 
     (void) state;
 
@@ -151,6 +151,54 @@ test_text(void **state)
     assert_memory_equal(buf, expected, len);
 
     free(buf);
+}
+
+
+static void
+test_last_poll(void **state)
+{
+    size_t            i, len;
+    char             *buf, text[128];
+    reauth_record_t   record;
+
+    static const struct {
+        reauth_poll_error_t   error;
+        unsigned              status;
+        const char           *shown;
+    } polls[] = {
+        { REAUTH_POLL_ERROR_NONE, 200, "\"status\":200,\"error\":null" },
+        { REAUTH_POLL_ERROR_HTTP, 500,
+          "\"status\":500,\"error\":\"HTTP_500\"" },
+        { REAUTH_POLL_ERROR_HTTP, 65535,
+          "\"status\":65535,\"error\":\"HTTP_65535\"" },
+        { REAUTH_POLL_ERROR_UNREADABLE, 200,
+          "\"status\":200,\"error\":\"UNREADABLE\"" },
+        { REAUTH_POLL_ERROR_TIMEOUT, 0,
+          "\"status\":null,\"error\":\"TIMEOUT\"" },
+        { REAUTH_POLL_ERROR_NOT_SENT, 0,
+          "\"status\":null,\"error\":\"NOT_SENT\"" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(polls) / sizeof(polls[0]); i++) {
+        running(&record);
+
+        record.polled_ms = NOW_MS;
+        record.poll_error = (uint8_t) polls[i].error;
+        record.poll_status = (uint16_t) polls[i].status;
+
+        (void) snprintf(text, sizeof(text),
+                        ",\"last_poll\":{\"at\":\"2025-11-24T12:00:00.000Z\","
+                        "%s}}", polls[i].shown);
+
+        len = render(&buf, &record, 4, NULL);
+
+        assert_true(len > strlen(text));
+        assert_memory_equal(buf + len - strlen(text), text, strlen(text));
+
+        free(buf);
+    }
 }
 
 
@@ -410,6 +458,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_last_poll),
         cmocka_unit_test(test_nothing_known),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_deadline),
