@@ -391,7 +391,13 @@ reauth_attempt_place_by_time(const reauth_record_t *current,
     }
 
     if (fact->started_us == 0) {
-        return REAUTH_PLACE_UNKNOWN;
+
+        /* as they come, where nothing else can be asked */
+
+        return current->started_us == 0
+               && reauth_state_is_active(current->state)
+               && reauth_attempt_is_told(current)
+               ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_UNKNOWN;
     }
 
     if (current->started_us != 0) {
@@ -1059,12 +1065,24 @@ reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
 
 
 int
+reauth_attempt_is_told(const reauth_record_t *record)
+{
+    reauth_string_t  account;
+
+    account = reauth_string_from(record->account);
+
+    return reauth_id_kind(&account) == REAUTH_ID_FANVUE;
+}
+
+
+int
 reauth_attempt_is_listed(const reauth_record_t *record)
 {
     reauth_string_t  account;
 
     if (!reauth_state_is_active(record->state)
-        || record->state == REAUTH_STATE_STARTING)
+        || record->state == REAUTH_STATE_STARTING
+        || reauth_attempt_is_told(record))
     {
         return 0;
     }

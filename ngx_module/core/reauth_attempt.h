@@ -24,7 +24,7 @@
 #include "reauth_string.h"
 
 
-/* "fansly_acct_" and 64 characters; "auth_" and 64 characters */
+/* "fansly_acct_" or "fanvue_acct_" and 64 characters; "auth_" and 64 */
 #define REAUTH_ACCOUNT_MAX         76
 #define REAUTH_ATTEMPT_MAX         69
 #define REAUTH_PROGRESS_MAX        31
@@ -406,6 +406,13 @@ int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
  * the upstream refused is kept briefly, as the account may not exist.
  */
 int64_t reauth_attempt_kept_ms(const reauth_record_t *record);
+
+/*
+ * Its platform, Fanvue, has nothing to poll, nor is it known what a list of
+ * accounts says of it: webhooks alone tell how the login goes.
+ */
+int reauth_attempt_is_told(const reauth_record_t *record);
+
 
 /*
  * An active attempt that has no resource of its own to poll, as far as is

@@ -222,7 +222,7 @@ reauth_callers_pattern_valid(const reauth_string_t *pattern, int exact)
     size_t  i, n, len;
 
     static const char  *prefixes[] = {
-        REAUTH_ACCOUNT_PREFIX, REAUTH_FANSLY_PREFIX
+        REAUTH_ACCOUNT_PREFIX, REAUTH_FANSLY_PREFIX, REAUTH_FANVUE_PREFIX
     };
 
     for (i = 0; i < pattern->len; i++) {
@@ -288,8 +288,9 @@ reauth_callers_parse_accounts(reauth_callers_line_t *line,
         if (!reauth_callers_pattern_valid(&pattern, exact)) {
             return reauth_callers_error(line, "a pattern of \"accounts=\" can "
                                         "match no account: it is to be an id, "
-                                        "\"acct_...\" or \"fansly_acct_...\", "
-                                        "or the beginning of one and \"*\"");
+                                        "\"acct_...\", \"fansly_acct_...\" or "
+                                        "\"fanvue_acct_...\", or the "
+                                        "beginning of one and \"*\"");
         }
 
     } while (patterns.len != 0);

@@ -74,15 +74,8 @@ reauth_value_copy_account(const reauth_value_t *value,
     dst[0] = '\0';
     text = reauth_value_string(value);
 
-    switch (reauth_id_kind(&text)) {
-
-    case REAUTH_ID_ACCOUNT:
-    case REAUTH_ID_FANSLY:
+    if (reauth_id_is_account(&text)) {
         reauth_copy(dst, REAUTH_ACCOUNT_MAX, &text);
-        break;
-
-    default:
-        break;
     }
 }
 

@@ -521,13 +521,11 @@ reauth_record_decode(const reauth_string_t *text, reauth_record_t *record)
 static int
 reauth_record_account_valid(const reauth_record_t *record)
 {
-    reauth_string_t   id;
-    reauth_id_kind_t  kind;
+    reauth_string_t  id;
 
     id = reauth_string_from(record->account);
-    kind = reauth_id_kind(&id);
 
-    return kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY;
+    return reauth_id_is_account(&id);
 }
 
 

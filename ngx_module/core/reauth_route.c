@@ -9,6 +9,7 @@
 
 #define REAUTH_FAMILY         "/api/authenticate"
 #define REAUTH_FANSLY_FAMILY  "/api/fansly/authenticate"
+#define REAUTH_FANVUE_FAMILY  "/api/fanvue/authenticate"
 
 
 typedef struct {
@@ -135,9 +136,15 @@ reauth_id_kind(const reauth_string_t *id)
 
     prefix = reauth_account_prefix(id->data, id->len);
 
-    if (prefix) {
-        kind = prefix == sizeof(REAUTH_ACCOUNT_PREFIX) - 1 ? REAUTH_ID_ACCOUNT
-                                                           : REAUTH_ID_FANSLY;
+    if (prefix == sizeof(REAUTH_ACCOUNT_PREFIX) - 1) {
+        kind = REAUTH_ID_ACCOUNT;
+
+    } else if (prefix) {
+
+        /* the first letter that differs */
+
+        kind = id->data[3] == REAUTH_FANVUE_PREFIX[3] ? REAUTH_ID_FANVUE
+                                                      : REAUTH_ID_FANSLY;
 
     } else if (id->len >= sizeof(REAUTH_ATTEMPT_PREFIX) - 1
                && memcmp(id->data, REAUTH_ATTEMPT_PREFIX,
@@ -162,6 +169,22 @@ reauth_id_kind(const reauth_string_t *id)
     }
 
     return kind;
+}
+
+
+int
+reauth_id_is_account(const reauth_string_t *id)
+{
+    switch (reauth_id_kind(id)) {
+
+    case REAUTH_ID_ACCOUNT:
+    case REAUTH_ID_FANSLY:
+    case REAUTH_ID_FANVUE:
+        return 1;
+
+    default:
+        return 0;
+    }
 }
 
 
@@ -195,6 +218,9 @@ reauth_route(const reauth_string_t *method, const reauth_string_t *path,
     if (reauth_route_family(&p, REAUTH_FANSLY_FAMILY, &rest)) {
         route->fansly = 1;
 
+    } else if (reauth_route_family(&p, REAUTH_FANVUE_FAMILY, &rest)) {
+        return REAUTH_ROUTE_NO_FAMILY;
+
     } else if (!reauth_route_family(&p, REAUTH_FAMILY, &rest)) {
         return REAUTH_ROUTE_NOT_FOUND;
     }
@@ -212,6 +238,10 @@ reauth_route(const reauth_string_t *method, const reauth_string_t *path,
 
         if (route->kind == REAUTH_ID_NONE) {
             return REAUTH_ROUTE_NOT_FOUND;
+        }
+
+        if (route->kind == REAUTH_ID_FANVUE) {
+            return REAUTH_ROUTE_NO_FAMILY;
         }
 
         rest.data += 1 + route->id.len;
@@ -480,9 +510,8 @@ reauth_account_result_t
 reauth_route_value_account(const reauth_string_t *value, unsigned char *buffer,
     reauth_string_t *account)
 {
-    int               c;
-    reauth_raw_t      raw;
-    reauth_id_kind_t  kind;
+    int           c;
+    reauth_raw_t  raw;
 
     memset(&raw, 0, sizeof(reauth_raw_t));
 
@@ -507,9 +536,7 @@ reauth_route_value_account(const reauth_string_t *value, unsigned char *buffer,
         return REAUTH_ACCOUNT_NONE;
     }
 
-    kind = reauth_id_kind(account);
-
-    if (kind == REAUTH_ID_NONE || kind == REAUTH_ID_ATTEMPT) {
+    if (!reauth_id_is_account(account)) {
         account->len = 0;
         return REAUTH_ACCOUNT_BAD;
     }

@@ -20,6 +20,7 @@
 #define REAUTH_ACCOUNT_PREFIX        "acct_"
 #define REAUTH_ATTEMPT_PREFIX        "auth_"
 #define REAUTH_FANSLY_PREFIX         "fansly_acct_"
+#define REAUTH_FANVUE_PREFIX         "fanvue_acct_"    /* as long */
 
 
 /* what $reauth_operation says */
@@ -44,7 +45,8 @@ typedef enum {
     REAUTH_ID_NONE = 0,
     REAUTH_ID_ACCOUNT,
     REAUTH_ID_ATTEMPT,
-    REAUTH_ID_FANSLY
+    REAUTH_ID_FANSLY,
+    REAUTH_ID_FANVUE
 } reauth_id_kind_t;
 
 
@@ -52,7 +54,8 @@ typedef enum {
     REAUTH_ROUTE_OK = 0,
     REAUTH_ROUTE_NOT_FOUND,
     REAUTH_ROUTE_METHOD_NOT_ALLOWED,
-    REAUTH_ROUTE_BAD_PATH
+    REAUTH_ROUTE_BAD_PATH,
+    REAUTH_ROUTE_NO_FAMILY             /* a platform that has no logins here */
 } reauth_route_result_t;
 
 
@@ -80,6 +83,9 @@ const char *reauth_operation_name(reauth_operation_t op);   /* NULL for NONE */
 /* which kind of id all of the string is */
 reauth_id_kind_t reauth_id_kind(const reauth_string_t *id);
 
+/* whether it is the id of an account of any platform */
+int reauth_id_is_account(const reauth_string_t *id);
+
 /*
  * The path is the raw one as it came over the wire, with or without a query
  * string.
@@ -100,8 +106,12 @@ reauth_account_prefix(const unsigned char *p, size_t len)
         return sizeof(REAUTH_ACCOUNT_PREFIX) - 1;
     }
 
-    if (len >= sizeof(REAUTH_FANSLY_PREFIX) - 1
-        && memcmp(p, REAUTH_FANSLY_PREFIX, sizeof(REAUTH_FANSLY_PREFIX) - 1)
+    if (len < sizeof(REAUTH_FANSLY_PREFIX) - 1 || *p != 'f') {
+        return 0;
+    }
+
+    if (memcmp(p, REAUTH_FANSLY_PREFIX, sizeof(REAUTH_FANSLY_PREFIX) - 1) == 0
+        || memcmp(p, REAUTH_FANVUE_PREFIX, sizeof(REAUTH_FANVUE_PREFIX) - 1)
            == 0)
     {
         return sizeof(REAUTH_FANSLY_PREFIX) - 1;

@@ -25,7 +25,7 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
         return record->since_ms + REAUTH_STARTING_MAX_MS;
     }
 
-    if (reauth_attempt_is_listed(record)) {
+    if (reauth_attempt_is_listed(record) || reauth_attempt_is_told(record)) {
 
         /* the list of accounts is read without a look into the queue */
 

@@ -70,7 +70,23 @@ static const struct {
 
     { "fansly.accounts.alert", REAUTH_STATE_NONE, REAUTH_ACTION_NONE },
 
-    { "fansly.accounts.updated", REAUTH_STATE_NONE, REAUTH_ACTION_NONE }
+    { "fansly.accounts.updated", REAUTH_STATE_NONE, REAUTH_ACTION_NONE },
+
+    { "fanvue.accounts.connected",
+      REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
+    { "fanvue.accounts.disconnected",
+      REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+    { "fanvue.accounts.authentication_failed",
+      REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS },
+
+    { "fanvue.accounts.otp_code_required",
+      REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP },
+
+    { "fanvue.accounts.alert", REAUTH_STATE_NONE, REAUTH_ACTION_NONE },
+
+    { "fanvue.accounts.updated", REAUTH_STATE_NONE, REAUTH_ACTION_NONE }
 };
 
 
@@ -121,6 +137,7 @@ reauth_webhook_read(const reauth_value_t *values, reauth_webhook_t *out)
 
     case REAUTH_EVENT_DISCONNECTED:
     case REAUTH_EVENT_FANSLY_DISCONNECTED:
+    case REAUTH_EVENT_FANVUE_DISCONNECTED:
 
         /* its end was not that of the login that the payload tells of */
 
@@ -130,6 +147,7 @@ reauth_webhook_read(const reauth_value_t *values, reauth_webhook_t *out)
 
     case REAUTH_EVENT_OTP_CODE_REQUIRED:
     case REAUTH_EVENT_FANSLY_OTP_CODE_REQUIRED:
+    case REAUTH_EVENT_FANVUE_OTP_CODE_REQUIRED:
 
         if (!last.phone && strcmp(state, "needs-app-otp") == 0) {
             out->action = REAUTH_ACTION_APP_OTP;
@@ -139,6 +157,7 @@ reauth_webhook_read(const reauth_value_t *values, reauth_webhook_t *out)
 
     case REAUTH_EVENT_AUTHENTICATION_FAILED:
     case REAUTH_EVENT_FANSLY_AUTHENTICATION_FAILED:
+    case REAUTH_EVENT_FANVUE_AUTHENTICATION_FAILED:
         break;
 
     default:

@@ -127,6 +127,14 @@ ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
                    "Send it without dot segments, doubled slashes and "
                    "percent-encoded characters.", NULL);
 
+    case REAUTH_ROUTE_NO_FAMILY:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+                   "Fanvue has no endpoints in the authenticate family.",
+                   "Fanvue accounts are connected and logged in again in the "
+                   "vendor's widget only; the gateway learns of it by "
+                   "webhooks.",
+                   NULL);
+
     default:
         return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
                    "There is no such endpoint in the authenticate family.",

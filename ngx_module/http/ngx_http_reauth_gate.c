@@ -40,8 +40,8 @@
 
 
 #define NGX_HTTP_REAUTH_GATE_ID                                               \
-    "acct_ or fansly_acct_ and 1 to 64 letters, digits, underscores or "       \
-    "hyphens"
+    "acct_, fansly_acct_ or fanvue_acct_ and 1 to 64 letters, digits, "        \
+    "underscores or hyphens"
 
 
 static ngx_uint_t ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait);

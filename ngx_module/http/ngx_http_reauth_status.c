@@ -701,7 +701,6 @@ ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
     reauth_string_t *account, ngx_int_t *rc)
 {
     json_t                 *errors;
-    reauth_id_kind_t        kind;
     ngx_http_reauth_ctx_t  *ctx;
 
     static ngx_str_t  name = ngx_string("account_id");
@@ -709,9 +708,7 @@ ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
     account->data = rest->data;
     account->len = rest->len;
 
-    kind = reauth_id_kind(account);
-
-    if (kind == REAUTH_ID_ACCOUNT || kind == REAUTH_ID_FANSLY) {
+    if (reauth_id_is_account(account)) {
         ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
         ctx->account = *rest;
 
@@ -723,8 +720,9 @@ ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
     errors = NULL;
 
     if (ngx_http_reauth_status_add_error(&errors, &name,
-                                         "must be acct_ or fansly_acct_ and 1 "
-                                         "to 64 of A-Z, a-z, 0-9, _ and -")
+                                         "must be acct_, fansly_acct_ or "
+                                         "fanvue_acct_ and 1 to 64 of A-Z, "
+                                         "a-z, 0-9, _ and -")
         != NGX_OK)
     {
         json_decref(errors);

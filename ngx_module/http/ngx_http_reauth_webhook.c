@@ -339,6 +339,7 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
 
     if (webhook->state == REAUTH_STATE_SUCCEEDED
         && store->polling
+        && reauth_id_kind(&account) != REAUTH_ID_FANVUE
         && reauth_state_is_active(record->state))
     {
         /* it would open a gate: one poll has to confirm it */

@@ -258,7 +258,7 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
 }
 
 
-/* an account without anything to poll is left to the list of accounts */
+/* an account without anything to poll is left to a list, or to webhooks */
 
 static ngx_uint_t
 ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
@@ -269,7 +269,15 @@ ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
     poller = poll->poller;
     account = reauth_string_from(poll->account);
 
-    if (reauth_attempt_is_listed(&poll->record)) {
+    if (reauth_id_kind(&account) == REAUTH_ID_FANVUE
+        && !reauth_state_is_active(poll->record.state))
+    {
+        return 1;
+    }
+
+    if (reauth_attempt_is_listed(&poll->record)
+        || reauth_attempt_is_told(&poll->record))
+    {
         ngx_http_reauth_store_poll_at(poller->store, &account,
                                       poll->record.deadline_ms, 1);
         return 1;
@@ -361,9 +369,8 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 {
     ngx_http_reauth_poller_t *poller = data;
 
-    size_t            i;
-    reauth_string_t   account;
-    reauth_id_kind_t  kind;
+    size_t           i;
+    reauth_string_t  account;
 
     poller->leasing--;
 
@@ -396,9 +403,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
         account.data = (u_char *) reply->element[i]->str;
         account.len = reply->element[i]->len;
 
-        kind = reauth_id_kind(&account);
-
-        if (kind != REAUTH_ID_ACCOUNT && kind != REAUTH_ID_FANSLY) {
+        if (!reauth_id_is_account(&account)) {
             continue;
         }
 

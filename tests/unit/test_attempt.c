@@ -969,6 +969,65 @@ test_webhook_without_a_started_at_of_ours(void **state)
 }
 
 
+/* Fanvue: nothing but webhooks; without times they count as they come */
+
+static void
+test_told_by_webhooks_alone(void **state)
+{
+    reauth_record_t  record;
+
+    static const char  account[] = "fanvue_acct_1";
+
+    (void) state;
+
+    nothing(&record);
+    assert_false(reauth_attempt_is_told(&record));
+
+    memcpy(record.account, account, sizeof(account));
+    assert_true(reauth_attempt_is_told(&record));
+
+    assert_int_equal(webhook(&record, REAUTH_STATE_NEEDS_OTP, 0, NOW_MS),
+                     REAUTH_ADVANCE_APPLIED);
+    assert_false(reauth_attempt_is_listed(&record));
+    record.lost = REAUTH_LOST_MAX;
+    assert_false(reauth_attempt_is_listed(&record));
+    record.lost = 0;
+
+    /* one with a time may be of another login */
+
+    assert_int_equal(webhook(&record, REAUTH_STATE_SUCCEEDED, NOW_US, NOW_MS),
+                     REAUTH_ADVANCE_UNPLACED);
+    assert_int_equal(webhook(&record, REAUTH_STATE_SUCCEEDED, 0, NOW_MS + 1),
+                     REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(record.state, REAUTH_STATE_SUCCEEDED);
+
+    /* which may be a late one closes no gate that is open */
+
+    assert_int_equal(webhook(&record, REAUTH_STATE_NEEDS_OTP, 0, NOW_MS + 2),
+                     REAUTH_ADVANCE_UNPLACED);
+
+    /* with times they say themselves what they are about */
+
+    assert_int_equal(webhook(&record, REAUTH_STATE_NEEDS_OTP, NOW_US,
+                             NOW_MS + 3),
+                     REAUTH_ADVANCE_UNPLACED);
+
+    nothing(&record);
+    memcpy(record.account, account, sizeof(account));
+
+    assert_int_equal(webhook(&record, REAUTH_STATE_NEEDS_OTP, NOW_US, NOW_MS),
+                     REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(webhook(&record, REAUTH_STATE_SUCCEEDED, 0, NOW_MS + 1),
+                     REAUTH_ADVANCE_UNPLACED);
+    assert_int_equal(webhook(&record, REAUTH_STATE_SUCCEEDED, NOW_US - 1,
+                             NOW_MS + 1),
+                     REAUTH_ADVANCE_STALE);
+    assert_int_equal(webhook(&record, REAUTH_STATE_SUCCEEDED, NOW_US,
+                             NOW_MS + 1),
+                     REAUTH_ADVANCE_APPLIED);
+}
+
+
 static void
 test_poll_of_another_attempt_while_starting(void **state)
 {
@@ -1715,6 +1774,7 @@ main(void)
         cmocka_unit_test(test_adopt_a_newer_one),
         cmocka_unit_test(test_adopt_what_is_live),
         cmocka_unit_test(test_webhook_without_a_started_at_of_ours),
+        cmocka_unit_test(test_told_by_webhooks_alone),
         cmocka_unit_test(test_poll_of_another_attempt_while_starting),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_overdue),

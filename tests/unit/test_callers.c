@@ -205,7 +205,8 @@ test_accounts(void **state)
 
     (void) state;
 
-    callers = parse("a " ALPHA " call accounts=acct_1,acct_eu_*,fansly_*\n"
+    callers = parse("a " ALPHA " call accounts=acct_1,acct_eu_*,fansly_*,"
+                    "fanvue_acct_*\n"
                     "b " BETA " call accounts=*\n");
 
     caller = find(callers, "alpha");
@@ -217,6 +218,8 @@ test_accounts(void **state)
     assert_true(allowed(caller, "acct_eu_7"));
     assert_false(allowed(caller, "acct_eu7"));
     assert_true(allowed(caller, "fansly_acct_1"));
+    assert_true(allowed(caller, "fanvue_acct_1"));
+    assert_false(allowed(caller, "fanvue_acc"));
     assert_false(allowed(caller, ""));
     assert_false(allowed(caller, "*"));
     assert_false(allowed(caller, "acct_1,acct_eu_*"));

@@ -170,6 +170,28 @@ test_not_found(void **state)
 
 
 static void
+test_no_family(void **state)
+{
+    size_t       i;
+    const char  *paths[] = {
+        "/api/fanvue/authenticate", "/api/fanvue/authenticate/",
+        "/api/fanvue/authenticate?a=b",
+        "/api/fanvue/authenticate/fanvue_acct_X",
+        "/api/fanvue/authenticate/fanvue_acct_X/reauthenticate",
+        "/api/authenticate/fanvue_acct_X/credentials",
+        "/api/authenticate/fanvue_acct_X",
+        "/api/fansly/authenticate/fanvue_acct_X", NULL
+    };
+
+    (void) state;
+
+    for (i = 0; paths[i]; i++) {
+        check("PUT", paths[i], REAUTH_ROUTE_NO_FAMILY, 0, 0, NULL, NULL);
+    }
+}
+
+
+static void
 test_bad_path(void **state)
 {
     size_t       i;
@@ -213,6 +235,11 @@ test_id_kind(void **state)
         { "acct_" T64 "x", REAUTH_ID_NONE },
         { "fansly_acct_" T64, REAUTH_ID_FANSLY },
         { "fansly_acct_" T64 "x", REAUTH_ID_NONE },
+        { "fanvue_acct_X", REAUTH_ID_FANVUE },
+        { "fanvue_acct_" T64, REAUTH_ID_FANVUE },
+        { "fanvue_acct_" T64 "x", REAUTH_ID_NONE },
+        { "fanvue_acct_", REAUTH_ID_NONE },
+        { "fanxue_acct_X", REAUTH_ID_NONE },
         { "acct_", REAUTH_ID_NONE },
         { "auth_", REAUTH_ID_NONE },
         { "acct", REAUTH_ID_NONE },
@@ -229,6 +256,9 @@ test_id_kind(void **state)
     for (i = 0; cases[i].id; i++) {
         s = reauth_string_from(cases[i].id);
         assert_int_equal(reauth_id_kind(&s), cases[i].kind);
+        assert_int_equal(reauth_id_is_account(&s),
+                         cases[i].kind != REAUTH_ID_NONE
+                         && cases[i].kind != REAUTH_ID_ATTEMPT);
     }
 }
 
@@ -269,6 +299,10 @@ test_account(void **state)
         { "/a/b/c/acct_X/d", REAUTH_ACCOUNT_FOUND, "acct_X" },
         { "/api/fansly/fansly_acct_X/chats", REAUTH_ACCOUNT_FOUND,
           "fansly_acct_X" },
+        { "/api/fanvue/fanvue_acct_X/chats", REAUTH_ACCOUNT_FOUND,
+          "fanvue_acct_X" },
+        { "/api/fanvue/fanvue_acct_" T64, REAUTH_ACCOUNT_FOUND,
+          "fanvue_acct_" T64 },
         { "/api/authenticate/acct_X/credentials", REAUTH_ACCOUNT_FOUND,
           "acct_X" },
         { "/api/acct_X/media/acct_Y", REAUTH_ACCOUNT_FOUND, "acct_X" },
@@ -284,6 +318,8 @@ test_account(void **state)
         { "/api/acct_?x", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_X?a", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/fansly_acct_", REAUTH_ACCOUNT_BAD, NULL },
+        { "/api/fanvue/fanvue_acct_", REAUTH_ACCOUNT_BAD, NULL },
+        { "/api/fanvue/fanvue_acct_X;a", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_X%2f/chats", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_X;a/chats", REAUTH_ACCOUNT_BAD, NULL },
         { "/api/acct_X#f", REAUTH_ACCOUNT_BAD, NULL },
@@ -298,6 +334,8 @@ test_account(void **state)
         { "/api/Acct_X", REAUTH_ACCOUNT_NONE, NULL },
         { "/api/fansly_acc", REAUTH_ACCOUNT_NONE, NULL },
         { "/api/fansly/x", REAUTH_ACCOUNT_NONE, NULL },
+        { "/api/fanvue/x", REAUTH_ACCOUNT_NONE, NULL },
+        { "/api/fanvue_acct", REAUTH_ACCOUNT_NONE, NULL },
         { "/api/authenticate/auth_X", REAUTH_ACCOUNT_NONE, NULL },
         { "acct_X", REAUTH_ACCOUNT_NONE, NULL },
         { NULL, 0, NULL }
@@ -355,6 +393,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_not_found),
+        cmocka_unit_test(test_no_family),
         cmocka_unit_test(test_bad_path),
         cmocka_unit_test(test_id_kind),
         cmocka_unit_test(test_id_chars),

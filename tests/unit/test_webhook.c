@@ -102,6 +102,31 @@ test_events(void **state)
         { "fansly.accounts.updated", REAUTH_EVENT_FANSLY_UPDATED,
           REAUTH_STATE_NONE, REAUTH_ACTION_NONE, "", "", 1 },
 
+        { "fanvue.accounts.connected", REAUTH_EVENT_FANVUE_CONNECTED,
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE, "", "", 1 },
+
+        { "fanvue.accounts.disconnected", REAUTH_EVENT_FANVUE_DISCONNECTED,
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS, "DISCONNECTED", "",
+          0 },
+
+        { "fanvue.accounts.authentication_failed",
+          REAUTH_EVENT_FANVUE_AUTHENTICATION_FAILED,
+          REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS, "", "an old one",
+          1 },
+
+        { "fanvue.accounts.otp_code_required",
+          REAUTH_EVENT_FANVUE_OTP_CODE_REQUIRED,
+          REAUTH_STATE_NEEDS_OTP, REAUTH_ACTION_OTP, "", "an old one", 1 },
+
+        { "fanvue.accounts.alert", REAUTH_EVENT_FANVUE_ALERT,
+          REAUTH_STATE_NONE, REAUTH_ACTION_NONE, "", "", 1 },
+
+        { "fanvue.accounts.updated", REAUTH_EVENT_FANVUE_UPDATED,
+          REAUTH_STATE_NONE, REAUTH_ACTION_NONE, "", "", 1 },
+
+        { "fanvue.creators.connected", REAUTH_EVENT_UNKNOWN,
+          REAUTH_STATE_NONE, REAUTH_ACTION_NONE, "", "", 1 },
+
         { "test-event", REAUTH_EVENT_TEST,
           REAUTH_STATE_NONE, REAUTH_ACTION_NONE, "", "", 1 },
 

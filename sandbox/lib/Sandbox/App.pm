@@ -121,8 +121,8 @@ sub _receive ($c) {
 # Whom a request is about: an account's id, or `team`.
 sub _subject ($app, $path) {
     my ($id) = $path =~ m{
-        \A /api/ (?: fansly/ )? (?: authenticate/ )?
-        ( (?: fansly_acct | acct | auth ) _ [A-Za-z0-9_-]+ ) (?: / | \z )
+        \A /api/ (?: (?: fansly | fanvue ) / )? (?: authenticate/ )?
+        ( (?: fansly_acct | fanvue_acct | acct | auth ) _ [A-Za-z0-9_-]+ ) (?: / | \z )
     }x;
 
     return 'team' if !defined $id;
@@ -183,6 +183,7 @@ sub _add_routes ($self) {
 
     $routes->add_type(acct    => qr/acct_[A-Za-z0-9_-]+/);
     $routes->add_type(fansly  => qr/fansly_acct_[A-Za-z0-9_-]+/);
+    $routes->add_type(fanvue  => qr/fanvue_acct_[A-Za-z0-9_-]+/);
     $routes->add_type(attempt => qr/auth_[A-Za-z0-9_-]+/);
 
     _add_control($routes->any('/_sandbox'));
@@ -198,6 +199,7 @@ sub _add_routes ($self) {
     $api->delete('/webhooks/:id')->to('calls#remove_webhook');
     $api->any('/<account:acct>/*rest')->to('calls#ordinary', rest => q{});
     $api->any('/fansly/<account:fansly>/*rest')->to('calls#ordinary', rest => q{});
+    $api->any('/fanvue/<account:fanvue>/*rest')->to('calls#ordinary', rest => q{});
 
     $routes->any('/*rest')->to('calls#no_route', rest => q{});
 

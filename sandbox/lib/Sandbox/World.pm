@@ -50,7 +50,7 @@ sub new_account ($self, $prefix) {
 sub _unseen_account ($id) {
     return {
         id            => $id,
-        platform      => $id =~ /\Afansly_/ ? 'fansly' : 'onlyfans',
+        platform      => $id =~ /\A(fansly|fanvue)_/ ? $1 : 'onlyfans',
         authenticated => $id =~ /expired/ ? 0 : 1,
         connected     => 1,
         wrapped       => $id =~ /wrapped/ ? 1 : 0,

@@ -1,0 +1,181 @@
+# Fanvue, the third platform: its calls are gated and its accounts known by
+# their IDs; logins happen in the vendor's widget, so that webhooks alone tell
+# of them: nothing is polled, and there is no authenticate family.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Webhook;
+
+my $callers = secret_file('callers', <<"EOC", oct 644);
+fan   sha256:${\ sha256_hex('fan') } all accounts=fanvue_acct_*
+other sha256:${\ sha256_hex('other') } all accounts=acct_*,fansly_acct_*
+EOC
+
+my $gateway = gateway(
+    config => <<"EOC",
+reauth_poll on /upstream interval=100ms max_interval=100ms rate=50r/s;
+location = /reauth/webhook {
+    reauth_webhook \$TEST_NGINX_WEBHOOK_SECRET;
+}
+location /api/fanvue/authenticate {
+    reauth_authenticate /upstream;
+}
+location /reauth/ {
+    reauth_status;
+}
+location /callers/api/ {
+    reauth_callers_file $callers;
+    reauth_gate on;
+    proxy_pass http://fans_api/api/;
+    proxy_set_header Authorization \$reauth_authorization;
+}
+EOC
+);
+
+my $longest = 'fanvue_acct_' . 'x' x 64;
+
+sub call {
+    my ($account, $prefix, $headers) = @_;
+
+    return $gateway->http('GET', ($prefix // q{}) . "/api/fanvue/$account/chats",
+        $headers // {});
+}
+
+sub says {
+    my ($name, $account, @attempt) = @_;
+
+    is(deliver($gateway, event("fanvue.$name", $account, @attempt))->{status},
+        200, "fanvue.$name");
+
+    return;
+}
+
+sub record {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/reauth/accounts/$account")->{json};
+}
+
+sub state_is {
+    my ($account, $state) = @_;
+
+    my $record = record($account);
+    is("$record->{state} $record->{gate}", $state, "$account: $state");
+
+    return $record;
+}
+
+sub asked {
+    my ($path) = @_;
+
+    return scalar grep { $_->{method} eq 'GET' && $_->{target} =~ $path }
+        sandbox_log();
+}
+
+
+# ---- calls, and what webhooks say ----
+
+for my $account ('fanvue_acct_1', $longest) {
+    is(call($account)->{status}, 200, 'an unknown account is open');
+
+    my $login = started_at(0);
+
+    says('accounts.otp_code_required', $account, started_at => $login);
+
+    my $record = state_is($account, 'needs_otp closed');
+    is($record->{account_id}, $account, 'by its ID');
+    is($record->{attempt_id}, undef, 'without an attempt');
+    is($record->{action_required}, 'otp', 'a code');
+
+    my $answer = call($account);
+    is($answer->{status}, 503, 'the gate is closed');
+    is($answer->{json}{account_id}, $account, 'for this account');
+    is($gateway->http('GET', "/reauth/gate/$account")->{status}, 503,
+        'a proxy that asks is told so');
+
+    says("accounts.$_", $account, started_at => $login) for qw(alert updated);
+    says('creators.connected', $account, started_at => $login);
+    state_is($account, 'needs_otp closed');
+
+    says('accounts.connected', $account, started_at => started_at(-300));
+    state_is($account, 'needs_otp closed');
+
+    says('accounts.connected', $account, started_at => $login);
+    $record = state_is($account, 'succeeded open');
+    is($record->{source}, 'webhook', 'no poll has to confirm it');
+    is(call($account)->{status}, 200, 'the gate is open');
+
+    says('accounts.authentication_failed', $account,
+        started_at => started_at(1), error_message => 'Wrong password');
+    $record = state_is($account, 'failed open');
+    is($record->{error_message}, 'Wrong password', 'the message');
+}
+
+# without times they count as they come
+
+says('accounts.otp_code_required', 'fanvue_acct_2');
+state_is('fanvue_acct_2', 'needs_otp closed');
+says('accounts.disconnected', 'fanvue_acct_2');
+my $ended = state_is('fanvue_acct_2', 'failed open');
+is($ended->{error_code}, 'DISCONNECTED', 'why');
+
+is($gateway->http('GET', '/api/fanvue/fanvue_acct_/chats')->{status}, 400,
+    'what begins as an ID but is none');
+
+
+# ---- nobody polls; another account shows that the poller runs ----
+
+says('accounts.otp_code_required', 'fanvue_acct_3');
+says('accounts.updated', 'fanvue_acct_3');
+
+$gateway->update('acct_1', 'otp');
+wait_for { asked(qr{\A/api/authenticate/auth_}) >= 5 };
+
+cmp_ok(asked(qr{\A/api/authenticate/auth_}), '>=', 5, 'the poller runs');
+is(asked(qr{authenticate.*fanvue|fanvue.*authenticate}), 0,
+    'no path that is none is polled');
+is(asked(qr{\A/api/accounts}), 0, 'nor is the list of accounts read for it');
+state_is('fanvue_acct_3', 'needs_otp closed');
+
+
+# ---- no authenticate family ----
+
+for my $request (
+    ['POST', '/api/fanvue/authenticate'],
+    ['GET',  '/api/fanvue/authenticate/fanvue_acct_1'],
+    ['PUT',  '/api/authenticate/fanvue_acct_1/credentials'],
+    ['POST', '/api/authenticate/fanvue_acct_1/reauthenticate'],
+    ['GET',  '/api/fansly/authenticate/fanvue_acct_1'],
+) {
+    my ($method, $path) = @$request;
+
+    my $answer = $gateway->http($method, $path, {},
+        $method eq 'GET' ? undef : { email => 'a@b.c', password => 'p' });
+    is($answer->{status}, 404, "$method $path");
+    like($answer->{json}{description}, qr/widget/, 'says where');
+}
+
+is(scalar(grep { $_->{method} ne 'GET' && $_->{target} =~ /fanvue/ } sandbox_log()),
+    0, 'nothing of it was sent');
+
+
+# ---- callers ----
+
+my $allowed = { Authorization => 'Bearer fan' };
+my $denied  = { Authorization => 'Bearer other' };
+
+is(call('fanvue_acct_1', '/callers', $allowed)->{status}, 200,
+    'a caller with a pattern for Fanvue');
+is(call('fanvue_acct_3', '/callers', $allowed)->{status}, 503,
+    'is gated too');
+is(call('fanvue_acct_1', '/callers', $denied)->{status}, 403,
+    'one with patterns for the others');
+
+unlike($gateway->error_log, qr/\[(?:error|alert|crit)\]/, 'no error is logged');
+
+done_testing;
