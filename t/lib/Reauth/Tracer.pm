@@ -12,7 +12,7 @@ use Reauth::Test ();
 
 # of <sys/syscall.h>, <sys/ptrace.h>, <sys/wait.h>, <sys/user.h>
 use constant {
-    SYS_WAIT4 => 61, SYS_PTRACE => 101,
+    SYS_WAIT4 => 61, SYS_PTRACE => 101, SYS_FUTEX => 202,
     PEEK_DATA => 2, PEEK_USER => 3, POKE_DATA => 5, POKE_USER => 6,
     CONTINUE => 7, STEP => 9, ATTACH => 16,
     ALL => 0x40000000,
@@ -98,6 +98,22 @@ sub stopped {
 }
 
 
+# It waits for a lock; it has stopped.
+
+sub waits {
+    my ($pid) = @_;
+
+    return Reauth::Test::slurp("/proc/$pid/syscall") =~ /^@{[SYS_FUTEX]} /;
+}
+
+
+sub is_stopped {
+    my ($pid) = @_;
+
+    return Reauth::Test::slurp("/proc/$pid/stat") =~ /\) t /;
+}
+
+
 sub word {
     my ($self, $address, $request) = @_;
 
@@ -157,7 +173,7 @@ sub step {
         $self->stopped;
     }
 
-    return;
+    return $count;
 }
 
 
