@@ -41,6 +41,35 @@ reauth_word(char word[REAUTH_WORD_MAX + 1], const reauth_string_t *text)
 }
 
 
+void
+reauth_shown(char shown[REAUTH_SHOWN_MAX + 1], const reauth_string_t *text)
+{
+    size_t         i;
+    unsigned char  c;
+
+    for (i = 0; i < text->len && text->len <= REAUTH_SHOWN_MAX; i++) {
+        c = text->data[i];
+
+        if (!((c >= 'A' && c <= 'Z')
+              || (c >= 'a' && c <= 'z')
+              || (c >= '0' && c <= '9')
+              || c == '-' || c == '_' || c == '.'))
+        {
+            break;
+        }
+
+        shown[i] = (char) c;
+    }
+
+    if (i == 0 || i < text->len) {
+        strcpy(shown, "(not a word)");
+        return;
+    }
+
+    shown[i] = '\0';
+}
+
+
 static int
 reauth_word_is(const char *word, const char *name)
 {

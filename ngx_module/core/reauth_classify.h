@@ -20,6 +20,9 @@
 
 #define REAUTH_WORD_MAX  47
 
+/* of a word as it may be logged */
+#define REAUTH_SHOWN_MAX  32
+
 
 /* the object that describes the last login attempt */
 
@@ -98,6 +101,13 @@ typedef struct {
 
 /* the text as a word, see above */
 void reauth_word(char word[REAUTH_WORD_MAX + 1], const reauth_string_t *text);
+
+/*
+ * As it is, if it has letters, digits, "-", "_" and "." only and is no longer
+ * than a word, else "(not a word)": it may be a secret that went astray.
+ */
+void reauth_shown(char shown[REAUTH_SHOWN_MAX + 1],
+    const reauth_string_t *text);
 
 reauth_verdict_t reauth_classify_poll(const reauth_read_poll_t *read);
 reauth_verdict_t reauth_classify_fansly(const reauth_read_fansly_t *read);

@@ -76,6 +76,17 @@ reauth_poll_read(const reauth_value_t *values, reauth_read_poll_t *read)
 
 
 static void
+reauth_poll_show(const reauth_value_t *value, char *shown)
+{
+    reauth_string_t  text;
+
+    text = reauth_value_string(value);
+
+    reauth_shown(shown, &text);
+}
+
+
+static void
 reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
 {
     reauth_verdict_t    verdict;
@@ -88,8 +99,14 @@ reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
     out->state = verdict.state;
     out->action = verdict.action;
     out->step = verdict.step;
-    out->unknown_state = !reauth_state_is_known(read.state);
-    out->unknown_progress = !reauth_progress_is_known(read.progress);
+
+    if (!reauth_state_is_known(read.state)) {
+        reauth_poll_show(&values[REAUTH_POLL_STATE], out->unknown_state);
+    }
+
+    if (!reauth_progress_is_known(read.progress)) {
+        reauth_poll_show(&values[REAUTH_POLL_PROGRESS], out->unknown_progress);
+    }
 
     if (verdict.state == REAUTH_STATE_RUNNING && read.last.completed) {
 
@@ -147,7 +164,10 @@ reauth_poll_take_fansly(const reauth_value_t *values, reauth_poll_t *out)
     out->action = verdict.action;
     out->step = verdict.step;
     out->needs_step = verdict.needs_step;
-    out->unknown_state = !reauth_fansly_is_known(read.status);
+
+    if (!reauth_fansly_is_known(read.status)) {
+        reauth_poll_show(&values[REAUTH_POLL_STATUS], out->unknown_state);
+    }
 
     reauth_value_copy_account(&values[REAUTH_POLL_ACCOUNT_ID], out->account);
     reauth_value_copy(&values[REAUTH_POLL_STATUS], out->progress,

@@ -14,6 +14,7 @@
 
 
 #include "reauth_attempt.h"
+#include "reauth_classify.h"
 #include "reauth_reader.h"
 
 
@@ -27,9 +28,10 @@ typedef struct {
 
     unsigned         step:1;          /* see reauth_verdict_t */
     unsigned         needs_step:1;
-    unsigned         unknown_state:1; /* words that the upstream is not known
-                                         to use */
-    unsigned         unknown_progress:1;
+
+    /* words that the upstream is not known to use, or empty */
+    char             unknown_state[REAUTH_SHOWN_MAX + 1];
+    char             unknown_progress[REAUTH_SHOWN_MAX + 1];
 
     char             account[REAUTH_ACCOUNT_MAX + 1];   /* or empty */
     char             progress[REAUTH_PROGRESS_MAX + 1];

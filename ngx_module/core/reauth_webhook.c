@@ -209,6 +209,10 @@ reauth_webhook_parse(const unsigned char *body, size_t len,
     out->state = reauth_events[out->event].state;
     out->action = reauth_events[out->event].action;
 
+    if (out->event == REAUTH_EVENT_UNKNOWN) {
+        reauth_shown(out->unknown, &name);
+    }
+
     reauth_value_copy_account(&values[REAUTH_WEBHOOK_ACCOUNT], out->account);
     reauth_webhook_read(values, out);
 

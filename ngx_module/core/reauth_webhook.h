@@ -14,6 +14,7 @@
 
 
 #include "reauth_attempt.h"
+#include "reauth_classify.h"
 #include "reauth_reader.h"
 
 
@@ -45,6 +46,7 @@ typedef enum {
 
 typedef struct {
     reauth_event_t   event;
+    char             unknown[REAUTH_SHOWN_MAX + 1];     /* or empty */
 
     /* what the event means; NONE: at most a reason to refresh */
     reauth_state_t   state;

@@ -293,11 +293,12 @@ ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
 static void
 ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
 {
-    reauth_poll_t     poll;
-    reauth_fact_t     fact;
-    reauth_record_t   record;
-    reauth_string_t   account;
-    reauth_unread_t   why;
+    reauth_poll_t                 poll;
+    reauth_fact_t                 fact;
+    reauth_record_t               record;
+    reauth_string_t               account;
+    reauth_unread_t               why;
+    ngx_http_reauth_main_conf_t  *mcf;
 
     if (reauth_poll_parse(a->forward.capture.body.data,
                           a->forward.capture.body.len, &poll, &why)
@@ -307,14 +308,14 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
         return;
     }
 
-    if (poll.unknown_state) {
-        ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE);
-    }
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
-    if (poll.unknown_progress) {
-        ngx_http_reauth_count(a->request,
-                              NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS);
-    }
+    ngx_http_reauth_unknown(&mcf->store.zone, a->request->connection->log,
+                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE,
+                            poll.unknown_state);
+    ngx_http_reauth_unknown(&mcf->store.zone, a->request->connection->log,
+                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS,
+                            poll.unknown_progress);
 
     account = reauth_string_from(poll.account);
 

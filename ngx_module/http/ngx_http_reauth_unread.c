@@ -67,3 +67,26 @@ ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
     last->at = ngx_current_msec;
     last->skipped = 0;
 }
+
+
+void
+ngx_http_reauth_unknown(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
+    ngx_http_reauth_count_e kind, const char *word)
+{
+    static const char *const  kinds[] = { "state", "progress", "event" };
+
+    if (word[0] == '\0') {
+        return;
+    }
+
+    ngx_http_reauth_zone_count(zone, kind);
+
+    if (ngx_http_reauth_zone_note(zone, kind, word, ngx_http_reauth_now())
+        == NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "reauth: the upstream sent the %s \"%s\", which is not "
+                      "known here",
+                      kinds[kind - NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE], word);
+    }
+}

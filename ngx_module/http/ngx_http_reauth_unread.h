@@ -3,7 +3,8 @@
  * Copyright (C) the nginx-reauth authors
  *
  * What the upstream sent and nobody could read: counted, and logged without a
- * byte of it, at most once in a while by each worker.
+ * byte of it, at most once in a while by each worker.  And what has words that
+ * are not known here: counted, each word logged once an hour for all workers.
  */
 
 
@@ -37,6 +38,11 @@ typedef enum {
 void ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
     ngx_http_reauth_unread_e what, const reauth_string_t *id, size_t size,
     const reauth_unread_t *why);
+
+/* "word": of reauth_shown(); empty: there is none */
+
+void ngx_http_reauth_unknown(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
+    ngx_http_reauth_count_e kind, const char *word);
 
 
 #endif /* NGX_HTTP_REAUTH_UNREAD_H */

@@ -566,15 +566,17 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
         return ngx_http_reauth_webhook_unavailable(r);
     }
 
-    if (reauth_webhook_parse(body->data, body->len, &webhook, &why) != 0) {
-        mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
+    if (reauth_webhook_parse(body->data, body->len, &webhook, &why) != 0) {
         ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
                                NGX_HTTP_REAUTH_UNREAD_WEBHOOK, &none,
                                body->len, &why);
 
-    } else if (webhook.event == REAUTH_EVENT_UNKNOWN) {
-        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UNKNOWN_EVENT);
+    } else {
+        ngx_http_reauth_unknown(&mcf->store.zone, r->connection->log,
+                                NGX_HTTP_REAUTH_COUNT_UNKNOWN_EVENT,
+                                webhook.unknown);
     }
 
     len = ngx_strlen(webhook.account);

@@ -117,6 +117,15 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
         return;
     }
 
+    ngx_http_reauth_unknown(&poll->poller->store->zone,
+                            poll->poller->timer.log,
+                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE,
+                            answer.unknown_state);
+    ngx_http_reauth_unknown(&poll->poller->store->zone,
+                            poll->poller->timer.log,
+                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS,
+                            answer.unknown_progress);
+
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
     fact.now_ms = ngx_http_reauth_now();

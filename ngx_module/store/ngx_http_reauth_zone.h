@@ -344,6 +344,13 @@ void ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone,
     const uint8_t *digest);
 
 /*
+ * NGX_OK: a word of this kind is to be logged, NGX_DECLINED: it was within the
+ * hour, by whichever worker, or too many others were.
+ */
+ngx_int_t ngx_http_reauth_zone_note(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t kind, const char *word, int64_t now_ms);
+
+/*
  * What an update was answered whose record does not tell it, for those that
  * waited for it; sealed by the caller.  The last few are kept, and dropped
  * sooner where there is no memory.  get: fills out->data up to out->len;

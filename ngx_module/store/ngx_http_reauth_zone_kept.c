@@ -2,11 +2,15 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What is kept for a while: webhooks' digests, and answers for who waited.
+ * What is kept for a while: webhooks' digests, answers for who waited, and
+ * which unknown words were logged.
  */
 
 
 #include "ngx_http_reauth_zone_memory.h"
+
+
+#define NGX_HTTP_REAUTH_NOTED_TIME  3600
 
 
 /*
@@ -94,6 +98,50 @@ ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone, const uint8_t *digest)
     }
 
     ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_note(ngx_http_reauth_zone_t *zone, ngx_uint_t kind,
+    const char *word, int64_t now_ms)
+{
+    uint32_t                  hash, now;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_reauth_noted_t  *noted, *place;
+
+    place = NULL;
+    rc = NGX_DECLINED;
+    now = (uint32_t) (now_ms / 1000);
+    hash = ngx_http_reauth_zone_hash((const u_char *) word, ngx_strlen(word))
+           + (uint32_t) kind;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NOTED_MAX; i++) {
+        noted = &zone->sh->noted[i];
+
+        /* or the clock was set back */
+
+        if (now - noted->seconds >= NGX_HTTP_REAUTH_NOTED_TIME) {
+            place = noted;
+
+        } else if (noted->hash == hash) {
+            goto done;
+        }
+    }
+
+    if (place != NULL) {
+        place->hash = hash;
+        place->seconds = now;
+        rc = NGX_OK;
+    }
+
+done:
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
 }
 
 

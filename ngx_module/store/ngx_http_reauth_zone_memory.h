@@ -20,7 +20,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       14
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       15
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -140,6 +140,16 @@ typedef struct {
 } ngx_http_reauth_digest_t;
 
 
+/* a word that was logged; the free ones have no time */
+
+#define NGX_HTTP_REAUTH_NOTED_MAX   64
+
+typedef struct {
+    uint32_t                        hash;
+    uint32_t                        seconds;
+} ngx_http_reauth_noted_t;
+
+
 typedef struct {
     uint64_t                        epoch;
     uint32_t                        hash;      /* of the account */
@@ -208,6 +218,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_rbtree_node_t               poll_sentinel;
     ngx_atomic_t                    nasked;
     ngx_http_reauth_asked_t         asked[NGX_HTTP_REAUTH_ASKED_MAX];
+    ngx_http_reauth_noted_t         noted[NGX_HTTP_REAUTH_NOTED_MAX];
     ngx_http_reauth_outcome_t       outcomes[NGX_HTTP_REAUTH_OUTCOMES_MAX];
     ngx_uint_t                      outcome;   /* the oldest of them */
     uint64_t                        epoch;

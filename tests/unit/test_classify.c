@@ -183,6 +183,39 @@ test_listed(void **state)
 }
 
 
+static void
+test_shown(void **state)
+{
+    size_t           i;
+    char             shown[REAUTH_SHOWN_MAX + 1];
+    reauth_string_t  text;
+
+    static const struct {
+        const char  *text;
+        const char  *shown;
+    } cases[] = {
+        { "needs-otp", "needs-otp" },
+        { "Signed_In.2", "Signed_In.2" },
+        { "0123456789abcdef0123456789abcdef",
+          "0123456789abcdef0123456789abcdef" },
+        { "0123456789abcdef0123456789abcdef0", "(not a word)" },
+        { "", "(not a word)" },
+        { "a b", "(not a word)" },
+        { "a@example.com", "(not a word)" },
+        { "a\n", "(not a word)" },
+        { "\xc3\xa4", "(not a word)" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        text = reauth_string_from(cases[i].text);
+        reauth_shown(shown, &text);
+        assert_string_equal(shown, cases[i].shown);
+    }
+}
+
+
 int
 main(void)
 {
@@ -191,6 +224,7 @@ main(void)
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_fansly_steps),
         cmocka_unit_test(test_listed),
+        cmocka_unit_test(test_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

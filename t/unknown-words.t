@@ -1,0 +1,142 @@
+# Words of the upstream that are not known here: each is counted, and logged
+# once for all workers, unless it might be a secret.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Webhook;
+
+my $gateway = gateway(
+    workers     => 2,
+    listen      => 'reuseport',
+    http_config => "log_format pid \$pid;\naccess_log logs/pids.log pid;",
+    config      => 'location = /reauth/webhook {
+        reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
+    location = /reauth/metrics { reauth_metrics; }',
+);
+
+sub pids {
+    my %pids = map { $_ => 1 }
+        split ' ', Reauth::Test::slurp("$gateway->{dir}/logs/pids.log");
+
+    return scalar keys %pids;
+}
+
+sub counted {
+    my ($kind) = @_;
+
+    return $gateway->http('GET', '/reauth/metrics')->{body}
+        =~ /^reauth_upstream_unknown_total\{kind="$kind"\} (\d+)$/m ? $1 : undef;
+}
+
+sub logged {
+    my ($kind, $word) = @_;
+
+    return scalar(() = $gateway->error_log
+        =~ /\[notice\][^\n]*reauth: the upstream sent the $kind "\Q$word\E", which is not known here/g);
+}
+
+my $attempt = $gateway->update('acct_1', 'slow')->{json}{attempt_id};
+
+sub polled {
+    my ($body) = @_;
+
+    sandbox('POST', '/account/acct_1', { next => [ { method => 'GET',
+        path => "/api/authenticate/$attempt", status => 200, body => $body } ] });
+
+    return $gateway->http('GET', "/api/authenticate/$attempt")->{status} == 200;
+}
+
+# ---- once for all workers ----
+
+my $polls = 0;
+
+ok(wait_for {
+    $polls += polled({ state => 'frobnicating', progress => 'going_on' });
+    return $polls >= 5 && pids() == 2;
+} 'both workers have seen it');
+
+is(counted('state'), $polls, 'each state is counted');
+is(counted('progress'), $polls, 'each progress is counted');
+is(logged('state', 'frobnicating'), 1, 'the state is logged once');
+is(logged('progress', 'going_on'), 1, 'so is the progress');
+
+ok(polled({ state => 'going_on' }), 'the word in another place');
+is(logged('state', 'going_on'), 1, 'is another word');
+
+ok(polled({ state => 'authenticating', progress => 'started' }), 'known ones');
+is(counted('state'), $polls + 1, 'are not counted');
+
+# ---- what may be a secret ----
+
+my @secrets = ('x' x 33, 'creator@example.com', 'two words', "a\"b\n", 'a/b');
+
+ok(polled({ state => $_, lastAttempt => { success => \0 } }), 'no word')
+    for @secrets, [1], { a => 1 };
+
+is(counted('state'), $polls + 1 + 7, 'counted');
+is(logged('state', '(not a word)'), 1, 'logged, but not what it was');
+unlike($gateway->error_log, qr/\Q$_/, 'it is nowhere in the log') for @secrets;
+unlike($gateway->error_log, qr/the state "(?:creator|two|a|x+)"/,
+       'nor is a part of it');
+
+ok(polled({ state => 'x' x 32 }), 'a long word');
+is(logged('state', 'x' x 32), 1, 'is logged');
+
+# ---- Fansly, and events ----
+
+$gateway->http('POST', '/api/fansly/authenticate/fansly_acct_1/reauthenticate');
+sandbox('POST', '/account/fansly_acct_1', { next => [ { method => 'GET',
+    path => '/api/fansly/authenticate/fansly_acct_1', status => 200,
+    body => { account_id => 'fansly_acct_1', status => 'dancing' } } ] });
+$gateway->http('GET', '/api/fansly/authenticate/fansly_acct_1');
+is(logged('state', 'dancing'), 1, 'a status of Fansly is a state');
+
+is(deliver($gateway, event('accounts.celebrated', "acct_$_"))->{status}, 200,
+   'an unknown event is received') for 1 .. 3;
+is(deliver($gateway, event('accounts.reconnected', 'acct_1',
+    started_at => started_at(-1)))->{status}, 200, 'a known one');
+is(deliver($gateway, event('test-event', undef))->{status}, 200, 'a test');
+
+is(counted('event'), 3, 'events are counted');
+is(logged('event', 'accounts.celebrated'), 1, 'and logged once');
+
+# ---- no more than a table of them ----
+
+my $before = () = $gateway->error_log =~ /which is not known here/g;
+
+polled({ state => "word-$_" }) for 1 .. 70;
+
+my $all = () = $gateway->error_log =~ /which is not known here/g;
+
+is($all, 64, 'of very many words 64 are logged an hour');
+cmp_ok($before, '<', 64, 'so many were not needed before');
+
+ok($gateway->reload, 'a reload');
+polled({ state => 'frobnicating' });
+is(logged('state', 'frobnicating'), 1, 'a reload does not repeat it');
+
+# ---- the gateway's own polls ----
+
+my $poller = gateway(name => 'poller',
+    config => 'reauth_poll on /upstream interval=100ms max_interval=200ms;
+    location = /reauth/metrics { reauth_metrics; }');
+
+my $polled = $poller->update('acct_polled', 'slow')->{json}{attempt_id};
+
+sandbox('POST', '/account/acct_polled', { next => [ map { {
+    method => 'GET', path => "/api/authenticate/$polled", status => 200,
+    body => { state => 'humming', progress => 'tune' } } } 1 .. 3 ] });
+
+ok(wait_for {
+    $poller->http('GET', '/reauth/metrics')->{body}
+        =~ /unknown_total\{kind="state"\} 3\n.*\{kind="progress"\} 3\n/
+} 'polls of the gateway itself are counted');
+
+my $hums = () = $poller->error_log =~ /the state "humming", which is not known/g;
+is($hums, 1, 'and logged once');
+
+done_testing();
