@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 59;
+plan tests => repeat_each() * 71;
 
 sub put {
     my ($account, $body) = @_;
@@ -147,3 +147,27 @@ GET /reauth/gate/acct_1?open=200&closed=403&page=2
 --- response_body_like eval
 [qr/"open":\["must be 200 or 204"/, (qr/"closed":\["must be 401, 403, 429 or 503"/) x 3,
  qr/"open":\["is given more than once"/]
+
+
+
+=== TEST 12: a proxy may ask with the method, and the body, of its own request
+--- request eval
+[main::put('acct_1', $::slow), "POST /reauth/gate/acct_1?closed=403\nbody",
+ 'DELETE /reauth/gate/acct_1?open=200', "PATCH /reauth/gate/acct_2?open=200\n{}"]
+--- more_headers
+Content-Type: application/json
+--- error_code eval
+[200, 403, 503, 200]
+--- response_body_like eval
+[qr/attempt_id/, (qr/"account_id":"acct_1","state":"running"/) x 2,
+ qr/\A\{"gate":"open"\}\z/]
+
+
+
+=== TEST 13: of nothing else
+--- request eval
+['POST /reauth/summary?open=200', 'POST /reauth/accounts/acct_1?closed=403']
+--- error_code eval
+[405, 405]
+--- response_headers eval
+['Allow: GET, HEAD', 'Allow: GET, HEAD']

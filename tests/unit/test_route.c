@@ -366,6 +366,104 @@ test_account(void **state)
 }
 
 
+/* an account that is not in the path: decoded once */
+
+static void
+test_value_account(void **state)
+{
+    size_t                   i;
+    unsigned char            buffer[256];
+    reauth_string_t          value, account;
+
+    static const struct {
+        const char               *value;
+        reauth_account_result_t   result;
+        const char               *id;
+    } cases[] = {
+        { "", REAUTH_ACCOUNT_NONE, "" },
+        { "acct_X", REAUTH_ACCOUNT_FOUND, "acct_X" },
+        { "fansly_acct_X", REAUTH_ACCOUNT_FOUND, "fansly_acct_X" },
+        { "fanvue_acct_X", REAUTH_ACCOUNT_FOUND, "fanvue_acct_X" },
+        { "acct%5FX", REAUTH_ACCOUNT_FOUND, "acct_X" },
+        { "%61cct_%58", REAUTH_ACCOUNT_FOUND, "acct_X" },
+        { "acct_" T64, REAUTH_ACCOUNT_FOUND, "acct_" T64 },
+        { "acct_" T64 "x", REAUTH_ACCOUNT_BAD, "" },
+        { "acct%255FX", REAUTH_ACCOUNT_BAD, "" },
+        { "acct_X%", REAUTH_ACCOUNT_BAD, "" },
+        { "acct_X%5", REAUTH_ACCOUNT_BAD, "" },
+        { "acct_X%zz", REAUTH_ACCOUNT_BAD, "" },
+        { "acct_X%00", REAUTH_ACCOUNT_BAD, "" },
+        { "acct_X#f", REAUTH_ACCOUNT_BAD, "" },
+        { "acct_X/", REAUTH_ACCOUNT_BAD, "" },
+        { " acct_X", REAUTH_ACCOUNT_BAD, "" },
+        { "auth_X", REAUTH_ACCOUNT_BAD, "" },
+        { "somebody", REAUTH_ACCOUNT_BAD, "" },
+        { NULL, 0, NULL }
+    };
+
+    (void) state;
+
+    for (i = 0; cases[i].value; i++) {
+        value = reauth_string_from(cases[i].value);
+
+        if (reauth_route_value_account(&value, buffer, &account)
+            != cases[i].result)
+        {
+            fail_msg("\"%s\": not the result expected", cases[i].value);
+        }
+
+        assert_int_equal(account.len, strlen(cases[i].id));
+        assert_memory_equal(account.data, cases[i].id, account.len);
+    }
+}
+
+
+static void
+test_arg_is_plain(void **state)
+{
+    size_t           i;
+    reauth_string_t  args;
+
+    static const reauth_string_t  name = reauth_string("account");
+
+    static const struct {
+        const char  *args;
+        int          plain;
+    } cases[] = {
+        { "", 1 },
+        { "account=acct_1", 1 },
+        { "account", 1 },
+        { "a=1&account=acct_1&b=2", 1 },
+        { "accounts=1&account=acct_1", 1 },
+        { "xaccount=1&account=acct_1", 1 },
+        { "x=account&account=acct_1", 1 },
+        { "accoun=1&&account=acct_1&", 1 },
+        { "account=acct_1&account=acct_1", 0 },
+        { "account=acct_1&account", 0 },
+        { "%61ccount=acct_1", 0 },
+        { "account=acct_1&%61ccount=acct_2", 0 },
+        { "accoun%74=acct_1", 0 },
+        { "account[]=acct_1", 0 },
+        { "account%5B%5D=acct_1", 0 },
+        { "account%00=acct_1", 0 },
+        { "+account=acct_1", 0 },
+        { "%20account=acct_1", 0 },
+        { "account=acct_1&ACCOUNT=acct_2", 0 },
+        { NULL, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; cases[i].args; i++) {
+        args = reauth_string_from(cases[i].args);
+
+        if (reauth_route_arg_is_plain(&args, &name) != cases[i].plain) {
+            fail_msg("\"%s\": not the result expected", cases[i].args);
+        }
+    }
+}
+
+
 static void
 test_operation_name(void **state)
 {
@@ -398,6 +496,8 @@ main(void)
         cmocka_unit_test(test_id_kind),
         cmocka_unit_test(test_id_chars),
         cmocka_unit_test(test_account),
+        cmocka_unit_test(test_value_account),
+        cmocka_unit_test(test_arg_is_plain),
         cmocka_unit_test(test_operation_name)
     };
 
