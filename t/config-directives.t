@@ -68,10 +68,10 @@ sub try {
 
     make_path("$dir/try/logs");
 
-    # its usual places for temporary files are root's
-    my $temp = join ' ', map { "${_}_temp_path $_;" }
+    # its usual places for the log and temporary files are root's
+    my $places = join ' ', 'access_log logs/access.log;', map { "${_}_temp_path $_;" }
         qw(client_body proxy fastcgi scgi uwsgi);
-    $text =~ s/http \{/http { $temp/;
+    $text =~ s/http \{/http { $places/;
 
     Reauth::Test::write_file("$dir/try/nginx.conf",
         ($ENV{TEST_NGINX_STATIC} ? ''
