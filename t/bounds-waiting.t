@@ -22,7 +22,8 @@ my $peer = Reauth::Peer->start(sub {
 
     return Reauth::Peer::response('200 OK', '{}') if $request !~ /\APUT /;
 
-    sleep 0.05 + rand 0.2;
+    # slower than updates come, on a busy machine too
+    sleep 0.3 + rand 0.6;
 
     return $request =~ /"refuse/
         ? Reauth::Peer::response('422 Unprocessable', '{"message":"no"}')
