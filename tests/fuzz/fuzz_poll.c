@@ -44,6 +44,7 @@ check_poll(const reauth_poll_t *poll)
     case REAUTH_STATE_NEEDS_OTP:
     case REAUTH_STATE_NEEDS_FACE:
     case REAUTH_STATE_NEEDS_APP:
+    case REAUTH_STATE_NEEDS_PERSON:
     case REAUTH_STATE_SUCCEEDED:
     case REAUTH_STATE_FAILED:
         break;
@@ -54,7 +55,8 @@ check_poll(const reauth_poll_t *poll)
 
     if (poll->action >= REAUTH_ACTION_LAST
         || poll->started_us < 0
-        || poll->completed_us < 0)
+        || poll->completed_us < 0
+        || poll->before_us < 0)
     {
         abort();
     }
