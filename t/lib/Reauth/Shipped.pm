@@ -49,6 +49,11 @@ sub start {
         $text =~ s/$what/$by/g;
     }
 
+    # nginx's usual places for temporary files are root's
+    my $temp = join ' ', map { "${_}_temp_path $_;" }
+        grep { $text !~ /${_}_temp_path/ } qw(client_body proxy fastcgi scgi uwsgi);
+    $text =~ s/^http \{/http { $temp/m;
+
     die "$file: not all is replaced\n" if $text =~ /\@[A-Z]+\@|\/etc\/|\/run\//;
 
     my $gateway = Reauth::Gateway->start(
