@@ -4,14 +4,19 @@
 use strict;
 use warnings;
 
+use POSIX qw(strftime);
 use Test::More;
 
 use Reauth::Peer ();
 use Reauth::Test sandbox => 0;
 
-my $done = '{"state":"authenticated","progress":"signed_in","lastAttempt":'
-    . '{"started_at":"2025-11-24T12:00:00.000000Z","success":true,'
-    . '"completed_at":"2025-11-24T12:01:00.000000Z"}}';
+# an older attempt would be that of the session before
+sub done {
+    my $now = strftime '%Y-%m-%dT%H:%M:%S.000000Z', gmtime;
+
+    return '{"state":"authenticated","progress":"signed_in","lastAttempt":'
+        . qq({"started_at":"$now","success":true,"completed_at":"$now"}});
+}
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -20,7 +25,7 @@ my $peer = Reauth::Peer->start(sub {
         if $request =~ m{\APUT /api/authenticate/acct_(real\d+)/}
         && $request !~ /refuse/;
 
-    return Reauth::Peer::response('200 OK', $done)
+    return Reauth::Peer::response('200 OK', done())
         if $request =~ m{\AGET /api/authenticate/auth_};
 
     return Reauth::Peer::response('404 Not Found',

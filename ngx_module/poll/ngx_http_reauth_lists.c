@@ -268,7 +268,9 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
         return;
     }
 
-    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE) {
+    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
+        && forward->answer != NGX_HTTP_REAUTH_ANSWER_REDIRECT)
+    {
         ngx_http_reauth_zone_count(&poller->store->zone,
                                    NGX_HTTP_REAUTH_COUNT_POLL_FAILED);
 

@@ -188,8 +188,9 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 
     ngx_memzero(&verdict, sizeof(reauth_manners_verdict_t));
 
-    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE) {
-
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE
+        || forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT)
+    {
         ngx_http_reauth_manners(poller, forward, poll->account, &verdict);
 
         if (verdict.outcome != REAUTH_POLL_ANSWERED) {
