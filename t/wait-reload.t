@@ -8,7 +8,9 @@ use Time::HiRes qw(sleep time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway(workers => 2, config => <<'EOC');
+# one worker may get them all
+my $gateway = gateway(workers => 2, http_config => 'reauth_wait_max 150;',
+    config => <<'EOC');
 location /api/ {
     reauth_gate on;
     reauth_gate_hold 60s;
