@@ -247,6 +247,7 @@ reauth_attempt_save_prior(const reauth_record_t *current,
     prior->started_us = current->started_us;
     prior->auth_type = current->auth_type;
     prior->action = current->action;
+    prior->kept = current->kept;
     prior->fingerprint_set = current->fingerprint_set;
     memcpy(prior->fingerprint, current->fingerprint, REAUTH_FINGERPRINT_LEN);
     memcpy(prior->attempt, current->attempt, sizeof(prior->attempt));
@@ -590,6 +591,7 @@ reauth_attempt_reject(const reauth_record_t *current,
     if (reauth_state_is_active(prior->state)) {
         next->fingerprint_set = prior->fingerprint_set;
         memcpy(next->fingerprint, prior->fingerprint, REAUTH_FINGERPRINT_LEN);
+        next->kept = prior->kept;
     }
 
     next->error_code[0] = '\0';
@@ -628,6 +630,10 @@ reauth_attempt_apply(const reauth_fact_t *fact, reauth_record_t *next)
     if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
         next->sealed_len = (uint8_t) fact->sealed_len;
         memcpy(next->sealed, fact->sealed, fact->sealed_len);
+    }
+
+    if (fact->kept) {
+        next->kept = 1;
     }
 
     if (fact->state == REAUTH_STATE_NONE) {

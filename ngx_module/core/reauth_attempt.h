@@ -147,6 +147,7 @@ typedef struct {
     uint8_t   auth_type;
     uint8_t   action;
     uint8_t   fingerprint_set;
+    uint8_t   kept;
     uint8_t   fingerprint[REAUTH_FINGERPRINT_LEN];
     char      attempt[REAUTH_ATTEMPT_MAX + 1];
 } reauth_prior_t;
@@ -183,6 +184,9 @@ typedef struct {
     uint8_t         fresh;         /* nothing was known before, nor since */
     uint8_t         poll_error;    /* reauth_poll_error_t */
     uint16_t        poll_status;   /* of HTTP; 0: none */
+    uint8_t         kept;          /* the response to the request that began
+                                      it, by since_ms; 0: it can be composed of
+                                      the record */
 
     uint8_t         fingerprint[REAUTH_FINGERPRINT_LEN];
 
@@ -263,6 +267,8 @@ typedef struct {
     reauth_string_t  progress;       /* data NULL: as it is */
     reauth_string_t  error_code;     /* data NULL: none */
     reauth_string_t  error_message;  /* data NULL: none */
+
+    unsigned         kept;           /* the response is, apart */
 
     const uint8_t   *sealed;         /* NULL: as it is */
     size_t           sealed_len;

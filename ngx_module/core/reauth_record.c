@@ -88,6 +88,7 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("poll_status", REAUTH_FIELD_UINT16, poll_status),
     reauth_spec("poll_error", REAUTH_FIELD_POLL_ERROR, poll_error),
     reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
+    reauth_spec("kept", REAUTH_FIELD_BYTE, kept),
 
     reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
     reauth_spec("prior_needs", REAUTH_FIELD_NEEDS, prior.state),
@@ -99,7 +100,8 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("prior_started_at", REAUTH_FIELD_INT64, prior.started_us),
     reauth_spec("prior_completed_at", REAUTH_FIELD_INT64, prior.completed_us),
     reauth_spec_binary("prior_fingerprint", prior.fingerprint,
-                       REAUTH_FINGERPRINT_LEN, prior.fingerprint_set)
+                       REAUTH_FINGERPRINT_LEN, prior.fingerprint_set),
+    reauth_spec("prior_kept", REAUTH_FIELD_BYTE, prior.kept)
 };
 
 #define REAUTH_FIELD_SPECS                                                    \

@@ -192,6 +192,29 @@ reauth_update_answer_text(reauth_operation_t operation, unsigned fansly,
 }
 
 
+int
+reauth_update_answer_is_composed(reauth_operation_t operation,
+    unsigned fansly, const reauth_string_t *id, const reauth_string_t *origin,
+    const reauth_string_t *deeplink, const reauth_string_t *body)
+{
+    int      same;
+    char    *text;
+    size_t   len;
+
+    text = reauth_update_answer_text(operation, fansly, id, origin, deeplink,
+                                     &len);
+    if (text == NULL) {
+        return 0;
+    }
+
+    same = len == body->len && memcmp(text, body->data, len) == 0;
+
+    reauth_json_text_free(text);
+
+    return same;
+}
+
+
 static void
 reauth_update_answer_string(reauth_json_out_t *out, const reauth_string_t *text)
 {

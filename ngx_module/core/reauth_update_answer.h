@@ -60,4 +60,13 @@ char *reauth_update_answer_text(reauth_operation_t operation, unsigned fansly,
     const reauth_string_t *deeplink, size_t *len);
 
 
+/*
+ * Whether reauth_update_answer_text() gives the same bytes as "body", which the
+ * first caller was sent; 0 also where there is no memory to say.
+ */
+int reauth_update_answer_is_composed(reauth_operation_t operation,
+    unsigned fansly, const reauth_string_t *id, const reauth_string_t *origin,
+    const reauth_string_t *deeplink, const reauth_string_t *body);
+
+
 #endif /* REAUTH_UPDATE_ANSWER_H */

@@ -714,19 +714,13 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         ctx->state = REAUTH_STATE_STARTING;
 
         a->epoch = op->record.epoch;
+        a->since_ms = op->record.since_ms;
+        a->deadline_ms = op->record.deadline_ms;
         ngx_http_reauth_authenticate_forward(a);
         return;
 
     case REAUTH_BEGIN_COALESCED:
-        rc = ngx_http_reauth_coalesce_answer(a, &op->record);
-
-        if (rc == NGX_DECLINED) {
-            a->resend = 1;
-            ngx_http_reauth_authenticate_begin(a);
-            return;
-        }
-
-        ngx_http_reauth_authenticate_finalize(a, rc);
+        ngx_http_reauth_coalesce_repeat(a, &op->record);
         return;
 
     default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */

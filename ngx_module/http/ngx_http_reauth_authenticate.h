@@ -35,6 +35,10 @@ typedef struct {
     ngx_http_reauth_outcome_op_t *outcome_op;    /* under way */
     uint64_t                      joined;        /* the equal one's epoch */
     int64_t                       joined_since;  /* and when it began, in ms */
+    reauth_record_t              *repeated;      /* of an attempt that an
+                                                    identical one began */
+    int64_t                       since_ms;      /* of what was begun */
+    int64_t                       deadline_ms;
     uint64_t                      epoch;         /* begun, not settled; or 0 */
     uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
     ngx_event_t                   wait;
@@ -90,18 +94,20 @@ void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
 void ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a);
 
 /*
- * The answer that the first of equal updates got, put together again.
- * NGX_DECLINED: it can't be; this one is to be sent after all.
+ * The identical request of this record has been accepted: its response is sent,
+ * or if it is not available, this request after all.
  */
-ngx_int_t ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
+void ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
     reauth_record_t *record);
 
 /*
- * Keeps what the update of this epoch was answered, where its record won't say
- * it, for those that wait for it; before it is settled.
+ * Before an update is settled, its response is shared with those that wait for
+ * it, or is kept for repeats as long as its attempt may last, if it cannot be
+ * composed of the record.  NGX_DECLINED: it is not kept.
  */
 void ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
     uint64_t epoch);
+ngx_int_t ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a);
 
 
 #endif /* _NGX_HTTP_REAUTH_AUTHENTICATE_H_INCLUDED_ */

@@ -21,6 +21,8 @@
 
 
 static void ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data);
+static ngx_int_t ngx_http_reauth_coalesce_answer(
+    ngx_http_reauth_authenticate_t *a, reauth_record_t *record);
 
 
 static ngx_int_t
@@ -53,21 +55,29 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 #define NGX_HTTP_REAUTH_OUTCOME_HEAD  6
 
 #define NGX_HTTP_REAUTH_OUTCOME_NAME                                          \
-    (REAUTH_ACCOUNT_MAX + 1 + REAUTH_NUMBER_MAX)
+    (REAUTH_ACCOUNT_MAX + 1 + REAUTH_NUMBER_MAX + 1 + REAUTH_FINGERPRINT_LEN)
 
 
-/* it is sealed for this account and epoch: no other one's can take its place */
+/*
+ * It is sealed for this account and epoch, or if it is kept for repeats, for
+ * this account, time and request: no other one's can take its place.
+ */
 
 static reauth_string_t
 ngx_http_reauth_coalesce_name(ngx_http_reauth_authenticate_t *a,
-    uint64_t epoch, u_char *buffer)
+    uint64_t number, ngx_uint_t kept, u_char *buffer)
 {
     u_char           *p;
     reauth_string_t   name;
 
     p = ngx_cpymem(buffer, a->route.id.data, a->route.id.len);
     *p++ = ':';
-    p += reauth_string_number(epoch, p);
+    p += reauth_string_number(number, p);
+
+    if (kept) {
+        *p++ = ':';
+        p = ngx_cpymem(p, a->fingerprint, REAUTH_FINGERPRINT_LEN);
+    }
 
     name.data = buffer;
     name.len = p - buffer;
@@ -76,10 +86,11 @@ ngx_http_reauth_coalesce_name(ngx_http_reauth_authenticate_t *a,
 }
 
 
-void
-ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
-    uint64_t epoch)
+static ngx_int_t
+ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
+    uint64_t number, ngx_uint_t kept, int64_t kept_ms)
 {
+    ngx_int_t                     rc;
     u_char                       *p, *plain, *sealed;
     u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_NAME];
     ngx_str_t                     type, body, out;
@@ -101,14 +112,17 @@ ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
     out.len = text.len + REAUTH_SEAL_OVERHEAD;
 
     if (type.len > 255 || out.len > NGX_HTTP_REAUTH_OUTCOME_MAX) {
-        return;
+        ngx_log_error(NGX_LOG_INFO, a->request->connection->log, 0,
+                      "reauth: response of %uz bytes is too large to be kept "
+                      "for repeats", body.len);
+        return NGX_DECLINED;
     }
 
     plain = ngx_pnalloc(a->request->pool, text.len);
     sealed = ngx_pnalloc(a->request->pool, out.len);
 
     if (plain == NULL || sealed == NULL) {
-        return;
+        return NGX_DECLINED;
     }
 
     p = plain;
@@ -130,20 +144,43 @@ ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
 
     text.data = plain;
     out.data = sealed;
-    name = ngx_http_reauth_coalesce_name(a, epoch, buffer);
+    name = ngx_http_reauth_coalesce_name(a, number, kept, buffer);
 
     if (reauth_seal(ngx_http_reauth_authenticate_seal(a->request), &name,
                     &text, sealed)
-        == 0)
+        != 0)
     {
+        rc = NGX_DECLINED;
+
+    } else {
+        rc = NGX_OK;
         mcf = ngx_http_get_module_main_conf(a->request,
                                             ngx_http_reauth_module);
 
-        ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, epoch,
-                                          &out);
+        ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, number,
+                                          &out, kept_ms);
     }
 
     ngx_explicit_memzero(plain, text.len);
+
+    return rc;
+}
+
+
+void
+ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
+    uint64_t epoch)
+{
+    (void) ngx_http_reauth_coalesce_put(a, epoch, 0,
+                                        NGX_HTTP_REAUTH_OUTCOME_WAIT);
+}
+
+
+ngx_int_t
+ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a)
+{
+    return ngx_http_reauth_coalesce_put(a, (uint64_t) a->since_ms, 1,
+                                        a->deadline_ms - ngx_http_reauth_now());
 }
 
 
@@ -151,7 +188,7 @@ ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
 
 static ngx_int_t
 ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
-    ngx_str_t *sealed)
+    ngx_str_t *sealed, uint64_t number, ngx_uint_t kept)
 {
     size_t                      type;
     u_char                     *plain;
@@ -164,6 +201,7 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
     ngx_http_reauth_forward_t  *forward;
 
     static ngx_str_t  one = ngx_string("1");
+    static ngx_str_t  no_store = ngx_string("no-store");
 
     r = a->request;
     forward = &a->forward;
@@ -174,7 +212,7 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
 
     text.data = sealed->data;
     text.len = sealed->len;
-    name = ngx_http_reauth_coalesce_name(a, a->joined, buffer);
+    name = ngx_http_reauth_coalesce_name(a, number, kept, buffer);
 
     plain = ngx_pnalloc(r->pool, sealed->len - REAUTH_SEAL_OVERHEAD);
 
@@ -201,7 +239,7 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
     if (plain[0] == NGX_HTTP_REAUTH_ANSWER_WHOLE
         && plain[2] == 0
         && status < NGX_HTTP_SPECIAL_RESPONSE
-        && (a->route.operation != REAUTH_OPERATION_UPDATE
+        && ((!kept && a->route.operation != REAUTH_OPERATION_UPDATE)
             || ngx_http_reauth_authenticate_read(a, &body)
                != REAUTH_UPDATE_ANSWER_OK))
     {
@@ -229,7 +267,12 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
     ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
 
-    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK) {
+    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK
+        || (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE
+            && !a->bad_answer
+            && ngx_http_reauth_add_header(r, "Cache-Control", &no_store)
+               != NGX_OK))
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -265,6 +308,39 @@ ngx_http_reauth_coalesce_equal(ngx_http_reauth_authenticate_t *a,
            && ngx_memcmp(record->fingerprint, a->fingerprint,
                          REAUTH_FINGERPRINT_LEN)
               == 0;
+}
+
+
+/* what was kept for repeats outlives the attempt by a while */
+
+static ngx_int_t
+ngx_http_reauth_coalesce_ended(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_MAX];
+    uint64_t                      since_ms;
+    ngx_int_t                     rc;
+    ngx_str_t                     out;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    out.data = buffer;
+    out.len = sizeof(buffer);
+    since_ms = (uint64_t) record->since_ms;
+
+    if (ngx_http_reauth_zone_get_outcome(&mcf->store.zone, &a->route.id,
+                                         since_ms, &out, ngx_http_reauth_now())
+        == NGX_OK)
+    {
+        rc = ngx_http_reauth_coalesce_shared(a, &out, since_ms, 1);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    return ngx_http_reauth_coalesce_answer(a, record);
 }
 
 
@@ -306,7 +382,7 @@ ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
             && records[i].since_ms == a->joined_since
             && records[i].attempt[0] != '\0')
         {
-            rc = ngx_http_reauth_coalesce_answer(a, &records[i]);
+            rc = ngx_http_reauth_coalesce_ended(a, &records[i]);
 
             if (rc != NGX_DECLINED) {
                 return rc;
@@ -338,7 +414,8 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
 
     a->outcome_op = NULL;
 
-    rc = sealed ? ngx_http_reauth_coalesce_shared(a, sealed) : NGX_DECLINED;
+    rc = sealed ? ngx_http_reauth_coalesce_shared(a, sealed, a->joined, 0)
+                : NGX_DECLINED;
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_reauth_coalesce_past(a);
@@ -467,7 +544,9 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
 }
 
 
-ngx_int_t
+/* NGX_DECLINED: it can't be composed, this one is to be sent after all */
+
+static ngx_int_t
 ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
     reauth_record_t *record)
 {
@@ -538,4 +617,98 @@ ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
     }
 
     return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
+}
+
+
+static void
+ngx_http_reauth_coalesce_composed(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_reauth_coalesce_answer(a, record);
+
+    if (rc == NGX_DECLINED) {
+        a->resend = 1;
+        ngx_http_reauth_authenticate_begin(a);
+        return;
+    }
+
+    ngx_http_reauth_authenticate_finalize(a, rc);
+}
+
+
+static void
+ngx_http_reauth_coalesce_kept(ngx_str_t *sealed, void *data)
+{
+    ngx_http_reauth_authenticate_t *a = data;
+
+    ngx_int_t  rc;
+
+    a->outcome_op = NULL;
+
+    rc = sealed ? ngx_http_reauth_coalesce_shared(a, sealed,
+                                      (uint64_t) a->repeated->since_ms, 1)
+                : NGX_DECLINED;
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_INFO, a->request->connection->log, 0,
+                      "reauth: the response that was kept for repeats is not "
+                      "available, it is composed of the record");
+
+        ngx_http_reauth_coalesce_composed(a, a->repeated);
+        return;
+    }
+
+    ngx_http_reauth_authenticate_finalize(a, rc);
+}
+
+
+void
+ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_MAX];
+    ngx_int_t                     rc;
+    ngx_str_t                     out;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    /* an update's record has a fingerprint: its response is of another shape */
+
+    if (!record->kept
+        || (a->route.operation == REAUTH_OPERATION_UPDATE)
+           != (record->fingerprint_set != 0))
+    {
+        ngx_http_reauth_coalesce_composed(a, record);
+        return;
+    }
+
+    a->repeated = ngx_palloc(a->request->pool, sizeof(reauth_record_t));
+
+    if (a->repeated == NULL) {
+        ngx_http_reauth_authenticate_finalize(a,
+                                              NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    *a->repeated = *record;
+
+    ctx = ngx_http_get_module_ctx(a->request, ngx_http_reauth_module);
+    ctx->state = record->state;
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    out.data = buffer;
+    out.len = sizeof(buffer);
+
+    rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
+                                           (uint64_t) record->since_ms, &out,
+                                           ngx_http_reauth_coalesce_kept, a,
+                                           &a->outcome_op);
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    ngx_http_reauth_coalesce_kept(rc == NGX_OK ? &out : NULL, a);
 }

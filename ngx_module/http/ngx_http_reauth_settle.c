@@ -132,6 +132,75 @@ ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* whether a repeat gets the same response if it is composed of the record */
+
+static ngx_uint_t
+ngx_http_reauth_authenticate_composed(ngx_http_reauth_authenticate_t *a,
+    reauth_fact_t *fact)
+{
+    size_t                      len;
+    reauth_string_t             origin, deeplink, body;
+    ngx_http_request_t         *sr;
+    ngx_http_reauth_forward_t  *forward;
+
+    static u_char  json[] = "application/json";
+
+    forward = &a->forward;
+    sr = forward->subrequest;
+    len = sizeof(json) - 1;
+
+    if (forward->status != NGX_HTTP_OK
+        || sr->headers_out.content_type_len != len
+        || ngx_strncasecmp(sr->headers_out.content_type.data, json, len) != 0
+        || (a->answer.deeplink != NULL && fact->sealed == NULL))
+    {
+        return 0;
+    }
+
+    origin.data = a->origin.data;
+    origin.len = a->origin.len;
+    deeplink.data = (u_char *) a->answer.deeplink;
+    deeplink.len = a->answer.deeplink_len;
+
+    if (a->answer.body) {
+        body.data = (u_char *) a->answer.body;
+        body.len = a->answer.body_len;
+
+    } else {
+        body.data = forward->capture.body.data;
+        body.len = forward->capture.body.len;
+    }
+
+    return reauth_update_answer_is_composed(a->route.operation,
+                                            a->route.fansly, &fact->attempt,
+                                            &origin, &deeplink, &body);
+}
+
+
+/* for those that wait for the response, or repeat the request */
+
+static void
+ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
+    reauth_fact_t *fact)
+{
+    if (fact->state == REAUTH_STATE_REJECTED
+        || fact->state == REAUTH_STATE_UNKNOWN)
+    {
+        ngx_http_reauth_coalesce_share(a, fact->epoch);
+        return;
+    }
+
+    if (!ngx_http_reauth_authenticate_composed(a, fact)) {
+        fact->kept = ngx_http_reauth_coalesce_keep(a) == NGX_OK;
+        return;
+    }
+
+    if (a->answer.deeplink != NULL) {
+        ngx_http_reauth_coalesce_share(a, fact->epoch);
+    }
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 {
@@ -185,14 +254,8 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
                      ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
     }
 
-    /* of one that was accepted the record has all but the deeplink */
-
-    if (forward->done
-        && (fact.state == REAUTH_STATE_REJECTED
-            || fact.state == REAUTH_STATE_UNKNOWN
-            || a->answer.deeplink != NULL))
-    {
-        ngx_http_reauth_coalesce_share(a, fact.epoch);
+    if (forward->done) {
+        ngx_http_reauth_authenticate_keep(a, &fact);
     }
 
     ngx_http_reauth_count(a->request,

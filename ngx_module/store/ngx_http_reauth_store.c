@@ -20,8 +20,8 @@
 
 #define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
 
-/* longer than anybody waits for an update, in seconds */
-#define NGX_HTTP_REAUTH_OUTCOME_TTL     "60"
+/* NGX_HTTP_REAUTH_OUTCOME_WAIT in seconds */
+#define NGX_HTTP_REAUTH_OUTCOME_SECONDS "60"
 
 #define NGX_HTTP_REAUTH_TIMER           1000
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
@@ -625,16 +625,21 @@ ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
 
 void
 ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed)
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
+    int64_t kept_ms)
 {
-    u_char      key[256];
+    u_char      key[256], number[NGX_INT64_LEN];
+    int64_t     now_ms;
     ngx_str_t   argv[5];
 
-    if (sealed->len > NGX_HTTP_REAUTH_OUTCOME_MAX) {
+    if (sealed->len > NGX_HTTP_REAUTH_OUTCOME_MAX || kept_ms <= 0) {
         return;
     }
 
-    ngx_http_reauth_zone_put_outcome(&store->zone, account, epoch, sealed);
+    now_ms = ngx_http_reauth_now();
+
+    ngx_http_reauth_zone_put_outcome(&store->zone, account, epoch, sealed,
+                                     now_ms, now_ms + kept_ms);
 
     if (!ngx_http_reauth_store_connected(store)) {
         return;
@@ -645,10 +650,39 @@ ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     ngx_str_set(&argv[0], "SET");
     ngx_http_reauth_outcome_key(store, &argv[1], key, account, epoch);
     argv[2] = *sealed;
-    ngx_str_set(&argv[3], "EX");
-    ngx_str_set(&argv[4], NGX_HTTP_REAUTH_OUTCOME_TTL);
+    ngx_str_set(&argv[3], "PX");
+    argv[4].data = number;
+    argv[4].len = ngx_sprintf(number, "%L", kept_ms) - number;
 
     (void) ngx_http_reauth_redis_command(store->redis, 5, argv, 0, NULL, NULL);
+}
+
+
+/*
+ * The attempt of a response that was kept has ended: those that waited for it
+ * have yet to see it, and nobody else.
+ */
+
+static void
+ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t since_ms)
+{
+    u_char      key[256];
+    ngx_str_t   argv[3];
+
+    ngx_http_reauth_zone_cut_outcome(&store->zone, account, since_ms,
+                                     ngx_http_reauth_now()
+                                     + NGX_HTTP_REAUTH_OUTCOME_WAIT);
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return;
+    }
+
+    ngx_str_set(&argv[0], "EXPIRE");
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, since_ms);
+    ngx_str_set(&argv[2], NGX_HTTP_REAUTH_OUTCOME_SECONDS);
+
+    (void) ngx_http_reauth_redis_command(store->redis, 3, argv, 0, NULL, NULL);
 }
 
 
@@ -688,7 +722,8 @@ ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
     u_char      key[256];
     ngx_str_t   argv[2];
 
-    if (ngx_http_reauth_zone_get_outcome(&store->zone, account, epoch, out)
+    if (ngx_http_reauth_zone_get_outcome(&store->zone, account, epoch, out,
+                                         ngx_http_reauth_now())
         == NGX_OK)
     {
         return NGX_OK;
@@ -789,7 +824,16 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
         *record = changed;
     }
 
-    if (advanced != REAUTH_ADVANCE_APPLIED || store->redis_conf == NULL) {
+    if (advanced != REAUTH_ADVANCE_APPLIED) {
+        return NGX_OK;
+    }
+
+    if (changed.kept && reauth_state_is_end(changed.state)) {
+        ngx_http_reauth_store_end_outcome(store, account,
+                                          (uint64_t) changed.since_ms);
+    }
+
+    if (store->redis_conf == NULL) {
         return NGX_OK;
     }
 

@@ -79,16 +79,21 @@ ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
     ngx_http_reauth_store_t *store, reauth_begin_t *begin,
     ngx_http_reauth_store_handler_pt handler, void *data);
 
-/* no answer that is longer is shared */
+/* no response that is longer is shared or kept */
 #define NGX_HTTP_REAUTH_OUTCOME_MAX  8192
 
+/* longer than anybody waits for an update, in milliseconds */
+#define NGX_HTTP_REAUTH_OUTCOME_WAIT  60000
+
 /*
- * What an update of this epoch was answered, where its record does not tell:
- * for equal ones that waited for it, in any instance.  To be put before the
- * update is settled.
+ * The response to an update, if it cannot be composed of the record: for
+ * identical ones, in any instance, for so long.  To be put before the update is
+ * settled; by its epoch for those that wait for it, by its since_ms for those
+ * that repeat it.
  */
 void ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed);
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
+    int64_t kept_ms);
 
 /* NGX_OK: out is filled; NGX_AGAIN: Redis was asked, *op; NGX_DECLINED */
 ngx_int_t ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,

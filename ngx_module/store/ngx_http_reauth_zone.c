@@ -93,6 +93,14 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->seen_mask = n / NGX_HTTP_REAUTH_SEEN_WAYS - 1;
     sh->seen = ngx_slab_calloc(shpool, n * sizeof(ngx_http_reauth_digest_t));
 
+    n = ngx_min(ngx_http_reauth_zone_power_of_two(
+                                         size / NGX_HTTP_REAUTH_OUTCOMES_SHARE),
+                NGX_HTTP_REAUTH_OUTCOMES_MAX);
+
+    sh->outcomes_mask = n / NGX_HTTP_REAUTH_OUTCOME_WAYS - 1;
+    sh->outcomes = ngx_slab_calloc(shpool,
+                                   n * sizeof(ngx_http_reauth_outcome_t));
+
     sh->chunks_max = size / NGX_HTTP_REAUTH_CHUNK_SIZE;
     sh->gate.chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
 
@@ -103,7 +111,8 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                                        * sizeof(ngx_http_reauth_ring_t));
 
     if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
-        || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL)
+        || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL
+        || sh->outcomes == NULL)
     {
         return NGX_ERROR;
     }

@@ -351,15 +351,19 @@ ngx_int_t ngx_http_reauth_zone_note(ngx_http_reauth_zone_t *zone,
     ngx_uint_t kind, const char *word, int64_t now_ms);
 
 /*
- * What an update was answered whose record does not tell it, for those that
- * waited for it; sealed by the caller.  The last few are kept, and dropped
- * sooner where there is no memory.  get: fills out->data up to out->len;
- * NGX_OK or NGX_DECLINED.
+ * The response to an update that cannot be composed of its record, sealed by
+ * the caller; dropped before its time if there is no memory, or if the set is
+ * full: the one whose time is up first.  get: fills out->data up to out->len;
+ * NGX_OK or NGX_DECLINED.  cut: its time is up at until_ms at the latest.
  */
 void ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed);
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
+    int64_t now_ms, int64_t until_ms);
 ngx_int_t ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out);
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
+    int64_t now_ms);
+void ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, int64_t until_ms);
 
 /* drops up to "limit" ended records of each kind that were kept long enough */
 void ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone,

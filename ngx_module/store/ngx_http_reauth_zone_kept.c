@@ -145,29 +145,111 @@ done:
 }
 
 
-void
-ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed)
+static ngx_http_reauth_outcome_t *
+ngx_http_reauth_zone_outcome_set(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *account, uint32_t *hash)
 {
-    u_char                        *p;
-    ngx_http_reauth_outcome_t     *outcome;
-    ngx_http_reauth_zone_shctx_t  *sh;
+    ngx_http_reauth_zone_check_lock(sh);
 
-    sh = zone->sh;
+    *hash = ngx_http_reauth_zone_hash(account->data, account->len);
 
-    ngx_http_reauth_zone_lock(zone);
+    return &sh->outcomes[(*hash & sh->outcomes_mask)
+                         * NGX_HTTP_REAUTH_OUTCOME_WAYS];
+}
 
-    outcome = &sh->outcomes[sh->outcome];
-    sh->outcome = (sh->outcome + 1) % NGX_HTTP_REAUTH_OUTCOMES_MAX;
+
+static ngx_http_reauth_outcome_t *
+ngx_http_reauth_zone_find_outcome(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *account, uint64_t epoch)
+{
+    uint32_t                    hash;
+    ngx_uint_t                  i;
+    ngx_http_reauth_outcome_t  *set;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    set = ngx_http_reauth_zone_outcome_set(sh, account, &hash);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_OUTCOME_WAYS; i++) {
+
+        if (set[i].data && set[i].epoch == epoch && set[i].hash == hash) {
+            return &set[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_reauth_zone_free_outcome(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_outcome_t *outcome)
+{
+    u_char  *p;
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
 
     /* what it refers to is its own, wherever a worker is killed */
 
     p = outcome->data;
     outcome->data = NULL;
 
+    ngx_memory_barrier();
+
     if (p) {
         ngx_http_reauth_zone_slab_free(zone, p);
     }
+}
+
+
+/* a free place in the set; those whose time is up are freed */
+
+static ngx_http_reauth_outcome_t *
+ngx_http_reauth_zone_outcome_place(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_outcome_t *set, int64_t now_ms)
+{
+    ngx_uint_t                  i;
+    ngx_http_reauth_outcome_t  *outcome, *place;
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    place = NULL;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_OUTCOME_WAYS; i++) {
+        outcome = &set[i];
+
+        if (outcome->data && outcome->until_ms <= now_ms) {
+            ngx_http_reauth_zone_free_outcome(zone, outcome);
+        }
+
+        if (place == NULL
+            || (place->data
+                && (outcome->data == NULL
+                    || outcome->until_ms < place->until_ms)))
+        {
+            place = outcome;
+        }
+    }
+
+    ngx_http_reauth_zone_free_outcome(zone, place);
+
+    return place;
+}
+
+
+void
+ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
+    int64_t now_ms, int64_t until_ms)
+{
+    u_char                     *p;
+    uint32_t                    hash;
+    ngx_http_reauth_outcome_t  *outcome;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    outcome = ngx_http_reauth_zone_outcome_set(zone->sh, account, &hash);
+    outcome = ngx_http_reauth_zone_outcome_place(zone, outcome, now_ms);
 
     p = ngx_http_reauth_zone_slab_alloc(zone, sealed->len);
 
@@ -175,7 +257,8 @@ ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
         ngx_memcpy(p, sealed->data, sealed->len);
 
         outcome->epoch = epoch;
-        outcome->hash = ngx_http_reauth_zone_hash(account->data, account->len);
+        outcome->until_ms = until_ms;
+        outcome->hash = hash;
         outcome->len = sealed->len;
 
         ngx_memory_barrier();
@@ -188,36 +271,46 @@ ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
 
 ngx_int_t
 ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out)
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
+    int64_t now_ms)
 {
-    uint32_t                       hash;
-    ngx_int_t                      rc;
-    ngx_uint_t                     i;
-    ngx_http_reauth_outcome_t     *outcome;
-    ngx_http_reauth_zone_shctx_t  *sh;
+    ngx_int_t                   rc;
+    ngx_http_reauth_outcome_t  *outcome;
 
     rc = NGX_DECLINED;
-    sh = zone->sh;
-    hash = ngx_http_reauth_zone_hash(account->data, account->len);
 
     ngx_http_reauth_zone_lock(zone);
 
-    for (i = 0; i < NGX_HTTP_REAUTH_OUTCOMES_MAX; i++) {
-        outcome = &sh->outcomes[i];
+    outcome = ngx_http_reauth_zone_find_outcome(zone->sh, account, epoch);
 
-        if (outcome->data
-            && outcome->epoch == epoch
-            && outcome->hash == hash
-            && outcome->len <= out->len)
-        {
-            ngx_memcpy(out->data, outcome->data, outcome->len);
-            out->len = outcome->len;
-            rc = NGX_OK;
-            break;
-        }
+    if (outcome != NULL
+        && outcome->until_ms > now_ms
+        && outcome->len <= out->len)
+    {
+        ngx_memcpy(out->data, outcome->data, outcome->len);
+        out->len = outcome->len;
+        rc = NGX_OK;
     }
 
     ngx_http_reauth_zone_unlock(zone);
 
     return rc;
+}
+
+
+void
+ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, int64_t until_ms)
+{
+    ngx_http_reauth_outcome_t  *outcome;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    outcome = ngx_http_reauth_zone_find_outcome(zone->sh, account, epoch);
+
+    if (outcome != NULL && outcome->until_ms > until_ms) {
+        outcome->until_ms = until_ms;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
 }

@@ -20,7 +20,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       15
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       16
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -42,7 +42,10 @@
 #define NGX_HTTP_REAUTH_RING_MAX          1024
 #define NGX_HTTP_REAUTH_RING_SHARE        16
 
-#define NGX_HTTP_REAUTH_OUTCOMES_MAX      32
+/* sealed responses, one for each so many bytes of the zone; in sets */
+#define NGX_HTTP_REAUTH_OUTCOMES_SHARE    32768
+#define NGX_HTTP_REAUTH_OUTCOMES_MAX      4096
+#define NGX_HTTP_REAUTH_OUTCOME_WAYS      8
 
 /* hexadecimal */
 #define NGX_HTTP_REAUTH_WRITER_LEN        16
@@ -152,6 +155,7 @@ typedef struct {
 
 typedef struct {
     uint64_t                        epoch;
+    int64_t                         until_ms;
     uint32_t                        hash;      /* of the account */
     size_t                          len;
     u_char                         *data;      /* NULL: none */
@@ -219,8 +223,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    nasked;
     ngx_http_reauth_asked_t         asked[NGX_HTTP_REAUTH_ASKED_MAX];
     ngx_http_reauth_noted_t         noted[NGX_HTTP_REAUTH_NOTED_MAX];
-    ngx_http_reauth_outcome_t       outcomes[NGX_HTTP_REAUTH_OUTCOMES_MAX];
-    ngx_uint_t                      outcome;   /* the oldest of them */
+    ngx_http_reauth_outcome_t      *outcomes;
+    uint32_t                        outcomes_mask;  /* of the sets */
     uint64_t                        epoch;
     ngx_uint_t                      salt;      /* of this instance's epochs */
     ngx_uint_t                      states[REAUTH_STATE_LAST];

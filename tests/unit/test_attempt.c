@@ -521,12 +521,15 @@ test_reject_restores(void **state)
     (void) state;
 
     running(&record);
+    record.kept = 1;
     assert_int_equal(poll(&record, "auth_1", REAUTH_STATE_NEEDS_OTP, NOW_US,
                           NOW_MS + 200),
                      REAUTH_ADVANCE_APPLIED);
 
     (void) begin_at(&record, print_b, NOW_MS + 1000);
     epoch = record.epoch;
+    assert_int_equal(record.kept, 0);
+    assert_int_equal(record.prior.kept, 1);
 
     assert_int_equal(settle(&record, epoch, REAUTH_STATE_REJECTED, "",
                             NOW_MS + 1100),
@@ -541,6 +544,7 @@ test_reject_restores(void **state)
     assert_int_equal(record.started_us, NOW_US);
     assert_int_equal(record.fingerprint_set, 1);
     assert_memory_equal(record.fingerprint, print_a, REAUTH_FINGERPRINT_LEN);
+    assert_int_equal(record.kept, 1);
     assert_int_equal(record.prior.state, REAUTH_STATE_NONE);
 
     /* and it can end as if nothing had been */

@@ -49,6 +49,7 @@ largest(reauth_record_t *record)
     record->deadline_ms = NUMBER_MAX;
     record->started_us = NUMBER_MAX;
     record->completed_us = NUMBER_MAX;
+    record->kept = 255;
     record->state = REAUTH_STATE_NEEDS_FACE;
     record->auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
     record->action = REAUTH_ACTION_CREDENTIALS;
@@ -76,6 +77,7 @@ largest(reauth_record_t *record)
     record->prior.deadline_ms = NUMBER_MAX;
     record->prior.started_us = NUMBER_MAX;
     record->prior.completed_us = NUMBER_MAX;
+    record->prior.kept = 255;
     record->prior.fingerprint_set = 1;
     memset(record->prior.fingerprint, 0x5a, REAUTH_FINGERPRINT_LEN);
     fill_id(record->prior.attempt, "auth_", REAUTH_ATTEMPT_MAX);

@@ -379,6 +379,69 @@ test_no_memory(void **state)
 }
 
 
+/* of what a repeat is sent, only the same bytes will do */
+
+static int
+composed(reauth_operation_t operation, const char *origin, const char *link,
+    const char *body)
+{
+    reauth_string_t  id, from, deeplink, text;
+
+    id = reauth_string_from("auth_X");
+    from = reauth_string_from(origin);
+    deeplink = reauth_string_from(link);
+    text = reauth_string_from(body);
+
+    return reauth_update_answer_is_composed(operation, 0, &id, &from,
+                                            &deeplink, &text);
+}
+
+
+#define UPDATED                                                               \
+    "\"message\":\"Authentication credentials updated. "                      \
+    "Re-authentication started. Query the polling_url to check the "          \
+    "progress.\""
+
+#define POLLING_URL                                                           \
+    "\"polling_url\":\"http://h/api/authenticate/auth_X\""
+
+
+static void
+test_composed(void **state)
+{
+    (void) state;
+
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "",
+        "{\"attempt_id\":\"auth_X\"," UPDATED "," POLLING_URL "}"), 1);
+
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "a:b",
+        "{\"attempt_id\":\"auth_X\"," UPDATED "," POLLING_URL
+        ",\"mobile_auth_session_deeplink\":\"a:b\"}"), 1);
+
+    assert_int_equal(composed(REAUTH_OPERATION_REAUTHENTICATE, "http://h", "",
+        "{\"success\":true,\"message\":\"Re-authentication started. Query the "
+        "polling_url to check the progress.\"," POLLING_URL "}"), 1);
+
+    /* another address, shape, message, member, order, blank, end */
+
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://i", "",
+        "{\"attempt_id\":\"auth_X\"," UPDATED "," POLLING_URL "}"), 0);
+    assert_int_equal(composed(REAUTH_OPERATION_REAUTHENTICATE, "http://h", "",
+        "{\"attempt_id\":\"auth_X\"," UPDATED "," POLLING_URL "}"), 0);
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "",
+        "{\"attempt_id\":\"auth_X\",\"message\":\"m\"," POLLING_URL "}"), 0);
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "",
+        "{\"attempt_id\":\"auth_X\"," UPDATED "," POLLING_URL ",\"a\":1}"), 0);
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "",
+        "{\"attempt_id\":\"auth_X\"," POLLING_URL "," UPDATED "}"), 0);
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "",
+        "{\"attempt_id\":\"auth_X\", " UPDATED "," POLLING_URL "}"), 0);
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "",
+        "{\"attempt_id\":\"auth_X\"," UPDATED "," POLLING_URL "}\n"), 0);
+    assert_int_equal(composed(REAUTH_OPERATION_UPDATE, "http://h", "", ""), 0);
+}
+
+
 int
 main(void)
 {
@@ -390,6 +453,7 @@ main(void)
         cmocka_unit_test(test_rest_is_kept),
         cmocka_unit_test(test_no_attempt),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_composed),
         cmocka_unit_test(test_no_memory)
     };
 

@@ -1,0 +1,231 @@
+# A repeated update gets the response to the first one, byte for byte except
+# for the address in polling_url: on the same gateway, on another one, and after
+# a reload. What cannot be composed of the record is kept sealed, and only that.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my %gateway = map { $_ => gateway(name => $_,
+    config => 'reauth_public_url $http_x_public;') } qw(one two);
+
+for my $name (sort keys %gateway) {
+    ok(wait_for { $gateway{$name}->http('GET', '/reauth/readyz')->{body}
+        =~ /"ready"/ }, "gateway $name is ready");
+}
+
+
+sub send_to {
+    my ($name, $account, $public, @reauthenticate) = @_;
+
+    return @reauthenticate
+        ? $gateway{$name}->http('POST',
+            "/api/authenticate/$account/reauthenticate",
+            { 'X-Public' => $public })
+        : $gateway{$name}->http('PUT',
+            "/api/authenticate/$account/credentials",
+            { 'Content-Type' => 'application/json', 'X-Public' => $public },
+            '{"email":"slow@example.com","password":"secret"}');
+}
+
+
+sub kept {
+    my ($account) = @_;
+
+    my @keys = redis_cli('KEYS', "{reauth}:o:$account:*");
+
+    return grep { /\S/ } @keys;
+}
+
+
+sub check {
+    my ($what, $account, $first, $answer, $host) = @_;
+
+    (my $expected = $first->{body}) =~ s{http://first\.example}{$host};
+
+    is($answer->{status}, $first->{status}, "$what: the same status");
+    is($answer->{body}, $expected, "$what: the same bytes");
+    is($answer->{headers}{'content-type'}, $first->{headers}{'content-type'},
+        "$what: the same type");
+    is($answer->{headers}{'reauth-coalesced'}, '1', "$what: not sent");
+    is($answer->{headers}{'cache-control'}, 'no-store', "$what: not stored");
+
+    return;
+}
+
+
+sub sent {
+    my ($account) = @_;
+
+    return scalar grep { $_->{account} eq $account && $_->{method} ne 'GET' }
+        sandbox_log();
+}
+
+
+my $url = 'https://app.onlyfansapi.com/api/authenticate';
+
+my @cases = (
+    [ message => '{"attempt_id":"auth_%s","message":"Queued, CANARY.",'
+        . "\"polling_url\":\"$url/auth_%s\"}" ],
+    [ member => '{"attempt_id":"auth_%s","message":"m","polling_url":'
+        . "\"$url/auth_%s\",\"eta\":{\"s\":[1,2.50]},\"CANARY\":\"\\u0000\"}" ],
+    [ order => "{\"polling_url\":\"$url/auth_%s\",\"message\":\"m CANARY\","
+        . '"attempt_id":"auth_%s"}' ],
+    [ spaces => "{\n  \"attempt_id\" : \"auth_%s\",\n \"m\": \"CANARY\",\n"
+        . "  \"polling_url\" : \"https:\\/\\/api.fansapi.com\\/api\\/"
+        . "authenticate\\/auth_%s\"\n}\n" ],
+    [ wrapped => '{"data":{"attempt_id":"auth_%s","polling_url":'
+        . "\"$url/auth_%s\"},\"meta\":\"CANARY\"}" ],
+    [ deeplink => '{"attempt_id":"auth_%s","polling_url":'
+        . "\"$url/auth_%s\",\"mobile_auth_session_deeplink\":\""
+        . ('CANARY' x 100) . '"}' ],
+    [ reauthenticate => '{"success":true,"message":"CANARY",'
+        . "\"polling_url\":\"$url/auth_%s\",\"n\":\"%s\"}" ],
+    [ created => '{"attempt_id":"auth_%s","message":"CANARY","polling_url":'
+        . "\"$url/auth_%s\"}", 201 ],
+);
+
+my %first;
+
+for my $case (@cases) {
+    my ($name, $body, $status) = @$case;
+    my $account = "acct_$name";
+    my @kind    = $name eq 'reauthenticate' ? 1 : ();
+
+    $body =~ s/%s/$name/g;
+    sandbox('POST', "/account/$account",
+        { next => [ { status => $status // 200, body => $body } ] });
+
+    my $first = $first{$account}
+        = send_to('one', $account, 'http://first.example', @kind);
+
+    is($first->{status}, $status // 200, "$name: accepted");
+    like($first->{body}, qr{"http://first\.example/api/authenticate/auth_},
+        "$name: polling_url leads here");
+    is(scalar kept($account), 1, "$name: the response is kept");
+
+    check("$name, again", $account, $first,
+        send_to('one', $account, 'http://first.example', @kind),
+        'http://first.example');
+    check("$name, another address", $account, $first,
+        send_to('one', $account, 'https://second.example/p', @kind),
+        'https://second.example/p');
+    check("$name, another gateway", $account, $first,
+        send_to('two', $account, 'https://third.example:8443', @kind),
+        'https://third.example:8443');
+    is(sent($account), 1, "$name: the upstream got one");
+}
+
+$gateway{one}->reload;
+
+for my $case (@cases) {
+    my $account = "acct_$case->[0]";
+    my @kind    = $case->[0] eq 'reauthenticate' ? 1 : ();
+
+    check("$case->[0], after a reload", $account, $first{$account},
+        send_to('one', $account, 'https://four.example', @kind),
+        'https://four.example');
+}
+
+# it lives as long as the attempt may, and is nowhere in clear
+
+my ($key) = kept('acct_message');
+my ($ttl) = redis_cli('TTL', $key);
+cmp_ok($ttl, '>', 600, 'it is kept as long as the attempt may last');
+cmp_ok($ttl, '<=', 1800, 'and no longer');
+unlike(join("\n", map { redis_cli('GET', $_) } redis_cli('KEYS', '*:o:*')),
+    qr/CANARY/, 'it is sealed');
+
+# a reauthenticate while an update's attempt runs has a response of its own
+
+my $other = send_to('one', 'acct_message', 'http://first.example', 1);
+is($other->{headers}{'reauth-coalesced'}, '1', 'reauthenticate: coalesced');
+unlike($other->{body}, qr/CANARY/, 'not by the response to an update');
+like($other->{json}{polling_url}, qr{/auth_message\z}, 'but to its attempt');
+
+# an update that is refused leaves the response to the one before
+
+sandbox('POST', '/account/acct_message', { next => [ { status => 422,
+    body => '{"error":"VALIDATION_ERROR"}' } ] });
+is($gateway{one}->update('acct_message', 'ok')->{status}, 422, 'refused');
+check('after a refused one', 'acct_message', $first{acct_message},
+    send_to('one', 'acct_message', 'http://first.example'),
+    'http://first.example');
+
+# one of another update in its place is not taken for it
+
+my ($pasted) = kept('acct_order');
+my ($taken)  = kept('acct_member');
+redis_cli('COPY', $pasted, $taken, 'REPLACE');
+
+for my $lost ('acct_member', 'acct_spaces') {
+    redis_cli('DEL', kept($lost)) if $lost eq 'acct_spaces';
+
+    # the zone of a third one does not have it
+
+    $gateway{$lost} = gateway(name => $lost);
+    wait_for { $gateway{$lost}->http('GET', '/reauth/readyz')->{body}
+        =~ /"ready"/ };
+
+    my $answer = send_to($lost, $lost);
+    is($answer->{status}, 200, "$lost: composed");
+    is($answer->{headers}{'reauth-coalesced'}, '1', "$lost: not sent");
+    is($answer->{json}{attempt_id}, $first{$lost}{json}{attempt_id},
+        "$lost: of the same attempt");
+    unlike($answer->{body}, qr/CANARY/, "$lost: of the record");
+    like($gateway{$lost}->error_log,
+        qr/\[info\].*kept for repeats is not available/, "$lost: it is logged");
+}
+
+# too large: composed
+
+sandbox('POST', '/account/acct_large', { next => [ { status => 200,
+    body => '{"attempt_id":"auth_large","message":"' . 'x' x 9000 . '"}' } ] });
+send_to('one', 'acct_large');
+is(scalar kept('acct_large'), 0, 'too large to be kept');
+like(send_to('one', 'acct_large')->{json}{message}, qr/^Authentication cred/,
+    'it is composed');
+like($gateway{one}->error_log, qr/\[info\].*response of 90\d\d bytes is too large/,
+    'it is logged');
+
+# as documented: nothing is kept, and nothing is asked of Redis
+
+my $documented = send_to('one', 'acct_plain', 'http://first.example');
+is(scalar kept('acct_plain'), 0, 'as documented: nothing is kept');
+check('as documented', 'acct_plain', $documented,
+    send_to('two', 'acct_plain', 'http://first.example'),
+    'http://first.example');
+
+sandbox('POST', '/account/acct_again', { next => [ { status => 200,
+    body => '{"success":true,"message":"Re-authentication started. Query the '
+    . "polling_url to check the progress.\",\"polling_url\":\"$url/auth_again\"}" } ]
+    });
+$documented = send_to('one', 'acct_again', 'http://first.example', 1);
+is($documented->{status}, 200, 'reauthenticate as documented');
+is(scalar kept('acct_again'), 0, 'nothing is kept');
+check('reauthenticate as documented', 'acct_again', $documented,
+    send_to('two', 'acct_again', 'http://first.example', 1),
+    'http://first.example');
+
+# the attempt has ended: nobody needs it any more
+
+# the sandbox knows no such attempt: it takes it for a call of the team's
+
+sandbox('POST', '/account/team', { next => [ { path => '/auth_order',
+    status => 200, body => '{"account":{"id":"acct_order"},'
+    . '"state":"auth-failed","progress":null,"lastAttempt":{'
+    . '"started_at":"2099-01-01T00:00:00.000000Z",'
+    . '"completed_at":"2099-01-01T00:01:00.000000Z","success":false,'
+    . '"error_code":"X","needs_otp":false}}' } ] });
+$gateway{one}->http('GET', '/api/authenticate/auth_order');
+ok(wait_for { stored('acct_order', 'state') eq 'failed' },
+    'an attempt has ended');
+ok(wait_for { (redis_cli('TTL', $pasted))[0] <= 60 },
+    'what was kept of it expires');
+
+unlike($_->error_log . $_->access_log, qr/CANARY/, 'none of it is in a log')
+    for values %gateway;
+
+done_testing();
