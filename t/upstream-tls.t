@@ -89,7 +89,7 @@ sub replaced {
 my $gateway_port = free_port();
 
 replaced('modules/ngx_http_reauth_module.so', qq("$ENV{TEST_NGINX_MODULE}"));
-replaced('www-data', 'root') if $> == 0;
+replaced("user              www-data;\n", $> == 0 ? "user  root;\n" : '');
 replaced('/var/log/nginx/', 'logs/');
 replaced('/run/nginx.pid', 'logs/nginx.pid');
 replaced('redis://gateway@127.0.0.1:6379/0', $ENV{TEST_NGINX_REDIS_URL});
