@@ -171,8 +171,15 @@ ok(wait_for {
 
 cmp_ok(lists() - $lists, '<=', 1 + (time - $start) / 10, 'one list');
 is(states($alone, @names), 'running 40', 'settles all that wait');
-cmp_ok($peak - $before, '<', 2048, 'in constant memory: '
-    . ($peak - $before) . ' KB more');
+
+SKIP: {
+    skip 'AddressSanitizer keeps what was freed', 1
+        if defined $ENV{ASAN_OPTIONS};
+
+    cmp_ok($peak - $before, '<', 2048, 'in constant memory: '
+        . ($peak - $before) . ' KB more');
+}
+
 cmp_ok($slowest, '<', 10, sprintf 'a call meanwhile took %.3f s at most',
     $slowest);
 

@@ -91,7 +91,9 @@ sub keys_of {
 sub soon {
     my ($key) = @_;
 
-    return wait_for { keys_of(12) eq $key };
+    # enough calls for each of the workers to get some
+
+    return wait_for { keys_of(80) eq $key };
 }
 
 sub upgrade {

@@ -82,6 +82,16 @@ update_by($one, 1, 'after a restart');
 
 # ---- what is sealed was damaged; the fingerprint is right ----
 
+# the response itself is kept, too, if it can't be composed of the record
+
+sub lose_response {
+    my ($account) = @_;
+
+    redis_cli('DEL', $_) for redis_cli('KEYS', "{reauth}:o:$account:*");
+
+    return;
+}
+
 my $sealed = stored('acct_1', 'sealed');
 like($sealed, qr/\A[0-9a-f]{64,}\z/, 'it is sealed in Redis');
 
@@ -92,6 +102,13 @@ for my $damage (
 ) {
     $one->stop;
     store('acct_1', sealed => $damage->($sealed));
+    $one->launch;
+    wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
+        eq 'ready' };
+    update_by($one, 1, 'damaged, but the response is kept');
+
+    $one->stop;
+    lose_response('acct_1');
     $one->launch;
     wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
         eq 'ready' };
@@ -106,6 +123,7 @@ wait_for { stored('acct_2', 'sealed') };
 my $other = stored('acct_2', 'sealed');
 $one->stop;
 store('acct_1', sealed => $other);
+lose_response('acct_1');
 $one->launch;
 wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
     eq 'ready' };

@@ -62,7 +62,7 @@ reauth_shown(char shown[REAUTH_SHOWN_MAX + 1], const reauth_string_t *text)
     }
 
     if (i == 0 || i < text->len) {
-        strcpy(shown, "(not a word)");
+        memcpy(shown, "(not a word)", sizeof("(not a word)"));
         return;
     }
 
