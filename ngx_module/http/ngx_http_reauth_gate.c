@@ -689,6 +689,30 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
 }
 
 
+/*
+ * Requests that the module serves itself carry credentials, tokens or signed
+ * events: their content handlers run here, before "mirror" copies what is sent.
+ */
+
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_gate_serve(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
+{
+    if (r->content_handler == NULL
+        || r->content_handler != lcf->handler
+        || r != r->main)
+    {
+        return NGX_DECLINED;
+    }
+
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_finalize_request(r, lcf->handler(r));
+
+    return NGX_DONE;
+}
+
+
 ngx_int_t
 ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 {
@@ -697,9 +721,11 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    if ((lcf->gate == NGX_HTTP_REAUTH_GATE_OFF && !lcf->authorize)
-        || r != r->main)
-    {
+    if (lcf->gate == NGX_HTTP_REAUTH_GATE_OFF && !lcf->authorize) {
+        return ngx_http_reauth_gate_serve(r, lcf);
+    }
+
+    if (r != r->main) {
         return NGX_DECLINED;
     }
 
