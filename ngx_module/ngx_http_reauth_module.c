@@ -1157,8 +1157,9 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     /*
-     * The handlers of a phase run last registered first.  An auxiliary filter
-     * comes after all modules of the HTTP server, try_files and mirror too.
+     * The handlers of a phase run last registered first.  The place that
+     * "config" gives to the module, among the first body filters, comes after
+     * all modules of the HTTP server, try_files and mirror too.
      */
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
