@@ -20,7 +20,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     reauth_route_t            route;
     reauth_string_t           path, account;
-    reauth_id_kind_t          kind;
     const uint8_t            *query;
     reauth_account_result_t   rc;
 
@@ -44,12 +43,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                               query ? (size_t) (query - path.data) : path.len,
                               &account);
 
-    if (rc == REAUTH_ACCOUNT_FOUND) {
-        kind = reauth_id_kind(&account);
-
-        if (kind != REAUTH_ID_ACCOUNT && kind != REAUTH_ID_FANSLY) {
-            abort();
-        }
+    if (rc == REAUTH_ACCOUNT_FOUND && !reauth_id_is_account(&account)) {
+        abort();
     }
 
     switch (reauth_route(&methods[data[0] % 4], &path, &route)) {
