@@ -23,7 +23,7 @@ typedef struct {
     unsigned         found:1;
     unsigned         authenticated:1;
     unsigned         not_authenticated:1;
-    unsigned         in_progress:1;     /* a login is under way */
+    unsigned         in_progress:1;     /* a login is in progress */
 
     char             progress[REAUTH_PROGRESS_MAX + 1];
 } reauth_account_status_t;

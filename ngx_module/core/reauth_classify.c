@@ -240,7 +240,7 @@ reauth_fansly_is_step(const char *status)
 
 
 /*
- * Fansly tells nothing of times and has no word for the end: success is told by
+ * Fansly reports no times and has no word for the end: success is reported by
  * two flags, which may still be those of the session before this login.
  */
 
