@@ -189,7 +189,6 @@ typedef struct {
     unsigned                  key_refused:1;   /* nothing goes out without */
     unsigned                  not_final:1;     /* the upstream's status */
 
-    ngx_uint_t                http_version;    /* of the caller */
 
     /* of the upstream, ours are around them */
     ngx_int_t               (*create_request)(ngx_http_request_t *r);
@@ -335,6 +334,9 @@ ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
 ngx_int_t ngx_http_reauth_upstream_prepare(ngx_http_request_t *r);
 
 /* a captured request that nginx has built becomes what we meant to send */
+/* what the handler of the location named to make the request */
+ngx_int_t ngx_http_reauth_upstream_create_request(ngx_http_request_t *r);
+
 ngx_int_t ngx_http_reauth_upstream_own_request(ngx_http_request_t *r);
 
 

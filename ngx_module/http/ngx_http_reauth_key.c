@@ -403,12 +403,9 @@ ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
 static ngx_int_t
 ngx_http_reauth_key_create_without(ngx_http_request_t *r)
 {
-    ngx_int_t               rc;
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_int_t  rc;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    rc = ctx->create_request(r);
+    rc = ngx_http_reauth_upstream_create_request(r);
 
     return rc == NGX_OK ? ngx_http_reauth_upstream_own_request(r) : rc;
 }
@@ -419,11 +416,9 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
     ngx_uint_t                    before;
-    ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
@@ -433,7 +428,7 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
     ngx_http_reauth_key_build.key = lcf->key;
     ngx_http_reauth_key_build.asked = 0;
 
-    rc = ctx->create_request(r);
+    rc = ngx_http_reauth_upstream_create_request(r);
 
     ngx_http_reauth_key_build.request = NULL;
 

@@ -19,8 +19,25 @@
 static ngx_int_t ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r);
 
 
+/*
+ * What a handler that proxies names is the same for all its requests.  That of
+ * the first handler is kept here, so that an ordinary call of it needs no
+ * context: that one would often be the first of another block of its pool.
+ */
+
+static struct {
+    ngx_int_t  (*create_request)(ngx_http_request_t *r);
+    ngx_int_t  (*reinit_request)(ngx_http_request_t *r);
+    ngx_int_t  (*process_header)(ngx_http_request_t *r);
+    ngx_int_t  (*process_rest)(ngx_http_request_t *r);
+} ngx_http_reauth_upstream_plain;
+
+
+/* "version": of the request, before the response was read */
+
 static ngx_int_t
-ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc)
+ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
+    ngx_uint_t version)
 {
     ngx_http_upstream_t    *u;
     ngx_http_reauth_ctx_t  *ctx;
@@ -41,13 +58,11 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc)
         return rc;
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    if (r->http_version != ctx->http_version) {
+    if (r->http_version != version) {
 
         /* nginx takes it for HTTP/0.9, and would answer the caller so, too */
 
-        r->http_version = ctx->http_version;
+        r->http_version = version;
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "reauth: the upstream's response has no status line; "
@@ -75,6 +90,11 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc)
     u->keepalive = 0;
     u->upgrade = 0;
 
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
     ctx->not_final = 1;
 
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
@@ -87,11 +107,13 @@ static ngx_int_t
 ngx_http_reauth_upstream_process_header(ngx_http_request_t *r)
 {
     ngx_int_t               rc;
+    ngx_uint_t              version;
     ngx_http_upstream_t    *u;
     ngx_http_reauth_ctx_t  *ctx;
 
     u = r->upstream;
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    version = r->http_version;
 
     rc = ctx->process_header(r);
 
@@ -100,18 +122,117 @@ ngx_http_reauth_upstream_process_header(ngx_http_request_t *r)
         u->process_header = ngx_http_reauth_upstream_process_rest;
     }
 
-    return ngx_http_reauth_upstream_judge(r, rc);
+    return ngx_http_reauth_upstream_judge(r, rc, version);
 }
 
 
 static ngx_int_t
 ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r)
 {
+    ngx_uint_t              version;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    version = r->http_version;
+
+    return ngx_http_reauth_upstream_judge(r, ctx->process_rest(r), version);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_upstream_plain_rest(ngx_http_request_t *r)
+{
+    ngx_uint_t  version;
+
+    version = r->http_version;
+
+    return ngx_http_reauth_upstream_judge(r,
+               ngx_http_reauth_upstream_plain.process_rest(r), version);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            version;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    version = r->http_version;
+
+    rc = ngx_http_reauth_upstream_plain.process_header(r);
+
+    if (u->process_header != ngx_http_reauth_upstream_plain_header) {
+
+        if (ngx_http_reauth_upstream_plain.process_rest == NULL) {
+            ngx_http_reauth_upstream_plain.process_rest = u->process_header;
+        }
+
+        if (ngx_http_reauth_upstream_plain.process_rest != u->process_header) {
+            ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                          "reauth: unexpected reader of the upstream's "
+                          "headers");
+            return NGX_ERROR;
+        }
+
+        u->process_header = ngx_http_reauth_upstream_plain_rest;
+    }
+
+    return ngx_http_reauth_upstream_judge(r, rc, version);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_upstream_plain_reinit(ngx_http_request_t *r)
+{
     ngx_http_reauth_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    return ngx_http_reauth_upstream_judge(r, ctx->process_rest(r));
+    if (ctx != NULL) {
+        ctx->not_final = 0;
+    }
+
+    if (ngx_http_reauth_upstream_plain.reinit_request(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->upstream->process_header = ngx_http_reauth_upstream_plain_header;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_upstream_is_plain(ngx_http_upstream_t *u)
+{
+    if (ngx_http_reauth_upstream_plain.process_header == NULL) {
+        ngx_http_reauth_upstream_plain.create_request = u->create_request;
+        ngx_http_reauth_upstream_plain.reinit_request = u->reinit_request;
+        ngx_http_reauth_upstream_plain.process_header = u->process_header;
+    }
+
+    return u->create_request == ngx_http_reauth_upstream_plain.create_request
+           && u->reinit_request
+              == ngx_http_reauth_upstream_plain.reinit_request
+           && u->process_header
+              == ngx_http_reauth_upstream_plain.process_header;
+}
+
+
+ngx_int_t
+ngx_http_reauth_upstream_create_request(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    if (r->upstream->process_header == ngx_http_reauth_upstream_plain_header) {
+        return ngx_http_reauth_upstream_plain.create_request(r);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    return ctx->create_request(r);
 }
 
 
@@ -223,13 +344,19 @@ ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
     ngx_http_reauth_capture_t  *capture;
 
     u = r->upstream;
+    capture = ngx_http_reauth_capture(r);
+
+    if (capture == NULL && ngx_http_reauth_upstream_is_plain(u)) {
+        u->reinit_request = ngx_http_reauth_upstream_plain_reinit;
+        u->process_header = ngx_http_reauth_upstream_plain_header;
+
+        return NGX_OK;
+    }
 
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
         return NGX_ERROR;
     }
-
-    capture = ngx_http_reauth_capture(r);
 
     if (capture != NULL
         && ngx_http_reauth_upstream_captured(r, u, capture) != NGX_OK)
@@ -237,7 +364,6 @@ ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    ctx->http_version = r->http_version;
     ctx->create_request = u->create_request;
     ctx->reinit_request = u->reinit_request;
     ctx->process_header = u->process_header;
