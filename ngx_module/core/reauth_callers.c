@@ -249,32 +249,13 @@ reauth_callers_pattern_valid(const reauth_string_t *pattern, int exact)
 
 static int
 reauth_callers_parse_accounts(reauth_callers_line_t *line,
-    reauth_caller_t *caller)
+    reauth_caller_t *caller, const reauth_string_t *value)
 {
     int              exact;
-    reauth_string_t  field, patterns, pattern;
+    reauth_string_t  patterns, pattern;
 
-    static const char  prefix[] = "accounts=";
-
-    field = reauth_callers_field(line);
-
-    if (field.len == 0) {
-        return 0;
-    }
-
-    if (field.len < sizeof(prefix) - 1
-        || memcmp(field.data, prefix, sizeof(prefix) - 1) != 0)
-    {
-        return reauth_callers_error(line, "after the scopes there may only be "
-                                    "\"accounts=\"; scopes are separated by "
-                                    "commas without blanks");
-    }
-
-    field.data += sizeof(prefix) - 1;
-    field.len -= sizeof(prefix) - 1;
-
-    caller->accounts = field;
-    patterns = field;
+    caller->accounts = *value;
+    patterns = *value;
 
     do {
         pattern = reauth_callers_split(&patterns, ',');
@@ -295,15 +276,104 @@ reauth_callers_parse_accounts(reauth_callers_line_t *line,
 
     } while (patterns.len != 0);
 
-    field = reauth_callers_field(line);
+    return 0;
+}
 
-    if (field.len != 0) {
-        return reauth_callers_error(line, "there is something after "
-                                    "\"accounts=\"; patterns are separated by "
-                                    "commas without blanks");
+
+static int
+reauth_callers_parse_attempts(reauth_callers_line_t *line,
+    reauth_caller_t *caller, const reauth_string_t *value)
+{
+    size_t    i;
+    uint32_t  n;
+
+    n = 0;
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] < '0' || value->data[i] > '9') {
+            break;
+        }
+
+        n = n * 10 + (value->data[i] - '0');
+
+        if (n > REAUTH_CALLERS_ATTEMPTS_MAX) {
+            break;
+        }
     }
 
+    if (i < value->len || n == 0) {
+        return reauth_callers_error(line, "\"attempts=\" takes a number from "
+                                    "1 to %d", REAUTH_CALLERS_ATTEMPTS_MAX);
+    }
+
+    caller->attempts = n;
+
     return 0;
+}
+
+
+/* what may follow the scopes, in any order, each once */
+
+static const struct {
+    const char  *name;
+    int        (*parse)(reauth_callers_line_t *line, reauth_caller_t *caller,
+                        const reauth_string_t *value);
+} reauth_callers_parameters[] = {
+    { "accounts=", reauth_callers_parse_accounts },
+    { "attempts=", reauth_callers_parse_attempts }
+};
+
+
+static int
+reauth_callers_parse_parameters(reauth_callers_line_t *line,
+    reauth_caller_t *caller)
+{
+    size_t           i, n, len;
+    unsigned         given;
+    const char      *name;
+    reauth_string_t  field;
+
+    given = 0;
+    n = sizeof(reauth_callers_parameters)
+        / sizeof(reauth_callers_parameters[0]);
+
+    for ( ;; ) {
+        field = reauth_callers_field(line);
+
+        if (field.len == 0) {
+            return 0;
+        }
+
+        for (i = 0; i < n; i++) {
+            name = reauth_callers_parameters[i].name;
+            len = strlen(name);
+
+            if (field.len >= len && memcmp(field.data, name, len) == 0) {
+                break;
+            }
+        }
+
+        if (i == n) {
+            return reauth_callers_error(line, "after the scopes there may only "
+                                        "be \"accounts=\" and \"attempts=\"; "
+                                        "scopes and patterns are separated by "
+                                        "commas without blanks");
+        }
+
+        if (given & 1u << i) {
+            return reauth_callers_error(line, "\"%s\" is duplicate", name);
+        }
+
+        given |= 1u << i;
+
+        field.data += len;
+        field.len -= len;
+
+        if (reauth_callers_parameters[i].parse(line, caller, &field) != 0) {
+            return -1;
+        }
+    }
 }
 
 
@@ -446,7 +516,7 @@ reauth_callers_parse_line(reauth_callers_t *callers,
     if (reauth_callers_parse_name(line, &caller) != 0
         || reauth_callers_parse_hash(line, &caller) != 0
         || reauth_callers_parse_scopes(line, &caller) != 0
-        || reauth_callers_parse_accounts(line, &caller) != 0)
+        || reauth_callers_parse_parameters(line, &caller) != 0)
     {
         return -1;
     }
@@ -540,7 +610,7 @@ reauth_callers_parse(const reauth_string_t *text,
     if (callers->n == 0) {
         snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "there is no caller in it: "
                  "a line is \"name sha256:<64 hex> scope[,scope...] "
-                 "[accounts=pattern]\"");
+                 "[accounts=pattern] [attempts=number]\"");
         reauth_callers_free(callers);
         return NULL;
     }

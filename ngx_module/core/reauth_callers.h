@@ -6,6 +6,7 @@
  * token, and for what.  One caller a line, "#" begins a comment:
  *
  *     name sha256:<64 hex> scope[,scope...] [accounts=pattern[,pattern...]]
+ *         [attempts=number]
  *
  * A pattern is an account's id, or the beginning of one and "*".
  */
@@ -25,6 +26,9 @@
 #define REAUTH_CALLERS_LINE_MAX    4096
 #define REAUTH_CALLERS_ERROR_SIZE  256
 
+/* more than any zone has room for */
+#define REAUTH_CALLERS_ATTEMPTS_MAX  10000000
+
 
 #define REAUTH_SCOPE_UPDATE   0x01     /* credentials, reauthenticate, start */
 #define REAUTH_SCOPE_ATTEMPT  0x02     /* poll, 2FA, e-mail */
@@ -37,6 +41,7 @@ typedef struct {
     reauth_string_t  name;
     reauth_string_t  accounts;     /* patterns, by comma; data NULL: all */
     unsigned         scopes;
+    uint32_t         attempts;     /* active at once; 0: the default */
     uint8_t          hash[REAUTH_SHA256_LEN];
 } reauth_caller_t;
 

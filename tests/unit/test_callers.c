@@ -233,6 +233,34 @@ test_accounts(void **state)
 
 
 static void
+test_attempts(void **state)
+{
+    reauth_callers_t       *callers;
+    const reauth_caller_t  *caller;
+
+    (void) state;
+
+    callers = parse("a " ALPHA " call attempts=10000000 accounts=acct_1 # x\n"
+                    "b " BETA " call accounts=acct_2 attempts=007\n");
+
+    caller = find(callers, "alpha");
+    assert_int_equal(caller->attempts, REAUTH_CALLERS_ATTEMPTS_MAX);
+    assert_true(allowed(caller, "acct_1"));
+    assert_false(allowed(caller, "acct_2"));
+
+    caller = find(callers, "beta");
+    assert_int_equal(caller->attempts, 7);
+    assert_true(allowed(caller, "acct_2"));
+
+    reauth_callers_free(callers);
+
+    callers = parse("a " ALPHA " call\n");
+    assert_int_equal(find(callers, "alpha")->attempts, 0);
+    reauth_callers_free(callers);
+}
+
+
+static void
 test_refuses(void **state)
 {
     (void) state;
@@ -271,9 +299,21 @@ test_refuses(void **state)
     refused("a " ALPHA " call accounts=acct_1**", "line 1: a pattern");
     refused("a " ALPHA " call accounts=*acct_1", "line 1: a pattern");
     refused("a " ALPHA " call accounts=auth_1", "line 1: a pattern");
-    refused("a " ALPHA " call accounts=acct_1 acct_2", "line 1: there is");
+    refused("a " ALPHA " call accounts=acct_1 acct_2", "line 1: after the");
     refused("a " ALPHA " call accounts=acct_1 accounts=acct_2",
-            "line 1: there is");
+            "line 1: \"accounts=\" is duplicate");
+
+    refused("a " ALPHA " call attempts=", "line 1: \"attempts=\" takes");
+    refused("a " ALPHA " call attempts=0", "line 1: \"attempts=\" takes");
+    refused("a " ALPHA " call attempts=-1", "line 1: \"attempts=\" takes");
+    refused("a " ALPHA " call attempts=1k", "line 1: \"attempts=\" takes");
+    refused("a " ALPHA " call attempts=10000001",
+            "line 1: \"attempts=\" takes");
+    refused("a " ALPHA " call attempts=4294967297",
+            "line 1: \"attempts=\" takes");
+    refused("a " ALPHA " call attempts=1 accounts=acct_1 attempts=1",
+            "line 1: \"attempts=\" is duplicate");
+    refused("a " ALPHA " call attempts=1,2", "line 1: \"attempts=\" takes");
 
     refused("a " ALPHA " call\na " BETA " call",
             "line 2: caller \"a\" is already on line 1");
@@ -398,6 +438,7 @@ main(void)
         cmocka_unit_test(test_keeps_nothing_of_the_text),
         cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_refuses_nul),
         cmocka_unit_test(test_line_length),
