@@ -68,4 +68,20 @@ sub start {
     return $gateway;
 }
 
+
+# The text of a recipe in docs/operations.md: the first one, or the number told,
+# that is written in that language under "Other proxies".
+
+sub recipe {
+    my ($class, $language, $number) = @_;
+
+    my $text = Reauth::Test::slurp('docs/operations.md');
+
+    my ($section) = $text =~ /^## Other proxies\n(.*?)(?=^## )/ms;
+    my @recipes   = ($section // '') =~ /^```\Q$language\E\n(.*?)^```$/gms;
+
+    return $recipes[($number // 1) - 1] // die "docs/operations.md has no recipe in $language\n";
+}
+
+
 1;
