@@ -46,6 +46,10 @@ $description =~ s/^security:\n\K  - \{\}\n//m
     or die "docs/openapi.yaml: no optional security\n";
 Reauth::Test::write_file("$dir/openapi.yaml", $description);
 
+if (my @repeated = repeated($description)) {
+    die map {"docs/openapi.yaml: $_ is repeated\n"} @repeated;
+}
+
 print "contract: schemathesis for $seconds s, seed $seed\n";
 
 # it writes where it is started
@@ -73,3 +77,26 @@ my @crashes = grep {/\[(?:alert|emerg|crit)\]|exited on signal/}
 print @crashes;
 
 exit($status != 0 || @crashes ? 1 : 0);
+
+
+# The keys that a mapping has twice: of these YAML's readers keep the last one
+# and say nothing.
+
+sub repeated {
+    my ($yaml) = @_;
+
+    my ($line, @repeated, %seen) = (0);
+
+    for (split /\n/, $yaml) {
+        $line++;
+        my ($indent, $item, $key) = /^( *)(- )?("?[\w\/{}.-]+"?):(?: |$)/
+            or next;
+
+        my $depth = length $indent;
+
+        delete @seen{ grep { $_ > $depth || $item && $_ == $depth } keys %seen };
+        push @repeated, "line $line: $key" if $seen{$depth}{$key}++;
+    }
+
+    return @repeated;
+}
