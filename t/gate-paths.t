@@ -144,6 +144,9 @@ closed('/rewritten/acct_closed/me');
 closed('/rewritten/%61cct_closed/me');
 passed('/rewritten/acct_open/me', '/api/acct_open/me');
 passed('/rewritten/acct_open/a%20b', '/api/acct_open/a%20b');
+refused('/rewritten/acct_open/x\\..\\..\\acct_closed/me');
+refused('/rewritten/\\acct_closed/me');
+refused('/rewritten/acct_open/x%5C..%5C..%5Cacct_closed/me');
 passed('/api/acct_v/a%2Fb', '/api/acct_v/a%2Fb');
 refused('/api/acct_v/x%2F..%2Facct_closed/me');
 

@@ -375,7 +375,10 @@ reauth_route_raw_account(const unsigned char *path, size_t len,
 }
 
 
-/* an encoded slash ends a segment, too; 0: the path is bad */
+/*
+ * An encoded slash ends a segment, too, and so does a backslash: browsers and
+ * content delivery networks turn it into a slash.  0: the path is bad.
+ */
 
 static int
 reauth_raw_segment(reauth_raw_t *raw, reauth_string_t *account)
@@ -400,6 +403,11 @@ reauth_raw_segment(reauth_raw_t *raw, reauth_string_t *account)
 
         if (c < 0) {
             return 0;
+        }
+
+        if (c == '\\') {
+            raw->odd = 1;
+            break;
         }
 
         if (c == '/') {

@@ -731,10 +731,12 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 
     /*
      * nginx matched the decoded and merged path, but sends the raw one, in
-     * which the upstream must not find another account.
+     * which the upstream must not find another account.  A backslash is a
+     * character as any other only to nginx, in a path that it has made, too.
      */
 
-    if ((r->complex_uri || r->quoted_uri) && r->valid_unparsed_uri
+    if ((((r->complex_uri || r->quoted_uri) && r->valid_unparsed_uri)
+         || memchr(r->uri.data, '\\', r->uri.len) != NULL)
         && reauth_route_raw_account(r->unparsed_uri.data, r->unparsed_uri.len,
                                     &account)
            == REAUTH_ACCOUNT_BAD)
