@@ -226,16 +226,31 @@ sub asan_without_leaks {
 }
 
 
+# "nginx version: nginx/1.22.1", also where it is openresty/1.25.3.1, or
+# freenginx/1.27.4.  Angie tells its own version, and then that of the nginx it
+# is made of, which is the one that says what there is.
+
+sub nginx_version {
+    my ($text) = @_;
+
+    for my $name ('nginx', '\S+') {
+        return ($1, $2, $3 // 0)
+            if $text =~ m{^$name version: \S+?/(\d+)\.(\d+)(?:\.(\d+))?}mi;
+    }
+
+    return;
+}
+
+
 sub probe_nginx {
     local $ENV{ASAN_OPTIONS} = asan_without_leaks();
     my $out = qx{'$NginxBinary' -V 2>&1};
 
     bail_out("$NginxBinary -V failed: ", $out // $!) if $?;
 
-    # "nginx version: nginx/1.22.1", or of one that has another name
-    $out =~ m{\bversion: [\w-]+/(\d+)\.(\d+)\.(\d+)}i
+    my @version = nginx_version($out)
         or bail_out("no version in the output of $NginxBinary -V: $out");
-    $NginxVersion = canon_version($1, $2, $3);
+    $NginxVersion = canon_version(@version);
 
     if ($out =~ /built with OpenSSL (\d+)\.(\d+)\.(\d+)/) {
         $OpenSSLVersion = canon_version($1, $2, $3);
