@@ -5,7 +5,6 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use Reauth::Peer ();
 use Reauth::Stream ();
@@ -23,7 +22,8 @@ my $peer = Reauth::Peer->start(sub {
     return Reauth::Peer::accepted('auth_1');
 });
 
-my $gateway = gateway(http_config => "reauth_wait_max 4;\nreauth_update_wait 60s;\n"
+my $gateway = gateway(counted => 1,
+    http_config => "reauth_wait_max 4;\nreauth_update_wait 60s;\n"
     . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }');
 
 sub send_one {
@@ -41,7 +41,7 @@ ok(wait_for { $gateway->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
 
 my @equal  = map { send_one('a') } 1 .. 3;
 my @others = (send_one('b'));
-sleep 0.3;
+$gateway->works_at(5);
 ok($_->is_open, 'waits') for @equal, @others;
 
 for my $password ('a', 'b', 'c') {
@@ -60,7 +60,7 @@ like($gateway->error_log, qr/4 updates are waiting in this worker.*reauth_wait_m
 $others[0]->close;
 ok(wait_for { $gateway->access_log =~ /" 499 / } 'one goes');
 push @equal, send_one('a');
-sleep 0.3;
+$gateway->works_at(5);
 ok($equal[-1]->is_open, 'there is place for another');
 
 Reauth::Test::write_file($go, '');

@@ -31,6 +31,7 @@ my $peer = Reauth::Peer->start(sub {
 });
 
 my $gateway = gateway(
+    counted     => 1,
     http_config => "reauth_wait_max $max;\n"
         . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }',
     config      => <<'EOC');
@@ -125,10 +126,12 @@ ok(wait_for {
     return $json && !$json->{states}{starting};
 } 'all updates are answered');
 
+$gateway->works_at(0);
+
 my @waiting = map {
     Reauth::Stream->open($gateway, 'GET', '/reauth/accounts?wait=60s')
 } 1 .. $max;
-sleep 0.3;
+$gateway->works_at($max);
 
 is($gateway->http('GET', '/reauth/accounts?wait=60s')->{status}, 503,
     'all places can be taken again, and no more');

@@ -6,7 +6,6 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use Reauth::Stream ();
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
@@ -28,7 +27,8 @@ sub callers {
 
 callers('one', 'status,call');
 
-my $gateway = gateway(http_config => "reauth_callers_file $file;",
+my $gateway = gateway(counted => 1,
+    http_config => "reauth_callers_file $file;",
     config => <<'EOC');
 location /api/ {
     reauth_gate on;
@@ -75,7 +75,7 @@ for my $case (
     my $call    = open_as($old, "/api/$held/me");
 
     ok($stream->saw(qr/^id: /m), "$name: follows");
-    sleep 0.2;
+    $gateway->works_at(4, { Authorization => 'Bearer all' });
     ok($_->is_open, "$name: waits") for $list, $account, $call;
 
     callers($new, $scopes);

@@ -43,7 +43,7 @@ my %canary = (
 # proves of each place that it is looked at
 my $control = 'control-canary-2d9f';
 
-sandbox_start('--step-ms', 50, '--stall-s', 5);
+sandbox_start('--step-ms', 50, '--stall-s', 10);
 my $sandbox = $ENV{TEST_NGINX_SANDBOX_PORT};
 
 # ---- the upstream speaks TLS, so that there are such buffers ----
@@ -160,7 +160,7 @@ location /upstream/ {
     proxy_set_header Authorization \$reauth_authorization;
     proxy_next_upstream off;
     proxy_ignore_client_abort on;
-    proxy_read_timeout 2s;
+    proxy_read_timeout 5s;
     proxy_buffers 2 4k;
     proxy_buffer_size 4k;
     proxy_busy_buffers_size 4k;

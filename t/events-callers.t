@@ -18,7 +18,8 @@ some sha256:${\ sha256_hex($token{some}) } status,call accounts=acct_b*
 call sha256:${\ sha256_hex($token{call}) } call
 EOC
 
-my $gateway = gateway(http_config => "reauth_callers_file $callers;",
+my $gateway = gateway(counted => 1,
+    http_config => "reauth_callers_file $callers;",
     config => <<'EOC');
 location /api/ {
     reauth_gate on;
@@ -99,7 +100,7 @@ is(get('some', '/reauth/accounts/acct_b1/timeline')->{status}, 200,
 # a held call is its caller's to the end
 my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_b1/chats',
     as('some', Prefer => 'wait=60'));
-sleep 0.2;
+$gateway->works_at(3, as('all'));
 ok($held->is_open, 'held');
 sandbox('POST', '/finish/acct_b1');
 $gateway->http('GET', "/api/authenticate/$id", as('all'));

@@ -25,7 +25,7 @@ sub due {
 
 
 is($one->update('acct_1', 'ok')->{status}, 200, 'a login');
-sandbox('POST', '/account/acct_1', { delay_ms => 8000 });
+sandbox('POST', '/account/acct_1', { delay_ms => 600_000 });
 
 my $polls = polls();
 ok(wait_for { polls() > $polls } 'a poll is under way');

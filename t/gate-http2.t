@@ -14,7 +14,7 @@ sub curl {
     my (@arguments) = @_;
 
     open my $out, '-|', 'curl', '-s', '-i', '--http2-prior-knowledge',
-        '--max-time', 10, @arguments or die "curl cannot be run: $!\n";
+        '--max-time', $Reauth::Test::LIMIT, @arguments or die "curl cannot be run: $!\n";
     local $/;
     my $answer = <$out>;
     close $out;

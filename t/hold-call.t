@@ -8,7 +8,7 @@ use Time::HiRes qw(sleep time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway(http_config => <<'EOC', config => <<'EOC2');
+my $gateway = gateway(counted => 1, http_config => <<'EOC', config => <<'EOC2');
 upstream fans_api { server 127.0.0.1:$TEST_NGINX_SANDBOX_PORT; }
 log_format gate '$request_method $uri $status $reauth_gate';
 access_log logs/gate.log gate;
@@ -88,7 +88,7 @@ my @held = (
     call('/api/acct_1/chats', 'wait=60', 'POST', '{"text":"small"}'),
     call('/api/acct_1/large', 'wait=60', 'POST', $body),
 );
-sleep 0.3;
+$gateway->works_at(3);
 ok($_->is_open, 'held') for @held;
 is($gateway->http('GET', '/api/acct_2/chats')->{status}, 200,
     'others are served');
@@ -113,7 +113,7 @@ is_deeply([sort map { length $_->{body} } @sent], [16, length $body],
 # a newer attempt keeps it closed
 $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 my $held = call('/api/acct_1/chats', 'wait=60');
-sleep 0.2;
+$gateway->works_at(1);
 $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 sleep 0.2;
 ok($held->is_open, 'held on by a newer attempt');
@@ -124,7 +124,7 @@ is($held->finish->{status}, 200, 'until that one ends');
 # a client that goes
 $gateway->update('acct_1', 'ok');
 $held = call('/api/acct_1/gone', 'wait=60', 'POST', '{"text":"small"}');
-sleep 0.2;
+$gateway->works_at(1);
 $held->close;
 ok(wait_for { Reauth::Test::slurp($log) =~ /gone 499 held/ }
     'a client that goes is noticed');

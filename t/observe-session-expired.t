@@ -114,7 +114,7 @@ is($record->{error_code}, undef, 'the mark has gone');
 # a call from before an update, answered after that one succeeded
 
 sandbox('POST', '/account/acct_late', { next =>
-    [ { status => 401, body => { error => $code }, delay_ms => 1500 } ] });
+    [ { status => 401, body => { error => $code }, delay_ms => 600_000 } ] });
 my $late = Reauth::Stream->open($gateway, 'GET', '/api/acct_late/x');
 ok(wait_for(sub { (sandbox_log())[-1]{target} eq '/api/acct_late/x' }),
     'a call that takes its time');
@@ -123,6 +123,7 @@ sandbox('POST', '/finish/acct_late', {});
 $gateway->http('GET', "/api/authenticate/$attempt");
 is(record('acct_late')->{state}, 'succeeded', 'a login during a call');
 ok($late->is_open, 'which is not answered yet');
+sandbox('POST', '/release/acct_late');
 is($late->finish->{status}, 401, 'the call is of the time before it');
 is(record('acct_late')->{state}, 'succeeded', 'and says nothing any more');
 

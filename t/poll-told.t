@@ -33,7 +33,7 @@ my %answers = (
 );
 
 my $peer = Reauth::Peer->start(sub {
-    my ($request) = @_;
+    my ($request, undef, $socket) = @_;
 
     my $what = Reauth::Test::slurp($mode);
 
@@ -43,10 +43,7 @@ my $peer = Reauth::Peer->start(sub {
     return Reauth::Peer::accepted("auth_$1")
         if $request =~ m{\APUT /api/authenticate/acct_(\w+)};
 
-    if ($what eq 'silence') {
-        sleep 5;
-        return;
-    }
+    return Reauth::Peer::silence($socket) if $what eq 'silence';
 
     return $what eq 'close' ? undef
         : Reauth::Peer::response(@{ $answers{$what} });
@@ -64,7 +61,7 @@ location /upstream/ {
     internal;
     proxy_pass http://fans_api/;
     proxy_set_header Authorization $reauth_authorization;
-    proxy_read_timeout 1s;
+    proxy_read_timeout 5s;
     proxy_next_upstream off;
 }
 EOC

@@ -27,7 +27,6 @@ sub begin {
         "/api/authenticate/$account/credentials",
         { 'Content-Type' => 'application/json' },
         qq({"email":"slow\@example.com","password":"$password"}));
-    sleep 0.1;
 
     return $stream;
 }
@@ -43,7 +42,7 @@ sub sent {
 
 for my $workers (1, 2) {
     my $gateway = gateway(name => "workers-$workers", workers => $workers,
-        %arguments);
+        counted => 1, %arguments);
 
     my $state = sub {
         return $gateway->http('GET', "/reauth/accounts/$_[0]")->{json}{state}
@@ -56,12 +55,15 @@ for my $workers (1, 2) {
         my ($account, @next) = @_;
 
         sandbox('POST', "/account/$account",
-            { delay_ms => 2_000, next => \@next });
+            { delay_ms => 600_000, next => \@next });
 
         my $one = begin($gateway, $account, 'one');
+        wait_for { sent($account) } 'the first one to be sent';
         my $two = begin($gateway, $account, 'two');
+        $gateway->works_at(2);
 
         redis_pause();
+        sandbox('POST', "/release/$account");
         my $answer = $one->finish;
         ok(wait_for(sub { $state->($account) eq 'starting' }),
             "$account: the second one has its turn");
@@ -94,7 +96,7 @@ for my $workers (1, 2) {
     is(sent($running), 1, 'the upstream never got it');
 
     my $rejected = "acct_rejected$workers";
-    ($two, $first) = $turn->($rejected, { status => 422, delay_ms => 500,
+    ($two, $first) = $turn->($rejected, { status => 422, delay_ms => 600_000,
         body => '{"error":"NO"}' });
     $two->close;
     sleep 0.1;

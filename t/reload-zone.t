@@ -4,10 +4,10 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Stream ();
 
-my $gateway = gateway(workers => 2);
+my $gateway = gateway(workers => 2, counted => 1);
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 $gateway->update('acct_2', 'limit');
@@ -35,7 +35,7 @@ ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{json}{retry_after} == 4 
 
 # ---- an update that is on its way when nginx is told to reload ----
 
-sandbox('POST', '/account/acct_3', { delay_ms => 1200 });
+sandbox('POST', '/account/acct_3', { delay_ms => 600_000 });
 
 my $pid = fork // die "fork: $!\n";
 
@@ -51,7 +51,13 @@ is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'starting',
     'the new workers know of it');
 
 # the same one again, through a new worker, waits for the old worker's
-my $same = $gateway->update('acct_3', 'ok');
+my $same = Reauth::Stream->open($gateway, 'PUT',
+    '/api/authenticate/acct_3/credentials',
+    { 'Content-Type' => 'application/json' },
+    '{"email":"ok@example.com","password":"secret"}');
+$gateway->works_at(2);
+sandbox('POST', '/release/acct_3');
+$same = $same->finish;
 is($same->{status}, 200, 'the same update again');
 is($same->{headers}{'reauth-coalesced'}, '1', 'shares the answer');
 

@@ -13,10 +13,9 @@ use Reauth::Shipped;
 use Reauth::Test sandbox => 0;
 
 my $peer = Reauth::Peer->start(sub {
-    my ($request) = @_;
+    my ($request, undef, $socket) = @_;
 
-    # longer than the gateway waits
-    sleep 3 if $request =~ /acct_stall/;
+    return Reauth::Peer::silence($socket) if $request =~ /acct_stall/;
 
     my $body = $request =~ /acct_html/ ? '<html>own</html>' : '{"own":true}';
 
@@ -71,6 +70,21 @@ my %error = (
     504 => 'UPSTREAM_TIMEOUT',
 );
 
+# These locations once more, with little patience, for what is not answered: all
+# else has the time that it needs.
+
+my @impatient = map {
+    my ($location, $path) = @$_;
+
+    [qr/^( +location )$location( \{\n)(.*?^    (?:    )?\}\n)/ms, sub {
+        my ($name, $open, $rest) = ($1, $2, $3);
+
+        return "$name$location$open$rest$name$location$path$open"
+            . 'proxy_read_timeout 300ms;'
+            . $rest =~ s{(proxy_pass +https?://fans_api/)}{$1$path}r;
+    }]
+} ['/api/', 'acct_stall_'], ['/upstream/', 'api/authenticate/acct_stall_'];
+
 my $end = "Host: gateway\r\nConnection: close\r\n\r\n";
 
 for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
@@ -81,8 +95,8 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
     my $gateway = Reauth::Shipped->start($file, upstream => $peer->port,
         replace => [
             [qr/^ +reauth_poll .*;/m, ''],
-            [qr/(?=^ +upstream fans_api)/m, 'proxy_read_timeout 300ms;'
-                . ' limit_req_zone $arg_limit zone=limit:1m rate=1r/m;'],
+            @impatient,
+            [qr/(?=^ +upstream fans_api)/m, 'limit_req_zone $arg_limit zone=limit:1m rate=1r/m;'],
             [qr/(?=reauth_gate +on;)/,
                 'limit_req zone=limit; limit_req_status 429;'],
             [qr/(?=location \/reauth\/ )/, $fail],

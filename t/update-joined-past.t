@@ -6,11 +6,11 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Reauth::Stream ();
 use Reauth::Test sandbox_options => ['--hold'];
 
-my $gateway = gateway();
+my $gateway = gateway(counted => 1);
 
 
 sub begin {
@@ -28,14 +28,14 @@ sub begin {
 sub wait_for_first {
     my ($account) = @_;
 
-    sandbox('POST', "/account/$account", { delay_ms => 6000 });
+    sandbox('POST', "/account/$account", { delay_ms => 600_000 });
 
     my $first = begin($account);
     ok(wait_for(sub { stored($account, 'state') eq 'starting' }),
         "$account: the first is being sent");
 
     my @joined = map { begin($account) } 1 .. 2;
-    sleep 0.3;
+    $gateway->works_at(3);
     is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
         'starting', 'the others wait');
 
@@ -63,6 +63,7 @@ sub sent {
         is($answer->{headers}{'reauth-coalesced'}, '1', 'as an equal one\'s');
     }
 
+    sandbox('POST', '/release/acct_ended');
     $first->finish;
     is(sent('acct_ended'), 1, 'the upstream got one');
 }
@@ -84,6 +85,7 @@ sub sent {
             'no client does it by itself');
     }
 
+    sandbox('POST', '/release/acct_newer');
     $first->finish;
     is(sent('acct_newer'), 1, 'no old one was sent after it');
 }
@@ -103,12 +105,16 @@ sub sent {
 
     isnt($new, $old, 'by its epoch');
     redis_cli('COPY', $old, $new);
+
+    # only the first one is still held back
+    sandbox('POST', '/account/acct_pasted', { delay_ms => 0 });
     store_and_tell('acct_pasted', state => 'rejected',
         completed_at => int(1e6 * time));
 
     is($_->finish->{status}, 200, 'it is not taken for another one\'s')
         for @joined;
 
+    sandbox('POST', '/release/acct_pasted');
     $first->finish;
     is(sent('acct_pasted'), 3, 'but the update is sent');
 }

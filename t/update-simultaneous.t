@@ -13,7 +13,8 @@ use Reauth::Test;
 
 plan tests => 25;
 
-my $gateway   = gateway(workers => 2, http_config => 'reauth_update_wait 60s;');
+my $gateway   = gateway(workers => 2, http_config => 'reauth_update_wait 60s;',
+    counted => 1);
 my $impatient = gateway(name => 'impatient', workers => 2,
     http_config => 'reauth_update_wait 600ms;');
 
@@ -75,16 +76,28 @@ sub send_first {
     return $socket;
 }
 
+# It answers when it is told to.
+
 sub slow_upstream {
-    my ($account, $ms, @next) = @_;
+    my ($account, @next) = @_;
 
     return sandbox('POST', "/account/$account",
-                   { delay_ms => $ms, next => \@next });
+                   { delay_ms => 600_000, next => \@next });
+}
+
+sub answer_now {
+    my ($account) = @_;
+
+    return sandbox('POST', "/release/$account");
 }
 
 {
-    slow_upstream('acct_same', 300);
-    my @answers = answers(map { send_one('acct_same', 'one') } 1 .. 8);
+    slow_upstream('acct_same');
+    my @sockets = map { send_one('acct_same', 'one') } 1 .. 8;
+    $gateway->works_at(8);
+    wait_for { received('acct_same') } 'the first one';
+    answer_now('acct_same');
+    my @answers = answers(@sockets);
 
     is(grep({ $_->{status} == 200 } @answers), 8, 'equal: all are taken');
     is(keys %{ { map { $_->{json}{attempt_id} => 1 } @answers } }, 1,
@@ -95,9 +108,13 @@ sub slow_upstream {
 }
 
 {
-    slow_upstream('acct_no', 0, { status => 422, delay_ms => 2000,
+    slow_upstream('acct_no', { status => 422, delay_ms => 600_000,
         body => '{"error":"VALIDATION_ERROR"}' });
-    my @answers = answers(map { send_one('acct_no', 'one') } 1 .. 4);
+    my @sockets = map { send_one('acct_no', 'one') } 1 .. 4;
+    $gateway->works_at(4);
+    wait_for { received('acct_no') } 'the first one';
+    answer_now('acct_no');
+    my @answers = answers(@sockets);
 
     is(grep({ $_->{status} == 422 } @answers), 4,
        'equal: the upstream\'s no is for all');
@@ -107,9 +124,11 @@ sub slow_upstream {
 }
 
 {
-    slow_upstream('acct_turns', 500);
+    slow_upstream('acct_turns');
     my $first = send_first('acct_turns', 'one');
     my $second = send_one('acct_turns', 'two');
+    $gateway->works_at(2);
+    answer_now('acct_turns');
     my @answers = answers($first, $second);
     my @received = received('acct_turns');
 
@@ -126,7 +145,7 @@ sub slow_upstream {
 }
 
 {
-    slow_upstream('acct_late', 6000);
+    slow_upstream('acct_late');
     my $first = send_first('acct_late', 'one', $impatient);
     my $started = time;
     my $second = send_one('acct_late', 'two', $impatient);
@@ -138,27 +157,32 @@ sub slow_upstream {
     like($answer->{headers}{'retry-after'} // '', qr/\A[1-9]\d*\z/,
          'and when to come again');
     cmp_ok($waited, '>=', 0.6, 'after that time');
+    answer_now('acct_late');
     is((answers($first))[0]{status}, 200, 'the first one is taken');
     is(scalar(received('acct_late')), 1, 'the upstream got only that one');
 }
 
 {
-    slow_upstream('acct_left', 2000);
+    slow_upstream('acct_left');
     my $first = send_first('acct_left', 'one');
     my $second = send_one('acct_left', 'two');
-    sleep 0.1;
+    $gateway->works_at(2);
     close $second;
+    $gateway->works_at(1);
+    answer_now('acct_left');
     is((answers($first))[0]{status}, 200, 'one that waits goes away');
     sleep 0.3;
     is(scalar(received('acct_left')), 1, 'and is not sent');
 }
 
 {
-    slow_upstream('acct_leader', 2000);
+    slow_upstream('acct_leader');
     my $first = send_first('acct_leader', 'one');
     my $second = send_one('acct_leader', 'one');
-    sleep 0.1;
+    $gateway->works_at(2);
     close $first;
+    sleep 0.1;
+    answer_now('acct_leader');
     my ($answer) = answers($second);
     is($answer->{status}, 200, 'the one that was sent goes away');
     is(scalar(received('acct_leader')), 1, 'the other has its answer');

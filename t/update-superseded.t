@@ -6,11 +6,10 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
 use Reauth::Stream ();
 use Reauth::Test sandbox_options => ['--hold'];
 
-my @gateways = map { gateway(name => $_, workers => 2) } qw(one two);
+my @gateways = map { gateway(name => $_, workers => 2, counted => 1) } qw(one two);
 
 
 sub begin {
@@ -33,7 +32,7 @@ sub sent {
 
 
 for my $account (map { "acct_$_" } 1 .. 4) {
-    sandbox('POST', "/account/$account", { delay_ms => 1500 });
+    sandbox('POST', "/account/$account", { delay_ms => 600_000 });
 
     my @first = (begin($gateways[0], $account, 'first'));
     ok(wait_for(sub {
@@ -41,8 +40,12 @@ for my $account (map { "acct_$_" } 1 .. 4) {
     }), "$account: both know of the first");
 
     push @first, map { begin($gateways[$_ % 2], $account, 'first') } 1 .. 8;
-    sleep 0.3;
+    $gateways[0]->works_at(5);
+    $gateways[1]->works_at(4);
     my @second = map { begin($gateways[$_ % 2], $account, 'second') } 1 .. 4;
+    $gateways[0]->works_at(7);
+    $gateways[1]->works_at(6);
+    sandbox('POST', "/release/$account");
 
     my @answers = map { $_->finish } @first;
     my %attempt = map { ($_->{json}{attempt_id} // 'none') => 1 } @answers;

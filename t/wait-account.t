@@ -4,11 +4,11 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway(workers => 2);
+my $gateway = gateway(workers => 2, counted => 1);
 
 sub wait_on {
     my ($account, $wait, $headers) = @_;
@@ -37,7 +37,7 @@ cmp_ok($answer->{took}, '>=', 0.9, 'after the wait');
 my @waiting = map { wait_on('acct_1', '60s') } 1 .. 20;
 my $other   = wait_on('acct_1', '60s');
 $gateway->update('acct_2', 'ok');
-sleep 0.3;
+$gateway->works_at(21);
 is((grep { $_->is_open } @waiting), 20, 'others wait');
 
 for (1 .. 10) {
@@ -65,7 +65,7 @@ is($answer->{status}, 304, 'nothing new since that');
 cmp_ok($answer->{took}, '>=', 0.9, 'after the wait');
 
 my $waiting = wait_on('acct_1', '60s', { 'If-None-Match' => $etag });
-sleep 0.1;
+$gateway->works_at(1);
 sandbox('POST', '/finish/acct_1');
 $gateway->http('GET', "/api/authenticate/$id");
 $answer = $waiting->finish;
@@ -83,7 +83,7 @@ cmp_ok($answer->{took}, '<', 50, 'is told without a wait');
 
 # a client that goes
 my @gone = map { wait_on('acct_1', '60s') } 1 .. 10;
-sleep 0.1;
+$gateway->works_at(10);
 $_->close for @gone;
 ok(wait_for { 10 == (() = $gateway->access_log =~ / 499 /g) }
     'a client that goes is noticed');

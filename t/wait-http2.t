@@ -4,10 +4,10 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
-my $gateway = gateway(listen => 'http2', config => <<'EOC');
+my $gateway = gateway(listen => 'http2', counted => 1, config => <<'EOC');
 location /api/ {
     reauth_gate on;
     reauth_gate_hold 60s;
@@ -64,6 +64,17 @@ sub get {
 }
 
 
+# the other requests that are under way
+
+sub works_at {
+    my ($n) = @_;
+
+    my $writing = 1 + $n;
+
+    return wait_for { get('/counted') =~ /Writing: $writing / }
+        "$n requests to wait";
+}
+
 my ($id) = request('PUT', '/api/authenticate/acct_1/credentials')
     =~ /"attempt_id":"(\w+)"/;
 ok($id, 'it logs in');
@@ -76,7 +87,7 @@ my $posted = curl('-H', 'Prefer: wait=60', '-d', 'x' x 100_000,
     "$base/api/acct_1/chats");
 
 ok(wait_for { text($events) =~ /^id: /m } 'the stream begins');
-sleep 0.3;
+works_at(13);
 is((grep { text($_) =~ /status/ } @waiting, $held, $posted), 0, 'all wait');
 
 sandbox('POST', '/finish/acct_1');
@@ -100,7 +111,7 @@ my @gone = (
     curl('-H', 'Prefer: wait=60', "$base/api/acct_2/chats"),
     map { curl("$base/reauth/accounts/acct_2?wait=60s") } 1 .. 5,
 );
-sleep 0.5;
+works_at(7);
 kill 'KILL', $_->{pid} for @gone;
 ok(wait_for { 6 <= (() = $gateway->access_log =~ / 499 /g) }
     'clients that go are noticed');
@@ -113,7 +124,7 @@ ok(wait_for { $gateway->access_log =~ m{/events HTTP/2.0" 200} }
         '/reauth/events'),
     curl('-H', 'Prefer: wait=60', "$base/api/acct_2/chats"),
 );
-sleep 0.5;
+works_at(7);
 my @old = $gateway->worker_pids;
 $gateway->reload;
 ok(wait_for { !grep { runs($_) } @old } 'the old worker has ended');

@@ -4,11 +4,10 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway();
+my $gateway = gateway(counted => 1);
 
 sub wait_on {
     my ($query, $headers) = @_;
@@ -36,7 +35,7 @@ my $all     = wait_on('wait=60s');
 my $otp     = wait_on('wait=60s&state=needs_otp');
 my $running = wait_on('wait=60s&state=running');
 my $type    = wait_on('wait=1s&auth_type=mobile_app');
-sleep 0.1;
+$gateway->works_at(4);
 
 my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 
@@ -46,7 +45,7 @@ is(states($type->finish), '', 'of a type');
 ok($otp->is_open, 'another state waits');
 
 my $leaves = wait_on('wait=60s&state=running');
-sleep 0.1;
+$gateway->works_at(2);
 
 sandbox('POST', '/step/acct_1') for 1 .. 2;
 $gateway->http('GET', "/api/authenticate/$id");

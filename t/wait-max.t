@@ -4,11 +4,10 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway(http_config => 'reauth_wait_max 5;', config => <<'EOC');
+my $gateway = gateway(counted => 1, http_config => 'reauth_wait_max 5;', config => <<'EOC');
 location /api/ {
     reauth_gate on;
     reauth_gate_hold 60s;
@@ -27,7 +26,7 @@ sub wait_on {
 
 my @waiting = map { wait_on("/reauth/$_") } ('accounts/acct_1?wait=60s') x 2,
     ('accounts?wait=60s') x 2, 'events';
-sleep 0.2;
+$gateway->works_at(5);
 ok($_->is_open, 'waits') for @waiting;
 
 for my $path ('accounts/acct_1?wait=60s', 'accounts?wait=60s', 'events') {
@@ -50,7 +49,7 @@ ok(wait_for { 2 <= (() = $gateway->access_log =~ /" 499 |events HTTP\S+ 200/g) }
 my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_1/x',
     { Prefer => 'wait=60' });
 push @waiting, wait_on('/reauth/accounts/acct_1?wait=60s');
-sleep 0.2;
+$gateway->works_at(5);
 ok($_->is_open, 'others have their place') for $held, @waiting;
 
 sandbox('POST', '/finish/acct_1');

@@ -4,12 +4,13 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
 # one worker may get them all
-my $gateway = gateway(workers => 2, http_config => 'reauth_wait_max 150;',
+my $gateway = gateway(workers => 2, counted => 1,
+    http_config => 'reauth_wait_max 150;',
     config => <<'EOC');
 location /api/ {
     reauth_gate on;
@@ -41,7 +42,7 @@ sub fill {
         $stream->saw(qr/^id: /m) or return;
     }
 
-    sleep 0.3;
+    $gateway->works_at(200);
 
     return @open;
 }

@@ -21,7 +21,7 @@ use constant {
     KEY     => 'sandbox-test-key',
     SECRET  => 'sandbox-test-secret',
     STALL_S => 0.3,
-    WAIT    => 5,
+    WAIT    => 60,
 };
 
 my $dir = tempdir(CLEANUP => 1);
@@ -366,6 +366,33 @@ subtest forced => sub {
     is $put->headers->header('X-A'), 'b';
     is control(account => 'acct_forced')->{attempts}, 1, 'and yet it began';
     is res(POST => '/_sandbox/account/acct_forced', { nxt => 1 })->code, 400, 'a typo is told';
+};
+
+subtest delayed => sub {
+    control(
+        account => 'acct_delayed',
+        { delay_ms => 1000 * WAIT, next => [{ path => '/forced', delay_ms => 1000 * WAIT }] }
+    );
+
+    my @answers;
+    for my $path (qw(forced own)) {
+        $ua->start($ua->build_tx(GET => "$base/api/acct_delayed/$path", {%key}),
+            sub ($ua, $tx) { push @answers, $tx->res->code });
+    }
+
+    my $log   = '/_sandbox/log?account=acct_delayed&min=2';
+    my $until = time + WAIT;
+    my $sent;
+    $ua->get("$base$log" => sub ($ua, $tx) { $sent = @{ $tx->res->json } });
+    Mojo::IOLoop->one_tick while !$sent && time < $until;
+
+    is $sent, 2, 'both have come';
+    is_deeply \@answers, [], 'and are not answered';
+    is control(release => 'acct_delayed')->{released}, 2, 'released';
+    Mojo::IOLoop->one_tick while @answers < 2 && time < $until;
+    is_deeply \@answers, [200, 200], 'now they are';
+    is call(GET => '/api/acct_delayed/x')->res->code, 200, 'and none is delayed any more';
+    is control(release => 'acct_delayed')->{released}, 0, 'nothing is left';
 };
 
 subtest received => sub {

@@ -11,7 +11,7 @@ use Mojo::IOLoop ();
 use Mojo::JSON qw(encode_json);
 use Socket     qw(SOL_SOCKET SO_LINGER);
 
-our @EXPORT_OK = qw(cdn_page send_answer);
+our @EXPORT_OK = qw(cdn_page send_answer send_delayed);
 
 use constant {
     MS        => 1000,
@@ -40,18 +40,35 @@ my %CDN_TITLE = (
 
 # Fields: status, body (bytes, or what becomes JSON), headers, delay_ms, close,
 # and broken (a key of %BROKEN, with the body that a whole answer would have).
+# One that is delayed stands in "delayed", by its timer, until it is sent.
 sub send_answer ($c, %answer) {
-    my $delay = $answer{delay_ms} or return _send($c, \%answer);
-    my $tx    = $c->render_later->tx;
+    my $delay   = $answer{delay_ms} or return _send($c, \%answer);
+    my $delayed = $answer{delayed} // {};
+    my $tx      = $c->render_later->tx;
+    my $timer;
 
-    Mojo::IOLoop->timer(
-        $delay / MS,
-        sub {
-            _send($c, \%answer) if Mojo::IOLoop->stream($tx->connection);
-        }
-    );
+    my $send = sub {
+        delete $delayed->{$timer};
+        _send($c, \%answer) if Mojo::IOLoop->stream($tx->connection);
+    };
+
+    $timer = Mojo::IOLoop->timer($delay / MS, $send);
+    $delayed->{$timer} = $send;
 
     return;
+}
+
+
+# Sends what is delayed; how many that are.
+sub send_delayed ($delayed) {
+    my @timers = keys %$delayed;
+
+    for my $timer (@timers) {
+        Mojo::IOLoop->remove($timer);
+        $delayed->{$timer}->();
+    }
+
+    return scalar @timers;
 }
 
 

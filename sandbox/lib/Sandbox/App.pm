@@ -236,6 +236,7 @@ sub _add_control ($control) {
     $control->get('/account/:id')->to('control#show_account');
     $control->post('/account/:id')->to('control#set_account');
     $control->post('/finish/:id')->to('control#finish');
+    $control->post('/release/:id')->to('control#release');
     $control->post('/step/:id')->to('control#step');
     $control->get('/webhooks')->to('control#deliveries');
     $control->post('/webhook')->to('control#send_webhook');

@@ -91,7 +91,11 @@ sub answer ($self, %answer) {
 
     my $subject = $self->stash('subject');
     my $account = defined $subject && $self->world->accounts->{$subject};
-    $answer{delay_ms} //= $account->{delay_ms} if $account;
+
+    if ($account) {
+        $answer{delay_ms} //= $account->{delay_ms};
+        $answer{delayed} = $account->{delayed} //= {};
+    }
 
     return send_answer($self, %answer);
 }

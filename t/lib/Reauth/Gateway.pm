@@ -18,8 +18,8 @@ sub latest { return $running[-1] // die "no gateway has been started\n"; }
 
 
 # Arguments: dir, main_config, http_config, config, workers, port, listen
-# (parameters of "listen"), log_level, await_ready.  "text" is a whole
-# configuration, in place of all that make one.
+# (parameters of "listen"), log_level, await_ready; counted, for works_at.
+# "text" is a whole configuration, in place of all that make one.
 
 sub start {
     my ($class, %argument) = @_;
@@ -49,6 +49,7 @@ sub write_config {
 
     my $dir  = $self->{dir};
     my $user = $> == 0 ? 'user root;' : '';
+    my $count = $self->{counted} ? 'location = /counted { stub_status; }' : '';
     my $text = $self->{text} // <<"EOC";
 worker_processes $self->{workers};
 daemon off;
@@ -71,6 +72,7 @@ http {
     $self->{http_config}
     server {
         listen 127.0.0.1:$self->{port} $self->{listen};
+        $count
         $self->{config}
     }
 }
@@ -109,6 +111,11 @@ sub launch {
 
         return -s "$dir/logs/nginx.pid";
     }) or die "nginx did not start in $Reauth::Test::LIMIT s:\n", $self->said;
+
+    # the file is written before they are there
+
+    Reauth::Test::wait_for(sub { $self->{workers} <= $self->worker_pids })
+        or die "nginx has no workers:\n", $self->said;
 
     Reauth::Test::await_ready(port => $self->{port}) if $self->{await_ready};
 
@@ -239,6 +246,23 @@ sub update {
 
     return Reauth::Test::update($account, $credentials,
         port => $self->{port}, %argument);
+}
+
+
+# Waits until all workers together have so many requests that have come whole
+# and are not answered whole: what is to wait there has arrived.  It asks with
+# these headers.
+
+sub works_at {
+    my ($self, $n, $headers) = @_;
+
+    # the one that asks is one itself
+    my $writing = 1 + $n;
+
+    return Reauth::Test::wait_for(sub {
+        return $self->http('GET', '/counted', $headers)->{body}
+            =~ /Writing: $writing /;
+    }, "$n requests to wait");
 }
 
 

@@ -114,6 +114,17 @@ sub read_request {
 }
 
 
+# For an answer that never comes: waits until the other side has closed.
+
+sub silence {
+    my ($socket) = @_;
+
+    1 while sysread $socket, my $more, 65536;
+
+    return;
+}
+
+
 sub note {
     my ($self, $number, $request) = @_;
 

@@ -13,7 +13,7 @@ my $count = 0;
 
 
 # Reauth::Shipped->start('conf/nginx.conf', upstream => $port,
-#     replace => [[$what, $by], ...], workers => 1)
+#     replace => [[$what, $by], ...], workers => 1); $by may be a function
 
 sub start {
     my ($class, $file, %argument) = @_;
@@ -46,7 +46,7 @@ sub start {
     for my $pair (@replaced) {
         my ($what, $by) = @$pair;
 
-        $text =~ s/$what/$by/g;
+        $text =~ s/$what/ref $by ? $by->() : $by/ge;
     }
 
     # nginx's usual places for temporary files are root's

@@ -10,6 +10,7 @@ use Mojo::Base 'Sandbox::Controller';
 use Mojo::IOLoop ();
 use Mojo::JSON   qw(encode_json);
 
+use Sandbox::Answer  qw(send_delayed);
 use Sandbox::Clock   qw(now_us);
 use Sandbox::Shapes  qw(attempt_poll);
 use Sandbox::Stories qw(story);
@@ -108,6 +109,16 @@ sub finish ($self) {
     return $self->_nothing_runs if !$self->world->finish($account, $fields);
 
     return $self->_tell($self->_describe($account));
+}
+
+
+# What is delayed goes out, and nothing is delayed from then on.
+sub release ($self) {
+    my $account = $self->_account;
+
+    $account->{delay_ms} = 0;
+
+    return $self->_tell({ released => send_delayed($account->{delayed} // {}) });
 }
 
 
