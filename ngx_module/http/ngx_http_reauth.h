@@ -84,7 +84,25 @@ typedef struct {
 typedef struct {
     ngx_str_t                 path;
     reauth_callers_t         *table;
+    ngx_uint_t                generation;      /* of the table */
 } ngx_http_reauth_callers_t;
+
+
+/*
+ * Who is calling, as long as the file has the same token for the name; a
+ * certificate is not of the file.  The caller is that of the generation's
+ * table, NULL: of none any more.
+ */
+
+typedef struct {
+    ngx_str_t                  name;
+    uint8_t                    hash[REAUTH_SHA256_LEN];
+    ngx_uint_t                 certificate;
+    ngx_http_reauth_callers_t *callers;
+    ngx_uint_t                 generation;
+    const reauth_caller_t     *caller;
+    ngx_uint_t                 allowed;        /* in which one, 0: none */
+} ngx_http_reauth_known_t;
 
 
 /* a directive of ours in the configuration */
@@ -182,11 +200,13 @@ typedef struct {
     ngx_str_t                 account;         /* in the request's memory */
     ngx_str_t                 attempt;
     ngx_str_t                 caller;
+    ngx_http_reauth_known_t  *known;           /* who that is; NULL: nobody */
 
     unsigned                  coalesced:1;
     unsigned                  local:1;         /* Redis was not told */
     unsigned                  stored:1;        /* local has a meaning */
     unsigned                  key_refused:1;   /* nothing goes out without */
+    unsigned                  caller_refused:1; /* its rights were revoked */
     unsigned                  not_final:1;     /* the upstream's status */
 
 
@@ -371,6 +391,17 @@ char *ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd,
  */
 ngx_int_t ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
     const reauth_string_t *account);
+
+/* the same for an ordinary call of the account that the context names */
+ngx_int_t ngx_http_reauth_authorize_call(ngx_http_request_t *r);
+
+/*
+ * Whether the rights of an ordinary call were revoked since it was authorized;
+ * a response of nginx's own with the 500 code is replaced by what the caller
+ * receives then.
+ */
+ngx_uint_t ngx_http_reauth_call_revoked(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf);
 
 ngx_int_t ngx_http_reauth_caller_forbidden(ngx_http_request_t *r,
     const char *message, const char *description);

@@ -286,6 +286,31 @@ ngx_http_reauth_authenticate_variables(ngx_http_reauth_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_int_t                    rc;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(a->request, ngx_http_reauth_module);
+
+    if (lcf->callers == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_reauth_authorize(a->request, a->scope,
+                                   a->confined ? NULL : &a->account);
+
+    /* before it is answered, as whatever ends an update */
+
+    if (rc != NGX_DECLINED && a->epoch) {
+        ngx_http_reauth_authenticate_settle(&a->forward);
+    }
+
+    return rc;
+}
+
+
 /*
  * Whether the caller may do this.  An attempt's account is known as long as it
  * is active; after that only the answer to a poll says whose it was, which is
@@ -293,61 +318,64 @@ ngx_http_reauth_authenticate_variables(ngx_http_reauth_ctx_t *ctx,
  */
 
 static ngx_int_t
-ngx_http_reauth_authenticate_authorize(ngx_http_request_t *r,
-    reauth_route_t *route, ngx_uint_t *unsure)
+ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
 {
-    unsigned                      scope;
-    ngx_int_t                     rc;
-    reauth_string_t               account;
+    ngx_str_t                     account;
+    reauth_route_t               *route;
     reauth_record_t               record;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
-    *unsure = 0;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+    lcf = ngx_http_get_module_loc_conf(a->request, ngx_http_reauth_module);
 
     if (lcf->callers == NULL) {
         return NGX_DECLINED;
     }
+
+    route = &a->route;
 
     switch (route->operation) {
 
     case REAUTH_OPERATION_UPDATE:
     case REAUTH_OPERATION_START:
     case REAUTH_OPERATION_REAUTHENTICATE:
-        scope = REAUTH_SCOPE_UPDATE;
+        a->scope = REAUTH_SCOPE_UPDATE;
         break;
 
     default:
-        scope = REAUTH_SCOPE_ATTEMPT;
+        a->scope = REAUTH_SCOPE_ATTEMPT;
     }
 
-    account = route->id;
+    a->account = route->id;
 
-    if (route->kind != REAUTH_ID_ATTEMPT) {
-        return ngx_http_reauth_authorize(r, scope, &account);
+    if (route->kind == REAUTH_ID_ATTEMPT) {
+
+        mcf = ngx_http_get_module_main_conf(a->request,
+                                            ngx_http_reauth_module);
+
+        if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone, &route->id,
+                                              &record)
+            == NGX_OK)
+        {
+            /* the attempt may have ended when it is asked for again */
+
+            ngx_str_null(&account);
+            ngx_http_reauth_keep_name(a->request, &account, record.account);
+
+            if (account.len == 0) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            a->account.data = account.data;
+            a->account.len = account.len;
+
+        } else {
+            a->account.len = 0;
+            a->confined = route->operation == REAUTH_OPERATION_POLL;
+        }
     }
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-    if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone, &route->id,
-                                          &record)
-        == NGX_OK)
-    {
-        account = reauth_string_from(record.account);
-        return ngx_http_reauth_authorize(r, scope, &account);
-    }
-
-    if (route->operation != REAUTH_OPERATION_POLL) {
-        account.len = 0;
-        return ngx_http_reauth_authorize(r, scope, &account);
-    }
-
-    rc = ngx_http_reauth_authorize(r, scope, NULL);
-    *unsure = 1;
-
-    return rc;
+    return ngx_http_reauth_authenticate_still(a);
 }
 
 
@@ -355,7 +383,6 @@ ngx_int_t
 ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
-    ngx_uint_t                       unsure;
     reauth_route_t                   route;
     reauth_string_t                  method, path;
     ngx_http_cleanup_t              *cln;
@@ -387,14 +414,6 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
 
     ngx_http_reauth_authenticate_variables(ctx, &route);
 
-    rc = ngx_http_reauth_authenticate_authorize(r, &route, &unsure);
-
-    ngx_http_reauth_forget_token(r);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
     a = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_authenticate_t));
     cln = ngx_http_cleanup_add(r, 0);
 
@@ -404,11 +423,18 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
 
     a->request = r;
     a->route = route;
-    a->confined = unsure;
     a->forward.data = a;
 
     cln->handler = ngx_http_reauth_authenticate_cleanup;
     cln->data = a;
+
+    rc = ngx_http_reauth_authenticate_authorize(a);
+
+    ngx_http_reauth_forget_token(r);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     if (ngx_http_reauth_public_url(r, &a->origin) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -627,6 +653,13 @@ ngx_http_reauth_authenticate_body(ngx_http_request_t *r, ngx_int_t rc,
         return;
     }
 
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
+
     if (ngx_http_reauth_authenticate_has_body(a)) {
 
         rc = ngx_http_reauth_authenticate_parse(a);
@@ -735,6 +768,7 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
 void
 ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
 {
+    ngx_int_t                     rc;
     reauth_begin_t                begin;
     ngx_http_request_t           *r;
     ngx_http_reauth_ctx_t        *ctx;
@@ -742,6 +776,13 @@ ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
     ngx_http_reauth_main_conf_t  *mcf;
 
     r = a->request;
+
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
@@ -890,7 +931,14 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
 ngx_int_t
 ngx_http_reauth_authenticate_result(ngx_http_reauth_authenticate_t *a)
 {
+    ngx_int_t        rc;
     reauth_string_t  none;
+
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     if (a->confined && !a->seen) {
 
@@ -975,6 +1023,7 @@ static void
 ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
 {
     u_char                      *p, *query, *last;
+    ngx_int_t                    rc;
     ngx_http_request_t          *r;
     ngx_http_reauth_ctx_t       *ctx;
     ngx_http_reauth_forward_t   *forward;
@@ -982,6 +1031,13 @@ ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
 
     r = a->request;
     forward = &a->forward;
+
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);

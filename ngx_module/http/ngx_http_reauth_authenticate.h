@@ -27,6 +27,9 @@ typedef struct {
     reauth_route_t                route;
     ngx_str_t                     origin;        /* of polling_url */
 
+    unsigned                      scope;         /* that the caller needs */
+    reauth_string_t               account;       /* and for which account */
+
     ngx_http_reauth_body_t        body;
     reauth_credentials_t          credentials;
     reauth_update_answer_t        answer;
@@ -58,6 +61,13 @@ typedef struct {
     unsigned                      bad_answer:1;  /* 2xx, but no attempt */
 } ngx_http_reauth_authenticate_t;
 
+
+/*
+ * Before something is sent or given: whether the caller still may do this.
+ * NGX_DECLINED: yes; else it was refused, and this is for finalize().
+ */
+ngx_int_t ngx_http_reauth_authenticate_still(
+    ngx_http_reauth_authenticate_t *a);
 
 /* to the store, once more where what it waited for says nothing */
 void ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a);

@@ -15,12 +15,13 @@
 #define NGX_HTTP_REAUTH_CALLERS_FILE_MAX  (8 * 1024 * 1024)
 
 
-/* who is calling, as long as the file has the same token for the name */
-
-typedef struct {
-    ngx_str_t    name;
-    uint8_t      hash[REAUTH_SHA256_LEN];
-} ngx_http_reauth_known_t;
+typedef enum {
+    NGX_HTTP_REAUTH_RIGHT_GIVEN = 0,
+    NGX_HTTP_REAUTH_RIGHT_NO_CALLER,
+    NGX_HTTP_REAUTH_RIGHT_NO_SCOPE,
+    NGX_HTTP_REAUTH_RIGHT_NO_ACCOUNT,
+    NGX_HTTP_REAUTH_RIGHT_ERROR
+} ngx_http_reauth_right_e;
 
 
 static void
@@ -150,6 +151,7 @@ ngx_http_reauth_callers_reload(void *data, ngx_log_t *log)
 
     reauth_callers_free(callers->table);
     callers->table = table;
+    callers->generation++;
 
     return NGX_OK;
 }
@@ -192,6 +194,7 @@ ngx_http_reauth_callers_add(ngx_conf_t *cf, ngx_str_t *path)
     }
 
     callers->path = full;
+    callers->generation = 1;
     *slot = callers;
 
     cln->handler = ngx_http_reauth_callers_cleanup;
@@ -351,12 +354,14 @@ ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
 
 
 static const reauth_caller_t *
-ngx_http_reauth_caller(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf)
+ngx_http_reauth_caller(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf,
+    ngx_uint_t *certificate)
 {
     reauth_string_t         token;
     const reauth_caller_t  *caller;
 
     caller = NULL;
+    *certificate = 0;
 
     if (ngx_http_reauth_caller_token(r, &token) == NGX_OK) {
         caller = reauth_callers_find(lcf->callers->table, &token);
@@ -365,6 +370,7 @@ ngx_http_reauth_caller(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf)
 #if (NGX_HTTP_SSL)
     if (caller == NULL) {
         caller = ngx_http_reauth_caller_certificate(r, lcf);
+        *certificate = 1;
     }
 #endif
 
@@ -486,7 +492,8 @@ ngx_http_reauth_caller_recall(ngx_http_request_t *r)
 
 static ngx_http_reauth_known_t *
 ngx_http_reauth_caller_remember(ngx_http_request_t *r,
-    const reauth_caller_t *caller)
+    ngx_http_reauth_callers_t *callers, const reauth_caller_t *caller,
+    ngx_uint_t certificate)
 {
     ngx_str_t                 s;
     ngx_pool_cleanup_t       *cln;
@@ -512,6 +519,12 @@ ngx_http_reauth_caller_remember(ngx_http_request_t *r,
 
     ngx_memcpy(known->hash, caller->hash, REAUTH_SHA256_LEN);
 
+    known->certificate = certificate;
+    known->callers = callers;
+    known->generation = callers->generation;
+    known->caller = caller;
+    known->allowed = 0;
+
     cln->handler = ngx_http_reauth_caller_remembered;
 
     return known;
@@ -524,17 +537,45 @@ static const reauth_caller_t *
 ngx_http_reauth_caller_known(ngx_http_reauth_loc_conf_t *lcf,
     ngx_http_reauth_known_t *known)
 {
-    reauth_string_t         name;
-    const reauth_caller_t  *caller;
+    reauth_string_t             name;
+    const reauth_caller_t      *caller;
+    ngx_http_reauth_callers_t  *callers;
+
+    callers = lcf->callers;
+
+    if (known->certificate && !lcf->callers_certificate) {
+        return NULL;
+    }
+
+    if (known->callers == callers
+        && known->generation == callers->generation)
+    {
+        return known->caller;
+    }
 
     name.data = known->name.data;
     name.len = known->name.len;
 
-    caller = reauth_callers_find_name(lcf->callers->table, &name);
+    caller = reauth_callers_find_name(callers->table, &name);
 
-    return caller != NULL
-           && ngx_memcmp(caller->hash, known->hash, REAUTH_SHA256_LEN) == 0
-           ? caller : NULL;
+    if (caller != NULL
+        && !known->certificate
+        && ngx_memcmp(caller->hash, known->hash, REAUTH_SHA256_LEN) != 0)
+    {
+        caller = NULL;
+    }
+
+    /* after an internal redirect, another file may be in force */
+
+    if (known->callers != callers) {
+        known->allowed = 0;
+    }
+
+    known->callers = callers;
+    known->generation = callers->generation;
+    known->caller = caller;
+
+    return caller;
 }
 
 
@@ -544,6 +585,7 @@ static ngx_int_t
 ngx_http_reauth_identify(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, const reauth_caller_t **caller)
 {
+    ngx_uint_t                certificate;
     ngx_http_reauth_ctx_t    *ctx;
     ngx_http_reauth_known_t  *known;
 
@@ -558,16 +600,19 @@ ngx_http_reauth_identify(ngx_http_request_t *r,
         *caller = ngx_http_reauth_caller_known(lcf, known);
 
     } else {
-        *caller = ngx_http_reauth_caller(r, lcf);
+        *caller = ngx_http_reauth_caller(r, lcf, &certificate);
         ngx_http_reauth_forget_token(r);
 
         if (*caller != NULL) {
-            known = ngx_http_reauth_caller_remember(r, *caller);
+            known = ngx_http_reauth_caller_remember(r, lcf->callers, *caller,
+                                                    certificate);
             if (known == NULL) {
                 return NGX_ERROR;
             }
         }
     }
+
+    ctx->known = known;
 
     if (*caller == NULL) {
         return NGX_DECLINED;
@@ -579,12 +624,102 @@ ngx_http_reauth_identify(ngx_http_request_t *r,
 }
 
 
+static ngx_http_reauth_right_e
+ngx_http_reauth_right(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf,
+    unsigned scope, const reauth_string_t *account)
+{
+    ngx_int_t               rc;
+    const reauth_caller_t  *caller;
+
+    rc = ngx_http_reauth_identify(r, lcf, &caller);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_HTTP_REAUTH_RIGHT_NO_CALLER;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_REAUTH_RIGHT_ERROR;
+    }
+
+    if (!reauth_caller_allowed(caller, scope)) {
+        return NGX_HTTP_REAUTH_RIGHT_NO_SCOPE;
+    }
+
+    if (account != NULL
+        && (account->len == 0
+            ? caller->accounts.data != NULL
+            : !reauth_caller_allowed_account(caller, account)))
+    {
+        return NGX_HTTP_REAUTH_RIGHT_NO_ACCOUNT;
+    }
+
+    return NGX_HTTP_REAUTH_RIGHT_GIVEN;
+}
+
+
+/* a request that was allowed before is refused: the operator's doing */
+
+static void
+ngx_http_reauth_right_revoked(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t    *ctx;
+    ngx_http_reauth_known_t  *known;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    known = ctx->known;
+
+    if (known != NULL
+        && known->allowed != 0
+        && known->allowed != known->generation)
+    {
+        known->allowed = 0;
+
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "reauth: rights of caller \"%V\" have been revoked, "
+                      "its request in progress is refused", &known->name);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_reauth_right_answer(ngx_http_request_t *r,
+    ngx_http_reauth_right_e right)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    switch (right) {
+
+    case NGX_HTTP_REAUTH_RIGHT_GIVEN:
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+        ctx->known->allowed = ctx->known->generation;
+        return NGX_DECLINED;
+
+    case NGX_HTTP_REAUTH_RIGHT_NO_CALLER:
+        ngx_http_reauth_right_revoked(r);
+        return ngx_http_reauth_caller_unknown(r);
+
+    case NGX_HTTP_REAUTH_RIGHT_NO_SCOPE:
+        ngx_http_reauth_right_revoked(r);
+        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
+                   "this.", "The scopes of its token do not cover the "
+                   "operation.");
+
+    case NGX_HTTP_REAUTH_RIGHT_NO_ACCOUNT:
+        ngx_http_reauth_right_revoked(r);
+        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
+                   "this for this account.",
+                   "Its token is confined to certain accounts.");
+
+    default: /* NGX_HTTP_REAUTH_RIGHT_ERROR */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
 ngx_int_t
 ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
     const reauth_string_t *account)
 {
-    ngx_int_t                    rc;
-    const reauth_caller_t       *caller;
     ngx_http_reauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
@@ -593,36 +728,77 @@ ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_reauth_identify(r, lcf, &caller);
+    return ngx_http_reauth_right_answer(r,
+               ngx_http_reauth_right(r, lcf, scope, account));
+}
 
-    if (rc == NGX_DECLINED) {
-        return ngx_http_reauth_caller_unknown(r);
+
+static ngx_http_reauth_right_e
+ngx_http_reauth_call_right(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
+{
+    reauth_string_t         account;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    account.data = ctx->account.data;
+    account.len = ctx->account.len;
+
+    return ngx_http_reauth_right(r, lcf, REAUTH_SCOPE_CALL, &account);
+}
+
+
+ngx_int_t
+ngx_http_reauth_authorize_call(ngx_http_request_t *r)
+{
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    return ngx_http_reauth_right_answer(r, ngx_http_reauth_call_right(r, lcf));
+}
+
+
+ngx_uint_t
+ngx_http_reauth_call_revoked(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    if (!lcf->authorize || r != r->main) {
+        return 0;
     }
 
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    if (!reauth_caller_allowed(caller, scope)) {
-        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
-                   "this.", "The scopes of its token do not cover the "
-                   "operation.");
-    }
+    /* as nearly always: the file has not changed since then */
 
-    if (account == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (account->len == 0
-        ? caller->accounts.data != NULL
-        : !reauth_caller_allowed_account(caller, account))
+    if (ctx != NULL
+        && ctx->known != NULL
+        && ctx->known->generation == lcf->callers->generation
+        && ctx->known->callers == lcf->callers)
     {
-        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
-                   "this for this account.",
-                   "Its token is confined to certain accounts.");
+        return 0;
     }
 
-    return NGX_DECLINED;
+    ctx = ngx_http_reauth_get_ctx(r);
+
+    if (ctx != NULL
+        && ngx_http_reauth_call_right(r, lcf) == NGX_HTTP_REAUTH_RIGHT_GIVEN)
+    {
+        return 0;
+    }
+
+    if (ctx != NULL) {
+        ctx->caller_refused = 1;
+    }
+
+    /* no page of an operator's takes its place */
+
+    r->error_page = 1;
+
+    return 1;
 }
 
 

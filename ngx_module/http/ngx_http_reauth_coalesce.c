@@ -414,8 +414,11 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
 
     a->outcome_op = NULL;
 
-    rc = sealed ? ngx_http_reauth_coalesce_shared(a, sealed, a->joined, 0)
-                : NGX_DECLINED;
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc == NGX_DECLINED && sealed) {
+        rc = ngx_http_reauth_coalesce_shared(a, sealed, a->joined, 0);
+    }
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_reauth_coalesce_past(a);
@@ -479,11 +482,19 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
 static void
 ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
 {
+    ngx_int_t                        rc;
     reauth_record_t                  record;
     ngx_http_reauth_main_conf_t     *mcf;
     ngx_http_reauth_authenticate_t  *a;
 
     a = ev->data;
+
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
 
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
@@ -626,6 +637,13 @@ ngx_http_reauth_coalesce_composed(ngx_http_reauth_authenticate_t *a,
 {
     ngx_int_t  rc;
 
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
+
     rc = ngx_http_reauth_coalesce_answer(a, record);
 
     if (rc == NGX_DECLINED) {
@@ -647,9 +665,17 @@ ngx_http_reauth_coalesce_kept(ngx_str_t *sealed, void *data)
 
     a->outcome_op = NULL;
 
-    rc = sealed ? ngx_http_reauth_coalesce_shared(a, sealed,
-                                      (uint64_t) a->repeated->since_ms, 1)
-                : NGX_DECLINED;
+    rc = ngx_http_reauth_authenticate_still(a);
+
+    if (rc != NGX_DECLINED) {
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+    }
+
+    if (sealed) {
+        rc = ngx_http_reauth_coalesce_shared(a, sealed,
+                                      (uint64_t) a->repeated->since_ms, 1);
+    }
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, a->request->connection->log, 0,

@@ -677,7 +677,7 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
         ctx->account.data = (u_char *) account.data;
         ctx->account.len = account.len;
 
-        rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_CALL, &account);
+        rc = ngx_http_reauth_authorize_call(r);
 
         if (rc != NGX_DECLINED) {
             ngx_http_finalize_request(r, rc);

@@ -403,7 +403,14 @@ ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
 static ngx_int_t
 ngx_http_reauth_key_create_without(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
+    ngx_int_t                    rc;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_call_revoked(r, lcf)) {
+        return NGX_ERROR;
+    }
 
     rc = ngx_http_reauth_upstream_create_request(r);
 
@@ -421,6 +428,12 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    /* the request's body may have been a while in coming */
+
+    if (ngx_http_reauth_call_revoked(r, lcf)) {
+        return NGX_ERROR;
+    }
 
     before = ngx_http_reauth_key_was_asked(r, mcf);
 
@@ -602,7 +615,7 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
         return ngx_http_reauth_key_send_bad_answer(r, ctx);
     }
 
-    if (ctx == NULL || !ctx->key_refused
+    if (ctx == NULL || !(ctx->key_refused || ctx->caller_refused)
         || r->headers_out.status != NGX_HTTP_INTERNAL_SERVER_ERROR)
     {
         return ngx_http_next_header_filter(r);
@@ -610,14 +623,20 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 
     /* an answer of ours in the place of nginx's own page */
 
-    ctx->key_refused = 0;
     r->err_status = 0;
 
-    rc = ngx_http_reauth_key_send_unavailable(r);
+    if (ctx->caller_refused) {
+        ctx->caller_refused = 0;
+        rc = ngx_http_reauth_authorize_call(r);
+
+    } else {
+        ctx->key_refused = 0;
+        rc = ngx_http_reauth_key_send_unavailable(r);
+    }
 
     r->header_only = 1;
 
-    return rc > NGX_OK ? NGX_ERROR : rc;
+    return rc > NGX_OK || rc == NGX_DECLINED ? NGX_ERROR : rc;
 }
 
 

@@ -186,7 +186,14 @@ ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_reauth_upstream_plain_reinit(ngx_http_request_t *r)
 {
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_http_reauth_ctx_t       *ctx;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_call_revoked(r, lcf)) {
+        return NGX_ERROR;
+    }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
@@ -244,7 +251,8 @@ ngx_http_reauth_upstream_create_request(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_reauth_upstream_reinit_request(ngx_http_request_t *r)
 {
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_http_reauth_ctx_t       *ctx;
+    ngx_http_reauth_loc_conf_t  *lcf;
 
     if (r->upstream->request_sent
         && !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
@@ -254,6 +262,12 @@ ngx_http_reauth_upstream_reinit_request(ngx_http_request_t *r)
                       "reauth: the upstream did not answer a request that "
                       "changes something, it is not sent again");
 
+        return NGX_ERROR;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_call_revoked(r, lcf)) {
         return NGX_ERROR;
     }
 

@@ -126,9 +126,7 @@ ngx_http_reauth_watch_timer(ngx_event_t *ev)
 
     mcf = ev->data;
 
-    if (ngx_exiting || ngx_terminate || ngx_quit) {
-        return;
-    }
+    /* a worker that is to end may still have requests of a revoked caller */
 
     ngx_add_timer(ev, NGX_HTTP_REAUTH_WATCH_STEP);
 

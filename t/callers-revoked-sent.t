@@ -1,0 +1,326 @@
+# A caller that loses its rights while its request waits, or while its body is
+# on its way: nothing is sent for it any more, and nothing is given to it.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use Reauth::Certificates;
+use Reauth::Peer ();
+use Reauth::Stream ();
+use Reauth::Test;
+
+my $file = work_dir() . '/callers';
+my $hold = work_dir() . '/hold';
+my $link = 'fansapiauth://auth/deeplink-of-the-account';
+
+# The upstream: whatever is sent to it while $hold exists is answered when it is
+# gone.
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    sleep 0.02 while -e $hold;
+
+    return if $request =~ /acct_retry/;
+
+    return Reauth::Peer::response('422 Unprocessable', '{"message":"no"}')
+        if $request =~ /refused\@/;
+
+    return Reauth::Peer::response('200 OK', $request =~ m{\A\w+ /api/acct}
+        ? '{"chats":[]}'
+        : $request =~ /\AGET /
+        ? '{"account":{"id":"acct_own"},"state":"authenticating",'
+            . '"progress":"started","lastAttempt":{"success":false}}'
+        : qq({"attempt_id":"auth_1","message":"started","polling_url":)
+            . qq("https://api.fansapi.com/api/authenticate/auth_1",)
+            . qq("mobile_auth_session_deeplink":"$link"}));
+});
+
+my %line = (
+    all   => 'all sha256:' . sha256_hex('all') . ' all',
+    alice => 'alice sha256:' . sha256_hex('one')
+        . ' update,attempt,call,status',
+    carol => 'carol sha256:' . sha256_hex('unknown') . ' all',
+);
+
+sub callers {
+    my (%changed) = @_;
+
+    my %lines = (%line, %changed);
+
+    Reauth::Test::write_file("$file.new",
+        join '', map { "$_\n" } grep { defined } @lines{sort keys %lines});
+    rename "$file.new", $file;
+
+    return;
+}
+
+callers();
+
+my $ca = Reauth::Certificates->authority('clients');
+my ($certificate, $key) = Reauth::Test::certificate('server');
+my @carol = $ca->sign('carol');
+my $tls   = free_port();
+my $port  = $peer->port;
+
+my $gateway = gateway(
+    without     => ['reauth_redis'],
+    http_config => <<"EOC", config => <<"EOS");
+reauth_callers_file $file certificate=cn;
+reauth_update_wait 60s;
+upstream two { server 127.0.0.1:$port; server 127.0.0.1:$port; }
+reauth_redis $ENV{TEST_NGINX_REDIS_URL}$ENV{TEST_NGINX_REDIS_OPTIONS}
+    timeout=10s;
+server {
+    listen 127.0.0.1:$tls ssl;
+    server_name tls.example;
+    ssl_certificate $certificate;
+    ssl_certificate_key $key;
+    ssl_verify_client optional;
+    ssl_client_certificate ${\ $ca->certificate };
+    location /api/authenticate { reauth_authenticate /upstream; }
+    location /upstream/ {
+        internal;
+        proxy_pass http://127.0.0.1:$port/;
+        proxy_set_header Authorization \$reauth_authorization;
+    }
+}
+EOC
+location /api/ {
+    reauth_gate on;
+    proxy_pass http://two;
+    proxy_set_header Authorization \$reauth_authorization;
+}
+location /upstream/ {
+    internal;
+    proxy_pass http://127.0.0.1:$port/;
+    proxy_set_header Authorization \$reauth_authorization;
+}
+EOS
+
+sub credentials {
+    my ($word) = @_;
+
+    return qq({"email":"$word\@example.com","password":"secret"});
+}
+
+sub request {
+    my ($token, $method, $path, $body, %option) = @_;
+
+    return Reauth::Stream->open($gateway, $method, $path, {
+        Authorization => "Bearer $token",
+        defined $body ? ('Content-Type' => 'application/json') : (),
+        %option,
+    }, $body);
+}
+
+sub put {
+    my ($token, $account, $word) = @_;
+
+    return request($token, 'PUT', "/api/authenticate/$account/credentials",
+        credentials($word));
+}
+
+sub sent { return scalar grep { /\Q$_[0]\E/ } $peer->requests; }
+
+sub reached {
+    my ($what) = @_;
+
+    return wait_for(sub { sent($what) }, "$what at the upstream");
+}
+
+# waits until the file is in force: 415 for an update that would be allowed
+
+sub in_force {
+    my ($token, $status) = @_;
+
+    return wait_for(sub {
+        $gateway->http('PUT', '/api/authenticate/acct_probe/credentials',
+            { Authorization => "Bearer $token" }, '{}')->{status} == $status;
+    }, 'the new file');
+}
+
+sub hold { Reauth::Test::write_file($hold, ''); return; }
+
+# The ways to lose rights: the line is gone, has another token, other scopes, or
+# other accounts.
+
+my @ways = (
+    [ 'revoked',        401, alice => undef ],
+    [ 'another token',  401, alice => $line{alice} =~ s/sha256:\w+/'sha256:' . sha256_hex('two')/er ],
+    [ 'fewer scopes',   403, alice => $line{alice} =~ s/update.*status/status/r ],
+    [ 'fewer accounts', 403, alice => $line{alice} =~ s/$/ accounts=acct_other/r ],
+);
+
+for my $way (@ways) {
+    my ($name, $status, %changed) = @$way;
+
+    (my $tag = $name) =~ tr/ /_/;
+
+    hold();
+
+    # another caller's updates are being sent: these join one and wait
+    my $first  = put('all', "acct_joined_$tag", 'same');
+    my $second = put('all', "acct_wait_$tag", 'one');
+    my $third  = put('all', "acct_refused_$tag", 'refused');
+    reached("acct_${_}_$tag") for qw(joined wait refused);
+
+    my %late = (
+        'joins'         => put('one', "acct_joined_$tag", 'same'),
+        'joins a refusal' => put('one', "acct_refused_$tag", 'refused'),
+        'waits'         => put('one', "acct_wait_$tag", 'two'),
+    );
+
+    # and these are sent, or asked, and not answered yet
+    $late{'has been sent'} = put('one', "acct_sent_$tag", 'own');
+    $late{'polls'}
+        = request('one', 'GET', "/api/authenticate/auth_$tag");
+    $late{'reauthenticates'} = request('one', 'POST',
+        "/api/authenticate/acct_reauth_$tag/reauthenticate");
+    reached($_) for "acct_sent_$tag", "auth_$tag", "acct_reauth_$tag";
+
+    my %body = (
+        'the body of an update' => ['PUT',
+            "/api/authenticate/acct_body_$tag/credentials",
+            credentials('body')],
+        'the body of a start' => ['POST', "/api/authenticate?body_$tag",
+            credentials('body')],
+        'the body of a code' => ['PUT', "/api/authenticate/auth_body_$tag",
+            '{"code":"123456"}'],
+        'the body of a call' => ['POST', "/api/acct_body_$tag/chats", '{}'],
+    );
+
+    for my $what (sort keys %body) {
+        my ($method, $path, $text) = @{ $body{$what} };
+
+        $late{$what} = request('one', $method, $path, substr($text, 0, -1),
+            'Content-Length' => length $text);
+    }
+
+    callers(%changed);
+    ok(in_force('one', $status), "$name: in force");
+
+    print { $late{$_}{socket} } '}' for sort keys %body;
+    unlink $hold;
+
+    for my $what (sort keys %late) {
+        my $answer = $late{$what}->finish;
+
+        is($answer->{status}, $status, "$name, $what: refused");
+        unlike($answer->{body}, qr/deeplink|auth_1|"chats"|progress/,
+            "$name, $what: and told nothing");
+    }
+
+    is($_->finish->{status}, $_ == $third ? 422 : 200, "$name: the other's")
+        for $first, $second, $third;
+
+    is(sent("body_$tag"), 0, "$name: nothing went out");
+    is(sent("acct_wait_$tag"), 1, "$name: nor what waited");
+
+    callers();
+    ok(in_force('one', 415), "$name: and as before");
+}
+
+like($gateway->error_log, qr/\[notice\] .* rights of caller "alice" have been revoked, its request in progress is refused/,
+    'it is logged');
+
+# ---- while Redis is told of an update ----
+
+redis_pause();
+my $begins = put('one', 'acct_begins', 'own');
+sleep 0.2;
+callers(alice => undef);
+ok(in_force('one', 401), 'revoked while Redis is told of an update');
+redis_resume();
+is($begins->finish->{status}, 401, 'which is refused');
+is(sent('acct_begins'), 0, 'and not sent');
+
+my $record = $gateway->http('GET', '/reauth/accounts/acct_begins',
+    { Authorization => 'Bearer all' })->{json};
+is("$record->{state} $record->{error_code}", 'rejected NOT_SENT',
+    'what was begun has ended');
+
+callers();
+ok(in_force('one', 415), 'as before');
+
+# ---- a second server is not asked ----
+
+hold();
+my $retry = request('one', 'GET', '/api/acct_retry/me');
+reached('acct_retry');
+callers(alice => undef);
+ok(in_force('one', 401), 'revoked while the first server is asked');
+unlink $hold;
+is($retry->finish->{status}, 401, 'the second one is not');
+is(sent('acct_retry'), 1, 'it was sent once');
+
+callers();
+ok(in_force('one', 415), 'as before');
+
+# ---- a certificate: its line counts, not the token's hash there ----
+
+sub put_by_certificate {
+    my ($account, $release) = @_;
+
+    my $pid = open my $curl, '-|', 'curl', '-sk', '-w', '%{http_code}',
+        '--resolve', "tls.example:$tls:127.0.0.1", '--cert', $carol[0],
+        '--key', $carol[1], '-X', 'PUT', '-H',
+        'Content-Type: application/json', '-d', credentials('own'),
+        "https://tls.example:$tls/api/authenticate/$account/credentials"
+        or die "curl: $!\n";
+
+    reached($account);
+    $release->();
+
+    local $/;
+    my $text = <$curl>;
+    close $curl;
+
+    return $text;
+}
+
+hold();
+like(put_by_certificate('acct_cert_kept', sub {
+    callers(carol => $line{carol} =~ s/sha256:\w+/'sha256:' . sha256_hex('new')/er);
+    ok(in_force('new', 415), 'another token for a name of a certificate');
+    unlink $hold;
+}), qr/deeplink.*200\z/s, 'a certificate is as good as before');
+
+hold();
+like(put_by_certificate('acct_cert_gone', sub {
+    callers(carol => undef);
+    ok(in_force('new', 401), 'no line for a name of a certificate');
+    unlink $hold;
+}), qr/UNAUTHORIZED_CALLER.*401\z/s, 'a certificate that names nobody');
+
+# ---- a worker that is to end after a reload ----
+
+callers();
+ok(in_force('one', 415), 'as before');
+
+my $text = credentials('body');
+my $late = request('one', 'PUT',
+    '/api/authenticate/acct_reload/credentials', substr($text, 0, -1),
+    'Content-Length' => length $text);
+sleep 0.2;
+
+my @old = $gateway->worker_pids;
+$gateway->reload;
+callers(alice => undef);
+ok(in_force('one', 401), 'revoked after a reload');
+
+# the old worker looks at its own pace
+ok(wait_for(sub {
+    my @lines = $gateway->error_log =~ /(\d+)#\d+: ".*callers" has changed and was read again/g;
+    grep { $_ == $old[0] } $lines[-1] // 0, $lines[-2] // 0;
+}, 'the old worker'), 'the old worker reads the file, too');
+
+print { $late->{socket} } '}';
+is($late->finish->{status}, 401, 'what the old worker still reads is refused');
+is(sent('acct_reload'), 0, 'and not sent');
+
+done_testing();
