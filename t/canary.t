@@ -195,7 +195,8 @@ my %answers;                         # by whether the upstream's words are in it
 sub ask {
     my ($method, $path, $body, %more) = @_;
 
-    my $whose   = delete $more{upstream} ? 'upstream' : 'own';
+    my $whose   = delete $more{upstream} ? 'upstream'
+                : delete $more{echo}     ? 'echo' : 'own';
     my %argument = map { $_ => delete $more{$_} }
         grep { exists $more{$_} } qw(timeout abandon port);
     my %header  = (
@@ -399,6 +400,39 @@ for my $case ([down => 502], [limit => 429], [lost => 504], [stall => 504],
 
 ask('GET', "/api/acct_$_/me") for qw(unknown broken cdn maintenance expired);
 
+# ---- an upstream that repeats all that it is sent ----
+
+# to the caller, who sent it, it may; nothing of it is kept
+
+sandbox('POST', '/settings', { echo => 1 });
+
+for my $case ([ok => 200], [restricted => 403], [broken => 500],
+    [limited => 429])
+{
+    my ($word, $status) = @$case;
+    my $account = "acct_${word}_echo";
+
+    for my $body (email('ok'), raw('ok')) {
+        $answer = put($account, $body, echo => 1);
+        status_is($answer, $status, "the upstream repeats all: $status");
+    }
+
+    like($answer->{body}, qr/\Q$canary{cookie}/, 'it does');
+    ask('GET', "/reauth/accounts/$account");
+    ask('GET', "/reauth/accounts/$account/timeline");
+
+    next if $status != 200;
+
+    ask('GET', "/api/authenticate/$answer->{json}{attempt_id}", undef,
+        echo => 1);
+    ask('PUT', "/api/authenticate/$answer->{json}{attempt_id}",
+        { code => $canary{'2FA code'} }, echo => 1);
+    ask('POST', '/api/authenticate', email('ok'), echo => 1);
+    ask('POST', "/api/authenticate/$account/reauthenticate", undef, echo => 1);
+}
+
+sandbox('POST', '/settings', { echo => 0 });
+
 # ---- no key, no upstream ----
 
 status_is(ask('GET', '/api/acct_ok/me', undef, port => $keyless), 503,
@@ -490,6 +524,10 @@ delete @upstream{'e-mail', grep { $canary{$_} =~ /\ACANARY/ } keys %canary};
 is(join(' ', look_for(\%upstream, $answers{upstream})), '',
     'answers of the upstream: nothing of the gateway\'s or of a request');
 push @table, ['answers of the upstream', length $answers{upstream}, ''];
+
+is(join(' ', look_for({ 'API key' => $key }, $answers{echo})), '',
+    'answers that repeat all: not the API key');
+push @table, ['answers that repeat all', length $answers{echo}, ''];
 
 # what is made of the master secret, by HKDF
 

@@ -52,6 +52,35 @@ reauth_string_has_control(const reauth_string_t *s)
 
 
 int
+reauth_string_is_field_value(const reauth_string_t *s)
+{
+    size_t           i;
+    reauth_string_t  part;
+
+    /* between tabs there are none */
+
+    part.data = s->data;
+
+    for (i = 0; i <= s->len; i++) {
+
+        if (i < s->len && s->data[i] != '\t') {
+            continue;
+        }
+
+        part.len = (size_t) (s->data + i - part.data);
+
+        if (reauth_string_has_control(&part)) {
+            return 0;
+        }
+
+        part.data = s->data + i + 1;
+    }
+
+    return 1;
+}
+
+
+int
 reauth_string_is_token(const reauth_string_t *s)
 {
     size_t         i;

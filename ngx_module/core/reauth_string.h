@@ -78,6 +78,9 @@ reauth_string_t reauth_string_trim(const reauth_string_t *s);
 /* C0, DEL, and C1 in UTF-8 */
 int reauth_string_has_control(const reauth_string_t *s);
 
+/* without what a header's value may not have: C0 but the tab, DEL, C1 */
+int reauth_string_is_field_value(const reauth_string_t *s);
+
 /* a token of RFC 9110 */
 int reauth_string_is_token(const reauth_string_t *s);
 

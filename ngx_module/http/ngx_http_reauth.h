@@ -16,6 +16,7 @@
 
 #include "reauth_callers.h"
 #include "reauth_credentials.h"
+#include "reauth_redact.h"
 #include "reauth_route.h"
 #include "reauth_seal.h"
 #include "reauth_secret.h"
@@ -57,9 +58,16 @@ typedef struct {
     ngx_str_t                 path;
     reauth_secret_t           secret;
     reauth_secret_t           authorization;
-    reauth_secret_t           derived;         /* where "seal" is */
+    reauth_secret_t           derived;         /* where these two are */
     reauth_seal_t            *seal;
+    reauth_redact_t          *redact;
     ngx_uint_t                bearer;          /* it is a bearer token, too */
+
+    /* the one before it, which the upstream may still speak of for a while */
+    reauth_secret_t           previous;
+    reauth_secret_t           previous_derived;
+    reauth_redact_t          *previous_redact; /* NULL: none */
+    ngx_msec_t                previous_until;
 } ngx_http_reauth_secret_t;
 
 
@@ -329,8 +337,25 @@ ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
 ngx_int_t ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf,
     ngx_str_t *directive, ngx_http_reauth_secret_t *secret);
 
+/* once a second: zeroes previous ones whose time has passed */
+void ngx_http_reauth_secret_expire(ngx_http_reauth_main_conf_t *mcf);
+
 /* a worker keeps the master's secrets as well as the master did */
 void ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf);
+
+
+/* http/ngx_http_reauth_redact.c: the upstream repeats the API key */
+
+/*
+ * Overwrites all API keys, the current ones and those just rotated, by "*";
+ * the length stays.  "what" is for the log.
+ */
+void ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
+    const char *what, u_char *p, size_t len);
+
+/* whether there is one, to be overwritten in a copy */
+ngx_uint_t ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf,
+    const u_char *p, size_t len);
 
 
 /* http/ngx_http_reauth_key.c: $reauth_authorization */

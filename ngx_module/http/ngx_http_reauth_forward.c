@@ -313,6 +313,9 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 {
     ngx_http_reauth_forward_t *forward = data;
 
+    ngx_str_t                    *body;
+    ngx_http_reauth_main_conf_t  *mcf;
+
     if (forward->done) {
         return rc;
     }
@@ -338,6 +341,12 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     if (sr->request_body != NULL) {
         sr->request_body->bufs = NULL;
     }
+
+    mcf = ngx_http_get_module_main_conf(sr, ngx_http_reauth_module);
+    body = &forward->capture.body;
+
+    ngx_http_reauth_redact(mcf, sr->connection->log, "a response", body->data,
+                           body->len);
 
     forward->handler(forward);
 
@@ -388,6 +397,35 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
 }
 
 
+/* what no header may have is not passed on, nor is a key */
+
+static ngx_uint_t
+ngx_http_reauth_forward_value(ngx_http_request_t *r, ngx_str_t *value)
+{
+    reauth_string_t               s;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    s.data = value->data;
+    s.len = value->len;
+
+    if (!reauth_string_is_field_value(&s)) {
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WITHHELD_HEADER);
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "reauth: a header of the upstream's response has control "
+                      "characters, it is not passed on");
+        return 0;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    ngx_http_reauth_redact(mcf, r->connection->log, "a response header",
+                           value->data, value->len);
+
+    return 1;
+}
+
+
 ngx_int_t
 ngx_http_reauth_forward_headers(ngx_http_request_t *r,
     ngx_http_reauth_forward_t *forward)
@@ -399,10 +437,14 @@ ngx_http_reauth_forward_headers(ngx_http_request_t *r,
 
     sr = forward->subrequest;
 
-    r->headers_out.content_type = sr->headers_out.content_type;
-    r->headers_out.content_type_len = sr->headers_out.content_type_len;
-    r->headers_out.content_type_lowcase = NULL;
-    r->headers_out.charset = sr->headers_out.charset;
+    if (ngx_http_reauth_forward_value(r, &sr->headers_out.content_type)
+        && ngx_http_reauth_forward_value(r, &sr->headers_out.charset))
+    {
+        r->headers_out.content_type = sr->headers_out.content_type;
+        r->headers_out.content_type_len = sr->headers_out.content_type_len;
+        r->headers_out.content_type_lowcase = NULL;
+        r->headers_out.charset = sr->headers_out.charset;
+    }
 
     part = &sr->headers_out.headers.part;
     i = 0;
@@ -411,7 +453,8 @@ ngx_http_reauth_forward_headers(ngx_http_request_t *r,
 
         if (h->hash == 0
             || !ngx_http_reauth_header_allowed(ngx_http_reauth_answer_headers,
-                                               &h->key))
+                                               &h->key)
+            || !ngx_http_reauth_forward_value(r, &h->value))
         {
             continue;
         }

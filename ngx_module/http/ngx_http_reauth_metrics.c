@@ -37,6 +37,7 @@ enum {
     NGX_HTTP_REAUTH_FAMILY_UNKNOWN,
     NGX_HTTP_REAUTH_FAMILY_CALLERS,
     NGX_HTTP_REAUTH_FAMILY_DROPPED,
+    NGX_HTTP_REAUTH_FAMILY_WITHHELD,
     NGX_HTTP_REAUTH_FAMILY_LAST
 };
 
@@ -55,7 +56,9 @@ static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
     { "reauth_callers_refused_total",
       "Calls refused for who made them.", "reason" },
     { "reauth_dropped_fields_total",
-      "Fields that were not passed to the upstream.", "reason" }
+      "Fields that were not passed to the upstream.", "reason" },
+    { "reauth_upstream_withheld_total",
+      "What the upstream sent and was neither passed on nor kept.", "kind" }
 };
 
 
@@ -129,7 +132,13 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
     { NGX_HTTP_REAUTH_FAMILY_DROPPED, "unknown",
       NGX_HTTP_REAUTH_COUNT_DROPPED_UNKNOWN },
     { NGX_HTTP_REAUTH_FAMILY_DROPPED, "auth_type",
-      NGX_HTTP_REAUTH_COUNT_DROPPED_AUTH_TYPE }
+      NGX_HTTP_REAUTH_COUNT_DROPPED_AUTH_TYPE },
+    { NGX_HTTP_REAUTH_FAMILY_WITHHELD, "key",
+      NGX_HTTP_REAUTH_COUNT_WITHHELD_KEY },
+    { NGX_HTTP_REAUTH_FAMILY_WITHHELD, "polling_url",
+      NGX_HTTP_REAUTH_COUNT_WITHHELD_URL },
+    { NGX_HTTP_REAUTH_FAMILY_WITHHELD, "header",
+      NGX_HTTP_REAUTH_COUNT_WITHHELD_HEADER }
 };
 
 

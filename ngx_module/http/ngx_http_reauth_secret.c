@@ -14,7 +14,28 @@
 #include "ngx_http_reauth.h"
 
 
+/* how long the upstream may repeat an API key that was replaced */
+#define NGX_HTTP_REAUTH_PREVIOUS_TIME  600000
+
+
+/* what is made of a secret, in the first of its pages */
+
+typedef struct {
+    reauth_seal_t    seal;
+    reauth_redact_t  redact;
+} ngx_http_reauth_derived_t;
+
+
 static const char  ngx_http_reauth_bearer[] = "Bearer ";
+
+
+static void
+ngx_http_reauth_secret_forget_previous(ngx_http_reauth_secret_t *secret)
+{
+    reauth_secret_free(&secret->previous);
+    reauth_secret_free(&secret->previous_derived);
+    secret->previous_redact = NULL;
+}
 
 
 static void
@@ -22,30 +43,83 @@ ngx_http_reauth_secret_cleanup(void *data)
 {
     ngx_http_reauth_secret_t *secret = data;
 
+    ngx_http_reauth_secret_forget_previous(secret);
+
     reauth_secret_free(&secret->secret);
     reauth_secret_free(&secret->authorization);
     reauth_secret_free(&secret->derived);
     secret->seal = NULL;
+    secret->redact = NULL;
 }
 
 
 static ngx_int_t
 ngx_http_reauth_secret_derive(ngx_http_reauth_secret_t *secret)
 {
-    char  error[REAUTH_SECRET_ERROR_SIZE];
+    char                        error[REAUTH_SECRET_ERROR_SIZE];
+    ngx_http_reauth_derived_t  *derived;
 
     if (reauth_secret_prefix(&secret->authorization, ngx_http_reauth_bearer,
                              &secret->secret)
         != 0
-        || reauth_secret_reserve(&secret->derived, error) != 0)
+        || reauth_secret_reserve(&secret->derived, error) != 0
+        || secret->derived.size < sizeof(ngx_http_reauth_derived_t))
     {
         return NGX_ERROR;
     }
 
-    secret->seal = secret->derived.pages;
+    derived = secret->derived.pages;
+
+    secret->seal = &derived->seal;
+    secret->redact = &derived->redact;
+
+    reauth_redact_init(secret->redact, &secret->secret.text);
 
     return reauth_seal_init(secret->seal, &secret->secret.text) == 0
            ? NGX_OK : NGX_ERROR;
+}
+
+
+/* of an API key, to know it in what the upstream says; nothing else of it */
+
+static void
+ngx_http_reauth_secret_replace(ngx_http_reauth_secret_t *secret)
+{
+    ngx_http_reauth_secret_forget_previous(secret);
+
+    if (!secret->bearer) {
+        ngx_http_reauth_secret_cleanup(secret);
+        return;
+    }
+
+    reauth_secret_free(&secret->authorization);
+    reauth_seal_cleanse(secret->seal);
+
+    secret->previous = secret->secret;
+    secret->previous_derived = secret->derived;
+    secret->previous_redact = secret->redact;
+    secret->previous_until = ngx_current_msec + NGX_HTTP_REAUTH_PREVIOUS_TIME;
+}
+
+
+void
+ngx_http_reauth_secret_expire(ngx_http_reauth_main_conf_t *mcf)
+{
+    ngx_uint_t                  i;
+    ngx_http_reauth_secret_t  **secrets;
+
+    secrets = mcf->secrets.elts;
+
+    for (i = 0; i < mcf->secrets.nelts; i++) {
+
+        if (secrets[i]->previous_redact != NULL
+            && (ngx_msec_int_t) (ngx_current_msec
+                                 - secrets[i]->previous_until)
+               >= 0)
+        {
+            ngx_http_reauth_secret_forget_previous(secrets[i]);
+        }
+    }
 }
 
 
@@ -81,12 +155,13 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
         return NGX_ERROR;
     }
 
-    ngx_http_reauth_secret_cleanup(secret);
+    ngx_http_reauth_secret_replace(secret);
 
     secret->secret = fresh.secret;
     secret->authorization = fresh.authorization;
     secret->derived = fresh.derived;
     secret->seal = fresh.seal;
+    secret->redact = fresh.redact;
 
     return NGX_OK;
 }

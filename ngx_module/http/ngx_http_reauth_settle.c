@@ -62,18 +62,30 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* its code, or its sentence if it has none, is kept */
+/*
+ * Its code, or its sentence if it has none, is kept; without what was sent,
+ * should it repeat that.
+ */
 
 static void
 ngx_http_reauth_authenticate_error(ngx_http_reauth_authenticate_t *a,
     reauth_error_t *error)
 {
+    reauth_string_t  sent;
     reauth_unread_t  why;
 
     /* a body that cannot be read has a status at least */
 
     (void) reauth_error_read(a->forward.capture.body.data,
                              a->forward.capture.body.len, error, &why);
+
+    if (a->credentials.body != NULL) {
+        sent.data = (u_char *) a->credentials.body;
+        sent.len = a->credentials.body_len;
+
+        reauth_redact_values(&sent, error->code);
+        reauth_redact_values(&sent, error->message);
+    }
 
     if (error->code[0] == '\0' && error->message[0] == '\0') {
         ngx_sprintf((u_char *) error->code, "HTTP_%ui%Z", a->forward.status);

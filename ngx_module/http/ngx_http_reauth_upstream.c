@@ -101,6 +101,29 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
 }
 
 
+/*
+ * The upstream may repeat the key in a header, which nginx logs where it is
+ * invalid, or at the debug level.
+ */
+
+static void
+ngx_http_reauth_upstream_redact(ngx_http_request_t *r)
+{
+    ngx_buf_t                    *b;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (ngx_http_reauth_capture(r) == NULL) {
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+    b = &r->upstream->buffer;
+
+    ngx_http_reauth_redact(mcf, r->connection->log, "a response", b->start,
+                           b->last - b->start);
+}
+
+
 /* the status line is read by one function, the headers may be by another */
 
 static ngx_int_t
@@ -114,6 +137,8 @@ ngx_http_reauth_upstream_process_header(ngx_http_request_t *r)
     u = r->upstream;
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     version = r->http_version;
+
+    ngx_http_reauth_upstream_redact(r);
 
     rc = ctx->process_header(r);
 
@@ -134,6 +159,8 @@ ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     version = r->http_version;
+
+    ngx_http_reauth_upstream_redact(r);
 
     return ngx_http_reauth_upstream_judge(r, ctx->process_rest(r), version);
 }

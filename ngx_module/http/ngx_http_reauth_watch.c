@@ -131,6 +131,7 @@ ngx_http_reauth_watch_timer(ngx_event_t *ev)
     ngx_add_timer(ev, NGX_HTTP_REAUTH_WATCH_STEP);
 
     ngx_http_reauth_watch_look_at_all(mcf, ev->log);
+    ngx_http_reauth_secret_expire(mcf);
 }
 
 

@@ -534,6 +534,39 @@ ngx_http_reauth_webhook_event(ngx_http_request_t *r,
 }
 
 
+/*
+ * What is passed on is what was signed; what is read of it, and may be kept,
+ * is without an API key.
+ */
+
+static ngx_int_t
+ngx_http_reauth_webhook_text(ngx_http_request_t *r, ngx_str_t *body,
+    ngx_str_t *text)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    *text = *body;
+
+    if (!ngx_http_reauth_redact_find(mcf, body->data, body->len)) {
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(r->pool, body->len);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(text->data, body->data, body->len);
+
+    ngx_http_reauth_redact(mcf, r->connection->log, "a webhook", text->data,
+                           text->len);
+
+    return NGX_OK;
+}
+
+
 /* NGX_AGAIN: it is answered later */
 
 static ngx_int_t
@@ -541,7 +574,7 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
     ngx_http_reauth_delivery_t *delivery)
 {
     size_t                        len;
-    ngx_str_t                    *body;
+    ngx_str_t                    *body, text;
     reauth_unread_t               why;
     reauth_webhook_t              webhook;
     ngx_http_reauth_ctx_t        *ctx;
@@ -568,7 +601,11 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    if (reauth_webhook_parse(body->data, body->len, &webhook, &why) != 0) {
+    if (ngx_http_reauth_webhook_text(r, body, &text) != NGX_OK) {
+        return ngx_http_reauth_webhook_unavailable(r);
+    }
+
+    if (reauth_webhook_parse(text.data, text.len, &webhook, &why) != 0) {
         ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
                                NGX_HTTP_REAUTH_UNREAD_WEBHOOK, &none,
                                body->len, &why);

@@ -134,17 +134,40 @@ ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
 }
 
 
+static void
+ngx_http_reauth_list_redact(ngx_http_reauth_list_t *list,
+    reauth_account_status_t *status)
+{
+    ngx_http_conf_ctx_t          *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    ctx = list->poller->conf_ctx;
+    mcf = ctx->main_conf[ngx_http_reauth_module.ctx_index];
+
+    ngx_http_reauth_redact(mcf, list->poller->timer.log,
+                           "the list of accounts",
+                           (u_char *) status->progress,
+                           ngx_strlen(status->progress));
+}
+
+
 static int
 ngx_http_reauth_list_entry(void *data, const reauth_string_t *account,
-    const reauth_account_status_t *status)
+    const reauth_account_status_t *entry)
 {
     ngx_http_reauth_list_t *list = data;
 
     ngx_uint_t                 i;
     reauth_record_t            record;
     ngx_http_reauth_listed_t  *asked;
+    reauth_account_status_t    redacted, *status;
 
     list->entries++;
+
+    redacted = *entry;
+    status = &redacted;
+
+    ngx_http_reauth_list_redact(list, status);
 
     if (ngx_http_reauth_zone_in_list(&list->poller->store->zone, account,
                                     list->number, &record)

@@ -101,12 +101,46 @@ sub _whole ($c, %answer) {
     my $headers = $answer{headers} // {};
     my $body    = $answer{body}    // q{};
 
+    ($body, $headers) = _echo($c, $body, $headers) if $c->app->settings->{echo};
+
     $c->res->headers->content_type('application/json');
     $c->res->headers->header($_ => $headers->{$_}) for keys %$headers;
 
     $c->render(status => $answer{status} // 200, data => ref $body ? encode_json($body) : $body);
 
     return;
+}
+
+
+# Repeats all that was sent, the key first, wherever a text may stand.
+sub _echo ($c, $body, $headers) {
+    my $key  = $c->req->headers->authorization // q{};
+    my $sent = join "\n", $key, $c->req->body, $c->req->headers->to_string, $c->req->target;
+    my %more = map { $_ => $key } qw(X-Request-Id X-Ofapi-Echo X-Rate-Limit-Echo Location ETag);
+
+    $more{'Content-Type'} = "application/json; key=$key";
+
+    if (ref $body eq 'HASH') {
+        $body = {
+            %$body,
+            echo     => $sent,
+            message  => $sent,
+            progress => $key =~ s/.* //r,
+            error    => $sent,
+            _meta    => { $key => [$sent] },
+        };
+        $body->{lastAttempt} = { %{ $body->{lastAttempt} }, error_message => $sent,
+            error_code => $key, }
+            if $body->{lastAttempt};
+    }
+    elsif (ref $body eq 'ARRAY') {
+        $body = [map { { %$_, authentication_progress => $key, echo => $sent } } @$body];
+    }
+    else {
+        $body .= $sent;
+    }
+
+    return ($body, { %$headers, %more });
 }
 
 

@@ -24,7 +24,8 @@ use constant {
 };
 
 my @SETTINGS = qw(
-    hold slow_ms stall_s step_ms webhook_disorder webhook_duplicate webhook_loss webhook_retry_ms
+    echo hold slow_ms stall_s step_ms webhook_disorder webhook_duplicate webhook_loss
+    webhook_retry_ms
 );
 my @ACCOUNT = qw(authenticated connected delay_ms email hold name story wrapped);
 my @FORCED  = qw(apply body close delay_ms headers method path status times);

@@ -1,0 +1,391 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <openssl/crypto.h>
+
+#include "reauth_json.h"
+#include "reauth_redact.h"
+
+
+#define REAUTH_REDACT_BITS    14           /* of 64 * REAUTH_REDACT_WORDS */
+#define REAUTH_REDACT_FACTOR  UINT32_C(0x9e3779b1)
+
+#define reauth_redact_bit(gram)                                               \
+    ((uint32_t) ((gram) * REAUTH_REDACT_FACTOR) >> (32 - REAUTH_REDACT_BITS))
+
+
+/* those before the last one are overwritten already */
+
+typedef struct {
+    size_t  n;
+    size_t  start;
+    size_t  end;
+} reauth_redact_places_t;
+
+
+static size_t reauth_redact_search(const reauth_redact_t *redact,
+    const unsigned char *text, size_t len, unsigned char *dst);
+static void reauth_redact_take(reauth_redact_places_t *places,
+    unsigned char *dst, size_t first, size_t next);
+static unsigned char reauth_redact_char(const unsigned char *text, size_t len,
+    size_t *next);
+static unsigned char reauth_redact_decode(const unsigned char *text,
+    size_t len, size_t *next);
+static int reauth_redact_hex(const unsigned char *p, size_t n,
+    unsigned *value);
+static int reauth_redact_is_part(const reauth_redact_t *redact,
+    const unsigned char *text, size_t len);
+static void reauth_redact_object(const json_t *json, char *text);
+
+
+void
+reauth_redact_init(reauth_redact_t *redact, const reauth_string_t *secret)
+{
+    size_t    next, n;
+    uint32_t  gram, bit;
+
+    memset(redact, 0, sizeof(reauth_redact_t));
+
+    redact->secret = *secret;
+
+    gram = 0;
+    n = 0;
+    next = 0;
+
+    while (next < secret->len) {
+        gram = gram << 8 | reauth_redact_char(secret->data, secret->len, &next);
+        n++;
+
+        if (n >= REAUTH_REDACT_MIN) {
+            bit = reauth_redact_bit(gram);
+            redact->bits[bit / 64] |= UINT64_C(1) << bit % 64;
+        }
+    }
+
+    if (n >= REAUTH_REDACT_MIN) {
+        redact->window = n < REAUTH_REDACT_WINDOW ? n : REAUTH_REDACT_WINDOW;
+    }
+}
+
+
+size_t
+reauth_redact(const reauth_redact_t *redact, unsigned char *text, size_t len)
+{
+    return reauth_redact_search(redact, text, len, text);
+}
+
+
+int
+reauth_redact_find(const reauth_redact_t *redact, const unsigned char *text,
+    size_t len)
+{
+    return reauth_redact_search(redact, text, len, NULL) != 0;
+}
+
+
+/*
+ * A part of the secret is a run of characters of which each four that follow
+ * each other are in the table.  "dst" is the text, to be changed, or NULL: the
+ * first place is enough.
+ */
+
+static size_t
+reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
+    size_t len, unsigned char *dst)
+{
+    size_t                   n, next, run, first, escaped, last[3];
+    uint32_t                 gram, bit;
+    unsigned char            c;
+    reauth_redact_places_t   places;
+
+    if (redact->window == 0) {
+        return 0;
+    }
+
+    memset(last, 0, sizeof(last));
+    memset(&places, 0, sizeof(reauth_redact_places_t));
+
+    gram = 0;
+    next = 0;
+    run = 0;
+    first = 0;
+
+    for (n = 1; next < len; n++) {
+
+        if (run == 0) {
+            first = last[2];
+        }
+
+        last[2] = last[1];
+        last[1] = last[0];
+        last[0] = next;
+
+        c = text[next];
+
+        if (c == '\\' || c == '%') {
+            escaped = next;
+            c = reauth_redact_decode(text, len, &escaped);
+            next = escaped;
+
+        } else {
+            next++;
+        }
+
+        gram = gram << 8 | c;
+        bit = reauth_redact_bit(gram);
+
+        if ((redact->bits[bit / 64] >> bit % 64 & 1) == 0
+            || n < REAUTH_REDACT_MIN)
+        {
+            run = 0;
+            continue;
+        }
+
+        run++;
+
+        if (run + REAUTH_REDACT_MIN - 1 < redact->window) {
+            continue;
+        }
+
+        if (run + REAUTH_REDACT_MIN - 1 > redact->window) {
+            run--;
+            escaped = first;
+            (void) reauth_redact_char(text, len, &escaped);
+            first = escaped;
+        }
+
+        if (!reauth_redact_is_part(redact, text + first, next - first)) {
+            continue;
+        }
+
+        if (dst == NULL) {
+            return 1;
+        }
+
+        reauth_redact_take(&places, dst, first, next);
+    }
+
+    if (places.n) {
+        memset(dst + places.start, '*', places.end - places.start);
+    }
+
+    return places.n;
+}
+
+
+/* what overlaps is compared before it is overwritten */
+
+static void
+reauth_redact_take(reauth_redact_places_t *places, unsigned char *dst,
+    size_t first, size_t next)
+{
+    if (places->n == 0 || first > places->end) {
+        memset(dst + places->start, '*', places->end - places->start);
+        places->start = first;
+        places->n++;
+    }
+
+    places->end = next;
+}
+
+
+static unsigned char
+reauth_redact_char(const unsigned char *text, size_t len, size_t *next)
+{
+    unsigned char  c;
+
+    c = text[*next];
+
+    if (c == '\\' || c == '%') {
+        return reauth_redact_decode(text, len, next);
+    }
+
+    (*next)++;
+
+    return c;
+}
+
+
+/* what is not ASCII becomes a byte that no key has */
+
+static unsigned char
+reauth_redact_decode(const unsigned char *text, size_t len, size_t *next)
+{
+    unsigned              value;
+    const unsigned char  *p, *last;
+
+    p = text + *next;
+    last = text + len;
+
+    while (p < last && *p == '\\') {
+        p++;
+    }
+
+    if (p > text + *next
+        && last - p > 4
+        && *p == 'u'
+        && reauth_redact_hex(p + 1, 4, &value))
+    {
+        *next = (size_t) (p - text) + 5;
+        return value < 0x80 ? (unsigned char) value : 0xff;
+    }
+
+    if (p < last && *p == '%') {
+        p++;
+
+        while (last - p > 3 && p[0] == '2' && p[1] == '5') {
+            p += 2;
+        }
+
+        if (last - p > 1 && reauth_redact_hex(p, 2, &value)) {
+            *next = (size_t) (p - text) + 2;
+            return (unsigned char) value;
+        }
+
+        *next = (size_t) (p - text);
+        return '%';
+    }
+
+    if (p == last) {
+        *next = len;
+        return '\\';
+    }
+
+    *next = (size_t) (p - text) + 1;
+
+    return *p;
+}
+
+
+static int
+reauth_redact_hex(const unsigned char *p, size_t n, unsigned *value)
+{
+    size_t         i;
+    unsigned char  c;
+
+    *value = 0;
+
+    for (i = 0; i < n; i++) {
+        c = p[i];
+
+        if (c >= '0' && c <= '9') {
+            c = (unsigned char) (c - '0');
+
+        } else {
+            c |= 0x20;
+
+            if (c < 'a' || c > 'f') {
+                return 0;
+            }
+
+            c = (unsigned char) (c - 'a' + 10);
+        }
+
+        *value = *value << 4 | c;
+    }
+
+    return 1;
+}
+
+
+/*
+ * The table may be wrong once in a while, this is not: both are compared
+ * without their escapes.
+ */
+
+static int
+reauth_redact_is_part(const reauth_redact_t *redact,
+    const unsigned char *text, size_t len)
+{
+    int            same;
+    size_t         i, n, next, window;
+    unsigned char  part[REAUTH_REDACT_WINDOW], last[REAUTH_REDACT_WINDOW];
+
+    window = redact->window;
+
+    for (i = 0, next = 0; i < window && next < len; i++) {
+        part[i] = reauth_redact_char(text, len, &next);
+    }
+
+    if (i < window) {
+        return 0;
+    }
+
+    memset(last, 0, sizeof(last));
+
+    same = 0;
+    next = 0;
+
+    for (n = 1; !same && next < redact->secret.len; n++) {
+        memmove(last, last + 1, window - 1);
+        last[window - 1] = reauth_redact_char(redact->secret.data,
+                                              redact->secret.len, &next);
+
+        same = n >= window && memcmp(part, last, window) == 0;
+    }
+
+    OPENSSL_cleanse(part, sizeof(part));
+    OPENSSL_cleanse(last, sizeof(last));
+
+    return same;
+}
+
+
+void
+reauth_redact_values(const reauth_string_t *json, char *text)
+{
+    json_t               *object;
+    reauth_json_error_t   error;
+
+    if (text[0] == '\0'
+        || reauth_json_parse(json, REAUTH_JSON_OBJECT, &object, &error)
+           != REAUTH_JSON_OK)
+    {
+        return;
+    }
+
+    reauth_redact_object(object, text);
+
+    reauth_json_cleanse_free(object);
+}
+
+
+static void
+reauth_redact_object(const json_t *json, char *text)
+{
+    size_t            i;
+    json_t           *value;
+    const char       *name;
+    reauth_string_t   secret;
+    reauth_redact_t   redact;
+
+    if (json_is_string(json)) {
+        secret.data = (const unsigned char *) json_string_value(json);
+        secret.len = json_string_length(json);
+
+        reauth_redact_init(&redact, &secret);
+        (void) reauth_redact(&redact, (unsigned char *) text, strlen(text));
+
+        OPENSSL_cleanse(&redact, sizeof(reauth_redact_t));
+        return;
+    }
+
+    /* the depth of what is parsed is bounded */
+
+    if (json_is_array(json)) {
+        json_array_foreach(json, i, value) {
+            reauth_redact_object(value, text);
+        }
+
+        return;
+    }
+
+    json_object_foreach((json_t *) json, name, value) {
+        if (strcmp(name, "auth_type") != 0) {
+            reauth_redact_object(value, text);
+        }
+    }
+}

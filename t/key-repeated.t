@@ -1,0 +1,244 @@
+# The upstream repeats the API key in everything that it says: no part of it is
+# kept, logged, even at the debug level, or passed on; nor of the one before it.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test sandbox => 0;
+use Reauth::Webhook;
+
+# as it may be: JSON and URLs have characters of it in other ways, too
+my $key  = 'fa_live_0a1B2c3D4e5F/6g7H8i9J~k0L+m1N==';
+my $next = 'fa_live_1Z2y3X4w5V6u/7T8s9R0q~p1O+n2M==';
+
+secret_file('api_key', "$key\n");
+sandbox_start('--step-ms', 50, '--stall-s', 5);
+
+my $gateway = gateway(
+    log_level   => 'debug',
+    http_config => <<'EOC',
+log_format upstream escape=none '$status $upstream_http_x_request_id '
+    '$upstream_http_location $upstream_http_content_type '
+    '$upstream_http_x_ofapi_echo';
+access_log logs/all.log upstream;
+EOC
+    config      => <<"EOC",
+reauth_poll on /upstream interval=100ms max_interval=500ms rate=50r/s;
+
+location /upstream/ {
+    internal;
+    log_subrequest on;
+    proxy_pass http://fans_api/;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Authorization \$reauth_authorization;
+    proxy_next_upstream off;
+}
+location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
+location = /reauth/metrics { reauth_metrics; }
+EOC
+);
+
+wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
+    eq 'ready' } 'Redis';
+
+my $answers = '';
+
+sub ask {
+    my ($method, $path, $body, %header) = @_;
+
+    my $answer = $gateway->http($method, $path, \%header, $body);
+
+    $answers .= join "\n", "$method $path", $answer->{status},
+        %{ $answer->{headers} }, $answer->{body}, '';
+
+    return $answer;
+}
+
+sub update_of {
+    my ($account, $story) = @_;
+
+    return ask('PUT', "/api/authenticate/$account/credentials",
+        { email => "$story\@example.com", password => 'a-password-9d3e' });
+}
+
+sub forced {
+    my ($account, %answer) = @_;
+
+    return sandbox('POST', "/account/$account", { next => [ \%answer ] });
+}
+
+sub state_of {
+    my ($account) = @_;
+
+    return ask('GET', "/reauth/accounts/$account")->{json}{state} // '';
+}
+
+
+# What of the secret is in the text: its parts, as they are, as JSON and URLs
+# have them.
+
+sub parts_of {
+    my ($secret, $text) = @_;
+
+    $text =~ s/\\+u00([0-9a-f]{2})/chr hex $1/egi;
+    $text =~ s/%([0-9a-f]{2})/chr hex $1/egi;
+    $text =~ s/\\//g;
+
+    return grep { index($text, $_) >= 0 }
+        map { substr $secret, $_, 12 } 0 .. length($secret) - 12;
+}
+
+is(scalar parts_of($key, "x $key"), length($key) - 11, 'the search finds it');
+is(scalar parts_of($key, '4e5F\\/6g7H8i9'), 1, 'in JSON, too');
+is(scalar parts_of($key, '4e5F%2F6g7H8i9'), 1, 'and in a URL');
+
+# ---- every operation ----
+
+sandbox('POST', '/settings', { echo => 1 });
+
+my $answer = update_of('acct_ok', 'ok');
+is($answer->{status}, 200, 'an update');
+like($answer->{json}{echo}, qr/\ABearer \*{39,40}\n.*a-password/s,
+    'what is repeated is overwritten, and nothing else');
+my $attempt = $answer->{json}{attempt_id};
+
+$answer = ask('GET', "/api/authenticate/$attempt");
+is($answer->{status}, 200, 'a poll');
+is($answer->{json}{lastAttempt}{error_code}, 'Bearer ' . '*' x 40,
+    'its error code');
+like($answer->{headers}{'x-ofapi-echo'}, qr/\ABearer \*{39,40}\z/, 'a header');
+like($answer->{headers}{'content-type'}, qr/key=Bearer \*{39,40}\z/,
+    'the type of the body');
+
+$answer = update_of('acct_otp', 'otp');
+my $otp = $answer->{json}{attempt_id};
+
+ok(wait_for { state_of('acct_otp') eq 'needs_otp' } 'a code is wanted');
+is(ask('PUT', "/api/authenticate/$otp", { code => '111111' })->{status}, 200,
+    'a code');
+ask('POST', "/api/authenticate/$otp/send-email-to-creator");
+is(ask('POST', '/api/authenticate', { email => 'ok@example.com',
+    password => 'a-password-9d3e' })->{status}, 200, 'a start');
+is(ask('POST', '/api/authenticate/acct_expired_1/reauthenticate')->{status},
+    200, 'a reauthenticate');
+$answer = ask('POST', '/api/fansly/authenticate',
+    { email => 'ok@example.com', password => 'a-password-9d3e' });
+ask('GET', "/api/fansly/authenticate/$answer->{json}{account_id}")
+    if $answer->{json}{account_id};
+
+# ---- refused, redirected, broken ----
+
+for my $case ([ broken => 500 ], [ restricted => 403 ], [ relayed => 404 ],
+    [ limited => 429 ], [ cdn => 502 ])
+{
+    my ($word, $status) = @$case;
+
+    is(update_of("acct_$word", 'ok')->{status}, $status, "an update: $status");
+    ask('GET', "/reauth/accounts/acct_$word");
+}
+
+forced('acct_moved', status => 302, body => {},
+    headers => { Location => "https://elsewhere.example/?key=$key" });
+is(update_of('acct_moved', 'ok')->{status}, 502, 'a redirect');
+
+forced('acct_id', status => 200, body => { attempt_id => "auth_$key" });
+is(update_of('acct_id', 'ok')->{status}, 502, 'a key for an id');
+
+sandbox('POST', '/settings', { echo => 0 });
+(my $escaped = $key) =~ s/(.)/sprintf '\\u%04x', ord $1/eg;
+forced('acct_escaped', status => 401, body => qq({"error":"key $escaped"}));
+$answer = update_of('acct_escaped', 'ok');
+like($answer->{json}{error}, qr/\Akey \*+\z/,
+    'escaped throughout');
+sandbox('POST', '/settings', { echo => 1 });
+
+like(ask('GET', '/reauth/accounts/acct_restricted')->{json}{error_message},
+    qr/\ABearer \*{39,40}/, 'an error is kept without it');
+
+# a list, of an account whose attempt is not known
+
+is(update_of('acct_lost', 'lost')->{status}, 504, 'an unknown outcome');
+ok(wait_for { grep { $_->{target} eq '/api/accounts' } sandbox_log() }
+    'the list is asked for');
+ok(wait_for { ask('GET', '/reauth/accounts/acct_lost')->{json}{progress}
+    // '' =~ /\*/ } 'and read');
+
+# ---- webhooks ----
+
+for my $case (
+    event('accounts.authentication_failed', 'acct_hooked',
+        started_at => started_at(-1), error_message => "the key $key is bad"),
+    event("accounts.$key", 'acct_hooked'),
+    event('accounts.connected', "acct_$key"))
+{
+    is(ask('POST', '/reauth/webhook', $case, Signature => signature($case),
+        'X-OFAPI-Idempotency-Key' => 'evt_' . length $case)->{status}, 200,
+        'a webhook');
+}
+
+ok(wait_for { state_of('acct_hooked') eq 'failed' } 'it is kept');
+like(ask('GET', '/reauth/accounts/acct_hooked')->{json}{error_message},
+    qr/\Athe key \*{39,40} is bad\z/, 'without the key');
+
+# ---- another key; the upstream still speaks of the one before ----
+
+rename secret_file('api_key.new', "$next\n"), $ENV{TEST_NGINX_KEY_FILE}
+    or die "rename: $!\n";
+ok(wait_for { $gateway->error_log =~ /api_key" has changed and was read/ }
+    'the key is rotated');
+
+$answer = update_of('acct_rotated', 'ok');
+is($answer->{status}, 401, 'the new one is refused');
+like($answer->{json}{echo}, qr/\ABearer \*{39,40}\n/, 'and repeated');
+
+forced('acct_rotated_2', status => 401,
+    body => { error => "the key $key is revoked" });
+$answer = update_of('acct_rotated_2', 'ok');
+is($answer->{status}, 401, 'the old one is spoken of');
+
+# ---- where it may be ----
+
+ask('GET', "/reauth/$_") for qw(accounts?limit=1000 summary metrics
+    accounts/acct_ok accounts/acct_ok/timeline accounts/acct_rotated_2
+    accounts/acct_rotated_2/timeline accounts/acct_hooked/timeline
+    accounts/acct_lost/timeline accounts/acct_restricted/timeline);
+
+like($answers, qr/reauth_upstream_withheld_total\{kind="key"\} [1-9]/,
+    'it is counted');
+
+my %place = (answers => $answers, Redis => '');
+
+for my $entry (redis_cli('KEYS', '*')) {
+    my $type = redis_cli('TYPE', $entry);
+
+    $place{Redis} .= join "\n", $entry, redis_cli('--raw',
+          $type eq 'hash'   ? ('HGETALL', $entry)
+        : $type eq 'zset'   ? ('ZRANGE', $entry, 0, -1)
+        : $type eq 'stream' ? ('XRANGE', $entry, '-', '+')
+        :                     ('GET', $entry)), '';
+}
+
+$gateway->stop;
+
+$place{'error log'}  = $gateway->error_log;
+$place{'access log'} = Reauth::Test::slurp(work_dir() . '/gateway/logs/all.log');
+
+like($place{'error log'}, qr/\[warn\].*the upstream repeats the API key in a/,
+    'it is logged');
+like($place{'error log'}, qr/\[debug\].*x-ofapi-echo: Bearer \*{39,40}"/i,
+    'the debug log has headers without it');
+like($place{'access log'}, qr/^302 .*Bearer \*{39,40}/m,
+    'so does the log of the internal location');
+like($place{Redis}, qr/\*{39,40}/, 'and Redis');
+
+for my $name (sort keys %place) {
+    is(join(' ', parts_of($_, $place{$name})), '',
+        "$name: no part of the key") for $key, $next;
+}
+
+unlike($place{Redis}, qr/password-9d3e/, 'nor is the password kept');
+
+done_testing();

@@ -1,0 +1,269 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "reauth_redact.h"
+
+
+#define KEY  "fa_live.0a1b2c3d4e5f/6071+829~3a4b-5c6d=="
+
+
+static reauth_redact_t  redact;
+
+
+static void
+use(const char *secret)
+{
+    /* the table points to it */
+
+    static char  kept[64];
+
+    reauth_string_t  s;
+
+    memset(kept, 0, sizeof(kept));
+    snprintf(kept, sizeof(kept), "%s", secret);
+
+    s = reauth_string_from(kept);
+    reauth_redact_init(&redact, &s);
+}
+
+
+/* "after" has "*" where something was overwritten */
+
+static void
+becomes(const char *before, const char *after)
+{
+    char    text[512];
+    size_t  i, places;
+
+    assert_int_equal(strlen(before), strlen(after));
+
+    places = 0;
+
+    for (i = 0; after[i] != '\0'; i++) {
+        places += after[i] == '*' && (i == 0 || after[i - 1] != '*');
+    }
+
+    snprintf(text, sizeof(text), "%s", before);
+
+    assert_int_equal(reauth_redact_find(&redact, (unsigned char *) text,
+                                        strlen(text)),
+                     places != 0);
+    assert_string_equal(text, before);
+
+    assert_int_equal(reauth_redact(&redact, (unsigned char *) text,
+                                   strlen(text)),
+                     places);
+    assert_string_equal(text, after);
+}
+
+
+static void
+test_whole(void **state)
+{
+    (void) state;
+
+    use("0123456789abcdef");
+
+    becomes("0123456789abcdef", "****************");
+    becomes("{\"error\":\"bad key 0123456789abcdef.\"}",
+            "{\"error\":\"bad key ****************.\"}");
+    becomes("0123456789abcdef 0123456789abcdef",
+            "**************** ****************");
+    becomes("", "");
+    becomes("0123456789", "0123456789");
+    becomes("nothing of it, however long", "nothing of it, however long");
+}
+
+
+static void
+test_parts(void **state)
+{
+    (void) state;
+
+    use("0123456789abcdef");
+
+    becomes("0123456789a", "0123456789a");
+    becomes("0123456789ab", "************");
+    becomes("456789abcdef", "************");
+    becomes("56789abcdef", "56789abcdef");
+    becomes("x23456789abcdey", "x*************y");
+    becomes("x23456789abcdefg", "x**************g");
+    becomes("0123456789ab456789abcdef", "************************");
+    becomes("0123456789 abcdef", "0123456789 abcdef");
+}
+
+
+/* each part of each length, at each place */
+
+static void
+test_all_parts(void **state)
+{
+    char    text[128];
+    size_t  i, from, len, at;
+
+    (void) state;
+
+    use(KEY);
+
+    for (from = 0; from < sizeof(KEY) - 1; from++) {
+        for (len = 1; from + len < sizeof(KEY); len++) {
+
+            at = (from * 7 + len) % 19;
+
+            memset(text, '!', sizeof(text));
+            memcpy(text + at, KEY + from, len);
+
+            assert_int_equal(reauth_redact(&redact, (unsigned char *) text,
+                                           sizeof(text)),
+                             len >= REAUTH_REDACT_WINDOW);
+
+            for (i = 0; i < sizeof(text); i++) {
+                if (i < at || i >= at + len) {
+                    assert_int_equal(text[i], '!');
+
+                } else if (len >= REAUTH_REDACT_WINDOW) {
+                    assert_int_equal(text[i], '*');
+                }
+            }
+        }
+    }
+}
+
+
+static void
+test_escapes(void **state)
+{
+    (void) state;
+
+    use("0123456789/bcdef");
+
+    becomes("\"0123456789\\/bcdef\"", "\"*****************\"");
+    becomes("\"0123456789\\\\\\/bcdef\"", "\"*******************\"");
+    becomes("\"\\u0030123456789/bcd\\u0065f\"",
+            "\"**************************\"");
+    becomes("\"\\\\u0030123456789/bcdef\"", "\"**********************\"");
+    becomes("?key=0123456789%2Fbcdef&", "?key=******************&");
+    becomes("?key=0123456789%252fbcdef&", "?key=********************&");
+    becomes("?key=%30%31%32%33%34%35%36%37%38%39%2f%62&",
+            "?key=************************************&");
+
+    /* these are none */
+
+    becomes("0123456789\\u002/bcdef", "0123456789\\u002/bcdef");
+    becomes("0123456789\\u012fbcdef", "0123456789\\u012fbcdef");
+    becomes("0123456789%2", "0123456789%2");
+    becomes("0123456789\\", "0123456789\\");
+    becomes("0123456789%", "0123456789%");
+    becomes("0123456789\\u00", "0123456789\\u00");
+}
+
+
+static void
+test_short(void **state)
+{
+    (void) state;
+
+    use("abc");
+    becomes("abc abc", "abc abc");
+
+    use("abcd");
+    becomes("an abcd, abcdabcd, ab", "an ****, ********, ab");
+
+    use("");
+    becomes("abc", "abc");
+}
+
+
+static void
+values(const char *json, const char *before, const char *after)
+{
+    char             text[256];
+    reauth_string_t  s;
+
+    s = reauth_string_from(json);
+    snprintf(text, sizeof(text), "%s", before);
+
+    reauth_redact_values(&s, text);
+    assert_string_equal(text, after);
+}
+
+
+static void
+test_values(void **state)
+{
+    (void) state;
+
+    values("{\"auth_type\":\"email_password\",\"email\":\"a@b.example\","
+           "\"password\":\"p%41\\\\\\\"s\"}",
+           "email_password of a@b.example: p%41\\\"s is wrong",
+           "email_password of ***********: ******* is wrong");
+    values("{\"a\":[{\"b\":\"secret\"}],\"c\":\"tiny\",\"d\":\"no\"}",
+           "no secret, tiny", "no ******, ****");
+    values("{\"cookies\":\"session=0123456789; other=abcdefghijkl\"}",
+           "the cookie: other=abcdefghijkl", "the cookie:*******************");
+    values("{", "secret", "secret");
+    values("[]", "secret", "secret");
+    values("{\"a\":\"b\"}", "", "");
+}
+
+
+/* any bytes: what is left has no part of the secret */
+
+static void
+test_random(void **state)
+{
+    char    text[200], letters[] = "ab\\u%206/";
+    size_t  i, n;
+
+    (void) state;
+
+    use("ab/ab/0206aabb//");
+    srand(1);
+
+    for (n = 0; n < 20000; n++) {
+        for (i = 0; i < sizeof(text); i++) {
+            text[i] = letters[(size_t) rand() % (sizeof(letters) - 1)];
+        }
+
+        i = (size_t) rand() % 100;
+        memcpy(text + i, "ab\\/ab/0206%61abb//", 19);
+
+        assert_true(reauth_redact(&redact, (unsigned char *) text,
+                                  sizeof(text))
+                    >= 1);
+        assert_int_equal(reauth_redact(&redact, (unsigned char *) text,
+                                       sizeof(text)),
+                         0);
+        assert_memory_equal(text + i + 3, "***", 3);
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_all_parts),
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_random)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
