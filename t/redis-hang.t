@@ -5,7 +5,7 @@ use warnings;
 
 use Test::More;
 use Time::HiRes qw(time);
-use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Test redis_timeout => '', sandbox_options => ['--hold'];
 
 # what does not wait for Redis at all does not wait for this timeout
 

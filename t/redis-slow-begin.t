@@ -14,8 +14,6 @@ use Reauth::Test;
 # in one worker all goes to Redis on one connection, in two on two
 
 my %arguments = (http_config => <<"EOC");
-reauth_redis $ENV{TEST_NGINX_REDIS_URL}$ENV{TEST_NGINX_REDIS_OPTIONS}
-    timeout=10s;
 reauth_update_wait 30s;
 EOC
 

@@ -6,7 +6,7 @@ use warnings;
 
 use Test::More;
 use Time::HiRes qw(sleep time);
-use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Test redis_timeout => '', sandbox_options => ['--hold'];
 
 my $one = gateway(name => 'one');
 

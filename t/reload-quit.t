@@ -6,7 +6,7 @@ use warnings;
 
 use Test::More;
 use Time::HiRes qw(time);
-use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Test redis_timeout => '', sandbox_options => ['--hold'];
 
 my $gateway = gateway(workers => 2);
 

@@ -45,7 +45,8 @@ my (%option, %port, %child, $dir);
 
 
 # use Reauth::Test redis => 0, sandbox => 0, sandbox_options => [...],
-#     redis_auth => 'none' | 'password' | 'acl', redis_tls => 1;
+#     redis_auth => 'none' | 'password' | 'acl', redis_tls => 1,
+#     redis_timeout => '' (nginx's own);
 
 sub import {
     my ($class, @options) = @_;
@@ -54,6 +55,7 @@ sub import {
         redis           => 1,
         redis_auth      => 'acl',
         redis_tls       => 0,
+        redis_timeout   => '10s',
         sandbox         => 1,
         sandbox_options => [],
         %option,
@@ -428,6 +430,9 @@ sub set_up_redis {
     if ($auth ne 'none') {
         $options .= ' password_file=' . secret_file('redis_password', $password);
     }
+
+    # the directive's own is short: a machine that is busy has none to lose
+    $options .= " timeout=$option{redis_timeout}" if $option{redis_timeout};
 
     $ENV{TEST_NGINX_REDIS_URL}     = "$scheme://$user$host:$port{redis}/0";
     $ENV{TEST_NGINX_REDIS_OPTIONS} = $options;
