@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET ();
 use Test::More;
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
@@ -22,9 +23,19 @@ location /by-argument/ {
     reauth_gate_account $arg_account;
     empty_gif;
 }
+location /braces/ {
+    reauth_gate on;
+    reauth_gate_account ${arg_account};
+    empty_gif;
+}
 location /composed/ {
     reauth_gate on;
     reauth_gate_account acct_$arg_n;
+    empty_gif;
+}
+location /two/ {
+    reauth_gate on;
+    reauth_gate_account $arg_first${http_x_second};
     empty_gif;
 }
 location /in-path/ {
@@ -75,6 +86,36 @@ for my $case (
     is($answer->{status}, $status, "?$args: $status");
     is($answer->{json}{error}, 'BAD_ACCOUNT', "?$args: BAD_ACCOUNT")
         if $status == 400;
+}
+
+for my $case (
+    ['/braces/?account=acct_1', 503], ['/braces/?account=acct_2', 200],
+    ['/braces/?account=acct_2&account=acct_1', 400],
+    ['/braces/?account=acct_2&%61ccount=acct_1', 400],
+    ['/composed/?n=2&n=1', 400], ['/composed/?n=2&N=1', 400],
+    ['/two/?first=acct_&first=acct_1', 400])
+{
+    my ($path, $status) = @$case;
+
+    is($gateway->http('GET', $path)->{status}, $status, "$path: $status");
+}
+
+for my $case (
+    ["X-Account: acct_2\r\n", 200], ["X-Account: acct_1\r\n", 503],
+    ["X-Account: acct_2\r\nx-account: acct_1\r\n", 400],
+    ["X-Account: acct_2\r\nX-Account: acct_2\r\n", 400])
+{
+    my ($headers, $status) = @$case;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port, Timeout => 60) or die "connect: $!\n";
+
+    print {$socket} "GET /by-header/x HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: close\r\n$headers\r\n";
+
+    my $answer = do { local $/; <$socket> };
+
+    like($answer, qr/\AHTTP\S+ $status /, $headers =~ s/\r\n/ /gr . $status);
 }
 
 is($gateway->http('GET', '/composed/?n=1')->{status}, 503, 'composed');

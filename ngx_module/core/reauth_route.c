@@ -582,6 +582,13 @@ reauth_route_arg_is_plain(const reauth_string_t *args,
 }
 
 
+static int
+reauth_arg_lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+
 /* 0: another argument; 1: this one; -1: this one, but spelled otherwise */
 
 static int
@@ -617,11 +624,7 @@ reauth_arg_matches(const unsigned char *p, const unsigned char *last,
             return c == '[' || c == -1 ? -1 : 0;
         }
 
-        if (c >= 'A' && c <= 'Z') {
-            c |= 0x20;
-        }
-
-        if (c != name->data[n]) {
+        if (reauth_arg_lower(c) != reauth_arg_lower(name->data[n])) {
             return 0;
         }
 

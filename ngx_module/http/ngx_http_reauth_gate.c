@@ -48,39 +48,118 @@ static ngx_uint_t ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait);
 static void ngx_http_reauth_gate_resume(ngx_http_reauth_wait_t *wait);
 
 
-/* "$arg_name" alone has a name, which nginx looks for in any case */
+/* "$name" or "${name}"; an empty name: there is no more variable */
+
+static u_char *
+ngx_http_reauth_gate_next_variable(u_char *p, u_char *last,
+    reauth_string_t *name)
+{
+    u_char  *start;
+
+    name->len = 0;
+
+    p = ngx_strlchr(p, last, '$');
+    if (p == NULL) {
+        return last;
+    }
+
+    p++;
+
+    if (p < last && *p == '{') {
+        p++;
+    }
+
+    for (start = p; p < last && reauth_id_chars[*p] && *p != '-'; p++) {
+        /* void */
+    }
+
+    name->data = start;
+    name->len = p - start;
+
+    return p;
+}
+
+
+/* how many headers a variable's name stands for, as nginx finds them */
 
 static ngx_uint_t
-ngx_http_reauth_gate_arg_is_plain(ngx_http_request_t *r, ngx_str_t *value)
+ngx_http_reauth_gate_headers_named(ngx_http_request_t *r,
+    const reauth_string_t *name)
 {
-    size_t           i;
-    u_char           name[64];
-    reauth_string_t  arg, args;
+    size_t            n;
+    u_char            ch;
+    ngx_uint_t        i, found;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
-    static u_char  prefix[] = "$arg_";
+    found = 0;
 
-    if (value->len < sizeof(prefix)
-        || value->len - (sizeof(prefix) - 1) > sizeof(name)
-        || ngx_strncmp(value->data, prefix, sizeof(prefix) - 1) != 0)
-    {
-        return 1;
-    }
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
 
-    arg.data = name;
-    arg.len = value->len - (sizeof(prefix) - 1);
+        for (i = 0; i < part->nelts; i++) {
 
-    for (i = 0; i < arg.len; i++) {
-        name[i] = ngx_tolower(value->data[sizeof(prefix) - 1 + i]);
+            if (h[i].hash == 0 || h[i].key.len != name->len) {
+                continue;
+            }
 
-        if (name[i] == '-' || !reauth_id_chars[name[i]]) {
-            return 1;
+            for (n = 0; n < name->len; n++) {
+                ch = h[i].lowcase_key[n];
+
+                if ((ch == '-' ? '_' : ch) != ngx_tolower(name->data[n])) {
+                    break;
+                }
+            }
+
+            found += n == name->len;
         }
     }
+
+    return found;
+}
+
+
+/*
+ * nginx takes the first of several arguments or headers of one name; the
+ * upstream may take the last one.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_gate_value_is_plain(ngx_http_request_t *r, ngx_str_t *value)
+{
+    u_char           *p, *last;
+    reauth_string_t   args, name;
 
     args.data = r->args.data;
     args.len = r->args.len;
 
-    return reauth_route_arg_is_plain(&args, &arg);
+    p = value->data;
+    last = p + value->len;
+
+    for ( ;; ) {
+        p = ngx_http_reauth_gate_next_variable(p, last, &name);
+
+        if (name.len == 0) {
+            return 1;
+        }
+
+        if (name.len > 4 && ngx_strncmp(name.data, "arg_", 4) == 0) {
+            name.data += 4;
+            name.len -= 4;
+
+            if (!reauth_route_arg_is_plain(&args, &name)) {
+                return 0;
+            }
+
+        } else if (name.len > 5 && ngx_strncmp(name.data, "http_", 5) == 0) {
+            name.data += 5;
+            name.len -= 5;
+
+            if (ngx_http_reauth_gate_headers_named(r, &name) > 1) {
+                return 0;
+            }
+        }
+    }
 }
 
 
@@ -94,7 +173,7 @@ ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
 
     account->len = 0;
 
-    if (!ngx_http_reauth_gate_arg_is_plain(r, &lcf->gate_account->value)
+    if (!ngx_http_reauth_gate_value_is_plain(r, &lcf->gate_account->value)
         || ngx_http_complex_value(r, lcf->gate_account, &value) != NGX_OK)
     {
         return REAUTH_ACCOUNT_BAD;
