@@ -22,6 +22,16 @@
 #endif
 
 
+/* since 1.29.0 nginx passes a 103 response on, and waits for the final one */
+
+#ifdef NGX_HTTP_UPSTREAM_EARLY_HINTS
+#define ngx_http_reauth_is_early_hints(rc)                                    \
+    ((rc) == NGX_HTTP_UPSTREAM_EARLY_HINTS)
+#else
+#define ngx_http_reauth_is_early_hints(rc)  0
+#endif
+
+
 /* kept apart from what runs for each call, which it would slow down */
 
 #if defined(__GNUC__)

@@ -44,6 +44,13 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
 
     u = r->upstream;
 
+    if (ngx_http_reauth_is_early_hints(rc)) {
+
+        /* with every version the same as any other status below 200 */
+
+        rc = NGX_OK;
+    }
+
     if (rc == NGX_OK
         && u->conf->intercept_errors
         && r == r->main
@@ -142,7 +149,9 @@ ngx_http_reauth_upstream_process_header(ngx_http_request_t *r)
 
     rc = ctx->process_header(r);
 
-    if (u->process_header != ngx_http_reauth_upstream_process_header) {
+    if (u->process_header != ngx_http_reauth_upstream_process_header
+        && (rc == NGX_OK || rc == NGX_AGAIN))
+    {
         ctx->process_rest = u->process_header;
         u->process_header = ngx_http_reauth_upstream_process_rest;
     }
@@ -190,8 +199,9 @@ ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r)
 
     rc = ngx_http_reauth_upstream_plain.process_header(r);
 
-    if (u->process_header != ngx_http_reauth_upstream_plain_header) {
-
+    if (u->process_header != ngx_http_reauth_upstream_plain_header
+        && (rc == NGX_OK || rc == NGX_AGAIN))
+    {
         if (ngx_http_reauth_upstream_plain.process_rest == NULL) {
             ngx_http_reauth_upstream_plain.process_rest = u->process_header;
         }
