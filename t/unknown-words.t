@@ -1,5 +1,5 @@
-# Words of the upstream that are not known here: each is counted, and logged
-# once for all workers, unless it might be a secret.
+# Words and fields of the upstream that are not known here: each is counted, and
+# logged once for all workers, unless it might be a secret.
 
 use strict;
 use warnings;
@@ -104,6 +104,58 @@ is(deliver($gateway, event('test-event', undef))->{status}, 200, 'a test');
 is(counted('event'), 3, 'events are counted');
 is(logged('event', 'accounts.celebrated'), 1, 'and logged once');
 
+# ---- codes and fields ----
+
+ok(polled({ state => 'needs-otp', progress => 'waiting_for_otp',
+    account => { id => 'acct_1', display_name => 'x', onlyfans_data =>
+        { anything => 1 } }, _meta => { _credits => {} },
+    twoFactorPending => \1, lastAttempt => {
+        started_at => started_at(0), completed_at => undef, success => \0,
+        error_message => 'The code is wrong.', error_code => 'WRONG_2FA',
+        needs_otp => \1, otp_phone_ending => '12', needs_face_otp => \0,
+        face_otp_verification_url => undef } }), 'all that is documented');
+
+is(counted('error_code'), 0, 'no code is unknown');
+is(counted('field'), 0, 'nor is a field');
+
+ok(polled({ state => 'authenticating', requires_captcha => \1,
+    'a field' => 1, account => { id => 'acct_1', proxy => { exit => 'us' } },
+    lastAttempt => { success => \0, error_code => 'ACCOUNT_LOCKED',
+        locked_until => undef } }), 'others') for 1 .. 2;
+
+is(counted('error_code'), 2, 'codes are counted');
+is(logged('error_code', 'ACCOUNT_LOCKED'), 1, 'and logged once');
+is(counted('field'), 8, 'so are fields, of what is read');
+is(logged('field', $_), 1, "$_ is logged once")
+    for qw(requires_captcha proxy locked_until), '(not a word)';
+is(logged('field', $_), 0, "$_ is not looked at") for qw(exit anything);
+
+ok(polled({ data => { state => 'authenticating', shell => 1 }, more => 1 }),
+    'a wrapped response');
+is(logged('field', 'shell'), 1, 'its fields are looked at');
+is(logged('field', 'more'), 0, 'those beside it are not');
+
+my $webhook = JSON::PP::decode_json(event('accounts.otp_code_required',
+    'acct_1', needs_otp => \1, started_at => started_at(-1), attempt => 'x'));
+
+$webhook->{sent_by} = 1;
+$webhook->{payload}{client_reference_id} = 'x';
+$webhook->{payload}{state} = 'needs-otp';
+$webhook->{payload}{progress} = 'awaiting';
+
+my $fields = counted('field');
+
+is(deliver($gateway, JSON::PP::encode_json($webhook))->{status}, 200,
+    'a webhook');
+is(counted('field') - $fields, 2, 'fields of webhooks, too');
+is(logged('field', $_), 1, "$_ is logged") for qw(attempt sent_by);
+is(logged('progress', 'awaiting'), 1, 'and words');
+
+is(deliver($gateway, JSON::PP::encode_json({ event => $_, account_id =>
+    'acct_1', payload => { any => 1 } }))->{status}, 200, $_)
+    for qw(test-event messages.received fansly.accounts.alert);
+is(counted('field') - $fields, 2, 'but not of events without a meaning');
+
 # ---- no more than a table of them ----
 
 my $before = () = $gateway->error_log =~ /which is not known here/g;
@@ -123,7 +175,25 @@ is(logged('state', 'frobnicating'), 1, 'a reload does not repeat it');
 
 my $poller = gateway(name => 'poller',
     config => 'reauth_poll on /upstream interval=100ms max_interval=200ms;
-    location = /reauth/metrics { reauth_metrics; }');
+    location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
+    location = /reauth/metrics { reauth_metrics; }' . <<"EOC");
+
+location = /upstream/api/accounts {
+    internal;
+    return 200 '[
+        { "id": "acct_listed", "is_authenticated": false,
+          "authentication_progress": "whistling", "strange": 1 },
+        { "id": "acct_other", "is_authenticated": false,
+          "authentication_progress": "whistling" },
+        { "id": "acct_known", "is_authenticated": false,
+          "authentication_progress": "filling_out_login" },
+        { "id": "acct_key", "is_authenticated": false,
+          "authentication_progress": "$Reauth::Test::API_KEY" },
+        { "id": "acct_both", "is_authenticated": false,
+          "authentication_progress":
+              { "state": "whirling", "progress": "auth-failed" } } ]';
+}
+EOC
 
 my $polled = $poller->update('acct_polled', 'slow')->{json}{attempt_id};
 
@@ -138,5 +208,23 @@ ok(wait_for {
 
 my $hums = () = $poller->error_log =~ /the state "humming", which is not known/g;
 is($hums, 1, 'and logged once');
+
+# ---- the list of accounts ----
+
+is(deliver($poller, event('accounts.session_expired', 'acct_listed'))->{status},
+    200, 'the list is asked for');
+
+ok(wait_for {
+    $poller->http('GET', '/reauth/metrics')->{body}
+        =~ /unknown_total\{kind="state"\} 4\n.*\{kind="progress"\} 6\n/
+} 'words of the list are counted');
+
+for my $word ('progress "whistling"', 'state "whirling"') {
+    my $all = () = $poller->error_log =~ /the $word, which is not known/g;
+    is($all, 1, "and logged once: the $word");
+}
+
+unlike($poller->error_log, qr/$Reauth::Test::API_KEY/, 'not the API key');
+unlike($poller->error_log, qr/"strange"/, 'no fields of the list');
 
 done_testing();

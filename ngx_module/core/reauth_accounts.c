@@ -72,6 +72,27 @@ reauth_accounts_read(const reauth_value_t *values, reauth_read_listed_t *read)
 
 
 static void
+reauth_accounts_unknown(const reauth_value_t *values,
+    reauth_unknown_t *unknown)
+{
+    const reauth_value_t  *progress;
+
+    progress = &values[REAUTH_ACCOUNTS_PROGRESS];
+
+    if (progress->type == REAUTH_VALUE_OBJECT) {
+        progress = &values[REAUTH_ACCOUNTS_PROGRESS_PROGRESS];
+
+        reauth_unknown_value(unknown, REAUTH_UNKNOWN_STATE,
+                             &values[REAUTH_ACCOUNTS_PROGRESS_STATE],
+                             reauth_listed_is_known);
+    }
+
+    reauth_unknown_value(unknown, REAUTH_UNKNOWN_PROGRESS, progress,
+                         reauth_listed_is_known);
+}
+
+
+static void
 reauth_accounts_take(const reauth_value_t *values,
     reauth_account_status_t *status)
 {
@@ -84,6 +105,8 @@ reauth_accounts_take(const reauth_value_t *values,
     status->authenticated = read.authenticated;
     status->not_authenticated = read.not_authenticated;
     status->in_progress = reauth_classify_listed(&read);
+
+    reauth_accounts_unknown(values, &status->unknown);
 
     progress = &values[REAUTH_ACCOUNTS_PROGRESS];
 

@@ -14,18 +14,20 @@
 
 #include "reauth_attempt.h"
 #include "reauth_reader.h"
+#include "reauth_unknown.h"
 
 
 #define REAUTH_ACCOUNTS_NVALUES  8
 
 
 typedef struct {
-    unsigned         found:1;
-    unsigned         authenticated:1;
-    unsigned         not_authenticated:1;
-    unsigned         in_progress:1;     /* a login is in progress */
+    unsigned          found:1;
+    unsigned          authenticated:1;
+    unsigned          not_authenticated:1;
+    unsigned          in_progress:1;    /* a login is in progress */
 
-    char             progress[REAUTH_PROGRESS_MAX + 1];
+    char              progress[REAUTH_PROGRESS_MAX + 1];
+    reauth_unknown_t  unknown;          /* words; no fields */
 } reauth_account_status_t;
 
 

@@ -340,3 +340,19 @@ reauth_fansly_is_known(const char *word)
 {
     return reauth_fansly_is_step(word) || reauth_state_is_known(word);
 }
+
+
+int
+reauth_error_code_is_known(const char *word)
+{
+    static const char *const  words[] = { "", "wrong-2fa", NULL };
+
+    return reauth_word_in(word, words);
+}
+
+
+int
+reauth_listed_is_known(const char *word)
+{
+    return reauth_fansly_is_known(word) || reauth_progress_is_known(word);
+}

@@ -116,6 +116,10 @@ reauth_verdict_t reauth_classify_fansly(const reauth_read_fansly_t *read);
 int reauth_state_is_known(const char *word);
 int reauth_progress_is_known(const char *word);
 int reauth_fansly_is_known(const char *word);
+int reauth_error_code_is_known(const char *word);
+
+/* the same of the list of accounts, which has words of both */
+int reauth_listed_is_known(const char *word);
 
 /* whether a login is in progress */
 int reauth_classify_listed(const reauth_read_listed_t *read);

@@ -76,17 +76,6 @@ reauth_poll_read(const reauth_value_t *values, reauth_read_poll_t *read)
 
 
 static void
-reauth_poll_show(const reauth_value_t *value, char *shown)
-{
-    reauth_string_t  text;
-
-    text = reauth_value_string(value);
-
-    reauth_shown(shown, &text);
-}
-
-
-static void
 reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
 {
     reauth_verdict_t    verdict;
@@ -100,13 +89,15 @@ reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
     out->action = verdict.action;
     out->step = verdict.step;
 
-    if (!reauth_state_is_known(read.state)) {
-        reauth_poll_show(&values[REAUTH_POLL_STATE], out->unknown_state);
-    }
-
-    if (!reauth_progress_is_known(read.progress)) {
-        reauth_poll_show(&values[REAUTH_POLL_PROGRESS], out->unknown_progress);
-    }
+    reauth_unknown_value(&out->unknown, REAUTH_UNKNOWN_STATE,
+                         &values[REAUTH_POLL_STATE], reauth_state_is_known);
+    reauth_unknown_value(&out->unknown, REAUTH_UNKNOWN_PROGRESS,
+                         &values[REAUTH_POLL_PROGRESS],
+                         reauth_progress_is_known);
+    reauth_unknown_value(&out->unknown, REAUTH_UNKNOWN_ERROR_CODE,
+                         &values[REAUTH_POLL_LAST_ATTEMPT
+                                 + REAUTH_LAST_ERROR_CODE],
+                         reauth_error_code_is_known);
 
     if (verdict.state == REAUTH_STATE_RUNNING && read.last.completed) {
 
@@ -165,9 +156,8 @@ reauth_poll_take_fansly(const reauth_value_t *values, reauth_poll_t *out)
     out->step = verdict.step;
     out->needs_step = verdict.needs_step;
 
-    if (!reauth_fansly_is_known(read.status)) {
-        reauth_poll_show(&values[REAUTH_POLL_STATUS], out->unknown_state);
-    }
+    reauth_unknown_value(&out->unknown, REAUTH_UNKNOWN_STATE,
+                         &values[REAUTH_POLL_STATUS], reauth_fansly_is_known);
 
     reauth_value_copy_account(&values[REAUTH_POLL_ACCOUNT_ID], out->account);
     reauth_value_copy(&values[REAUTH_POLL_STATUS], out->progress,
@@ -207,10 +197,16 @@ int
 reauth_poll_parse(const unsigned char *body, size_t len, reauth_poll_t *out,
     reauth_unread_t *why)
 {
-    size_t           i;
-    reauth_value_t   values[REAUTH_POLL_NVALUES];
-    reauth_string_t  text;
-    reauth_reader_t  reader;
+    size_t                  i;
+    reauth_value_t          values[REAUTH_POLL_NVALUES];
+    reauth_string_t         text;
+    reauth_reader_t         reader;
+    reauth_unknown_names_t  other;
+
+    static const char *const  names[] = {
+        "display_name", "onlyfans_data", "masked_email", "fansly_user_data",
+        "_meta", NULL
+    };
 
     /* some clients see the response wrapped */
     static const char *const  roots[] = { NULL, "data" };
@@ -220,12 +216,19 @@ reauth_poll_parse(const unsigned char *body, size_t len, reauth_poll_t *out,
     text.data = body;
     text.len = len;
 
+    other.names = names;
+    other.unknown = &out->unknown;
+
     for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
 
         reauth_reader_init(&reader, reauth_poll_fields, REAUTH_POLL_NFIELDS,
                            roots[i], values, REAUTH_POLL_NVALUES);
 
+        reader.other = reauth_unknown_field;
+        reader.data = &other;
+
         if (reauth_reader_read(&reader, &text) != REAUTH_READER_OK) {
+            memset(&out->unknown, 0, sizeof(reauth_unknown_t));
             reauth_reader_unread(&reader, why);
             return -1;
         }
@@ -233,6 +236,8 @@ reauth_poll_parse(const unsigned char *body, size_t len, reauth_poll_t *out,
         if (reauth_poll_take_any(values, out)) {
             return 0;
         }
+
+        memset(&out->unknown, 0, sizeof(reauth_unknown_t));
     }
 
     why->reason = "it does not describe a login attempt";

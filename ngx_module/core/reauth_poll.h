@@ -16,6 +16,7 @@
 #include "reauth_attempt.h"
 #include "reauth_classify.h"
 #include "reauth_reader.h"
+#include "reauth_unknown.h"
 
 
 typedef struct {
@@ -29,14 +30,12 @@ typedef struct {
     unsigned         step:1;          /* see reauth_verdict_t */
     unsigned         needs_step:1;
 
-    /* words that the upstream is not known to use, or empty */
-    char             unknown_state[REAUTH_SHOWN_MAX + 1];
-    char             unknown_progress[REAUTH_SHOWN_MAX + 1];
-
     char             account[REAUTH_ACCOUNT_MAX + 1];   /* or empty */
     char             progress[REAUTH_PROGRESS_MAX + 1];
     char             error_code[REAUTH_ERROR_CODE_MAX + 1];
     char             error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+
+    reauth_unknown_t  unknown;
 } reauth_poll_t;
 
 

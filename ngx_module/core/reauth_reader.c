@@ -374,7 +374,7 @@ reauth_reader_step_between(reauth_reader_t *reader, unsigned char ch)
 static int
 reauth_reader_string_end(reauth_reader_t *reader)
 {
-    size_t  len;
+    reauth_string_t  name;
 
     if (!reader->is_name) {
         return reauth_reader_scalar_end(reader, 1);
@@ -384,12 +384,20 @@ reauth_reader_string_end(reauth_reader_t *reader)
     reader->member = 0;
 
     if (reader->keep) {
-        len = reauth_string_finish(&reader->string);
+        name.data = reader->name;
+        name.len = reauth_string_finish(&reader->string);
 
         if (!reader->string.cut) {
             reader->member = reauth_reader_match(reader,
-                                                 (const char *) reader->name,
-                                                 len);
+                                                 (const char *) name.data,
+                                                 name.len);
+        }
+
+        if (reader->member == 0
+            && reader->other != NULL
+            && reauth_reader_has_names(reader))
+        {
+            reader->other(reader->data, &name);
         }
     }
 

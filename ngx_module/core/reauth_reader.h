@@ -93,6 +93,14 @@ typedef struct {
 typedef int (*reauth_reader_element_pt)(void *data);
 
 
+/*
+ * Called for each name that no path has, in those objects in which paths have
+ * names.  Of a name that is longer than what is kept it gets the beginning.
+ */
+
+typedef void (*reauth_reader_other_pt)(void *data, const reauth_string_t *name);
+
+
 /* a string while it is decoded */
 
 typedef struct {
@@ -111,7 +119,8 @@ typedef struct {
     reauth_value_t               *values;
 
     reauth_reader_element_pt      element;
-    void                         *data;
+    reauth_reader_other_pt        other;
+    void                         *data;               /* of both */
 
     /* of a text that is not JSON: plain words, static, and the place */
     const char                   *reason;
@@ -171,11 +180,13 @@ size_t reauth_reader_string(const reauth_string_t *text,
 
 /*
  * The reader's parts: the fields whose paths continue with a name in the open
- * container; the values of all fields of the member that begins are unset; the
+ * container; whether any path continues with a name in the open object, below
+ * the root; the values of all fields of the member that begins are unset; the
  * value whose path ends with the member, or NULL.
  */
 uint64_t reauth_reader_match(const reauth_reader_t *reader, const char *name,
     size_t len);
+int reauth_reader_has_names(const reauth_reader_t *reader);
 void reauth_reader_forget(reauth_reader_t *reader);
 reauth_value_t *reauth_reader_value(const reauth_reader_t *reader,
     unsigned *hidden);

@@ -92,6 +92,31 @@ reauth_reader_match(const reauth_reader_t *reader, const char *name, size_t len)
 }
 
 
+int
+reauth_reader_has_names(const reauth_reader_t *reader)
+{
+    size_t    len;
+    unsigned  i, level;
+
+    level = reauth_reader_level(reader);
+
+    if (level == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < reader->nfields; i++) {
+        if ((reader->match[reader->depth] & (UINT64_C(1) << i))
+            && reauth_reader_path(reader->fields[i].path, level - 1, &len)
+               != NULL)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 reauth_reader_forget(reauth_reader_t *reader)
 {

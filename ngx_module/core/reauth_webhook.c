@@ -173,13 +173,49 @@ reauth_webhook_read(const reauth_value_t *values, reauth_webhook_t *out)
 }
 
 
+static void
+reauth_webhook_unknown(const reauth_value_t *values,
+    const reauth_string_t *name, reauth_webhook_t *out)
+{
+    reauth_unknown_t  *unknown;
+
+    unknown = &out->unknown;
+
+    if (out->state == REAUTH_STATE_NONE) {
+        memset(unknown, 0, sizeof(reauth_unknown_t));
+
+        if (out->event == REAUTH_EVENT_UNKNOWN) {
+            reauth_unknown_add(unknown, REAUTH_UNKNOWN_EVENT, name);
+        }
+
+        return;
+    }
+
+    reauth_unknown_value(unknown, REAUTH_UNKNOWN_STATE,
+                         &values[REAUTH_WEBHOOK_STATE],
+                         reauth_fansly_is_known);
+    reauth_unknown_value(unknown, REAUTH_UNKNOWN_PROGRESS,
+                         &values[REAUTH_WEBHOOK_PROGRESS],
+                         reauth_progress_is_known);
+    reauth_unknown_value(unknown, REAUTH_UNKNOWN_ERROR_CODE,
+                         &values[REAUTH_WEBHOOK_LAST_ATTEMPT
+                                 + REAUTH_LAST_ERROR_CODE],
+                         reauth_error_code_is_known);
+}
+
+
 int
 reauth_webhook_parse(const unsigned char *body, size_t len,
     reauth_webhook_t *out, reauth_unread_t *why)
 {
-    reauth_value_t   values[REAUTH_WEBHOOK_NVALUES];
-    reauth_string_t  text, name;
-    reauth_reader_t  reader;
+    reauth_value_t          values[REAUTH_WEBHOOK_NVALUES];
+    reauth_string_t         text, name;
+    reauth_reader_t         reader;
+    reauth_unknown_names_t  other;
+
+    static const char *const  names[] = {
+        "client_reference_id", "_meta", NULL
+    };
 
     memset(out, 0, sizeof(reauth_webhook_t));
 
@@ -191,12 +227,20 @@ reauth_webhook_parse(const unsigned char *body, size_t len,
                        / sizeof(reauth_reader_field_t),
                        NULL, values, REAUTH_WEBHOOK_NVALUES);
 
+    other.names = names;
+    other.unknown = &out->unknown;
+
+    reader.other = reauth_unknown_field;
+    reader.data = &other;
+
     if (reauth_reader_read(&reader, &text) != REAUTH_READER_OK) {
+        memset(&out->unknown, 0, sizeof(reauth_unknown_t));
         reauth_reader_unread(&reader, why);
         return -1;
     }
 
     if (values[REAUTH_WEBHOOK_EVENT].type != REAUTH_VALUE_STRING) {
+        memset(&out->unknown, 0, sizeof(reauth_unknown_t));
         why->reason = "it has no event";
         why->offset = 0;
 
@@ -209,9 +253,7 @@ reauth_webhook_parse(const unsigned char *body, size_t len,
     out->state = reauth_events[out->event].state;
     out->action = reauth_events[out->event].action;
 
-    if (out->event == REAUTH_EVENT_UNKNOWN) {
-        reauth_shown(out->unknown, &name);
-    }
+    reauth_webhook_unknown(values, &name, out);
 
     reauth_value_copy_account(&values[REAUTH_WEBHOOK_ACCOUNT], out->account);
     reauth_webhook_read(values, out);

@@ -16,6 +16,7 @@
 #include "reauth_attempt.h"
 #include "reauth_classify.h"
 #include "reauth_reader.h"
+#include "reauth_unknown.h"
 
 
 typedef enum {
@@ -46,7 +47,6 @@ typedef enum {
 
 typedef struct {
     reauth_event_t   event;
-    char             unknown[REAUTH_SHOWN_MAX + 1];     /* or empty */
 
     /* what the event means; NONE: at most a reason to refresh */
     reauth_state_t   state;
@@ -63,6 +63,9 @@ typedef struct {
     char             progress[REAUTH_PROGRESS_MAX + 1];
     char             error_code[REAUTH_ERROR_CODE_MAX + 1];
     char             error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+
+    /* of the payload only if the event has a meaning: others have any form */
+    reauth_unknown_t  unknown;
 } reauth_webhook_t;
 
 

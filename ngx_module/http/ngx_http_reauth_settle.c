@@ -386,11 +386,7 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
     ngx_http_reauth_unknown(&mcf->store.zone, a->request->connection->log,
-                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE,
-                            poll.unknown_state);
-    ngx_http_reauth_unknown(&mcf->store.zone, a->request->connection->log,
-                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS,
-                            poll.unknown_progress);
+                            &poll.unknown);
 
     account = reauth_string_from(poll.account);
 

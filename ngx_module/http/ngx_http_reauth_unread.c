@@ -71,22 +71,40 @@ ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
 
 void
 ngx_http_reauth_unknown(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
-    ngx_http_reauth_count_e kind, const char *word)
+    const reauth_unknown_t *unknown)
 {
-    static const char *const  kinds[] = { "state", "progress", "event" };
+    int64_t                       now_ms;
+    ngx_uint_t                    i;
+    const reauth_unknown_word_t  *word;
 
-    if (word[0] == '\0') {
+    static const char *const  kinds[REAUTH_UNKNOWN_LAST] = {
+        "state", "progress", "error_code", "event", "field"
+    };
+
+    if (unknown->nwords == 0) {
         return;
     }
 
-    ngx_http_reauth_zone_count(zone, kind);
+    now_ms = ngx_http_reauth_now();
 
-    if (ngx_http_reauth_zone_note(zone, kind, word, ngx_http_reauth_now())
-        == NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "reauth: the upstream sent the %s \"%s\", which is not "
-                      "known here",
-                      kinds[kind - NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE], word);
+    for (i = 0; i < REAUTH_UNKNOWN_LAST; i++) {
+        if (unknown->counts[i]) {
+            ngx_http_reauth_zone_count_n(zone,
+                                   NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE + i,
+                                   unknown->counts[i]);
+        }
+    }
+
+    for (i = 0; i < unknown->nwords; i++) {
+        word = &unknown->words[i];
+
+        if (ngx_http_reauth_zone_note(zone, word->kind, word->text, now_ms)
+            == NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                          "reauth: the upstream sent the %s \"%s\", which is "
+                          "not known here",
+                          kinds[word->kind], word->text);
+        }
     }
 }

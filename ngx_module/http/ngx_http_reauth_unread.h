@@ -16,6 +16,7 @@
 #include <ngx_core.h>
 
 #include "reauth_reader.h"
+#include "reauth_unknown.h"
 #include "ngx_http_reauth_zone.h"
 
 
@@ -39,10 +40,8 @@ void ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
     ngx_http_reauth_unread_e what, const reauth_string_t *id, size_t size,
     const reauth_unread_t *why);
 
-/* "word": of reauth_shown(); empty: there is none */
-
 void ngx_http_reauth_unknown(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
-    ngx_http_reauth_count_e kind, const char *word);
+    const reauth_unknown_t *unknown);
 
 
 #endif /* NGX_HTTP_REAUTH_UNREAD_H */

@@ -612,8 +612,7 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
 
     } else {
         ngx_http_reauth_unknown(&mcf->store.zone, r->connection->log,
-                                NGX_HTTP_REAUTH_COUNT_UNKNOWN_EVENT,
-                                webhook.unknown);
+                                &webhook.unknown);
     }
 
     len = ngx_strlen(webhook.account);

@@ -138,6 +138,8 @@ static void
 ngx_http_reauth_list_redact(ngx_http_reauth_list_t *list,
     reauth_account_status_t *status)
 {
+    char                         *word;
+    ngx_uint_t                    i;
     ngx_http_conf_ctx_t          *ctx;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -148,6 +150,14 @@ ngx_http_reauth_list_redact(ngx_http_reauth_list_t *list,
                            "the list of accounts",
                            (u_char *) status->progress,
                            ngx_strlen(status->progress));
+
+    for (i = 0; i < status->unknown.nwords; i++) {
+        word = status->unknown.words[i].text;
+
+        ngx_http_reauth_redact(mcf, list->poller->timer.log,
+                               "the list of accounts", (u_char *) word,
+                               ngx_strlen(word));
+    }
 }
 
 
@@ -168,6 +178,9 @@ ngx_http_reauth_list_entry(void *data, const reauth_string_t *account,
     status = &redacted;
 
     ngx_http_reauth_list_redact(list, status);
+
+    ngx_http_reauth_unknown(&list->poller->store->zone,
+                            list->poller->timer.log, &status->unknown);
 
     if (ngx_http_reauth_zone_in_list(&list->poller->store->zone, account,
                                     list->number, &record)

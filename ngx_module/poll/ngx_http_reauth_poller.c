@@ -118,13 +118,7 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
     }
 
     ngx_http_reauth_unknown(&poll->poller->store->zone,
-                            poll->poller->timer.log,
-                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_STATE,
-                            answer.unknown_state);
-    ngx_http_reauth_unknown(&poll->poller->store->zone,
-                            poll->poller->timer.log,
-                            NGX_HTTP_REAUTH_COUNT_UNKNOWN_PROGRESS,
-                            answer.unknown_progress);
+                            poll->poller->timer.log, &answer.unknown);
 
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 

@@ -11,6 +11,7 @@
 
 #include "reauth_accounts.h"
 #include "reauth_poll.h"
+#include "reauth_route.h"
 
 
 /* terminated within its bounds, and of no control bytes */
@@ -32,6 +33,42 @@ check_text(const char *text, size_t size)
     }
 
     abort();
+}
+
+
+/* what may be logged */
+
+static void
+check_unknown(const reauth_unknown_t *unknown)
+{
+    unsigned     i;
+    const char  *p;
+
+    if (unknown->nwords > REAUTH_UNKNOWN_WORDS) {
+        abort();
+    }
+
+    for (i = 0; i < unknown->nwords; i++) {
+        p = unknown->words[i].text;
+
+        if (unknown->words[i].kind >= REAUTH_UNKNOWN_LAST
+            || unknown->counts[unknown->words[i].kind] == 0
+            || strlen(p) > REAUTH_SHOWN_MAX
+            || *p == '\0')
+        {
+            abort();
+        }
+
+        if (strcmp(p, "(not a word)") == 0) {
+            continue;
+        }
+
+        for ( /* void */ ; *p != '\0'; p++) {
+            if (!reauth_id_chars[(unsigned char) *p] && *p != '.') {
+                abort();
+            }
+        }
+    }
 }
 
 
@@ -65,6 +102,7 @@ check_poll(const reauth_poll_t *poll)
     check_text(poll->progress, sizeof(poll->progress));
     check_text(poll->error_code, sizeof(poll->error_code));
     check_text(poll->error_message, sizeof(poll->error_message));
+    check_unknown(&poll->unknown);
 }
 
 
@@ -85,6 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         == 0)
     {
         check_text(status.progress, sizeof(status.progress));
+        check_unknown(&status.unknown);
 
         if (!status.found && (status.authenticated || status.in_progress)) {
             abort();

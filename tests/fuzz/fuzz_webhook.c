@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "reauth_route.h"
 #include "reauth_signature.h"
 #include "reauth_webhook.h"
 
@@ -32,6 +33,42 @@ check_text(const char *text, size_t size)
     }
 
     abort();
+}
+
+
+/* what may be logged */
+
+static void
+check_unknown(const reauth_unknown_t *unknown)
+{
+    unsigned     i;
+    const char  *p;
+
+    if (unknown->nwords > REAUTH_UNKNOWN_WORDS) {
+        abort();
+    }
+
+    for (i = 0; i < unknown->nwords; i++) {
+        p = unknown->words[i].text;
+
+        if (unknown->words[i].kind >= REAUTH_UNKNOWN_LAST
+            || unknown->counts[unknown->words[i].kind] == 0
+            || strlen(p) > REAUTH_SHOWN_MAX
+            || *p == '\0')
+        {
+            abort();
+        }
+
+        if (strcmp(p, "(not a word)") == 0) {
+            continue;
+        }
+
+        for ( /* void */ ; *p != '\0'; p++) {
+            if (!reauth_id_chars[(unsigned char) *p] && *p != '.') {
+                abort();
+            }
+        }
+    }
 }
 
 
@@ -77,6 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_text(hook.progress, sizeof(hook.progress));
     check_text(hook.error_code, sizeof(hook.error_code));
     check_text(hook.error_message, sizeof(hook.error_message));
+    check_unknown(&hook.unknown);
 
     return 0;
 }
