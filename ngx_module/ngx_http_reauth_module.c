@@ -8,6 +8,7 @@
 
 #include "ngx_http_reauth.h"
 #include "ngx_http_reauth_check.h"
+#include "ngx_http_reauth_headers.h"
 #include "ngx_http_reauth_poller.h"
 
 
@@ -246,6 +247,20 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_rule(ngx_http_reauth_public_url_slot, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
                            NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
+
+    { ngx_string("reauth_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_reauth_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_reauth_rule(ngx_http_reauth_origin_slot, NULL,
+                           0,
+                           NGX_HTTP_REAUTH_SERVES_GATE
+                           |NGX_HTTP_REAUTH_SERVES_AUTHENTICATE
+                           |NGX_HTTP_REAUTH_SERVES_STATUS
+                           |NGX_HTTP_REAUTH_SERVES_METRICS
+                           |NGX_HTTP_REAUTH_SERVES_CALLERS
+                           |NGX_HTTP_REAUTH_SERVES_KEY) },
 
     { ngx_string("reauth_authenticate"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -995,6 +1010,7 @@ ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
     lcf->unknown_fields = NGX_CONF_UNSET_UINT;
     lcf->answer_max = NGX_CONF_UNSET_SIZE;
     lcf->public_url = NGX_CONF_UNSET_PTR;
+    lcf->origins = NGX_CONF_UNSET_PTR;
     lcf->key = NGX_CONF_UNSET_PTR;
     lcf->callers = NGX_CONF_UNSET_PTR;
     lcf->callers_certificate = NGX_CONF_UNSET_UINT;
@@ -1051,6 +1067,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,
                               1024 * 1024);
     ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_ptr_value(conf->key, prev->key, NULL);
     ngx_conf_merge_ptr_value(conf->callers, prev->callers, NULL);
     ngx_conf_merge_uint_value(conf->callers_certificate,
@@ -1101,6 +1118,13 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->authorize |= conf->callers_here;
     }
 
+    /* webhooks are signed: no page can make one */
+
+    conf->guarded = conf->forward.len || conf->status || conf->metrics
+                    || conf->gate == NGX_HTTP_REAUTH_GATE_ON
+                    || conf->authorize
+                    || (conf->content_handler != NULL && conf->key != NULL);
+
     return ngx_http_reauth_check_level(cf, prev, conf) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
@@ -1144,16 +1168,6 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (mcf->store.zone.shm_zone == NULL) {
-        return NGX_OK;
-    }
-
-    /* for attempts that nobody here began */
-
-    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
-    mcf->store.gate_max = lcf->gate_max == NGX_CONF_UNSET_MSEC ? 900000
-                                                               : lcf->gate_max;
-
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     /*
@@ -1167,7 +1181,18 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (mcf->store.zone.shm_zone == NULL) {
+        *h = ngx_http_reauth_origin_handler;
+        return NGX_OK;
+    }
+
     *h = ngx_http_reauth_gate_handler;
+
+    /* for attempts that nobody here began */
+
+    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
+    mcf->store.gate_max = lcf->gate_max == NGX_CONF_UNSET_MSEC ? 900000
+                                                               : lcf->gate_max;
 
     ngx_http_reauth_capture_init();
     ngx_http_reauth_observe_init();
@@ -1189,11 +1214,15 @@ ngx_http_reauth_init_module(ngx_cycle_t *cycle)
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_reauth_module);
 
-    if (mcf != NULL && mcf->wait_max == NGX_CONF_UNSET_UINT) {
+    if (mcf == NULL) {
+        return NGX_OK;
+    }
+
+    if (mcf->wait_max == NGX_CONF_UNSET_UINT) {
         mcf->wait_max = cycle->connection_n / 4;
     }
 
-    return NGX_OK;
+    return ngx_http_reauth_headers_init(cycle);
 }
 
 

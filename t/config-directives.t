@@ -140,6 +140,9 @@ my %row = (
         ['2k', [qw(http server authenticate)], $zone, $no_update],
     reauth_public_url => ['https://gateway.example',
         [qw(http server authenticate)], $zone, $no_update],
+    reauth_origin => ['https://app.example http://localhost:3000',
+        [qw(http server api authenticate status metrics)],
+        [[qw(api authenticate upstream poll status metrics)], warn => $unused]],
     reauth_authenticate => ['/upstream', ['files'], $zone,
         [['upstream', 'poll'],
             emerg => qr/no location of the server matches: add/],
@@ -321,6 +324,19 @@ for my $case (
     like("@said", qr/\[emerg\] .*invalid value "maybe" in "$directive": expected $values.* in .+nginx\.conf:\d+/,
         "$directive maybe: names the directive and its values");
 }
+
+for my $origin ('*', 'null', 'https://*.example', 'https://App.example', 'app.example',
+    'https://app.example/', 'https://app.example:443')
+{
+    my ($accepted, @said) = try(configuration([],
+        { server => "reauth_origin https://app.example $origin;" }));
+
+    ok(!$accepted && "@said" =~ /\[emerg\] invalid origin "\Q$origin\E" in "reauth_origin": it .*; expected one such as .* in .+nginx\.conf:\d+/,
+        "reauth_origin $origin: refused, and says why") or diag(join "\n", @said);
+}
+
+is_deeply([try(configuration([], { http => 'reauth_origin https://app.example;',
+    server => 'reauth_origin off;' }))], [1], 'an inherited origin is taken back');
 
 {
     my ($accepted, @said) = try(configuration(['poll'],

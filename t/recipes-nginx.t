@@ -29,6 +29,8 @@ my $front = gateway(
     config      => "location / { return 404; }\n$recipe");
 
 is($front->http('GET', '/service/acct_1/x')->{status}, 200, 'open');
+is($front->http('GET', '/service/acct_1/x', { Origin => 'https://app.example',
+    'Sec-Fetch-Site' => 'cross-site' })->{status}, 200, 'for a browser, too');
 is($gateway->update('acct_1', 'ok')->{status}, 200, 'it logs in');
 
 my $answer = $front->http('GET', '/service/acct_1/x');

@@ -157,6 +157,8 @@ typedef struct ngx_http_reauth_loc_conf_s {
     ngx_str_t                 forward;         /* reauth_authenticate's uri */
     size_t                    answer_max;
     ngx_http_complex_value_t *public_url;      /* NULL: by the request */
+    ngx_array_t              *origins;         /* reauth_string_t; NULL: none */
+    ngx_uint_t                guarded;         /* from pages of other origins */
     ngx_http_reauth_secret_t *key;             /* NULL: none in force */
     ngx_http_reauth_callers_t *callers;        /* NULL: none in force */
     ngx_uint_t                callers_certificate;
@@ -391,6 +393,13 @@ ngx_int_t ngx_http_reauth_upstream_own_request(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url);
 char *ngx_http_reauth_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+/* http/ngx_http_reauth_origin.c */
+
+char *ngx_http_reauth_origin_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_reauth_origin_handler(ngx_http_request_t *r);
 
 
 /* http/ngx_http_reauth_watch.c */

@@ -16,6 +16,7 @@
 #include "reauth_retry_after.h"
 #include "reauth_time.h"
 #include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_headers.h"
 #include "ngx_http_reauth_wait.h"
 
 
@@ -799,6 +800,13 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     ngx_http_reauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->guarded
+        && r == r->main
+        && ngx_http_reauth_origin(r, lcf) != NGX_DECLINED)
+    {
+        return NGX_DONE;
+    }
 
     if (lcf->gate == NGX_HTTP_REAUTH_GATE_OFF && !lcf->authorize) {
         return ngx_http_reauth_gate_serve(r, lcf);

@@ -133,6 +133,8 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
       NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN },
     { NGX_HTTP_REAUTH_FAMILY_CALLERS, "forbidden",
       NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN },
+    { NGX_HTTP_REAUTH_FAMILY_CALLERS, "origin",
+      NGX_HTTP_REAUTH_COUNT_ORIGIN_FOREIGN },
     { NGX_HTTP_REAUTH_FAMILY_DROPPED, "unknown",
       NGX_HTTP_REAUTH_COUNT_DROPPED_UNKNOWN },
     { NGX_HTTP_REAUTH_FAMILY_DROPPED, "auth_type",

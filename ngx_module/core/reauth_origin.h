@@ -1,0 +1,58 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Which site a request comes from, by what browsers say of it: Origin
+ * (RFC 6454) and Sec-Fetch-Site (Fetch Metadata).  Whoever else sends requests
+ * says neither.
+ */
+
+
+#ifndef REAUTH_ORIGIN_H
+#define REAUTH_ORIGIN_H
+
+
+#include "reauth_string.h"
+
+
+#define REAUTH_ORIGIN_MAX  512
+
+
+typedef enum {
+    REAUTH_ORIGIN_OWN = 0,     /* of this server's own pages, or of no page */
+    REAUTH_ORIGIN_NAMED,       /* one of those that are allowed */
+    REAUTH_ORIGIN_FOREIGN
+} reauth_origin_verdict_t;
+
+
+typedef struct {
+
+    /* of the request; data NULL: the header is not there */
+
+    reauth_string_t         origin;
+    reauth_string_t         fetch_site;
+    int                     repeated;      /* one of them came twice */
+
+    /* of the server, as the client has addressed it */
+
+    int                     tls;
+    reauth_string_t         host;          /* with a port, if there is one */
+    reauth_string_t         public_url;    /* empty: none */
+
+    /* reauth_origin */
+
+    const reauth_string_t  *named;
+    size_t                  nnamed;
+} reauth_origin_t;
+
+
+/*
+ * Whether "origin" is one as browsers send it: a scheme, a host, a port unless
+ * it is the scheme's own, all in lower case.  Returns NULL, or what is wrong.
+ */
+const char *reauth_origin_check(const reauth_string_t *origin);
+
+reauth_origin_verdict_t reauth_origin_judge(const reauth_origin_t *o);
+
+
+#endif /* REAUTH_ORIGIN_H */

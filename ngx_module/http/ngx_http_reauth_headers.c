@@ -1,0 +1,274 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_reauth_headers.h"
+
+
+/* nginx's own */
+#define NGX_HTTP_REAUTH_HEADERS_MAX_SIZE  512
+
+
+static ngx_int_t ngx_http_reauth_headers_note(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_uint_t offset);
+static ngx_int_t ngx_http_reauth_headers_ignore(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_uint_t offset);
+static ngx_int_t ngx_http_reauth_headers_copy(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_uint_t offset);
+
+
+static ngx_http_header_t  ngx_http_reauth_headers_in[] = {
+
+    { ngx_string("origin"), NGX_HTTP_REAUTH_HEADER_ORIGIN,
+      ngx_http_reauth_headers_note },
+
+    { ngx_string("sec-fetch-site"), NGX_HTTP_REAUTH_HEADER_FETCH_SITE,
+      ngx_http_reauth_headers_note },
+
+    { ngx_string("access-control-request-method"),
+      NGX_HTTP_REAUTH_HEADER_REQUEST_METHOD,
+      ngx_http_reauth_headers_note },
+
+    { ngx_null_string, 0, NULL }
+};
+
+
+/* of an upstream's response */
+
+#define ngx_http_reauth_header_out(name)                                      \
+    { ngx_string(name), ngx_http_reauth_headers_ignore, 0,                    \
+      ngx_http_reauth_headers_copy, 0, 0 }
+
+static ngx_http_upstream_header_t  ngx_http_reauth_headers_out[] = {
+    ngx_http_reauth_header_out("access-control-allow-credentials"),
+    ngx_http_reauth_header_out("access-control-allow-headers"),
+    ngx_http_reauth_header_out("access-control-allow-local-network"),
+    ngx_http_reauth_header_out("access-control-allow-methods"),
+    ngx_http_reauth_header_out("access-control-allow-origin"),
+    ngx_http_reauth_header_out("access-control-allow-private-network"),
+    ngx_http_reauth_header_out("access-control-expose-headers"),
+    ngx_http_reauth_header_out("access-control-max-age"),
+    { ngx_null_string, NULL, 0, NULL, 0, 0 }
+};
+
+
+void
+ngx_http_reauth_headers_mark(void *data)
+{
+    /* only marks its cleanup */
+}
+
+
+static ngx_int_t
+ngx_http_reauth_headers_note(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_uint_t offset)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_reauth_noted_t  *noted;
+
+    noted = ngx_http_reauth_headers_noted(r);
+
+    if (noted == NULL) {
+
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_reauth_noted_t));
+
+        if (cln == NULL) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_reauth_headers_mark;
+
+        noted = cln->data;
+        ngx_memzero(noted, sizeof(ngx_http_reauth_noted_t));
+    }
+
+    if (noted->first[offset] != NULL) {
+        noted->repeated |= 1 << offset;
+
+    } else {
+        noted->first[offset] = h;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_headers_ignore(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_uint_t offset)
+{
+    return NGX_OK;
+}
+
+
+/*
+ * Whose pages may read a response, the gateway says.  Elsewhere the header is
+ * passed as one that nginx does not know.
+ */
+
+static ngx_int_t
+ngx_http_reauth_headers_copy(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_uint_t offset)
+{
+    ngx_table_elt_t             *copy;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->guarded) {
+        return NGX_OK;
+    }
+
+    copy = ngx_list_push(&r->headers_out.headers);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    *copy = *h;
+    ngx_http_reauth_header_end(copy);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_headers_add(ngx_array_t *keys, ngx_str_t *name, void *value)
+{
+    ngx_hash_key_t  *key;
+
+    key = ngx_array_push(keys);
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->key = *name;
+    key->key_hash = ngx_hash_key_lc(name->data, name->len);
+    key->value = value;
+
+    return NGX_OK;
+}
+
+
+/* nginx's names, and those that other modules have added */
+
+static ngx_int_t
+ngx_http_reauth_headers_list(ngx_array_t *keys, ngx_hash_t *hash)
+{
+    ngx_str_t        name;
+    ngx_uint_t       i;
+    ngx_hash_elt_t  *elt;
+
+    for (i = 0; i < hash->size; i++) {
+
+        elt = hash->buckets[i];
+
+        while (elt != NULL && elt->value != NULL) {
+
+            name.data = elt->name;
+            name.len = elt->len;
+
+            if (ngx_http_reauth_headers_add(keys, &name, elt->value)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            elt = (ngx_hash_elt_t *) ngx_align_ptr(&elt->name[0] + elt->len,
+                                                   sizeof(void *));
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* "headers": structures of "size" bytes that begin with a name */
+
+static ngx_int_t
+ngx_http_reauth_headers_extend(ngx_cycle_t *cycle, ngx_pool_t *temp_pool,
+    ngx_hash_t *hash, char *hash_name, void *headers, size_t size)
+{
+    u_char           *p;
+    ngx_str_t        *name;
+    ngx_array_t       keys;
+    ngx_hash_init_t   init;
+
+    if (ngx_array_init(&keys, temp_pool, 64, sizeof(ngx_hash_key_t)) != NGX_OK
+        || ngx_http_reauth_headers_list(&keys, hash) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (p = headers; /* void */ ; p += size) {
+
+        name = (ngx_str_t *) p;
+
+        if (name->len == 0) {
+            break;
+        }
+
+        if (ngx_hash_find(hash, ngx_hash_key(name->data, name->len),
+                          name->data, name->len)
+            != NULL)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "reauth: the header \"%V\" is processed by another "
+                          "module, which cannot be used with this one", name);
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_reauth_headers_add(&keys, name, p) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    init.hash = hash;
+    init.key = ngx_hash_key_lc;
+    init.max_size = NGX_HTTP_REAUTH_HEADERS_MAX_SIZE;
+    init.bucket_size = ngx_align(64, ngx_cacheline_size);
+    init.name = hash_name;
+    init.pool = cycle->pool;
+    init.temp_pool = NULL;
+
+    return ngx_hash_init(&init, keys.elts, keys.nelts);
+}
+
+
+ngx_int_t
+ngx_http_reauth_headers_init(ngx_cycle_t *cycle)
+{
+    ngx_int_t                       rc;
+    ngx_pool_t                     *temp_pool;
+    ngx_http_core_main_conf_t      *cmcf;
+    ngx_http_upstream_main_conf_t  *umcf;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
+    umcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_upstream_module);
+
+    temp_pool = ngx_create_pool(NGX_CYCLE_POOL_SIZE, cycle->log);
+    if (temp_pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_reauth_headers_extend(cycle, temp_pool,
+             &cmcf->headers_in_hash, "headers_in_hash",
+             ngx_http_reauth_headers_in, sizeof(ngx_http_header_t));
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_reauth_headers_extend(cycle, temp_pool,
+                 &umcf->headers_in_hash, "upstream_headers_in_hash",
+                 ngx_http_reauth_headers_out,
+                 sizeof(ngx_http_upstream_header_t));
+    }
+
+    ngx_destroy_pool(temp_pool);
+
+    return rc;
+}

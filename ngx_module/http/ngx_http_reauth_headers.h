@@ -1,0 +1,85 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Headers that are looked for in every request and response.  nginx looks up
+ * the name of each header in a hash as it comes; these are in that hash, too,
+ * so that requests and responses without them cost nothing.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_HEADERS_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_HEADERS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_reauth.h"
+
+
+typedef enum {
+    NGX_HTTP_REAUTH_HEADER_ORIGIN = 0,
+    NGX_HTTP_REAUTH_HEADER_FETCH_SITE,
+    NGX_HTTP_REAUTH_HEADER_REQUEST_METHOD,     /* of a preflight */
+    NGX_HTTP_REAUTH_HEADER_LAST
+} ngx_http_reauth_header_e;
+
+
+/* which of them a client's request has */
+
+typedef struct {
+    ngx_table_elt_t          *first[NGX_HTTP_REAUTH_HEADER_LAST];
+    ngx_uint_t                repeated;        /* 1 << one of them */
+    ngx_uint_t                allowed;         /* the origin was */
+} ngx_http_reauth_noted_t;
+
+
+void ngx_http_reauth_headers_mark(void *data);
+
+
+/* NULL: none of them; internal redirects and subrequests change nothing */
+
+static ngx_inline ngx_http_reauth_noted_t *
+ngx_http_reauth_headers_noted(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_reauth_headers_mark) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* http/ngx_http_reauth_origin.c */
+ngx_int_t ngx_http_reauth_origin_asked(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_noted_t *noted);
+
+
+/*
+ * Of a location that is guarded; NGX_DECLINED: the request may go on, NGX_DONE:
+ * it was refused, or was a preflight.
+ */
+
+static ngx_inline ngx_int_t
+ngx_http_reauth_origin(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf)
+{
+    ngx_http_reauth_noted_t  *noted;
+
+    noted = ngx_http_reauth_headers_noted(r);
+
+    return noted == NULL && lcf->origins == NULL
+           ? NGX_DECLINED : ngx_http_reauth_origin_asked(r, lcf, noted);
+}
+
+
+/* nginx's hashes are made, and modules have changed them as they like */
+ngx_int_t ngx_http_reauth_headers_init(ngx_cycle_t *cycle);
+
+
+#endif /* _NGX_HTTP_REAUTH_HEADERS_H_INCLUDED_ */

@@ -1,0 +1,325 @@
+# What a browser sends for a page of another origin is refused before anything
+# is sent, held, looked up or told, by HTTP/1.1 and HTTP/2, unless
+# reauth_origin names the page's origin; the upstream does not say whose pages
+# may read a response.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::H2 ();
+use Reauth::Test redis => 0;
+
+my $named = 'https://app.example';
+my %page  = (Origin => $named, 'Sec-Fetch-Site' => 'cross-site');
+
+my $api = <<'EOC';
+proxy_pass http://fans_api;
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+proxy_set_header Authorization $reauth_authorization;
+EOC
+
+my $config = <<"EOC";
+location = /metrics { reauth_metrics; }
+location = /api/whoami { $api }
+location /named/ { reauth_origin $named http://localhost:3000; reauth_status; }
+location /api/acct_named/ {
+    reauth_origin $named;
+    reauth_gate on;
+    error_page 404 = \@again;
+    proxy_intercept_errors on;
+    $api
+}
+location \@again { reauth_origin $named; $api }
+location /api/acct_public/ {
+    reauth_public_url https://gateway.example/api;
+    reauth_gate on;
+    $api
+}
+location /api/authenticate/acct_named { reauth_origin $named;
+    reauth_authenticate /upstream; }
+EOC
+
+my $one = gateway(config => $config);
+my $two = gateway(name => 'two', listen => 'http2', config => $config);
+my $own = '127.0.0.1:' . $one->port;
+my $h2  = Reauth::H2->connect_to($two->port);
+
+my $login = '{"auth_type":"email_password","email":"slow@example.com",'
+    . '"password":"secret"}';
+
+my @requests = (
+    [GET => '/api/acct_1/chats'],
+    [POST => '/api/acct_1/chats/1/messages', '{}'],
+    [DELETE => '/api/acct_1/posts/1'],
+    [GET => '/api/whoami'],
+    [GET => '/api/accounts'],
+    [GET => '/api/acct_1/..%2facct_2'],
+    [PUT => '/api/authenticate/acct_1/credentials', $login],
+    [POST => '/api/authenticate', $login],
+    [GET => '/api/authenticate/auth_1'],
+    [POST => '/api/fansly/authenticate', $login],
+    [GET => '/reauth/accounts'],
+    [GET => '/reauth/accounts/acct_1'],
+    [GET => '/reauth/accounts/acct_1?wait=1s'],
+    [GET => '/reauth/accounts/acct_1/timeline'],
+    [GET => '/reauth/gate/acct_1'],
+    [GET => '/reauth/events'],
+    [GET => '/reauth/healthz'],
+    [GET => '/reauth/nothing'],
+    [GET => '/metrics'],
+    [GET => '/named/accounts'],
+    [GET => '/api/acct_named/chats'],
+);
+
+my @foreign = (
+    { Origin => 'https://evil.example' },
+    { Origin => 'null' },
+    { Origin => '' },
+    { Origin => "https://$own" },
+    { Origin => 'http://127.0.0.1:1' },
+    { Origin => "http://$own.evil.example" },
+    { Origin => "http://$own", origin => 'https://evil.example' },
+    { Origin => "http://$own", 'Sec-Fetch-Site' => 'cross-site' },
+    { 'Sec-Fetch-Site' => 'cross-site' },
+    { 'Sec-Fetch-Site' => 'same-site' },
+    { 'Sec-Fetch-Site' => 'same-origin', 'sec-fetch-site' => 'cross-site' },
+    { 'Sec-Fetch-Site' => 'cross-site', 'Sec-Fetch-Mode' => 'navigate',
+        'Sec-Fetch-Dest' => 'document' },
+);
+
+sub sent { return scalar sandbox_log(); }
+
+sub ask {
+    my ($headers, $method, $path, $body) = @_;
+
+    return $one->http($method, $path,
+        { Host => $own, 'Content-Type' => 'text/plain', %$headers }, $body);
+}
+
+# the request's answer by HTTP/2
+sub ask2 {
+    my ($headers, $method, $path, $body) = @_;
+
+    my $stream = $h2->request($method, $path,
+        { map { lc $_ => $headers->{$_} } sort keys %$headers },
+        authority => $own, body => $body);
+
+    return $h2->answer($stream);
+}
+
+sub refused {
+    my ($answer) = @_;
+
+    return $answer->{status} == 403
+        && $answer->{body} =~ /\A\{"error":"FORBIDDEN_ORIGIN","message":/
+        && !grep { /\Aaccess-control-/ } keys %{ $answer->{headers} // {} };
+}
+
+# ---- refused ---------------------------------------------------------------------
+
+my $before = sent();
+my @wrong;
+
+for my $headers (@foreign) {
+    for my $request (@requests) {
+        push @wrong, join ' ', %$headers, @$request
+            if !refused(ask($headers, @$request));
+    }
+}
+
+is("@wrong", '', 'each request of each foreign page is refused');
+
+@wrong = ();
+
+for my $headers (@foreign) {
+
+    # names that differ in case only are one in HTTP/2
+    next if keys(%$headers) != keys %{ { map { lc $_ => 1 } keys %$headers } };
+
+    for my $request (@requests) {
+        push @wrong, join ' ', %$headers, @$request
+            if !refused(ask2($headers, @$request));
+    }
+}
+
+is("@wrong", '', 'by HTTP/2, too');
+
+@wrong = grep { !refused(ask({ Origin => 'https://evil.example',
+    'Access-Control-Request-Method' => 'PUT' }, OPTIONS => $_->[1])) } @requests;
+
+is(join(' ', map { $_->[1] } @wrong), '', 'their preflights as well');
+
+is(sent(), $before, 'nothing was sent upstream');
+is_deeply(ask({}, GET => '/reauth/accounts')->{json}{accounts}, [],
+    'no login began');
+
+my $metrics = ask({}, GET => '/metrics')->{body};
+my $count   = @foreign * @requests + @requests;
+like($metrics, qr/^reauth_callers_refused_total\{reason="origin"\} $count$/m,
+    'all were counted');
+
+my @lines = grep { /refused a browser's request/ } split /\n/, $one->error_log;
+cmp_ok(scalar @lines, '>', 0, 'logged');
+cmp_ok(scalar @lines, '<', $count / 2, 'but not each of them');
+like($lines[0], qr/\[warn\] .* Origin "https:\/\/evil\.example", Sec-Fetch-Site "-"/,
+    'with its origin');
+
+ask({ Origin => "\e[31mevil" }, GET => '/reauth/healthz');
+unlike($one->error_log, qr/\e/, 'and nothing that is no origin');
+
+# ---- not refused -----------------------------------------------------------------
+
+for my $headers (
+    {},
+    { Origin => "http://$own" },
+    { Origin => "http://$own", 'Sec-Fetch-Site' => 'same-origin' },
+    { 'Sec-Fetch-Site' => 'same-origin' },
+    { 'Sec-Fetch-Site' => 'none', 'Sec-Fetch-Mode' => 'navigate' })
+{
+    my $what = join(' ', map { "$_ $headers->{$_}" } sort keys %$headers)
+        || 'no browser';
+
+    is(ask($headers, GET => '/api/acct_1/chats')->{status}, 200, "$what: a call");
+    is(ask($headers, GET => '/reauth/accounts')->{status}, 200, "$what: status");
+    is(ask2($headers, GET => '/api/acct_1/chats')->{status}, 200, "$what: HTTP/2");
+}
+
+is(ask({ Origin => 'https://gateway.example' }, GET => '/api/acct_public/x')->{status},
+    200, 'a page of the public address');
+ok(refused(ask({ Origin => 'http://gateway.example' }, GET => '/api/acct_public/x')),
+    'but not of another scheme');
+
+# ---- reauth_origin ---------------------------------------------------------------
+
+{
+    my $answer = ask(\%page, GET => '/named/accounts');
+    is($answer->{status}, 200, 'a page of an origin that is named');
+    is($answer->{headers}{'access-control-allow-origin'}, $named, 'may read it');
+    is($answer->{headers}{vary}, 'Origin', 'a cache is told');
+    like($answer->{headers}{'access-control-expose-headers'}, qr/\bRetry-After\b/,
+        'and sees the headers');
+    ok(!exists $answer->{headers}{'access-control-allow-credentials'},
+        'no credentials of the browser');
+
+    $answer = ask({}, GET => '/named/accounts');
+    is($answer->{headers}{vary}, 'Origin', 'without an origin as well');
+    ok(!exists $answer->{headers}{'access-control-allow-origin'}, 'for nobody');
+
+    is(ask({ Origin => 'http://localhost:3000' }, GET => '/named/accounts')
+        ->{headers}{'access-control-allow-origin'}, 'http://localhost:3000',
+        'another one');
+    is(ask({ Origin => $named }, GET => '/named/nothing')->{status}, 404, 'an error');
+    is(ask({ Origin => $named }, GET => '/named/nothing')
+        ->{headers}{'access-control-allow-origin'}, $named, 'may be read, too');
+    ok(refused(ask(\%page, GET => '/reauth/accounts')), 'there alone');
+    ok(refused(ask({ 'Sec-Fetch-Site' => 'cross-site' }, GET => '/named/accounts')),
+        'who does not say where it comes from is refused');
+    ok(refused(ask({ Origin => $named, origin => $named }, GET => '/named/accounts')),
+        'and who says it twice');
+}
+
+{
+    my $was    = sent();
+    my $answer = ask({ %page, 'Access-Control-Request-Method' => 'PUT',
+        'Access-Control-Request-Headers' => 'authorization,content-type' },
+        OPTIONS => '/api/acct_named/chats');
+
+    is($answer->{status}, 204, 'a preflight');
+    is($answer->{body}, '', 'without a body');
+    is($answer->{headers}{'access-control-allow-origin'}, $named, 'its origin');
+    like($answer->{headers}{'access-control-allow-methods'}, qr/\bPUT\b/, 'methods');
+    like($answer->{headers}{'access-control-allow-headers'},
+        qr/\bAuthorization, Content-Type\b/, 'headers');
+    like($answer->{headers}{'access-control-max-age'}, qr/\A\d+\z/, 'for a while');
+    is($answer->{headers}{vary}, 'Origin', 'of this origin');
+    is(sent(), $was, 'the upstream does not see it');
+
+    is(ask2({ %page, 'Access-Control-Request-Method' => 'PUT' },
+        OPTIONS => '/api/authenticate/acct_named/credentials')->{status}, 204,
+        'a preflight by HTTP/2, of the authenticate family');
+}
+
+{
+    my $answer = $one->http('PUT', '/api/authenticate/acct_named/credentials',
+        { Host => $own, %page, 'Content-Type' => 'application/json' }, $login);
+    is($answer->{status}, 200, 'an update');
+    is($answer->{headers}{'access-control-allow-origin'}, $named, 'may be read');
+
+    $answer = ask(\%page, GET => '/api/acct_named/chats');
+    is($answer->{status}, 503, 'the closed gate');
+    is($answer->{headers}{'access-control-allow-origin'}, $named, 'as well');
+}
+
+# ---- the upstream's --------------------------------------------------------------
+
+my @theirs = map { "Access-Control-$_" } qw(Allow-Origin Allow-Credentials
+    Allow-Methods Allow-Headers Allow-Private-Network Expose-Headers Max-Age);
+
+sub theirs {
+    my ($answer) = @_;
+    return join ' ', grep { /\Aaccess-control/ } sort keys %{ $answer->{headers} };
+}
+
+sub forced {
+    my ($account, $path, $status) = @_;
+
+    sandbox('POST', "/account/$account", { next => [ { method => 'GET',
+        path => $path, status => $status, body => '{}',
+        headers => { 'X-Theirs' => 'yes', map { $_ => '*' } @theirs } } ] });
+
+    return;
+}
+
+forced('acct_2', '/api/acct_2/x', 200);
+my $answer = ask({}, GET => '/api/acct_2/x');
+is($answer->{headers}{'x-theirs'}, 'yes', 'a response of the upstream');
+is(theirs($answer), '', 'without its Access-Control headers');
+
+my $plain = gateway(name => 'plain', without => ['all'], config => 'location / {'
+    . " proxy_pass http://127.0.0.1:$ENV{TEST_NGINX_SANDBOX_PORT}; }");
+
+forced('acct_3', '/api/acct_3/x', 200);
+$answer = $plain->http('GET', '/api/acct_3/x', { %page,
+    Authorization => "Bearer $Reauth::Test::API_KEY" });
+is($answer->{headers}{'x-theirs'}, 'yes', 'a location with nothing of ours');
+is(scalar(split / /, theirs($answer)), scalar @theirs, 'has them all');
+
+my $three = gateway(name => 'three', http_config => "reauth_origin $named;",
+    config => <<"EOC");
+location /api/ {
+    reauth_gate on;
+    proxy_intercept_errors on;
+    error_page 404 = \@again;
+    $api
+}
+location \@again { $api }
+EOC
+
+forced('acct_4', '/api/acct_4/x', 200);
+$answer = $three->http('GET', '/api/acct_4/x', \%page);
+is($answer->{headers}{'x-theirs'}, 'yes', 'one for an origin that is named');
+is($answer->{headers}{'access-control-allow-origin'}, $named, 'has ours alone');
+is(theirs($answer), 'access-control-allow-origin access-control-expose-headers',
+    'and none of theirs');
+
+forced('acct_5', '/api/acct_5/x', 404);
+$answer = $three->http('GET', '/api/acct_5/x', \%page);
+is($answer->{headers}{'access-control-allow-origin'}, $named,
+    'once, after an internal redirect, too');
+
+# ---- without a zone ---------------------------------------------------------------
+
+my $bare = gateway(name => 'bare', without => ['all'], http_config =>
+    "reauth_key_file $ENV{TEST_NGINX_KEY_FILE};",
+    config => 'location / { proxy_pass http://127.0.0.1:'
+        . "$ENV{TEST_NGINX_SANDBOX_PORT};\n"
+        . 'proxy_set_header Authorization $reauth_authorization; }');
+
+is($bare->http('GET', '/api/acct_1/chats')->{status}, 200, 'a key alone');
+ok(refused($bare->http('GET', '/api/acct_1/chats',
+    { Origin => 'https://evil.example' })), 'is not lent to pages either');
+
+done_testing();
