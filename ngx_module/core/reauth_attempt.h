@@ -212,6 +212,7 @@ typedef struct {
     reauth_string_t     account;
     reauth_string_t     caller;         /* may be empty */
     unsigned            resend;         /* active or not, send it anyway */
+    unsigned            waited;         /* no other one is to be sent first */
     const uint8_t      *fingerprint;    /* REAUTH_FINGERPRINT_LEN, or NULL */
 } reauth_begin_t;
 

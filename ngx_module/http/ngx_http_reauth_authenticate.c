@@ -65,6 +65,8 @@ ngx_http_reauth_authenticate_cleanup(void *data)
         ngx_del_timer(&a->wait);
     }
 
+    ngx_http_reauth_coalesce_leave(a);
+
     if (a->epoch) {
         ngx_http_reauth_authenticate_settle(&a->forward);
     }
@@ -732,6 +734,10 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
 
     a->op = NULL;
 
+    if (op->rc != NGX_OK || op->begun != REAUTH_BEGIN_WAIT) {
+        ngx_http_reauth_coalesce_leave(a);
+    }
+
     if (op->rc != NGX_OK) {
         rc = ngx_http_reauth_store_unavailable(r, op->rc);
         ngx_http_reauth_authenticate_finalize(a, rc);
@@ -760,7 +766,6 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         a->joined = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
         a->joined_since = op->record.since_ms;
         ngx_http_reauth_coalesce_wait(a);
-        ngx_http_run_posted_requests(r->connection);
     }
 }
 
@@ -797,6 +802,7 @@ ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
     begin.caller.data = ctx->caller.data;
     begin.caller.len = ctx->caller.len;
     begin.resend = a->resend;
+    begin.waited = a->placed;
 
     if (a->route.operation == REAUTH_OPERATION_UPDATE) {
         begin.source = REAUTH_SOURCE_UPDATE;

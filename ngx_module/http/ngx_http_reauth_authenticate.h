@@ -58,6 +58,7 @@ typedef struct {
     unsigned                      seen:1;        /* it may be seen */
     unsigned                      resend:1;
     unsigned                      waiting:1;
+    unsigned                      placed:1;      /* among those that wait */
     unsigned                      bad_answer:1;  /* 2xx, but no attempt */
 } ngx_http_reauth_authenticate_t;
 
@@ -102,6 +103,9 @@ void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
  * one where a->joined is set.
  */
 void ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a);
+
+/* and does so no longer, also if it did not */
+void ngx_http_reauth_coalesce_leave(ngx_http_reauth_authenticate_t *a);
 
 /*
  * The identical request of this record has been accepted: its response is sent,

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_places.h"
 #include "ngx_http_reauth_authenticate.h"
 
 
@@ -43,6 +44,37 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
                "Another update of this account is being sent and was not "
                "answered in time.",
                "This one was not sent; send it again when the other one has "
+               "been answered.", NULL);
+}
+
+
+/* one more different update would only have to be superseded in its turn */
+
+static ngx_int_t
+ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
+{
+    static ngx_str_t  retry = ngx_string("2");
+
+    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
+    ngx_http_reauth_count(a->request,
+                          NGX_HTTP_REAUTH_COUNT_LIMIT_DIFFERENT_UPDATES);
+
+    ngx_log_error(NGX_LOG_WARN, a->request->connection->log, 0,
+                  "reauth: update of account \"%*s\" refused: %d different "
+                  "updates of it are waiting already", a->route.id.len,
+                  a->route.id.data, REAUTH_PLACES_MAX);
+
+    if (ngx_http_reauth_add_header(a->request, "Retry-After", &retry)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
+               "UPDATE_IN_PROGRESS",
+               "Too many different updates of this account are waiting for "
+               "the one that is being sent.",
+               "This one was not sent; send it again when the others have "
                "been answered.", NULL);
 }
 
@@ -505,8 +537,17 @@ ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
         || record.state != REAUTH_STATE_STARTING
         || (a->joined != 0 && record.epoch != a->joined))
     {
-        ngx_http_reauth_coalesce_joined(a, &record);
-        return;
+        if (!a->placed
+            || ngx_http_reauth_zone_place_turn(&mcf->store.zone, &a->route.id,
+                                               a->fingerprint))
+        {
+            ngx_http_reauth_coalesce_joined(a, &record);
+            return;
+        }
+
+    } else if (a->placed) {
+        (void) ngx_http_reauth_zone_place_turn(&mcf->store.zone, &a->route.id,
+                                               a->fingerprint);
     }
 
     if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
@@ -520,8 +561,26 @@ ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
 
 
 void
+ngx_http_reauth_coalesce_leave(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (a->placed) {
+        a->placed = 0;
+
+        mcf = ngx_http_get_module_main_conf(a->request,
+                                            ngx_http_reauth_module);
+
+        ngx_http_reauth_zone_place_leave(&mcf->store.zone, &a->route.id,
+                                         a->fingerprint);
+    }
+}
+
+
+void
 ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
 {
+    ngx_int_t                     rc;
     ngx_http_request_t           *r;
     ngx_http_reauth_wait_t       *wait;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -542,6 +601,28 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
         }
     }
 
+    if (a->joined == 0 && !a->placed) {
+        rc = NGX_DECLINED;
+
+        if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
+            rc = ngx_http_reauth_update_in_progress(a);
+
+        } else if (ngx_http_reauth_zone_place_enter(&mcf->store.zone,
+                                                    &a->route.id,
+                                                    a->fingerprint)
+                   != NGX_OK)
+        {
+            rc = ngx_http_reauth_update_too_many(a);
+        }
+
+        if (rc != NGX_DECLINED) {
+            ngx_http_reauth_authenticate_finalize(a, rc);
+            return;
+        }
+
+        a->placed = 1;
+    }
+
     a->wait.handler = ngx_http_reauth_coalesce_wait_handler;
     a->wait.data = a;
     a->wait.log = r->connection->log;
@@ -552,6 +633,8 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
     r->write_event_handler = ngx_http_request_empty_handler;
 
     ngx_add_timer(&a->wait, NGX_HTTP_REAUTH_WAIT_STEP);
+
+    ngx_http_run_posted_requests(r->connection);
 }
 
 

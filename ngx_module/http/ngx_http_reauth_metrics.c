@@ -11,7 +11,7 @@
 #include "ngx_http_reauth_body.h"
 
 
-#define NGX_HTTP_REAUTH_METRICS_SIZE  8192
+#define NGX_HTTP_REAUTH_METRICS_SIZE  16384
 
 
 typedef struct {
@@ -38,6 +38,7 @@ enum {
     NGX_HTTP_REAUTH_FAMILY_CALLERS,
     NGX_HTTP_REAUTH_FAMILY_DROPPED,
     NGX_HTTP_REAUTH_FAMILY_WITHHELD,
+    NGX_HTTP_REAUTH_FAMILY_LIMITS,
     NGX_HTTP_REAUTH_FAMILY_LAST
 };
 
@@ -58,7 +59,9 @@ static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
     { "reauth_dropped_fields_total",
       "Fields that were not passed to the upstream.", "reason" },
     { "reauth_upstream_withheld_total",
-      "What the upstream sent and was neither passed on nor kept.", "kind" }
+      "What the upstream sent and was neither passed on nor kept.", "kind" },
+    { "reauth_limited_total",
+      "Requests that were refused since a limit was reached.", "limit" }
 };
 
 
@@ -144,7 +147,11 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
     { NGX_HTTP_REAUTH_FAMILY_WITHHELD, "polling_url",
       NGX_HTTP_REAUTH_COUNT_WITHHELD_URL },
     { NGX_HTTP_REAUTH_FAMILY_WITHHELD, "header",
-      NGX_HTTP_REAUTH_COUNT_WITHHELD_HEADER }
+      NGX_HTTP_REAUTH_COUNT_WITHHELD_HEADER },
+    { NGX_HTTP_REAUTH_FAMILY_LIMITS, "different_updates",
+      NGX_HTTP_REAUTH_COUNT_LIMIT_DIFFERENT_UPDATES },
+    { NGX_HTTP_REAUTH_FAMILY_LIMITS, "waiting",
+      NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING }
 };
 
 

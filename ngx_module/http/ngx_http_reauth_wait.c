@@ -48,6 +48,7 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r,
                       "reauth: %ui %s are waiting in this worker: limit "
                       "reached, increase \"reauth_wait_max\"",
                       ngx_http_reauth_nwaiting[kind], names[kind]);
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING);
         return NGX_BUSY;
     }
 

@@ -101,6 +101,13 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->outcomes = ngx_slab_calloc(shpool,
                                    n * sizeof(ngx_http_reauth_outcome_t));
 
+    n = ngx_min(size / NGX_HTTP_REAUTH_PLACES_SHARE,
+                NGX_HTTP_REAUTH_PLACES_SETS_MAX);
+
+    sh->places_sets = ngx_max(n, 1);
+    sh->places = ngx_slab_calloc(shpool, sh->places_sets * REAUTH_PLACES_WAYS
+                                         * sizeof(reauth_place_t));
+
     sh->chunks_max = size / NGX_HTTP_REAUTH_CHUNK_SIZE;
     sh->gate.chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
 
@@ -112,7 +119,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
         || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL
-        || sh->outcomes == NULL)
+        || sh->outcomes == NULL || sh->places == NULL)
     {
         return NGX_ERROR;
     }
@@ -132,7 +139,9 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
                | (ngx_random() & 0xffff);
 
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1
+        || RAND_bytes((u_char *) &sh->places_seed, sizeof(uint64_t)) != 1)
+    {
         return NGX_ERROR;
     }
 
@@ -347,6 +356,19 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     }
 
     *result = reauth_attempt_begin(&previous, begin, record);
+
+    if (*result == REAUTH_BEGIN_STARTED
+        && remote == NULL
+        && begin->fingerprint != NULL
+        && !begin->waited
+        && reauth_places_taken(ngx_http_reauth_zone_places(sh,
+                                                           &begin->account),
+                               &begin->account, ngx_current_msec))
+    {
+        /* those that have been waiting come first */
+
+        *result = REAUTH_BEGIN_WAIT;
+    }
 
     if (*result == REAUTH_BEGIN_STARTED) {
         rc = ngx_http_reauth_zone_write(zone, record, zone->remote);

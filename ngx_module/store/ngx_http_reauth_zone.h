@@ -161,6 +161,8 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_WITHHELD_KEY,
     NGX_HTTP_REAUTH_COUNT_WITHHELD_URL,
     NGX_HTTP_REAUTH_COUNT_WITHHELD_HEADER,
+    NGX_HTTP_REAUTH_COUNT_LIMIT_DIFFERENT_UPDATES,
+    NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING,
     NGX_HTTP_REAUTH_COUNT_LAST
 } ngx_http_reauth_count_e;
 
@@ -370,6 +372,18 @@ ngx_int_t ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
     int64_t now_ms);
 void ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, int64_t until_ms);
+
+/*
+ * Updates that wait for another one of their account, see reauth_places.h: one
+ * takes its place (NGX_BUSY: there is none), asks whether it is its turn, and
+ * leaves.  A place that is not asked for is lost in some seconds.
+ */
+ngx_int_t ngx_http_reauth_zone_place_enter(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, const uint8_t *fingerprint);
+ngx_uint_t ngx_http_reauth_zone_place_turn(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, const uint8_t *fingerprint);
+void ngx_http_reauth_zone_place_leave(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, const uint8_t *fingerprint);
 
 /* drops up to "limit" ended records of each kind that were kept long enough */
 void ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone,

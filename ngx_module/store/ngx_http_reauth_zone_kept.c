@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What is kept for a while: webhooks' digests, answers for who waited, and
- * which unknown words were logged.
+ * What is kept for a while: webhooks' digests, answers for who waited, who
+ * waits, and which unknown words were logged.
  */
 
 
@@ -311,6 +311,70 @@ ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_t *zone,
     if (outcome != NULL && outcome->until_ms > until_ms) {
         outcome->until_ms = until_ms;
     }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+reauth_place_t *
+ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *account)
+{
+    uint32_t  hash;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    hash = reauth_places_hash(account, sh->places_seed);
+
+    return &sh->places[hash % sh->places_sets * REAUTH_PLACES_WAYS];
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_place_enter(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, const uint8_t *fingerprint)
+{
+    int                            rc;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    rc = reauth_places_enter(ngx_http_reauth_zone_places(sh, account), account,
+                             fingerprint, &sh->ticket, ngx_current_msec);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc == 0 ? NGX_OK : NGX_BUSY;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_place_turn(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, const uint8_t *fingerprint)
+{
+    int  turn;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    turn = reauth_places_turn(ngx_http_reauth_zone_places(zone->sh, account),
+                              account, fingerprint, ngx_current_msec);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return (ngx_uint_t) turn;
+}
+
+
+void
+ngx_http_reauth_zone_place_leave(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, const uint8_t *fingerprint)
+{
+    ngx_http_reauth_zone_lock(zone);
+
+    reauth_places_leave(ngx_http_reauth_zone_places(zone->sh, account),
+                        account, fingerprint);
 
     ngx_http_reauth_zone_unlock(zone);
 }

@@ -10,6 +10,10 @@
 #define _NGX_HTTP_REAUTH_ZONE_MEMORY_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_places.h"
 #include "ngx_http_reauth_zone.h"
 
 
@@ -46,6 +50,10 @@
 #define NGX_HTTP_REAUTH_OUTCOMES_SHARE    32768
 #define NGX_HTTP_REAUTH_OUTCOMES_MAX      4096
 #define NGX_HTTP_REAUTH_OUTCOME_WAYS      8
+
+/* places of updates that wait: a set for each so many bytes of the zone */
+#define NGX_HTTP_REAUTH_PLACES_SHARE      131072
+#define NGX_HTTP_REAUTH_PLACES_SETS_MAX   1024
 
 /* hexadecimal */
 #define NGX_HTTP_REAUTH_WRITER_LEN        16
@@ -225,6 +233,10 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_noted_t         noted[NGX_HTTP_REAUTH_NOTED_MAX];
     ngx_http_reauth_outcome_t      *outcomes;
     uint32_t                        outcomes_mask;  /* of the sets */
+    uint32_t                        places_sets;
+    reauth_place_t                 *places;
+    uint64_t                        places_seed;
+    uint64_t                        ticket;    /* of the last place */
     uint64_t                        epoch;
     ngx_uint_t                      salt;      /* of this instance's epochs */
     ngx_uint_t                      states[REAUTH_STATE_LAST];
@@ -344,6 +356,8 @@ ngx_http_reauth_dirty_t *ngx_http_reauth_zone_dirty(
     uint64_t **revision);
 ngx_uint_t ngx_http_reauth_zone_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *record);
+reauth_place_t *ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *account);
 
 
 #endif /* _NGX_HTTP_REAUTH_ZONE_MEMORY_H_INCLUDED_ */

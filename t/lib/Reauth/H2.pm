@@ -132,22 +132,39 @@ sub await_window {
 sub answer {
     my ($self, $stream, $seconds) = @_;
 
-    my %answer   = (status => 0, body => '');
+    return $self->answers([$stream], $seconds)->{$stream};
+}
+
+
+# The same of several at once, by stream: of those that have not ended in this
+# time, status is 0.
+
+sub answers {
+    my ($self, $streams, $seconds) = @_;
+
+    my %answer   = map { $_ => { status => 0, body => '' } } @$streams;
+    my %open     = map { $_ => 1 } @$streams;
     my $deadline = time + ($seconds // $Reauth::Test::LIMIT);
 
-    while (my ($type, $flags, $of, $payload) = $self->read_frame($deadline)) {
-        next if $of != $stream;
+    while (%open) {
+        my ($type, $flags, $of, $payload) = $self->read_frame($deadline)
+            or last;
 
-        last if $type == $TYPE{RST_STREAM};
+        next if !$open{$of};
 
         if ($type == $TYPE{DATA}) {
-            $answer{body} .= $payload;
+            $answer{$of}{body} .= $payload;
+
+            # many answers are more than the connection has room for at first
+            $self->frame(WINDOW_UPDATE => 0, 0, pack 'N', length $payload)
+                if length $payload;
 
         } elsif ($type == $TYPE{HEADERS}) {
-            $answer{status} = status_of($payload);
+            $answer{$of}{status} = status_of($payload);
         }
 
-        last if $flags & 1 && $type != $TYPE{SETTINGS};
+        delete $open{$of} if $type == $TYPE{RST_STREAM}
+            || $flags & 1 && $type != $TYPE{SETTINGS};
     }
 
     return \%answer;
