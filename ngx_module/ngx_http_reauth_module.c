@@ -1051,10 +1051,12 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_reauth_loc_conf_t *prev = parent;
     ngx_http_reauth_loc_conf_t *conf = child;
 
+    ngx_uint_t                 gate;
     ngx_http_core_loc_conf_t  *clcf;
 
-    ngx_conf_merge_uint_value(conf->gate, prev->gate,
-                              NGX_HTTP_REAUTH_GATE_OFF);
+    gate = prev->handler ? prev->gate_inner : prev->gate;
+
+    ngx_conf_merge_uint_value(conf->gate, gate, NGX_HTTP_REAUTH_GATE_OFF);
     ngx_conf_merge_ptr_value(conf->gate_account, prev->gate_account, NULL);
     ngx_conf_merge_ptr_value(conf->gate_bypass, prev->gate_bypass, NULL);
     ngx_conf_merge_msec_value(conf->gate_max, prev->gate_max, 900000);
@@ -1087,8 +1089,9 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         || conf->webhook_nsecrets)
     {
 
-        /* these look after themselves */
+        /* these look after themselves, but not after what is in them */
 
+        conf->gate_inner = conf->gate;
         conf->gate = NGX_HTTP_REAUTH_GATE_OFF;
 
         /* the body is read, and refused, by a bound of our own */

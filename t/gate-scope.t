@@ -15,6 +15,11 @@ location /api/ {
 }
 location /own/ { empty_gif; }
 location /off/ { reauth_gate off; empty_gif; }
+location /metrics/ {
+    reauth_metrics;
+    location /metrics/inner/ { empty_gif; }
+    location /metrics/off/ { reauth_gate off; empty_gif; }
+}
 location /mirrored/ {
     reauth_gate off;
     mirror /mirror/acct_1;
@@ -45,6 +50,11 @@ ok($id, 'it logs in');
 is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'inherited');
 is($gateway->http('GET', '/own/acct_1')->{status}, 503, 'inherited again');
 is($gateway->http('GET', '/off/acct_1')->{status}, 200, 'turned off');
+is($gateway->http('GET', '/metrics/acct_1')->{status}, 200, 'none of ours');
+is($gateway->http('GET', '/metrics/inner/acct_1')->{status}, 503,
+    'but of a location in it');
+is($gateway->http('GET', '/metrics/off/acct_1')->{status}, 200,
+    'if that does not turn it off');
 
 is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200, 'a poll');
 is($gateway->update('acct_1', 'slow')->{status}, 200, 'another update');

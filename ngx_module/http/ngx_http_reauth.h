@@ -147,6 +147,8 @@ typedef struct {
 typedef struct ngx_http_reauth_loc_conf_s {
     ngx_uint_t                gate;
     ngx_uint_t                gate_here;       /* said in the location itself */
+    ngx_uint_t                gate_inner;      /* of locations in this one, if
+                                                  its handler is ours */
     ngx_http_complex_value_t *gate_account;    /* NULL: the path's segment */
     ngx_http_complex_value_t *gate_bypass;     /* NULL: none */
     ngx_msec_t                gate_max;
