@@ -302,20 +302,23 @@ ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
 }
 
 
-ngx_int_t
-ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone, uint32_t list,
-    ngx_uint_t *index, reauth_record_t *record)
+/* NGX_AGAIN: there are more slots to look at */
+
+static ngx_int_t
+ngx_http_reauth_zone_find_unlisted(ngx_http_reauth_zone_shctx_t *sh,
+    uint32_t list, ngx_uint_t *index, reauth_record_t *record)
 {
-    ngx_int_t                      rc;
-    ngx_http_reauth_slot_t        *slot;
-    ngx_http_reauth_zone_shctx_t  *sh;
+    ngx_uint_t               n;
+    ngx_http_reauth_slot_t  *slot;
 
-    sh = zone->sh;
-    rc = NGX_DECLINED;
+    ngx_http_reauth_zone_check_lock(sh);
 
-    ngx_http_reauth_zone_lock(zone);
+    for (n = 0; n < NGX_HTTP_REAUTH_READ_STEPS; n++) {
 
-    while (*index < sh->gate.nslots) {
+        if (*index >= sh->gate.nslots) {
+            return NGX_DECLINED;
+        }
+
         slot = ngx_http_reauth_slot(sh, (uint32_t) ++*index);
 
         if (slot->used
@@ -323,12 +326,26 @@ ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone, uint32_t list,
             && ngx_http_reauth_zone_slot_waits(slot, list))
         {
             *record = slot->record;
-            rc = NGX_OK;
-            break;
+            return NGX_OK;
         }
     }
 
-    ngx_http_reauth_zone_unlock(zone);
+    return NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone, uint32_t list,
+    ngx_uint_t *index, reauth_record_t *record)
+{
+    ngx_int_t  rc;
+
+    do {
+        ngx_http_reauth_zone_lock(zone);
+        rc = ngx_http_reauth_zone_find_unlisted(zone->sh, list, index, record);
+        ngx_http_reauth_zone_unlock(zone);
+
+    } while (rc == NGX_AGAIN);
 
     return rc;
 }
