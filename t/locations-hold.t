@@ -164,7 +164,9 @@ my %holds = (
     underscores_in_headers       => 'on',
     uninitialized_variable_warn  => 'off',
     chunked_transfer_encoding    => 'off',
+    early_hints                  => '1',
     gzip_types                   => '*',
+    proxy_pass_trailers          => 'on',
     slice                        => '1k',
 );
 
@@ -177,7 +179,8 @@ my $sending = 'how the location reaches the upstream';
 
 my %documented = (
     (map { $_ => $client } qw(add_after_body add_before_body
-        add_header add_trailer addition_types charset
+        add_header add_header_inherit add_trailer add_trailer_inherit
+        addition_types charset
         post_action expires gzip
         override_charset sub_filter ssi userid limit_rate server_tokens
         proxy_hide_header proxy_pass_header proxy_ignore_headers
@@ -185,12 +188,13 @@ my %documented = (
     (map { $_ => $access } qw(allow deny auth_basic auth_basic_user_file
         auth_request auth_request_set limit_conn limit_req satisfy
         disable_symlinks)),
-    (map { $_ => $server } qw(if return rewrite set break)),
+    (map { $_ => $server } qw(if return rewrite set break
+        client_body_early_read)),
     (map { $_ => $sending } qw(proxy_bind proxy_connect_timeout
         proxy_http_version proxy_next_upstream_timeout
         proxy_next_upstream_tries proxy_read_timeout proxy_send_timeout
-        proxy_send_lowat proxy_set_header proxy_socket_keepalive resolver
-        resolver_timeout)),
+        proxy_send_lowat proxy_set_header proxy_socket_keepalive
+        proxy_socket_rcvbuf proxy_socket_sndbuf resolver resolver_timeout)),
 );
 
 # Of these a response can have no other meaning, or they say how others work.
@@ -203,7 +207,7 @@ my %apart = map { $_ => 1 } qw(
     empty_gif error_log flv geo gunzip_buffers gzip_buffers gzip_comp_level
     gzip_disable gzip_hash gzip_http_version gzip_min_length gzip_no_buffer
     gzip_proxied gzip_vary gzip_window ignore_invalid_headers include internal
-    keepalive_requests keepalive_time keepalive_timeout
+    keepalive_min_timeout keepalive_requests keepalive_time keepalive_timeout
     large_client_header_buffers limit_conn_dry_run limit_conn_log_level
     limit_conn_status limit_conn_zone limit_except limit_req_dry_run
     limit_req_log_level limit_req_status limit_req_zone lingering_time
@@ -230,8 +234,8 @@ my %apart = map { $_ => 1 } qw(
 
 # Families: of other content handlers, of TLS, of protocols.
 
-my $families = qr/\A(?:fastcgi|scgi|uwsgi|grpc|memcached|ssl|proxy_ssl|http2
-                   |http3|quic|reauth)(?:_|\z)/x;
+my $families = qr/\A(?:fastcgi|scgi|uwsgi|grpc|memcached|tunnel|ssl|proxy_ssl
+                   |http2|http3|quic|reauth)(?:_|\z)/x;
 
 # ---- a story -----------------------------------------------------------------
 
