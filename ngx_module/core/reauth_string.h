@@ -72,6 +72,40 @@ reauth_string_number(uint64_t number, unsigned char *out)
 }
 
 
+#define REAUTH_HEX64_SIZE  16
+
+/*
+ * Writes the number as 16 hexadecimal digits, returns what is behind them.
+ * Eight digits at once: a nibble goes into a byte of its own, and 'a' is 0x27
+ * beyond what follows '9'.  The order of the digits is the machine's: this is
+ * for names.
+ */
+
+static inline unsigned char *
+reauth_string_hex64(uint64_t number, unsigned char *out)
+{
+    int       i;
+    uint64_t  word;
+
+    for (i = 0; i < REAUTH_HEX64_SIZE; i += 8) {
+        word = number >> 32;
+        number <<= 32;
+
+        word = (word | word << 16) & 0x0000ffff0000ffffULL;
+        word = (word | word << 8) & 0x00ff00ff00ff00ffULL;
+        word = (word | word << 4) & 0x0f0f0f0f0f0f0f0fULL;
+
+        word += 0x3030303030303030ULL
+                + ((word + 0x0606060606060606ULL) >> 4 & 0x0101010101010101ULL)
+                  * 0x27;
+
+        memcpy(out + i, &word, sizeof(word));
+    }
+
+    return out + REAUTH_HEX64_SIZE;
+}
+
+
 /* without ASCII blanks and line breaks at both ends */
 reauth_string_t reauth_string_trim(const reauth_string_t *s);
 

@@ -153,7 +153,7 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
     decision = ngx_http_reauth_decision(r);
 
     p = ngx_cpymem(p, ",\"decision_id\":\"", sizeof(",\"decision_id\":\"") - 1);
-    p = ngx_hex_dump(p, (u_char *) &decision, sizeof(decision));
+    p = reauth_string_hex64(decision, p);
     p = ngx_cpymem(p, "\"}", 2);
 
     body.data = start;

@@ -293,6 +293,27 @@ ngx_http_reauth_gate_headers(ngx_http_request_t *r, ngx_str_t *retry_after,
 }
 
 
+/*
+ * Calls that a closed gate refuses come in storms, of one account: its time is
+ * not made a text again for each.
+ */
+
+static u_char *
+ngx_http_reauth_gate_since(u_char *p, int64_t since_ms)
+{
+    static char     text[REAUTH_TIME_MS_SIZE];
+    static size_t   len;
+    static int64_t  last_ms;
+
+    if (len == 0 || since_ms != last_ms) {
+        len = reauth_time_format_ms(text, since_ms);
+        last_ms = since_ms;
+    }
+
+    return ngx_cpymem(p, text, len);
+}
+
+
 /* "closed" is NULL as long as Redis has not been read */
 
 ngx_int_t
@@ -363,7 +384,7 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
 
     if (closed) {
         *p++ = '"';
-        p += reauth_time_format_ms((char *) p, closed->since_ms);
+        p = ngx_http_reauth_gate_since(p, closed->since_ms);
         reauth_put("\",\"retry_after\":");
 
     } else {

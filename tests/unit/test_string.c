@@ -4,10 +4,13 @@
  */
 
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -50,11 +53,77 @@ test_field_value(void **state)
 }
 
 
+static const uint64_t  numbers[] = {
+    0, 1, 9, 10, 15, 16, 0x99, 0x9a, 0xa0, 0xff, 0x0123456789abcdefULL,
+    0xfedcba9876543210ULL, 0x00000000ffffffffULL, 0xffffffff00000000ULL,
+    0x9999999999999999ULL, 0xaaaaaaaaaaaaaaaaULL, UINT64_MAX
+};
+
+
+static int
+compare(const void *one, const void *two)
+{
+    return *(const unsigned char *) one - *(const unsigned char *) two;
+}
+
+
+/* all digits of the half that is before the others are before them, too */
+
+static void
+test_hexadecimal(void **state)
+{
+    char           expected[REAUTH_HEX64_SIZE + 1];
+    size_t         i;
+    unsigned char  out[REAUTH_HEX64_SIZE + 1];
+
+    (void) state;
+
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        snprintf(expected, sizeof(expected), "%016" PRIx64, numbers[i]);
+
+        out[REAUTH_HEX64_SIZE] = '#';
+
+        assert_ptr_equal(reauth_string_hex64(numbers[i], out),
+                         out + REAUTH_HEX64_SIZE);
+        assert_int_equal(out[REAUTH_HEX64_SIZE], '#');
+
+        qsort(expected, 8, 1, compare);
+        qsort(expected + 8, 8, 1, compare);
+        qsort(out, 8, 1, compare);
+        qsort(out + 8, 8, 1, compare);
+
+        assert_memory_equal(out, expected, REAUTH_HEX64_SIZE);
+    }
+}
+
+
+static void
+test_decimal(void **state)
+{
+    char           expected[REAUTH_NUMBER_MAX + 1];
+    size_t         i, len;
+    unsigned char  out[REAUTH_NUMBER_MAX];
+
+    (void) state;
+
+    for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        snprintf(expected, sizeof(expected), "%" PRIu64, numbers[i]);
+
+        len = reauth_string_number(numbers[i], out);
+
+        assert_int_equal(len, strlen(expected));
+        assert_memory_equal(out, expected, len);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_field_value)
+        cmocka_unit_test(test_field_value),
+        cmocka_unit_test(test_hexadecimal),
+        cmocka_unit_test(test_decimal)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
