@@ -10,7 +10,7 @@
 reauth_upstream_status_t
 reauth_upstream_status(unsigned status)
 {
-    if (status < 200 || status > 999) {
+    if (!reauth_upstream_status_is_final(status)) {
         return REAUTH_UPSTREAM_NOT_FINAL;
     }
 

@@ -22,4 +22,13 @@ typedef enum {
 reauth_upstream_status_t reauth_upstream_status(unsigned status);
 
 
+/* inline, as it runs for each ordinary call */
+
+static inline int
+reauth_upstream_status_is_final(unsigned status)
+{
+    return status - 200 <= 999 - 200;
+}
+
+
 #endif /* REAUTH_UPSTREAM_STATUS_H */

@@ -135,7 +135,6 @@ typedef struct {
     ngx_array_t               watches;         /* ngx_http_reauth_watch_t */
     ngx_event_t               watch_timer;
     ngx_int_t                 key_index;       /* NGX_ERROR: nothing uses it */
-    u_char                   *stand_in;        /* for it, while one is built */
     ngx_array_t               uses;            /* ngx_http_reauth_use_t */
     ngx_array_t               levels;          /* *_loc_conf_t *, merged */
     ngx_http_reauth_poller_t *poller;          /* NULL: no reauth_poll */
@@ -379,13 +378,24 @@ ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
 
 /* http/ngx_http_reauth_upstream.c */
 
-/* called between a content handler and ngx_http_upstream_init() */
-ngx_int_t ngx_http_reauth_upstream_prepare(ngx_http_request_t *r);
+/* whose upstream has not begun yet, as its content handler has not returned */
+extern ngx_http_request_t  *ngx_http_reauth_upstream_deferred;
 
-/* a captured request that nginx has built becomes what we meant to send */
+/*
+ * Calls the content handler of a location.  If that proxies, its responses are
+ * judged, and its request is made by "create", which is NULL or calls the
+ * function below.
+ */
+ngx_int_t ngx_http_reauth_upstream_around(ngx_http_request_t *r,
+    ngx_http_handler_pt handler, ngx_int_t (*create)(ngx_http_request_t *r));
+
+/* for a location without a key, if a caller's rights may change meanwhile */
+ngx_int_t ngx_http_reauth_upstream_create_without(ngx_http_request_t *r);
+
 /* what the handler of the location named to make the request */
 ngx_int_t ngx_http_reauth_upstream_create_request(ngx_http_request_t *r);
 
+/* a captured request that nginx has built becomes what we meant to send */
 ngx_int_t ngx_http_reauth_upstream_own_request(ngx_http_request_t *r);
 
 

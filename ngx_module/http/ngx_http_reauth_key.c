@@ -23,6 +23,16 @@
 #define NGX_HTTP_REAUTH_STAND_IN_SIZE  (sizeof("Bearer ") - 1                 \
                                         + REAUTH_SECRET_MAX)
 
+/* what of a stand-in is random; the rest is as long as the key is longer */
+#define NGX_HTTP_REAUTH_STAND_IN_RANDOM  24
+
+/* what tells it from other text, and shows one that was changed */
+#define NGX_HTTP_REAUTH_STAND_IN_HEAD  (sizeof("Bearer ") - 1 + 1)
+
+/* bytes that are drawn at once, which is much cheaper than for each request */
+#define NGX_HTTP_REAUTH_STAND_IN_DRAWN                                        \
+    (512 * NGX_HTTP_REAUTH_STAND_IN_RANDOM)
+
 
 #if (NGX_HTTP_SSL)
 
@@ -40,17 +50,27 @@ typedef struct {
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
+/*
+ * What the key has in its place while a request is built: of bytes that no
+ * header has as a rule, so that it is found at once, and that HPACK does not
+ * shorten, so that it is left as it is by HTTP/2.  It is of one request.
+ */
+
+static u_char  ngx_http_reauth_key_stand_in[NGX_HTTP_REAUTH_STAND_IN_SIZE];
+
+static struct {
+    u_char   bytes[NGX_HTTP_REAUTH_STAND_IN_DRAWN];
+    size_t   left;
+} ngx_http_reauth_key_drawn;
+
 /* whose request to the upstream is being built, and with which key */
 
 static struct {
     ngx_http_request_t        *request;        /* NULL: none is */
     ngx_http_reauth_secret_t  *key;
     ngx_uint_t                 asked;
+    ngx_uint_t                 failed;         /* to make a stand-in */
 } ngx_http_reauth_key_build;
-
-/* whose upstream must not begin before its content handler returns */
-
-static ngx_http_request_t  *ngx_http_reauth_key_deferred;
 
 /* the value that it has outside; where it is remembers that it was asked for */
 
@@ -112,12 +132,44 @@ ngx_http_reauth_key_send_nowhere(ngx_http_upstream_t *u)
 }
 
 
+static ngx_int_t
+ngx_http_reauth_key_make_stand_in(void)
+{
+    u_char    *p;
+    uint64_t   word;
+    size_t     i;
+
+    if (ngx_http_reauth_key_drawn.left == 0) {
+
+        if (RAND_bytes(ngx_http_reauth_key_drawn.bytes,
+                       NGX_HTTP_REAUTH_STAND_IN_DRAWN)
+            != 1)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_reauth_key_drawn.left = NGX_HTTP_REAUTH_STAND_IN_DRAWN;
+    }
+
+    ngx_http_reauth_key_drawn.left -= NGX_HTTP_REAUTH_STAND_IN_RANDOM;
+
+    p = ngx_http_reauth_key_drawn.bytes + ngx_http_reauth_key_drawn.left;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_STAND_IN_RANDOM; i += sizeof(uint64_t)) {
+        ngx_memcpy(&word, p + i, sizeof(uint64_t));
+        word |= 0x8080808080808080ULL;
+        ngx_memcpy(ngx_http_reauth_key_stand_in + i, &word, sizeof(uint64_t));
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_reauth_loc_conf_t   *lcf;
-    ngx_http_reauth_main_conf_t  *mcf;
+    ngx_http_reauth_loc_conf_t  *lcf;
 
     v->valid = 1;
     v->no_cacheable = 1;
@@ -126,12 +178,20 @@ ngx_http_reauth_key_variable(ngx_http_request_t *r,
     v->data = ngx_http_reauth_key_empty;
 
     if (r == ngx_http_reauth_key_build.request) {
-        mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+        if (!ngx_http_reauth_key_build.asked) {
+            ngx_http_reauth_key_build.asked = 1;
 
-        ngx_http_reauth_key_build.asked = 1;
+            if (ngx_http_reauth_key_make_stand_in() != NGX_OK) {
+                ngx_http_reauth_key_build.failed = 1;
+            }
+        }
+
+        if (ngx_http_reauth_key_build.failed) {
+            return NGX_OK;
+        }
 
         v->len = ngx_http_reauth_key_build.key->authorization.text.len;
-        v->data = mcf->stand_in;
+        v->data = ngx_http_reauth_key_stand_in;
 
         return NGX_OK;
     }
@@ -159,14 +219,38 @@ ngx_http_reauth_key_scrub(void *data)
 }
 
 
+/* NULL: it is not there, nor is a part of it */
+
+static u_char *
+ngx_http_reauth_key_find(u_char *p, u_char *last)
+{
+    u_char  *stand_in;
+
+    stand_in = ngx_http_reauth_key_stand_in;
+
+    while ((p = memchr(p, stand_in[0], last - p)) != NULL) {
+
+        if (last - p >= (ssize_t) NGX_HTTP_REAUTH_STAND_IN_HEAD
+            && ngx_memcmp(p, stand_in, NGX_HTTP_REAUTH_STAND_IN_HEAD) == 0)
+        {
+            return p;
+        }
+
+        p++;
+    }
+
+    return NULL;
+}
+
+
 /*
- * Puts the key where its stand-in is; returns in how many places.  What holds
- * it goes back to the allocator with the request's pool: it is zeroed then.
+ * Puts the key where its stand-in is; returns in how many places.  NGX_DECLINED
+ * if there is one that was changed.  What holds the key goes back to the
+ * allocator with the request's pool: it is zeroed then.
  */
 
 static ngx_int_t
-ngx_http_reauth_key_put(ngx_http_request_t *r, u_char *stand_in,
-    const reauth_string_t *key)
+ngx_http_reauth_key_put(ngx_http_request_t *r, const reauth_string_t *key)
 {
     u_char              *p;
     ngx_int_t            n;
@@ -192,7 +276,14 @@ ngx_http_reauth_key_put(ngx_http_request_t *r, u_char *stand_in,
     n = 0;
     p = b->pos;
 
-    while ((p = memmem(p, b->last - p, stand_in, key->len)) != NULL) {
+    while ((p = ngx_http_reauth_key_find(p, b->last)) != NULL) {
+
+        if ((size_t) (b->last - p) < key->len
+            || ngx_memcmp(p, ngx_http_reauth_key_stand_in, key->len) != 0)
+        {
+            return NGX_DECLINED;
+        }
+
         p = ngx_cpymem(p, key->data, key->len);
         n++;
     }
@@ -215,8 +306,7 @@ ngx_http_reauth_key_was_asked(ngx_http_request_t *r,
 /* nginx keeps values, of a map for one, for whoever asks next */
 
 static void
-ngx_http_reauth_key_forget_values(ngx_http_request_t *r, u_char *stand_in,
-    size_t len)
+ngx_http_reauth_key_forget_values(ngx_http_request_t *r)
 {
     ngx_uint_t                  i;
     ngx_http_variable_value_t  *v;
@@ -229,12 +319,38 @@ ngx_http_reauth_key_forget_values(ngx_http_request_t *r, u_char *stand_in,
     for (i = 0; i < cmcf->variables.nelts; i++) {
 
         if (v[i].valid
-            && v[i].len >= len
-            && memmem(v[i].data, v[i].len, stand_in, len) != NULL)
+            && v[i].len >= NGX_HTTP_REAUTH_STAND_IN_HEAD
+            && ngx_http_reauth_key_find(v[i].data, v[i].data + v[i].len)
+               != NULL)
         {
             v[i].valid = 0;
             v[i].len = 0;
         }
+    }
+}
+
+
+/* what is kept of the variable shows whether it was empty for somebody */
+
+static void
+ngx_http_reauth_key_forget(ngx_http_request_t *r,
+    ngx_http_reauth_main_conf_t *mcf, ngx_uint_t before)
+{
+    ngx_http_variable_value_t  *v;
+
+    v = &r->variables[mcf->key_index];
+
+    v->valid = 0;
+    v->len = 0;
+    v->data = before ? ngx_http_reauth_key_empty : NULL;
+
+    if (ngx_http_reauth_key_build.asked) {
+        ngx_http_reauth_key_forget_values(r);
+
+        /* it is in no core file that is written later */
+
+        ngx_memzero(ngx_http_reauth_key_stand_in,
+                    NGX_HTTP_REAUTH_STAND_IN_RANDOM);
     }
 }
 
@@ -249,34 +365,37 @@ static ngx_int_t
 ngx_http_reauth_key_built(ngx_http_request_t *r,
     ngx_http_reauth_main_conf_t *mcf, ngx_uint_t before)
 {
-    ngx_int_t         n;
-    reauth_string_t  *key;
+    ngx_int_t  n;
 
     if (!before && !ngx_http_reauth_key_build.asked) {
         return NGX_OK;
     }
 
-    key = &ngx_http_reauth_key_build.key->authorization.text;
+    n = 0;
 
-    n = ngx_http_reauth_key_put(r, mcf->stand_in, key);
-
-    ngx_http_reauth_key_forget_values(r, mcf->stand_in, key->len);
-
-    r->variables[mcf->key_index].valid = 0;
-    r->variables[mcf->key_index].len = 0;
-    r->variables[mcf->key_index].data = before ? ngx_http_reauth_key_empty
-                                               : NULL;
-
-    if (n == NGX_ERROR) {
-        return NGX_ERROR;
+    if (ngx_http_reauth_key_build.asked && !ngx_http_reauth_key_build.failed) {
+        n = ngx_http_reauth_key_put(r,
+                &ngx_http_reauth_key_build.key->authorization.text);
     }
 
-    if (n == 0) {
+    ngx_http_reauth_key_forget(r, mcf, before);
+
+    if (n > 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_reauth_key_build.failed) {
+        ngx_http_reauth_key_refuse(r, "has no stand-in, as there are no "
+                                   "random bytes");
+
+    } else if (n == NGX_DECLINED) {
+        ngx_http_reauth_key_refuse(r, "was changed where it was used");
+
+    } else if (n == 0) {
         ngx_http_reauth_key_refuse(r, "was empty where it was used first");
-        return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return NGX_ERROR;
 }
 
 
@@ -398,26 +517,6 @@ ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
 #endif
 
 
-/* one that is sent without a key, as far as we are concerned */
-
-static ngx_int_t
-ngx_http_reauth_key_create_without(ngx_http_request_t *r)
-{
-    ngx_int_t                    rc;
-    ngx_http_reauth_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
-
-    if (ngx_http_reauth_call_revoked(r, lcf)) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_reauth_upstream_create_request(r);
-
-    return rc == NGX_OK ? ngx_http_reauth_upstream_own_request(r) : rc;
-}
-
-
 static ngx_int_t
 ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 {
@@ -431,7 +530,7 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 
     /* the request's body may have been a while in coming */
 
-    if (ngx_http_reauth_call_revoked(r, lcf)) {
+    if (lcf->authorize && ngx_http_reauth_call_revoked(r, lcf)) {
         return NGX_ERROR;
     }
 
@@ -440,6 +539,7 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
     ngx_http_reauth_key_build.request = r;
     ngx_http_reauth_key_build.key = lcf->key;
     ngx_http_reauth_key_build.asked = 0;
+    ngx_http_reauth_key_build.failed = 0;
 
     rc = ngx_http_reauth_upstream_create_request(r);
 
@@ -463,74 +563,6 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 }
 
 
-/*
- * A handler that proxies names its create_request(), and begins at once where
- * there is no body to wait for.  Ours has to be around it by then: r->aio makes
- * ngx_http_upstream_init() do nothing, and it is called again when the handler
- * has returned.
- */
-
-static ngx_http_reauth_apart ngx_int_t
-ngx_http_reauth_key_handler_around(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf)
-{
-    ngx_int_t                   rc;
-    ngx_http_request_t         *outer;
-    ngx_http_upstream_t        *before;
-    ngx_http_event_handler_pt   reading;
-
-    if (lcf->key != NULL) {
-
-        /* the caller's own never reaches the upstream */
-
-        ngx_http_reauth_drop_token(r);
-    }
-
-    before = r->upstream;
-    reading = r->read_event_handler;
-    outer = ngx_http_reauth_key_deferred;
-
-    ngx_http_reauth_key_deferred = r;
-    r->aio = 1;
-
-    rc = lcf->content_handler(r);
-
-    if (ngx_http_reauth_key_deferred == r) {
-        r->aio = 0;
-    }
-
-    ngx_http_reauth_key_deferred = outer;
-
-    if (rc != NGX_DONE
-        || r->upstream == NULL
-        || r->upstream == before
-        || r->upstream->create_request == ngx_http_reauth_key_create_request
-        || r->upstream->create_request == ngx_http_reauth_key_create_without)
-    {
-        return rc;
-    }
-
-    if (ngx_http_reauth_upstream_prepare(r) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return NGX_DONE;
-    }
-
-    r->upstream->create_request = lcf->key != NULL
-                                  ? ngx_http_reauth_key_create_request
-                                  : ngx_http_reauth_key_create_without;
-
-    if (r->read_event_handler == reading
-        || r->read_event_handler == ngx_http_block_reading)
-    {
-        /* there is no body to be read first */
-
-        ngx_http_upstream_init(r);
-    }
-
-    return NGX_DONE;
-}
-
-
 ngx_int_t
 ngx_http_reauth_key_handler(ngx_http_request_t *r)
 {
@@ -540,7 +572,13 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
     if (lcf->key != NULL) {
-        return ngx_http_reauth_key_handler_around(r, lcf);
+
+        /* the caller's own never reaches the upstream */
+
+        ngx_http_reauth_drop_token(r);
+
+        return ngx_http_reauth_upstream_around(r, lcf->content_handler,
+                                          ngx_http_reauth_key_create_request);
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
@@ -553,7 +591,9 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 
     return lcf->gate != NGX_HTTP_REAUTH_GATE_OFF
            || ngx_http_reauth_capture(r) != NULL
-           ? ngx_http_reauth_key_handler_around(r, lcf)
+           ? ngx_http_reauth_upstream_around(r, lcf->content_handler,
+                              lcf->authorize
+                              ? ngx_http_reauth_upstream_create_without : NULL)
            : lcf->content_handler(r);
 }
 
@@ -586,11 +626,11 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
     ngx_int_t               rc;
     ngx_http_reauth_ctx_t  *ctx;
 
-    if (r == ngx_http_reauth_key_deferred) {
+    if (r == ngx_http_reauth_upstream_deferred) {
 
         /* no upstream: its output must not be held up */
 
-        ngx_http_reauth_key_deferred = NULL;
+        ngx_http_reauth_upstream_deferred = NULL;
         r->aio = 0;
     }
 
@@ -694,28 +734,12 @@ ngx_http_reauth_key_find_index(ngx_http_core_main_conf_t *cmcf)
 ngx_int_t
 ngx_http_reauth_key_init(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf)
 {
-    ngx_uint_t                  i;
     ngx_array_t                *handlers;
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
-    /*
-     * Characters for which HPACK has no shorter code: it leaves them as they
-     * are, in a request by HTTP/2.
-     */
-
-    static u_char  alphabet[] = "&*XZ";
-
-    mcf->stand_in = ngx_pnalloc(cf->pool, NGX_HTTP_REAUTH_STAND_IN_SIZE);
-    if (mcf->stand_in == NULL
-        || RAND_bytes(mcf->stand_in, NGX_HTTP_REAUTH_STAND_IN_SIZE) != 1)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < NGX_HTTP_REAUTH_STAND_IN_SIZE; i++) {
-        mcf->stand_in[i] = alphabet[mcf->stand_in[i] & 3];
-    }
+    ngx_memset(ngx_http_reauth_key_stand_in, 0x80,
+               NGX_HTTP_REAUTH_STAND_IN_SIZE);
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

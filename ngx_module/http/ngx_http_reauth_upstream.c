@@ -17,6 +17,12 @@
 
 
 static ngx_int_t ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r);
+static ngx_int_t ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r);
+
+
+/* whose upstream must not begin before its content handler returns */
+
+ngx_http_request_t  *ngx_http_reauth_upstream_deferred;
 
 
 /*
@@ -33,37 +39,18 @@ static struct {
 } ngx_http_reauth_upstream_plain;
 
 
-/* "version": of the request, before the response was read */
+/*
+ * What is not a final response of HTTP/1.  "version": of the request, before
+ * the response was read.
+ */
 
-static ngx_int_t
-ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
-    ngx_uint_t version)
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_upstream_refuse(ngx_http_request_t *r, ngx_uint_t version)
 {
     ngx_http_upstream_t    *u;
     ngx_http_reauth_ctx_t  *ctx;
 
     u = r->upstream;
-
-    if (ngx_http_reauth_is_early_hints(rc)) {
-
-        /* with every version the same as any other status below 200 */
-
-        rc = NGX_OK;
-    }
-
-    if (rc == NGX_OK
-        && u->conf->intercept_errors
-        && r == r->main
-        && (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED
-            || u->headers_in.status_n == NGX_HTTP_SERVICE_UNAVAILABLE))
-    {
-        ngx_http_reauth_observe_intercepted(r);
-        return rc;
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     if (r->http_version != version) {
 
@@ -75,21 +62,11 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
                       "reauth: the upstream's response has no status line; "
                       "the connection is closed");
 
-    } else if (reauth_upstream_status((unsigned) u->headers_in.status_n)
-               == REAUTH_UPSTREAM_NOT_FINAL)
-    {
+    } else {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "reauth: the upstream sent the status %ui, which is not "
                       "a final one; the connection is closed",
                       u->headers_in.status_n);
-
-    } else {
-
-        /* the upstream does not choose a location of this server */
-
-        u->headers_in.x_accel_redirect = NULL;
-
-        return NGX_OK;
     }
 
     /* what follows may be the response to another request */
@@ -105,6 +82,43 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
     ctx->not_final = 1;
 
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
+    ngx_uint_t version)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    /* early hints: with every version the same as any other below 200 */
+
+    if (rc != NGX_OK && !ngx_http_reauth_is_early_hints(rc)) {
+        return rc;
+    }
+
+    if (u->conf->intercept_errors
+        && r == r->main
+        && (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED
+            || u->headers_in.status_n == NGX_HTTP_SERVICE_UNAVAILABLE))
+    {
+        ngx_http_reauth_observe_intercepted(r);
+        return NGX_OK;
+    }
+
+    if (r->http_version != version
+        || !reauth_upstream_status_is_final((unsigned) u->headers_in.status_n))
+    {
+        return ngx_http_reauth_upstream_refuse(r, version);
+    }
+
+    /* the upstream does not choose a location of this server */
+
+    u->headers_in.x_accel_redirect = NULL;
+
+    return NGX_OK;
 }
 
 
@@ -187,33 +201,47 @@ ngx_http_reauth_upstream_plain_rest(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r)
+/* more is to come, which is read by what the first reader has named */
+
+static ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_upstream_plain_more(ngx_http_request_t *r)
 {
-    ngx_int_t             rc;
-    ngx_uint_t            version;
     ngx_http_upstream_t  *u;
 
     u = r->upstream;
+
+    if (u->process_header == ngx_http_reauth_upstream_plain_header) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_reauth_upstream_plain.process_rest == NULL) {
+        ngx_http_reauth_upstream_plain.process_rest = u->process_header;
+    }
+
+    if (ngx_http_reauth_upstream_plain.process_rest != u->process_header) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "reauth: unexpected reader of the upstream's headers");
+        return NGX_ERROR;
+    }
+
+    u->process_header = ngx_http_reauth_upstream_plain_rest;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  version;
+
     version = r->http_version;
 
     rc = ngx_http_reauth_upstream_plain.process_header(r);
 
-    if (u->process_header != ngx_http_reauth_upstream_plain_header
-        && (rc == NGX_OK || rc == NGX_AGAIN))
-    {
-        if (ngx_http_reauth_upstream_plain.process_rest == NULL) {
-            ngx_http_reauth_upstream_plain.process_rest = u->process_header;
-        }
-
-        if (ngx_http_reauth_upstream_plain.process_rest != u->process_header) {
-            ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                          "reauth: unexpected reader of the upstream's "
-                          "headers");
-            return NGX_ERROR;
-        }
-
-        u->process_header = ngx_http_reauth_upstream_plain_rest;
+    if (rc == NGX_AGAIN) {
+        return ngx_http_reauth_upstream_plain_more(r);
     }
 
     return ngx_http_reauth_upstream_judge(r, rc, version);
@@ -248,7 +276,7 @@ ngx_http_reauth_upstream_plain_reinit(ngx_http_request_t *r)
 }
 
 
-static ngx_uint_t
+static ngx_inline ngx_uint_t
 ngx_http_reauth_upstream_is_plain(ngx_http_upstream_t *u)
 {
     if (ngx_http_reauth_upstream_plain.process_header == NULL) {
@@ -257,11 +285,11 @@ ngx_http_reauth_upstream_is_plain(ngx_http_upstream_t *u)
         ngx_http_reauth_upstream_plain.process_header = u->process_header;
     }
 
-    return u->create_request == ngx_http_reauth_upstream_plain.create_request
+    return u->process_header == ngx_http_reauth_upstream_plain.process_header
            && u->reinit_request
               == ngx_http_reauth_upstream_plain.reinit_request
-           && u->process_header
-              == ngx_http_reauth_upstream_plain.process_header;
+           && u->create_request
+              == ngx_http_reauth_upstream_plain.create_request;
 }
 
 
@@ -387,7 +415,7 @@ ngx_http_reauth_upstream_captured(ngx_http_request_t *r,
 }
 
 
-ngx_int_t
+static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
 {
     ngx_http_upstream_t        *u;
@@ -396,13 +424,6 @@ ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
 
     u = r->upstream;
     capture = ngx_http_reauth_capture(r);
-
-    if (capture == NULL && ngx_http_reauth_upstream_is_plain(u)) {
-        u->reinit_request = ngx_http_reauth_upstream_plain_reinit;
-        u->process_header = ngx_http_reauth_upstream_plain_header;
-
-        return NGX_OK;
-    }
 
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
@@ -423,6 +444,102 @@ ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
     u->process_header = ngx_http_reauth_upstream_process_header;
 
     return NGX_OK;
+}
+
+
+/* one that is sent without a key, as far as we are concerned */
+
+ngx_int_t
+ngx_http_reauth_upstream_create_without(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->authorize && ngx_http_reauth_call_revoked(r, lcf)) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_reauth_upstream_create_request(r);
+
+    return rc == NGX_OK ? ngx_http_reauth_upstream_own_request(r) : rc;
+}
+
+
+/*
+ * A handler that proxies names its functions, and begins at once if there is
+ * no body to wait for.  Ours have to be around them by then: r->aio makes
+ * ngx_http_upstream_init() do nothing, and it is called again when the handler
+ * has returned.
+ */
+
+ngx_int_t
+ngx_http_reauth_upstream_around(ngx_http_request_t *r,
+    ngx_http_handler_pt handler, ngx_int_t (*create)(ngx_http_request_t *r))
+{
+    ngx_int_t                   rc;
+    ngx_http_request_t         *outer;
+    ngx_http_upstream_t        *u, *before;
+    ngx_http_event_handler_pt   reading;
+
+    before = r->upstream;
+    reading = r->read_event_handler;
+    outer = ngx_http_reauth_upstream_deferred;
+
+    ngx_http_reauth_upstream_deferred = r;
+    r->aio = 1;
+
+    rc = handler(r);
+
+    if (ngx_http_reauth_upstream_deferred == r) {
+        r->aio = 0;
+    }
+
+    ngx_http_reauth_upstream_deferred = outer;
+
+    u = r->upstream;
+
+    if (rc != NGX_DONE
+        || u == NULL
+        || u == before
+        || u->reinit_request == ngx_http_reauth_upstream_plain_reinit
+        || u->reinit_request == ngx_http_reauth_upstream_reinit_request)
+    {
+        return rc;
+    }
+
+    if ((r == r->main || ngx_http_reauth_capture(r) == NULL)
+        && ngx_http_reauth_upstream_is_plain(u))
+    {
+        u->reinit_request = ngx_http_reauth_upstream_plain_reinit;
+        u->process_header = ngx_http_reauth_upstream_plain_header;
+
+    } else {
+
+        if (ngx_http_reauth_upstream_prepare(r) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return NGX_DONE;
+        }
+
+        if (create == NULL) {
+            create = ngx_http_reauth_upstream_create_without;
+        }
+    }
+
+    if (create != NULL) {
+        u->create_request = create;
+    }
+
+    if (r->read_event_handler == reading
+        || r->read_event_handler == ngx_http_block_reading)
+    {
+        /* there is no body to be read first */
+
+        ngx_http_upstream_init(r);
+    }
+
+    return NGX_DONE;
 }
 
 
