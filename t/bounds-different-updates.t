@@ -50,6 +50,7 @@ my $gateway = gateway(
 my $plain = gateway(
     name        => 'plain',
     workers     => 2,
+    counted     => 1,
     config      => 'location = /reauth/metrics { reauth_metrics; }',
     http_config => "reauth_wait_max 2000;\nreauth_update_wait 300s;\n"
         . "keepalive_requests 2000;\n"
@@ -159,7 +160,7 @@ ok(wait_for { sent('acct_1') } 'the first one is being sent');
 my @waiting = map {
     my $stream = Reauth::Stream->open($plain, 'PUT', path('acct_1'), \%json,
         body($_));
-    sleep 0.2;
+    $plain->works_at(1 + $_);
     $stream
 } 1 .. $PLACES;
 
@@ -234,7 +235,7 @@ ok(wait_for { sent('acct_3') } 'one more is being sent');
 @waiting = map {
     my $stream = Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json,
         body($_));
-    sleep 0.2;
+    $plain->works_at(1 + $_);
     $stream
 } 1 .. $PLACES;
 
@@ -243,17 +244,15 @@ is($plain->http('PUT', path('acct_3'), \%json, body(9))->{status}, 409,
 
 my @equal = map { Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json,
     body(2)) } 1 .. 3;
-sleep 0.3;
+$plain->works_at(1 + $PLACES + @equal);
 ok($_->is_open, 'an identical one needs none') for @equal;
 
 $waiting[0]->close;
+$plain->works_at($PLACES + @equal);
 
-my $late;
-ok(wait_for {
-    $late = Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json, body(5));
-    sleep 0.3;
-    $late->is_open;
-} 'one goes, and its place is free');
+my $late = Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json, body(5));
+ok($plain->works_at(1 + $PLACES + @equal), 'one goes, and its place is free');
+ok($late->is_open, 'for the next one');
 
 Reauth::Test::write_file("$go-acct_3", '');
 is($_->finish->{status}, 200, 'answered')

@@ -35,11 +35,15 @@ sub start {
     $self->{pid} = fork // die "fork failed: $!\n";
 
     if ($self->{pid} == 0) {
+        setpgrp;
         $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
         $SIG{CHLD} = 'IGNORE';
         $self->serve($listen, $answer);
         POSIX::_exit(0);
     }
+
+    # here, too: whichever is first
+    setpgrp $self->{pid}, $self->{pid};
 
     push @running, $self;
 
@@ -172,8 +176,10 @@ sub stop {
 
     my $pid = delete $self->{pid} // return;
 
+    # those that still talk, or wait for something, go with it
+
     local ($?, $!);
-    kill 'TERM', $pid;
+    kill 'TERM', -$pid;
     waitpid $pid, 0;
 
     return;
