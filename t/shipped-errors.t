@@ -85,7 +85,7 @@ my @impatient = map {
     }]
 } ['/api/', 'acct_stall_'], ['/upstream/', 'api/authenticate/acct_stall_'];
 
-my $end = "Host: gateway\r\nConnection: close\r\n\r\n";
+my $end = "Host: localhost\r\nConnection: close\r\n\r\n";
 
 for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
     (my $id = $file) =~ s/\W/_/g;

@@ -83,7 +83,7 @@ sub upload {
 
     local $SIG{PIPE} = 'IGNORE';
 
-    print {$socket} "POST /api/acct_1/media/upload HTTP/1.1\r\nHost: gateway\r\n",
+    print {$socket} "POST /api/acct_1/media/upload HTTP/1.1\r\nHost: localhost\r\n",
         "Connection: close\r\nContent-Type: application/octet-stream\r\n",
         "Content-Length: $size\r\n\r\n", substr $body, 0, $first;
     $socket->flush;

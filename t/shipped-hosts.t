@@ -1,0 +1,72 @@
+# The configurations that are shipped, the README's among them, serve the names
+# that they list and nothing else: a page whose name was made to lead to the
+# gateway would be of its own origin.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Shipped;
+use Reauth::Test;
+
+my ($text) = Reauth::Test::slurp('README.md') =~ /^```nginx\n(.*?)^```/ms;
+my $readme = work_dir() . '/README.conf';
+
+# the upstream is the test's, and so is the place of nginx's files
+$text =~ s/upstream fans_api \{ server \S+;/upstream fans_api {\n    server upstream;\n/;
+$text =~ s/^http \{\n/pid \/run\/nginx.pid;\nhttp {\n    access_log \/var\/log\/access.log;\n/m;
+Reauth::Test::write_file($readme, $text);
+
+my @paths = ('/', '/reauth/accounts', '/reauth/healthz', '/api/acct_1/chats',
+    '/api/authenticate/auth_1', '/upstream/api/me', '/nowhere');
+
+my @forwarded = qw(Forwarded X-Forwarded-For X-Forwarded-Host X-Forwarded-Port
+    X-Forwarded-Proto X-Real-IP);
+
+for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme) {
+    my ($name) = $file =~ /(README|[^\/]+\/[^\/]+)\.conf\z/;
+
+    my $gateway = Reauth::Shipped->start($file,
+        upstream => $ENV{TEST_NGINX_SANDBOX_PORT});
+    my $port   = $gateway->port;
+    my $before = sandbox_log();
+
+    for my $host ('evil.example', "evil.example:$port", 'localhost.evil.example', '10.0.0.1', '[::1]',
+        'gateway.example', '', undef)
+    {
+        my @answers = map { $gateway->http('GET', $_, { Host => $host }) } @paths;
+        my $shown   = $host // 'none';
+
+        # HTTP/1.1 wants a name, nginx says
+        my $status = ($host // '') ne '' ? 421 : 400;
+
+        is_deeply([grep { $_ != $status } map { $_->{status} } @answers], [], "$name: Host $shown: $status");
+        is_deeply([grep { /account|acct_|attempt/ } map { $_->{body} } @answers], [],
+            "$name: Host $shown: and nothing else");
+    }
+
+    is($gateway->http('PUT', '/api/authenticate/acct_1/credentials', { Host => 'evil.example' },
+        { email => 'ok@example.com', password => 'x' })->{status}, 421, "$name: nor an update");
+    is($gateway->http('GET', '/', { Host => 'evil.example' })->{json}{error},
+        'MISDIRECTED_REQUEST', "$name: in the upstream's envelope");
+    is(scalar(sandbox_log()), $before, "$name: nothing was sent");
+
+    for my $host ('localhost', "localhost:$port", '127.0.0.1', "127.0.0.1:$port",
+        $file =~ /docker/ ? 'gateway:8080' : ())
+    {
+        is($gateway->http('GET', '/reauth/readyz', { Host => $host })->{status}, 200,
+            "$name: $host");
+    }
+
+    my $answer = $gateway->http('GET', '/api/acct_9/chats', { map { $_ => 'canary' } @forwarded });
+    is($answer->{status}, 200, "$name: a call");
+
+    my $sent = (sandbox_log())[-1];
+    is_deeply([grep { ($sent->{headers}{$_} // '') =~ /canary/ } keys %{ $sent->{headers} }], [],
+        "$name: who calls is not the client's to say");
+
+    $gateway->stop;
+}
+
+done_testing();
