@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include "reauth_file.h"
 #include "reauth_secret.h"
 
 
@@ -163,7 +164,7 @@ reauth_secret_system_error(char *error, const char *what)
 
 
 static int
-reauth_secret_open(const char *path, char *error)
+reauth_secret_open(const char *path, uid_t master, char *error)
 {
     int          fd, err;
     const char  *text;
@@ -193,12 +194,12 @@ reauth_secret_open(const char *path, char *error)
     } else if (st.st_mode & S_IROTH) {
         text = "may be read by everybody: chmod 0640 it, or 0600";
 
-    } else if (st.st_mode & (S_IWGRP|S_IWOTH)) {
-        text = "may be written by others than its owner: chmod 0640 it, "
-               "or 0600";
-
     } else {
-        return fd;
+        text = reauth_file_check(&st, master);
+
+        if (text == NULL) {
+            return fd;
+        }
     }
 
     snprintf(error, REAUTH_SECRET_ERROR_SIZE, "%s", text);
@@ -256,7 +257,7 @@ reauth_secret_reserve(reauth_secret_t *secret,
 
 int
 reauth_secret_read(reauth_secret_t *secret, const char *path,
-    char error[REAUTH_SECRET_ERROR_SIZE])
+    uid_t master, char error[REAUTH_SECRET_ERROR_SIZE])
 {
     int          fd, err;
     size_t       len;
@@ -265,7 +266,7 @@ reauth_secret_read(reauth_secret_t *secret, const char *path,
 
     memset(secret, 0, sizeof(reauth_secret_t));
 
-    fd = reauth_secret_open(path, error);
+    fd = reauth_secret_open(path, master, error);
 
     if (fd == -1) {
         return -1;

@@ -12,6 +12,8 @@
 #define REAUTH_SECRET_H
 
 
+#include <sys/types.h>
+
 #include "reauth_string.h"
 
 
@@ -41,11 +43,12 @@ int reauth_secret_bearer(const reauth_string_t *text,
     char error[REAUTH_SECRET_ERROR_SIZE]);
 
 /*
- * Reads the file.  Returns 0, or -1 and what is wrong in "error"; the errno
+ * Reads the file, which nobody but root and "master", the user that starts
+ * nginx, may write.  Returns 0, or -1 and what is wrong in "error"; the errno
  * is the system's, or 0 where the system had no objection.
  */
 int reauth_secret_read(reauth_secret_t *secret, const char *path,
-    char error[REAUTH_SECRET_ERROR_SIZE]);
+    uid_t master, char error[REAUTH_SECRET_ERROR_SIZE]);
 
 /*
  * The secret of "prefix" and the text of another one, in pages of its own, as

@@ -56,6 +56,7 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                 path;
+    uid_t                     master;          /* who else may write it */
     reauth_secret_t           secret;
     reauth_secret_t           authorization;
     reauth_secret_t           derived;         /* where these two are */
@@ -80,6 +81,7 @@ typedef struct {
     ngx_str_t                 path;            /* with a terminating NUL */
     ngx_file_info_t           info;
     ngx_uint_t                refused;         /* said so already */
+    ngx_http_reauth_count_e   count;           /* of what was refused */
 
     /* NGX_ERROR: the new content is refused, which was logged */
     ngx_int_t               (*reload)(void *data, ngx_log_t *log);
@@ -91,6 +93,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                 path;
+    uid_t                     master;          /* who else may write it */
     reauth_callers_t         *table;
     ngx_uint_t                generation;      /* of the table */
 } ngx_http_reauth_callers_t;
@@ -418,6 +421,7 @@ ngx_int_t ngx_http_reauth_origin_handler(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_watch_add(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_str_t *path,
+    ngx_http_reauth_count_e refused,
     ngx_int_t (*reload)(void *data, ngx_log_t *log), void *data);
 void ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
     ngx_cycle_t *cycle);

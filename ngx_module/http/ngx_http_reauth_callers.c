@@ -7,6 +7,10 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_file.h"
 #include "ngx_http_reauth.h"
 #include "ngx_http_reauth_body.h"
 
@@ -37,14 +41,17 @@ ngx_http_reauth_callers_cleanup(void *data)
 
 
 static u_char *
-ngx_http_reauth_callers_read(ngx_str_t *path, size_t *len, const char **error,
-    ngx_log_t *log)
+ngx_http_reauth_callers_read(ngx_http_reauth_callers_t *callers, size_t *len,
+    const char **error, ngx_log_t *log)
 {
     off_t             size;
     u_char           *text;
     ssize_t           n;
+    ngx_str_t        *path;
     ngx_file_t        file;
     ngx_file_info_t   info;
+
+    path = &callers->path;
 
     ngx_memzero(&file, sizeof(ngx_file_t));
 
@@ -65,6 +72,12 @@ ngx_http_reauth_callers_read(ngx_str_t *path, size_t *len, const char **error,
         || !ngx_is_file(&info))
     {
         *error = "it is no regular file";
+        goto done;
+    }
+
+    *error = reauth_file_check(&info, callers->master);
+
+    if (*error != NULL) {
         goto done;
     }
 
@@ -104,7 +117,7 @@ done:
 
 
 static reauth_callers_t *
-ngx_http_reauth_callers_load(ngx_str_t *path,
+ngx_http_reauth_callers_load(ngx_http_reauth_callers_t *callers,
     char error[REAUTH_CALLERS_ERROR_SIZE], ngx_log_t *log)
 {
     u_char            *text;
@@ -113,7 +126,7 @@ ngx_http_reauth_callers_load(ngx_str_t *path,
     reauth_string_t    s;
     reauth_callers_t  *table;
 
-    text = ngx_http_reauth_callers_read(path, &len, &reason, log);
+    text = ngx_http_reauth_callers_read(callers, &len, &reason, log);
 
     if (text == NULL) {
         ngx_cpystrn((u_char *) error, (u_char *) reason,
@@ -140,7 +153,7 @@ ngx_http_reauth_callers_reload(void *data, ngx_log_t *log)
     char               error[REAUTH_CALLERS_ERROR_SIZE];
     reauth_callers_t  *table;
 
-    table = ngx_http_reauth_callers_load(&callers->path, error, log);
+    table = ngx_http_reauth_callers_load(callers, error, log);
 
     if (table == NULL) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
@@ -194,6 +207,7 @@ ngx_http_reauth_callers_add(ngx_conf_t *cf, ngx_str_t *path)
     }
 
     callers->path = full;
+    callers->master = geteuid();
     callers->generation = 1;
     *slot = callers;
 
@@ -203,13 +217,14 @@ ngx_http_reauth_callers_add(ngx_conf_t *cf, ngx_str_t *path)
     /* first, so that no change is missed */
 
     if (ngx_http_reauth_watch_add(cf, mcf, &callers->path,
+                                  NGX_HTTP_REAUTH_COUNT_FILE_CALLERS,
                                   ngx_http_reauth_callers_reload, callers)
         != NGX_OK)
     {
         return NULL;
     }
 
-    callers->table = ngx_http_reauth_callers_load(&full, error, cf->log);
+    callers->table = ngx_http_reauth_callers_load(callers, error, cf->log);
 
     if (callers->table == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -39,6 +39,7 @@ enum {
     NGX_HTTP_REAUTH_FAMILY_DROPPED,
     NGX_HTTP_REAUTH_FAMILY_WITHHELD,
     NGX_HTTP_REAUTH_FAMILY_LIMITS,
+    NGX_HTTP_REAUTH_FAMILY_FILES,
     NGX_HTTP_REAUTH_FAMILY_LAST
 };
 
@@ -61,7 +62,10 @@ static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
     { "reauth_upstream_withheld_total",
       "What the upstream sent and was neither passed on nor kept.", "kind" },
     { "reauth_limited_total",
-      "Requests that were refused since a limit was reached.", "limit" }
+      "Requests that were refused since a limit was reached.", "limit" },
+    { "reauth_files_refused_total",
+      "Changed files that a worker refused; the former contents stay.",
+      "file" }
 };
 
 
@@ -151,7 +155,11 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
     { NGX_HTTP_REAUTH_FAMILY_LIMITS, "different_updates",
       NGX_HTTP_REAUTH_COUNT_LIMIT_DIFFERENT_UPDATES },
     { NGX_HTTP_REAUTH_FAMILY_LIMITS, "waiting",
-      NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING }
+      NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING },
+    { NGX_HTTP_REAUTH_FAMILY_FILES, "callers",
+      NGX_HTTP_REAUTH_COUNT_FILE_CALLERS },
+    { NGX_HTTP_REAUTH_FAMILY_FILES, "secret",
+      NGX_HTTP_REAUTH_COUNT_FILE_SECRET }
 };
 
 

@@ -135,7 +135,8 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
 
     ngx_memzero(&fresh, sizeof(ngx_http_reauth_secret_t));
 
-    if (reauth_secret_read(&fresh.secret, (char *) secret->path.data, error)
+    if (reauth_secret_read(&fresh.secret, (char *) secret->path.data,
+                           secret->master, error)
         != 0
         || (secret->bearer
             && reauth_secret_bearer(&fresh.secret.text, error) != 0))
@@ -218,6 +219,7 @@ ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     }
 
     secret->path = full;
+    secret->master = geteuid();
     *slot = secret;
 
     cln->handler = ngx_http_reauth_secret_cleanup;
@@ -226,13 +228,17 @@ ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     /* first, so that no change is missed */
 
     if (ngx_http_reauth_watch_add(cf, mcf, &secret->path,
+                                  NGX_HTTP_REAUTH_COUNT_FILE_SECRET,
                                   ngx_http_reauth_secret_reload, secret)
         != NGX_OK)
     {
         return NULL;
     }
 
-    if (reauth_secret_read(&secret->secret, (char *) full.data, error) != 0) {
+    if (reauth_secret_read(&secret->secret, (char *) full.data,
+                           secret->master, error)
+        != 0)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
                            directive, &full, error);
         return NULL;

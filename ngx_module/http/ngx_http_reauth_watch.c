@@ -42,8 +42,8 @@ ngx_http_reauth_watch_same(ngx_file_info_t *a, ngx_file_info_t *b)
 
 ngx_int_t
 ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
-    ngx_str_t *path, ngx_int_t (*reload)(void *data, ngx_log_t *log),
-    void *data)
+    ngx_str_t *path, ngx_http_reauth_count_e refused,
+    ngx_int_t (*reload)(void *data, ngx_log_t *log), void *data)
 {
     ngx_http_reauth_watch_t  *watch;
 
@@ -55,6 +55,7 @@ ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     ngx_memzero(watch, sizeof(ngx_http_reauth_watch_t));
 
     watch->path = *path;
+    watch->count = refused;
     watch->reload = reload;
     watch->data = data;
 
@@ -65,7 +66,18 @@ ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 
 
 static void
-ngx_http_reauth_watch_look(ngx_http_reauth_watch_t *watch, ngx_log_t *log)
+ngx_http_reauth_watch_refused(ngx_http_reauth_main_conf_t *mcf,
+    ngx_http_reauth_watch_t *watch)
+{
+    if (mcf->store.zone.shm_zone != NULL) {
+        ngx_http_reauth_zone_count(&mcf->store.zone, watch->count);
+    }
+}
+
+
+static void
+ngx_http_reauth_watch_look(ngx_http_reauth_main_conf_t *mcf,
+    ngx_http_reauth_watch_t *watch, ngx_log_t *log)
 {
     ngx_file_info_t  info;
 
@@ -92,15 +104,19 @@ ngx_http_reauth_watch_look(ngx_http_reauth_watch_t *watch, ngx_log_t *log)
                       "\"%V\" has changed, but only root may read it; reload "
                       "nginx, or let the workers' group read it (0640)",
                       &watch->path);
+        ngx_http_reauth_watch_refused(mcf, watch);
         return;
     }
 
     watch->refused = 0;
 
-    if (watch->reload(watch->data, log) == NGX_OK) {
-        ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "\"%V\" has changed and was read again", &watch->path);
+    if (watch->reload(watch->data, log) != NGX_OK) {
+        ngx_http_reauth_watch_refused(mcf, watch);
+        return;
     }
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "\"%V\" has changed and was read again", &watch->path);
 }
 
 
@@ -114,7 +130,7 @@ ngx_http_reauth_watch_look_at_all(ngx_http_reauth_main_conf_t *mcf,
     watch = mcf->watches.elts;
 
     for (i = 0; i < mcf->watches.nelts; i++) {
-        ngx_http_reauth_watch_look(&watch[i], log);
+        ngx_http_reauth_watch_look(mcf, &watch[i], log);
     }
 }
 

@@ -6,6 +6,10 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_file.h"
 #include "ngx_http_reauth_redis.h"
 
 
@@ -412,7 +416,10 @@ ngx_http_reauth_redis_password_file(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (reauth_secret_read(&conf->password, (char *) path.data, error) != 0) {
+    if (reauth_secret_read(&conf->password, (char *) path.data, geteuid(),
+                           error)
+        != 0)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "password_file=%V of \"reauth_redis\": %s",
                            &path, error);
@@ -537,6 +544,41 @@ ngx_http_reauth_redis_verify(ngx_conf_t *cf,
 
 #if (NGX_SSL)
 
+/* whoever can write it can take Redis' place */
+
+static char *
+ngx_http_reauth_redis_ca_check(ngx_conf_t *cf,
+    ngx_http_reauth_redis_conf_t *conf)
+{
+    ngx_str_t         path;
+    const char       *error;
+    ngx_file_info_t   info;
+
+    path = conf->ca;
+
+    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* one that is missing is reported when it is read */
+
+    if (ngx_file_info(path.data, &info) == NGX_FILE_ERROR) {
+        return NGX_CONF_OK;
+    }
+
+    error = reauth_file_check(&info, geteuid());
+
+    if (error != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ca=%V\" of \"reauth_redis\": it %s",
+                           &conf->ca, error);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_reauth_redis_tls(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf)
 {
@@ -585,6 +627,10 @@ ngx_http_reauth_redis_tls(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf)
     }
 
     if (conf->ca.len) {
+        if (ngx_http_reauth_redis_ca_check(cf, conf) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
+
         if (ngx_ssl_trusted_certificate(cf, conf->ssl, &conf->ca,
                                         NGX_HTTP_REAUTH_REDIS_VERIFY_DEPTH)
             != NGX_OK)

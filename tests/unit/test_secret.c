@@ -233,7 +233,8 @@ test_read(void **state)
     for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         write_file("the key\n", 8, modes[i]);
 
-        assert_int_equal(reauth_secret_read(&secret, path, error), 0);
+        assert_int_equal(reauth_secret_read(&secret, path, geteuid(), error),
+                         0);
         assert_int_equal(secret.text.len, 7);
         assert_memory_equal(secret.text.data, "the key", 7);
 
@@ -260,14 +261,14 @@ test_read_longest(void **state)
     bytes[REAUTH_SECRET_MAX + 1] = '\n';
 
     write_file(bytes, REAUTH_SECRET_MAX + 2, 0600);
-    assert_int_equal(reauth_secret_read(&secret, path, error), 0);
+    assert_int_equal(reauth_secret_read(&secret, path, geteuid(), error), 0);
     assert_int_equal(secret.text.len, REAUTH_SECRET_MAX);
     reauth_secret_free(&secret);
 
     /* one more byte, after what looks like the end */
 
     write_file(bytes, sizeof(bytes), 0600);
-    assert_int_equal(reauth_secret_read(&secret, path, error), -1);
+    assert_int_equal(reauth_secret_read(&secret, path, geteuid(), error), -1);
     assert_non_null(strstr(error, "4096"));
 }
 
@@ -282,7 +283,7 @@ read_refused(const char *file, const char *word, int err)
     memset(error, 0, sizeof(error));
     errno = 0;
 
-    assert_int_equal(reauth_secret_read(&secret, file, error), -1);
+    assert_int_equal(reauth_secret_read(&secret, file, geteuid(), error), -1);
     assert_int_equal(errno, err);
     assert_null(secret.text.data);
     assert_null(secret.pages);
@@ -310,10 +311,10 @@ test_read_refuses(void **state)
     read_refused(path, "chmod 0640", 0);
 
     write_file("key\n", 4, 0660);
-    read_refused(path, "chmod 0640", 0);
+    read_refused(path, "chmod go-w", 0);
 
     write_file("key\n", 4, 0602);
-    read_refused(path, "chmod 0640", 0);
+    read_refused(path, "chmod go-w", 0);
 
     write_file("", 0, 0600);
     read_refused(path, "empty", 0);
@@ -359,7 +360,7 @@ test_read_follows_symlink(void **state)
     snprintf(link, sizeof(link), "%s.link", path);
     assert_int_equal(symlink(path, link), 0);
 
-    assert_int_equal(reauth_secret_read(&secret, link, error), 0);
+    assert_int_equal(reauth_secret_read(&secret, link, geteuid(), error), 0);
     assert_int_equal(secret.text.len, 3);
     reauth_secret_free(&secret);
 
@@ -382,7 +383,7 @@ test_read_leaks_no_descriptor(void **state)
 
     for (i = 0; i < 8; i++) {
         write_file(i % 2 ? "key" : "", i % 2 ? 3 : 0, i % 4 > 1 ? 0644 : 0600);
-        (void) reauth_secret_read(&secret, path, error);
+        (void) reauth_secret_read(&secret, path, geteuid(), error);
         reauth_secret_free(&secret);
     }
 

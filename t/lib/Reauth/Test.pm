@@ -86,6 +86,9 @@ sub set_up {
     $tmp = '/tmp' if $tmp !~ m{\A[\w./-]+\z};
     $dir = File::Temp::tempdir("$tmp/reauth-test-XXXXXX");
 
+    # files that a group may write are refused
+    umask oct 22;
+
     $ENV{TEST_NGINX_MODULE}   = $module;
     $ENV{TEST_NGINX_WORK_DIR} = $dir;
     $ENV{TEST_NGINX_KEY_FILE} = secret_file('api_key', "$API_KEY\n");

@@ -1,0 +1,132 @@
+# Files that give rights may be written by root and the user that starts nginx
+# alone: the others are refused at start, and whenever they are read again.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test redis => 0;
+
+my $dir = work_dir();
+my $pem = (Reauth::Test::certificate('authority'))[0];
+
+my %text = (
+    callers => 'alice sha256:' . sha256_hex('token-of-alice') . " all\n",
+    secret  => 'a-secret-that-is-long-enough-for-every-directive' . "\n",
+    ca      => Reauth::Test::slurp($pem),
+);
+
+my @directives = (
+    ['reauth_callers_file' => 'callers', 'reauth_callers_file FILE;'],
+    ['reauth_key_file'     => 'secret',  'reauth_key_file FILE;'],
+    ['reauth_secret_file'  => 'secret',  'reauth_secret_file FILE;'],
+    ['reauth_webhook'      => 'secret',  '',
+        'reauth_poll on /upstream; '
+        . 'location = /reauth/webhook { reauth_webhook FILE; }'],
+    ['reauth_redis'        => 'secret',
+        'reauth_redis redis://gateway@127.0.0.1 password_file=FILE;'],
+    ['reauth_redis'        => 'ca', 'reauth_redis rediss://127.0.0.1 ca=FILE;'],
+);
+
+my $judged = 0;
+
+# what "nginx -t" says of the configuration, in which FILE is one of that text
+
+sub judged {
+    my ($directive, $kind, $http, $config, $mode, $owner) = @_;
+
+    my $file = Reauth::Test::write_file("$dir/judged", $text{$kind}, $mode);
+    chown $owner, -1, $file if defined $owner;
+    s/FILE/$file/ for $http, my $server = $config // '';
+
+    my $gateway = eval {
+        gateway(
+            name        => 'judged' . ++$judged,
+            without     => ['ready', $http =~ /^(reauth_\w+)/ ? $1 : ()],
+            http_config => $http, config => $server);
+    };
+    my $log = $gateway ? 'accepted' : $@;
+    $gateway->stop if $gateway;
+    unlink $file;
+
+    return $log;
+}
+
+for my $case (@directives) {
+    my ($directive, $kind, $http, $config) = @$case;
+    my @case = ($directive, $kind, $http, $config);
+    my $good = $kind eq 'secret' ? oct 640 : oct 644;
+
+    is(judged(@case, $good), 'accepted', "$directive, $kind: as it should be");
+
+    for my $mode ($good | oct 20, $good | oct 2) {
+        like(judged(@case, $mode),
+            qr/"\Q$directive\E".* may be written by others than its owner: chmod go-w it|"ca=.*" of "reauth_redis": it may be written by others than its owner/,
+            sprintf '%s, %s: mode %o', $directive, $kind, $mode);
+    }
+
+    SKIP: {
+        skip 'only root can give a file away', 1 if $> != 0;
+
+        like(judged(@case, $good, 65_534),
+            qr/is owned by neither root nor the user that starts nginx, and its owner may write it: chown it to root/,
+            "$directive, $kind: of another user");
+    }
+}
+
+# ---- when they are read again ----
+
+my $callers = Reauth::Test::write_file("$dir/callers", $text{callers}, oct 644);
+
+my $gateway = gateway(http_config => "reauth_callers_file $callers;",
+    config => 'location = /reauth/metrics { reauth_metrics; }');
+
+sub status {
+    my ($token) = @_;
+
+    return $gateway->http('GET', '/reauth/accounts',
+        { Authorization => "Bearer $token" })->{status};
+}
+
+sub refused {
+    my $metrics = $gateway->http('GET', '/reauth/metrics')->{body};
+
+    return $metrics =~ /^reauth_files_refused_total\{file="callers"\} (\d+)/m
+        ? $1 : -1;
+}
+
+is(status('token-of-alice'), 200, 'a caller');
+is(refused(), 0, 'nothing was refused yet');
+
+my $bad = 'mallory sha256:' . sha256_hex('token-of-mallory') . " all\n";
+
+Reauth::Test::write_file("$callers.new", $bad, oct 666);
+rename "$callers.new", $callers;
+
+ok(wait_for(sub { refused() == 1 }, 'the refusal'), 'one that all may write');
+like($gateway->error_log, qr/callers" has changed, but may be written by others than its owner: chmod go-w it; the callers that were read before stay in force/,
+    'is refused with a reason');
+is(status('token-of-mallory'), 401, 'gives nobody rights');
+is(status('token-of-alice'), 200, 'and takes nobody\'s');
+
+SKIP: {
+    skip 'only root can give a file away', 2 if $> != 0;
+
+    Reauth::Test::write_file("$callers.new", $bad, oct 644);
+    chown 65_534, -1, "$callers.new";
+    rename "$callers.new", $callers;
+
+    ok(wait_for(sub { refused() == 2 }, 'the refusal'), 'one of another user');
+    is(status('token-of-mallory'), 401, 'is refused, too');
+}
+
+Reauth::Test::write_file("$callers.new", $text{callers}
+    . 'bob sha256:' . sha256_hex('token-of-bob') . " all\n", oct 644);
+rename "$callers.new", $callers;
+
+ok(wait_for(sub { status('token-of-bob') == 200 }, 'bob'),
+    'a good one is read again');
+
+done_testing();
