@@ -516,15 +516,18 @@ sub stored {
 }
 
 
-# A record as its text.
+# A record as its text; a field that is empty is left out.  What follows a state
+# in it stands at the end.
 
 sub record_text {
     my (%record) = @_;
 
     my $revision = delete $record{revision};
 
-    return join '', "revision $revision\n",
-        map { "$_ $record{$_}\n" } sort keys %record;
+    my @names = sort { ($a =~ /needs/) <=> ($b =~ /needs/) || $a cmp $b }
+        grep { length $record{$_} } keys %record;
+
+    return join '', "revision $revision\n", map {"$_ $record{$_}\n"} @names;
 }
 
 
