@@ -13,14 +13,17 @@ use Reauth::Test redis => 0, sandbox => 0;
 
 my $release = work_dir() . '/release';
 
-# the first update of acct_2 takes until the file is there
+# an update of acct_2 or acct_3 takes until the file of its password is there
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
 
     return Reauth::Peer::response('200 OK', '{}') if $request !~ /\APUT /;
 
-    wait_for { -e $release } if $request =~ /acct_2/;
+    if ($request =~ /acct_[23].*"password":"(\w+)"/s) {
+        Reauth::Test::write_file("$release.seen.$1", '');
+        wait_for { -e "$release.$1" };
+    }
 
     return Reauth::Peer::accepted('auth_' . int rand 1e9);
 });
@@ -96,7 +99,37 @@ for my $kind (sort keys %kind) {
     $_->close for @waiting;
 }
 
-Reauth::Test::write_file($release, '');
+# one that has waited and is being sent
+
+sub begin_of_3 {
+    my ($password) = @_;
+
+    return Reauth::Stream->open($gateway, 'PUT',
+        '/api/authenticate/acct_3/credentials',
+        { 'Content-Type' => 'application/json' },
+        qq({"email":"a\@example.com","password":"$password"}));
+}
+
+my $one = begin_of_3('a');
+ok(wait_for { -e "$release.seen.a" } 'another account: an update is sent');
+
+my $two = begin_of_3('b');
+is(soon($two), 0, 'a different one waits');
+
+Reauth::Test::write_file("$release.a", '');
+is($one->finish->{status}, 200, 'the first one is answered');
+ok(wait_for { -e "$release.seen.b" } 'the one that waited is sent');
+
+my @waiting = map { begin('updates') } 1 .. 2;
+
+is(join(' ', map { soon($_) } @waiting), '0 0', 'it is not among those that wait');
+
+$_->close for @waiting;
+
+Reauth::Test::write_file("$release.b", '');
+is($two->finish->{status}, 200, 'it is answered');
+
+Reauth::Test::write_file("$release.x", '');
 is($first->finish->{status}, 200, 'the first update is answered');
 
 done_testing();

@@ -8,7 +8,6 @@
 #include "reauth_time.h"
 
 
-/* digits of the greatest number whose milliseconds fit */
 /* a number that is too large to count with is this one */
 #define REAUTH_MANNERS_MAX  999999999999999LL
 

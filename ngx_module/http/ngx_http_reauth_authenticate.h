@@ -46,6 +46,8 @@ typedef struct {
     uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
     ngx_event_t                   wait;
     ngx_msec_t                    wait_until;
+    ngx_http_reauth_wait_t       *waits;         /* one of reauth_wait_max; or
+                                                    NULL */
 
     ngx_http_reauth_forward_t     forward;
     reauth_record_t              *asked;         /* as it was when a poll or a

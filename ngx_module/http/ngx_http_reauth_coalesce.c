@@ -565,6 +565,10 @@ ngx_http_reauth_coalesce_leave(ngx_http_reauth_authenticate_t *a)
 {
     ngx_http_reauth_main_conf_t  *mcf;
 
+    if (a->waits) {
+        ngx_http_reauth_wait_done(a->waits);
+    }
+
     if (a->placed) {
         a->placed = 0;
 
@@ -582,7 +586,6 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
 {
     ngx_int_t                     rc;
     ngx_http_request_t           *r;
-    ngx_http_reauth_wait_t       *wait;
     ngx_http_reauth_main_conf_t  *mcf;
 
     r = a->request;
@@ -594,7 +597,8 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
 
         /* where too many wait already, its time is up at once */
 
-        if (ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_UPDATE, &wait)
+        if (ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_UPDATE,
+                                        &a->waits)
             == NGX_OK)
         {
             a->wait_until += mcf->update_wait;
