@@ -64,7 +64,8 @@ sub at { return strftime $_[0], gmtime $_[1]; }
 my $date = time + 200;
 
 my @pauses = (
-    [ 'seconds'        => 429, '7',      7000, 7000 ],
+    # long enough for a reload in it
+    [ 'seconds'        => 429, '25',     25_000, 25_000 ],
     [ 'blanks'         => 429, '  7  ',  7000, 7000 ],
     [ 'five minutes at most' => 429, '86400', 300_000, 300_000 ],
     [ 'of a 503'       => 503, '9',      9000, 9000 ],

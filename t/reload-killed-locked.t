@@ -25,7 +25,7 @@ srand $seed;
 # small, so that it gets full of ended records
 
 my $gateway = gateway(workers => 2, log_level => 'notice',
-    http_config => "reauth_zone accounts:128k;\nreauth_gate_max 8s;");
+    http_config => "reauth_zone accounts:128k;\nreauth_gate_max 25s;");
 
 my $sent     = 0;
 my $shortest;                       # of the whole writes, in instructions
