@@ -8,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 36;
+plan tests => repeat_each() * 37;
 
 sub forced {
     my ($account, $body) = @_;
@@ -134,7 +134,7 @@ Content-Type: application/json
 
 
 
-=== TEST 10: no URL of the API: not touched, byte for byte
+=== TEST 10: one that leads elsewhere is replaced, nothing else is touched
 --- init
 main::forced('acct_9', '{ "attempt_id" : "auth_9", "polling_url":"https:\/\/other.example.com\/x" }');
 --- request eval
@@ -142,7 +142,9 @@ main::put('acct_9', main::login('slow'))
 --- more_headers
 Content-Type: application/json
 --- response_body chomp
-{ "attempt_id" : "auth_9", "polling_url":"https:\/\/other.example.com\/x" }
+{ "attempt_id" : "auth_9", "polling_url":"http://localhost/api/authenticate/auth_9" }
+--- error_log
+the upstream's polling_url does not lead to the poll of the attempt
 
 
 

@@ -31,6 +31,51 @@ reauth_string_trim(const reauth_string_t *s)
 }
 
 
+char *
+reauth_string_shown(const reauth_string_t *s, char *dst, size_t size)
+{
+    char           *p, *last;
+    size_t          i;
+    unsigned char   c;
+
+    static const char  hex[] = "0123456789ABCDEF";
+
+    p = dst;
+    last = dst + size - sizeof("...");
+
+    for (i = 0; i < s->len; i++) {
+        c = s->data[i];
+
+        if (c >= ' ' && c < 0x7f && c != '"' && c != '\\') {
+
+            if (last - p < 1) {
+                break;
+            }
+
+            *p++ = (char) c;
+            continue;
+        }
+
+        if (last - p < 4) {
+            break;
+        }
+
+        *p++ = '\\';
+        *p++ = 'x';
+        *p++ = hex[c >> 4];
+        *p++ = hex[c & 0x0f];
+    }
+
+    memcpy(p, "...", sizeof("..."));
+
+    if (i == s->len) {
+        *p = '\0';
+    }
+
+    return dst;
+}
+
+
 int
 reauth_string_has_control(const reauth_string_t *s)
 {

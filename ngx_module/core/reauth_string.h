@@ -109,6 +109,13 @@ reauth_string_hex64(uint64_t number, unsigned char *out)
 /* without ASCII blanks and line breaks at both ends */
 reauth_string_t reauth_string_trim(const reauth_string_t *s);
 
+/*
+ * For logs: what is not printable ASCII, a quotation mark and a backslash are
+ * written as \xHH, and "..." stands for what does not fit into "size", which is
+ * 4 at least.  Terminates "dst" and returns it.
+ */
+char *reauth_string_shown(const reauth_string_t *s, char *dst, size_t size);
+
 /* C0, DEL, and C1 in UTF-8 */
 int reauth_string_has_control(const reauth_string_t *s);
 

@@ -55,8 +55,13 @@ static void reauth_update_answer_take(const reauth_string_t *id,
 static int reauth_update_answer_deeplink(const reauth_string_t *text,
     const reauth_value_t *value, reauth_update_answer_t *answer);
 static int reauth_update_answer_rewrite(const reauth_string_t *text,
-    const reauth_value_t *value, const reauth_string_t *url,
+    const reauth_value_t *value, const reauth_string_t *url, unsigned fansly,
     const reauth_string_t *origin, reauth_update_answer_t *answer);
+static int reauth_update_answer_is_poll(const reauth_string_t *url,
+    unsigned fansly, const reauth_update_answer_t *answer,
+    reauth_string_t *path);
+static char *reauth_update_answer_url(const reauth_string_t *origin,
+    unsigned fansly, const reauth_string_t *id, reauth_string_t *url);
 static unsigned char *reauth_update_answer_decoded(const reauth_string_t *text,
     const reauth_value_t *value, reauth_string_t *s);
 static void reauth_update_answer_string(reauth_json_out_t *out,
@@ -104,7 +109,7 @@ reauth_update_answer_parse(const reauth_string_t *text, unsigned fansly,
                != 0
                || reauth_update_answer_rewrite(text,
                                     &values[REAUTH_UPDATE_ANSWER_POLLING_URL],
-                                    &url, origin, answer)
+                                    &url, fansly, origin, answer)
                   != 0)
     {
         rc = REAUTH_UPDATE_ANSWER_NO_MEMORY;
@@ -146,11 +151,7 @@ reauth_update_answer_text(reauth_operation_t operation, unsigned fansly,
     reauth_string_t     s;
     reauth_json_out_t   out;
 
-    static const reauth_string_t  plain = reauth_string("/api/authenticate/");
-    static const reauth_string_t  other =
-                                   reauth_string("/api/fansly/authenticate/");
-
-    url = reauth_polling_url(origin, fansly ? &other : &plain, id, &s);
+    url = reauth_update_answer_url(origin, fansly, id, &s);
     if (url == NULL) {
         return NULL;
     }
@@ -355,27 +356,45 @@ reauth_update_answer_take(const reauth_string_t *id, unsigned fansly,
 }
 
 
-/* in place: everything else stays as it came, whatever it is */
+/*
+ * In place: everything else stays as it came, whatever it is.  One that leads
+ * anywhere but to the poll of this attempt is replaced by ours.
+ */
 
 static int
 reauth_update_answer_rewrite(const reauth_string_t *text,
-    const reauth_value_t *value, const reauth_string_t *url,
+    const reauth_value_t *value, const reauth_string_t *url, unsigned fansly,
     const reauth_string_t *origin, reauth_update_answer_t *answer)
 {
     char               *text_of_url;
-    reauth_string_t     s, path;
+    reauth_string_t     s, id, path;
     reauth_json_out_t   out;
 
     static const reauth_string_t  none = reauth_string("");
 
-    if (!reauth_url_path(url, &path)
-        || (url->len - path.len == origin->len
-            && memcmp(url->data, origin->data, origin->len) == 0))
-    {
+    id = none;
+
+    if (!reauth_value_is_text(value)) {
         return 0;
     }
 
-    text_of_url = reauth_polling_url(origin, &path, &none, &s);
+    if (reauth_update_answer_is_poll(url, fansly, answer, &path)) {
+
+        if (url->len - path.len == origin->len
+            && memcmp(url->data, origin->data, origin->len) == 0)
+        {
+            return 0;
+        }
+
+        text_of_url = reauth_polling_url(origin, &path, &none, &s);
+
+    } else {
+        answer->elsewhere = 1;
+
+        id = reauth_string_from(fansly ? answer->account : answer->attempt);
+        text_of_url = reauth_update_answer_url(origin, fansly, &id, &s);
+    }
+
     if (text_of_url == NULL) {
         return -1;
     }
@@ -388,7 +407,14 @@ reauth_update_answer_rewrite(const reauth_string_t *text,
     }
 
     reauth_json_out(&out, (const char *) text->data, value->start);
-    reauth_update_answer_string(&out, &s);
+
+    if (answer->elsewhere && id.len == 0) {
+        reauth_json_out_literal(&out, "null");
+
+    } else {
+        reauth_update_answer_string(&out, &s);
+    }
+
     reauth_json_out(&out, (const char *) text->data + value->end,
                     text->len - value->end);
 
@@ -397,6 +423,49 @@ reauth_update_answer_rewrite(const reauth_string_t *text,
     answer->body = reauth_json_out_finish(&out, &answer->body_len);
 
     return answer->body ? 0 : -1;
+}
+
+
+/* an absolute URL, whose host does not matter, or a path alone */
+
+static int
+reauth_update_answer_is_poll(const reauth_string_t *url, unsigned fansly,
+    const reauth_update_answer_t *answer, reauth_string_t *path)
+{
+    reauth_route_t  route;
+
+    static const reauth_string_t  get = reauth_string("GET");
+
+    if (!reauth_url_path(url, path)) {
+        *path = *url;
+    }
+
+    if (memchr(path->data, '#', path->len) != NULL
+        || reauth_string_has_control(path)
+        || reauth_route(&get, path, &route) != REAUTH_ROUTE_OK
+        || route.operation != REAUTH_OPERATION_POLL
+        || route.fansly != fansly)
+    {
+        return 0;
+    }
+
+    return fansly ? answer->account[0] == '\0'
+                    || reauth_string_equals(&route.id, answer->account)
+                  : reauth_string_equals(&route.id, answer->attempt);
+}
+
+
+/* to be freed: where the attempt is polled, or for Fansly the account */
+
+static char *
+reauth_update_answer_url(const reauth_string_t *origin, unsigned fansly,
+    const reauth_string_t *id, reauth_string_t *url)
+{
+    static const reauth_string_t  plain = reauth_string("/api/authenticate/");
+    static const reauth_string_t  other =
+                                   reauth_string("/api/fansly/authenticate/");
+
+    return reauth_polling_url(origin, fansly ? &other : &plain, id, url);
 }
 
 
@@ -431,7 +500,7 @@ reauth_polling_url(const reauth_string_t *origin, const reauth_string_t *path,
 }
 
 
-/* what follows scheme and host of an absolute URL, if it begins with /api/ */
+/* what follows scheme and host of an absolute URL */
 
 static int
 reauth_url_path(const reauth_string_t *url, reauth_string_t *path)
@@ -461,7 +530,7 @@ reauth_url_path(const reauth_string_t *url, reauth_string_t *path)
     path->data = p;
     path->len = (size_t) (last - p);
 
-    return path->len > 5 && memcmp(p, "/api/", 5) == 0;
+    return 1;
 }
 
 

@@ -33,6 +33,8 @@ typedef struct {
 
     char    *body;         /* NULL: pass on the bytes that came */
     size_t   body_len;
+
+    unsigned elsewhere:1;  /* polling_url led there: it was replaced */
 } reauth_update_answer_t;
 
 

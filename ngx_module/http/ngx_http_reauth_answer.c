@@ -97,10 +97,16 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t
 ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r, const char *directive)
 {
+    char             shown[256];
+    reauth_string_t  uri;
+
+    uri.data = r->uri.data;
+    uri.len = r->uri.len;
+
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "reauth: a subrequest to \"%V\" is refused: a location with "
-                  "\"%s\" serves requests of clients only", &r->uri,
-                  directive);
+                  "reauth: a subrequest to \"%s\" is refused: a location with "
+                  "\"%s\" serves requests of clients only",
+                  reauth_string_shown(&uri, shown, sizeof(shown)), directive);
 
     return NGX_HTTP_FORBIDDEN;
 }

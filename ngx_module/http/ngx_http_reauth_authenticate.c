@@ -300,8 +300,7 @@ ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_reauth_authorize(a->request, a->scope,
-                                   a->confined ? NULL : &a->account);
+    rc = ngx_http_reauth_authorize(a->request, a->scope, &a->account);
 
     /* before it is answered, as whatever ends an update */
 
@@ -314,9 +313,9 @@ ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
 
 
 /*
- * Whether the caller may do this.  An attempt's account is known as long as it
- * is active; after that only the answer to a poll says whose it was, which is
- * checked before it is passed on.
+ * Whether the caller may do this.  An attempt whose account is not known, which
+ * may be made up, is nobody's: only who may see all accounts may name it, as a
+ * request to the upstream costs credits.
  */
 
 static ngx_int_t
@@ -357,7 +356,10 @@ ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
 
         if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone, &route->id,
                                               &record)
-            == NGX_OK)
+            == NGX_OK
+            || ngx_http_reauth_zone_find_ended_attempt(&mcf->store.zone,
+                                                       &route->id, &record)
+               == NGX_OK)
         {
             /* the attempt may have ended when it is asked for again */
 
@@ -373,7 +375,6 @@ ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
 
         } else {
             a->account.len = 0;
-            a->confined = route->operation == REAUTH_OPERATION_POLL;
         }
     }
 
@@ -937,27 +938,12 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
 ngx_int_t
 ngx_http_reauth_authenticate_result(ngx_http_reauth_authenticate_t *a)
 {
-    ngx_int_t        rc;
-    reauth_string_t  none;
+    ngx_int_t  rc;
 
     rc = ngx_http_reauth_authenticate_still(a);
 
     if (rc != NGX_DECLINED) {
         return rc;
-    }
-
-    if (a->confined && !a->seen) {
-
-        /* nobody can say whose it is: only who may see all may see it */
-
-        none.data = NULL;
-        none.len = 0;
-
-        if (!ngx_http_reauth_caller_sees(a->request, &none)) {
-            return ngx_http_reauth_caller_forbidden(a->request,
-                       "The caller may not do this for this account.",
-                       "Its token is confined to certain accounts.");
-        }
     }
 
     return a->forward.answer == NGX_HTTP_REAUTH_ANSWER_WHOLE && !a->bad_answer
@@ -1139,6 +1125,14 @@ ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a,
 
     rc = reauth_update_answer_parse(&text, a->route.fansly, &origin,
                                     &a->answer, &why);
+
+    if (a->answer.elsewhere) {
+        ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_WITHHELD_URL);
+
+        ngx_log_error(NGX_LOG_WARN, a->request->connection->log, 0,
+                      "reauth: the upstream's polling_url does not lead to the "
+                      "poll of the attempt, it is replaced");
+    }
 
     if (rc == REAUTH_UPDATE_ANSWER_BAD) {
         mcf = ngx_http_get_module_main_conf(a->request,

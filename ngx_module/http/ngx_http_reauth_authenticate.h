@@ -55,9 +55,6 @@ typedef struct {
                                                     not known then */
     int64_t                       asked_ms;
 
-    unsigned                      confined:1;    /* the answer's account is
-                                                    to be checked */
-    unsigned                      seen:1;        /* it may be seen */
     unsigned                      resend:1;
     unsigned                      waiting:1;
     unsigned                      placed:1;      /* among those that wait */

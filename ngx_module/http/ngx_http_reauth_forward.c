@@ -270,11 +270,9 @@ ngx_http_reauth_forward_judge(ngx_http_request_t *sr, ngx_int_t rc,
 static void
 ngx_http_reauth_forward_redirected(ngx_http_request_t *sr)
 {
-    size_t            i, len;
-    u_char            ch, *p;
+    char              shown[NGX_HTTP_REAUTH_LOCATION_MAX];
+    reauth_string_t   location;
     ngx_table_elt_t  *h;
-
-    u_char  escaped[4 * NGX_HTTP_REAUTH_LOCATION_MAX];
 
     h = sr->upstream->headers_in.location;
 
@@ -286,25 +284,15 @@ ngx_http_reauth_forward_redirected(ngx_http_request_t *sr)
         return;
     }
 
-    len = ngx_min(h->value.len, NGX_HTTP_REAUTH_LOCATION_MAX);
-    p = escaped;
-
-    for (i = 0; i < len; i++) {
-        ch = h->value.data[i];
-
-        if (ch > ' ' && ch < 0x7f && ch != '"' && ch != '\\') {
-            *p++ = ch;
-
-        } else {
-            p = ngx_sprintf(p, "\\x%02Xi", (ngx_int_t) ch);
-        }
-    }
+    location.data = h->value.data;
+    location.len = h->value.len;
 
     ngx_log_error(NGX_LOG_ERR, sr->connection->log, 0,
-                  "reauth: the upstream redirects (%ui) to \"%*s\"%s, check "
+                  "reauth: the upstream redirects (%ui) to \"%s\", check "
                   "proxy_pass of the location \"%V\"",
-                  sr->headers_out.status, (size_t) (p - escaped), escaped,
-                  len < h->value.len ? " (cut off)" : "", &sr->uri);
+                  sr->headers_out.status,
+                  reauth_string_shown(&location, shown, sizeof(shown)),
+                  &sr->uri);
 }
 
 

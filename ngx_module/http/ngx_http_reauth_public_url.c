@@ -85,6 +85,7 @@ ngx_int_t
 ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url)
 {
     ngx_str_t                    value;
+    char                         shown[256];
     const char                  *error;
     reauth_string_t              s;
     ngx_http_reauth_loc_conf_t  *lcf;
@@ -112,8 +113,9 @@ ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url)
 
     if (error != NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "reauth: the value \"%V\" of \"reauth_public_url\" %s, "
-                      "the address of the request is used", &value, error);
+                      "reauth: the value \"%s\" of \"reauth_public_url\" %s, "
+                      "the address of the request is used",
+                      reauth_string_shown(&s, shown, sizeof(shown)), error);
         return ngx_http_reauth_public_url_of_request(r, url);
     }
 

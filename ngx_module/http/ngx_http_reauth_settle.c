@@ -390,10 +390,6 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
 
     account = reauth_string_from(poll.account);
 
-    if (account.len != 0) {
-        a->seen = ngx_http_reauth_caller_sees(a->request, &account);
-    }
-
     if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
         return;
     }

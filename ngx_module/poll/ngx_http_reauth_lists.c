@@ -432,6 +432,8 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
 {
     ngx_http_reauth_poller_t *poller = data;
 
+    char  shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+
     poller->list_leasing = 0;
 
     if (reply != NULL && reply->type == REDIS_REPLY_STATUS
@@ -444,7 +446,7 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
         ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
                       "redis: the list of accounts cannot be leased: %s",
-                      reply->str);
+                      ngx_http_reauth_redis_shown(reply, shown));
     }
 }
 

@@ -373,6 +373,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 {
     ngx_http_reauth_poller_t *poller = data;
 
+    char             shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
     size_t           i;
     reauth_string_t  account;
 
@@ -393,8 +394,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
     if (reply->type != REDIS_REPLY_ARRAY) {
         ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
                       "redis: what is due to be polled can't be had: %s",
-                      reply->type == REDIS_REPLY_ERROR
-                          ? reply->str : "an unexpected answer");
+                      ngx_http_reauth_redis_shown(reply, shown));
         return;
     }
 

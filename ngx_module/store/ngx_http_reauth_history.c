@@ -125,6 +125,7 @@ ngx_http_reauth_history_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_history_op_t *op = data;
 
+    char    shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
     size_t  i;
 
     if (op->history.handler == NULL) {
@@ -138,8 +139,7 @@ ngx_http_reauth_history_reply(redisReply *reply, void *data)
             ngx_log_error(NGX_LOG_ERR, op->store->cycle->log, 0,
                           "redis: reading the changes of account \"%s\" "
                           "failed: %s", op->account,
-                          reply->type == REDIS_REPLY_ERROR
-                              ? reply->str : "an unexpected answer");
+                          ngx_http_reauth_redis_shown(reply, shown));
         }
 
         ngx_http_reauth_history_local(op);

@@ -1429,14 +1429,18 @@ ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
 static ngx_int_t
 ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
 {
-    void  *reply;
+    char              shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    void             *reply;
+    reauth_string_t   error;
 
     for ( ;; ) {
         reply = NULL;
 
         if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
+            error = reauth_string_from(redis->reader->errstr);
+
             ngx_log_error(NGX_LOG_INFO, &redis->log, 0, "hiredis: %s",
-                          redis->reader->errstr);
+                          reauth_string_shown(&error, shown, sizeof(shown)));
             ngx_http_reauth_redis_fail(redis, 0, "this does not speak the "
                                        "protocol of Redis");
             return NGX_ERROR;
@@ -1574,12 +1578,30 @@ ngx_http_reauth_redis_error(redisReply *reply)
 }
 
 
+const char *
+ngx_http_reauth_redis_shown(const redisReply *reply,
+    char shown[NGX_HTTP_REAUTH_REDIS_SHOWN])
+{
+    reauth_string_t  text;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return "unexpected reply";
+    }
+
+    text.data = (u_char *) reply->str;
+    text.len = reply->len;
+
+    return reauth_string_shown(&text, shown, NGX_HTTP_REAUTH_REDIS_SHOWN);
+}
+
+
 /* fails with the words of Redis */
 
 void
 ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply)
 {
+    char                                  shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
     u_char                                text[512];
     const ngx_http_reauth_redis_error_t  *error;
 
@@ -1590,8 +1612,8 @@ ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
 
     error = ngx_http_reauth_redis_error(reply);
 
-    (void) ngx_snprintf(text, sizeof(text), "Redis says \"%*s\"%s%Z",
-                        ngx_min((size_t) reply->len, 256), reply->str,
+    (void) ngx_snprintf(text, sizeof(text), "Redis says \"%s\"%s%Z",
+                        ngx_http_reauth_redis_shown(reply, shown),
                         error->hint);
 
     ngx_http_reauth_redis_fail(redis, 0, (char *) text);

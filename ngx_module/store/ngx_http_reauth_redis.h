@@ -93,6 +93,15 @@ void ngx_http_reauth_redis_destroy(ngx_http_reauth_redis_t *redis);
  * Gives the connection up for a reply that says that it is of no use now, and
  * connects again later.  To be called last in the reply's handler.
  */
+/*
+ * What an unexpected reply says, for a log: an error of Redis may quote what
+ * others have written into it.
+ */
+#define NGX_HTTP_REAUTH_REDIS_SHOWN  256
+
+const char *ngx_http_reauth_redis_shown(const redisReply *reply,
+    char shown[NGX_HTTP_REAUTH_REDIS_SHOWN]);
+
 void ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply);
 

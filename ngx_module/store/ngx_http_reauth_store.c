@@ -416,6 +416,7 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_commit_t *commit = data;
 
+    char                         shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
     uint64_t                     revision;
     ngx_int_t                    rc;
     ngx_http_reauth_begin_op_t  *begin;
@@ -432,11 +433,8 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     if (reply->type != REDIS_REPLY_INTEGER) {
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
-                      "redis: a change was not written: %*s",
-                      reply->type == REDIS_REPLY_ERROR
-                          ? (size_t) reply->len : sizeof("no answer") - 1,
-                      reply->type == REDIS_REPLY_ERROR
-                          ? reply->str : "no answer");
+                      "redis: a change was not written: %s",
+                      ngx_http_reauth_redis_shown(reply, shown));
         ngx_http_reauth_commit_local(commit);
         return;
     }

@@ -86,6 +86,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     sh->ended_mask = n - 1;
     sh->ended = ngx_slab_calloc(shpool, n * sizeof(void *));
+    sh->ended_attempts = ngx_slab_calloc(shpool, n * sizeof(void *));
 
     n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 1024),
                 NGX_HTTP_REAUTH_SEEN_MAX);
@@ -118,6 +119,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                                        * sizeof(ngx_http_reauth_ring_t));
 
     if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
+        || sh->ended_attempts == NULL
         || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL
         || sh->outcomes == NULL || sh->places == NULL)
     {
@@ -302,6 +304,32 @@ ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
             rc = NGX_OK;
             break;
         }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *attempt, reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    node = ngx_http_reauth_zone_node_attempt(sh, attempt->data, attempt->len);
+
+    if (node != NULL) {
+        ngx_http_reauth_zone_node_unpack(node, record);
+        rc = NGX_OK;
     }
 
     ngx_http_reauth_zone_unlock(zone);

@@ -262,6 +262,10 @@ ngx_int_t ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *attempt, reauth_record_t *record);
 
+/* the same for one that has ended and is the account's last */
+ngx_int_t ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *attempt, reauth_record_t *record);
+
 
 /*
  * Changes.  Each judges by the record that is there and writes what follows

@@ -171,6 +171,53 @@ ngx_http_reauth_zone_node_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
 }
 
 
+/* one without an attempt is in a bucket all the same */
+
+static ngx_http_reauth_node_t **
+ngx_http_reauth_zone_node_attempts(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node)
+{
+    uint32_t  hash;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    hash = ngx_http_reauth_zone_hash(
+               node->data + node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT],
+               node->lens[NGX_HTTP_REAUTH_NODE_ATTEMPT]);
+
+    return &sh->ended_attempts[hash & sh->ended_mask];
+}
+
+
+ngx_http_reauth_node_t *
+ngx_http_reauth_zone_node_attempt(ngx_http_reauth_zone_shctx_t *sh,
+    const u_char *attempt, size_t len)
+{
+    uint32_t                 hash;
+    ngx_http_reauth_node_t  *node;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    hash = ngx_http_reauth_zone_hash(attempt, len);
+
+    for (node = sh->ended_attempts[hash & sh->ended_mask];
+         node != NULL;
+         node = node->attempt_next)
+    {
+        if (node->lens[NGX_HTTP_REAUTH_NODE_ATTEMPT] == len
+            && ngx_memcmp(node->data
+                          + node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT],
+                          attempt, len)
+               == 0)
+        {
+            return node;
+        }
+    }
+
+    return NULL;
+}
+
+
 void
 ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     reauth_record_t *record)
@@ -298,7 +345,7 @@ void
 ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_node_t **link)
 {
-    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_node_t        *node, **attempt;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
@@ -308,6 +355,16 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
     node = *link;
 
     *link = node->next;
+
+    for (attempt = ngx_http_reauth_zone_node_attempts(sh, node);
+         *attempt != NULL;
+         attempt = &(*attempt)->attempt_next)
+    {
+        if (*attempt == node) {
+            *attempt = node->attempt_next;
+            break;
+        }
+    }
 
     ngx_queue_remove(&node->queue);
     ngx_http_reauth_zone_set_dirty(sh, &node->dirty, 0);
@@ -732,6 +789,11 @@ ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
     bucket = &sh->ended[node->dirty.hash & sh->ended_mask];
 
     node->next = *bucket;
+    *bucket = node;
+
+    bucket = ngx_http_reauth_zone_node_attempts(sh, node);
+
+    node->attempt_next = *bucket;
     *bucket = node;
 
     sh->states[node->state]++;

@@ -110,6 +110,7 @@ typedef struct ngx_http_reauth_node_s  ngx_http_reauth_node_t;
 
 struct ngx_http_reauth_node_s {
     ngx_http_reauth_node_t         *next;      /* in the bucket */
+    ngx_http_reauth_node_t         *attempt_next;
     ngx_queue_t                     queue;     /* newest first */
     ngx_http_reauth_dirty_t         dirty;
     uint64_t                        epoch;
@@ -220,6 +221,7 @@ struct ngx_http_reauth_zone_shctx_s {
     uint32_t                        free;      /* of the slots */
     uint32_t                       *attempts;  /* buckets by attempt */
     ngx_http_reauth_node_t        **ended;     /* buckets of ended records */
+    ngx_http_reauth_node_t        **ended_attempts; /* by attempt */
     uint32_t                        ended_mask;
     ngx_queue_t                     ended_queue;
     ngx_queue_t                     brief_queue;  /* those kept briefly */
@@ -334,6 +336,11 @@ void ngx_http_reauth_zone_slab_free(ngx_http_reauth_zone_t *zone, void *p);
 ngx_http_reauth_node_t **ngx_http_reauth_zone_node_find(
     ngx_http_reauth_zone_shctx_t *sh, uint32_t hash, const u_char *account,
     size_t len);
+
+/* one whose attempt it was; NULL: none */
+ngx_http_reauth_node_t *ngx_http_reauth_zone_node_attempt(
+    ngx_http_reauth_zone_shctx_t *sh, const u_char *attempt, size_t len);
+
 void ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t *node);
 void ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,

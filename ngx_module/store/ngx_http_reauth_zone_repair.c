@@ -150,6 +150,7 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     ngx_http_reauth_zone_repair_slots(sh);
 
     ngx_memzero(sh->ended, (sh->ended_mask + 1) * sizeof(void *));
+    ngx_memzero(sh->ended_attempts, (sh->ended_mask + 1) * sizeof(void *));
 
     ngx_http_reauth_zone_repair_ended(sh, &sh->ended_queue);
     ngx_http_reauth_zone_repair_ended(sh, &sh->brief_queue);

@@ -117,13 +117,54 @@ test_decimal(void **state)
 }
 
 
+static void
+shown(const char *text, size_t len, size_t size, const char *expected)
+{
+    char             dst[64];
+    reauth_string_t  s;
+
+    s.data = (const unsigned char *) text;
+    s.len = len;
+
+    memset(dst, '#', sizeof(dst));
+
+    assert_ptr_equal(reauth_string_shown(&s, dst, size), dst);
+    assert_string_equal(dst, expected);
+    assert_true(strlen(dst) < size);
+    assert_int_equal(dst[size], '#');
+}
+
+
+#define shows(text, size, expected)                                           \
+    shown(text, sizeof(text) - 1, size, expected)
+
+
+static void
+test_shown(void **state)
+{
+    (void) state;
+
+    shows("", 4, "");
+    shows("plain text", 32, "plain text");
+    shows("a\x1b[31m\r\n", 32, "a\\x1B[31m\\x0D\\x0A");
+    shows("\"\\", 32, "\\x22\\x5C");
+    shows("a\0b\xc3\xa9\x7f", 32, "a\\x00b\\xC3\\xA9\\x7F");
+    shows("0123456789", 14, "0123456789");
+    shows("0123456789", 13, "012345678...");
+    shows("0123456789", 4, "...");
+    shows("\x1b\x1b", 11, "\\x1B...");
+    shows("\x1b\x1b", 12, "\\x1B\\x1B");
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_field_value),
         cmocka_unit_test(test_hexadecimal),
-        cmocka_unit_test(test_decimal)
+        cmocka_unit_test(test_decimal),
+        cmocka_unit_test(test_shown)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,15 @@ good(const char *text, unsigned fansly, const char *attempt,
 
 
 static void
+good_text(char *text, size_t size, const char *url)
+{
+    (void) snprintf(text, size,
+                    "{ \"attempt_id\":\"auth_X\", \"polling_url\":\"%s\"}",
+                    url);
+}
+
+
+static void
 test_update(void **state)
 {
     (void) state;
@@ -99,11 +108,11 @@ test_update(void **state)
          "\"http://gw.test:8080/api/authenticate/auth_X\"}");
 
     good("{\"attempt_id\":\"auth_" T64 "\",\"message\":\"m\",\"polling_url\":"
-         "\"https:\\/\\/api.fansapi.com\\/api\\/authenticate\\/auth_X\","
+         "\"https:\\/\\/api.fansapi.com\\/api\\/authenticate\\/auth_" T64 "\","
          "\"mobile_auth_session_deeplink\":\"fansapiauth://auth/x\"}",
          0, "auth_" T64, "", "fansapiauth://auth/x",
          "{\"attempt_id\":\"auth_" T64 "\",\"message\":\"m\",\"polling_url\":"
-         "\"http://gw.test:8080/api/authenticate/auth_X\","
+         "\"http://gw.test:8080/api/authenticate/auth_" T64 "\","
          "\"mobile_auth_session_deeplink\":\"fansapiauth://auth/x\"}");
 
     good("{\"data\":{\"attempt_id\":\"auth_X\",\"polling_url\":"
@@ -125,15 +134,24 @@ test_reauthenticate(void **state)
          "{\"success\":true,\"message\":\"m\",\"polling_url\":"
          "\"http://gw.test:8080/api/authenticate/auth_Y\"}");
 
+    good("{\"polling_url\":\"/api/authenticate/auth_Y?x=/1\"}",
+         0, "auth_Y", "", NULL,
+         "{\"polling_url\":\"http://gw.test:8080/api/authenticate/auth_Y"
+         "?x=/1\"}");
     good("{\"polling_url\":\"/api/authenticate/auth_Y?x=/1#/2\"}",
-         0, "auth_Y", "", NULL, NULL);
+         0, "auth_Y", "", NULL,
+         "{\"polling_url\":\"http://gw.test:8080/api/authenticate/auth_Y\"}");
 
     /* an attempt_id that is none is no reason to lose the attempt */
 
     good("{\"attempt_id\":7,\"polling_url\":\"/auth_Y\"}", 0, "auth_Y", "",
-         NULL, NULL);
+         NULL,
+         "{\"attempt_id\":7,\"polling_url\":"
+         "\"http://gw.test:8080/api/authenticate/auth_Y\"}");
     good("{\"attempt_id\":\"a/b\",\"polling_url\":\"auth_Y\"}", 0, "auth_Y",
-         "", NULL, NULL);
+         "", NULL,
+         "{\"attempt_id\":\"a/b\",\"polling_url\":"
+         "\"http://gw.test:8080/api/authenticate/auth_Y\"}");
 }
 
 
@@ -156,17 +174,45 @@ test_fansly(void **state)
 }
 
 
+/* it leads anywhere but to the poll of the attempt: ours is there instead */
+
 static void
-test_untouched(void **state)
+elsewhere(const char *url)
+{
+    char                     text[256];
+    reauth_string_t          s;
+    reauth_update_answer_t   a;
+
+    good_text(text, sizeof(text), url);
+    good(text, 0, "auth_X", "", NULL,
+         "{ \"attempt_id\":\"auth_X\", \"polling_url\":"
+         "\"http://gw.test:8080/api/authenticate/auth_X\"}");
+
+    s = reauth_string_from(text);
+    assert_int_equal(reauth_update_answer_parse(&s, 0, &gateway, &a, &why),
+                     REAUTH_UPDATE_ANSWER_OK);
+    assert_true(a.elsewhere);
+    reauth_update_answer_free(&a);
+}
+
+
+static void
+test_elsewhere(void **state)
 {
     size_t       i;
-    char         text[256];
     const char  *urls[] = {
-        "http://gw.test:8080/api/authenticate/auth_X",     /* already right */
-        "/api/authenticate/auth_X",
         "https://h/other/authenticate/auth_X",
         "https://h/apix/auth_X",
         "https://h/api/",
+        "https://h/api/acct_1/me",
+        "https://h/api/authenticate/auth_Y",
+        "https://h/api/authenticate/auth_X/",
+        "https://h/api/authenticate/auth_X/send-email-to-creator",
+        "https://h/api/authenticate/../auth_X",
+        "https://h/api/authenticate/auth_X#/x",
+        "https://h/api/authenticate/%61uth_X",
+        "https://h/api/fansly/authenticate/fansly_acct_X",
+        "https://h//api/authenticate/auth_X",
         "https://h",
         "https://",
         "https:///",
@@ -174,18 +220,44 @@ test_untouched(void **state)
         "https://h?u=/api/authenticate/auth_X",
         "https://h#/api/authenticate/auth_X",
         "ftp://h/api/authenticate/auth_X",
-        "",
+        "javascript:alert(1)//api/authenticate/auth_X",
+        "//h/api/authenticate/auth_X",
+        "api/authenticate/auth_X",
+        "/api/authenticate/auth_X?\\u001b[31m",
+        "x",
         NULL
     };
 
     (void) state;
 
     for (i = 0; urls[i]; i++) {
-        (void) snprintf(text, sizeof(text),
-                        "{ \"attempt_id\":\"auth_X\", \"polling_url\":\"%s\"}",
-                        urls[i]);
-        good(text, 0, "auth_X", "", NULL, NULL);
+        elsewhere(urls[i]);
     }
+
+    /* without an id there is no place */
+
+    good("{\"polling_url\":\"https://h/x\"}", 1, "", "", NULL,
+         "{\"polling_url\":null}");
+    good("{\"account_id\":\"fansly_acct_Z\",\"polling_url\":\"https://h/x\"}",
+         1, "", "fansly_acct_Z", NULL,
+         "{\"account_id\":\"fansly_acct_Z\",\"polling_url\":"
+         "\"http://gw.test:8080/api/fansly/authenticate/fansly_acct_Z\"}");
+}
+
+
+static void
+test_untouched(void **state)
+{
+    char  text[256];
+
+    (void) state;
+
+    good_text(text, sizeof(text),
+              "http://gw.test:8080/api/authenticate/auth_X");
+    good(text, 0, "auth_X", "", NULL, NULL);
+
+    good_text(text, sizeof(text), "");
+    good(text, 0, "auth_X", "", NULL, NULL);
 
     good("{\"attempt_id\":\"auth_X\",\"polling_url\":null}", 0, "auth_X", "",
          NULL, NULL);
@@ -202,12 +274,14 @@ test_rest_is_kept(void **state)
 {
     (void) state;
 
-    good("{\"z\":1.5,\"polling_url\":\"https://h/api/x\",\"a\":[null,true,"
+    good("{\"z\":1.5,\"polling_url\":"
+         "\"https://h/api/authenticate/auth_X\",\"a\":[null,true,"
          "9007199254740993,{\"polling_url\":\"https://h/api/x\"}],"
          "\"attempt_id\":\"auth_X\",\"u\":\"\xc3\xa4\\n\\\"\"}",
          0, "auth_X", "", NULL,
-         "{\"z\":1.5,\"polling_url\":\"http://gw.test:8080/api/x\",\"a\":[null,"
-         "true,9007199254740993,{\"polling_url\":\"https://h/api/x\"}],"
+         "{\"z\":1.5,\"polling_url\":"
+         "\"http://gw.test:8080/api/authenticate/auth_X\",\"a\":"
+         "[null,true,9007199254740993,{\"polling_url\":\"https://h/api/x\"}],"
          "\"attempt_id\":\"auth_X\",\"u\":\"\xc3\xa4\\n\\\"\"}");
 
     /* what a strict reader refuses; of names that repeat the last one counts */
@@ -215,13 +289,15 @@ test_rest_is_kept(void **state)
     good("{\"attempt_id\":\"auth_1\",\"x\":[\"a\\u0000b\\ud83d\","
          "1e400,\"\xff\"],"
          "\"polling_url\":\"https://g/api/w\",\"attempt_id\":\"auth_X\",\n"
-         "\"p\\u006flling_url\" : \"https:\\/\\/h\\/api\\/x\" , "
+         "\"p\\u006flling_url\" : "
+         "\"https:\\/\\/h\\/api\\/authenticate\\/auth_X\" , "
          "\"x\":\"\\udc00\"}",
          0, "auth_X", "", NULL,
          "{\"attempt_id\":\"auth_1\",\"x\":[\"a\\u0000b\\ud83d\","
          "1e400,\"\xff\"],"
          "\"polling_url\":\"https://g/api/w\",\"attempt_id\":\"auth_X\",\n"
-         "\"p\\u006flling_url\" : \"http://gw.test:8080/api/x\" , "
+         "\"p\\u006flling_url\" : "
+         "\"http://gw.test:8080/api/authenticate/auth_X\" , "
          "\"x\":\"\\udc00\"}");
 
     good("{\"data\":{\"polling_url\":\"https://h/api/authenticate/auth_X\"},"
@@ -449,6 +525,7 @@ main(void)
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_reauthenticate),
         cmocka_unit_test(test_fansly),
+        cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_untouched),
         cmocka_unit_test(test_rest_is_kept),
         cmocka_unit_test(test_no_attempt),
