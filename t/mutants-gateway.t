@@ -239,7 +239,8 @@ sub may_end {
 
 my $passed = qr/\A(?:server|date|content-type|content-length|connection|(?#
     )retry-after|x-request-id|x-ofapi-.*|x-rate-limit-.*|idempotent-replayed|(?#
-    )cache-control|x-should-retry|reauth-[a-z]+|allow)\z/x;
+    )cache-control|x-should-retry|reauth-[a-z]+|allow|x-content-type-options|(?#
+    )cross-origin-resource-policy)\z/x;
 
 sub is_ours {
     my ($answer) = @_;

@@ -9,6 +9,7 @@ use warnings;
 use Test::More;
 
 use Reauth::H2 ();
+use Reauth::Stream ();
 use Reauth::Test redis => 0;
 
 my $named = 'https://app.example';
@@ -191,6 +192,25 @@ is(ask({ Origin => 'https://gateway.example' }, GET => '/api/acct_public/x')->{s
     200, 'a page of the public address');
 ok(refused(ask({ Origin => 'http://gateway.example' }, GET => '/api/acct_public/x')),
     'but not of another scheme');
+
+# ---- what is loaded all the same ---------------------------------------------------
+
+# by a browser that says neither, over HTTP on another machine than its own
+
+for my $answer (ask({}, GET => '/reauth/accounts'), ask({}, GET => '/reauth/nothing'),
+    ask({}, GET => '/metrics'), ask({}, GET => '/api/acct_1/..%2facct_2'),
+    ask({}, GET => '/api/authenticate/auth_1'),
+    ask({ Origin => 'null' }, GET => '/reauth/accounts'))
+{
+    is_deeply([@{ $answer->{headers} }{'x-content-type-options', 'cross-origin-resource-policy'}],
+        ['nosniff', 'same-origin'], "$answer->{status}: no script, image or style of a page");
+}
+
+my $events = Reauth::Stream->open($one, 'GET', '/reauth/events', { Host => $own });
+ok($events->saw(qr/retry: /), 'a stream of events');
+is_deeply([@{ $events->answer->{headers} }{'x-content-type-options', 'cross-origin-resource-policy'}],
+    ['nosniff', 'same-origin'], 'neither');
+$events->close;
 
 # ---- reauth_origin ---------------------------------------------------------------
 

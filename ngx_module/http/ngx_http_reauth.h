@@ -264,6 +264,9 @@ ngx_int_t ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
 void ngx_http_reauth_count(ngx_http_request_t *r,
     ngx_http_reauth_count_e what);
 
+/* headers that keep a response out of other origins' pages */
+ngx_int_t ngx_http_reauth_not_for_pages(ngx_http_request_t *r);
+
 /* sends a whole answer; its headers were added, its content type was set */
 ngx_int_t ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body);

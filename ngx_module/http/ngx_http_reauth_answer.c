@@ -46,6 +46,29 @@ ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
 }
 
 
+/*
+ * For browsers that load a response into another page, as a script or an image:
+ * it is neither guessed to be one, nor does its body get into the page's
+ * process.
+ */
+
+ngx_int_t
+ngx_http_reauth_not_for_pages(ngx_http_request_t *r)
+{
+    static ngx_str_t  nosniff = ngx_string("nosniff");
+    static ngx_str_t  same = ngx_string("same-origin");
+
+    if (ngx_http_reauth_add_header(r, "X-Content-Type-Options", &nosniff)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_reauth_add_header(r, "Cross-Origin-Resource-Policy",
+                                      &same);
+}
+
+
 ngx_int_t
 ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body)
@@ -66,6 +89,9 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
 
     if (body->len == 0) {
         r->header_only = 1;
+
+    } else if (ngx_http_reauth_not_for_pages(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_send_header(r);

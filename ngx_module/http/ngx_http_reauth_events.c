@@ -401,7 +401,8 @@ ngx_http_reauth_events_headers(ngx_http_request_t *r)
     /* the second is for another nginx that may be in front of this one */
 
     if (ngx_http_reauth_add_header(r, "Cache-Control", &no_store) != NGX_OK
-        || ngx_http_reauth_add_header(r, "X-Accel-Buffering", &no) != NGX_OK)
+        || ngx_http_reauth_add_header(r, "X-Accel-Buffering", &no) != NGX_OK
+        || ngx_http_reauth_not_for_pages(r) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

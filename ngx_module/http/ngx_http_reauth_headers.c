@@ -69,13 +69,13 @@ ngx_http_reauth_headers_note(ngx_http_request_t *r, ngx_table_elt_t *h,
     ngx_uint_t offset)
 {
     ngx_pool_cleanup_t       *cln;
-    ngx_http_reauth_noted_t  *noted;
+    ngx_http_reauth_headers_t  *noted;
 
     noted = ngx_http_reauth_headers_noted(r);
 
     if (noted == NULL) {
 
-        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_reauth_noted_t));
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_reauth_headers_t));
 
         if (cln == NULL) {
             ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -85,7 +85,7 @@ ngx_http_reauth_headers_note(ngx_http_request_t *r, ngx_table_elt_t *h,
         cln->handler = ngx_http_reauth_headers_mark;
 
         noted = cln->data;
-        ngx_memzero(noted, sizeof(ngx_http_reauth_noted_t));
+        ngx_memzero(noted, sizeof(ngx_http_reauth_headers_t));
     }
 
     if (noted->first[offset] != NULL) {

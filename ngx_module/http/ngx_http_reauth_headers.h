@@ -33,7 +33,7 @@ typedef struct {
     ngx_table_elt_t          *first[NGX_HTTP_REAUTH_HEADER_LAST];
     ngx_uint_t                repeated;        /* 1 << one of them */
     ngx_uint_t                allowed;         /* the origin was */
-} ngx_http_reauth_noted_t;
+} ngx_http_reauth_headers_t;
 
 
 void ngx_http_reauth_headers_mark(void *data);
@@ -41,7 +41,7 @@ void ngx_http_reauth_headers_mark(void *data);
 
 /* NULL: none of them; internal redirects and subrequests change nothing */
 
-static ngx_inline ngx_http_reauth_noted_t *
+static ngx_inline ngx_http_reauth_headers_t *
 ngx_http_reauth_headers_noted(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
@@ -58,7 +58,7 @@ ngx_http_reauth_headers_noted(ngx_http_request_t *r)
 
 /* http/ngx_http_reauth_origin.c */
 ngx_int_t ngx_http_reauth_origin_asked(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_noted_t *noted);
+    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_headers_t *noted);
 
 
 /*
@@ -69,7 +69,7 @@ ngx_int_t ngx_http_reauth_origin_asked(ngx_http_request_t *r,
 static ngx_inline ngx_int_t
 ngx_http_reauth_origin(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf)
 {
-    ngx_http_reauth_noted_t  *noted;
+    ngx_http_reauth_headers_t  *noted;
 
     noted = ngx_http_reauth_headers_noted(r);
 

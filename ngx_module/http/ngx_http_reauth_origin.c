@@ -189,7 +189,7 @@ ngx_http_reauth_origin_value(ngx_table_elt_t *h, reauth_string_t *value)
 
 static ngx_int_t
 ngx_http_reauth_origin_describe(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_noted_t *noted,
+    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_headers_t *noted,
     reauth_origin_t *o)
 {
     ngx_str_t  host, url;
@@ -240,7 +240,7 @@ ngx_http_reauth_origin_describe(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_reauth_origin_judge(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_noted_t *noted)
+    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_headers_t *noted)
 {
     ngx_table_elt_t  *h;
     reauth_origin_t   o;
@@ -281,7 +281,7 @@ ngx_http_reauth_origin_judge(ngx_http_request_t *r,
 
 ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_origin_asked(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_noted_t *noted)
+    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_headers_t *noted)
 {
     ngx_int_t  rc;
 
