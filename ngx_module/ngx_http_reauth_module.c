@@ -634,7 +634,12 @@ ngx_http_reauth_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->master_secret = ngx_http_reauth_secret_add(cf, mcf, &value[0],
                                                     &value[1]);
 
-    return mcf->master_secret ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return mcf->master_secret != NULL
+           && ngx_http_reauth_secret_is_strong(cf, &value[0],
+                                               mcf->master_secret,
+                                               NGX_HTTP_REAUTH_SECRET_LEAST)
+              == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -905,7 +910,12 @@ ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         secret = ngx_http_reauth_secret_add(cf, mcf, &value[0], &value[i]);
-        if (secret == NULL) {
+
+        if (secret == NULL
+            || ngx_http_reauth_secret_is_strong(cf, &value[0], secret,
+                                                NGX_HTTP_REAUTH_WEBHOOK_LEAST)
+               != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
 

@@ -34,7 +34,7 @@ my %canary = (
     'e-mail'         => 'canary-e-mail-d1c4',
     'Redis password' => 'redis-password-for-tests-only',
     'webhook secret' => $Reauth::Webhook::SECRET,
-    'master secret'  => 'canary-master-secret-b7f3',
+    'master secret'  => 'canary-master-secret-b7f3-of-32-bytes',
     'deeplink'       => 'CANARYdeeplink',
     map { $_ => "CANARY-$_" } qw(csrf wsAuthToken wsUrl face upload
                                  masked-email ip),

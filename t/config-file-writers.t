@@ -129,4 +129,22 @@ rename "$callers.new", $callers;
 ok(wait_for(sub { status('token-of-bob') == 200 }, 'bob'),
     'a good one is read again');
 
+# ---- a secret that is too short when it is read again ----
+
+my $secret = Reauth::Test::write_file("$dir/secret", $text{secret}, oct 600);
+
+my $other = gateway(name => 'reread',
+    http_config => "reauth_secret_file $secret;",
+    config => 'location = /reauth/metrics { reauth_metrics; }');
+
+Reauth::Test::write_file("$secret.new", 'y' x 31, oct 600);
+rename "$secret.new", $secret;
+
+ok(wait_for(sub { $other->http('GET', '/reauth/metrics')->{body}
+        =~ /^reauth_files_refused_total\{file="secret"\} 1$/m }, 'the refusal'),
+    'a secret that is too short is counted');
+like($other->error_log, qr/secret" has changed, but is too short to be a secret: it has 31 bytes and must have at least 32, .*; what was read before stays in force/,
+    'and logged');
+unlike($other->error_log, qr/yyy/, 'without it');
+
 done_testing();

@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0, sandbox => 0;
 
-plan tests => repeat_each() * 42;
+plan tests => repeat_each() * 48;
 
 our $empty  = secret_file('empty', '');
 our $blank  = secret_file('newline', "\n");
@@ -15,12 +15,14 @@ our $return = secret_file('return', "one\r\r\n");
 our $zero   = secret_file('zero', "o\0e\n");
 our $read   = secret_file('read', "secret-that-all-can-see\n", oct '644');
 our $write  = secret_file('write', "secret\n", oct '660');
-our $group  = secret_file('group', "secret\n", oct '640');
+our $group  = secret_file('group', 'a-secret-of-40-bytes-for-all-directives-' . "\n", oct '640');
 our $none   = work_dir() . '/no-such-file';
 
 our $quoted = secret_file('quoted', "\"very-secret\"\n");
 our $scheme = secret_file('scheme', "Bearer very-secret\n");
-our $spaced = secret_file('spaced', "very secret\n");
+our $spaced = secret_file('spaced', "very secret-of-webhooks\n");
+our $short  = secret_file('short', 'x' x 31 . "\n");
+our $whsec  = secret_file('whsec', 'whsec_' . 'x' x 15 . "\n");
 our $other  = secret_file('other', "k\xc3\xa9y-very-secret\n");
 
 sub key {
@@ -201,3 +203,25 @@ location /a/ { ${\ main::key($::spaced)} }"
 --- must_die
 --- suppress_stderr
 --- error_log eval: main::refused($::spaced, 'has a blank at byte 5')
+
+
+
+=== TEST 19: reauth_secret_file of less than 32 bytes
+--- http_config eval: "reauth_secret_file $::short;"
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\].*"reauth_secret_file" "\Q$::short\E": is too short to be a secret: it has 31 bytes and must have at least 32, make one with: openssl rand -hex 32 in .*nginx\.conf:\d+/
+--- no_error_log
+xxx
+
+
+
+=== TEST 20: a webhook's secret of less than 16 bytes, but for what names its kind
+--- config eval: "location /hook/ { reauth_webhook $::whsec; }"
+--- must_die
+--- suppress_stderr
+--- error_log eval
+qr/\[emerg\].*"reauth_webhook" "\Q$::whsec\E": is too short to be a secret: it has 15 bytes and must have at least 16/
+--- no_error_log
+xxx

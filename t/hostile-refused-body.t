@@ -18,7 +18,7 @@ some sha256:${\ sha256_hex('some') } update,call accounts=acct_b*
 look sha256:${\ sha256_hex('look') } status
 EOC
 
-my $secret  = secret_file('webhook', "a-secret\n");
+my $secret  = secret_file('webhook', "a-secret-of-20-bytes\n");
 my $gateway = gateway(
     http_config => "reauth_callers_file $callers;",
     config      => "client_body_timeout 10m; lingering_timeout 10m;\n"

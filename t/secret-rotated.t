@@ -8,8 +8,8 @@ use Test::More;
 
 use Reauth::Test sandbox_options => ['--hold'];
 
-my $one_secret = secret_file('one_secret', "the-first-secret\n");
-my $two_secret = secret_file('two_secret', "the-second-secret\n");
+my $one_secret = secret_file('one_secret', "the-first-secret-of-thirty-two-bytes\n");
+my $two_secret = secret_file('two_secret', "the-second-secret-of-thirty-two-bytes\n");
 
 sub start {
     my ($name, $secret) = @_;
@@ -132,7 +132,7 @@ update_by($one, 0, 'of another account');
 # ---- the secret changes while the gateway runs ----
 
 update_by($one, 1, 'before it changes');
-secret_file('one_secret', "a-new-secret\n");
+secret_file('one_secret', "a-new-secret-of-at-least-32-bytes\n");
 ok(wait_for { 2 <= (() = $one->error_log =~ /one_secret" has changed and was/g)
     } 'it was read again by each worker');
 update_by($one, 0, 'after it has changed');

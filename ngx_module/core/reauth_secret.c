@@ -146,6 +146,34 @@ reauth_secret_bearer(const reauth_string_t *text,
 }
 
 
+int
+reauth_secret_strong(const reauth_string_t *text, size_t least,
+    char error[REAUTH_SECRET_ERROR_SIZE])
+{
+    size_t  len;
+
+    static const char  prefix[] = "whsec_";
+
+    len = text->len;
+
+    if (len >= sizeof(prefix) - 1
+        && memcmp(text->data, prefix, sizeof(prefix) - 1) == 0)
+    {
+        len -= sizeof(prefix) - 1;
+    }
+
+    if (len >= least) {
+        return 0;
+    }
+
+    snprintf(error, REAUTH_SECRET_ERROR_SIZE,
+             "is too short to be a secret: it has %zu bytes and must have at "
+             "least %zu, make one with: openssl rand -hex 32", len, least);
+
+    return -1;
+}
+
+
 static void
 reauth_secret_system_error(char *error, const char *what)
 {

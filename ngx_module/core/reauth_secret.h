@@ -43,6 +43,14 @@ int reauth_secret_bearer(const reauth_string_t *text,
     char error[REAUTH_SECRET_ERROR_SIZE]);
 
 /*
+ * Whether a secret that is chosen by the operator has as many bytes as it has
+ * to; a prefix that only names its kind, as of "whsec_...", does not count.
+ * Returns 0, or -1 and what is wrong in "error".
+ */
+int reauth_secret_strong(const reauth_string_t *text, size_t least,
+    char error[REAUTH_SECRET_ERROR_SIZE]);
+
+/*
  * Reads the file, which nobody but root and "master", the user that starts
  * nginx, may write.  Returns 0, or -1 and what is wrong in "error"; the errno
  * is the system's, or 0 where the system had no objection.

@@ -27,6 +27,10 @@
 /* nginx has no name for it */
 #define NGX_HTTP_REAUTH_UNPROCESSABLE  422
 
+/* least bytes of reauth_secret_file, and of a file of reauth_webhook */
+#define NGX_HTTP_REAUTH_SECRET_LEAST   32
+#define NGX_HTTP_REAUTH_WEBHOOK_LEAST  16
+
 /* reauth_webhook: the second one serves while they are changed */
 #define NGX_HTTP_REAUTH_WEBHOOK_SECRETS  2
 
@@ -63,6 +67,7 @@ typedef struct {
     reauth_seal_t            *seal;
     reauth_redact_t          *redact;
     ngx_uint_t                bearer;          /* it is a bearer token, too */
+    size_t                    least;           /* bytes that it must have */
 
     /* the one before it, which the upstream may still speak of for a while */
     reauth_secret_t           previous;
@@ -348,6 +353,10 @@ ngx_int_t ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf,
 
 /* once a second: zeroes previous ones whose time has passed */
 void ngx_http_reauth_secret_expire(ngx_http_reauth_main_conf_t *mcf);
+
+/* the secret must have that many bytes, now and whenever it is read again */
+ngx_int_t ngx_http_reauth_secret_is_strong(ngx_conf_t *cf,
+    ngx_str_t *directive, ngx_http_reauth_secret_t *secret, size_t least);
 
 /* a worker keeps the master's secrets as well as the master did */
 void ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf);

@@ -139,7 +139,8 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
                            secret->master, error)
         != 0
         || (secret->bearer
-            && reauth_secret_bearer(&fresh.secret.text, error) != 0))
+            && reauth_secret_bearer(&fresh.secret.text, error) != 0)
+        || reauth_secret_strong(&fresh.secret.text, secret->least, error) != 0)
     {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "\"%V\" has changed, but %s; what was read before "
@@ -257,6 +258,26 @@ ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf, ngx_str_t *directive,
     secret->bearer = 1;
 
     if (reauth_secret_bearer(&secret->secret.text, error) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
+                           directive, &secret->path, error);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_secret_is_strong(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_http_reauth_secret_t *secret, size_t least)
+{
+    char  error[REAUTH_SECRET_ERROR_SIZE];
+
+    /* one file may be of several directives */
+
+    secret->least = ngx_max(secret->least, least);
+
+    if (reauth_secret_strong(&secret->secret.text, secret->least, error) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
                            directive, &secret->path, error);
         return NGX_ERROR;
