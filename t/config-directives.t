@@ -14,7 +14,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 
 my $dir     = work_dir();
 my $key     = $ENV{TEST_NGINX_KEY_FILE};
-my $secret  = secret_file('secret', "c2VjcmV0LW9mLXRoZS13ZWJob29r\n");
+my $secret  = secret_file('secret', "c2VjcmV0LW9mLXRoZS13ZWJob29rLTMyLWJ5dGVz\n");
 my $callers = secret_file('callers',
     'one sha256:' . sha256_hex('one') . " all\n", oct 644);
 
@@ -263,8 +263,6 @@ for my $directive (sort keys %row) {
 for my $case (
     [{ status => 'reauth_gate on;' }, [], emerg =>
         qr/"reauth_gate" in location "\/reauth\/" has no effect: .*remove one/],
-    [{ metrics => "reauth_callers_file $callers;" }, [], emerg =>
-        qr/"reauth_callers_file" in location "\/reauth\/metrics" has no effect: "reauth_metrics" .* use "allow" and "deny"/],
     [{ webhook => "reauth_callers_file $callers;" }, [], emerg =>
         qr/"reauth_callers_file" in location .*"reauth_webhook" .*use "allow"/],
     [{ api => "reauth_callers_file $callers certificate=cn;" }, [], warn =>

@@ -7,10 +7,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include <openssl/crypto.h>
 
 #include "reauth_attempt.h"
+#include "reauth_call.h"
 #include "reauth_callers.h"
 #include "reauth_route.h"
 
@@ -39,8 +41,12 @@ static const struct {
 } reauth_scopes[] = {
     { "update", REAUTH_SCOPE_UPDATE },
     { "attempt", REAUTH_SCOPE_ATTEMPT },
-    { "call", REAUTH_SCOPE_CALL },
+    { "call", REAUTH_SCOPE_CALL|REAUTH_SCOPE_CALL_READ },
+    { "call:read", REAUTH_SCOPE_CALL_READ },
+    { "team", REAUTH_SCOPE_TEAM|REAUTH_SCOPE_TEAM_READ },
+    { "team:read", REAUTH_SCOPE_TEAM_READ },
     { "status", REAUTH_SCOPE_STATUS },
+    { "operate", REAUTH_SCOPE_OPERATE },
     { "all", REAUTH_SCOPE_ALL }
 };
 
@@ -151,6 +157,31 @@ reauth_callers_parse_name(reauth_callers_line_t *line, reauth_caller_t *caller)
 }
 
 
+/* what is made of a variable that is not set, alone or with a newline */
+
+static int
+reauth_callers_empty(const reauth_string_t *hash)
+{
+    size_t  i;
+
+    static const char  *empty[] = {
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b"
+    };
+
+    for (i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
+        if (hash->len == strlen(empty[i])
+            && strncasecmp((const char *) hash->data, empty[i], hash->len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static int
 reauth_callers_parse_hash(reauth_callers_line_t *line, reauth_caller_t *caller)
 {
@@ -160,21 +191,33 @@ reauth_callers_parse_hash(reauth_callers_line_t *line, reauth_caller_t *caller)
 
     field = reauth_callers_field(line);
 
-    if (field.len >= sizeof(prefix) - 1
-        && memcmp(field.data, prefix, sizeof(prefix) - 1) == 0)
+    if (field.len < sizeof(prefix) - 1
+        || memcmp(field.data, prefix, sizeof(prefix) - 1) != 0)
     {
-        field.data += sizeof(prefix) - 1;
-        field.len -= sizeof(prefix) - 1;
-
-        if (reauth_hex_decode(caller->hash, REAUTH_SHA256_LEN, &field) == 0) {
-            return 0;
-        }
+        return reauth_callers_error(line, "after the name there must be "
+                                    "\"sha256:\" and 64 hexadecimal digits, "
+                                    "the hash of the token, never the token "
+                                    "itself: printf %%s \"$TOKEN\" | "
+                                    "sha256sum");
     }
 
-    return reauth_callers_error(line, "after the name there must be "
-                                "\"sha256:\" and 64 hexadecimal digits, the "
-                                "hash of the token: "
-                                "printf %%s \"$TOKEN\" | sha256sum");
+    field.data += sizeof(prefix) - 1;
+    field.len -= sizeof(prefix) - 1;
+
+    if (reauth_hex_decode(caller->hash, REAUTH_SHA256_LEN, &field) != 0) {
+        return reauth_callers_error(line, "after \"sha256:\" there must be 64 "
+                                    "hexadecimal digits, there are %u "
+                                    "characters: printf %%s \"$TOKEN\" | "
+                                    "sha256sum", (unsigned) field.len);
+    }
+
+    if (reauth_callers_empty(&field)) {
+        return reauth_callers_error(line, "the hash is that of an empty token "
+                                    "or of a newline; make a token with: "
+                                    "./run callers-token NAME SCOPES");
+    }
+
+    return 0;
 }
 
 
@@ -202,7 +245,8 @@ reauth_callers_parse_scopes(reauth_callers_line_t *line,
             return reauth_callers_error(line, "after the hash there must be "
                                         "scopes, separated by commas without "
                                         "blanks: update, attempt, call, "
-                                        "status or all");
+                                        "call:read, team, team:read, status, "
+                                        "operate or all");
         }
 
     } while (field.len != 0);
@@ -313,6 +357,32 @@ reauth_callers_parse_attempts(reauth_callers_line_t *line,
 }
 
 
+static int
+reauth_callers_parse_routes(reauth_callers_line_t *line,
+    reauth_caller_t *caller, const reauth_string_t *value)
+{
+    reauth_string_t  routes, route;
+
+    caller->routes = *value;
+    routes = *value;
+
+    do {
+        route = reauth_callers_split(&routes, ',');
+
+        if (!reauth_call_route_valid(&route)) {
+            return reauth_callers_error(line, "a route of \"routes=\" is to be "
+                                        "METHOD:/path below the account, as "
+                                        "GET:/chats or *:/media/*, with a "
+                                        "\"*\" at the end only, decoded and "
+                                        "without a query string");
+        }
+
+    } while (routes.len != 0);
+
+    return 0;
+}
+
+
 /* what may follow the scopes, in any order, each once */
 
 static const struct {
@@ -321,7 +391,8 @@ static const struct {
                         const reauth_string_t *value);
 } reauth_callers_parameters[] = {
     { "accounts=", reauth_callers_parse_accounts },
-    { "attempts=", reauth_callers_parse_attempts }
+    { "attempts=", reauth_callers_parse_attempts },
+    { "routes=", reauth_callers_parse_routes }
 };
 
 
@@ -356,9 +427,10 @@ reauth_callers_parse_parameters(reauth_callers_line_t *line,
 
         if (i == n) {
             return reauth_callers_error(line, "after the scopes there may only "
-                                        "be \"accounts=\" and \"attempts=\"; "
-                                        "scopes and patterns are separated by "
-                                        "commas without blanks");
+                                        "be \"accounts=\", \"attempts=\" and "
+                                        "\"routes=\"; scopes, patterns and "
+                                        "routes are separated by commas "
+                                        "without blanks");
         }
 
         if (given & 1u << i) {
@@ -521,6 +593,11 @@ reauth_callers_parse_line(reauth_callers_t *callers,
         return -1;
     }
 
+    caller.calls_all = (caller.scopes & REAUTH_SCOPE_CALLS)
+                       == REAUTH_SCOPE_CALLS
+                       && caller.accounts.data == NULL
+                       && caller.routes.data == NULL;
+
     return reauth_callers_add(callers, line, &caller);
 }
 
@@ -610,7 +687,7 @@ reauth_callers_parse(const reauth_string_t *text,
     if (callers->n == 0) {
         snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "there is no caller in it: "
                  "a line is \"name sha256:<64 hex> scope[,scope...] "
-                 "[accounts=pattern] [attempts=number]\"");
+                 "[accounts=pattern] [attempts=number] [routes=route]\"");
         reauth_callers_free(callers);
         return NULL;
     }

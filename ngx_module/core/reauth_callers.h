@@ -6,7 +6,7 @@
  * token, and for what.  One caller a line, "#" begins a comment:
  *
  *     name sha256:<64 hex> scope[,scope...] [accounts=pattern[,pattern...]]
- *         [attempts=number]
+ *         [attempts=number] [routes=METHOD:/path[,METHOD:/path...]]
  *
  * A pattern is an account's id, or the beginning of one and "*".
  */
@@ -32,15 +32,24 @@
 
 #define REAUTH_SCOPE_UPDATE   0x01     /* credentials, reauthenticate, start */
 #define REAUTH_SCOPE_ATTEMPT  0x02     /* poll, 2FA, e-mail */
-#define REAUTH_SCOPE_CALL     0x04     /* ordinary calls */
+#define REAUTH_SCOPE_CALL     0x04     /* ordinary calls of an account ... */
 #define REAUTH_SCOPE_STATUS   0x08
-#define REAUTH_SCOPE_ALL      0x0f
+#define REAUTH_SCOPE_CALL_READ  0x10   /* ... by GET and HEAD */
+#define REAUTH_SCOPE_TEAM     0x20     /* those of the team ... */
+#define REAUTH_SCOPE_TEAM_READ  0x40   /* ... by GET and HEAD */
+#define REAUTH_SCOPE_OPERATE  0x80     /* metrics; what acts on the gateway */
+#define REAUTH_SCOPE_ALL      0xff
+
+#define REAUTH_SCOPE_CALLS    (REAUTH_SCOPE_CALL|REAUTH_SCOPE_CALL_READ       \
+                               |REAUTH_SCOPE_TEAM|REAUTH_SCOPE_TEAM_READ)
 
 
 typedef struct {
     reauth_string_t  name;
     reauth_string_t  accounts;     /* patterns, by comma; data NULL: all */
+    reauth_string_t  routes;       /* by comma; data NULL: all */
     unsigned         scopes;
+    unsigned         calls_all;    /* any ordinary call of any account */
     uint32_t         attempts;     /* active at once; 0: the default */
     uint8_t          hash[REAUTH_SHA256_LEN];
 } reauth_caller_t;

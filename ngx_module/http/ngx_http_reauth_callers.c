@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_call.h"
 #include "reauth_file.h"
 #include "ngx_http_reauth.h"
 #include "ngx_http_reauth_body.h"
@@ -24,6 +25,8 @@ typedef enum {
     NGX_HTTP_REAUTH_RIGHT_NO_CALLER,
     NGX_HTTP_REAUTH_RIGHT_NO_SCOPE,
     NGX_HTTP_REAUTH_RIGHT_NO_ACCOUNT,
+    NGX_HTTP_REAUTH_RIGHT_NO_TEAM,
+    NGX_HTTP_REAUTH_RIGHT_NO_ROUTE,
     NGX_HTTP_REAUTH_RIGHT_ERROR
 } ngx_http_reauth_right_e;
 
@@ -725,6 +728,19 @@ ngx_http_reauth_right_answer(ngx_http_request_t *r,
                    "this for this account.",
                    "Its token is confined to certain accounts.");
 
+    case NGX_HTTP_REAUTH_RIGHT_NO_TEAM:
+        ngx_http_reauth_right_revoked(r);
+        return ngx_http_reauth_caller_forbidden(r, "The caller may not call "
+                   "paths of the team.",
+                   "Its token reaches paths of accounts only; the gateway's "
+                   "operator can give it the scope team or team:read.");
+
+    case NGX_HTTP_REAUTH_RIGHT_NO_ROUTE:
+        ngx_http_reauth_right_revoked(r);
+        return ngx_http_reauth_caller_forbidden(r, "The caller may not call "
+                   "this path with this method.",
+                   "The routes of its token do not include it.");
+
     default: /* NGX_HTTP_REAUTH_RIGHT_ERROR */
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -748,19 +764,62 @@ ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
 }
 
 
+static ngx_http_reauth_apart ngx_http_reauth_right_e
+ngx_http_reauth_call_judge(ngx_http_request_t *r,
+    const reauth_caller_t *caller)
+{
+    reauth_call_t              call;
+    ngx_http_reauth_ctx_t     *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    static const ngx_http_reauth_right_e  rights[] = {
+        NGX_HTTP_REAUTH_RIGHT_GIVEN,
+        NGX_HTTP_REAUTH_RIGHT_NO_SCOPE,
+        NGX_HTTP_REAUTH_RIGHT_NO_TEAM,
+        NGX_HTTP_REAUTH_RIGHT_NO_ACCOUNT,
+        NGX_HTTP_REAUTH_RIGHT_NO_ROUTE
+    };
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    call.method.data = r->method_name.data;
+    call.method.len = r->method_name.len;
+    call.path.data = r->uri.data;
+    call.path.len = r->uri.len;
+    call.account.data = ctx->account.data;
+    call.account.len = ctx->account.len;
+    call.prefix = clcf->named ? 0 : clcf->name.len;
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        call.prefix = 0;
+    }
+#endif
+
+    return rights[reauth_caller_may_call(caller, &call)];
+}
+
+
 static ngx_http_reauth_right_e
 ngx_http_reauth_call_right(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {
-    reauth_string_t         account;
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_int_t               rc;
+    const reauth_caller_t  *caller;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    rc = ngx_http_reauth_identify(r, lcf, &caller);
 
-    account.data = ctx->account.data;
-    account.len = ctx->account.len;
+    if (rc == NGX_DECLINED) {
+        return NGX_HTTP_REAUTH_RIGHT_NO_CALLER;
+    }
 
-    return ngx_http_reauth_right(r, lcf, REAUTH_SCOPE_CALL, &account);
+    if (rc != NGX_OK) {
+        return NGX_HTTP_REAUTH_RIGHT_ERROR;
+    }
+
+    return caller->calls_all ? NGX_HTTP_REAUTH_RIGHT_GIVEN
+                             : ngx_http_reauth_call_judge(r, caller);
 }
 
 

@@ -217,7 +217,8 @@ ngx_http_reauth_check_level(ngx_conf_t *cf, ngx_http_reauth_loc_conf_t *parent,
     ngx_http_reauth_check_files(conf,
         conf->key && (conf->content_handler || conf->forward.data),
         conf->callers
-        && (conf->authorize || conf->forward.data || conf->status));
+        && (conf->authorize || conf->forward.data || conf->status
+            || (conf->metrics && conf->callers_here)));
 
     return NGX_OK;
 }
@@ -502,14 +503,13 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
     }
 
     if (ngx_strcmp(use->directive, "reauth_callers_file") == 0
-        && (level->metrics || level->webhook_nsecrets))
+        && level->webhook_nsecrets)
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"reauth_callers_file\" in location \"%V\" has no "
-                      "effect: \"%s\" authenticates no callers; use \"allow\" "
-                      "and \"deny\" instead in %s:%ui", &clcf->name,
-                      level->metrics ? "reauth_metrics" : "reauth_webhook",
-                      use->file, use->line);
+                      "effect: \"reauth_webhook\" authenticates no callers; "
+                      "use \"allow\" and \"deny\" instead in %s:%ui",
+                      &clcf->name, use->file, use->line);
         return NGX_ERROR;
     }
 

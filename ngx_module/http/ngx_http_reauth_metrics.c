@@ -267,6 +267,7 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     ngx_int_t                     rc;
     ngx_str_t                     body;
     ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
     static ngx_str_t  allow = ngx_string("GET, HEAD");
@@ -282,6 +283,16 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     }
 
     ctx->operation = REAUTH_OPERATION_METRICS;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->callers_here) {
+        rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_OPERATE, NULL);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return ngx_http_reauth_method_not_allowed(r, &allow);

@@ -9,7 +9,56 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "reauth_callers.h"
+#include "reauth_call.h"
+
+
+/* what a caller's own line does not say it never may */
+
+static void
+fuzz_calls(const reauth_caller_t *caller)
+{
+    size_t         i;
+    reauth_call_t  call;
+
+    static const reauth_string_t  methods[] = {
+        reauth_string("GET"), reauth_string("HEAD"), reauth_string("POST")
+    };
+
+    static const reauth_string_t  account = reauth_string("acct_1");
+    static const reauth_string_t  own = reauth_string("/api/acct_1/chats");
+    static const reauth_string_t  team = reauth_string("/api/accounts/acct_1");
+
+    call.prefix = 0;
+    call.account = account;
+
+    for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        call.method = methods[i];
+        call.path = own;
+
+        if (reauth_caller_may_call(caller, &call) == REAUTH_CALL_ALLOWED
+            && (!reauth_caller_allowed(caller, REAUTH_SCOPE_CALL_READ)
+                || !reauth_caller_allowed_account(caller, &account)))
+        {
+            abort();
+        }
+
+        if (caller->calls_all
+            && reauth_caller_may_call(caller, &call) != REAUTH_CALL_ALLOWED)
+        {
+            abort();
+        }
+
+        call.path = team;
+
+        if (reauth_caller_may_call(caller, &call) == REAUTH_CALL_ALLOWED
+            && (!reauth_caller_allowed(caller, REAUTH_SCOPE_TEAM_READ)
+                || caller->accounts.data != NULL
+                || caller->routes.data != NULL))
+        {
+            abort();
+        }
+    }
+}
 
 
 int
@@ -55,6 +104,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
 
         (void) reauth_caller_allowed_account(caller, &account);
+        fuzz_calls(caller);
     }
 
     reauth_callers_free(callers);

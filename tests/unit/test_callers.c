@@ -178,12 +178,16 @@ test_scopes(void **state)
     } cases[] = {
         { "update", REAUTH_SCOPE_UPDATE },
         { "attempt", REAUTH_SCOPE_ATTEMPT },
-        { "call", REAUTH_SCOPE_CALL },
+        { "call", REAUTH_SCOPE_CALL|REAUTH_SCOPE_CALL_READ },
+        { "call:read", REAUTH_SCOPE_CALL_READ },
+        { "team", REAUTH_SCOPE_TEAM|REAUTH_SCOPE_TEAM_READ },
+        { "team:read", REAUTH_SCOPE_TEAM_READ },
         { "status", REAUTH_SCOPE_STATUS },
-        { "call,status", REAUTH_SCOPE_CALL|REAUTH_SCOPE_STATUS },
-        { "call,call", REAUTH_SCOPE_CALL },
+        { "operate", REAUTH_SCOPE_OPERATE },
+        { "call:read,status", REAUTH_SCOPE_CALL_READ|REAUTH_SCOPE_STATUS },
+        { "call:read,call", REAUTH_SCOPE_CALL|REAUTH_SCOPE_CALL_READ },
         { "all", REAUTH_SCOPE_ALL },
-        { "update,attempt,call,status", REAUTH_SCOPE_ALL },
+        { "update,attempt,call,team,status,operate", REAUTH_SCOPE_ALL },
     };
 
     (void) state;
@@ -272,8 +276,17 @@ test_refuses(void **state)
     refused("\n\na " ALPHA, "line 3: after the hash");
     refused("a " ALPHA " ", "line 1: after the hash");
     refused("a " ALPHA " # call", "line 1: after the hash");
-    refused("a sha256:8ed3f6 call", "line 1: after the name");
-    refused("a " ALPHA "0 call", "line 1: after the name");
+    refused("a sha256:8ed3f6 call", "line 1: after \"sha256:\" there must be "
+            "64 hexadecimal digits, there are 6");
+    refused("a " ALPHA "0 call", "line 1: after \"sha256:\"");
+    refused("a sha256: call", "line 1: after \"sha256:\"");
+    refused("a the-token-itself call", "never the token itself");
+    refused("a sha256:"
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            " call", "line 1: the hash is that of an empty token");
+    refused("a sha256:"
+            "01BA4719C80B6FE911B091A7C05124B64EEECE964E09C058EF8F9805DACA546B"
+            " call", "line 1: the hash is that of an empty token");
     refused("a call " ALPHA, "line 1: after the name");
     refused("a SHA256:8ed3f6 call", "line 1: after the name");
     refused(ALPHA " a call", "line 1: the caller's name");
@@ -286,6 +299,8 @@ test_refuses(void **state)
     refused("a " ALPHA " ,call", "line 1: after the hash");
     refused("a " ALPHA " CALL", "line 1: after the hash");
     refused("a " ALPHA " accounts=acct_1", "line 1: after the hash");
+    refused("a " ALPHA " call:write", "line 1: after the hash");
+    refused("a " ALPHA " update:read", "line 1: after the hash");
     refused("a " ALPHA " call, status", "line 1: after the scopes");
     refused("a " ALPHA " call " BETA, "line 1: after the scopes");
     refused("a " ALPHA " call account=acct_1", "line 1: after the scopes");
@@ -314,6 +329,23 @@ test_refuses(void **state)
     refused("a " ALPHA " call attempts=1 accounts=acct_1 attempts=1",
             "line 1: \"attempts=\" is duplicate");
     refused("a " ALPHA " call attempts=1,2", "line 1: \"attempts=\" takes");
+
+    refused("a " ALPHA " call routes=", "line 1: a route");
+    refused("a " ALPHA " call routes=GET", "line 1: a route");
+    refused("a " ALPHA " call routes=/chats", "line 1: a route");
+    refused("a " ALPHA " call routes=:/chats", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:chats", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:*", "line 1: a route");
+    refused("a " ALPHA " call routes=get:/chats", "line 1: a route");
+    refused("a " ALPHA " call routes=*T:/chats", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:/*/x", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:/a%2fb", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:/a?b=c", "line 1: a route");
+    refused("a " ALPHA " call routes=GET://a", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:/a,,GET:/b", "line 1: a route");
+    refused("a " ALPHA " call routes=GET:/a routes=GET:/b",
+            "line 1: \"routes=\" is duplicate");
 
     refused("a " ALPHA " call\na " BETA " call",
             "line 2: caller \"a\" is already on line 1");
