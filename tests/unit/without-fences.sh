@@ -3,7 +3,7 @@
 # Copyright (C) the nginx-reauth authors
 #
 # Shows that a randomized test can fail: builds it once without each of the
-# fences of a source, and wants it to find a violation.
+# fences of a source, and wants it to find a violation.  JOBS of them at once.
 #
 #   CC=cc FLAGS=... without-fences.sh list test source out-dir core-dir object...
 
@@ -25,21 +25,17 @@ for object in "$@"; do
     esac
 done
 
-mkdir -p "$out"
-failed=0
+# one of them: the name of its line
 
-while read -r name expression; do
-
-    case $name in
-    '' | '#'*) continue ;;
-    esac
+without() {
+    name=$1
+    expression=$(sed -n "s/^$name  *//p" "$here/$list")
 
     sed "$expression" "$core/$source.c" >"$out/$name.c"
 
     if cmp -s "$out/$name.c" "$core/$source.c"; then
         echo "not ok - fence $name: not found in $source.c"
-        failed=1
-        continue
+        return 1
     fi
 
     # shellcheck disable=SC2086
@@ -48,20 +44,28 @@ while read -r name expression; do
 
     if REAUTH_TRACE='' REAUTH_RUNS=6000 "$out/$name" >"$out/$name.log" 2>&1; then
         echo "not ok - without the fence $name all seems well"
-        failed=1
-
-    else
-        found=$(sed -n 's/^REAUTH_SEED=[0-9]* REAUTH_TRACE=[0-9]*: //p' \
-                    "$out/$name.log" | head -n 1)
-
-        if [ -z "$found" ]; then
-            echo "not ok - without the fence $name it breaks down:"
-            tail -n 5 "$out/$name.log"
-            failed=1
-        else
-            echo "ok - without the fence $name: $found"
-        fi
+        return 1
     fi
-done <"$here/$list"
 
-exit $failed
+    found=$(sed -n 's/^REAUTH_SEED=[0-9]* REAUTH_TRACE=[0-9]*: //p' \
+                "$out/$name.log" | head -n 1)
+
+    if [ -z "$found" ]; then
+        echo "not ok - without the fence $name it breaks down:"
+        tail -n 5 "$out/$name.log"
+        return 1
+    fi
+
+    echo "ok - without the fence $name: $found"
+}
+
+if [ -n "${FENCE:-}" ]; then
+    without "$FENCE"
+    exit
+fi
+
+mkdir -p "$out"
+
+sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$here/$list" \
+    | xargs -P "${JOBS:-1}" -I NAME env FENCE=NAME \
+        sh "$0" "$list" "$test" "$source" "$out" "$core" "$@"
