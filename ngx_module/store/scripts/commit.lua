@@ -35,6 +35,23 @@ else
     redis.call('ZREM', KEYS[3], ARGV[2])
 end
 
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], ARGV[7])
+-- Events live a day, as records do; those that are older are removed at one of
+-- sixteen writes, and the stream itself where none comes for so long.  Redis
+-- before 6.2 knows no age.
+
+local day = 86400
+local now = redis.call('TIME')
+local added
+
+if tonumber(now[2]) % 16 == 0 then
+    added = redis.pcall('XADD', KEYS[4], 'MINID', (now[1] - day) .. '000', '*',
+                        ARGV[8], ARGV[7])
+end
+
+if not added or type(added) == 'table' and added.err then
+    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], ARGV[7])
+end
+
+redis.call('EXPIRE', KEYS[4], day)
 
 return 1

@@ -1,0 +1,117 @@
+# What is at rest in Redis: every key has an end but those that are named here,
+# old events are removed, and no value holds what a caller or the upstream sent
+# in confidence.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test;
+use Reauth::Webhook;
+
+my $gateway = gateway(config => <<"EOC");
+reauth_poll on /upstream interval=100ms max_interval=500ms rate=50r/s;
+location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
+EOC
+
+# these are emptied by whatever ends, and hold account ids and times only
+my %endless = map { ("{reauth}:$_" => 1) } qw(active due rate);
+
+# ---- events of two days ago, and one of an hour ago ----
+
+my ($now) = redis_cli('TIME');
+my $day_before = ($now - 2 * 86_400) * 1000;
+
+redis_cli('XADD', '{reauth}:events', $day_before + $_, 'writer', "old event $_")
+    for 1 .. 120;
+redis_cli('XADD', '{reauth}:events', ($now - 3600) * 1000, 'writer', 'an hour');
+
+# ---- a scenario ----
+
+my %secret = (
+    password => 'a-password-at-rest', cookie => 'sess=a-cookie-at-rest',
+    xbc => 'an-xbc-at-rest', 'user agent' => 'an-agent-at-rest',
+    'e-mail' => 'rest@example.com', code => '918273',
+    token => 'a-token-at-rest',
+);
+
+sub put {
+    my ($account, $body) = @_;
+
+    return $gateway->http('PUT', "/api/authenticate/$account/credentials",
+        { Authorization => "Bearer $secret{token}" }, $body);
+}
+
+for my $story (qw(ok otp wrong face down lost limit)) {
+    put("acct_$story", { email => "$story-$secret{'e-mail'}",
+        password => $secret{password} });
+}
+
+put('acct_raw', { auth_type => 'raw_data', auth_id => 'ok',
+    cookies => $secret{cookie}, xbc => $secret{xbc},
+    user_agent => $secret{'user agent'} });
+sandbox('POST', '/account/acct_app', { hold => 1 });
+my $app = put('acct_app', { auth_type => 'mobile_app' });
+like($app->{json}{mobile_auth_session_deeplink}, qr/CANARY/, 'a deeplink');
+
+my $attempt = put('acct_otp', { email => "otp-$secret{'e-mail'}",
+    password => $secret{password} })->{json}{attempt_id};
+$gateway->http('PUT', "/api/authenticate/$attempt", {},
+    { code => $secret{code} });
+
+my $event = event('accounts.connected', 'acct_hooked', csrf => 'CANARY-csrf');
+$gateway->http('POST', '/reauth/webhook', { Signature => signature($event),
+    'X-OFAPI-Idempotency-Key' => 'evt_1' }, $event);
+
+ok(wait_for { ($gateway->http('GET', '/reauth/accounts/acct_ok')
+    ->{json}{state} // '') eq 'succeeded' } 'a login ends');
+
+# until an age was looked at: one write of sixteen
+
+my $n = 0;
+ok(wait_for {
+    put('acct_more' . $n++, { auth_type => 'mobile_app' });
+    !grep { /old event/ } redis_cli('XRANGE', '{reauth}:events', '-', '+');
+} 'old events are removed');
+ok(scalar(grep { /an hour/ } redis_cli('XRANGE', '{reauth}:events', '-', '+')),
+    'those of today are not');
+
+# ---- every key ----
+
+my (%kinds, $text);
+
+for my $key (redis_cli('KEYS', '*')) {
+    my $type = redis_cli('TYPE', $key);
+    next if $type eq 'none';
+
+    my $left = redis_cli('TTL', $key);
+    my ($kind) = $key =~ /\A(\{reauth\}:\w+)/;
+
+    $kinds{$kind} = 1;
+
+    ok($left >= 0 || $left == -2 || $endless{$key}, "$key ends ($left s)");
+    cmp_ok($left, '<=', 2 * 86_400, 'within two days');
+
+    $text .= join "\n", $key, redis_cli('--raw',
+          $type eq 'zset'   ? ('ZRANGE', $key, 0, -1, 'WITHSCORES')
+        : $type eq 'stream' ? ('XRANGE', $key, '-', '+')
+        : $type eq 'hash'   ? ('HGETALL', $key)
+        :                     ('GET', $key)), '';
+}
+
+my @unknown = grep { !/:(?:a|active|due|events|o|seen|list|rate|pause|seq)\z/ }
+    keys %kinds;
+is("@unknown", '', 'no key that docs/security.md does not name');
+
+is(index($text, $secret{$_}), -1, "no $_") for sort keys %secret;
+unlike($text, qr/CANARY/, 'nothing that the upstream sent in confidence');
+
+# ---- an attempt that has ended has neither fingerprint nor sealed value ----
+
+my $record = stored('acct_ok');
+
+is($record->{$_}, undef, "ended: no $_") for qw(fingerprint sealed);
+isnt(stored('acct_app')->{sealed}, undef, 'active: a sealed deeplink');
+
+done_testing();
