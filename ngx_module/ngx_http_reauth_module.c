@@ -39,6 +39,8 @@ static char *ngx_http_reauth_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_http_reauth_positive_size(ngx_conf_t *cf, void *post,
+    void *data);
 
 static void *ngx_http_reauth_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf);
@@ -57,6 +59,11 @@ static ngx_int_t ngx_http_reauth_variable(ngx_http_request_t *r,
 
 static ngx_conf_post_t  ngx_http_reauth_positive = {
     ngx_http_reauth_positive_msec
+};
+
+
+static ngx_conf_post_t  ngx_http_reauth_positive_bytes = {
+    ngx_http_reauth_positive_size
 };
 
 
@@ -157,7 +164,8 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_reauth_rule(ngx_http_reauth_gate, NULL,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_MAY_BE_OFF,
                            0) },
 
     { ngx_string("reauth_gate_account"),
@@ -235,7 +243,8 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, answer_max),
-      ngx_http_reauth_rule(ngx_conf_set_size_slot, NULL,
+      ngx_http_reauth_rule(ngx_conf_set_size_slot,
+                           &ngx_http_reauth_positive_bytes,
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
                            NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
@@ -254,7 +263,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_reauth_rule(ngx_http_reauth_origin_slot, NULL,
-                           0,
+                           NGX_HTTP_REAUTH_MAY_BE_OFF,
                            NGX_HTTP_REAUTH_SERVES_GATE
                            |NGX_HTTP_REAUTH_SERVES_AUTHENTICATE
                            |NGX_HTTP_REAUTH_SERVES_STATUS
@@ -268,7 +277,8 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_reauth_rule(ngx_http_reauth_authenticate, NULL,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_IS_HANDLER,
                            0) },
 
     { ngx_string("reauth_status"),
@@ -277,7 +287,8 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_reauth_rule(ngx_http_reauth_status, NULL,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_IS_HANDLER,
                            0) },
 
     { ngx_string("reauth_webhook"),
@@ -287,7 +298,8 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       0,
       ngx_http_reauth_rule(ngx_http_reauth_webhook, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE
-                           |NGX_HTTP_REAUTH_NEEDS_POLL,
+                           |NGX_HTTP_REAUTH_NEEDS_POLL
+                           |NGX_HTTP_REAUTH_IS_HANDLER,
                            0) },
 
     { ngx_string("reauth_metrics"),
@@ -296,7 +308,8 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_reauth_rule(ngx_http_reauth_metrics, NULL,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_IS_HANDLER,
                            0) },
 
     { ngx_string("reauth_poll"),
@@ -305,7 +318,8 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       ngx_http_reauth_rule(ngx_http_reauth_poll, NULL,
-                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_MAY_BE_OFF,
                            0) },
 
       ngx_null_command
@@ -926,6 +940,10 @@ ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs the file of the secret that signs webhooks";
     }
 
+    if (lcf->webhook_secrets[0] == lcf->webhook_secrets[1]) {
+        return "names the same secret file twice";
+    }
+
     return ngx_http_reauth_set_handler(cf, ngx_http_reauth_webhook_handler);
 }
 
@@ -936,6 +954,15 @@ ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post, void *data)
     ngx_msec_t *msec = data;
 
     return *msec == 0 ? "must not be 0" : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_reauth_positive_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *size = data;
+
+    return *size == 0 ? "must not be 0" : NGX_CONF_OK;
 }
 
 

@@ -258,6 +258,9 @@ for my $directive (sort keys %row) {
     }
 }
 
+Reauth::Test::write_file("$dir/try/off", Reauth::Test::slurp($callers),
+    oct 644);
+
 # ---- pairs that make no sense -----------------------------------------------------
 
 for my $case (
@@ -278,6 +281,29 @@ for my $case (
         qr/whose location has no "proxy_pass" .*: add it/],
     [{ files => "reauth_webhook $secret pass=/nowhere;" }, [], emerg =>
         qr/"reauth_webhook" sends requests to "\/nowhere", which no location/],
+    (map { [{ files => "$_ proxy_pass http://127.0.0.1:1;" }, [], emerg =>
+        qr/"reauth_\w+" in location "\/files\/" has no effect: another directive, such as "proxy_pass", .*; remove one/] }
+        'reauth_status;', 'reauth_metrics;', "reauth_webhook $secret;",
+        'reauth_authenticate /upstream;'),
+    [{ files => 'reauth_metrics; empty_gif;' }, [], emerg =>
+        qr/"reauth_metrics" in location .* has no effect: another directive/],
+    (map { [{ server => "location $_ { reauth_status; }" }, [], emerg =>
+        qr/"reauth_status" in location "\S+" has no effect: .*by a prefix/] }
+        '= /exact', '= /exact/', '~ ^/regex/', '~* ^/regex/', '@named'),
+    (map { [{ authenticate => $_ }, [], emerg =>
+        qr/"reauth_answer_max" directive must not be 0/] }
+        'reauth_answer_max 0;', 'reauth_answer_max 0k;'),
+    (map { [{ server => "reauth_poll on /upstream $_;" }, ['poll'], emerg =>
+        qr/a parameter of "reauth_poll" is specified twice/] }
+        'rate=1r/s rate=2r/s', 'interval=1s rate=1r/s interval=1s',
+        'max_interval=9s max_interval=9s'),
+    [{ files => "reauth_webhook $secret $secret;" }, [], emerg =>
+        qr/"reauth_webhook" directive names the same secret file twice/],
+
+    # "off" is a file here
+    [{ http => "reauth_callers_file off;" }, [qw(zone redis)], emerg =>
+        qr/"reauth_callers_file" needs shared memory: add "reauth_zone/],
+
     [{ server => "location /keyed/ { reauth_key_file $key;"
         . ' reauth_authenticate /upstream; }' }, [qw(key authenticate poll)],
         warn => qr/whose location has no API key: add "reauth_key_file"/],
@@ -301,8 +327,9 @@ is_deeply([try(configuration(['upstream'], {
 
 # "off" asks for nothing
 
-is_deeply([try("http { reauth_gate off; server { listen 127.0.0.1:$port;"
-    . ' reauth_poll off; } }')], [1], 'off needs no zone');
+is_deeply([try("http { reauth_gate $_; server { listen 127.0.0.1:$port;"
+    . " reauth_poll off; reauth_origin off; } }")], [1], "$_ needs no zone")
+    for qw(off OFF);
 
 # ---- a word that is not in the list ----------------------------------------------
 

@@ -65,7 +65,9 @@ ngx_http_reauth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     /* "off" asks for nothing */
 
     if (rv != NGX_CONF_OK
-        || (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0))
+        || ((rule->needs & NGX_HTTP_REAUTH_MAY_BE_OFF)
+            && cf->args->nelts == 2
+            && ngx_strcasecmp(value[1].data, (u_char *) "off") == 0))
     {
         return rv;
     }
@@ -481,6 +483,45 @@ ngx_http_reauth_check_targets(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 }
 
 
+/* a directive that says what its location is for: that must be so */
+
+static ngx_int_t
+ngx_http_reauth_check_handler(ngx_conf_t *cf, ngx_http_reauth_use_t *use)
+{
+    ngx_uint_t                 prefix;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = use->level->core;
+
+    if (clcf->handler != use->level->handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" in location \"%V\" has no effect: another "
+                      "directive, such as \"proxy_pass\", sets the content "
+                      "handler of the location; remove one of them in %s:%ui",
+                      use->directive, &clcf->name, use->file, use->line);
+        return NGX_ERROR;
+    }
+
+    prefix = !clcf->named && !clcf->exact_match;
+
+#if (NGX_PCRE)
+    prefix = prefix && clcf->regex == NULL;
+#endif
+
+    if (use->level->status && !prefix) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"reauth_status\" in location \"%V\" has no effect: "
+                      "the resource is what follows the name of the location, "
+                      "so use a location by a prefix, such as "
+                      "\"location /reauth/\", in %s:%ui", &clcf->name,
+                      use->file, use->line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_check_location(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_http_reauth_use_t *use)
@@ -491,6 +532,12 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
 
     level = use->level;
     clcf = level->core;
+
+    if ((use->rule->needs & NGX_HTTP_REAUTH_IS_HANDLER)
+        && ngx_http_reauth_check_handler(cf, use) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (ngx_strcmp(use->directive, "reauth_authenticate") == 0
         && level->key == NULL)

@@ -646,6 +646,16 @@ ngx_http_reauth_poller_exit_process(ngx_http_reauth_poller_t *poller)
 
 
 static char *
+ngx_http_reauth_poll_twice(ngx_conf_t *cf)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "a parameter of \"reauth_poll\" is specified twice");
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
 ngx_http_reauth_poll_rate(ngx_conf_t *cf, ngx_http_reauth_poller_t *poller,
     ngx_str_t *value)
 {
@@ -662,6 +672,10 @@ ngx_http_reauth_poll_rate(ngx_conf_t *cf, ngx_http_reauth_poller_t *poller,
 
     } else if (len > 3 && ngx_strncmp(value->data + len - 3, "r/m", 3) == 0) {
         len -= 3;
+    }
+
+    if (poller->rate != NGX_CONF_UNSET_UINT) {
+        return ngx_http_reauth_poll_twice(cf);
     }
 
     n = len < value->len ? ngx_atoi(value->data, len) : NGX_ERROR;
@@ -684,6 +698,10 @@ static char *
 ngx_http_reauth_poll_time(ngx_conf_t *cf, ngx_msec_t *msec, ngx_str_t *value)
 {
     ngx_int_t  n;
+
+    if (*msec != NGX_CONF_UNSET_MSEC) {
+        return ngx_http_reauth_poll_twice(cf);
+    }
 
     n = ngx_parse_time(value, 0);
 
@@ -773,9 +791,9 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     poller->on = 1;
     poller->uri = value[2];
-    poller->interval = NGX_HTTP_REAUTH_POLL_INTERVAL;
-    poller->max_interval = NGX_HTTP_REAUTH_POLL_INTERVAL_MAX;
-    poller->rate = 60;
+    poller->interval = NGX_CONF_UNSET_MSEC;
+    poller->max_interval = NGX_CONF_UNSET_MSEC;
+    poller->rate = NGX_CONF_UNSET_UINT;
     poller->conf_ctx = cf->ctx;
 
     if (poller->uri.data[poller->uri.len - 1] == '/') {
@@ -793,6 +811,11 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
     }
+
+    ngx_conf_init_msec_value(poller->interval, NGX_HTTP_REAUTH_POLL_INTERVAL);
+    ngx_conf_init_msec_value(poller->max_interval,
+                             NGX_HTTP_REAUTH_POLL_INTERVAL_MAX);
+    ngx_conf_init_uint_value(poller->rate, 60);
 
     if (poller->max_interval < poller->interval) {
         return "has a max_interval that is smaller than its interval";
