@@ -1262,6 +1262,8 @@ ngx_http_reauth_init_module(ngx_cycle_t *cycle)
         mcf->wait_max = cycle->connection_n / 4;
     }
 
+    ngx_http_reauth_secret_protect(mcf, cycle->log);
+
     return ngx_http_reauth_headers_init(cycle);
 }
 
@@ -1290,6 +1292,7 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_reauth_secret_init_process(mcf);
+    ngx_http_reauth_secret_protect(mcf, cycle->log);
     ngx_http_reauth_watch_init_process(mcf, cycle);
 
     if (mcf->store.zone.shm_zone == NULL) {

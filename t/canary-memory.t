@@ -17,6 +17,10 @@ use Reauth::Canary;
 plan skip_all => './run asan: its memory is too large to be searched'
     if defined $ENV{ASAN_OPTIONS};
 
+if (my $hidden = Reauth::Test::memory_hidden()) {
+    plan skip_all => $hidden;
+}
+
 my $number = 0;
 my $gateway;
 

@@ -489,14 +489,17 @@ my ($worker) = $gateway->worker_pids;
 my ($core, $how);
 
 if (defined $ENV{ASAN_OPTIONS}) {
-    note('./run asan: memory is not locked, no core file is left');
+    note('./run asan: memory is not locked');
+
+} elsif (my $hidden = Reauth::Test::memory_hidden()) {
+    note("the worker's memory is not searched: $hidden");
 
 } else {
     my ($locked) = Reauth::Test::slurp("/proc/$worker/status")
         =~ /^VmLck:\s+(\d+)/m;
     cmp_ok($locked, '>', 0, 'the worker\'s secrets are locked in memory');
 
-    ($core, $how) = core_of($worker);
+    ($core, $how) = memory_of($worker);
 }
 
 $gateway->stop;

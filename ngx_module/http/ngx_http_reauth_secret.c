@@ -185,6 +185,34 @@ ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf)
 }
 
 
+/*
+ * A process of the same user could attach to this one otherwise, or read its
+ * memory.  nginx permits both after setuid(), so this comes later.
+ */
+
+void
+ngx_http_reauth_secret_protect(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log)
+{
+#if (NGX_HAVE_PR_SET_DUMPABLE)
+
+    if (mcf->secrets.nelts == 0
+        && (mcf->store.redis_conf == NULL
+            || mcf->store.redis_conf->password.text.len == 0))
+    {
+        return;
+    }
+
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "reauth: prctl(PR_SET_DUMPABLE) failed, other processes "
+                      "of this user can read the secrets");
+    }
+
+#endif
+}
+
+
 ngx_http_reauth_secret_t *
 ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     ngx_str_t *directive, ngx_str_t *path)

@@ -13,7 +13,7 @@ use MIME::Base64 qw(encode_base64);
 
 use Reauth::Test ();
 
-our @EXPORT = qw(core_of files_of look_for redis_of);
+our @EXPORT = qw(files_of look_for memory_of redis_of);
 
 
 # ---- what is looked for ------------------------------------------------------
@@ -96,35 +96,6 @@ sub redis_of {
     }
 
     return $text;
-}
-
-
-# A core file of the process, which ends it; where the system does not leave it
-# in the working directory, what would be in one.
-
-sub core_of {
-    my ($pid) = @_;
-
-    my $pattern = Reauth::Test::slurp('/proc/sys/kernel/core_pattern');
-    my $limit   = Reauth::Test::slurp("/proc/$pid/limits");
-    my $dir     = readlink "/proc/$pid/cwd";
-
-    return memory_of($pid)
-        if $pattern !~ /\Acore\n?\z/ || $limit =~ /^Max core file size\s+0\s/m;
-
-    kill 'ABRT', $pid;
-
-    my $core;
-    Reauth::Test::wait_for(sub {
-        return if Reauth::Test::runs($pid);
-        ($core) = grep { -s } "$dir/core", "$dir/core.$pid";
-        return $core;
-    }, 'a core file') or die "no core file of $pid in $dir\n";
-
-    my $text = Reauth::Test::slurp($core);
-    unlink $core;
-
-    return ($text, 'a core file');
 }
 
 

@@ -48,7 +48,7 @@ sub write_config {
     my ($self) = @_;
 
     my $dir  = $self->{dir};
-    my $user = $> == 0 ? 'user root;' : '';
+    my $user = $> == 0 ? 'user ' . ($self->{user} // 'root') . ';' : '';
     my $count = $self->{counted} ? 'location = /counted { stub_status; }' : '';
     my $text = $self->{text} // <<"EOC";
 worker_processes $self->{workers};

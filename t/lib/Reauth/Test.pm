@@ -327,6 +327,40 @@ sub wait_for (&;$$) {
 }
 
 
+# Why the memory of a process that is not dumpable, as a worker is, cannot be
+# read or traced here; undef: it can.
+
+sub memory_hidden {
+    my %prctl = (x86_64 => 157, aarch64 => 167);
+    my ($machine) = qx{uname -m} =~ /(\S+)/;
+    my $number = $prctl{$machine} // return "no number of prctl() for $machine";
+
+    pipe my $in, my $out or die "pipe: $!\n";
+
+    my $child = fork // die "fork: $!\n";
+
+    if ($child == 0) {
+        close $in;
+        syscall $number, 4, 0, 0, 0, 0;    # PR_SET_DUMPABLE
+        close $out;
+        sleep 60;
+        POSIX::_exit(0);
+    }
+
+    close $out;
+    sysread $in, my $nothing, 1;
+
+    my $open = open my $memory, '<', "/proc/$child/mem";
+
+    local $?;
+    kill 'KILL', $child;
+    waitpid $child, 0;
+
+    return $open ? undef : 'workers are not dumpable: only root with '
+        . 'CAP_SYS_PTRACE reads their memory';
+}
+
+
 # Whether a process still does something: where process 1 does not collect
 # orphans, as in many containers, one that has ended can be signalled still.
 

@@ -1,0 +1,98 @@
+# Where a secret is configured no other process of the workers' user reads a
+# worker's memory; without one nothing changes.
+
+use strict;
+use warnings;
+
+use POSIX ();
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox => 0;
+
+my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
+
+my $user = 'nobody ' . (defined $gid ? getgrgid($gid) : '');
+
+plan skip_all => 'needs root: the workers have to be of another user'
+    if $> != 0;
+plan skip_all => 'there is no user "nobody"' if !defined $uid;
+
+my $secret = secret_file('a_secret', 'a secret of some length, for a test');
+my $proxy  = 'location / { proxy_pass http://127.0.0.1:1; }';
+
+my @all = qw(reauth_key_file reauth_zone reauth_redis ready
+    /api/authenticate /api/fansly/authenticate /upstream/ /api/ /reauth/
+    /reauth/webhook /reauth/metrics);
+
+
+# whether a process of that user reads it: 1, or the error
+
+sub reads {
+    my ($pid) = @_;
+
+    my $child = open(my $from, '-|') // die "fork: $!\n";
+
+    if ($child == 0) {
+        POSIX::setgid($gid);
+        POSIX::setuid($uid);
+
+        my ($start) = Reauth::Test::slurp("/proc/$pid/stat")
+            ? qx{cat /proc/$pid/maps 2>/dev/null} =~ /^([0-9a-f]+)-/ : ();
+        my $said = $!{EACCES} ? 'EACCES' : "$!";
+
+        if (open my $memory, '<:raw', "/proc/$pid/mem") {
+            no warnings 'portable';
+            sysseek $memory, hex($start // '0'), 0;
+            $said = sysread($memory, my $bytes, 4) ? 1 : "read: $!";
+
+        } else {
+            $said = $!{EACCES} || $!{EPERM} ? 'denied' : "$!";
+        }
+
+        print $said;
+        close STDOUT;
+        POSIX::_exit(0);
+    }
+
+    local $/ = undef;
+    my $said = <$from>;
+    close $from;
+
+    return $said;
+}
+
+
+sub workers_of {
+    my ($gateway) = @_;
+
+    my ($worker) = $gateway->worker_pids;
+    my ($is) = Reauth::Test::slurp("/proc/$worker/status") =~ /^Uid:\s+(\d+)/m;
+    is($is, $uid, 'the worker is of that user');
+
+    return $worker;
+}
+
+my $plain = gateway(name => 'plain', user => $user, without => \@all,
+    config => $proxy);
+
+is(reads(workers_of($plain)), 1, 'without a secret its user reads it');
+
+my $keyed = gateway(name => 'keyed', user => $user,
+    without => [grep { $_ ne 'reauth_key_file' } @all], config => $proxy);
+
+is(reads(workers_of($keyed)), 'denied', 'with a key it does not');
+
+$keyed->reload;
+is(reads(workers_of($keyed)), 'denied', 'nor after a reload');
+
+my $master = gateway(name => 'master_secret', user => $user,
+    without => [grep { $_ ne 'reauth_zone' } @all],
+    http_config => "reauth_secret_file $secret;", config => $proxy);
+
+is(reads(workers_of($master)), 'denied', 'nor with another secret');
+
+$_->stop for $plain, $keyed, $master;
+
+unlike($keyed->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing is logged');
+
+done_testing();
