@@ -193,9 +193,11 @@ reauth_route(const reauth_string_t *method, const reauth_string_t *path,
     reauth_route_t *route)
 {
     size_t                       i, m;
-    reauth_string_t              p, rest;
+    reauth_string_t              p, rest, args;
     const unsigned char         *end;
     const reauth_route_entry_t  *entry;
+
+    static const reauth_string_t  override = reauth_string("_method");
 
     memset(route, 0, sizeof(reauth_route_t));
 
@@ -207,8 +209,14 @@ reauth_route(const reauth_string_t *method, const reauth_string_t *path,
 
     end = memchr(p.data, '?', p.len);
 
+    args.data = NULL;
+    args.len = 0;
+
     if (end) {
         p.len = (size_t) (end - p.data);
+
+        args.data = end + 1;
+        args.len = path->len - p.len - 1;
     }
 
     if (!reauth_route_is_canonical(&p)) {
@@ -223,6 +231,10 @@ reauth_route(const reauth_string_t *method, const reauth_string_t *path,
 
     } else if (!reauth_route_family(&p, REAUTH_FAMILY, &rest)) {
         return REAUTH_ROUTE_NOT_FOUND;
+    }
+
+    if (reauth_route_has_arg(&args, &override)) {
+        return REAUTH_ROUTE_BAD_QUERY;
     }
 
     if (rest.len) {
@@ -553,13 +565,18 @@ reauth_route_value_account(const reauth_string_t *value, unsigned char *buffer,
 }
 
 
-int
-reauth_route_arg_is_plain(const reauth_string_t *args,
+/* how often the argument is there; -1: once at least under another spelling */
+
+static int
+reauth_route_count_arg(const reauth_string_t *args,
     const reauth_string_t *name)
 {
-    int                   plain;
-    unsigned              n;
+    int                   matches, n;
     const unsigned char  *p, *end, *last;
+
+    if (args->len == 0) {
+        return 0;
+    }
 
     n = 0;
     last = args->data + args->len;
@@ -571,14 +588,35 @@ reauth_route_arg_is_plain(const reauth_string_t *args,
             end = last;
         }
 
-        plain = reauth_arg_matches(p, end, name);
+        matches = reauth_arg_matches(p, end, name);
 
-        if (plain == -1 || (plain == 1 && ++n > 1)) {
-            return 0;
+        if (matches == -1) {
+            return -1;
         }
+
+        n += matches;
     }
 
-    return 1;
+    return n;
+}
+
+
+int
+reauth_route_arg_is_plain(const reauth_string_t *args,
+    const reauth_string_t *name)
+{
+    int  n;
+
+    n = reauth_route_count_arg(args, name);
+
+    return n == 0 || n == 1;
+}
+
+
+int
+reauth_route_has_arg(const reauth_string_t *args, const reauth_string_t *name)
+{
+    return reauth_route_count_arg(args, name) != 0;
 }
 
 

@@ -55,6 +55,7 @@ typedef enum {
     REAUTH_ROUTE_NOT_FOUND,
     REAUTH_ROUTE_METHOD_NOT_ALLOWED,
     REAUTH_ROUTE_BAD_PATH,
+    REAUTH_ROUTE_BAD_QUERY,            /* an argument names another method */
     REAUTH_ROUTE_NO_FAMILY             /* a platform that has no logins here */
 } reauth_route_result_t;
 
@@ -199,6 +200,10 @@ reauth_account_result_t reauth_route_value_account(
  * its name that some program takes for it, and then in the plain one.
  */
 int reauth_route_arg_is_plain(const reauth_string_t *args,
+    const reauth_string_t *name);
+
+/* Whether it is in a query string at all, by any of these spellings. */
+int reauth_route_has_arg(const reauth_string_t *args,
     const reauth_string_t *name);
 
 

@@ -361,6 +361,10 @@ ngx_int_t ngx_http_reauth_secret_is_strong(ngx_conf_t *cf,
 /* a worker keeps the master's secrets as well as the master did */
 void ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf);
 
+/* if there are secrets, no other process of this user reads the memory */
+void ngx_http_reauth_secret_protect(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log);
+
 
 /* http/ngx_http_reauth_redact.c: the upstream repeats the API key */
 

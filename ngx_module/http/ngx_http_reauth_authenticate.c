@@ -129,6 +129,12 @@ ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
                    "Send it without dot segments, doubled slashes and "
                    "percent-encoded characters.", NULL);
 
+    case REAUTH_ROUTE_BAD_QUERY:
+        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_QUERY",
+                   "The query has an argument that names another method.",
+                   "Send the method itself, without the argument _method.",
+                   NULL);
+
     case REAUTH_ROUTE_NO_FAMILY:
         return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
                    "Fanvue has no endpoints in the authenticate family.",

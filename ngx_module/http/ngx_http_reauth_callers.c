@@ -14,6 +14,7 @@
 #include "reauth_file.h"
 #include "ngx_http_reauth.h"
 #include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_headers.h"
 
 
 /* 10,000 callers with long patterns fit */
@@ -456,27 +457,13 @@ ngx_http_reauth_forget_token(ngx_http_request_t *r)
 }
 
 
-/*
- * A list of nginx's can't lose an element, and an empty header would be sent.
- * TE, in contrast, concerns one connection: nginx never passes it.
- */
-
 void
 ngx_http_reauth_drop_token(ngx_http_request_t *r)
 {
-    ngx_table_elt_t  *h;
-
-    static u_char     te[] = "te";
-    static ngx_str_t  name = ngx_string("TE");
-
     ngx_http_reauth_forget_token(r);
 
-    h = r->headers_in.authorization;
-
-    if (h != NULL) {
-        h->key = name;
-        h->lowcase_key = te;
-        h->hash = ngx_hash('t', 'e');
+    if (r->headers_in.authorization != NULL) {
+        ngx_http_reauth_headers_drop(r->headers_in.authorization);
     }
 }
 

@@ -16,13 +16,41 @@
 
 static ngx_int_t ngx_http_reauth_headers_note(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
+static ngx_int_t ngx_http_reauth_headers_override(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_uint_t offset);
 static ngx_int_t ngx_http_reauth_headers_ignore(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
 static ngx_int_t ngx_http_reauth_headers_copy(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
 
 
+/* what takes the place of a request's method or path, in some program */
+
+#define ngx_http_reauth_header_override(name)                                 \
+    { ngx_string(name), 0, ngx_http_reauth_headers_override }
+
 static ngx_http_header_t  ngx_http_reauth_headers_in[] = {
+
+    ngx_http_reauth_header_override("x-http-method"),
+    ngx_http_reauth_header_override("x-http-method-override"),
+    ngx_http_reauth_header_override("x-method"),
+    ngx_http_reauth_header_override("x-method-override"),
+    ngx_http_reauth_header_override("x-original-method"),
+    ngx_http_reauth_header_override("x-forwarded-method"),
+    ngx_http_reauth_header_override("x-original-path"),
+    ngx_http_reauth_header_override("x-original-uri"),
+    ngx_http_reauth_header_override("x-original-url"),
+    ngx_http_reauth_header_override("x-override-url"),
+    ngx_http_reauth_header_override("x-rewrite-uri"),
+    ngx_http_reauth_header_override("x-rewrite-url"),
+    ngx_http_reauth_header_override("x-replaced-path"),
+    ngx_http_reauth_header_override("x-request-uri"),
+    ngx_http_reauth_header_override("x-envoy-original-path"),
+    ngx_http_reauth_header_override("x-forwarded-path"),
+    ngx_http_reauth_header_override("x-forwarded-prefix"),
+    ngx_http_reauth_header_override("x-forwarded-uri"),
+    ngx_http_reauth_header_override("x-forwarded-url"),
+    ngx_http_reauth_header_override("x-script-name"),
 
     { ngx_string("origin"), NGX_HTTP_REAUTH_HEADER_ORIGIN,
       ngx_http_reauth_headers_note },
@@ -64,28 +92,46 @@ ngx_http_reauth_headers_mark(void *data)
 }
 
 
-static ngx_int_t
-ngx_http_reauth_headers_note(ngx_http_request_t *r, ngx_table_elt_t *h,
-    ngx_uint_t offset)
+/* NULL: there is no memory, and the request has been finalized */
+
+static ngx_http_reauth_headers_t *
+ngx_http_reauth_headers_get_noted(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t       *cln;
+    ngx_pool_cleanup_t         *cln;
     ngx_http_reauth_headers_t  *noted;
 
     noted = ngx_http_reauth_headers_noted(r);
 
+    if (noted != NULL) {
+        return noted;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_reauth_headers_t));
+
+    if (cln == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NULL;
+    }
+
+    cln->handler = ngx_http_reauth_headers_mark;
+
+    noted = cln->data;
+    ngx_memzero(noted, sizeof(ngx_http_reauth_headers_t));
+
+    return noted;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_headers_note(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_uint_t offset)
+{
+    ngx_http_reauth_headers_t  *noted;
+
+    noted = ngx_http_reauth_headers_get_noted(r);
+
     if (noted == NULL) {
-
-        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_reauth_headers_t));
-
-        if (cln == NULL) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return NGX_ERROR;
-        }
-
-        cln->handler = ngx_http_reauth_headers_mark;
-
-        noted = cln->data;
-        ngx_memzero(noted, sizeof(ngx_http_reauth_headers_t));
+        return NGX_ERROR;
     }
 
     if (noted->first[offset] != NULL) {
@@ -96,6 +142,78 @@ ngx_http_reauth_headers_note(ngx_http_request_t *r, ngx_table_elt_t *h,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_headers_override(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_uint_t offset)
+{
+    ngx_http_reauth_headers_t  *noted;
+
+    noted = ngx_http_reauth_headers_get_noted(r);
+
+    if (noted == NULL) {
+        return NGX_ERROR;
+    }
+
+    noted->overrides = 1;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A list of nginx's can't lose an element, and an empty header would be sent.
+ * TE, in contrast, concerns one connection: nginx never passes it.
+ */
+
+void
+ngx_http_reauth_headers_drop(ngx_table_elt_t *h)
+{
+    static u_char     te[] = "te";
+    static ngx_str_t  name = ngx_string("TE");
+
+    h->key = name;
+    h->lowcase_key = te;
+    h->hash = ngx_hash('t', 'e');
+    h->value.len = 0;
+}
+
+
+/* the upstream takes the key for the method and the path that were checked */
+
+ngx_http_reauth_apart void
+ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
+{
+    ngx_uint_t                  i;
+    ngx_list_part_t            *part;
+    ngx_table_elt_t            *h;
+    ngx_http_header_t          *known;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            known = ngx_hash_find(&cmcf->headers_in_hash, h[i].hash,
+                                  h[i].lowcase_key, h[i].key.len);
+
+            if (known != NULL
+                && known->handler == ngx_http_reauth_headers_override)
+            {
+                ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                              "reauth: the header \"%V\" is not sent to the "
+                              "upstream: it may change the method or the "
+                              "path", &known->name);
+
+                ngx_http_reauth_headers_drop(&h[i]);
+            }
+        }
+    }
 }
 
 

@@ -33,6 +33,7 @@ typedef struct {
     ngx_table_elt_t          *first[NGX_HTTP_REAUTH_HEADER_LAST];
     ngx_uint_t                repeated;        /* 1 << one of them */
     ngx_uint_t                allowed;         /* the origin was */
+    ngx_uint_t                overrides;       /* of method or path */
 } ngx_http_reauth_headers_t;
 
 
@@ -54,6 +55,13 @@ ngx_http_reauth_headers_noted(ngx_http_request_t *r)
 
     return NULL;
 }
+
+
+/* no upstream gets the header, and no variable shows it any more */
+void ngx_http_reauth_headers_drop(ngx_table_elt_t *h);
+
+/* those that may change the method or the path */
+void ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r);
 
 
 /* http/ngx_http_reauth_origin.c */

@@ -17,6 +17,7 @@
 #include <openssl/rand.h>
 
 #include "ngx_http_reauth.h"
+#include "ngx_http_reauth_headers.h"
 
 
 /* "Bearer " and the longest key */
@@ -566,6 +567,7 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_reauth_key_handler(ngx_http_request_t *r)
 {
+    ngx_http_reauth_headers_t    *noted;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -576,6 +578,12 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
         /* the caller's own never reaches the upstream */
 
         ngx_http_reauth_drop_token(r);
+
+        noted = ngx_http_reauth_headers_noted(r);
+
+        if (noted != NULL && noted->overrides) {
+            ngx_http_reauth_headers_drop_overrides(r);
+        }
 
         return ngx_http_reauth_upstream_around(r, lcf->content_handler,
                                           ngx_http_reauth_key_create_request);

@@ -218,6 +218,51 @@ test_bad_path(void **state)
 }
 
 
+/* an argument that some frameworks take for the method */
+
+static void
+test_method_in_query(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char             *query;
+        reauth_route_result_t   result;
+    } queries[] = {
+        { "?_method=DELETE", REAUTH_ROUTE_BAD_QUERY },
+        { "?_method", REAUTH_ROUTE_BAD_QUERY },
+        { "?_METHOD=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?a=1&_method=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?a=1&%5Fmethod=PUT&b=2", REAUTH_ROUTE_BAD_QUERY },
+        { "?_m%65thod=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?+_method=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?_method[]=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?_method%5B%5D=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?_method%00=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "", REAUTH_ROUTE_OK },
+        { "?", REAUTH_ROUTE_OK },
+        { "?method=PUT", REAUTH_ROUTE_OK },
+        { "?my_method=PUT", REAUTH_ROUTE_OK },
+        { "?_methods=PUT", REAUTH_ROUTE_OK },
+        { "?a=_method", REAUTH_ROUTE_OK },
+        { "?a=1&b=_method=PUT", REAUTH_ROUTE_OK },
+    };
+
+    char  path[128];
+
+    (void) state;
+
+    for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        snprintf(path, sizeof(path), "/api/authenticate/auth_1%s",
+                 queries[i].query);
+
+        check("GET", path, queries[i].result,
+              queries[i].result == REAUTH_ROUTE_OK ? REAUTH_OPERATION_POLL : 0,
+              0, "auth_1", NULL);
+    }
+}
+
+
 static void
 test_id_kind(void **state)
 {
@@ -493,6 +538,7 @@ main(void)
         cmocka_unit_test(test_not_found),
         cmocka_unit_test(test_no_family),
         cmocka_unit_test(test_bad_path),
+        cmocka_unit_test(test_method_in_query),
         cmocka_unit_test(test_id_kind),
         cmocka_unit_test(test_id_chars),
         cmocka_unit_test(test_account),

@@ -1,0 +1,109 @@
+# Headers that some program takes for another method or another path do not go
+# out with the key, and an argument that names another method is refused in the
+# authenticate family.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::H2 ();
+use Reauth::Peer ();
+use Reauth::Test redis => 0, sandbox => 0;
+
+my @dropped = qw(
+    X-HTTP-Method X-HTTP-Method-Override X-Method X-Method-Override
+    X-Original-Method X-Forwarded-Method X-Original-Path X-Original-URI
+    X-Original-URL X-Override-URL X-Rewrite-URI X-Rewrite-URL X-Replaced-Path
+    X-Request-URI X-Envoy-Original-Path X-Forwarded-Path X-Forwarded-Prefix
+    X-Forwarded-Uri X-Forwarded-URL X-Script-Name
+);
+
+my @passed = qw(X-Request-Id X-Methods X-Original X-Forwarded-For X-Url Accept);
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    return Reauth::Peer::accepted('auth_1') if $request =~ /\APUT /;
+    return Reauth::Peer::response('200 OK', $request);
+});
+
+my $h2_port = free_port();
+my $gateway = gateway(
+    http_config => 'upstream fans_api { server 127.0.0.1:' . $peer->port
+        . '; keepalive 8; }',
+    config => <<"EOC");
+listen 127.0.0.1:$h2_port http2;
+location /api/ { reauth_gate on; proxy_pass http://fans_api;
+    proxy_set_header Authorization \$reauth_authorization; }
+location /own/ { proxy_pass http://fans_api;
+    proxy_set_header X-Forwarded-Prefix /own; }
+EOC
+
+my $h2 = Reauth::H2->connect_to($h2_port);
+
+my %ask = (
+    'HTTP/1.1' => sub {
+        my ($path, $header) = @_;
+        my $answer = $gateway->http('GET', $path, $header);
+        return $answer->{body};
+    },
+    'HTTP/2' => sub {
+        my ($path, $header) = @_;
+        my %lower = map { lc $_ => $header->{$_} } keys %$header;
+        return $h2->answer($h2->request('GET', $path, \%lower))->{body};
+    },
+);
+
+for my $protocol (sort keys %ask) {
+    for my $name (@dropped, map { uc } @dropped[0, 8]) {
+        my $sent = $ask{$protocol}->('/api/acct_1/me',
+            { $name => 'evil-value', 'X-Kept' => 'kept' });
+
+        unlike($sent, qr/evil-value|^\Q$name\E:/mi, "$protocol, $name: not sent");
+        like($sent, qr/^X-Kept: kept\r$/mi, 'what is beside it is');
+    }
+
+    for my $name (@passed) {
+        like($ask{$protocol}->('/api/acct_1/me', { $name => 'a-value' }),
+            qr/^\Q$name\E: a-value\r$/mi, "$protocol, $name: sent");
+    }
+
+    my $sent = $ask{$protocol}->('/api/acct_1/me',
+        { map { $_ => 'evil-value' } @dropped });
+    unlike($sent, qr/evil-value/, "$protocol, all at once: not sent");
+
+    $sent = $ask{$protocol}->('/own/acct_1',
+        { 'X-Forwarded-Prefix' => 'evil-value' });
+    like($sent, qr{^X-Forwarded-Prefix: /own\r$}mi,
+        "$protocol: what the location itself sets is sent");
+    unlike($sent, qr/evil-value/, 'and nothing else');
+}
+
+# ---- the family ----
+
+my $poll = $gateway->http('GET', '/api/authenticate/auth_1',
+    { map { $_ => 'evil-value' } @dropped });
+unlike($poll->{body}, qr/evil-value/, 'a poll: not sent');
+
+my $before = () = $peer->requests;
+
+for my $query ('_method=DELETE', 'a=1&_METHOD=PUT', '%5Fmethod=PUT',
+    '_method[]=PUT')
+{
+    my $answer = $gateway->http('GET', "/api/authenticate/auth_1?$query");
+
+    is($answer->{status}, 400, "?$query: 400");
+    is($answer->{json}{error}, 'BAD_QUERY', 'in the envelope');
+}
+
+my $after = () = $peer->requests;
+is($after, $before, 'nothing of that is sent');
+
+is($gateway->http('GET', '/api/authenticate/auth_1?a=_method')->{status}, 200,
+    'another argument with that value is');
+
+like($ask{'HTTP/1.1'}->('/api/acct_1/me?_method=GET', {}),
+    qr{^GET /api/acct_1/me\?_method=GET HTTP}, 'an ordinary call goes as it is');
+
+done_testing();
