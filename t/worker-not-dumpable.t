@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET ();
 use POSIX ();
 use Test::More;
 
@@ -65,9 +66,20 @@ sub reads {
 sub workers_of {
     my ($gateway) = @_;
 
-    my ($worker) = $gateway->worker_pids;
-    my ($is) = Reauth::Test::slurp("/proc/$worker/status") =~ /^Uid:\s+(\d+)/m;
-    is($is, $uid, 'the worker is of that user');
+    my $worker;
+
+    # nginx has forked it, which is not to say that it has begun
+
+    ok(wait_for {
+        ($worker) = $gateway->worker_pids;
+        return $worker && Reauth::Test::slurp("/proc/$worker/status")
+            =~ /^Uid:\s+$uid\b/m;
+    } 'the worker to be of that user');
+
+    ok(wait_for { my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+            PeerPort => $gateway->port) or return;
+        print {$socket} "GET / HTTP/1.0\r\n\r\n";
+        return scalar <$socket> } 'the worker to answer');
 
     return $worker;
 }
