@@ -42,6 +42,9 @@ static char *ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post,
 static char *ngx_http_reauth_positive_size(ngx_conf_t *cf, void *post,
     void *data);
 
+static char *ngx_http_reauth_body_memory(ngx_conf_t *cf, void *post,
+    void *data);
+
 static void *ngx_http_reauth_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_reauth_create_loc_conf(ngx_conf_t *cf);
@@ -64,6 +67,11 @@ static ngx_conf_post_t  ngx_http_reauth_positive = {
 
 static ngx_conf_post_t  ngx_http_reauth_positive_bytes = {
     ngx_http_reauth_positive_size
+};
+
+
+static ngx_conf_post_t  ngx_http_reauth_body_memory_bounds = {
+    ngx_http_reauth_body_memory
 };
 
 
@@ -217,6 +225,17 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
                            NGX_HTTP_REAUTH_SERVES_HOLD
                            |NGX_HTTP_REAUTH_SERVES_AUTHENTICATE
                            |NGX_HTTP_REAUTH_SERVES_STATUS) },
+
+    { ngx_string("reauth_body_memory"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_reauth_main_conf_t, body_memory),
+      ngx_http_reauth_rule(ngx_conf_set_size_slot,
+                           &ngx_http_reauth_body_memory_bounds,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_AUTHENTICATE
+                           |NGX_HTTP_REAUTH_SERVES_WEBHOOK) },
 
     { ngx_string("reauth_retry_after"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
@@ -966,6 +985,17 @@ ngx_http_reauth_positive_size(ngx_conf_t *cf, void *post, void *data)
 }
 
 
+/* less is not enough for one webhook of the greatest length */
+
+static char *
+ngx_http_reauth_body_memory(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *size = data;
+
+    return *size < 1024 * 1024 ? "must be at least 1m" : NGX_CONF_OK;
+}
+
+
 static void
 ngx_http_reauth_digest_cleanup(void *data)
 {
@@ -1004,6 +1034,7 @@ ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
     mcf->store.reject = NGX_CONF_UNSET_UINT;
     mcf->update_wait = NGX_CONF_UNSET_MSEC;
     mcf->wait_max = NGX_CONF_UNSET_UINT;
+    mcf->body_memory = NGX_CONF_UNSET_SIZE;
 
     /* other instances may poll what this one writes, even if it does not */
 
@@ -1022,6 +1053,7 @@ ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_uint_value(mcf->store.reject, 0);
     ngx_conf_init_msec_value(mcf->update_wait, 30000);
+    ngx_conf_init_size_value(mcf->body_memory, 64 * 1024 * 1024);
 
     return NGX_CONF_OK;
 }

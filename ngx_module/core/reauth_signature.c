@@ -43,6 +43,18 @@ reauth_signature_trim(const reauth_string_t *header)
 }
 
 
+int
+reauth_signature_is_formed(const reauth_string_t *header)
+{
+    uint8_t          given[REAUTH_SHA256_LEN];
+    reauth_string_t  hex;
+
+    hex = reauth_signature_trim(header);
+
+    return reauth_hex_decode(given, sizeof(given), &hex) == 0;
+}
+
+
 reauth_signature_result_t
 reauth_signature_verify(const reauth_string_t *header,
     const reauth_string_t *body, const reauth_string_t *secrets, size_t n)

@@ -25,6 +25,9 @@ typedef enum {
  * Whether the header's value is the HMAC of the raw body under one of the
  * secrets, of which the second serves while they are changed.
  */
+/* whether the header may be a signature at all */
+int reauth_signature_is_formed(const reauth_string_t *header);
+
 reauth_signature_result_t reauth_signature_verify(
     const reauth_string_t *header, const reauth_string_t *body,
     const reauth_string_t *secrets, size_t n);

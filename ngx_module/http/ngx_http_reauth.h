@@ -148,6 +148,7 @@ typedef struct {
     ngx_http_reauth_poller_t *poller;          /* NULL: no reauth_poll */
     ngx_msec_t                update_wait;
     ngx_uint_t                wait_max;        /* requests, of a worker */
+    size_t                    body_memory;     /* bytes, of a worker */
 } ngx_http_reauth_main_conf_t;
 
 
@@ -195,6 +196,7 @@ typedef struct {
     ngx_str_t                 body;
     size_t                    size;            /* allocated */
     size_t                    max;
+    struct ngx_http_reauth_held_s *held;       /* of the worker's bodies */
 
     /* not NULL: is given the body of a 200, of which nothing is kept then */
     void                    (*consume)(void *data, const u_char *p,

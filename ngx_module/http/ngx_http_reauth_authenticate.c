@@ -71,7 +71,7 @@ ngx_http_reauth_authenticate_cleanup(void *data)
         ngx_http_reauth_authenticate_settle(&a->forward);
     }
 
-    ngx_http_reauth_body_cleanse(&a->body);
+    ngx_http_reauth_body_cleanse(a->request, &a->body);
     reauth_credentials_free(&a->credentials);
     reauth_update_answer_free(&a->answer);
 
@@ -86,17 +86,21 @@ void
 ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,
     ngx_int_t rc)
 {
+    ngx_uint_t         client_event;
     ngx_connection_t  *c;
 
     /* the last thing that is done with the request: it may be gone then */
 
     c = a->request->connection;
+    client_event = a->client_event;
 
     ngx_http_finalize_request(a->request, rc);
 
-    /* this may not be an event of the client's connection */
+    /* inside the content handler the request must not be freed */
 
-    ngx_http_run_posted_requests(c);
+    if (!client_event) {
+        ngx_http_run_posted_requests(c);
+    }
 }
 
 
@@ -585,7 +589,7 @@ ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
     result = reauth_credentials_parse(&text, a->route.operation,
                                       lcf->unknown_fields, &a->credentials);
 
-    ngx_http_reauth_body_cleanse(&a->body);
+    ngx_http_reauth_body_cleanse(a->request, &a->body);
 
     if (ngx_http_reauth_authenticate_dropped(a) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -610,6 +614,10 @@ ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
 
     ctx->auth_type = a->credentials.auth_type;
 
+    /* as it was made of the body, which was counted, it is not refused */
+
+    ngx_http_reauth_body_add(a->body.held, a->credentials.body_len);
+
     a->forward.body.data = (u_char *) a->credentials.body;
     a->forward.body.len = a->credentials.body_len;
 
@@ -620,6 +628,10 @@ ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
 static ngx_int_t
 ngx_http_reauth_body_failed(ngx_http_request_t *r, ngx_int_t rc)
 {
+    if (rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        return ngx_http_reauth_body_send_busy(r);
+    }
+
     if (rc != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
         return rc;
     }
@@ -655,6 +667,8 @@ ngx_http_reauth_authenticate_body(ngx_http_request_t *r, ngx_int_t rc,
     ngx_http_reauth_authenticate_t *a = data;
 
     reauth_string_t  body;
+
+    a->client_event = 1;
 
     if (rc != NGX_OK) {
         rc = ngx_http_reauth_body_failed(r, rc);
@@ -740,6 +754,7 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
     r = a->request;
 
     a->op = NULL;
+    a->client_event = 0;
 
     if (op->rc != NGX_OK || op->begun != REAUTH_BEGIN_WAIT) {
         ngx_http_reauth_coalesce_leave(a);
@@ -1087,7 +1102,9 @@ ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
         return;
     }
 
-    ngx_http_run_posted_requests(r->connection);
+    if (!a->client_event) {
+        ngx_http_run_posted_requests(r->connection);
+    }
 }
 
 

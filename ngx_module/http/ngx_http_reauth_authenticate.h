@@ -58,6 +58,8 @@ typedef struct {
     unsigned                      resend:1;
     unsigned                      waiting:1;
     unsigned                      placed:1;      /* among those that wait */
+    unsigned                      client_event:1; /* nginx runs what is posted
+                                                    when it has returned */
     unsigned                      bad_answer:1;  /* 2xx, but no attempt */
 } ngx_http_reauth_authenticate_t;
 

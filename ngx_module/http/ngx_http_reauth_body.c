@@ -10,9 +10,155 @@
 
 #define NGX_HTTP_REAUTH_BODY_SIZE  1024
 
+/* http2_body_preread_size, by default */
+#define NGX_HTTP_REAUTH_BODY_WINDOW  65536
+
+
+/* of this worker: of others, of webhooks */
+
+static size_t  ngx_http_reauth_bodies[2];
+
 
 static void ngx_http_reauth_body_init(ngx_http_request_t *r);
 static void ngx_http_reauth_body_read_handler(ngx_http_request_t *r);
+
+
+static void
+ngx_http_reauth_body_close(void *data)
+{
+    ngx_http_reauth_held_t *held = data;
+
+    ngx_http_reauth_bodies[held->webhook] -= held->size;
+}
+
+
+ngx_http_reauth_held_t *
+ngx_http_reauth_body_account(ngx_pool_t *pool, ngx_uint_t webhook)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_reauth_held_t  *held;
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_reauth_held_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    held = cln->data;
+    held->size = 0;
+    held->webhook = webhook;
+
+    cln->handler = ngx_http_reauth_body_close;
+
+    return held;
+}
+
+
+void
+ngx_http_reauth_body_add(ngx_http_reauth_held_t *held, size_t size)
+{
+    held->size += size;
+    ngx_http_reauth_bodies[held->webhook] += size;
+}
+
+
+void
+ngx_http_reauth_body_drop(ngx_http_reauth_held_t *held, size_t size)
+{
+    held->size -= size;
+    ngx_http_reauth_bodies[held->webhook] -= size;
+}
+
+
+ngx_int_t
+ngx_http_reauth_body_hold(ngx_http_request_t *r, ngx_http_reauth_held_t *held,
+    size_t size)
+{
+    size_t                        max, total;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    max = mcf->body_memory;
+    total = ngx_http_reauth_bodies[0] + ngx_http_reauth_bodies[1];
+
+    if (total + size > max
+        || (held->webhook && ngx_http_reauth_bodies[1] + size > max / 2))
+    {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "reauth: request bodies take %uz bytes in this worker, "
+                      "webhooks %uz of them: limit reached, increase "
+                      "\"reauth_body_memory\"", total,
+                      ngx_http_reauth_bodies[1]);
+
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES);
+
+        return NGX_BUSY;
+    }
+
+    ngx_http_reauth_body_add(held, size);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_body_send_busy(ngx_http_request_t *r)
+{
+    static ngx_str_t  retry = ngx_string("1");
+
+    if (ngx_http_reauth_add_header(r, "Retry-After", &retry) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+               "SERVICE_UNAVAILABLE",
+               "The gateway holds too many request bodies already.",
+               "Nothing was done with this one; send it again later.", NULL);
+}
+
+
+/*
+ * What nginx is going to reserve to read into, see
+ * ngx_http_read_client_request_body(): for HTTP/2 as much as the client may
+ * send unasked, whatever the body's length.
+ */
+
+static size_t
+ngx_http_reauth_body_reads(ngx_http_request_t *r)
+{
+    size_t                     size;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    size = clcf->client_body_buffer_size;
+
+    if (r->headers_in.content_length_n >= 0
+        && r->headers_in.content_length_n < (off_t) size)
+    {
+        size = (size_t) r->headers_in.content_length_n;
+    }
+
+#if (NGX_HTTP_V2)
+    if (r->stream) {
+        size = ngx_max(size, NGX_HTTP_REAUTH_BODY_WINDOW);
+    }
+#endif
+
+    return r->headers_in.content_length_n > 0 || r->headers_in.chunked
+           ? size : 0;
+}
+
+
+static void
+ngx_http_reauth_body_refused(ngx_http_request_t *r,
+    ngx_http_reauth_body_t *body, ngx_int_t status)
+{
+    (void) ngx_http_reauth_body_refuse(r);
+
+    r->main->count++;
+    body->handler(r, status, body->data);
+}
 
 
 ngx_int_t
@@ -26,13 +172,21 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    body->held = ngx_http_reauth_body_account(r->pool, body->webhook);
+    if (body->held == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (r->headers_in.content_length_n > (off_t) body->max) {
+        ngx_http_reauth_body_refused(r, body,
+                                     NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);
+        return NGX_DONE;
+    }
 
-        (void) ngx_http_reauth_body_refuse(r);
+    body->reads = ngx_http_reauth_body_reads(r);
 
-        r->main->count++;
-        body->handler(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, body->data);
-
+    if (ngx_http_reauth_body_hold(r, body->held, body->reads) != NGX_OK) {
+        ngx_http_reauth_body_refused(r, body, NGX_HTTP_SERVICE_UNAVAILABLE);
         return NGX_DONE;
     }
 
@@ -96,11 +250,42 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 }
 
 
+/* nothing is read into nginx's buffer any more: it is given back */
+
+static void
+ngx_http_reauth_body_read_whole(ngx_http_request_t *r,
+    ngx_http_reauth_body_t *body)
+{
+    ngx_buf_t  *b;
+
+    b = r->request_body ? r->request_body->buf : NULL;
+
+    if (b != NULL) {
+        r->request_body->buf = NULL;
+        (void) ngx_pfree(r->pool, b->start);
+    }
+
+    ngx_http_reauth_body_drop(body->held, body->reads);
+    body->reads = 0;
+}
+
+
 static void
 ngx_http_reauth_body_done(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
     ngx_int_t rc)
 {
     r->read_event_handler = ngx_http_block_reading;
+
+    if (!r->reading_body) {
+        ngx_http_reauth_body_read_whole(r, body);
+    }
+
+    if (rc != NGX_OK) {
+
+        /* the connection may linger for a while */
+
+        ngx_http_reauth_body_cleanse(r, body);
+    }
 
     body->handler(r, rc, body->data);
 }
@@ -123,13 +308,57 @@ ngx_http_reauth_body_forget(ngx_chain_t *cl)
 }
 
 
+/* twice as much as before, but no more than the body may become */
+
+static ngx_int_t
+ngx_http_reauth_body_room(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
+    size_t len)
+{
+    size_t   size, most;
+    u_char  *data;
+
+    if (len <= body->size) {
+        return NGX_OK;
+    }
+
+    most = r->headers_in.content_length_n > 0
+           ? (size_t) r->headers_in.content_length_n : body->max;
+
+    size = ngx_max(2 * body->size, NGX_HTTP_REAUTH_BODY_SIZE);
+    size = ngx_min(size, most);
+    size = ngx_max(size, len);
+
+    if (ngx_http_reauth_body_hold(r, body->held, size) != NGX_OK) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    data = ngx_pnalloc(r->pool, size);
+    if (data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    len = body->text.len;
+
+    if (len) {
+        ngx_memcpy(data, body->text.data, len);
+        ngx_http_reauth_body_cleanse(r, body);
+    }
+
+    body->text.data = data;
+    body->text.len = len;
+    body->size = size;
+
+    return NGX_OK;
+}
+
+
 /* takes what nginx has read, and leaves nothing of it in nginx's buffers */
 
 static ngx_int_t
 ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 {
-    size_t        len, size;
-    u_char       *data;
+    size_t        len;
+    ngx_int_t     rc;
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
@@ -148,33 +377,13 @@ ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 
         len = b->last - b->pos;
 
-        if (body->text.len + len > body->max) {
+        rc = body->text.len + len > body->max
+             ? NGX_HTTP_REQUEST_ENTITY_TOO_LARGE
+             : ngx_http_reauth_body_room(r, body, body->text.len + len);
+
+        if (rc != NGX_OK) {
             ngx_http_reauth_body_forget(cl);
-            return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-        }
-
-        if (body->text.len + len > body->size) {
-
-            for (size = ngx_max(body->size, NGX_HTTP_REAUTH_BODY_SIZE);
-                 size < body->text.len + len;
-                 size *= 2)
-            {
-                /* void */
-            }
-
-            data = ngx_pnalloc(r->pool, size);
-            if (data == NULL) {
-                ngx_http_reauth_body_forget(cl);
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            if (body->text.len) {
-                ngx_memcpy(data, body->text.data, body->text.len);
-                ngx_explicit_memzero(body->text.data, body->text.len);
-            }
-
-            body->text.data = data;
-            body->size = size;
+            return rc;
         }
 
         ngx_memcpy(body->text.data + body->text.len, b->pos, len);
@@ -260,10 +469,20 @@ ngx_http_reauth_body_read_handler(ngx_http_request_t *r)
 
 
 void
-ngx_http_reauth_body_cleanse(ngx_http_reauth_body_t *body)
+ngx_http_reauth_body_cleanse(ngx_http_request_t *r,
+    ngx_http_reauth_body_t *body)
 {
     if (body->text.len) {
         ngx_explicit_memzero(body->text.data, body->text.len);
         body->text.len = 0;
     }
+
+    /* what is small stays in the pool, and in the account */
+
+    if (body->size && ngx_pfree(r->pool, body->text.data) == NGX_OK) {
+        ngx_http_reauth_body_drop(body->held, body->size);
+        body->text.data = NULL;
+    }
+
+    body->size = 0;
 }

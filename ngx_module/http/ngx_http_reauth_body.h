@@ -24,10 +24,25 @@ typedef void (*ngx_http_reauth_body_handler_pt)(ngx_http_request_t *r,
     ngx_int_t rc, void *data);
 
 
+/*
+ * The bytes that a request holds of bodies.  Of all of this worker
+ * reauth_body_memory is the bound, and half of it of webhooks, since anybody
+ * may send them.
+ */
+
+typedef struct ngx_http_reauth_held_s {
+    size_t                            size;
+    ngx_uint_t                        webhook;
+} ngx_http_reauth_held_t;
+
+
 struct ngx_http_reauth_body_s {
     ngx_str_t                         text;
     size_t                            size;      /* allocated */
     size_t                            max;
+    ngx_uint_t                        webhook;
+    ngx_http_reauth_held_t           *held;
+    size_t                            reads;     /* of that, to read into */
     ngx_http_reauth_body_handler_pt   handler;
     void                             *data;
 };
@@ -44,8 +59,25 @@ ngx_int_t ngx_http_reauth_body_read(ngx_http_request_t *r,
 /* for a request that is answered without its body being read; also again */
 ngx_int_t ngx_http_reauth_body_refuse(ngx_http_request_t *r);
 
-/* zeroes what was read */
-void ngx_http_reauth_body_cleanse(ngx_http_reauth_body_t *body);
+/* zeroes what was read, and gives its memory back */
+void ngx_http_reauth_body_cleanse(ngx_http_request_t *r,
+    ngx_http_reauth_body_t *body);
+
+
+/* is closed with the pool; NULL: no memory */
+ngx_http_reauth_held_t *ngx_http_reauth_body_account(ngx_pool_t *pool,
+    ngx_uint_t webhook);
+
+/* NGX_BUSY: they would be too many, nothing was added */
+ngx_int_t ngx_http_reauth_body_hold(ngx_http_request_t *r,
+    ngx_http_reauth_held_t *held, size_t size);
+
+/* what can't be refused any more */
+void ngx_http_reauth_body_add(ngx_http_reauth_held_t *held, size_t size);
+void ngx_http_reauth_body_drop(ngx_http_reauth_held_t *held, size_t size);
+
+/* 503 for a body that would take more */
+ngx_int_t ngx_http_reauth_body_send_busy(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_REAUTH_BODY_H_INCLUDED_ */

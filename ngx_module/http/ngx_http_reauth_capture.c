@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_reauth.h"
+#include "ngx_http_reauth_body.h"
 
 
 #define NGX_HTTP_REAUTH_CAPTURE_SIZE  4096
@@ -55,11 +56,20 @@ ngx_http_reauth_capture_room(ngx_http_request_t *r,
     size_t   size;
     u_char  *data;
 
+    if (capture->held == NULL) {
+        capture->held = ngx_http_reauth_body_account(r->pool, 0);
+        if (capture->held == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     size = ngx_max(capture->size, NGX_HTTP_REAUTH_CAPTURE_SIZE);
 
     while (size < capture->body.len + len) {
         size *= 2;
     }
+
+    size = ngx_max(ngx_min(size, capture->max), capture->body.len + len);
 
     if (size == capture->size) {
         return NGX_OK;
@@ -70,11 +80,19 @@ ngx_http_reauth_capture_room(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    /* never refused: what was sent has to be settled by its response */
+
+    ngx_http_reauth_body_add(capture->held, size);
+
     if (capture->body.len) {
         ngx_memcpy(data, capture->body.data, capture->body.len);
 
         /* answers hold secrets, and the pool gives it to the next one */
         ngx_explicit_memzero(capture->body.data, capture->body.len);
+
+        if (ngx_pfree(r->pool, capture->body.data) == NGX_OK) {
+            ngx_http_reauth_body_drop(capture->held, capture->size);
+        }
     }
 
     capture->body.data = data;

@@ -649,7 +649,13 @@ ngx_http_reauth_webhook_body(ngx_http_request_t *r, ngx_int_t rc, void *data)
 {
     ngx_http_reauth_delivery_t *delivery = data;
 
-    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+    if (rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
+        rc = ngx_http_reauth_body_send_busy(r);
+
+    } else if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_MALFORMED);
+
         rc = ngx_http_reauth_send_error(r, rc, "BODY_TOO_LARGE",
                  "The body is too large.",
                  "A webhook is at most 256 KB.", NULL);
@@ -666,9 +672,103 @@ ngx_http_reauth_webhook_body(ngx_http_request_t *r, ngx_int_t rc, void *data)
 }
 
 
+/*
+ * The documented type is JSON, of which no form is promised: what says that it
+ * is something else is refused.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_webhook_is_json(ngx_http_request_t *r)
+{
+    u_char           *p, *last;
+    ngx_str_t        *type;
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_reauth_find_header(r, "content-encoding",
+                                    sizeof("content-encoding") - 1);
+
+    if (h != NULL
+        && !(h->value.len == 8
+             && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8) == 0))
+    {
+        return 0;
+    }
+
+    h = r->headers_in.content_type;
+
+    if (h == NULL || h->value.len == 0) {
+        return 1;
+    }
+
+    type = &h->value;
+    last = ngx_strlchr(type->data, type->data + type->len, ';');
+
+    if (last == NULL) {
+        last = type->data + type->len;
+    }
+
+    while (last > type->data && (last[-1] == ' ' || last[-1] == '\t')) {
+        last--;
+    }
+
+    p = last - 4;
+
+    return p > type->data
+           && (p[-1] == '/' || p[-1] == '+')
+           && ngx_strncasecmp(p, (u_char *) "json", 4) == 0;
+}
+
+
+/* NGX_OK: by its head it may be a webhook; else it was answered */
+
+static ngx_int_t
+ngx_http_reauth_webhook_head(ngx_http_request_t *r, ngx_int_t *rc)
+{
+    ngx_uint_t        formed, json;
+    reauth_string_t   header;
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_reauth_find_header(r, "signature", sizeof("signature") - 1);
+    formed = 0;
+
+    if (h != NULL) {
+        header.data = h->value.data;
+        header.len = h->value.len;
+        formed = reauth_signature_is_formed(&header) ? 1 : 0;
+    }
+
+    json = ngx_http_reauth_webhook_is_json(r);
+
+    if (formed && json) {
+        return NGX_OK;
+    }
+
+    *rc = ngx_http_reauth_body_refuse(r);
+
+    if (*rc != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (!formed) {
+        *rc = ngx_http_reauth_webhook_unsigned(r, h == NULL);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_MALFORMED);
+
+    *rc = ngx_http_reauth_send_error(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+               "UNSUPPORTED_MEDIA_TYPE", "The body must be JSON.",
+               "Send Content-Type: application/json and no Content-Encoding.",
+               NULL);
+
+    return NGX_DECLINED;
+}
+
+
 ngx_int_t
 ngx_http_reauth_webhook_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                    rc;
     ngx_http_cleanup_t          *cln;
     ngx_http_reauth_ctx_t       *ctx;
     ngx_http_reauth_delivery_t  *delivery;
@@ -688,6 +788,10 @@ ngx_http_reauth_webhook_handler(ngx_http_request_t *r)
         return ngx_http_reauth_webhook_not_allowed(r);
     }
 
+    if (ngx_http_reauth_webhook_head(r, &rc) != NGX_OK) {
+        return rc;
+    }
+
     delivery = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_delivery_t));
     cln = ngx_http_cleanup_add(r, 0);
 
@@ -701,6 +805,7 @@ ngx_http_reauth_webhook_handler(ngx_http_request_t *r)
     ctx->data = delivery;
 
     delivery->body.max = NGX_HTTP_REAUTH_WEBHOOK_MAX;
+    delivery->body.webhook = 1;
     delivery->body.handler = ngx_http_reauth_webhook_body;
     delivery->body.data = delivery;
 

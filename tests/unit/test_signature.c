@@ -86,6 +86,34 @@ test_verify_each_byte(void **state)
 
 
 static void
+test_formed(void **state)
+{
+    size_t           i;
+    reauth_string_t  value;
+
+    static const char  *formed[] = {
+        MAC, UPPER, "sha256=" MAC, " \tSHA256=" UPPER " "
+    };
+
+    static const char  *others[] = {
+        "", " ", "sha256=", "ab", MAC "0", "sha512=" MAC, "g" MAC
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(formed) / sizeof(formed[0]); i++) {
+        value = reauth_string_from(formed[i]);
+        assert_true(reauth_signature_is_formed(&value));
+    }
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        value = reauth_string_from(others[i]);
+        assert_false(reauth_signature_is_formed(&value));
+    }
+}
+
+
+static void
 test_verify_empty_secret(void **state)
 {
     reauth_string_t  value, body, secret;
@@ -110,6 +138,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_verify),
         cmocka_unit_test(test_verify_each_byte),
+        cmocka_unit_test(test_formed),
         cmocka_unit_test(test_verify_empty_secret),
     };
 

@@ -1,0 +1,211 @@
+# Bodies that a worker holds are bounded by reauth_body_memory, webhooks by half
+# of it; what the head of a webhook tells is enough to refuse it.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use Reauth::H2 ();
+use Reauth::Stream ();
+use Reauth::Test redis => 0;
+use Reauth::Webhook;
+
+my %argument = (
+    http_config => 'reauth_body_memory 1m;',
+    config      => <<'EOC');
+client_body_timeout 300s;
+location = /reauth/metrics { reauth_metrics; }
+location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
+EOC
+my $gateway = gateway(%argument);
+my $h2_gateway = gateway(%argument, name => 'h2', listen => 'http2');
+
+my $FORMED = 'a' x 64;
+my $PATH   = '/reauth/webhook';
+
+sub metric {
+    my ($of, $name) = @_;
+
+    my $h2   = $of == $h2_gateway ? Reauth::H2->connect_to($of->port) : undef;
+    my $body = $h2
+        ? $h2->answer($h2->request('GET', '/reauth/metrics'))->{body}
+        : $of->http('GET', '/reauth/metrics')->{body};
+
+    return $body =~ /^\Q$name\E (\d+)$/m ? $1 : -1;
+}
+
+my $refused = 'reauth_limited_total{limit="body_memory"}';
+
+# by its head: the body does not come, so an answer did not wait for it
+
+for (
+    ['no signature', 401, {}],
+    ['a short signature', 401, { Signature => 'ab' }],
+    ['not hexadecimal', 401, { Signature => 'g' x 64 }],
+    ['form data', 415, { Signature => $FORMED,
+        'Content-Type' => 'application/x-www-form-urlencoded' }],
+    ['a type that ends alike', 415, { Signature => $FORMED,
+        'Content-Type' => 'text/notjson' }],
+    ['compressed', 415, { Signature => $FORMED,
+        'Content-Encoding' => 'gzip' }],
+    ['too long', 413, { Signature => $FORMED, 'Content-Length' => 262145 }],
+) {
+    my ($what, $status, $headers) = @$_;
+    my %header = ('Content-Length' => 200000, %$headers);
+
+    is(Reauth::Stream->open($gateway, 'POST', $PATH, \%header)
+        ->finish->{status}, $status, "$what: refused before the body");
+
+    my $chunked = Reauth::Stream->open($gateway, 'POST', $PATH,
+        { %$headers, 'Transfer-Encoding' => 'chunked' });
+    is($chunked->finish->{status}, $status, "$what: chunked")
+        if $status != 413;
+
+    my $h2 = Reauth::H2->connect_to($h2_gateway->port);
+    my %lower = map { lc $_ => $headers->{$_} } keys %$headers;
+    is($h2->answer($h2->request('POST', $PATH, \%lower, open => 1))->{status},
+        $status, "$what: HTTP/2");
+}
+
+is(metric($gateway, 'reauth_webhooks_total{result="bad_signature"}'), 6,
+    'signatures that are none are counted');
+is(metric($gateway, 'reauth_webhooks_total{result="malformed"}'), 7,
+    'and what is no webhook');
+
+for my $type ('application/json', 'application/json; charset=utf-8',
+    'application/cloudevents+json', 'Text/JSON')
+{
+    my $body = event('accounts.otp_code_required', "acct_$type" =~ s/\W//gr);
+    my $answer = $gateway->http('POST', $PATH, { 'Content-Type' => $type,
+        Signature => signature($body) }, $body);
+    is($answer->{status}, 200, "$type is taken");
+}
+
+# webhooks that look signed, and do not end: two are more than half
+
+sub webhook {
+    return Reauth::Stream->open($gateway, 'POST', $PATH,
+        { Signature => $FORMED, 'Content-Length' => 262144 }, 'x' x 260000);
+}
+
+my @open = (webhook(), webhook());
+ok(wait_for { @open > grep { $_->is_open } @open } 'two are too many');
+
+my ($closed) = grep { !$_->is_open } @open;
+@open = grep { $_->is_open } @open;
+is(scalar @open, 1, 'but one is not');
+
+my $answer = $closed->answer;
+is($answer->{status}, 503, 'one more is refused');
+is($answer->{json}{error}, 'SERVICE_UNAVAILABLE', 'with a reason');
+is($answer->{headers}{'retry-after'}, 1, 'to come again');
+is(metric($gateway, $refused), 1, 'counted');
+like($gateway->error_log, qr/\[warn\].*limit reached, increase "reauth_body_memory"/,
+    'logged');
+is($gateway->update('acct_1', 'ok')->{status}, 200, 'updates are not held up');
+
+$open[0]->close;
+ok(wait_for {
+    my $stream = webhook();
+    sleep 0.5;
+    push @open, $stream;
+    $stream->is_open;
+} 'it goes, and its memory is free again');
+$_->close for @open;
+
+# updates: their length is known, or not
+
+my %json = ('Content-Type' => 'application/json');
+
+for my $kind ('length', 'chunked') {
+    my $before = metric($gateway, $refused);
+    my (@waiting, $status);
+
+    while (@waiting < 100) {
+        my $stream = $kind eq 'length'
+            ? Reauth::Stream->open($gateway, 'PUT',
+                '/api/authenticate/acct_2/credentials',
+                { %json, 'Content-Length' => 65000 }, 'x' x 64000)
+            : Reauth::Stream->open($gateway, 'PUT',
+                '/api/authenticate/acct_2/credentials',
+                { %json, 'Transfer-Encoding' => 'chunked' });
+
+        if ($kind eq 'chunked') {
+            local $SIG{PIPE} = 'IGNORE';
+            my $socket = $stream->{socket};
+            printf {$socket} "%x\r\n%s\r\n", 64000, 'x' x 64000;
+            $socket->flush;
+        }
+
+        sleep 0.1;
+
+        if (!$stream->is_open) {
+            $status = $stream->answer->{status};
+            last;
+        }
+
+        push @waiting, $stream;
+    }
+
+    is($status, 503, "$kind: one more is refused");
+    cmp_ok(@waiting * 64000, '<=', 1048576, 'held is no more than may be');
+    cmp_ok(@waiting * 64000, '>', 400000, scalar(@waiting) . ' were taken');
+    cmp_ok(metric($gateway, $refused), '>', $before, 'counted');
+    is($gateway->http('GET', '/reauth/accounts/acct_1')->{status}, 200,
+        'others are answered meanwhile');
+
+    $_->close for @waiting;
+    ok(wait_for { $gateway->update('acct_3', 'ok')->{status} == 200 }
+        "$kind: they go, and an update is taken");
+}
+
+# HTTP/2: each stream may send 64 KB unasked, which is room that it takes
+
+my $h2 = Reauth::H2->connect_to($h2_gateway->port);
+my @streams;
+
+for (1 .. 100) {
+    push @streams, $h2->request('PUT', '/api/authenticate/acct_2/credentials',
+        { 'content-type' => 'application/json' }, open => 1);
+    $h2->data($streams[-1], '{"email":', 0);
+}
+
+my %seen;
+$seen{ $_->{status} }++ for values %{ $h2->answers(\@streams, 3) };
+is($seen{503}, 100 - $seen{0}, 'HTTP/2: the others are refused');
+cmp_ok($seen{0}, '<=', 16, "$seen{0} are read");
+cmp_ok($seen{0}, '>', 8, 'up to the bound');
+is(metric($h2_gateway, $refused), $seen{503}, 'counted');
+
+my $other = Reauth::H2->connect_to($h2_gateway->port);
+is($other->answer($other->request('GET', '/reauth/accounts'))->{status}, 200,
+    'others are answered meanwhile');
+
+$h2->close;
+ok(wait_for {
+    $other->answer($other->request('PUT',
+        '/api/authenticate/acct_4/credentials',
+        { 'content-type' => 'application/json' },
+        body => '{"email":"ok@example.com","password":"x"}'))->{status} == 200;
+} 'the connection goes, and an update is taken');
+
+# whatever was read, answered or broken off is given back
+
+my $cut = 0;
+for (1 .. 300) {
+    my $stream = Reauth::Stream->open($gateway, 'PUT',
+        '/api/authenticate/acct_5/credentials',
+        { %json, 'Content-Length' => 60000 }, 'x' x 50000);
+    $stream->close;
+    $cut++;
+}
+
+is($cut, 300, 'bodies that break off');
+ok(wait_for { $gateway->update('acct_6', 'ok')->{status} == 200 }
+    'leave nothing');
+unlike($_->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said')
+    for $gateway, $h2_gateway;
+
+done_testing();
