@@ -46,7 +46,7 @@ sub post {
 my $otp = event('accounts.otp_code_required', 'acct_1');
 
 is_deeply([sort keys %{ counts() }],
-    [qw(bad_signature duplicate failed ignored kept)], 'all series are there');
+    [qw(bad_signature duplicate failed ignored kept malformed)], 'all series are there');
 
 moves('kept',          200, 'a new event', sub { deliver($gateway, $otp) });
 moves('duplicate',     200, 'a repeat',    sub { deliver($gateway, $otp) });

@@ -6,6 +6,7 @@
 
 #include "reauth_attempt.h"
 #include "reauth_route.h"
+#include "reauth_shares.h"
 
 
 #define REAUTH_EPOCH_TICKS  1024
@@ -274,6 +275,17 @@ reauth_attempt_kept_ms(const reauth_record_t *record)
 }
 
 
+/* to begin anew what it has begun itself takes no further room */
+
+static int
+reauth_attempt_is_further(const reauth_record_t *current,
+    const reauth_begin_t *begin)
+{
+    return !reauth_state_is_active(current->state)
+           || !reauth_string_equals(&begin->caller, current->caller);
+}
+
+
 reauth_begin_result_t
 reauth_attempt_begin(const reauth_record_t *current,
     const reauth_begin_t *begin, reauth_record_t *next)
@@ -293,6 +305,15 @@ reauth_attempt_begin(const reauth_record_t *current,
         && current->state != REAUTH_STATE_UNKNOWN)
     {
         return REAUTH_BEGIN_COALESCED;
+    }
+
+    if (begin->bounded
+        && reauth_attempt_is_further(current, begin)
+        && !reauth_shares_allow(begin->attempts, begin->attempts_max,
+                                begin->active, begin->capacity,
+                                begin->callers))
+    {
+        return REAUTH_BEGIN_TOO_MANY;
     }
 
     memset(next, 0, sizeof(reauth_record_t));

@@ -213,6 +213,12 @@ typedef struct {
     reauth_string_t     caller;         /* may be empty */
     unsigned            resend;         /* active or not, send it anyway */
     unsigned            waited;         /* no other one is to be sent first */
+    unsigned            bounded;        /* so is what this caller may begin: */
+    size_t              callers;        /* all there are */
+    size_t              attempts_max;   /* active ones of this; 0: by default */
+    size_t              attempts;       /* it has so many */
+    size_t              active;         /* those of all */
+    size_t              capacity;
     const uint8_t      *fingerprint;    /* REAUTH_FINGERPRINT_LEN, or NULL */
 } reauth_begin_t;
 
@@ -221,7 +227,8 @@ typedef enum {
     REAUTH_BEGIN_STARTED = 0,    /* next is to be written: forward now */
     REAUTH_BEGIN_COALESCED,      /* same update is active: answer from record */
     REAUTH_BEGIN_JOIN,           /* same update is being sent: await it */
-    REAUTH_BEGIN_WAIT            /* another one is being sent: await its end */
+    REAUTH_BEGIN_WAIT,           /* another one is being sent: await its end */
+    REAUTH_BEGIN_TOO_MANY        /* the caller has begun too many others */
 } reauth_begin_result_t;
 
 

@@ -480,6 +480,10 @@ void ngx_http_reauth_forget_token(ngx_http_request_t *r);
 /* the same, and no upstream gets the header */
 void ngx_http_reauth_drop_token(ngx_http_request_t *r);
 
+/* how many attempts it may begin; without a callers file, any number */
+void ngx_http_reauth_caller_bounds(ngx_http_request_t *r,
+    reauth_begin_t *begin);
+
 /* for lists: the answer holds what the caller may see, no more */
 ngx_uint_t ngx_http_reauth_caller_sees(ngx_http_request_t *r,
     const reauth_string_t *account);

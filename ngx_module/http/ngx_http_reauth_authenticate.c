@@ -660,6 +660,61 @@ ngx_http_reauth_authenticate_seal(ngx_http_request_t *r)
 }
 
 
+/* of an account that has no id yet, so that nothing is begun here */
+
+static ngx_uint_t
+ngx_http_reauth_authenticate_may_start(ngx_http_request_t *r)
+{
+    reauth_begin_t                begin;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    ngx_memzero(&begin, sizeof(reauth_begin_t));
+
+    ngx_http_reauth_caller_bounds(r, &begin);
+
+    if (!begin.bounded) {
+        return 1;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    begin.caller.data = ctx->caller.data;
+    begin.caller.len = ctx->caller.len;
+
+    return ngx_http_reauth_zone_may_begin(&mcf->store.zone, &begin);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_too_many_attempts(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    static ngx_str_t  retry = ngx_string("10");
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS);
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "reauth: caller \"%V\" has too many active attempts: limit "
+                  "reached, see \"attempts=\" of its line in "
+                  "\"reauth_callers_file\"", &ctx->caller);
+
+    if (ngx_http_reauth_add_header(r, "Retry-After", &retry) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_TOO_MANY_REQUESTS,
+               "TOO_MANY_ATTEMPTS",
+               "The caller has too many logins in progress.",
+               "Nothing was sent to the upstream; wait until some of them have "
+               "ended. Those in progress can be updated.", NULL);
+}
+
+
 static void
 ngx_http_reauth_authenticate_body(ngx_http_request_t *r, ngx_int_t rc,
     void *data)
@@ -691,6 +746,14 @@ ngx_http_reauth_authenticate_body(ngx_http_request_t *r, ngx_int_t rc,
             ngx_http_reauth_authenticate_finalize(a, rc);
             return;
         }
+    }
+
+    if (a->route.operation == REAUTH_OPERATION_START
+        && !ngx_http_reauth_authenticate_may_start(r))
+    {
+        rc = ngx_http_reauth_too_many_attempts(r);
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
     }
 
     if (!ngx_http_reauth_authenticate_starts(a)) {
@@ -784,6 +847,11 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         ngx_http_reauth_coalesce_repeat(a, &op->record);
         return;
 
+    case REAUTH_BEGIN_TOO_MANY:
+        rc = ngx_http_reauth_too_many_attempts(r);
+        ngx_http_reauth_authenticate_finalize(a, rc);
+        return;
+
     default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
         a->joined = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
         a->joined_since = op->record.since_ms;
@@ -825,6 +893,8 @@ ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
     begin.caller.len = ctx->caller.len;
     begin.resend = a->resend;
     begin.waited = a->placed;
+
+    ngx_http_reauth_caller_bounds(r, &begin);
 
     if (a->route.operation == REAUTH_OPERATION_UPDATE) {
         begin.source = REAUTH_SOURCE_UPDATE;

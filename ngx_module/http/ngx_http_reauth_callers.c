@@ -913,3 +913,21 @@ ngx_http_reauth_caller_still(ngx_http_request_t *r, unsigned scope)
     return ngx_http_reauth_caller_now(r, &caller)
            && (caller == NULL || reauth_caller_allowed(caller, scope));
 }
+
+
+void
+ngx_http_reauth_caller_bounds(ngx_http_request_t *r, reauth_begin_t *begin)
+{
+    const reauth_caller_t       *caller;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    if (!ngx_http_reauth_caller_now(r, &caller) || caller == NULL) {
+        return;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    begin->bounded = 1;
+    begin->callers = reauth_callers_count(lcf->callers->table);
+    begin->attempts_max = caller->attempts;
+}

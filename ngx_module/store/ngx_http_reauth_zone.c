@@ -109,6 +109,13 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->places = ngx_slab_calloc(shpool, sh->places_sets * REAUTH_PLACES_WAYS
                                          * sizeof(reauth_place_t));
 
+    /* more entries than there can be slots, each of another caller */
+
+    n = ngx_http_reauth_zone_power_of_two(size / 1024 + 1);
+
+    sh->shares_mask = n - 1;
+    sh->shares = ngx_slab_calloc(shpool, n * sizeof(reauth_share_t));
+
     sh->chunks_max = size / NGX_HTTP_REAUTH_CHUNK_SIZE;
     sh->gate.chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
 
@@ -121,7 +128,8 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
         || sh->ended_attempts == NULL
         || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL
-        || sh->outcomes == NULL || sh->places == NULL)
+        || sh->outcomes == NULL || sh->places == NULL
+        || sh->shares == NULL)
     {
         return NGX_ERROR;
     }
@@ -142,7 +150,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                | (ngx_random() & 0xffff);
 
     if (RAND_bytes(bytes, sizeof(bytes)) != 1
-        || RAND_bytes((u_char *) &sh->places_seed, sizeof(uint64_t)) != 1)
+        || RAND_bytes((u_char *) &sh->seed, sizeof(uint64_t)) != 1)
     {
         return NGX_ERROR;
     }
@@ -161,6 +169,11 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     /* ended records make room first: not each failure is worth a log line */
     shpool->log_nomem = 0;
+
+    /* ended records give way to active ones: all of this may become slots */
+
+    sh->capacity = shpool->pfree * ngx_pagesize / NGX_HTTP_REAUTH_CHUNK_SIZE
+                   * NGX_HTTP_REAUTH_CHUNK_SLOTS;
 
     zone->sh = sh;
     shpool->data = sh;
@@ -383,6 +396,16 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
                                          begin->now_ms, sh->salt);
     }
 
+    /* one that is judged again is among those that are counted */
+
+    begin->bounded = begin->bounded && remote == NULL;
+
+    if (begin->bounded) {
+        begin->attempts = ngx_http_reauth_zone_attempts(sh, &begin->caller);
+        begin->active = sh->gate.active;
+        begin->capacity = sh->capacity;
+    }
+
     *result = reauth_attempt_begin(&previous, begin, record);
 
     if (*result == REAUTH_BEGIN_STARTED
@@ -414,6 +437,28 @@ done:
     ngx_http_reauth_zone_unlock(zone);
 
     return rc;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
+    const reauth_begin_t *begin)
+{
+    int                            may;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    may = reauth_shares_allow(ngx_http_reauth_zone_attempts(sh,
+                                                            &begin->caller),
+                              begin->attempts_max, sh->gate.active,
+                              sh->capacity, begin->callers);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return (ngx_uint_t) may;
 }
 
 

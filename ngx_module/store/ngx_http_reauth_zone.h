@@ -165,6 +165,7 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_LIMIT_DIFFERENT_UPDATES,
     NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING,
     NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES,
+    NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS,
     NGX_HTTP_REAUTH_COUNT_FILE_CALLERS,
     NGX_HTTP_REAUTH_COUNT_FILE_SECRET,
     NGX_HTTP_REAUTH_COUNT_LAST
@@ -284,6 +285,13 @@ ngx_int_t ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     reauth_begin_t *begin, const reauth_record_t *remote,
     reauth_begin_result_t *result, reauth_record_t *record);
+
+/*
+ * Whether the caller may begin a further attempt, of an account that is not
+ * known yet; of "begin", the caller and its bounds are set.
+ */
+ngx_uint_t ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
+    const reauth_begin_t *begin);
 
 /* "remote": the same for a fact that was judged before, which sets new_epoch */
 ngx_int_t ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,

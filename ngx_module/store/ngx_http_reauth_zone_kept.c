@@ -324,7 +324,7 @@ ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    hash = reauth_places_hash(account, sh->places_seed);
+    hash = reauth_places_hash(account, sh->seed);
 
     return &sh->places[hash % sh->places_sets * REAUTH_PLACES_WAYS];
 }

@@ -587,6 +587,44 @@ ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* how many active attempts each caller has begun, of all that are here */
+
+static void
+ngx_http_reauth_zone_share(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record, ngx_uint_t active)
+{
+    uint64_t         key;
+    reauth_string_t  name;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    if (record->caller[0] == '\0') {
+        return;
+    }
+
+    name = reauth_string_from(record->caller);
+    key = reauth_shares_key(&name, sh->seed);
+
+    if (active) {
+        reauth_shares_add(sh->shares, sh->shares_mask, key);
+
+    } else {
+        reauth_shares_remove(sh->shares, sh->shares_mask, key);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_attempts(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *caller)
+{
+    ngx_http_reauth_zone_check_lock(sh);
+
+    return reauth_shares_count(sh->shares, sh->shares_mask,
+                               reauth_shares_key(caller, sh->seed));
+}
+
+
 /* wherever it is found but by its account */
 
 void
@@ -605,6 +643,7 @@ ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
 
     sh->states[slot->record.state]++;
     sh->waiting += reauth_attempt_is_listed(&slot->record);
+    ngx_http_reauth_zone_share(sh, &slot->record, 1);
 }
 
 
@@ -633,6 +672,7 @@ ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
     ngx_rbtree_delete(&sh->poll, &slot->poll);
     sh->states[slot->record.state]--;
     sh->waiting -= reauth_attempt_is_listed(&slot->record);
+    ngx_http_reauth_zone_share(sh, &slot->record, 0);
 }
 
 

@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 
 #include "reauth_places.h"
+#include "reauth_shares.h"
 #include "ngx_http_reauth_zone.h"
 
 
@@ -237,7 +238,10 @@ struct ngx_http_reauth_zone_shctx_s {
     uint32_t                        outcomes_mask;  /* of the sets */
     uint32_t                        places_sets;
     reauth_place_t                 *places;
-    uint64_t                        places_seed;
+    uint64_t                        seed;      /* of hashes by names */
+    reauth_share_t                 *shares;    /* attempts, by caller */
+    size_t                          shares_mask;
+    size_t                          capacity;  /* active attempts */
     uint64_t                        ticket;    /* of the last place */
     uint64_t                        epoch;
     ngx_uint_t                      salt;      /* of this instance's epochs */
@@ -363,6 +367,8 @@ ngx_http_reauth_dirty_t *ngx_http_reauth_zone_dirty(
     uint64_t **revision);
 ngx_uint_t ngx_http_reauth_zone_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *record);
+ngx_uint_t ngx_http_reauth_zone_attempts(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *caller);
 reauth_place_t *ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_string_t *account);
 

@@ -50,6 +50,7 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
 
     ngx_memset(sh->gate.buckets, 0xff, n * sizeof(uint32_t));
     ngx_memzero(sh->attempts, n * sizeof(uint32_t));
+    ngx_memzero(sh->shares, (sh->shares_mask + 1) * sizeof(reauth_share_t));
 
     ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
     ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,

@@ -1749,6 +1749,71 @@ test_invariant(void **state)
 }
 
 
+/* what would take no further room is never too much */
+
+static void
+test_begin_too_many(void **state)
+{
+    reauth_begin_t   begin;
+    reauth_record_t  record, next;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(reauth_record_t));
+
+    begin_of(&begin, print_a, NOW_MS);
+
+    begin.caller = reauth_string_from("crm");
+    begin.bounded = 1;
+    begin.callers = 1;
+    begin.attempts = 2;
+    begin.attempts_max = 2;
+    begin.active = 2;
+    begin.capacity = 100;
+
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_TOO_MANY);
+
+    begin.attempts = 1;
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_STARTED);
+
+    begin.attempts = 2;
+    begin.bounded = 0;
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_STARTED);
+
+    /* its own active one */
+
+    record = next;
+    begin.bounded = 1;
+    begin.fingerprint = print_b;
+
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_WAIT);
+
+    record.state = REAUTH_STATE_RUNNING;
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_STARTED);
+
+    begin.fingerprint = print_a;
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_COALESCED);
+
+    /* another caller's, and its own that has ended */
+
+    begin.fingerprint = print_b;
+    begin.caller = reauth_string_from("crm2");
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_TOO_MANY);
+
+    begin.caller = reauth_string_from("crm");
+    record.state = REAUTH_STATE_FAILED;
+    assert_int_equal(reauth_attempt_begin(&record, &begin, &next),
+                     REAUTH_BEGIN_TOO_MANY);
+}
+
+
 int
 main(void)
 {
@@ -1782,6 +1847,7 @@ main(void)
         cmocka_unit_test(test_poll_of_another_attempt_while_starting),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_overdue),
+        cmocka_unit_test(test_begin_too_many),
         cmocka_unit_test(test_invariant)
     };
 

@@ -1,0 +1,49 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * How many active attempts each caller has begun, so that none takes the room
+ * of all others: a table of counters by name, open addressing.  Plain C.
+ */
+
+
+#ifndef REAUTH_SHARES_H
+#define REAUTH_SHARES_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reauth_string.h"
+
+
+typedef struct {
+    uint64_t  caller;          /* hash of the name; 0: free */
+    uint32_t  n;
+} reauth_share_t;
+
+
+/* never 0; "seed": so that nobody can choose a name that shares a counter */
+uint64_t reauth_shares_key(const reauth_string_t *name, uint64_t seed);
+
+/*
+ * "mask" is the number of entries, a power of two, less 1; there are more
+ * entries than callers are counted at a time.
+ */
+uint32_t reauth_shares_count(const reauth_share_t *table, size_t mask,
+    uint64_t caller);
+void reauth_shares_add(reauth_share_t *table, size_t mask, uint64_t caller);
+void reauth_shares_remove(reauth_share_t *table, size_t mask,
+    uint64_t caller);
+
+/*
+ * Whether a caller that has "n" active attempts may begin a further one.  Half
+ * of the room is kept for all callers alike, "callers" of them; the other half
+ * is for whoever comes first.  "max" is the bound of this one, 0: a quarter of
+ * the room.
+ */
+int reauth_shares_allow(size_t n, size_t max, size_t active, size_t capacity,
+    size_t callers);
+
+
+#endif /* REAUTH_SHARES_H */

@@ -1,0 +1,160 @@
+# What a caller may begin is bounded: attempts= of its line, by default a quarter
+# of the room for active attempts, half of which is kept for all alike.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $CONFINED = 300;
+
+sub line {
+    my ($name, $rest) = @_;
+
+    return "$name sha256:" . sha256_hex("token of $name") . " $rest\n";
+}
+
+my $file = secret_file('callers', join '',
+    line('greedy', 'all attempts=3'), line('other', 'all'),
+    map { line("small$_", "all accounts=acct_$_-*") } 1 .. $CONFINED);
+
+my %argument = (
+    http_config => "reauth_callers_file $file;",
+    config      => 'location = /reauth/metrics { reauth_metrics; }',
+);
+my $gateway = gateway(%argument);
+
+sub ask {
+    my ($of, $caller, $method, $path, $body) = @_;
+
+    return $of->http($method, $path,
+        { Authorization => "Bearer token of $caller",
+          defined $body ? ('Content-Type' => 'application/json') : () }, $body);
+}
+
+sub put {
+    my ($of, $caller, $account, $password) = @_;
+
+    return ask($of, $caller, 'PUT', "/api/authenticate/$account/credentials",
+        '{"email":"ok@example.com","password":"' . ($password // 'x') . '"}');
+}
+
+sub refused {
+    my ($of, $what) = @_;
+
+    my $sent   = () = sandbox_log();
+    my $answer = put($of, 'greedy', 'acct_further');
+
+    is($answer->{status}, 429, "$what: one more is refused");
+    is($answer->{json}{error}, 'TOO_MANY_ATTEMPTS', 'with a reason');
+    is($answer->{headers}{'retry-after'}, 10, 'to come again');
+    is((() = sandbox_log()), $sent, 'nothing was sent');
+
+    return;
+}
+
+my %attempt;
+
+for my $account (map { "acct_g$_" } 1 .. 3) {
+    my $answer = put($gateway, 'greedy', $account);
+
+    is($answer->{status}, 200, "$account is begun");
+    $attempt{$account} = $answer->{json}{attempt_id};
+}
+
+refused($gateway, 'attempts=3');
+
+is(put($gateway, 'greedy', 'acct_g2', 'y')->{status}, 200,
+    'its own may be begun anew');
+is(put($gateway, 'greedy', 'acct_g2', 'y')->{status}, 200, 'and repeated');
+is(ask($gateway, 'greedy', 'POST',
+    '/api/authenticate/acct_g2/reauthenticate')->{status}, 200,
+    'and reauthenticated');
+is(ask($gateway, 'greedy', 'POST', '/api/authenticate',
+    '{"email":"ok@example.com","password":"x"}')->{json}{error},
+    'TOO_MANY_ATTEMPTS', 'a start is refused, too');
+is(put($gateway, 'other', 'acct_o1')->{status}, 200, 'others are not');
+is(put($gateway, 'greedy', 'acct_o1', 'z')->{status}, 429,
+    "another caller's would be one more");
+
+like(ask($gateway, 'other', 'GET', '/reauth/metrics')->{body},
+    qr/^reauth_limited_total\{limit="attempts"\} 3$/m, 'counted');
+like($gateway->error_log,
+    qr/\[warn\].*caller "greedy" has too many active attempts/, 'logged');
+
+# whoever counts, and whatever became of who counted before
+
+$gateway->reload;
+refused($gateway, 'after a reload');
+
+my ($worker) = $gateway->worker_pids;
+kill 'KILL', $worker;
+ok(wait_for {
+    my ($new) = $gateway->worker_pids;
+    $new && $new != $worker && $gateway->http('GET', '/reauth/healthz')->{status};
+} 'a worker was killed');
+refused($gateway, 'after it');
+
+my $second = gateway(%argument, name => 'second');
+ok(wait_for { ask($second, 'other', 'GET', '/reauth/accounts/acct_g3')->{status}
+    == 200 } 'another gateway has read Redis');
+refused($second, 'there');
+
+# an end makes room, wherever it is seen
+
+sandbox('POST', '/finish/acct_g1');
+ok(wait_for {
+    ask($gateway, 'greedy', 'GET', "/api/authenticate/$attempt{acct_g1}");
+    ask($gateway, 'greedy', 'GET', '/reauth/accounts/acct_g1')->{json}{state}
+        eq 'succeeded';
+} 'one ends');
+ok(wait_for { ask($second, 'greedy', 'GET', '/reauth/accounts/acct_g1')
+    ->{json}{state} eq 'succeeded' } 'which the other gateway learns');
+is(put($second, 'greedy', 'acct_g4')->{status}, 200, 'there is room for one');
+ok(wait_for { ask($gateway, 'greedy', 'GET', '/reauth/accounts/acct_g4')
+    ->{status} == 200 } 'of which the first one learns');
+refused($gateway, 'and no more');
+
+$_->stop for $gateway, $second;
+
+# by time
+
+my $short = gateway(name => 'short', without => ['reauth_redis'], %argument,
+    http_config => "reauth_callers_file $file;\nreauth_gate_max 2s;");
+
+is(put($short, 'greedy', "acct_t$_")->{status}, 200, "acct_t$_ is begun")
+    for 1 .. 3;
+ok(wait_for { put($short, 'greedy', 'acct_t4')->{status} == 200 }
+    'those that expire make room');
+$short->stop;
+
+# many that are confined, each with made-up accounts of its own
+
+my $small = gateway(name => 'small', without => ['reauth_redis'], %argument,
+    http_config => "reauth_zone accounts:1m;\nreauth_callers_file $file;");
+
+my (%begun, %statuses);
+
+for my $n (1 .. $CONFINED) {
+    for my $i (1 .. 1000) {
+        my $status = put($small, "small$n", "acct_$n-$i")->{status};
+
+        $statuses{$status}++;
+        last if $status != 200;
+        $begun{$n}++;
+    }
+}
+
+note join ' ', %statuses, 'begun by the first', @begun{1 .. 4};
+is($statuses{429}, $CONFINED, 'each comes to its bound');
+is_deeply([sort keys %statuses], [200, 429], 'before the zone is full');
+is((grep { ($begun{$_} // 0) < 1 } 1 .. $CONFINED), 0,
+    'each has begun some');
+is(put($small, 'other', 'acct_o2')->{status}, 200,
+    'and so may one that comes last');
+unlike($small->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said');
+
+done_testing();
