@@ -49,3 +49,47 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
 
     return now_ms + interval;
 }
+
+
+reauth_poll_class_t
+reauth_schedule_class(const reauth_record_t *record)
+{
+    if (reauth_state_needs_person(record->state)) {
+        return REAUTH_POLL_PERSON;
+    }
+
+    /* an id, or a time, is the upstream's; else only a state that it told */
+
+    if (record->state == REAUTH_STATE_UNKNOWN
+        && record->attempt[0] == '\0'
+        && record->started_us == 0
+        && record->stepped_ms == 0)
+    {
+        return REAUTH_POLL_LAST;
+    }
+
+    return REAUTH_POLL_FIRST;
+}
+
+
+reauth_poll_class_t
+reauth_schedule_pick(const int due[REAUTH_POLL_CLASSES], unsigned *others)
+{
+    if (due[REAUTH_POLL_PERSON]
+        && (*others >= REAUTH_POLL_PERSON_EACH
+            || !(due[REAUTH_POLL_FIRST] || due[REAUTH_POLL_LAST])))
+    {
+        *others = 0;
+        return REAUTH_POLL_PERSON;
+    }
+
+    if (*others < REAUTH_POLL_PERSON_EACH
+        && (due[REAUTH_POLL_FIRST] || due[REAUTH_POLL_LAST]))
+    {
+        ++*others;
+    }
+
+    return due[REAUTH_POLL_FIRST] ? REAUTH_POLL_FIRST
+           : due[REAUTH_POLL_LAST] ? REAUTH_POLL_LAST
+           : REAUTH_POLL_CLASSES;
+}

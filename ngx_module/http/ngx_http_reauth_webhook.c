@@ -320,7 +320,7 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
         if (reauth_state_is_active(record->state)
             || webhook->event == REAUTH_EVENT_SESSION_EXPIRED)
         {
-            ngx_http_reauth_store_poll_soon(store, &account);
+            ngx_http_reauth_store_poll_first(store, &account);
         }
 
         return NGX_OK;
@@ -358,7 +358,7 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
     }
 
     if (result == REAUTH_ADVANCE_UNPLACED) {
-        ngx_http_reauth_store_poll_soon(store, &account);
+        ngx_http_reauth_store_poll_first(store, &account);
     }
 
     return NGX_OK;

@@ -429,50 +429,60 @@ void
 ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms,
     int64_t rest_ms)
 {
-    u_char      *p, buffer[512];
-    ngx_str_t    argv[10];
+    u_char      *p, buffer[1024];
+    ngx_str_t    argv[12], *arg;
     ngx_uint_t   i, burst;
     ngx_str_t   *prefix;
 
-    static const char  *kinds[] = { "due", "rate", "pause", "active" };
+    static const char  *kinds[] = {
+        "due", "rate", "pause", "active", "due:person", "due:last"
+    };
 
     prefix = &poller->store->redis_conf->prefix;
     burst = ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60);
 
     p = buffer;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 6; i++) {
         argv[i].data = p;
         p = ngx_sprintf(p, "%V:%s", prefix, kinds[i]);
         argv[i].len = p - argv[i].data;
     }
 
-    argv[4].data = p;
+    arg = &argv[6];
+
+    arg->data = p;
     p = ngx_sprintf(p, "%L", now_ms);
-    argv[4].len = p - argv[4].data;
+    arg->len = p - arg->data;
+    arg++;
 
-    argv[5].data = p;
+    arg->data = p;
     p = ngx_sprintf(p, "%ui", NGX_HTTP_REAUTH_POLLS_MAX - poller->npolls);
-    argv[5].len = p - argv[5].data;
+    arg->len = p - arg->data;
+    arg++;
 
-    argv[6].data = p;
+    arg->data = p;
     p = ngx_sprintf(p, "%d", NGX_HTTP_REAUTH_LEASE);
-    argv[6].len = p - argv[6].data;
+    arg->len = p - arg->data;
+    arg++;
 
-    argv[7].data = p;
+    arg->data = p;
     p = ngx_sprintf(p, "%ui", poller->rate);
-    argv[7].len = p - argv[7].data;
+    arg->len = p - arg->data;
+    arg++;
 
-    argv[8].data = p;
+    arg->data = p;
     p = ngx_sprintf(p, "%ui", burst);
-    argv[8].len = p - argv[8].data;
+    arg->len = p - arg->data;
+    arg++;
 
-    argv[9].data = p;
+    arg->data = p;
     p = ngx_sprintf(p, "%L", rest_ms);
-    argv[9].len = p - argv[9].data;
+    arg->len = p - arg->data;
+    arg++;
 
     if (ngx_http_reauth_redis_script(poller->store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 4, 10, argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 6, 12, argv,
                                      ngx_http_reauth_poller_leased, poller)
         == NGX_OK)
     {

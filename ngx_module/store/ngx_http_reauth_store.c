@@ -27,11 +27,18 @@
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
 /* keys, arguments */
-#define NGX_HTTP_REAUTH_COMMIT_KEYS     4
+#define NGX_HTTP_REAUTH_COMMIT_KEYS     6
 #define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 8)
 
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
+
+
+/* gateways of earlier versions know the first one only */
+
+const char  *ngx_http_reauth_store_queues[REAUTH_POLL_CLASSES] = {
+    "due", "due:person", "due:last"
+};
 
 
 /* a begin as its caller sees it, and what is needed to judge it again */
@@ -135,7 +142,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                           [REAUTH_ACCOUNT_MAX + 80];
     u_char            text[REAUTH_RECORD_TEXT_MAX];
     ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg, *prefix;
-    ngx_uint_t        active;
+    ngx_uint_t        active, class, i, n;
     reauth_record_t  *record;
 
     if (!ngx_http_reauth_store_connected(commit->store)) {
@@ -150,8 +157,18 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
     ngx_http_reauth_key(arg++, keys[0], prefix, "a:", record->account);
     ngx_http_reauth_key(arg++, keys[1], prefix, "active", "");
-    ngx_http_reauth_key(arg++, keys[2], prefix, "due", "");
-    ngx_http_reauth_key(arg++, keys[3], prefix, "events", "");
+    ngx_http_reauth_key(arg++, keys[2], prefix, "events", "");
+
+    /* its queue from now on, and those that it may have been in */
+
+    class = reauth_schedule_class(record);
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        n = (class + i) % REAUTH_POLL_CLASSES;
+
+        ngx_http_reauth_key(arg++, keys[3 + i], prefix,
+                            ngx_http_reauth_store_queues[n], "");
+    }
 
     ngx_http_reauth_number(arg++, revision, (int64_t) record->revision);
 
@@ -465,42 +482,122 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 }
 
 
+/* "option" NULL, or XX: one that has ended meanwhile does not come back */
+
+static void
+ngx_http_reauth_store_queue(ngx_http_reauth_store_t *store,
+    const char *queue, const char *option, int64_t at_ms,
+    const reauth_string_t *account)
+{
+    u_char      key[128], score[REAUTH_NUMBER_MAX];
+    ngx_str_t   argv[5], *arg;
+
+    arg = argv;
+
+    ngx_str_set(arg, "ZADD");
+    arg++;
+
+    ngx_http_reauth_key(arg++, key, &store->redis_conf->prefix, queue, "");
+
+    if (option) {
+        arg->data = (u_char *) option;
+        arg->len = ngx_strlen(option);
+        arg++;
+    }
+
+    ngx_http_reauth_number(arg++, score, at_ms);
+
+    arg->data = (u_char *) account->data;
+    arg->len = account->len;
+    arg++;
+
+    (void) ngx_http_reauth_redis_command(store->redis, arg - argv, argv, 0,
+                                         NULL, NULL);
+}
+
+
+static void
+ngx_http_reauth_store_unqueue(ngx_http_reauth_store_t *store,
+    const char *queue, const reauth_string_t *account)
+{
+    u_char     key[128];
+    ngx_str_t  argv[3];
+
+    ngx_str_set(&argv[0], "ZREM");
+    ngx_http_reauth_key(&argv[1], key, &store->redis_conf->prefix, queue, "");
+
+    argv[2].data = (u_char *) account->data;
+    argv[2].len = account->len;
+
+    (void) ngx_http_reauth_redis_command(store->redis, 3, argv, 0, NULL, NULL);
+}
+
+
 void
 ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, int64_t at_ms, ngx_uint_t active)
 {
-    u_char      key[128], score[REAUTH_NUMBER_MAX];
-    ngx_str_t   argv[5];
-    ngx_uint_t  n;
+    ngx_int_t            rc;
+    const char          *first, *queue;
+    reauth_poll_class_t  class;
 
-    (void) ngx_http_reauth_zone_poll_at(&store->zone, account, at_ms);
+    rc = ngx_http_reauth_zone_poll_at(&store->zone, account, at_ms, 0, &class);
 
     if (!ngx_http_reauth_store_connected(store)) {
         return;
     }
 
-    n = 0;
+    first = ngx_http_reauth_store_queues[REAUTH_POLL_FIRST];
+    queue = ngx_http_reauth_store_queues[class];
 
-    ngx_str_set(&argv[n], "ZADD");
-    n++;
-
-    ngx_http_reauth_key(&argv[n++], key, &store->redis_conf->prefix, "due", "");
-
-    if (active) {
-
-        /* one that has ended meanwhile does not come back */
-
-        ngx_str_set(&argv[n], "XX");
-        n++;
+    if (class == REAUTH_POLL_FIRST || rc != NGX_OK) {
+        ngx_http_reauth_store_queue(store, first, active ? "XX" : NULL, at_ms,
+                                    account);
+        return;
     }
 
-    ngx_http_reauth_number(&argv[n++], score, at_ms);
+    /* a webhook may have moved it to the first queue */
 
-    argv[n].data = (u_char *) account->data;
-    argv[n].len = account->len;
-    n++;
+    ngx_http_reauth_store_queue(store, queue, NULL, at_ms, account);
+    ngx_http_reauth_store_unqueue(store, first, account);
+}
 
-    (void) ngx_http_reauth_redis_command(store->redis, n, argv, 0, NULL, NULL);
+
+void
+ngx_http_reauth_store_poll_first(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account)
+{
+    int64_t              at_ms;
+    const char          *first;
+    reauth_poll_class_t  class;
+
+    if (!store->polling) {
+        return;
+    }
+
+    at_ms = ngx_http_reauth_now() - REAUTH_POLL_AT_ONCE_MS;
+
+    if (ngx_http_reauth_zone_poll_at(&store->zone, account, at_ms, 1, &class)
+        != NGX_OK)
+    {
+        ngx_http_reauth_store_poll_soon(store, account);
+        return;
+    }
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return;
+    }
+
+    first = ngx_http_reauth_store_queues[REAUTH_POLL_FIRST];
+
+    if (class == REAUTH_POLL_FIRST) {
+        ngx_http_reauth_store_queue(store, first, "XX", at_ms, account);
+        return;
+    }
+
+    ngx_http_reauth_store_queue(store, first, NULL, at_ms, account);
+    ngx_http_reauth_store_unqueue(store, ngx_http_reauth_store_queues[class],
+                                  account);
 }
 
 

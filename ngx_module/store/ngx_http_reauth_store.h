@@ -122,6 +122,13 @@ void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
 void ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
     const reauth_string_t *account);
 
+/* the same for what the upstream itself asks for: before all others */
+void ngx_http_reauth_store_poll_first(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account);
+
+/* the key of the queue in Redis of a class, without the prefix */
+extern const char  *ngx_http_reauth_store_queues[REAUTH_POLL_CLASSES];
+
 /* the next poll of an account; "active": only if it still is */
 void ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, int64_t at_ms, ngx_uint_t active);

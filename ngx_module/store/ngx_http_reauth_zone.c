@@ -32,7 +32,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     size_t                         len, size;
     u_char                         bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
-    ngx_uint_t                     n;
+    ngx_uint_t                     i, n;
     ngx_slab_pool_t               *shpool;
     ngx_http_reauth_zone_t        *zone;
     ngx_http_reauth_zone_shctx_t  *sh;
@@ -138,8 +138,11 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_queue_init(&sh->brief_queue);
     ngx_queue_init(&sh->dirty);
     ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
-    ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,
-                    ngx_rbtree_insert_timer_value);
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        ngx_rbtree_init(&sh->poll[i], &sh->poll_sentinel,
+                        ngx_rbtree_insert_timer_value);
+    }
 
     sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;

@@ -166,6 +166,7 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING,
     NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES,
     NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS,
+    NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING_CALLER,
     NGX_HTTP_REAUTH_COUNT_FILE_CALLERS,
     NGX_HTTP_REAUTH_COUNT_FILE_SECRET,
     NGX_HTTP_REAUTH_COUNT_LAST
@@ -325,15 +326,20 @@ ngx_int_t ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone,
     int64_t now_ms, reauth_record_t *record);
 
 /*
- * The queue of what to poll.  An active record whose poll is due is put off by
+ * The queues of what to poll, one for each class of reauth_schedule.h.  An
+ * active record whose poll is due is put off by
  * "lease_ms"; NGX_DECLINED: none.
  */
 ngx_int_t ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone,
     int64_t now_ms, int64_t lease_ms, reauth_record_t *record);
 
-/* NGX_DECLINED: the account is not active */
+/*
+ * The next poll of the account; "first": before all others, whatever its class.
+ * NGX_DECLINED: it is not active; *class is set all the same.
+ */
 ngx_int_t ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, int64_t at_ms);
+    const reauth_string_t *account, int64_t at_ms, ngx_uint_t first,
+    reauth_poll_class_t *class);
 
 /*
  * Accounts that are not active and are to be looked at once, a few at a time:

@@ -577,13 +577,14 @@ ngx_http_reauth_zone_attempt_link(ngx_http_reauth_zone_shctx_t *sh,
 
 void
 ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
-    ngx_http_reauth_slot_t *slot, int64_t at_ms)
+    ngx_http_reauth_slot_t *slot, int64_t at_ms, reauth_poll_class_t class)
 {
     ngx_http_reauth_zone_check_lock(sh);
 
     slot->poll_ms = at_ms;
     slot->poll.key = (ngx_rbtree_key_t) at_ms;
-    ngx_rbtree_insert(&sh->poll, &slot->poll);
+    slot->poll.data = (u_char) class;
+    ngx_rbtree_insert(&sh->poll[slot->poll.data], &slot->poll);
 }
 
 
@@ -639,7 +640,8 @@ ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
                         reauth_attempt_due_ms(&slot->record));
     ngx_rbtree_insert(&sh->due, &slot->due);
 
-    ngx_http_reauth_zone_set_poll(sh, slot, poll_ms);
+    ngx_http_reauth_zone_set_poll(sh, slot, poll_ms,
+                                  reauth_schedule_class(&slot->record));
 
     sh->states[slot->record.state]++;
     sh->waiting += reauth_attempt_is_listed(&slot->record);
@@ -669,7 +671,7 @@ ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
 
     ngx_http_reauth_zone_attempt_unlink(sh, slot);
     ngx_rbtree_delete(&sh->due, &slot->due);
-    ngx_rbtree_delete(&sh->poll, &slot->poll);
+    ngx_rbtree_delete(&sh->poll[slot->poll.data], &slot->poll);
     sh->states[slot->record.state]--;
     sh->waiting -= reauth_attempt_is_listed(&slot->record);
     ngx_http_reauth_zone_share(sh, &slot->record, 0);

@@ -25,7 +25,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       20
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       21
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -74,7 +74,8 @@ typedef struct {
 
 struct ngx_http_reauth_slot_s {
     ngx_rbtree_node_t               due;       /* key: seconds */
-    ngx_rbtree_node_t               poll;      /* key: milliseconds, may wrap */
+    ngx_rbtree_node_t               poll;      /* key: milliseconds, may wrap;
+                                                  data: its class */
     int64_t                         poll_ms;
     ngx_http_reauth_dirty_t         dirty;
     uint32_t                        next;      /* free list, or the bucket's */
@@ -229,7 +230,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_queue_t                     dirty;
     ngx_rbtree_t                    due;
     ngx_rbtree_node_t               due_sentinel;
-    ngx_rbtree_t                    poll;
+    ngx_rbtree_t                    poll[REAUTH_POLL_CLASSES];
+    unsigned                        polled_others;
     ngx_rbtree_node_t               poll_sentinel;
     ngx_atomic_t                    nasked;
     ngx_http_reauth_asked_t         asked[NGX_HTTP_REAUTH_ASKED_MAX];
@@ -359,7 +361,7 @@ void ngx_http_reauth_zone_set_dirty(ngx_http_reauth_zone_shctx_t *sh,
 void ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_node_t **link);
 void ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
-    ngx_http_reauth_slot_t *slot, int64_t at_ms);
+    ngx_http_reauth_slot_t *slot, int64_t at_ms, reauth_poll_class_t class);
 ngx_int_t ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, ngx_uint_t dirty);
 ngx_http_reauth_dirty_t *ngx_http_reauth_zone_dirty(

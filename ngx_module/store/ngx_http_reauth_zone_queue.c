@@ -88,13 +88,39 @@ ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone, int64_t now_ms,
 }
 
 
+/* the one of its class that has been due for longest; NULL: none is due */
+
+static ngx_http_reauth_slot_t *
+ngx_http_reauth_zone_due(ngx_http_reauth_zone_shctx_t *sh, ngx_uint_t class,
+    int64_t now_ms)
+{
+    ngx_rbtree_t            *tree;
+    ngx_http_reauth_slot_t  *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    tree = &sh->poll[class];
+
+    if (tree->root == tree->sentinel) {
+        return NULL;
+    }
+
+    slot = ngx_queue_data(ngx_rbtree_min(tree->root, tree->sentinel),
+                          ngx_http_reauth_slot_t, poll);
+
+    return now_ms >= slot->poll_ms ? slot : NULL;
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
     int64_t lease_ms, reauth_record_t *record)
 {
+    int                            due[REAUTH_POLL_CLASSES];
     ngx_int_t                      rc;
-    ngx_rbtree_node_t             *node;
-    ngx_http_reauth_slot_t        *slot;
+    ngx_uint_t                     i;
+    reauth_poll_class_t            class;
+    ngx_http_reauth_slot_t        *slots[REAUTH_POLL_CLASSES], *slot;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     rc = NGX_DECLINED;
@@ -106,17 +132,22 @@ ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
 
     ngx_http_reauth_zone_lock(zone);
 
-    if (sh->poll.root != sh->poll.sentinel) {
-        node = ngx_rbtree_min(sh->poll.root, sh->poll.sentinel);
-        slot = ngx_queue_data(node, ngx_http_reauth_slot_t, poll);
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        slots[i] = ngx_http_reauth_zone_due(sh, i, now_ms);
+        due[i] = slots[i] != NULL;
+    }
 
-        if (now_ms >= slot->poll_ms) {
-            ngx_rbtree_delete(&sh->poll, &slot->poll);
-            ngx_http_reauth_zone_set_poll(sh, slot, now_ms + lease_ms);
+    class = reauth_schedule_pick(due, &sh->polled_others);
 
-            *record = slot->record;
-            rc = NGX_OK;
-        }
+    if (class != REAUTH_POLL_CLASSES) {
+        slot = slots[class];
+
+        ngx_rbtree_delete(&sh->poll[slot->poll.data], &slot->poll);
+        ngx_http_reauth_zone_set_poll(sh, slot, now_ms + lease_ms,
+                                      reauth_schedule_class(&slot->record));
+
+        *record = slot->record;
+        rc = NGX_OK;
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -127,12 +158,14 @@ ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
 
 ngx_int_t
 ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, int64_t at_ms)
+    const reauth_string_t *account, int64_t at_ms, ngx_uint_t first,
+    reauth_poll_class_t *class)
 {
     ngx_http_reauth_slot_t        *slot;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
+    *class = REAUTH_POLL_FIRST;
 
     ngx_http_reauth_zone_lock(zone);
 
@@ -141,8 +174,11 @@ ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
                account->data, account->len);
 
     if (slot != NULL) {
-        ngx_rbtree_delete(&sh->poll, &slot->poll);
-        ngx_http_reauth_zone_set_poll(sh, slot, at_ms);
+        ngx_rbtree_delete(&sh->poll[slot->poll.data], &slot->poll);
+        *class = reauth_schedule_class(&slot->record);
+
+        ngx_http_reauth_zone_set_poll(sh, slot, at_ms,
+                                      first ? REAUTH_POLL_FIRST : *class);
     }
 
     ngx_http_reauth_zone_unlock(zone);

@@ -41,7 +41,7 @@ static void
 ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
 {
     uint32_t                 index, *bucket;
-    ngx_uint_t               active, n;
+    ngx_uint_t               active, n, i;
     ngx_http_reauth_slot_t  *slot;
 
     ngx_http_reauth_zone_check_lock(sh);
@@ -53,8 +53,11 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
     ngx_memzero(sh->shares, (sh->shares_mask + 1) * sizeof(reauth_share_t));
 
     ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
-    ngx_rbtree_init(&sh->poll, &sh->poll_sentinel,
-                    ngx_rbtree_insert_timer_value);
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        ngx_rbtree_init(&sh->poll[i], &sh->poll_sentinel,
+                        ngx_rbtree_insert_timer_value);
+    }
 
     sh->gate.nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
     sh->free = 0;

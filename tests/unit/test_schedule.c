@@ -404,6 +404,101 @@ test_never_ends(void **state)
 }
 
 
+static void
+test_class(void **state)
+{
+    unsigned         i;
+    reauth_record_t  record;
+
+    (void) state;
+
+    for (i = REAUTH_STATE_STARTING; i <= REAUTH_STATE_UNKNOWN; i++) {
+        record_of(&record, (reauth_state_t) i, NOW_MS);
+
+        assert_int_equal(reauth_schedule_class(&record),
+                         reauth_state_needs_person(i) ? REAUTH_POLL_PERSON
+                                                      : REAUTH_POLL_FIRST);
+    }
+
+    /* nothing that the upstream has said */
+
+    record_of(&record, REAUTH_STATE_UNKNOWN, NOW_MS);
+    record.attempt[0] = '\0';
+    assert_int_equal(reauth_schedule_class(&record), REAUTH_POLL_LAST);
+
+    record.started_us = NOW_MS * 1000;
+    assert_int_equal(reauth_schedule_class(&record), REAUTH_POLL_FIRST);
+
+    record.started_us = 0;
+    record.stepped_ms = NOW_MS;
+    assert_int_equal(reauth_schedule_class(&record), REAUTH_POLL_FIRST);
+
+    record.stepped_ms = 0;
+    record.state = REAUTH_STATE_RUNNING;
+    assert_int_equal(reauth_schedule_class(&record), REAUTH_POLL_FIRST);
+}
+
+
+static void
+test_pick(void **state)
+{
+    int       due[REAUTH_POLL_CLASSES], n, persons;
+    unsigned  others;
+
+    (void) state;
+
+    others = 0;
+    memset(due, 0, sizeof(due));
+    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_CLASSES);
+
+    /* one alone is not held up */
+
+    due[REAUTH_POLL_PERSON] = 1;
+    for (n = 0; n < 3; n++) {
+        assert_int_equal(reauth_schedule_pick(due, &others),
+                         REAUTH_POLL_PERSON);
+    }
+
+    /* a quarter while others are due, whichever these are */
+
+    due[REAUTH_POLL_LAST] = 1;
+    for (n = 0, persons = 0; n < 400; n++) {
+        persons += reauth_schedule_pick(due, &others) == REAUTH_POLL_PERSON;
+    }
+    assert_int_equal(persons, 100);
+
+    due[REAUTH_POLL_FIRST] = 1;
+    for (n = 0, persons = 0; n < 400; n++) {
+        switch (reauth_schedule_pick(due, &others)) {
+        case REAUTH_POLL_PERSON:
+            persons++;
+            break;
+        case REAUTH_POLL_FIRST:
+            break;
+        default:
+            fail();
+        }
+    }
+    assert_int_equal(persons, 100);
+
+    /* a long time without does not make up for more */
+
+    due[REAUTH_POLL_PERSON] = 0;
+    for (n = 0; n < 100; n++) {
+        assert_int_equal(reauth_schedule_pick(due, &others),
+                         REAUTH_POLL_FIRST);
+    }
+
+    due[REAUTH_POLL_PERSON] = 1;
+    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_PERSON);
+    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_FIRST);
+
+    memset(due, 0, sizeof(due));
+    due[REAUTH_POLL_LAST] = 1;
+    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_LAST);
+}
+
+
 int
 main(void)
 {
@@ -414,7 +509,9 @@ main(void)
         cmocka_unit_test(test_starting),
         cmocka_unit_test(test_hour),
         cmocka_unit_test(test_usual),
-        cmocka_unit_test(test_never_ends)
+        cmocka_unit_test(test_never_ends),
+        cmocka_unit_test(test_class),
+        cmocka_unit_test(test_pick)
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

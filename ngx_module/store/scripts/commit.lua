@@ -1,10 +1,10 @@
 -- Writes one account's record, if the copy that the writer judged by is still
 -- the one that is here.
 --
--- KEYS: record, active, due, events
+-- KEYS: record, active, events, queue of polls, the other queues of polls
 -- ARGV: 1 revision the writer saw (0: no record)   2 account
 --       3 seconds the record lives                 4 score in "active" or ""
---       5 score in "due" or ""                     6 length of the stream
+--       5 score in the queue or ""                   6 length of the stream
 --       7 the record, in its next revision         8 the writer's name
 --
 -- Returns 1 where it was written; else the record that is here, or nil, for the
@@ -30,10 +30,13 @@ else
 end
 
 if ARGV[5] ~= '' then
-    redis.call('ZADD', KEYS[3], ARGV[5], ARGV[2])
+    redis.call('ZADD', KEYS[4], ARGV[5], ARGV[2])
 else
-    redis.call('ZREM', KEYS[3], ARGV[2])
+    redis.call('ZREM', KEYS[4], ARGV[2])
 end
+
+redis.call('ZREM', KEYS[5], ARGV[2])
+redis.call('ZREM', KEYS[6], ARGV[2])
 
 -- Events live a day, as records do; those that are older are removed at one of
 -- sixteen writes, and the stream itself where none comes for so long.  Redis
@@ -44,14 +47,14 @@ local now = redis.call('TIME')
 local added
 
 if tonumber(now[2]) % 16 == 0 then
-    added = redis.pcall('XADD', KEYS[4], 'MINID', (now[1] - day) .. '000', '*',
+    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000', '*',
                         ARGV[8], ARGV[7])
 end
 
 if not added or type(added) == 'table' and added.err then
-    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], ARGV[7])
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], ARGV[7])
 end
 
-redis.call('EXPIRE', KEYS[4], day)
+redis.call('EXPIRE', KEYS[3], day)
 
 return 1

@@ -2,7 +2,12 @@
 -- the fleet's rate.  One that was handed out is due again when its lease ends;
 -- an account that is not active was asked for once only.
 --
--- KEYS: due, rate, pause, active
+-- The queues are those of reauth_schedule.h, by class: those that wait for a
+-- person get one of four polls at most while others are due, and those never
+-- heard of what is left.
+--
+-- KEYS: due, rate, pause, active, due of those that wait for a person, due of
+--       those never heard of
 -- ARGV: 1 now, in ms    2 how many at most    3 the lease, in ms
 --       4 polls a minute for the fleet        5 polls that may come at once
 --       6 how long the upstream wants no polls from now on, in ms, or 0
@@ -41,24 +46,52 @@ if clock > at then
 end
 
 local n = math.min(most, math.floor(tokens))
+local others = tonumber(redis.call('HGET', KEYS[2], 'others') or 0)
 local accounts = {}
+local first, person, last = {}, {}, {}
+
+local function due(key)
+    return redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[1], 'LIMIT', 0, n)
+end
 
 if n > 0 then
-    accounts = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1],
-                          'LIMIT', 0, n)
+    first, person, last = due(KEYS[1]), due(KEYS[5]), due(KEYS[6])
+end
 
-    for i = 1, #accounts do
-        if redis.call('ZSCORE', KEYS[4], accounts[i]) then
-            redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[3]),
-                       accounts[i])
-        else
-            redis.call('ZREM', KEYS[1], accounts[i])
-        end
+local function take(key, queue)
+    local account = table.remove(queue, 1)
+
+    if redis.call('ZSCORE', KEYS[4], account) then
+        redis.call('ZADD', key, string.format('%.0f', now + ARGV[3]), account)
+    else
+        redis.call('ZREM', key, account)
+    end
+
+    accounts[#accounts + 1] = account
+end
+
+while #accounts < n do
+    local rest = #first + #last
+
+    if #person > 0 and (others >= 3 or rest == 0) then
+        others = 0
+        take(KEYS[5], person)
+
+    elseif #first > 0 then
+        others = math.min(others + 1, 3)
+        take(KEYS[1], first)
+
+    elseif #last > 0 then
+        others = math.min(others + 1, 3)
+        take(KEYS[6], last)
+
+    else
+        break
     end
 end
 
 redis.call('HSET', KEYS[2], 'tokens', tostring(tokens - #accounts),
-           'at', string.format('%.0f', clock))
+           'at', string.format('%.0f', clock), 'others', tostring(others))
 redis.call('EXPIRE', KEYS[2], 600)
 
 return accounts

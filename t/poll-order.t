@@ -1,0 +1,114 @@
+# Of the polls that are due, those of logins in progress come first, those that
+# wait for a person get a quarter, and accounts of which the upstream has never
+# said anything what is left.  What a webhook asks for is polled before all.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Peer ();
+use Reauth::Test sandbox => 0;
+use Reauth::Webhook;
+
+# more of each than may be polled at once
+my $MANY = 8;
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+    my ($target)  = $request =~ /\A\S+ (\S+)/;
+
+    return Reauth::Peer::response('500 Error', '{}')
+        if $target =~ m{/fansly/.*/reauthenticate};
+
+    if ($request =~ /\APUT /) {
+        my ($account) = $target =~ m{/acct_(\w+)/};
+
+        return Reauth::Peer::accepted("auth_$account");
+    }
+
+    my ($id) = $target =~ m{/authenticate/auth_(\w+)}
+        or return Reauth::Peer::response('500 Error', '{}');
+
+    return Reauth::Peer::response('200 OK', qq({"id":"auth_$id",)
+        . ($id =~ /^p/
+            ? '"state":"needs-otp","lastAttempt":{"needs_otp":true}}'
+            : '"state":"authenticating","progress":"filling_out_login",'
+                . '"lastAttempt":{}}'));
+});
+
+sub polls {
+    return map {
+        m{ GET \S*/authenticate/(?:auth_([rp])|fansly_acct_(m))\w* }
+            ? $1 // $2 : ()
+    } $peer->requests;
+}
+
+sub shares {
+    my (@polls) = @_;
+
+    my %n = (r => 0, p => 0, m => 0);
+    $n{$_}++ for @polls;
+
+    return \%n;
+}
+
+for my $with ('Redis', 'no Redis') {
+    my $gateway = gateway(
+        name        => $with =~ /^no/ ? 'alone' : 'shared',
+        without     => $with =~ /^no/ ? ['reauth_redis'] : [],
+        http_config => 'upstream fans_api { server 127.0.0.1:' . $peer->port
+            . '; }',
+        config      => 'reauth_poll on /upstream interval=100ms '
+            . 'max_interval=200ms rate=60r/m;
+            location = /reauth/webhook {
+                reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }',
+    );
+    my $tag = $with =~ /^no/ ? 'n' : 'y';
+
+    # those that are never heard of have been due for longest
+
+    is($gateway->http('POST',
+        "/api/fansly/authenticate/fansly_acct_m$tag$_/reauthenticate")
+        ->{status}, 500, "$with: a made-up account")
+        for 1 .. $MANY;
+    is($gateway->update("acct_p$tag$_", 'ok')->{status}, 200, 'a login')
+        for 1 .. $MANY;
+    ok(wait_for {
+        my $states = $gateway->http('GET', '/reauth/summary')->{json}{states};
+        $states->{needs_otp} >= $MANY;
+    } 'wait for a person');
+    is($gateway->update("acct_r$tag$_", 'ok')->{status}, 200, 'another login')
+        for 1 .. $MANY;
+
+    my $before = () = polls();
+    ok(wait_for { polls() >= $before + 24 } 'they are polled');
+
+    my @polls = (polls())[$before .. $before + 23];
+    my $n     = shares(@polls);
+
+    # the last one may have been chosen before the first one was there
+    cmp_ok($n->{m}, '<=', 2, 'none of which nothing is known, while others wait')
+        or diag "@polls";
+    cmp_ok($n->{p}, '<=', 6 + 1, 'a quarter for a person');
+    cmp_ok($n->{p}, '>=', 4, 'and no less');
+
+    # a webhook's: before all of those that are due; a poll or two may be on
+    # their way
+
+    my $last   = "acct_p$tag$MANY";
+    my $before_it = () = $peer->requests;
+    my $answer = deliver($gateway, event('accounts.connected', $last));
+    is($answer->{status}, 200, 'a webhook');
+
+    my $after = () = $peer->requests;
+    ok(wait_for { $peer->requests >= $after + 3 } 'polls go on');
+
+    my @next = ($peer->requests)[$before_it .. $after + 2];
+    ok((grep { m{/auth_p$tag$MANY } } @next), 'its account is polled at once')
+        or diag join "\n", @next;
+
+    $gateway->stop;
+}
+
+done_testing();
