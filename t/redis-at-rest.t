@@ -16,7 +16,7 @@ location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
 EOC
 
 # these are emptied by whatever ends, and hold account ids and times only
-my %endless = map { ("{reauth}:$_" => 1) } qw(active due rate);
+my %endless = map { ("{reauth}:$_" => 1) } qw(active due due:person due:last rate);
 
 # ---- events of two days ago, and one of an hour ago ----
 
@@ -100,7 +100,7 @@ for my $key (redis_cli('KEYS', '*')) {
         :                     ('GET', $key)), '';
 }
 
-my @unknown = grep { !/:(?:a|active|due|events|o|seen|list|rate|pause|seq)\z/ }
+my @unknown = grep { !/:(?:a|active|due|due:person|due:last|events|o|seen|list|rate|pause|seq)\z/ }
     keys %kinds;
 is("@unknown", '', 'no key that docs/security.md does not name');
 

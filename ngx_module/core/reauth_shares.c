@@ -109,3 +109,10 @@ reauth_shares_allow(size_t n, size_t max, size_t active, size_t capacity,
 
     return n < max && (active < capacity / 2 || n < kept);
 }
+
+
+int
+reauth_shares_may_wait(size_t n, size_t max)
+{
+    return n < max / 2 + max % 2;
+}

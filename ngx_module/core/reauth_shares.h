@@ -45,5 +45,11 @@ void reauth_shares_remove(reauth_share_t *table, size_t mask,
 int reauth_shares_allow(size_t n, size_t max, size_t active, size_t capacity,
     size_t callers);
 
+/*
+ * Whether a caller of which "n" requests wait may have one more wait: half of
+ * "max" is for one at most.
+ */
+int reauth_shares_may_wait(size_t n, size_t max);
+
 
 #endif /* REAUTH_SHARES_H */

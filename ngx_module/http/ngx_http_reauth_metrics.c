@@ -162,6 +162,8 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
       NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES },
     { NGX_HTTP_REAUTH_FAMILY_LIMITS, "attempts",
       NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS },
+    { NGX_HTTP_REAUTH_FAMILY_LIMITS, "waiting_caller",
+      NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING_CALLER },
     { NGX_HTTP_REAUTH_FAMILY_FILES, "callers",
       NGX_HTTP_REAUTH_COUNT_FILE_CALLERS },
     { NGX_HTTP_REAUTH_FAMILY_FILES, "secret",

@@ -4,6 +4,10 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_shares.h"
 #include "ngx_http_reauth_wait.h"
 
 
@@ -18,6 +22,9 @@
 
 static ngx_queue_t       ngx_http_reauth_waiting;
 static ngx_uint_t        ngx_http_reauth_nwaiting[NGX_HTTP_REAUTH_WAIT_LAST];
+static reauth_share_t   *ngx_http_reauth_wait_shares;
+static size_t            ngx_http_reauth_wait_mask;
+static uint64_t          ngx_http_reauth_wait_seed;
 static ngx_event_t       ngx_http_reauth_wait_event;
 static ngx_connection_t  ngx_http_reauth_wait_dumb;
 
@@ -29,10 +36,93 @@ ngx_http_reauth_wait_cleanup(void *data)
 }
 
 
+/* room for more callers than there are places, made when it is first needed */
+
+static ngx_int_t
+ngx_http_reauth_wait_table(ngx_http_request_t *r, ngx_uint_t max)
+{
+    size_t  n;
+
+    if (ngx_http_reauth_wait_shares != NULL) {
+
+        /* without a master process, a reload may have made the bound larger */
+
+        return max * NGX_HTTP_REAUTH_WAIT_LAST <= ngx_http_reauth_wait_mask
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    for (n = 64; n <= max * NGX_HTTP_REAUTH_WAIT_LAST; n *= 2) { /* void */ }
+
+    ngx_http_reauth_wait_shares = ngx_calloc(n * sizeof(reauth_share_t),
+                                             r->connection->log);
+    if (ngx_http_reauth_wait_shares == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_reauth_wait_mask = n - 1;
+    ngx_http_reauth_wait_seed = (uint64_t) ngx_random() << 32 | ngx_random();
+
+    return NGX_OK;
+}
+
+
+/* of whom the request is, and of its kind: each has a share of its own */
+
+static ngx_int_t
+ngx_http_reauth_wait_share(ngx_http_request_t *r,
+    ngx_http_reauth_wait_kind_e kind, const char *name, uint64_t *key)
+{
+    size_t                        n;
+    ngx_int_t                     rc;
+    reauth_string_t               caller;
+    ngx_http_reauth_ctx_t        *ctx;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    *key = 0;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL || ctx->caller.len == 0) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    rc = ngx_http_reauth_wait_table(r, mcf->wait_max);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+    }
+
+    caller.data = ctx->caller.data;
+    caller.len = ctx->caller.len;
+
+    *key = reauth_shares_key(&caller, ngx_http_reauth_wait_seed + kind);
+
+    n = reauth_shares_count(ngx_http_reauth_wait_shares,
+                            ngx_http_reauth_wait_mask, *key);
+
+    if (reauth_shares_may_wait(n, mcf->wait_max)) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "reauth: %uz %s of caller \"%V\" are waiting in this worker: "
+                  "half of \"reauth_wait_max\" reached", n, name,
+                  &ctx->caller);
+
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING_CALLER);
+
+    return NGX_BUSY;
+}
+
+
 ngx_int_t
 ngx_http_reauth_wait_create(ngx_http_request_t *r,
     ngx_http_reauth_wait_kind_e kind, ngx_http_reauth_wait_t **created)
 {
+    uint64_t                      caller;
+    ngx_int_t                     rc;
     ngx_http_cleanup_t           *cln;
     ngx_http_reauth_wait_t       *wait;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -52,6 +142,12 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r,
         return NGX_BUSY;
     }
 
+    rc = ngx_http_reauth_wait_share(r, kind, names[kind], &caller);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     wait = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_wait_t));
     if (wait == NULL) {
         return NGX_ERROR;
@@ -66,6 +162,12 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r,
     cln->data = wait;
 
     ngx_http_reauth_nwaiting[kind]++;
+
+    if (caller) {
+        reauth_shares_add(ngx_http_reauth_wait_shares,
+                          ngx_http_reauth_wait_mask, caller);
+        wait->caller = caller;
+    }
 
     wait->kind = kind;
     wait->request = r;
@@ -216,5 +318,10 @@ ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait)
     if (!wait->done) {
         wait->done = 1;
         ngx_http_reauth_nwaiting[wait->kind]--;
+
+        if (wait->caller) {
+            reauth_shares_remove(ngx_http_reauth_wait_shares,
+                                 ngx_http_reauth_wait_mask, wait->caller);
+        }
     }
 }

@@ -46,6 +46,7 @@ struct ngx_http_reauth_wait_s {
 
     ngx_http_reauth_wait_kind_e      kind;
     ngx_http_request_t              *request;
+    uint64_t                         caller;   /* its share; 0: nobody's */
     ngx_http_reauth_zone_t          *zone;
     ngx_uint_t                       changes;  /* that it knows of */
     ngx_msec_t                       until;

@@ -163,6 +163,21 @@ test_allow(void **state)
 }
 
 
+static void
+test_may_wait(void **state)
+{
+    (void) state;
+
+    assert_false(reauth_shares_may_wait(0, 0));
+    assert_true(reauth_shares_may_wait(0, 1));
+    assert_false(reauth_shares_may_wait(1, 1));
+    assert_true(reauth_shares_may_wait(1, 4));
+    assert_false(reauth_shares_may_wait(2, 4));
+    assert_true(reauth_shares_may_wait(2, 5));
+    assert_false(reauth_shares_may_wait(3, 5));
+}
+
+
 int
 main(void)
 {
@@ -170,7 +185,8 @@ main(void)
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_against_a_plain_count),
         cmocka_unit_test(test_key),
-        cmocka_unit_test(test_allow)
+        cmocka_unit_test(test_allow),
+        cmocka_unit_test(test_may_wait)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 -- KEYS: record, active, events, queue of polls, the other queues of polls
 -- ARGV: 1 revision the writer saw (0: no record)   2 account
 --       3 seconds the record lives                 4 score in "active" or ""
---       5 score in the queue or ""                   6 length of the stream
+--       5 score in the queue or ""                 6 length of the stream
 --       7 the record, in its next revision         8 the writer's name
 --
 -- Returns 1 where it was written; else the record that is here, or nil, for the

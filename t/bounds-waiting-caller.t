@@ -1,0 +1,165 @@
+# Of the places of requests that wait one caller gets half at most, of each kind:
+# others wait undisturbed.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use Reauth::H2 ();
+use Reauth::Peer ();
+use Reauth::Stream ();
+use Reauth::Test redis => 0, sandbox => 0;
+
+my $go = work_dir() . '/go';
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    return Reauth::Peer::response('200 OK', '{}') if $request !~ /\APUT /;
+
+    if ($request =~ /acct_2/) {
+        alarm 5 * $Reauth::Test::LIMIT;
+        sleep 0.05 while !-e $go;
+    }
+
+    return Reauth::Peer::accepted('auth_' . int rand 1e9);
+});
+
+my $file = secret_file('callers', join '',
+    map { "$_ sha256:" . sha256_hex("token of $_") . " all\n" }
+    qw(greedy other third));
+
+my %argument = (
+    http_config => "reauth_callers_file $file;\nreauth_wait_max 4;\n"
+        . "reauth_update_wait 300s;\n"
+        . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }',
+    config      => <<'EOC');
+location = /reauth/metrics { reauth_metrics; }
+location /api/ {
+    reauth_gate on;
+    reauth_gate_hold 300s;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization;
+}
+EOC
+my $gateway = gateway(%argument);
+my $h2_gateway = gateway(%argument, name => 'h2', listen => 'http2');
+
+my $BODY = '{"email":"a@example.com","password":"x"}';
+
+# request, status beyond the bound
+
+my %kind = (
+    'status requests' => [503, 'GET', '/reauth/accounts/acct_1?wait=60s'],
+    'event streams'   => [503, 'GET', '/reauth/events'],
+    'held calls'      => [503, 'GET', '/api/acct_1/x', { prefer => 'wait=300' }],
+    'updates'         => [409, 'PUT', '/api/authenticate/acct_2/credentials',
+        { 'content-type' => 'application/json' }, $BODY],
+);
+
+sub plain {
+    my ($caller, $method, $path, $headers, $body) = @_;
+
+    return Reauth::Stream->open($gateway, $method, $path,
+        { %{ $headers || {} }, Authorization => "Bearer token of $caller" },
+        $body);
+}
+
+sub waits {
+    my ($stream) = @_;
+
+    sleep 0.3;
+
+    return $stream->is_open;
+}
+
+my @first = (plain('third', 'PUT', '/api/authenticate/acct_1/credentials',
+        { 'Content-Type' => 'application/json' }, $BODY),
+    plain('third', 'PUT', '/api/authenticate/acct_2/credentials',
+        { 'Content-Type' => 'application/json' }, $BODY));
+is($first[0]->finish->{status}, 200, 'a login is in progress');
+ok(wait_for { grep { /PUT \S*acct_2/ } $peer->requests } 'another is being sent');
+
+my $refused = 0;
+
+for my $kind (sort keys %kind) {
+    my ($status, @request) = @{ $kind{$kind} };
+    my @open;
+
+    # places of the kind before may not be free yet
+
+    ok(wait_for {
+        push @open, plain('greedy', @request);
+        pop @open if !waits($open[-1]);
+        @open == 2;
+    } "$kind: half of the places");
+
+    is(plain('greedy', @request)->finish->{status}, $status,
+        'one more of this caller is refused');
+    $refused++;
+
+    my @others = map { plain($_, @request) } qw(other third);
+    ok(waits($_), 'others wait undisturbed') for @others;
+    is(plain('other', @request)->finish->{status}, $status,
+        'until all places are taken');
+
+    $_->close for @open, @others;
+}
+
+like($gateway->error_log, qr/\[warn\].*reauth: 2 \Q$_\E of caller "greedy" are waiting/,
+    "$_: logged") for 'held calls', 'status requests', 'updates';
+like($gateway->http('GET', '/reauth/metrics')->{body},
+    qr/^reauth_limited_total\{limit="waiting_caller"\} [1-9]/m, 'counted');
+
+# HTTP/2: on one connection
+
+sub ask {
+    my ($h2, $caller, $method, $path, $headers, $body) = @_;
+
+    return $h2->request($method, $path,
+        { %{ $headers || {} }, authorization => "Bearer token of $caller" },
+        defined $body ? (body => $body) : ());
+}
+
+my $h2 = Reauth::H2->connect_to($h2_gateway->port);
+is($h2->answer(ask($h2, 'third', 'PUT', '/api/authenticate/acct_1/credentials',
+    { 'content-type' => 'application/json' }, $BODY))->{status}, 200,
+    'HTTP/2: a login is in progress');
+
+for my $kind ('held calls', 'status requests') {
+    my ($status, @request) = @{ $kind{$kind} };
+    my $greedy = Reauth::H2->connect_to($h2_gateway->port);
+    my @open   = map { ask($greedy, 'greedy', @request) } 1 .. 8;
+    my %seen;
+
+    $seen{ $_->{status} }++ for values %{ $greedy->answers(\@open, 2) };
+    is_deeply(\%seen, { 0 => 2, $status => 6 }, "HTTP/2, $kind: two wait");
+
+    my $other = ask($h2, 'other', @request);
+    is($h2->answer($other, 0.5)->{status}, 0, 'and so does another');
+    $h2->cancel($other);
+    $greedy->close;
+}
+
+# all that was taken is given back
+
+for my $n (1 .. 20) {
+    my $stream = plain('greedy', @{ $kind{'status requests'} }[1 .. 2]);
+    sleep 0.02;
+    $stream->close;
+}
+
+ok(wait_for {
+    my $stream = plain('greedy', @{ $kind{'status requests'} }[1 .. 2]);
+    my $waits  = waits($stream);
+    $stream->close;
+    $waits;
+} 'who goes leaves no place taken');
+
+Reauth::Test::write_file($go, '');
+is($first[1]->finish->{status}, 200, 'the first update is answered');
+
+done_testing();
