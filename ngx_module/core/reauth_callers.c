@@ -719,16 +719,22 @@ reauth_callers_count(const reauth_callers_t *callers)
 }
 
 
-const reauth_caller_t *
+int
 reauth_callers_find(const reauth_callers_t *callers,
-    const reauth_string_t *token)
+    const reauth_string_t *token, const reauth_caller_t **caller)
 {
     size_t    slot;
     uint8_t   hash[REAUTH_SHA256_LEN];
     uint16_t  index;
 
-    if (token->len == 0 || reauth_sha256(token, hash) != 0) {
-        return NULL;
+    *caller = NULL;
+
+    if (token->len == 0) {
+        return 0;
+    }
+
+    if (reauth_sha256(token, hash) != 0) {
+        return -1;
     }
 
     slot = reauth_callers_hash_slot(callers, hash);
@@ -736,7 +742,11 @@ reauth_callers_find(const reauth_callers_t *callers,
 
     OPENSSL_cleanse(hash, sizeof(hash));
 
-    return index != 0 ? &callers->callers[index - 1] : NULL;
+    if (index != 0) {
+        *caller = &callers->callers[index - 1];
+    }
+
+    return 0;
 }
 
 

@@ -68,9 +68,9 @@ void reauth_callers_free(reauth_callers_t *callers);
 
 size_t reauth_callers_count(const reauth_callers_t *callers);
 
-/* NULL: nobody's token, which is also what a failing library makes of it */
-const reauth_caller_t *reauth_callers_find(const reauth_callers_t *callers,
-    const reauth_string_t *token);
+/* NULL in "caller": nobody's token; -1: no memory for its hash */
+int reauth_callers_find(const reauth_callers_t *callers,
+    const reauth_string_t *token, const reauth_caller_t **caller);
 
 /* by its name, where something else than a token has proved it; or NULL */
 const reauth_caller_t *reauth_callers_find_name(

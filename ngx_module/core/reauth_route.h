@@ -72,7 +72,8 @@ typedef struct {
 typedef enum {
     REAUTH_ACCOUNT_NONE = 0,
     REAUTH_ACCOUNT_FOUND,
-    REAUTH_ACCOUNT_BAD                 /* begins as an id, but is none */
+    REAUTH_ACCOUNT_BAD,                /* begins as an id, but is none */
+    REAUTH_ACCOUNT_NO_MEMORY           /* of a value, never of a path */
 } reauth_account_result_t;
 
 

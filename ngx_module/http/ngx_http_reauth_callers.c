@@ -372,28 +372,29 @@ ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
 #endif
 
 
-static const reauth_caller_t *
+static ngx_int_t
 ngx_http_reauth_caller(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf,
-    ngx_uint_t *certificate)
+    const reauth_caller_t **caller, ngx_uint_t *certificate)
 {
-    reauth_string_t         token;
-    const reauth_caller_t  *caller;
+    reauth_string_t  token;
 
-    caller = NULL;
+    *caller = NULL;
     *certificate = 0;
 
-    if (ngx_http_reauth_caller_token(r, &token) == NGX_OK) {
-        caller = reauth_callers_find(lcf->callers->table, &token);
+    if (ngx_http_reauth_caller_token(r, &token) == NGX_OK
+        && reauth_callers_find(lcf->callers->table, &token, caller) != 0)
+    {
+        return NGX_ERROR;
     }
 
 #if (NGX_HTTP_SSL)
-    if (caller == NULL) {
-        caller = ngx_http_reauth_caller_certificate(r, lcf);
+    if (*caller == NULL) {
+        *caller = ngx_http_reauth_caller_certificate(r, lcf);
         *certificate = 1;
     }
 #endif
 
-    return caller;
+    return NGX_OK;
 }
 
 
@@ -590,6 +591,7 @@ static ngx_int_t
 ngx_http_reauth_identify(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, const reauth_caller_t **caller)
 {
+    ngx_int_t                 rc;
     ngx_uint_t                certificate;
     ngx_http_reauth_ctx_t    *ctx;
     ngx_http_reauth_known_t  *known;
@@ -605,8 +607,12 @@ ngx_http_reauth_identify(ngx_http_request_t *r,
         *caller = ngx_http_reauth_caller_known(lcf, known);
 
     } else {
-        *caller = ngx_http_reauth_caller(r, lcf, &certificate);
+        rc = ngx_http_reauth_caller(r, lcf, caller, &certificate);
         ngx_http_reauth_forget_token(r);
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
 
         if (*caller != NULL) {
             known = ngx_http_reauth_caller_remember(r, lcf->callers, *caller,

@@ -19,7 +19,7 @@
 #define NGX_HTTP_REAUTH_NEEDS_REDIS       0x02
 #define NGX_HTTP_REAUTH_NEEDS_POLL        0x04    /* a warning only */
 #define NGX_HTTP_REAUTH_NEEDS_SERVED      0x08    /* else a warning only */
-#define NGX_HTTP_REAUTH_IS_HANDLER        0x10    /* of its location's content */
+#define NGX_HTTP_REAUTH_IS_HANDLER        0x10    /* of the location */
 #define NGX_HTTP_REAUTH_MAY_BE_OFF        0x20    /* else "off" is a file */
 
 /* what a level of the configuration serves, itself or in a level below */

@@ -174,10 +174,12 @@ ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
 
     account->len = 0;
 
-    if (!ngx_http_reauth_gate_value_is_plain(r, &lcf->gate_account->value)
-        || ngx_http_complex_value(r, lcf->gate_account, &value) != NGX_OK)
-    {
+    if (!ngx_http_reauth_gate_value_is_plain(r, &lcf->gate_account->value)) {
         return REAUTH_ACCOUNT_BAD;
+    }
+
+    if (ngx_http_complex_value(r, lcf->gate_account, &value) != NGX_OK) {
+        return REAUTH_ACCOUNT_NO_MEMORY;
     }
 
     if (value.len == 0) {
@@ -186,7 +188,7 @@ ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
 
     buffer = ngx_pnalloc(r->pool, value.len);
     if (buffer == NULL) {
-        return REAUTH_ACCOUNT_BAD;
+        return REAUTH_ACCOUNT_NO_MEMORY;
     }
 
     s.data = value.data;
@@ -763,8 +765,16 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
     account.len = 0;
     account.data = NULL;
 
-    if (ngx_http_reauth_gate_account(r, lcf, &account) == REAUTH_ACCOUNT_BAD) {
+    switch (ngx_http_reauth_gate_account(r, lcf, &account)) {
+
+    case REAUTH_ACCOUNT_BAD:
         return ngx_http_reauth_gate_bad_path(r, lcf->gate_account != NULL);
+
+    case REAUTH_ACCOUNT_NO_MEMORY:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default: /* REAUTH_ACCOUNT_NONE, REAUTH_ACCOUNT_FOUND */
+        break;
     }
 
     if (lcf->authorize) {

@@ -93,9 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    caller = reauth_callers_find(callers, &token);
-
-    if (caller != NULL) {
+    if (reauth_callers_find(callers, &token, &caller) == 0 && caller != NULL) {
 
         if (caller->name.len == 0
             || !reauth_caller_allowed(caller, REAUTH_SCOPE_ALL))

@@ -12,8 +12,10 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
 
 #include "reauth_callers.h"
+#include "reauth_digest.h"
 
 
 #define string(text)  ((reauth_string_t) reauth_string(text))
@@ -48,11 +50,13 @@ parse(const char *text)
 static const reauth_caller_t *
 find(const reauth_callers_t *callers, const char *token)
 {
-    reauth_string_t  s;
+    reauth_string_t         s;
+    const reauth_caller_t  *caller;
 
     s = reauth_string_from(token);
+    assert_int_equal(reauth_callers_find(callers, &s, &caller), 0);
 
-    return reauth_callers_find(callers, &s);
+    return caller;
 }
 
 
@@ -462,6 +466,38 @@ test_many(void **state)
 }
 
 
+/* it is not that nobody has the token */
+
+static void
+test_no_digest(void **state)
+{
+    reauth_string_t         s;
+    reauth_callers_t       *callers;
+    const reauth_caller_t  *caller;
+
+    (void) state;
+
+    callers = parse("one " ALPHA " all\n");
+
+    reauth_digest_free();
+    assert_int_equal(EVP_set_default_properties(NULL, "provider=none"), 1);
+
+    s = reauth_string_from("alpha");
+    assert_int_equal(reauth_callers_find(callers, &s, &caller), -1);
+    assert_null(caller);
+
+    s = reauth_string_from("");
+    assert_int_equal(reauth_callers_find(callers, &s, &caller), 0);
+    assert_null(caller);
+
+    assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
+
+    assert_non_null(find(callers, "alpha"));
+
+    reauth_callers_free(callers);
+}
+
+
 int
 main(void)
 {
@@ -475,6 +511,7 @@ main(void)
         cmocka_unit_test(test_refuses_nul),
         cmocka_unit_test(test_line_length),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_no_digest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

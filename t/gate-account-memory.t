@@ -1,0 +1,59 @@
+# A request whose account cannot be found for lack of memory is the gateway's
+# fault, not the client's: 500, and nothing is sent.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my $LENGTH = 24 << 20;
+
+my $gateway = gateway(
+    http_config => 'large_client_header_buffers 4 32m;',
+    config      => <<'EOC',
+location /calls/ {
+    reauth_gate on;
+    reauth_gate_account $arg_account;
+    proxy_pass http://fans_api;
+}
+EOC
+);
+
+my ($worker) = $gateway->worker_pids;
+
+# The address space that the worker may have, beyond what it has.
+
+sub limit {
+    my ($more) = @_;
+
+    my ($pages) = split / /, Reauth::Test::slurp("/proc/$worker/statm");
+    my $bytes = defined $more ? $pages * 4096 + $more : 'unlimited';
+
+    return system('prlimit', "--as=$bytes:unlimited", '--pid', $worker) == 0;
+}
+
+sub call {
+    return $gateway->http('GET',
+        '/calls/x?account=' . ('a' x $LENGTH))->{status};
+}
+
+is(call(), 400, 'an account ID that is far too long');
+
+my $sent = () = sandbox_log();
+
+SKIP: {
+    skip 'no prlimit here, or not enough memory is used by it alone', 2
+        if $ENV{ASAN_OPTIONS} || !limit(40 << 20);
+
+    is(call(), 500, 'no memory for a copy of it');
+    like($gateway->error_log, qr/\[emerg\].* (?:malloc|posix_memalign)\(/,
+        'which is why');
+    limit();
+}
+
+is(call(), 400, 'memory again');
+is(scalar(() = sandbox_log()), $sent, 'nothing was sent');
+is_deeply([$gateway->worker_pids], [$worker], 'the worker runs');
+
+done_testing();
