@@ -31,6 +31,7 @@ location /page/api/ {
     rewrite ^/page(/.*) $1 break;
     proxy_pass http://fans_api;
 }
+location = /reauth/metrics { reauth_metrics; }
 location = /page { internal; return 200 "page"; }
 location /unbuffered/api/ {
     reauth_gate on;
@@ -149,9 +150,38 @@ for my $n (0 .. $#others) {
     unknown("acct_other_$n", 'says nothing');
 }
 
-answers('acct_gzip', 401, "\x1f\x8b...", { 'Content-Encoding' => 'gzip' });
-is($gateway->http('GET', '/api/acct_gzip/x')->{status}, 401, 'compressed');
-unknown('acct_gzip', 'says nothing');
+# what is not read leaves a trace
+
+sub unread {
+    return $gateway->http('GET', '/reauth/metrics')->{body}
+        =~ /^reauth_upstream_unreadable_total\{operation="call"\} (\d+)$/m
+        ? $1 : undef;
+}
+
+for my $coding (qw(gzip br deflate)) {
+    my $counted = unread();
+
+    answers("acct_$coding", 401, "\x1f\x8b...",
+        { 'Content-Encoding' => $coding });
+    is($gateway->http('GET', "/api/acct_$coding/x")->{status}, 401,
+        "compressed by $coding");
+    unknown("acct_$coding", 'says nothing');
+    is(unread(), $counted + 1, 'is counted');
+}
+
+my $counted = unread();
+answers('acct_long', 401, { error => $code, x => 'x' x 5000 });
+is($gateway->http('GET', '/api/acct_long/x')->{status}, 401, 'a long one');
+is(unread(), $counted + 1, 'is counted');
+
+for my $coding ('identity', 'Identity', '') {
+    answers("acct_plain_$coding", 401, { error => $code },
+        { 'Content-Type' => 'application/json',
+          'Content-Encoding' => $coding });
+    is($gateway->http('GET', "/api/acct_plain_$coding/x")->{status}, 401,
+        "Content-Encoding: $coding");
+    is(record("acct_plain_$coding")->{state}, 'failed', 'is read');
+}
 
 unlike($gateway->error_log, qr/\[(?:error|crit|alert|emerg)\]/, 'no errors');
 like($gateway->error_log, qr/"acct_expired_1" has to log in again/, 'logged');

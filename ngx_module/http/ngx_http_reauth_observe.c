@@ -77,12 +77,50 @@ ngx_http_reauth_observe_account(ngx_http_request_t *r,
 }
 
 
+/* the account's attempt, if there is one, is polled instead */
+
+static void
+ngx_http_reauth_observe_unread(ngx_http_request_t *r, reauth_string_t *account,
+    size_t len, const reauth_unread_t *why)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
+                           NGX_HTTP_REAUTH_UNREAD_CALL, account, len, why);
+
+    ngx_http_reauth_store_poll_soon(&mcf->store, account);
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_observe_encoded(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  identity = ngx_string("identity");
+
+    h = r->headers_out.content_encoding;
+
+    return h != NULL
+           && h->value.len != 0
+           && (h->value.len != identity.len
+               || ngx_strncasecmp(h->value.data, identity.data, identity.len)
+                  != 0);
+}
+
+
 static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_observe(ngx_http_request_t *r)
 {
     reauth_string_t               account;
     ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_main_conf_t  *mcf;
+
+    static const reauth_unread_t  compressed = {
+        "it is compressed, add proxy_set_header Accept-Encoding \"\"", 0
+    };
 
     if (!ngx_http_reauth_observe_upstream(r)
         || !ngx_http_reauth_observe_account(r, &account))
@@ -92,12 +130,19 @@ ngx_http_reauth_observe(ngx_http_request_t *r)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    if (r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE
-        || r->headers_out.content_encoding != NULL)
-    {
-        /* it proves nothing, or can't be read */
+    if (r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+
+        /* it proves nothing */
 
         ngx_http_reauth_store_poll_soon(&mcf->store, &account);
+        return NGX_OK;
+    }
+
+    if (ngx_http_reauth_observe_encoded(r)) {
+        ngx_http_reauth_observe_unread(r, &account,
+                            (size_t) ngx_max(r->headers_out.content_length_n,
+                                             0),
+                            &compressed);
         return NGX_OK;
     }
 
@@ -188,18 +233,11 @@ static ngx_http_reauth_apart void
 ngx_http_reauth_observe_judge(ngx_http_request_t *r, reauth_string_t *account,
     u_char *data, size_t len)
 {
-    reauth_error_t                error;
-    reauth_unread_t               why;
-    ngx_http_reauth_main_conf_t  *mcf;
+    reauth_error_t   error;
+    reauth_unread_t  why;
 
     if (reauth_error_read(data, len, &error, &why) != 0) {
-        mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-        ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
-                               NGX_HTTP_REAUTH_UNREAD_CALL, account, len,
-                               &why);
-
-        ngx_http_reauth_store_poll_soon(&mcf->store, account);
+        ngx_http_reauth_observe_unread(r, account, len, &why);
         return;
     }
 
@@ -256,11 +294,14 @@ static ngx_http_reauth_apart ngx_int_t
 ngx_http_reauth_observe_body(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
     ngx_chain_t *in)
 {
-    size_t                        len;
-    ngx_buf_t                    *b;
-    ngx_chain_t                  *cl;
-    ngx_http_reauth_observed_t   *observed;
-    ngx_http_reauth_main_conf_t  *mcf;
+    size_t                       len;
+    ngx_buf_t                   *b;
+    ngx_chain_t                 *cl;
+    ngx_http_reauth_observed_t  *observed;
+
+    static const reauth_unread_t  too_long = {
+        "it is longer than 4096 bytes", NGX_HTTP_REAUTH_OBSERVED_MAX
+    };
 
     observed = ctx->observed;
 
@@ -271,9 +312,8 @@ ngx_http_reauth_observe_body(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
         if (len > NGX_HTTP_REAUTH_OBSERVED_MAX - observed->len
             || (len && !ngx_buf_in_memory(b)))
         {
-            mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-            ngx_http_reauth_store_poll_soon(&mcf->store, &observed->account);
+            ngx_http_reauth_observe_unread(r, &observed->account,
+                                           observed->len + len, &too_long);
             ctx->observed = NULL;
             break;
         }
