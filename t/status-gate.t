@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 71;
+plan tests => repeat_each() * 83;
 
 sub put {
     my ($account, $body) = @_;
@@ -171,3 +171,15 @@ Content-Type: application/json
 [405, 405]
 --- response_headers eval
 ['Allow: GET, HEAD', 'Allow: GET, HEAD']
+
+
+
+=== TEST 14: a path in which others may find another account
+--- request eval
+[map { "GET /reauth/$_" } 'gate/acct_1%2f..%2facct_2',
+ 'gate/acct_1/../acct_2', 'gate/%61cct_2', 'gate//acct_2', './gate/acct_2',
+ 'gate/acct_2?x=%2f..%2facct_1']
+--- error_code eval
+[422, 422, 422, 422, 422, 204]
+--- response_body_like eval
+[(qr/"errors":\{"account_id":\["must be in its plain form/) x 5, qr/\A\z/]

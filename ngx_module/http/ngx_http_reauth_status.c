@@ -713,6 +713,24 @@ ngx_http_reauth_status_list(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_http_reauth_status_bad_id(ngx_http_request_t *r, const char *text)
+{
+    json_t  *errors;
+
+    static ngx_str_t  name = ngx_string("account_id");
+
+    errors = NULL;
+
+    if (ngx_http_reauth_status_add_error(&errors, &name, text) != NGX_OK) {
+        json_decref(errors);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_status_invalid(r, errors);
+}
+
+
 /*
  * The account that the path names, kept for the variables too; NGX_OK, or
  * NGX_DECLINED, *rc being the answer's result.
@@ -722,39 +740,24 @@ static ngx_int_t
 ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
     reauth_string_t *account, ngx_int_t *rc)
 {
-    json_t                 *errors;
     ngx_http_reauth_ctx_t  *ctx;
-
-    static ngx_str_t  name = ngx_string("account_id");
 
     account->data = rest->data;
     account->len = rest->len;
 
-    if (reauth_id_is_account(account)) {
-        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-        ctx->account = *rest;
-
-        *rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, account);
-
-        return *rc == NGX_DECLINED ? NGX_OK : NGX_DECLINED;
+    if (!reauth_id_is_account(account)) {
+        *rc = ngx_http_reauth_status_bad_id(r,
+                  "must be acct_, fansly_acct_ or fanvue_acct_ and 1 to 64 of "
+                  "A-Z, a-z, 0-9, _ and -");
+        return NGX_DECLINED;
     }
 
-    errors = NULL;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->account = *rest;
 
-    if (ngx_http_reauth_status_add_error(&errors, &name,
-                                         "must be acct_, fansly_acct_ or "
-                                         "fanvue_acct_ and 1 to 64 of A-Z, "
-                                         "a-z, 0-9, _ and -")
-        != NGX_OK)
-    {
-        json_decref(errors);
-        *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    *rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, account);
 
-    } else {
-        *rc = ngx_http_reauth_status_invalid(r, errors);
-    }
-
-    return NGX_DECLINED;
+    return *rc == NGX_DECLINED ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -1085,6 +1088,14 @@ ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
 
     static ngx_str_t  open = ngx_string("{\"gate\":\"open\"}");
     static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
+
+    /* as in the path of a call: another proxy may pass on what it was sent */
+
+    if (r->valid_unparsed_uri && (r->complex_uri || r->quoted_uri)) {
+        return ngx_http_reauth_status_bad_id(r,
+                   "must be in its plain form, in a path without "
+                   "percent-encoding, dot segments and empty segments");
+    }
 
     if (ngx_http_reauth_status_id(r, rest, &account, &rc) != NGX_OK) {
         return rc;
