@@ -20,7 +20,7 @@ for my $replaced (
     ['/dev/stdout',                       'logs/access.log'],
     ['stderr notice',                     'logs/error.log notice'],
     ['redis://gateway@redis:6379/0',      $ENV{TEST_NGINX_REDIS_URL}],
-    ['/run/secrets/redis_password',       "$dir/redis_password"],
+    ['/run/secrets/redis_password', "$dir/redis_password timeout=10s"],
     ['/run/secrets/upstream_api_key',     $ENV{TEST_NGINX_KEY_FILE}],
     ['sandbox:9090', "127.0.0.1:$ENV{TEST_NGINX_SANDBOX_PORT}"],
     ['listen 8080',                       "listen 127.0.0.1:$port"])

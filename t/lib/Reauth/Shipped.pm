@@ -34,7 +34,8 @@ sub start {
         [qr/(?<=access_log)( +)[^\s;]+/,             ' logs/access.log'],
         [qr/_temp_path( +)\S+\/(?=\w+;)/,        '_temp_path '],
         [qr/redis:\/\/\S+/,                      $ENV{TEST_NGINX_REDIS_URL}],
-        [qr/password_file=\S+(?=;)/,             "password_file=$dir/redis_password"],
+        [qr/password_file=\S+(?=;)/,             "password_file=$dir/redis_password"
+            . ' timeout=10s'],
         [qr/(?<=reauth_key_file)( +)\S+(?=;)/,   " $ENV{TEST_NGINX_KEY_FILE}"],
         [qr/^ +listen +\S+?((?: default_server)?);/m,
             sub { "    listen 127.0.0.1:$port$1;" }],
