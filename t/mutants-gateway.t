@@ -251,12 +251,12 @@ sub is_ours {
         qw(error message description decision_id);
 }
 
-# all but the addresses that are rewritten
+# all but the addresses that are rewritten, or null where they led elsewhere
 
 sub fixed {
     my ($text) = @_;
 
-    $text =~ s/"polling_url"\s*:\s*"(?:[^"\\]|\\.)*"//gs;
+    $text =~ s/"polling_url"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")//gs;
 
     return $text;
 }
