@@ -44,6 +44,7 @@ my $peer = Reauth::Peer->start(sub {
         if $request =~ m{\APUT /api/authenticate/acct_(\w+)};
 
     return Reauth::Peer::silence($socket) if $what eq 'silence';
+    return Reauth::Peer::drip($socket) if $what eq 'drip';
 
     return $what eq 'close' ? undef
         : Reauth::Peer::response(@{ $answers{$what} });
@@ -122,6 +123,8 @@ for my $case (
     ['key', 401, 'KEY_REFUSED'],
     ['unreadable', 200, 'UNREADABLE'],
     ['silence', undef, 'TIMEOUT'],
+    ['close', undef, 'NO_RESPONSE'],
+    ['drip', undef, 'TIMEOUT'],
     ['close', undef, 'NO_RESPONSE'],
     ['limited', 503, 'LIMITED'],
     ['fine', 200, undef],

@@ -207,6 +207,7 @@ ngx_http_reauth_background_start(ngx_http_reauth_background_t *background,
     }
 
     background->connection = c;
+    background->started = ngx_current_msec;
 
     r = ngx_http_reauth_background_request(c, conf_ctx);
 
@@ -251,4 +252,25 @@ ngx_http_reauth_background_abort(ngx_http_reauth_background_t *background)
     background->forward.done = 0;
 
     ngx_http_reauth_background_end(background);
+}
+
+
+ngx_uint_t
+ngx_http_reauth_background_expire(ngx_http_reauth_background_t *background,
+    ngx_msec_t max)
+{
+    ngx_msec_int_t  taken;
+
+    taken = (ngx_msec_int_t) (ngx_current_msec - background->started);
+
+    if (taken <= (ngx_msec_int_t) max) {
+        return 0;
+    }
+
+    background->forward.done = 1;
+    background->forward.answer = NGX_HTTP_REAUTH_ANSWER_TIMEOUT;
+
+    ngx_http_reauth_background_end(background);
+
+    return 1;
 }

@@ -29,6 +29,7 @@ struct ngx_http_reauth_background_s {
 
     ngx_connection_t                        *connection;
     ngx_http_request_t                      *request;
+    ngx_msec_t                               started;   /* monotonic */
 };
 
 
@@ -43,6 +44,14 @@ ngx_int_t ngx_http_reauth_background_start(
 /* ends it now; the handler is called */
 void ngx_http_reauth_background_abort(
     ngx_http_reauth_background_t *background);
+
+/*
+ * Ends it as a time-out if it takes longer than "max" milliseconds, whatever
+ * arrived of the response; returns 1 then.  proxy_read_timeout does not end
+ * a response that arrives byte by byte.
+ */
+ngx_uint_t ngx_http_reauth_background_expire(
+    ngx_http_reauth_background_t *background, ngx_msec_t max);
 
 
 #endif /* _NGX_HTTP_REAUTH_BACKGROUND_H_INCLUDED_ */

@@ -20,6 +20,9 @@
 /* of the fleet, in ms: between two lists */
 #define NGX_HTTP_REAUTH_LIST_TIME      10000
 
+/* in ms: a list that takes longer is cut */
+#define NGX_HTTP_REAUTH_LIST_MAX       300000
+
 /* another gateway has asked for one: it is looked again whether to ask */
 #define NGX_HTTP_REAUTH_LIST_RETRY     1000
 
@@ -523,6 +526,17 @@ ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
 
         reauth_copy(poller->asked[poller->nasked++], REAUTH_ACCOUNT_MAX,
                     account);
+    }
+}
+
+
+void
+ngx_http_reauth_lists_expire(ngx_http_reauth_poller_t *poller)
+{
+    if (poller->list != NULL) {
+        (void) ngx_http_reauth_background_expire(
+                            (ngx_http_reauth_background_t *) poller->list,
+                            NGX_HTTP_REAUTH_LIST_MAX);
     }
 }
 

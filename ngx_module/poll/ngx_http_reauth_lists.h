@@ -21,6 +21,9 @@ void ngx_http_reauth_lists_step(ngx_http_reauth_poller_t *poller);
 void ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
     const reauth_string_t *account);
 
+/* ends the list that takes too long */
+void ngx_http_reauth_lists_expire(ngx_http_reauth_poller_t *poller);
+
 void ngx_http_reauth_lists_abort(ngx_http_reauth_poller_t *poller);
 
 

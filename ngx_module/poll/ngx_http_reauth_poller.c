@@ -18,10 +18,7 @@
 /* polls of one instance at once: each takes one of worker_connections */
 #define NGX_HTTP_REAUTH_POLLS_MAX       16
 
-/*
- * One that was handed out and not heard of again is due after that; longer
- * than a poll may take by a sensible proxy_read_timeout.
- */
+/* a poll may take so long, and is due again after that wherever it is */
 #define NGX_HTTP_REAUTH_LEASE           20000
 
 /* the polls of so many seconds may come at once */
@@ -573,6 +570,27 @@ ngx_http_reauth_poller_abort(ngx_http_reauth_poller_t *poller)
 }
 
 
+/* the first of the queue is the oldest */
+
+static void
+ngx_http_reauth_poller_expire(ngx_http_reauth_poller_t *poller)
+{
+    ngx_queue_t             *q;
+    ngx_http_reauth_poll_t  *poll;
+
+    while (!ngx_queue_empty(&poller->polls)) {
+        q = ngx_queue_head(&poller->polls);
+        poll = ngx_queue_data(q, ngx_http_reauth_poll_t, queue);
+
+        if (!ngx_http_reauth_background_expire(&poll->background,
+                                               NGX_HTTP_REAUTH_LEASE))
+        {
+            return;
+        }
+    }
+}
+
+
 static void
 ngx_http_reauth_poller_timer(ngx_event_t *ev)
 {
@@ -592,6 +610,9 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, NGX_HTTP_REAUTH_POLLER_STEP);
+
+    ngx_http_reauth_poller_expire(poller);
+    ngx_http_reauth_lists_expire(poller);
 
     now_ms = ngx_http_reauth_now();
 

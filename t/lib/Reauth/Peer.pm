@@ -129,6 +129,24 @@ sub silence {
 }
 
 
+# For an answer that never ends: a byte of it now and then, until the other
+# side has closed.
+
+sub drip {
+    my ($socket) = @_;
+
+    local $SIG{PIPE} = 'IGNORE';
+
+    print {$socket} join "\r\n", 'HTTP/1.1 200 OK',
+        'Content-Type: application/json', 'Content-Length: 1000', '', '{';
+    $socket->flush;
+
+    select undef, undef, undef, 0.5 while syswrite $socket, ' ';
+
+    return;
+}
+
+
 sub note {
     my ($self, $number, $request) = @_;
 
