@@ -11,7 +11,7 @@ use Time::HiRes qw(sleep);
 use Reauth::Peer ();
 use Reauth::Test;
 
-plan tests => 22;
+plan tests => 24;
 
 # an answer when the test wants it, by the account's name
 my $go = work_dir() . '/go';
@@ -144,6 +144,16 @@ settled('acct_no', 'rejected');
 
 sent_and_gone('acct_cut');
 settled('acct_cut', 'unknown');
+
+# while it waits for another one, gone before the worker has looked
+
+sent_and_gone('acct_busy');
+my @workers = $gateway->suspend;
+close half_sent('acct_busy', $body =~ s/slow@/fast@/r);
+$gateway->resume(@workers);
+ok(wait_for(sub { $gateway->access_log =~ m{acct_busy/.*" 499 } }),
+   'a caller that has gone waits no more');
+settled('acct_busy', 'running');
 
 # the outcome is learned, too, if the location lacks proxy_ignore_client_abort
 

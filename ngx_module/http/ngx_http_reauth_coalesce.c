@@ -636,6 +636,12 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
+    /* it may have gone already, when nobody looked */
+
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+    }
+
     ngx_add_timer(&a->wait, NGX_HTTP_REAUTH_WAIT_STEP);
 
     ngx_http_run_posted_requests(r->connection);
