@@ -104,6 +104,7 @@ is($answer->{headers}{'x-should-retry'}, 'false', 'so does the header');
 
 for my $path (qw(/service/acct_2/../acct_1/x /service/acct_2/%2e%2e/acct_1/x
     /service/acct_2%2f..%2facct_1/x /service/acct_2/..%2Facct_1
+    /service/acct_2/x\..\..\acct_1/x /service/acct_2/x%5c..%5cacct_1/x
     /service/..%2freadyz/x /service/acct_%31/x //service/acct_1/x
     /./service/acct_1/x /service//acct_1/x /service/acct_1 /Service/acct_1/x
     /service/acct_1%3fopen=200/x /))
