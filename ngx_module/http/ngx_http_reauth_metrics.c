@@ -318,6 +318,12 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     p = ngx_http_reauth_metrics_counts(body.data, last, &mcf->store.zone);
     p = ngx_http_reauth_metrics_zone(p, last, &mcf->store);
 
+    if (p == last) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "reauth: the metrics do not fit into their buffer");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     body.len = p - body.data;
 
     ngx_str_set(&r->headers_out.content_type,
