@@ -488,6 +488,9 @@ void ngx_http_reauth_caller_bounds(ngx_http_request_t *r,
 ngx_uint_t ngx_http_reauth_caller_sees(ngx_http_request_t *r,
     const reauth_string_t *account);
 
+/* the caller is confined to some accounts, and is told nothing of others */
+ngx_uint_t ngx_http_reauth_caller_confined(ngx_http_request_t *r);
+
 /* for what takes long: whether the caller may still do it */
 ngx_uint_t ngx_http_reauth_caller_still(ngx_http_request_t *r,
     unsigned scope);

@@ -912,6 +912,18 @@ ngx_http_reauth_caller_sees(ngx_http_request_t *r,
 
 
 ngx_uint_t
+ngx_http_reauth_caller_confined(ngx_http_request_t *r)
+{
+    const reauth_caller_t  *caller;
+
+    /* nobody, any more: nothing at all is told */
+
+    return !ngx_http_reauth_caller_now(r, &caller)
+           || (caller != NULL && caller->accounts.data != NULL);
+}
+
+
+ngx_uint_t
 ngx_http_reauth_caller_still(ngx_http_request_t *r, unsigned scope)
 {
     const reauth_caller_t  *caller;

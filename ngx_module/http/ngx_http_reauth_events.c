@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_told.h"
 #include "ngx_http_reauth_wait.h"
 
 
@@ -20,7 +21,7 @@
 #define NGX_HTTP_REAUTH_EVENTS_RETRY      "2000"
 
 /* one event at most: a record, its id, what is around them */
-#define NGX_HTTP_REAUTH_EVENTS_ROOM       (REAUTH_STATUS_RECORD_MAX + 160)
+#define NGX_HTTP_REAUTH_EVENTS_ROOM       (REAUTH_STATUS_RECORD_MAX + 256)
 
 
 typedef struct {
@@ -30,11 +31,12 @@ typedef struct {
     ngx_msec_t                     heartbeat;   /* when one is due */
     ngx_buf_t                     *buf;
     ngx_uint_t                     greeted;
+    ngx_uint_t                     sealed;      /* ids for this caller only */
 } ngx_http_reauth_events_t;
 
 
 typedef char  ngx_http_reauth_events_one_fits
-    [NGX_HTTP_REAUTH_EVENTS_ROOM + 64 <= NGX_HTTP_REAUTH_EVENTS_BUFFER
+    [NGX_HTTP_REAUTH_EVENTS_ROOM + 160 <= NGX_HTTP_REAUTH_EVENTS_BUFFER
      ? 1 : -1];
 
 
@@ -78,11 +80,25 @@ ngx_http_reauth_events_hex(u_char **pos, u_char *last, u_char end,
 /* "<boot>-<change>" in hex; what is none becomes a place that never was */
 
 static void
-ngx_http_reauth_events_parse_id(ngx_str_t *id,
-    ngx_http_reauth_zone_place_t *place)
+ngx_http_reauth_events_parse_id(ngx_http_reauth_events_t *events,
+    ngx_str_t *id)
 {
     u_char                        *p, *last;
-    ngx_http_reauth_zone_place_t   parsed;
+    ngx_http_reauth_zone_place_t   parsed, *place;
+
+    place = &events->place;
+
+    if (events->sealed) {
+
+        if (ngx_http_reauth_told_open(events->request, id, &place->boot,
+                                      &place->change)
+            != NGX_OK)
+        {
+            place->boot = 0;
+        }
+
+        return;
+    }
 
     p = id->data;
     last = p + id->len;
@@ -108,8 +124,21 @@ ngx_http_reauth_events_parse_id(ngx_str_t *id,
 
 
 static u_char *
-ngx_http_reauth_events_id(u_char *p, ngx_http_reauth_zone_place_t *place)
+ngx_http_reauth_events_id(u_char *p, ngx_http_reauth_events_t *events)
 {
+    ngx_http_reauth_zone_place_t  *place;
+
+    place = &events->place;
+
+    if (events->sealed) {
+        p = ngx_cpymem(p, "id: ", sizeof("id: ") - 1);
+        p = ngx_http_reauth_told_seal(events->request, p, place->boot,
+                                      place->change);
+        *p++ = '\n';
+
+        return p;
+    }
+
     return ngx_sprintf(p, "id: %xL-%xL\n", place->boot, place->change);
 }
 
@@ -125,7 +154,7 @@ ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
 
     text.pool = events->request->pool;
     text.start = b->start;
-    text.last = ngx_http_reauth_events_id(b->last, &events->place);
+    text.last = ngx_http_reauth_events_id(b->last, events);
     text.last = ngx_cpymem(text.last, "data: ", sizeof("data: ") - 1);
     text.end = b->end;
 
@@ -166,7 +195,7 @@ ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
         /* an id without data is no event, but the client remembers it */
 
         if (events->place.boot != 0) {
-            b->last = ngx_http_reauth_events_id(b->last, &events->place);
+            b->last = ngx_http_reauth_events_id(b->last, events);
         }
 
         *b->last++ = '\n';
@@ -183,7 +212,7 @@ ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
         if (rc == NGX_ABORT) {
             ngx_http_reauth_zone_place(events->wait->zone, &events->place);
 
-            b->last = ngx_http_reauth_events_id(b->last, &events->place);
+            b->last = ngx_http_reauth_events_id(b->last, events);
             b->last = ngx_sprintf(b->last, "event: reset\n"
                           "data: {\"reason\":\"Changes have been missed: read "
                           "the accounts again.\"}\n\n");
@@ -468,12 +497,14 @@ ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest)
     events->wait->resume = ngx_http_reauth_events_resume;
     events->wait->data = events;
 
+    events->sealed = ngx_http_reauth_caller_confined(r);
+
     ngx_http_reauth_zone_place(&store->zone, &events->place);
 
     h = ngx_http_reauth_find_header(r, "last-event-id",
                                     sizeof("last-event-id") - 1);
     if (h != NULL && h->value.len != 0) {
-        ngx_http_reauth_events_parse_id(&h->value, &events->place);
+        ngx_http_reauth_events_parse_id(events, &h->value);
     }
 
     r->write_event_handler = ngx_http_reauth_events_write;

@@ -8,8 +8,13 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_sha1.h>
+
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_told.h"
 #include "ngx_http_reauth_wait.h"
 #include "reauth_json.h"
 #include "reauth_time.h"
@@ -22,6 +27,9 @@
 
 /* as often as that where little of what is looked at matches */
 #define NGX_HTTP_REAUTH_STATUS_STEPS      2
+
+/* of other callers' accounts that many are passed over for one page */
+#define NGX_HTTP_REAUTH_STATUS_UNSEEN     5000
 
 /* what a record of ordinary contents takes: a first guess at a list's size */
 #define NGX_HTTP_REAUTH_STATUS_RECORD     512
@@ -56,6 +64,17 @@ typedef struct {
 } ngx_http_reauth_status_account_wait_t;
 
 
+/* one page of a list */
+
+typedef struct {
+    ngx_http_reauth_zone_place_t        place;   /* before it was read */
+    int64_t                             now_ms;
+    ngx_uint_t                          confined;
+    ngx_sha1_t                          seen;    /* if the caller is */
+    ngx_http_reauth_status_text_t      *text;    /* NULL: only the digest */
+} ngx_http_reauth_status_page_t;
+
+
 /* ... of any account that it lists */
 
 typedef struct {
@@ -68,6 +87,9 @@ static ngx_int_t ngx_http_reauth_status_accounts(ngx_http_request_t *r,
     ngx_str_t *rest);
 static ngx_int_t ngx_http_reauth_status_list(ngx_http_request_t *r,
     ngx_http_reauth_zone_cursor_t *cursor);
+static ngx_int_t ngx_http_reauth_status_page(ngx_http_request_t *r,
+    ngx_http_reauth_zone_cursor_t *cursor,
+    ngx_http_reauth_status_page_t *page);
 static ngx_int_t ngx_http_reauth_status_account(ngx_http_request_t *r,
     ngx_str_t *rest);
 static ngx_int_t ngx_http_reauth_status_summary(ngx_http_request_t *r,
@@ -417,12 +439,33 @@ ngx_http_reauth_status_account_etag(u_char *text,
 }
 
 
+/*
+ * The number of the last change, of any account; a caller that is confined to
+ * some gets a digest of what the page says of them.
+ */
+
 static size_t
 ngx_http_reauth_status_list_etag(u_char *text,
-    ngx_http_reauth_zone_place_t *place)
+    ngx_http_reauth_status_page_t *page)
 {
-    return ngx_sprintf(text, "W/\"%xL-%xL\"", place->boot, place->change)
-           - text;
+    u_char      *p;
+    u_char       digest[20];
+    ngx_sha1_t   sha1;
+
+    if (!page->confined) {
+        return ngx_sprintf(text, "W/\"%xL-%xL\"", page->place.boot,
+                           page->place.change)
+               - text;
+    }
+
+    sha1 = page->seen;
+    ngx_sha1_final(digest, &sha1);
+
+    p = ngx_cpymem(text, "W/\"", sizeof("W/\"") - 1);
+    p = ngx_hex_dump(p, digest, sizeof(digest));
+    *p++ = '"';
+
+    return p - text;
 }
 
 
@@ -527,6 +570,8 @@ ngx_http_reauth_status_list_wait(ngx_http_request_t *r,
     u_char                               etag[NGX_HTTP_REAUTH_STATUS_ETAG];
     ngx_int_t                            rc;
     ngx_http_reauth_wait_t              *wait;
+    ngx_http_reauth_zone_cursor_t        cursor;
+    ngx_http_reauth_status_page_t        page;
     ngx_http_reauth_status_list_wait_t  *list;
 
     list = ngx_palloc(r->pool, sizeof(ngx_http_reauth_status_list_wait_t));
@@ -536,10 +581,16 @@ ngx_http_reauth_status_list_wait(ngx_http_request_t *r,
 
     list->cursor = query->cursor;
 
-    ngx_http_reauth_zone_place(&ngx_http_reauth_status_store(r)->zone,
-                               &list->place);
+    page.text = NULL;
+    cursor = query->cursor;
 
-    len = ngx_http_reauth_status_list_etag(etag, &list->place);
+    if (ngx_http_reauth_status_page(r, &cursor, &page) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    list->place = page.place;
+
+    len = ngx_http_reauth_status_list_etag(etag, &page);
 
     if (ngx_http_reauth_wait_ending()
         || ngx_http_reauth_status_seen_other(r, etag, len))
@@ -571,6 +622,7 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
 
     ngx_memzero(&query, sizeof(ngx_http_reauth_status_query_t));
 
+    query.request = r;
     query.cursor.state = REAUTH_STATE_LAST;
     query.cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
     query.cursor.limit = NGX_HTTP_REAUTH_STATUS_LIMIT;
@@ -593,54 +645,84 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
 }
 
 
+/* one record, if the caller may see it; NGX_DECLINED: it may not */
+
 static ngx_int_t
-ngx_http_reauth_status_list(ngx_http_request_t *r,
-    ngx_http_reauth_zone_cursor_t *cursor)
+ngx_http_reauth_status_page_record(ngx_http_request_t *r,
+    ngx_http_reauth_status_page_t *page, const reauth_record_t *record)
 {
-    int64_t                         now_ms;
-    u_char                         *p, etag[NGX_HTTP_REAUTH_STATUS_ETAG];
-    ngx_uint_t                      i, n, left, steps, degraded;
-    reauth_string_t                 account;
-    reauth_record_t                *records;
-    ngx_http_reauth_store_t        *store;
-    ngx_http_reauth_zone_place_t    place;
-    ngx_http_reauth_status_text_t   text;
+    u_char            etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    reauth_string_t   account;
+
+    account = reauth_string_from(record->account);
+
+    if (!ngx_http_reauth_caller_sees(r, &account)) {
+        return NGX_DECLINED;
+    }
+
+    if (page->confined) {
+        ngx_sha1_update(&page->seen, account.data, account.len);
+        ngx_sha1_update(&page->seen, etag,
+                        ngx_http_reauth_status_account_etag(etag, record));
+    }
+
+    if (page->text == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_reauth_status_add_record(r, page->text, record, page->now_ms)
+        != NGX_OK
+        || ngx_http_reauth_status_reserve(page->text, 1) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *page->text->last++ = ',';
+
+    return NGX_OK;
+}
+
+
+/* the digest of a caller's own accounts is needed, or what is listed */
+
+static ngx_int_t
+ngx_http_reauth_status_page(ngx_http_request_t *r,
+    ngx_http_reauth_zone_cursor_t *cursor, ngx_http_reauth_status_page_t *page)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                i, n, left, steps, unseen;
+    reauth_record_t          *records;
+    ngx_http_reauth_store_t  *store;
 
     store = ngx_http_reauth_status_store(r);
 
     /* before what is listed: a change meanwhile makes it another one */
 
-    ngx_http_reauth_zone_place(&store->zone, &place);
+    ngx_http_reauth_zone_place(&store->zone, &page->place);
 
-    now_ms = ngx_http_reauth_now();
+    page->now_ms = ngx_http_reauth_now();
+    page->confined = ngx_http_reauth_caller_confined(r);
+
+    if (page->text == NULL && !page->confined) {
+        return NGX_OK;
+    }
+
+    ngx_sha1_init(&page->seen);
+
     left = cursor->limit;
+    unseen = 0;
 
     records = ngx_palloc(r->pool, ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP)
                                   * sizeof(reauth_record_t));
     if (records == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
-
-    ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
-    text.pool = r->pool;
-
-    if (ngx_http_reauth_status_reserve(&text,
-                                       ngx_min(left,
-                                               NGX_HTTP_REAUTH_STATUS_STEP)
-                                       * NGX_HTTP_REAUTH_STATUS_RECORD
-                                       + REAUTH_STATUS_RECORD_MAX)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    text.last = ngx_cpymem(text.last, "{\"accounts\":[",
-                           sizeof("{\"accounts\":[") - 1);
 
     /* where little matches the page is short: others have their turn first */
 
     for (steps = 0;
-         left != 0 && !cursor->done && steps < NGX_HTTP_REAUTH_STATUS_STEPS;
+         left != 0 && !cursor->done && steps < NGX_HTTP_REAUTH_STATUS_STEPS
+         && unseen < NGX_HTTP_REAUTH_STATUS_UNSEEN;
          steps++)
     {
         cursor->limit = ngx_min(left, NGX_HTTP_REAUTH_STATUS_STEP);
@@ -652,24 +734,79 @@ ngx_http_reauth_status_list(ngx_http_request_t *r,
         }
 
         for (i = 0; i < n; i++) {
-            account = reauth_string_from(records[i].account);
+            rc = ngx_http_reauth_status_page_record(r, page, &records[i]);
 
-            if (!ngx_http_reauth_caller_sees(r, &account)) {
-                continue;
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
             }
 
-            if (ngx_http_reauth_status_add_record(r, &text, &records[i],
-                                                  now_ms)
-                != NGX_OK
-                || ngx_http_reauth_status_reserve(&text, 1) != NGX_OK)
-            {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
+            /* the end of a page does not tell how many others there are */
 
-            *text.last++ = ',';
+            if (rc == NGX_OK) {
+                left--;
+
+            } else {
+                unseen++;
+            }
         }
+    }
 
-        left -= n;
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_reauth_status_cursor(ngx_http_request_t *r, u_char *p,
+    ngx_http_reauth_zone_cursor_t *cursor, ngx_uint_t confined)
+{
+    *p++ = '"';
+
+    p = confined
+        ? ngx_http_reauth_told_seal(r, p,
+                                    (uint64_t) cursor->index << 1
+                                    | (cursor->ended != 0),
+                                    cursor->offset)
+        : ngx_sprintf(p, "%c%xi-%xi", cursor->ended ? 'e' : 'a',
+                      cursor->index, cursor->offset);
+
+    *p++ = '"';
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_list(ngx_http_request_t *r,
+    ngx_http_reauth_zone_cursor_t *cursor)
+{
+    u_char                         *p, etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    ngx_uint_t                      degraded;
+    ngx_http_reauth_store_t        *store;
+    ngx_http_reauth_status_page_t   page;
+    ngx_http_reauth_status_text_t   text;
+
+    store = ngx_http_reauth_status_store(r);
+
+    ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
+    text.pool = r->pool;
+
+    if (ngx_http_reauth_status_reserve(&text,
+                                       ngx_min(cursor->limit,
+                                               NGX_HTTP_REAUTH_STATUS_STEP)
+                                       * NGX_HTTP_REAUTH_STATUS_RECORD
+                                       + REAUTH_STATUS_RECORD_MAX)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text.last = ngx_cpymem(text.last, "{\"accounts\":[",
+                           sizeof("{\"accounts\":[") - 1);
+
+    page.text = &text;
+
+    if (ngx_http_reauth_status_page(r, cursor, &page) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (text.last[-1] == ',') {
@@ -687,13 +824,12 @@ ngx_http_reauth_status_list(ngx_http_request_t *r,
         p = ngx_cpymem(p, "null", sizeof("null") - 1);
 
     } else {
-        p = ngx_sprintf(p, "\"%c%xi-%xi\"", cursor->ended ? 'e' : 'a',
-                        cursor->index, cursor->offset);
+        p = ngx_http_reauth_status_cursor(r, p, cursor, page.confined);
     }
 
     p = ngx_cpymem(p, ",\"generated_at\":\"",
                    sizeof(",\"generated_at\":\"") - 1);
-    p += reauth_time_format_ms((char *) p, now_ms);
+    p += reauth_time_format_ms((char *) p, page.now_ms);
 
     degraded = ngx_http_reauth_status_degraded(store);
 
@@ -703,7 +839,7 @@ ngx_http_reauth_status_list(ngx_http_request_t *r,
                             degraded ? "true" : "false");
 
     if (ngx_http_reauth_status_etag(r, etag,
-                             ngx_http_reauth_status_list_etag(etag, &place))
+                             ngx_http_reauth_status_list_etag(etag, &page))
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -1004,6 +1140,12 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
         != NGX_OK)
     {
         return rc;
+    }
+
+    if (ngx_http_reauth_caller_confined(r)) {
+        return ngx_http_reauth_caller_forbidden(r, "The caller may not see "
+                   "the summary.", "It counts all accounts, and the token is "
+                   "confined to certain accounts: list these instead.");
     }
 
     store = ngx_http_reauth_status_store(r);

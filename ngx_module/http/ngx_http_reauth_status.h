@@ -27,6 +27,7 @@ typedef struct {
 /* what the parameters of a list and of one account say */
 
 typedef struct {
+    ngx_http_request_t                 *request;
     ngx_http_reauth_zone_cursor_t       cursor;
     ngx_msec_t                          wait;    /* 0: none */
 } ngx_http_reauth_status_query_t;

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_told.h"
 #include "reauth_json.h"
 
 
@@ -302,7 +303,24 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
     ngx_http_reauth_status_query_t  *query = data;
 
     u_char     *p, *dash, *last;
+    uint64_t    place[2];
     ngx_int_t   index, offset;
+
+    if (ngx_http_reauth_caller_confined(query->request)) {
+
+        if (ngx_http_reauth_told_open(query->request, value, &place[0],
+                                      &place[1])
+            != NGX_OK)
+        {
+            goto invalid;
+        }
+
+        query->cursor.ended = place[0] & 1;
+        query->cursor.index = place[0] >> 1;
+        query->cursor.offset = place[1];
+
+        return NULL;
+    }
 
     p = value->data;
     last = p + value->len;

@@ -25,6 +25,37 @@ ngx_http_reauth_zone_power_of_two(size_t n)
 }
 
 
+/* it lives as long as the numbers that it hides, over reloads */
+
+static ngx_int_t
+ngx_http_reauth_zone_told_init(ngx_http_reauth_zone_shctx_t *sh)
+{
+    int              rc;
+    u_char           bytes[REAUTH_SEAL_KEY_LEN];
+    reauth_string_t  secret;
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        return NGX_ERROR;
+    }
+
+    secret.data = bytes;
+    secret.len = sizeof(bytes);
+
+    rc = reauth_seal_init(&sh->told, &secret);
+
+    ngx_explicit_memzero(bytes, sizeof(bytes));
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+reauth_seal_t *
+ngx_http_reauth_zone_told(ngx_http_reauth_zone_t *zone)
+{
+    return &zone->sh->told;
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
@@ -159,6 +190,10 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     (void) ngx_hex_dump(sh->writer, bytes, sizeof(bytes));
+
+    if (ngx_http_reauth_zone_told_init(sh) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     len = sizeof(" in reauth_zone \"\"") + shm_zone->shm.name.len;
 

@@ -16,6 +16,7 @@
 
 #include "reauth_attempt.h"
 #include "reauth_schedule.h"
+#include "reauth_seal.h"
 
 
 typedef struct ngx_http_reauth_zone_shctx_s  ngx_http_reauth_zone_shctx_t;
@@ -432,6 +433,9 @@ ngx_uint_t ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone);
  * The last changes, in a ring of bounded size.  A record that comes from there
  * is as it became by that change, its long texts may be cut.
  */
+
+/* a secret of this life of the zone, for what callers are not to read */
+reauth_seal_t *ngx_http_reauth_zone_told(ngx_http_reauth_zone_t *zone);
 
 /* the place of the last change until now */
 void ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,

@@ -25,7 +25,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       21
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       22
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -207,6 +207,7 @@ struct ngx_http_reauth_zone_shctx_s {
     int64_t                         load_until_ms;
 
     uint64_t                        boot;      /* names this life of it */
+    reauth_seal_t                   told;      /* hides numbers from callers */
     u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
     uint16_t                        round;     /* of reading all of Redis */
     uint32_t                        lists;     /* of accounts, asked for */

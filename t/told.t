@@ -1,0 +1,142 @@
+# A caller that is confined to some accounts learns nothing of the others: not
+# by the ids of events, ETags, pages and cursors of lists, nor by the summary.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+use Time::HiRes qw(time);
+
+use Reauth::Stream ();
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+
+my %token   = map { $_ => "token-of-$_" } qw(all some other);
+my $callers = secret_file('callers', <<"EOC", oct 644);
+all   sha256:${\ sha256_hex($token{all}) } all
+some  sha256:${\ sha256_hex($token{some}) } status accounts=acct_b*
+other sha256:${\ sha256_hex($token{other}) } status accounts=acct_b*
+EOC
+
+my $gateway = gateway(http_config => "reauth_callers_file $callers;");
+
+sub as {
+    my ($who, %more) = @_;
+    return { Authorization => "Bearer $token{$who}", %more };
+}
+
+sub get {
+    my ($who, $path, %headers) = @_;
+    return $gateway->http('GET', $path, as($who, %headers));
+}
+
+sub log_in {
+    my ($account) = @_;
+
+    my $answer = $gateway->update($account, 'ok', headers => as('all'));
+    is($answer->{status}, 200, "$account logs in") if $answer->{status} != 200;
+
+    return;
+}
+
+sub follow {
+    my ($who, @id) = @_;
+
+    my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events',
+        as($who, @id ? ('Last-Event-ID' => $id[0]) : ()));
+    $stream->saw(qr/retry: /) or diag('no greeting');
+
+    return $stream;
+}
+
+sub ids { return $_[0]->text =~ /^id: (\S+)$/mg; }
+
+my $sealed = qr/\A[0-9a-f]{88}\z/;
+
+log_in("acct_a$_") for 1 .. 130;
+log_in("acct_b$_") for 1 .. 3;
+
+# ---- events ----------------------------------------------------------------------
+
+my $all  = follow('all');
+my $some = follow('some');
+
+like((ids($all))[0], qr/\A[0-9a-f]+-[0-9a-f]+\z/,
+    'who may see all accounts gets the number of the change');
+like((ids($some))[0], $sealed, 'who may not gets none');
+isnt((ids(follow('some')))[0], (ids($some))[0], 'and cannot compare two, though nothing has changed');
+
+log_in('acct_a131');
+log_in('acct_b4');
+ok($some->saw(qr/acct_b4[^\n]*"running"/), 'an account of its own');
+unlike($some->text, qr/acct_a/, 'and no other');
+like($_, $sealed, 'no number') for ids($some);
+
+my $last = (ids($some))[-1];
+$some->close;
+log_in('acct_a132');
+log_in('acct_b5');
+
+$some = follow('some', $last);
+ok($some->saw(qr/acct_b5[^\n]*"running"/), 'what was missed comes');
+unlike($some->text, qr/reset|acct_b4|acct_a/, 'that alone');
+
+for my $id ((ids($all))[0], '0-0', "0$last", substr($last, 0, 87) . 'g',
+    substr($last, 2) . substr($last, 0, 2))
+{
+    ok(follow('some', $id)->saw(qr/event: reset/), 'an id that it was not given is none');
+}
+
+ok(follow('other', $last)->saw(qr/event: reset/), 'nor one of another caller');
+ok(follow('all', $last)->saw(qr/event: reset/), 'nor is it one for those who see all');
+
+$gateway->reload;
+$some = follow('some', $last);
+ok($some->saw(qr/acct_b5/), 'an id is valid after a reload');
+unlike($some->text, qr/reset/, 'and nothing is missed');
+
+# ---- lists -----------------------------------------------------------------------
+
+my $etag = get('some', '/reauth/accounts')->{headers}{etag};
+my $of_all = get('all', '/reauth/accounts')->{headers}{etag};
+
+log_in('acct_a133');
+is(get('some', '/reauth/accounts')->{headers}{etag}, $etag, 'the list has not changed for it');
+isnt(get('all', '/reauth/accounts')->{headers}{etag}, $of_all, 'but for others');
+
+my $before = time;
+my $answer = get('some', '/reauth/accounts?wait=1s', 'If-None-Match' => $etag);
+cmp_ok(time - $before, '>=', 0.9, 'it waits for a change of its own');
+
+log_in('acct_b6');
+$answer = get('some', '/reauth/accounts?wait=60s', 'If-None-Match' => $etag);
+is(scalar @{ $answer->{json}{accounts} }, 6, 'one that has come is told at once');
+isnt($answer->{headers}{etag}, $etag, 'with another ETag');
+
+my (@pages, @cursors);
+
+for (my $path = '/reauth/accounts?limit=2'; $path && @pages < 10; ) {
+    my $page   = get('some', $path)->{json};
+    my $cursor = $page->{next_cursor};
+
+    push @pages, scalar @{ $page->{accounts} };
+    push @cursors, $cursor if defined $cursor;
+    $path = defined $cursor ? "/reauth/accounts?limit=2&cursor=$cursor" : undef;
+}
+
+pop @pages if !$pages[-1];
+is("@pages", '2 2 2', 'pages are full, whoever else is there');
+like($_, $sealed, 'a cursor tells no place') for @cursors;
+is(get('some', '/reauth/accounts?cursor=a0-0')->{status}, 422, 'one that it was not given is none');
+is(get('other', "/reauth/accounts?cursor=$cursors[0]")->{status}, 422, 'nor one of another caller');
+is(get('all', '/reauth/accounts?limit=2')->{json}{next_cursor} =~ /\A[ae][0-9a-f]+-[0-9a-f]+\z/ ? 1 : 0,
+    1, 'who sees all gets it plain');
+
+# ---- the summary -------------------------------------------------------------------
+
+is(get('all', '/reauth/summary')->{status}, 200, 'the summary counts all accounts');
+$answer = get('some', '/reauth/summary');
+is($answer->{status}, 403, 'it is not for who sees some');
+is($answer->{json}{error}, 'FORBIDDEN_CALLER', 'and says so');
+
+done_testing();
