@@ -146,13 +146,15 @@ reauth_poll_needs_otp(const reauth_read_poll_t *read)
 
 /*
  * "authenticated" alone may still be said of the session before this login,
- * so that it takes a second witness.
+ * so that it takes a second witness.  A step that may be awaited is no end.
  */
 
 static int
 reauth_poll_succeeded(const reauth_read_poll_t *read)
 {
     return reauth_word_is(read->state, "authenticated")
+           && !read->doubtful
+           && !read->last.doubtful
            && (read->last.succeeded
                || reauth_word_is(read->progress, "signed-in"));
 }

@@ -36,6 +36,7 @@ typedef struct {
     unsigned  needs_otp:1;
     unsigned  needs_face:1;
     unsigned  face_link:1;         /* a link, or "face_otp" */
+    unsigned  doubtful:1;          /* needs_... is neither yes nor no */
     unsigned  phone:1;             /* the code comes by SMS */
 
     char      error_code[REAUTH_ERROR_CODE_MAX + 1];
@@ -53,6 +54,7 @@ typedef struct {
     unsigned               needs_face:1;
     unsigned               face_link:1;
     unsigned               two_factor:1;
+    unsigned               doubtful:1;   /* a flag is neither yes nor no */
     unsigned               deeplink:1;
 
     reauth_last_attempt_t  last;

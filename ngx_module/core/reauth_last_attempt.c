@@ -40,6 +40,9 @@ reauth_last_attempt_read(const reauth_value_t *values,
     last->needs_otp = reauth_value_is_true(&values[REAUTH_LAST_NEEDS_OTP]);
     last->needs_face =
                     reauth_value_is_true(&values[REAUTH_LAST_NEEDS_FACE_OTP]);
+    last->doubtful =
+            reauth_value_is_doubtful(&values[REAUTH_LAST_NEEDS_OTP])
+            || reauth_value_is_doubtful(&values[REAUTH_LAST_NEEDS_FACE_OTP]);
     last->face_link = reauth_value_is_text(&values[REAUTH_LAST_FACE_URL])
                       || reauth_value_is_text(&values[REAUTH_LAST_FACE_OTP]);
 

@@ -69,6 +69,11 @@ reauth_poll_read(const reauth_value_t *values, reauth_read_poll_t *read)
     read->face_link = reauth_value_is_text(&values[REAUTH_POLL_FACE_URL])
                       || reauth_value_is_text(&values[REAUTH_POLL_FACE_OTP]);
     read->two_factor = reauth_value_is_true(&values[REAUTH_POLL_TWO_FACTOR]);
+    read->doubtful = reauth_value_is_doubtful(&values[REAUTH_POLL_NEEDS_OTP])
+                     || reauth_value_is_doubtful(
+                                        &values[REAUTH_POLL_NEEDS_FACE_OTP])
+                     || reauth_value_is_doubtful(
+                                        &values[REAUTH_POLL_TWO_FACTOR]);
     read->deeplink = reauth_value_is_text(&values[REAUTH_POLL_DEEPLINK]);
 
     reauth_last_attempt_read(&values[REAUTH_POLL_LAST_ATTEMPT], &read->last);

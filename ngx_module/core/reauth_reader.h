@@ -210,6 +210,12 @@ reauth_string_t reauth_value_string(const reauth_value_t *value);
 /* true, 1 or "true" in any case */
 int reauth_value_is_true(const reauth_value_t *value);
 
+/* no such member, null, false, 0, "false" in any case, or empty */
+int reauth_value_is_no(const reauth_value_t *value);
+
+/* neither: what it says is not known here */
+int reauth_value_is_doubtful(const reauth_value_t *value);
+
 /* a string that is not empty */
 int reauth_value_is_text(const reauth_value_t *value);
 

@@ -253,3 +253,39 @@ reauth_value_is_true(const reauth_value_t *value)
                && strncasecmp((const char *) value->text, "true", value->len)
                   == 0);
 }
+
+
+int
+reauth_value_is_no(const reauth_value_t *value)
+{
+    switch (value->type) {
+
+    case REAUTH_VALUE_NONE:
+    case REAUTH_VALUE_NULL:
+    case REAUTH_VALUE_FALSE:
+        return 1;
+
+    case REAUTH_VALUE_TRUE:
+        return 0;
+
+    case REAUTH_VALUE_NUMBER:
+        return reauth_value_is_digit(value, '0');
+
+    case REAUTH_VALUE_STRING:
+        return value->empty
+               || (value->len == sizeof("false") - 1
+                   && strncasecmp((const char *) value->text, "false",
+                                  value->len)
+                      == 0);
+
+    default: /* REAUTH_VALUE_ARRAY, REAUTH_VALUE_OBJECT */
+        return value->empty;
+    }
+}
+
+
+int
+reauth_value_is_doubtful(const reauth_value_t *value)
+{
+    return !reauth_value_is_true(value) && !reauth_value_is_no(value);
+}

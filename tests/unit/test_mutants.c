@@ -168,6 +168,29 @@ begins(const json_t *object, const char *name, const char *prefix)
 }
 
 
+/* a flag of a step that a person has to do: whatever is not a plain no */
+
+static int
+awaited(const json_t *object, const char *name)
+{
+    const json_t  *value;
+
+    value = json_object_get(object, name);
+
+    if (json_is_string(value)) {
+        return json_string_length(value) != 0
+               && strcasecmp(json_string_value(value), "false") != 0;
+    }
+
+    return value != NULL
+           && !json_is_null(value)
+           && !json_is_false(value)
+           && !(json_is_number(value) && json_number_value(value) == 0)
+           && !(json_is_array(value) && json_array_size(value) == 0)
+           && !(json_is_object(value) && json_object_size(value) == 0);
+}
+
+
 static int
 may_end(const json_t *answer, int stepped)
 {
@@ -191,6 +214,11 @@ may_end(const json_t *answer, int stepped)
         }
 
         return (word(answer, "state", "authenticated")
+                && !awaited(answer, "needs_otp")
+                && !awaited(answer, "needs_face_otp")
+                && !awaited(answer, "twoFactorPending")
+                && !awaited(last, "needs_otp")
+                && !awaited(last, "needs_face_otp")
                 && (word(answer, "progress", "signed-in")
                     || yes(last, "success")))
                || word(answer, "state", "failed")

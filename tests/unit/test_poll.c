@@ -111,6 +111,47 @@ test_classification(void **state)
         { "{\"state\":\"authenticated\",\"progress\":\"signed_in\"," LINK ","
           LOGIN(OPEN) "}", REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
 
+        /* a flag that is neither yes nor no: perhaps a step is awaited */
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          "\"twoFactorPending\":{\"type\":\"sms\"},"
+          LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          "\"twoFactorPending\":\"yes\"," LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          "\"needs_otp\":\"1\"," LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          "\"needs_otp\":2," LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          "\"needs_face_otp\":\"pending\"," LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          "\"needs_face_otp\":[1]," LOGIN(DONE ",\"success\":true") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          LOGIN(DONE ",\"success\":true,\"needs_otp\":\"sms\"") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          LOGIN(DONE ",\"success\":true,\"needs_face_otp\":{\"x\":1}") "}",
+          REAUTH_STATE_RUNNING, REAUTH_ACTION_NONE },
+
+        { "{\"state\":\"authenticated\",\"progress\":\"signed_in\","
+          "\"twoFactorPending\":[],\"needs_otp\":0,"
+          "\"needs_face_otp\":\"false\","
+          LOGIN(DONE ",\"success\":true,\"needs_otp\":\"\"") "}",
+          REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE },
+
         /* failed */
 
         { "{\"state\":\"auth-failed\"," LOGIN(OPEN) "}",
