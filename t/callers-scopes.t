@@ -75,6 +75,10 @@ is(as('bob', 'GET', '/api/acct_1/../acct_b1/me')->{status}, 400,
     'a path of two accounts is nobody\'s');
 
 is(put('carol', 'acct_c1', 'ok')->{status}, 403, 'no scope for updates');
+like(put('carol', 'acct_c1', 'ok')->{json}{description}, qr/scope update;/,
+    'which is named');
+like(as('dave', 'GET', '/api/acct_d1/me')->{json}{description},
+    qr/scope call, or call:read for GET/, 'that of calls');
 is(put('bob', 'acct_c1', 'ok')->{status}, 403, 'nor this account');
 is(put(undef, 'acct_c1', 'ok')->{status}, 401, 'nor nobody');
 is(scalar(grep { $_->{method} eq 'PUT' } sandbox_log()), 0,
@@ -108,7 +112,11 @@ is(as('bob', 'GET', "/api/authenticate/$attempt")->{status}, 200, 'it ends');
 is(as('bob', 'GET', "/api/authenticate/$attempt")->{status}, 200,
     'and the caller\'s own may be seen');
 
-is(as('carol', 'GET', '/reauth/accounts')->{status}, 403, 'the status');
+$answer = as('carol', 'GET', '/reauth/accounts');
+is($answer->{status}, 403, 'the status');
+like($answer->{json}{description}, qr/scope status;/, 'its scope is named');
+like(as('carol', 'GET', "/api/authenticate/$attempt")->{json}{description},
+    qr/scope attempt;/, 'that of polls, too');
 is(as('dave', 'GET', '/reauth/accounts/acct_b1')->{status}, 403,
     'of an account that is not the caller\'s');
 $answer = as('bob', 'GET', '/reauth/accounts');

@@ -692,9 +692,39 @@ ngx_http_reauth_right_revoked(ngx_http_request_t *r)
 }
 
 
+/* what the operator can do about a scope that is missing */
+
+static const char *
+ngx_http_reauth_scope_missing(unsigned scope)
+{
+    switch (scope) {
+
+    case REAUTH_SCOPE_UPDATE:
+        return "Its token does not have the scope update; the gateway's "
+               "operator can add it.";
+
+    case REAUTH_SCOPE_ATTEMPT:
+        return "Its token does not have the scope attempt; the gateway's "
+               "operator can add it.";
+
+    case REAUTH_SCOPE_STATUS:
+        return "Its token does not have the scope status; the gateway's "
+               "operator can add it.";
+
+    case REAUTH_SCOPE_OPERATE:
+        return "Its token does not have the scope operate; the gateway's "
+               "operator can add it.";
+
+    default: /* ordinary calls of an account */
+        return "Its token does not have the scope call, or call:read for GET "
+               "and HEAD; the gateway's operator can add it.";
+    }
+}
+
+
 static ngx_int_t
 ngx_http_reauth_right_answer(ngx_http_request_t *r,
-    ngx_http_reauth_right_e right)
+    ngx_http_reauth_right_e right, unsigned scope)
 {
     ngx_http_reauth_ctx_t  *ctx;
 
@@ -712,8 +742,7 @@ ngx_http_reauth_right_answer(ngx_http_request_t *r,
     case NGX_HTTP_REAUTH_RIGHT_NO_SCOPE:
         ngx_http_reauth_right_revoked(r);
         return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
-                   "this.", "The scopes of its token do not cover the "
-                   "operation.");
+                   "this.", ngx_http_reauth_scope_missing(scope));
 
     case NGX_HTTP_REAUTH_RIGHT_NO_ACCOUNT:
         ngx_http_reauth_right_revoked(r);
@@ -753,7 +782,7 @@ ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
     }
 
     return ngx_http_reauth_right_answer(r,
-               ngx_http_reauth_right(r, lcf, scope, account));
+               ngx_http_reauth_right(r, lcf, scope, account), scope);
 }
 
 
@@ -823,7 +852,8 @@ ngx_http_reauth_authorize_call(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    return ngx_http_reauth_right_answer(r, ngx_http_reauth_call_right(r, lcf));
+    return ngx_http_reauth_right_answer(r, ngx_http_reauth_call_right(r, lcf),
+                                        REAUTH_SCOPE_CALL);
 }
 
 
