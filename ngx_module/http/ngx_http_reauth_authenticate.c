@@ -793,7 +793,7 @@ ngx_http_reauth_store_unavailable(ngx_http_request_t *r, ngx_int_t rc)
     if (rc == NGX_BUSY) {
         return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                    "STORE_UNAVAILABLE",
-                   "The gateway can't reach its Redis.",
+                   "Redis can't be reached, or refuses writes.",
                    "Nothing was sent to the upstream; retry later.", NULL);
     }
 
