@@ -40,6 +40,13 @@ volatile ngx_msec_t   ngx_current_msec;
 static u_char  *arena, *arena_last;
 
 
+void
+ngx_explicit_memzero(void *buf, size_t n)
+{
+    explicit_bzero(buf, n);
+}
+
+
 void *
 ngx_slab_alloc_locked(ngx_slab_pool_t *pool, size_t size)
 {
