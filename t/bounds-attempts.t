@@ -153,6 +153,10 @@ is($statuses{429}, $CONFINED, 'each comes to its bound');
 is_deeply([sort keys %statuses], [200, 429], 'before the zone is full');
 is((grep { ($begun{$_} // 0) < 1 } 1 .. $CONFINED), 0,
     'each has begun some');
+# half of the room is for whoever comes first: two quarters
+
+cmp_ok(abs($begun{1} - $begun{2}), '<=', 1, 'one gets as much as the next one');
+cmp_ok($begun{3}, '<', $begun{1} / 2, 'and two get all that is not kept');
 is(put($small, 'other', 'acct_o2')->{status}, 200,
     'and so may one that comes last');
 unlike($small->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said');
