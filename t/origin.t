@@ -126,8 +126,11 @@ my @wrong;
 
 for my $headers (@foreign) {
     for my $request (@requests) {
-        push @wrong, join ' ', %$headers, @$request
-            if !refused(ask($headers, @$request));
+        next if refused(ask($headers, @$request));
+
+        # the next ones may be streams, which do not end
+        push @wrong, join ' ', %$headers, @$request;
+        last;
     }
 }
 
@@ -141,8 +144,11 @@ for my $headers (@foreign) {
     next if keys(%$headers) != keys %{ { map { lc $_ => 1 } keys %$headers } };
 
     for my $request (@requests) {
-        push @wrong, join ' ', %$headers, @$request
-            if !refused(ask2($headers, @$request));
+        next if refused(ask2($headers, @$request));
+
+        # the next ones may be streams, which do not end
+        push @wrong, join ' ', %$headers, @$request;
+        last;
     }
 }
 
