@@ -109,6 +109,26 @@ for my $kind (sort keys %kind) {
     $_->close for @open, @others;
 }
 
+# each kind has places of its own
+
+{
+    my ($status, $held) = map { [ @{ $kind{$_} }[1 .. $#{ $kind{$_} }] ] }
+        'status requests', 'held calls';
+    my @open;
+
+    ok(wait_for {
+        push @open, plain('greedy', @$status);
+        pop @open if !waits($open[-1]);
+        @open == 2;
+    } 'half of the places for status requests');
+    ok(wait_for {
+        push @open, plain('greedy', @$held);
+        waits($open[-1]) && 2 == grep { $_->is_open } @open[0, 1];
+    } 'are none of those for held calls');
+
+    $_->close for @open;
+}
+
 like($gateway->error_log, qr/\[warn\].*reauth: 2 \Q$_\E of caller "greedy" are waiting/,
     "$_: logged") for 'held calls', 'status requests', 'updates';
 like($gateway->http('GET', '/reauth/metrics')->{body},
