@@ -204,7 +204,7 @@ my @own = (
     ['timeline', 'GET', '/reauth/accounts/{account}/timeline', undef,
         'status', 'account', 0],
     ['gate',     'GET', '/reauth/gate/{account}', undef, 'status', 'account', 0],
-    ['summary',  'GET', '/reauth/summary', undef, 'status', 'always', 0],
+    ['summary',  'GET', '/reauth/summary', undef, 'status', 'never', 0],
     ['events',   'HEAD', '/reauth/events', undef, 'status', 'always', 0],
     ['metrics',  'GET', '/reauth/metrics', undef, 'operate', 'always', 0],
 );
