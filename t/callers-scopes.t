@@ -69,6 +69,8 @@ $answer = as('bob', 'GET', '/api/acct_1/me');
 is($answer->{status}, 403, 'an account that is not the caller\'s');
 is($answer->{json}{error}, 'FORBIDDEN_CALLER', 'in the envelope');
 is(as('bob', 'GET', '/api/acct_b1/me')->{status}, 200, 'one that is');
+is(as('bob', 'GET', "/api/$_/api/acct_b1")->{status}, 403, "$_: the team's")
+    for 'webhooks', 'api';
 is(as('bob', 'GET', '/api/accounts')->{status}, 403,
     'who is confined to accounts may not see all of them upstream');
 is(as('bob', 'GET', '/api/acct_1/../acct_b1/me')->{status}, 400,

@@ -78,7 +78,8 @@ for my $case (
     ['account%5B%5D=acct_1', 400], ['+account=acct_1', 400],
     ['%20account=acct_1', 400], ['account=acct_1%00', 400],
     ['account=acct_1%', 400], ['account=acct_2+', 400],
-    ['account=auth_1', 400], ['account=acct_2,acct_1', 400])
+    ['account=auth_1', 400], ['account=acct_2,acct_1', 400],
+    ['x=1;account=acct_1&account=acct_2', 400])
 {
     my ($args, $status) = @$case;
     my $answer = $gateway->http('GET', "/by-argument/x?$args");

@@ -76,8 +76,17 @@ reauth_call_before_account(const reauth_call_t *call,
         last = reauth_call_last_segment(&outer);
     }
 
-    if (before.len == 0 || reauth_string_equals(&last, "api")) {
+    if (before.len == 0) {
         return 1;
+    }
+
+    if (reauth_string_equals(&last, "api")) {
+        whole = outer.len + sizeof("/") - 1;
+
+        /* the upstream's "/api", no segment of that name in a team's path */
+
+        return !reauth_call_has_api(outer)
+               && (call->prefix == 0 || whole <= call->prefix);
     }
 
     whole = before.len + sizeof("/") - 1;

@@ -571,7 +571,7 @@ static int
 reauth_route_count_arg(const reauth_string_t *args,
     const reauth_string_t *name)
 {
-    int                   matches, n;
+    int                   matches, n, odd;
     const unsigned char  *p, *end, *last;
 
     if (args->len == 0) {
@@ -579,22 +579,26 @@ reauth_route_count_arg(const reauth_string_t *args,
     }
 
     n = 0;
+    odd = 0;
     last = args->data + args->len;
 
     for (p = args->data; p < last; p = end + 1) {
-        end = memchr(p, '&', (size_t) (last - p));
 
-        if (end == NULL) {
-            end = last;
+        for (end = p; end < last && *end != '&' && *end != ';'; end++) {
+            /* void */
         }
 
         matches = reauth_arg_matches(p, end, name);
 
-        if (matches == -1) {
+        if (matches == -1 || (matches == 1 && odd)) {
             return -1;
         }
 
         n += matches;
+
+        /* a separator for some programs, not for nginx */
+
+        odd = end < last && *end == ';';
     }
 
     return n;
@@ -624,6 +628,15 @@ static int
 reauth_arg_lower(int c)
 {
     return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+
+/* PHP has no such characters in names and makes them underscores */
+
+static int
+reauth_arg_is_underscore(int c)
+{
+    return c == '.' || c == ' ' || c == '+' || c == '[';
 }
 
 
@@ -663,7 +676,12 @@ reauth_arg_matches(const unsigned char *p, const unsigned char *last,
         }
 
         if (reauth_arg_lower(c) != reauth_arg_lower(name->data[n])) {
-            return 0;
+
+            if (name->data[n] != '_' || !reauth_arg_is_underscore(c)) {
+                return 0;
+            }
+
+            raw.odd = 1;
         }
 
         n++;

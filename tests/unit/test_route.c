@@ -239,6 +239,10 @@ test_method_in_query(void **state)
         { "?_method[]=PUT", REAUTH_ROUTE_BAD_QUERY },
         { "?_method%5B%5D=PUT", REAUTH_ROUTE_BAD_QUERY },
         { "?_method%00=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?.method=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?%2emethod=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?%5bmethod=PUT", REAUTH_ROUTE_BAD_QUERY },
+        { "?a=1;_method=PUT", REAUTH_ROUTE_BAD_QUERY },
         { "", REAUTH_ROUTE_OK },
         { "?", REAUTH_ROUTE_OK },
         { "?method=PUT", REAUTH_ROUTE_OK },
@@ -470,6 +474,7 @@ test_arg_is_plain(void **state)
     reauth_string_t  args;
 
     static const reauth_string_t  name = reauth_string("account");
+    static const reauth_string_t  two_words = reauth_string("account_id");
 
     static const struct {
         const char  *args;
@@ -494,10 +499,39 @@ test_arg_is_plain(void **state)
         { "+account=acct_1", 0 },
         { "%20account=acct_1", 0 },
         { "account=acct_1&ACCOUNT=acct_2", 0 },
+        { "a=1;b=2&account=acct_1", 1 },
+        { "a=1;account=acct_2&account=acct_1", 0 },
+        { "account=acct_1&a=1;%61ccount=acct_2", 0 },
+        { "a=1;account=acct_2", 0 },
+        { NULL, 0 }
+    };
+
+    static const struct {
+        const char  *args;
+        int          plain;
+    } words[] = {
+        { "account_id=acct_1", 1 },
+        { "account_id=acct_1&account-id=2&accountid=3", 1 },
+        { "account_id=acct_1&account]id=2&account.ids=3", 1 },
+        { "account_id=acct_1&account.id=acct_2", 0 },
+        { "account_id=acct_1&account%2Eid=acct_2", 0 },
+        { "account_id=acct_1&account+id=acct_2", 0 },
+        { "account_id=acct_1&account%20id=acct_2", 0 },
+        { "account_id=acct_1&account[id=acct_2", 0 },
+        { "account_id=acct_1&account%5Bid=acct_2", 0 },
+        { "account.id=acct_2", 0 },
         { NULL, 0 }
     };
 
     (void) state;
+
+    for (i = 0; words[i].args; i++) {
+        args = reauth_string_from(words[i].args);
+
+        if (reauth_route_arg_is_plain(&args, &two_words) != words[i].plain) {
+            fail_msg("\"%s\": not the result expected", words[i].args);
+        }
+    }
 
     for (i = 0; cases[i].args; i++) {
         args = reauth_string_from(cases[i].args);
