@@ -23,12 +23,68 @@ static void ngx_http_reauth_body_init(ngx_http_request_t *r);
 static void ngx_http_reauth_body_read_handler(ngx_http_request_t *r);
 
 
+/* of this worker, by caller */
+
+static ngx_rbtree_t       ngx_http_reauth_bodies_tree;
+static ngx_rbtree_node_t  ngx_http_reauth_bodies_sentinel;
+
+
+/* NULL: no memory */
+
+static ngx_http_reauth_bodies_t *
+ngx_http_reauth_bodies_of(ngx_str_t *name, ngx_log_t *log)
+{
+    uint32_t                   hash;
+    ngx_http_reauth_bodies_t  *bodies;
+
+    if (ngx_http_reauth_bodies_tree.root == NULL) {
+        ngx_rbtree_init(&ngx_http_reauth_bodies_tree,
+                        &ngx_http_reauth_bodies_sentinel,
+                        ngx_str_rbtree_insert_value);
+    }
+
+    hash = ngx_crc32_short(name->data, name->len);
+
+    bodies = (ngx_http_reauth_bodies_t *)
+                 ngx_str_rbtree_lookup(&ngx_http_reauth_bodies_tree, name,
+                                       hash);
+    if (bodies != NULL) {
+        return bodies;
+    }
+
+    bodies = ngx_calloc(sizeof(ngx_http_reauth_bodies_t) + name->len, log);
+    if (bodies == NULL) {
+        return NULL;
+    }
+
+    bodies->name.node.key = hash;
+    bodies->name.str.len = name->len;
+    bodies->name.str.data = (u_char *) bodies
+                            + sizeof(ngx_http_reauth_bodies_t);
+
+    ngx_memcpy(bodies->name.str.data, name->data, name->len);
+
+    ngx_rbtree_insert(&ngx_http_reauth_bodies_tree, &bodies->name.node);
+
+    return bodies;
+}
+
+
 static void
 ngx_http_reauth_body_close(void *data)
 {
     ngx_http_reauth_held_t *held = data;
 
-    ngx_http_reauth_bodies[held->webhook] -= held->size;
+    ngx_http_reauth_bodies_t  *caller;
+
+    caller = held->caller;
+
+    ngx_http_reauth_body_drop(held, held->size);
+
+    if (caller != NULL && --caller->requests == 0) {
+        ngx_rbtree_delete(&ngx_http_reauth_bodies_tree, &caller->name.node);
+        ngx_free(caller);
+    }
 }
 
 
@@ -46,6 +102,7 @@ ngx_http_reauth_body_account(ngx_pool_t *pool, ngx_uint_t webhook)
     held = cln->data;
     held->size = 0;
     held->webhook = webhook;
+    held->caller = NULL;
 
     cln->handler = ngx_http_reauth_body_close;
 
@@ -58,6 +115,10 @@ ngx_http_reauth_body_add(ngx_http_reauth_held_t *held, size_t size)
 {
     held->size += size;
     ngx_http_reauth_bodies[held->webhook] += size;
+
+    if (held->caller != NULL) {
+        held->caller->size += size;
+    }
 }
 
 
@@ -66,6 +127,10 @@ ngx_http_reauth_body_drop(ngx_http_reauth_held_t *held, size_t size)
 {
     held->size -= size;
     ngx_http_reauth_bodies[held->webhook] -= size;
+
+    if (held->caller != NULL) {
+        held->caller->size -= size;
+    }
 }
 
 
@@ -89,6 +154,17 @@ ngx_http_reauth_body_hold(ngx_http_request_t *r, ngx_http_reauth_held_t *held,
                       "webhooks %uz of them: limit reached, increase "
                       "\"reauth_body_memory\"", total,
                       ngx_http_reauth_bodies[1]);
+
+        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES);
+
+        return NGX_BUSY;
+    }
+
+    if (held->caller != NULL && held->caller->size + size > max / 2) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "reauth: request bodies of caller \"%V\" take %uz bytes "
+                      "in this worker: half of \"reauth_body_memory\" reached",
+                      &held->caller->name.str, held->caller->size);
 
         ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES);
 
@@ -175,6 +251,16 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
     body->held = ngx_http_reauth_body_account(r->pool, body->webhook);
     if (body->held == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->caller.len != 0) {
+        body->held->caller = ngx_http_reauth_bodies_of(&ctx->caller,
+                                                       r->connection->log);
+        if (body->held->caller == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        body->held->caller->requests++;
     }
 
     if (r->headers_in.content_length_n > (off_t) body->max) {

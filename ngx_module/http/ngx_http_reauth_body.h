@@ -24,15 +24,25 @@ typedef void (*ngx_http_reauth_body_handler_pt)(ngx_http_request_t *r,
     ngx_int_t rc, void *data);
 
 
+/* those of one caller in this worker, while there are any */
+
+typedef struct {
+    ngx_str_node_t                    name;
+    size_t                            size;
+    ngx_uint_t                        requests;
+} ngx_http_reauth_bodies_t;
+
+
 /*
  * The bytes that a request holds of bodies.  Of all of this worker
  * reauth_body_memory is the bound, and half of it of webhooks, since anybody
- * may send them.
+ * may send them, and of one caller.
  */
 
 typedef struct ngx_http_reauth_held_s {
     size_t                            size;
     ngx_uint_t                        webhook;
+    ngx_http_reauth_bodies_t         *caller;    /* NULL: nobody's */
 } ngx_http_reauth_held_t;
 
 
