@@ -434,6 +434,14 @@ ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
     cln->handler = ngx_http_reauth_key_scrub_tls;
     cln->data = c->ssl;
 
+#ifdef SSL_OP_CLEANSE_PLAINTEXT
+
+    /* OpenSSL 3.0: what was read does not stay in the library's buffer */
+
+    SSL_set_options(c->ssl->connection, SSL_OP_CLEANSE_PLAINTEXT);
+
+#endif
+
     return NGX_OK;
 }
 
