@@ -10,6 +10,7 @@
 #include "ngx_http_reauth_check.h"
 #include "ngx_http_reauth_headers.h"
 #include "ngx_http_reauth_poller.h"
+#include "ngx_http_reauth_wait.h"
 
 
 #define NGX_HTTP_REAUTH_ZONE_MIN  (32 * ngx_pagesize)
@@ -1361,4 +1362,5 @@ ngx_http_reauth_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_reauth_store_exit_process(&mcf->store);
+    ngx_http_reauth_wait_exit_process();
 }

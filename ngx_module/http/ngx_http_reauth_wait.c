@@ -319,9 +319,19 @@ ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait)
         wait->done = 1;
         ngx_http_reauth_nwaiting[wait->kind]--;
 
-        if (wait->caller) {
+        if (wait->caller && ngx_http_reauth_wait_shares != NULL) {
             reauth_shares_remove(ngx_http_reauth_wait_shares,
                                  ngx_http_reauth_wait_mask, wait->caller);
         }
+    }
+}
+
+
+void
+ngx_http_reauth_wait_exit_process(void)
+{
+    if (ngx_http_reauth_wait_shares != NULL) {
+        ngx_free(ngx_http_reauth_wait_shares);
+        ngx_http_reauth_wait_shares = NULL;
     }
 }

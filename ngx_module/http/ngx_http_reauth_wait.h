@@ -78,5 +78,8 @@ ngx_int_t ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait,
 void ngx_http_reauth_wait_unpark(ngx_http_reauth_wait_t *wait);
 void ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait);
 
+/* after it the shares of callers are not kept any more */
+void ngx_http_reauth_wait_exit_process(void);
+
 
 #endif /* _NGX_HTTP_REAUTH_WAIT_H_INCLUDED_ */
