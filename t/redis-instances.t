@@ -25,6 +25,10 @@ my $id = $one->update('acct_1', 'otp')->{json}{attempt_id};
 is($one->http('GET', '/api/acct_1/me')->{status}, 503, 'closed at once here');
 becomes($two, 'acct_1', 503, 'and there');
 
+# at first it is known there that one begins
+wait_for { ($two->http('GET', '/reauth/accounts/acct_1')->{json}{attempt_id}
+    // '') eq $id } 'the attempt to be known there';
+
 my ($mine, $theirs) = map { $_->http('GET', '/reauth/accounts/acct_1')->{json} }
     $one, $two;
 is_deeply([ map { $theirs->{$_} } qw(attempt_id state since source auth_type) ],
