@@ -389,6 +389,7 @@ reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
     next->state = REAUTH_STATE_RUNNING;
 
     reauth_copy(next->attempt, REAUTH_ATTEMPT_MAX, &fact->attempt);
+    reauth_copy(next->caller, REAUTH_CALLER_MAX, &fact->caller);
 }
 
 
@@ -808,6 +809,10 @@ reauth_attempt_advance_state(const reauth_record_t *current,
     case REAUTH_PLACE_NEW:
         if (fact->state == REAUTH_STATE_NONE) {
             return REAUTH_ADVANCE_UNPLACED;
+        }
+
+        if (fact->full) {
+            return REAUTH_ADVANCE_SAME;
         }
 
         reauth_attempt_adopt(current, fact, next);

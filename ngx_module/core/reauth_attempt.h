@@ -244,6 +244,11 @@ typedef struct {
     uint64_t         epoch;          /* 0: not said */
     uint64_t         new_epoch;      /* for an attempt that shows itself */
     reauth_string_t  attempt;        /* empty: not said */
+    reauth_string_t  caller;         /* who has polled; may be empty */
+    unsigned         bounded;        /* so is what this caller may begin: */
+    size_t           callers;        /* all there are */
+    size_t           attempts_max;   /* active ones of this; 0: by default */
+    unsigned         full;           /* it may begin no further one */
     unsigned         live;           /* seen after the record of that epoch
                                         had ended: it is about what came after
                                         that */

@@ -365,6 +365,33 @@ ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* an attempt that shows itself by a poll is one of those of who has polled */
+
+static void
+ngx_http_reauth_authenticate_polled(ngx_http_reauth_authenticate_t *a,
+    reauth_fact_t *fact)
+{
+    reauth_begin_t          begin;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(a->request, ngx_http_reauth_module);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    ngx_memzero(&begin, sizeof(reauth_begin_t));
+
+    ngx_http_reauth_caller_bounds(a->request, &begin);
+
+    fact->caller.data = ctx->caller.data;
+    fact->caller.len = ctx->caller.len;
+    fact->bounded = begin.bounded;
+    fact->callers = begin.callers;
+    fact->attempts_max = begin.attempts_max;
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
 {
@@ -400,8 +427,19 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     fact.source = REAUTH_SOURCE_POLL;
     reauth_poll_fact(&poll, &fact);
     ngx_http_reauth_authenticate_asked(a, &account, &fact);
+    ngx_http_reauth_authenticate_polled(a, &fact);
 
     ngx_http_reauth_authenticate_advance(a, &account, &fact);
+
+    if (fact.full) {
+        ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS);
+
+        ngx_log_error(NGX_LOG_WARN, a->request->connection->log, 0,
+                      "reauth: an attempt that a poll has shown is not "
+                      "followed: its caller has too many active attempts, see "
+                      "\"attempts=\" of its line in "
+                      "\"reauth_callers_file\"");
+    }
 }
 
 

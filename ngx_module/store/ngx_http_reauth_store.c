@@ -59,6 +59,7 @@ typedef struct {
 typedef struct {
     reauth_fact_t                fact;
     char                         attempt[REAUTH_ATTEMPT_MAX + 1];
+    char                         caller[REAUTH_CALLER_MAX + 1];
     char                         progress[REAUTH_PROGRESS_MAX + 1];
     char                         error_code[REAUTH_ERROR_CODE_MAX + 1];
     char                         error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
@@ -876,6 +877,8 @@ ngx_http_reauth_keep_fact(ngx_http_reauth_store_t *store, reauth_fact_t *fact)
 
     ngx_http_reauth_keep_string(&kept->fact.attempt, kept->attempt,
                                 REAUTH_ATTEMPT_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.caller, kept->caller,
+                                REAUTH_CALLER_MAX);
     ngx_http_reauth_keep_string(&kept->fact.progress, kept->progress,
                                 REAUTH_PROGRESS_MAX);
     ngx_http_reauth_keep_string(&kept->fact.error_code, kept->error_code,

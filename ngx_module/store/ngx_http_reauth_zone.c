@@ -500,6 +500,22 @@ ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
 }
 
 
+/* whether an attempt that shows itself is one more than its caller may have */
+
+static ngx_uint_t
+ngx_http_reauth_zone_is_full(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *current, const reauth_fact_t *fact)
+{
+    return fact->bounded
+           && !reauth_state_is_end(fact->state)
+           && !reauth_state_is_active(current->state)
+           && !reauth_shares_allow(ngx_http_reauth_zone_attempts(sh,
+                                                            &fact->caller),
+                                   fact->attempts_max, sh->gate.active,
+                                   sh->capacity, fact->callers);
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_fact_t *fact,
@@ -534,6 +550,11 @@ ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     }
 
     fact->new_epoch = reauth_attempt_new_epoch(&current, fact, sh->salt);
+
+    /* one that is judged again is among those that are counted */
+
+    fact->full = remote == NULL
+                 && ngx_http_reauth_zone_is_full(sh, &current, fact);
 
     *result = reauth_attempt_advance(&current, fact, record);
 

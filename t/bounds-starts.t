@@ -1,0 +1,104 @@
+# An account that a start brings is known only when it is polled: it counts for
+# the caller that has polled, and beyond its bound it is not followed.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Peer ();
+use Reauth::Test redis => 0, sandbox => 0;
+
+my $counter = work_dir() . '/counter';
+
+# each start begins an attempt of an account of its own
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    if ($request =~ m{\AGET \S*/auth_(\d+)}) {
+        return Reauth::Peer::response('200 OK', qq({"account":{"id":"acct_s$1"},)
+            . '"state":"authenticating","progress":"started",'
+            . '"lastAttempt":{"success":false}}');
+    }
+
+    open my $out, '>>', $counter or die "$counter: $!\n";
+    syswrite $out, 'x';
+    close $out;
+
+    return Reauth::Peer::accepted('auth_' . -s $counter);
+});
+
+my $file = secret_file('callers', join '', map {
+    "$_->[0] sha256:" . sha256_hex("token of $_->[0]") . " $_->[1]\n"
+} ['greedy', 'update,attempt attempts=3'],
+    ['late', 'update,attempt attempts=3'], ['other', 'all']);
+
+my $gateway = gateway(
+    http_config => "reauth_callers_file $file;\n"
+        . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }',
+    config => 'location = /reauth/metrics { reauth_metrics; }',
+);
+
+sub ask {
+    my ($caller, $method, $path, $body) = @_;
+
+    return $gateway->http($method, $path,
+        { Authorization => "Bearer token of $caller",
+          defined $body ? ('Content-Type' => 'application/json') : () }, $body);
+}
+
+sub start {
+    my ($caller) = @_;
+
+    return ask($caller, 'POST', '/api/authenticate',
+        '{"email":"one@example.com","password":"x"}');
+}
+
+sub begun_by {
+    my ($caller) = @_;
+
+    return scalar grep { ($_->{caller} // '') eq $caller }
+        @{ ask('other', 'GET', '/reauth/accounts?limit=1000')
+            ->{json}{accounts} };
+}
+
+# ---- each is polled at once ----
+
+my %statuses;
+
+for (1 .. 10) {
+    my $answer = start('greedy');
+
+    $statuses{ $answer->{status} }++;
+    ask('greedy', 'GET', "/api/authenticate/$answer->{json}{attempt_id}")
+        if $answer->{status} == 200;
+}
+
+is_deeply(\%statuses, { 200 => 3, 429 => 7 }, 'the bound is that of updates');
+is(begun_by('greedy'), 3, 'the attempts are those of who has polled');
+
+# ---- they are polled when all have been started ----
+
+my @ids = map { start('late')->{json}{attempt_id} } 1 .. 10;
+is((grep { defined } @ids), 10, 'nothing is known of them yet');
+
+for my $id (@ids) {
+    is(ask('late', 'GET', "/api/authenticate/$id")->{status}, 200,
+        "$id: the poll is answered");
+}
+
+is(begun_by('late'), 3, 'those within the bound are followed');
+is(start('late')->{status}, 429, 'and no other one is started');
+like($gateway->error_log,
+    qr/\[warn\].*an attempt that a poll has shown is not followed/,
+    'the others are logged');
+like($gateway->http('GET', '/reauth/metrics',
+        { Authorization => 'Bearer token of other' })->{body},
+    qr/^reauth_limited_total\{limit="attempts"\} \d\d$/m, 'and counted');
+
+is(ask('other', 'PUT', '/api/authenticate/acct_other/credentials',
+    '{"email":"one@example.com","password":"x"}')->{status}, 200,
+    'another caller is served');
+
+done_testing();
