@@ -506,6 +506,8 @@ static ngx_uint_t
 ngx_http_reauth_zone_is_full(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *current, const reauth_fact_t *fact)
 {
+    ngx_http_reauth_zone_check_lock(sh);
+
     return fact->bounded
            && !reauth_state_is_end(fact->state)
            && !reauth_state_is_active(current->state)
