@@ -90,7 +90,12 @@ for my $id ((ids($all))[0], '0-0', "0$last", substr($last, 0, 87) . 'g',
 ok(follow('other', $last)->saw(qr/event: reset/), 'nor one of another caller');
 ok(follow('all', $last)->saw(qr/event: reset/), 'nor is it one for those who see all');
 
+my @old = $gateway->worker_pids;
 $gateway->reload;
+
+# old workers let nobody wait
+wait_for { !grep { -e "/proc/$_" } @old } 'the old workers to be gone';
+
 $some = follow('some', $last);
 ok($some->saw(qr/acct_b5/), 'an id is valid after a reload');
 unlike($some->text, qr/reset/, 'and nothing is missed');
