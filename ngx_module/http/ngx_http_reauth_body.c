@@ -455,7 +455,7 @@ ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "reauth: the body was read before by another module "
                           "or \"client_body_early_read\", and is in a file: "
-                          "exclude \"%V\" from that", &r->uri);
+                          "exclude \"%V\" from that", &r->unparsed_uri);
 
             ngx_http_reauth_body_forget(cl);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
