@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 83;
+plan tests => repeat_each() * 86;
 
 sub put {
     my ($account, $body) = @_;
@@ -89,12 +89,11 @@ GET /reauth/gate/
 
 
 
-=== TEST 7: only to be read
---- request
-POST /reauth/gate/acct_1
---- error_code: 405
---- response_headers
-Allow: GET, HEAD
+=== TEST 7: any method, without arguments too
+--- request eval
+[map { "$_ /reauth/gate/acct_1" } qw(POST PUT PATCH DELETE OPTIONS)]
+--- error_code eval
+[(204) x 5]
 
 
 

@@ -518,8 +518,8 @@ reauth_credentials_port(reauth_fields_t *f)
         return REAUTH_FIELD_MISSING;
     }
 
-    if (json_is_integer(value)) {
-        port = json_integer_value(value);
+    if (reauth_json_whole_number(value, &port)) {
+        /* void */
 
     } else if (json_is_string(value)) {
 

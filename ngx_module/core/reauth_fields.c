@@ -229,6 +229,7 @@ reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
 {
     int                       number;
     char                      digits[24];
+    json_int_t                n;
     const char               *looks;
     reauth_string_t           s;
     reauth_field_status_t     status;
@@ -262,11 +263,10 @@ reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
     number = field->kind == REAUTH_FIELD_NUMBER
              || field->kind == REAUTH_FIELD_CODE;
 
-    if (number && json_is_integer(json) && json_integer_value(json) >= 0) {
+    if (number && reauth_json_whole_number(json, &n)) {
 
         s.len = (size_t) snprintf(digits, sizeof(digits),
-                                  "%" JSON_INTEGER_FORMAT,
-                                  json_integer_value(json));
+                                  "%" JSON_INTEGER_FORMAT, n);
         s.data = (const unsigned char *) digits;
 
         status = reauth_field_text(f, field, name, &s, value);
@@ -592,8 +592,7 @@ reauth_field_boolean(reauth_fields_t *f, const char *name)
     if (json_is_boolean(json)) {
         value = json_is_true(json) ? "true" : "false";
 
-    } else if (json_is_integer(json)) {
-        n = json_integer_value(json);
+    } else if (reauth_json_whole_number(json, &n)) {
 
         if (n == 0 || n == 1) {
             value = n ? "true" : "false";

@@ -473,3 +473,45 @@ reauth_json_wipe(void *p)
         free(p);
     }
 }
+
+
+int
+reauth_json_whole_number(const json_t *json, json_int_t *value)
+{
+    double      real;
+    json_int_t  n;
+
+    if (json_is_integer(json)) {
+        n = json_integer_value(json);
+
+        if (n < 0) {
+            return 0;
+        }
+
+        *value = n;
+
+        return 1;
+    }
+
+    if (!json_is_real(json)) {
+        return 0;
+    }
+
+    real = json_real_value(json);
+
+    /* 2^63 itself is the first that does not fit */
+
+    if (!(real >= 0 && real < 9223372036854775808.0)) {
+        return 0;
+    }
+
+    n = (json_int_t) real;
+
+    if ((double) n != real) {
+        return 0;
+    }
+
+    *value = n;
+
+    return 1;
+}

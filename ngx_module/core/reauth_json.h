@@ -65,5 +65,12 @@ char *reauth_json_text_alloc(size_t size);
 int reauth_json_string(const json_t *object, const char *name,
     reauth_string_t *value);
 
+/*
+ * 1 and the value of a whole number from 0 to 2^63 - 1, else 0.  How the
+ * number is written does not matter: JSON has one type of number, and some
+ * clients write 8080 as 8080.0 or 8.08e3 (RFC 8259, 6).
+ */
+int reauth_json_whole_number(const json_t *json, json_int_t *value);
+
 
 #endif /* REAUTH_JSON_H */

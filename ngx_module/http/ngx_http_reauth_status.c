@@ -163,21 +163,23 @@ ngx_http_reauth_status_not_found(ngx_http_request_t *r)
 
 /*
  * A proxy asks for the gate with the method of the request that it has got:
- * nothing is changed by that, and it is told by the statuses that it chooses.
+ * nothing is changed by that.
  */
 
 static ngx_uint_t
-ngx_http_reauth_status_is_asked(ngx_http_request_t *r)
+ngx_http_reauth_status_method_allowed(ngx_http_request_t *r)
 {
-    ngx_str_t  path, value;
+    ngx_str_t  path;
 
     static u_char  gate[] = "gate/";
 
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return 1;
+    }
+
     return ngx_http_reauth_status_path(r, &path) == NGX_OK
            && path.len >= sizeof(gate) - 1
-           && ngx_strncmp(path.data, gate, sizeof(gate) - 1) == 0
-           && (ngx_http_arg(r, (u_char *) "open", 4, &value) == NGX_OK
-               || ngx_http_arg(r, (u_char *) "closed", 6, &value) == NGX_OK);
+           && ngx_strncmp(path.data, gate, sizeof(gate) - 1) == 0;
 }
 
 
@@ -203,9 +205,7 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
-        && !ngx_http_reauth_status_is_asked(r))
-    {
+    if (!ngx_http_reauth_status_method_allowed(r)) {
         return ngx_http_reauth_method_not_allowed(r, &allow);
     }
 

@@ -1064,6 +1064,10 @@ test_start(void **state)
           ",\"proxyCountry\":\"us\"}", START,
           "{" LOGIN_OUT ",\"name\":\"My account\",\"proxyCountry\":\"us\","
           "\"force_connect\":true}");
+    ok_op("{\"force_connect\":1.0," LOGIN ",\"customProxy\":{\"host\":\"h\","
+          "\"port\":8.08e3}}", START,
+          "{" LOGIN_OUT ",\"customProxy\":{\"host\":\"h\","
+          "\"port\":8080},\"force_connect\":true}");
     ok_op("{" LOGIN ",\"force_connect\":false,\"name\":\" \","
           "\"proxyCountry\":null,\"customProxy\":null}", START,
           "{" LOGIN_OUT ",\"force_connect\":false}");
@@ -1105,11 +1109,13 @@ test_start_errors(void **state)
     size_t       i;
     char         text[256];
     const char  *ports[] = {
-        "0", "65536", "-1", "1.5", "true", "[]", "\"0\"", "\"65536\"",
-        "\"99999999999999999999999\"", "\"8o\"", "\"-1\"", NULL
+        "0", "65536", "-1", "1.5", "8080.5", "65536.0", "true", "[]",
+        "\"0\"", "\"65536\"", "\"99999999999999999999999\"", "\"8o\"",
+        "\"-1\"", NULL
     };
     const char  *flags[] = {
-        "2", "-1", "1.0", "\"TRUE\"", "\"yes\"", "\"2\"", "[]", "{}", NULL
+        "2", "-1", "1.5", "2.0", "\"TRUE\"", "\"yes\"", "\"2\"", "[]",
+        "{}", NULL
     };
 
     (void) state;

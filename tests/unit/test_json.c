@@ -536,6 +536,57 @@ test_memory_is_zeroed(void **state)
 }
 
 
+static void
+test_whole_number(void **state)
+{
+    size_t       i;
+    json_t      *json;
+    json_int_t   n;
+
+    static const struct {
+        const char  *text;
+        int          whole;
+        json_int_t   value;
+    } cases[] = {
+        { "[0]", 1, 0 },
+        { "[7]", 1, 7 },
+        { "[7.0]", 1, 7 },
+        { "[7e0]", 1, 7 },
+        { "[8.08e3]", 1, 8080 },
+        { "[-0.0]", 1, 0 },
+        { "[9223372036854775807]", 1, 9223372036854775807 },
+        { "[9.007199254740992e15]", 1, 9007199254740992 },
+        { "[9223372036854774784.0]", 1, 9223372036854774784 },
+        { "[9223372036854775808.0]", 0, -5 },
+        { "[1e300]", 0, -5 },
+        { "[-1]", 0, -5 },
+        { "[-1.0]", 0, -5 },
+        { "[7.5]", 0, -5 },
+        { "[1e-9]", 0, -5 },
+        { "[\"7\"]", 0, -5 },
+        { "[true]", 0, -5 },
+        { "[null]", 0, -5 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        n = -5;
+        json = json_loads(cases[i].text, 0, NULL);
+        assert_non_null(json);
+
+        if (reauth_json_whole_number(json_array_get(json, 0), &n)
+            != cases[i].whole
+            || n != cases[i].value)
+        {
+            fail_msg("%s: %lld", cases[i].text, (long long) n);
+        }
+
+        json_decref(json);
+    }
+}
+
+
 int
 main(void)
 {
@@ -552,7 +603,8 @@ main(void)
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_hook_is_taken_off),
-        cmocka_unit_test(test_memory_is_zeroed)
+        cmocka_unit_test(test_memory_is_zeroed),
+        cmocka_unit_test(test_whole_number)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
