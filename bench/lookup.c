@@ -225,7 +225,7 @@ fill(ngx_http_reauth_zone_t *zone, unsigned accounts, unsigned closed,
 }
 
 
-/* the way of http/ngx_http_reauth_gate.c */
+/* the way of gate/ngx_http_reauth_gate.c */
 
 static double
 measure(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n,

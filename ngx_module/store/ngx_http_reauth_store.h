@@ -3,7 +3,7 @@
  * Copyright (C) the nginx-reauth authors
  *
  * The one interface to what is known of the accounts: the zone at once, Redis
- * behind it.  http/ and poll/ know only this.
+ * behind it.
  */
 
 

@@ -7,7 +7,7 @@
  * attempt's gate.
  *
  * Two gateways, each with a zone, one Redis and one upstream are simulated for
- * one account.  All decisions are those of ngx_module/core; what store/ does
+ * one account.  All decisions are those of ngx_module/core; what zone/ does
  * around them is repeated here (zone_*, commit_*, sync_*, the names are the
  * same).  Beside them runs a model that knows the truth: which attempt runs
  * upstream, and which attempt each epoch is about.  It never looks at the

@@ -256,7 +256,7 @@ extern ngx_module_t  ngx_http_reauth_module;
 /* the request's context, made where there is none; NULL: no memory */
 ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 
-/* http/ngx_http_reauth_answer.c */
+/* common/ngx_http_reauth_answer.c */
 
 /*
  * One more header of the answer; NGX_OK or NGX_ERROR.  Strings are kept, the
@@ -343,7 +343,7 @@ void ngx_http_reauth_observe_init(void);
 void ngx_http_reauth_observe_intercepted(ngx_http_request_t *r);
 
 
-/* http/ngx_http_reauth_secret.c */
+/* common/ngx_http_reauth_secret.c */
 
 /* reads the file, once for each path; NULL: the error was logged */
 ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
@@ -368,7 +368,7 @@ void ngx_http_reauth_secret_protect(ngx_http_reauth_main_conf_t *mcf,
     ngx_log_t *log);
 
 
-/* http/ngx_http_reauth_redact.c: the upstream repeats the API key */
+/* common/ngx_http_reauth_redact.c: the upstream repeats the API key */
 
 /*
  * Overwrites all API keys, the current ones and those just rotated, by "*";
@@ -382,7 +382,7 @@ ngx_uint_t ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf,
     const u_char *p, size_t len);
 
 
-/* http/ngx_http_reauth_key.c: $reauth_authorization */
+/* upstream/ngx_http_reauth_key.c: $reauth_authorization */
 
 ngx_int_t ngx_http_reauth_key_init(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf);
@@ -397,7 +397,7 @@ ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
-/* http/ngx_http_reauth_upstream.c */
+/* upstream/ngx_http_reauth_upstream.c */
 
 /* whose upstream has not begun yet, as its content handler has not returned */
 extern ngx_http_request_t  *ngx_http_reauth_upstream_deferred;
@@ -420,7 +420,7 @@ ngx_int_t ngx_http_reauth_upstream_create_request(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_upstream_own_request(ngx_http_request_t *r);
 
 
-/* http/ngx_http_reauth_public_url.c */
+/* api/ngx_http_reauth_public_url.c */
 
 /* scheme, host and prefix of this gateway's URLs, without a slash at the end */
 ngx_int_t ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url);
@@ -428,14 +428,14 @@ char *ngx_http_reauth_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
-/* http/ngx_http_reauth_origin.c */
+/* gate/ngx_http_reauth_origin.c */
 
 char *ngx_http_reauth_origin_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_reauth_origin_handler(ngx_http_request_t *r);
 
 
-/* http/ngx_http_reauth_watch.c */
+/* common/ngx_http_reauth_watch.c */
 
 ngx_int_t ngx_http_reauth_watch_add(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_str_t *path,
@@ -445,7 +445,7 @@ void ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
     ngx_cycle_t *cycle);
 
 
-/* http/ngx_http_reauth_callers.c */
+/* gate/ngx_http_reauth_callers.c */
 
 char *ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -496,7 +496,7 @@ ngx_uint_t ngx_http_reauth_caller_still(ngx_http_request_t *r,
     unsigned scope);
 
 
-/* http/ngx_http_reauth_gate.c */
+/* gate/ngx_http_reauth_gate.c */
 
 ngx_int_t ngx_http_reauth_gate_handler(ngx_http_request_t *r);
 

@@ -118,7 +118,7 @@ ngx_http_reauth_now(void)
 }
 
 
-/* what is counted, by all workers together; http/ngx_http_reauth_metrics.c */
+/* what is counted, by all workers together; api/ngx_http_reauth_metrics.c */
 
 typedef enum {
     NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED = 0,

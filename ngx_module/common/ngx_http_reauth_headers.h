@@ -64,7 +64,7 @@ void ngx_http_reauth_headers_drop(ngx_table_elt_t *h);
 void ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r);
 
 
-/* http/ngx_http_reauth_origin.c */
+/* gate/ngx_http_reauth_origin.c */
 ngx_int_t ngx_http_reauth_origin_asked(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_headers_t *noted);
 
