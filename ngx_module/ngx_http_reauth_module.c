@@ -2,85 +2,35 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Directives, variables, phases and life cycle.
+ * Directives, phases and life cycle.
  */
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_module.h"
 #include "ngx_http_reauth_check.h"
 #include "ngx_http_reauth_headers.h"
 #include "ngx_http_reauth_poller.h"
 #include "ngx_http_reauth_wait.h"
 
 
-#define NGX_HTTP_REAUTH_ZONE_MIN  (32 * ngx_pagesize)
-
-
-static char *ngx_http_reauth_zone(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_redis(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_gate(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_gate_value(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_retry_after_bounds(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_http_reauth_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post,
-    void *data);
-static char *ngx_http_reauth_positive_size(ngx_conf_t *cf, void *post,
-    void *data);
-
-static char *ngx_http_reauth_body_memory(ngx_conf_t *cf, void *post,
-    void *data);
-
-static void *ngx_http_reauth_create_main_conf(ngx_conf_t *cf);
-static char *ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf);
-static void *ngx_http_reauth_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
-static ngx_int_t ngx_http_reauth_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_reauth_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_reauth_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_reauth_init_process(ngx_cycle_t *cycle);
 static void ngx_http_reauth_exit_process(ngx_cycle_t *cycle);
 
-static ngx_int_t ngx_http_reauth_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-
 
 static ngx_conf_post_t  ngx_http_reauth_positive = {
-    ngx_http_reauth_positive_msec
+    ngx_http_reauth_conf_positive_msec
 };
 
 
 static ngx_conf_post_t  ngx_http_reauth_positive_bytes = {
-    ngx_http_reauth_positive_size
+    ngx_http_reauth_conf_positive_size
 };
 
 
 static ngx_conf_post_t  ngx_http_reauth_body_memory_bounds = {
-    ngx_http_reauth_body_memory
-};
-
-
-static ngx_conf_enum_t  ngx_http_reauth_gate_modes[] = {
-    { ngx_string("off"), NGX_HTTP_REAUTH_GATE_OFF },
-    { ngx_string("on"), NGX_HTTP_REAUTH_GATE_ON },
-    { ngx_string("dry_run"), NGX_HTTP_REAUTH_GATE_DRY_RUN },
-    { ngx_null_string, 0 }
+    ngx_http_reauth_conf_body_memory
 };
 
 
@@ -106,7 +56,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_zone, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_zone, NULL,
                            0,
                            NGX_HTTP_REAUTH_SERVES_ANYTHING) },
 
@@ -115,7 +65,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_redis, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_redis, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
                            NGX_HTTP_REAUTH_SERVES_ANYTHING) },
 
@@ -135,7 +85,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_secret_file, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_secret_file, NULL,
                            0,
                            NGX_HTTP_REAUTH_SERVES_AUTHENTICATE) },
 
@@ -153,7 +103,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_key_file, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_key_file, NULL,
                            0,
                            NGX_HTTP_REAUTH_SERVES_KEY) },
 
@@ -172,7 +122,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_gate, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_gate, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE
                            |NGX_HTTP_REAUTH_MAY_BE_OFF,
                            0) },
@@ -182,7 +132,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_account),
-      ngx_http_reauth_rule(ngx_http_reauth_gate_value, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_gate_value, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
                            NGX_HTTP_REAUTH_SERVES_GATE
                            |NGX_HTTP_REAUTH_SERVES_CALLERS) },
@@ -192,7 +142,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_reauth_loc_conf_t, gate_bypass),
-      ngx_http_reauth_rule(ngx_http_reauth_gate_value, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_gate_value, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
                            NGX_HTTP_REAUTH_SERVES_GATE) },
 
@@ -243,7 +193,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_retry_after_bounds, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_retry_after_bounds, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
                            NGX_HTTP_REAUTH_SERVES_GATE
                            |NGX_HTTP_REAUTH_SERVES_STATUS) },
@@ -296,7 +246,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_authenticate, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_authenticate, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE
                            |NGX_HTTP_REAUTH_IS_HANDLER,
                            0) },
@@ -306,7 +256,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_status, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_status, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE
                            |NGX_HTTP_REAUTH_IS_HANDLER,
                            0) },
@@ -316,7 +266,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_webhook, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_webhook, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE
                            |NGX_HTTP_REAUTH_NEEDS_POLL
                            |NGX_HTTP_REAUTH_IS_HANDLER,
@@ -327,7 +277,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      ngx_http_reauth_rule(ngx_http_reauth_metrics, NULL,
+      ngx_http_reauth_rule(ngx_http_reauth_conf_metrics, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE
                            |NGX_HTTP_REAUTH_IS_HANDLER,
                            0) },
@@ -347,7 +297,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_reauth_module_ctx = {
-    ngx_http_reauth_preconfiguration,      /* preconfiguration */
+    ngx_http_reauth_add_variables,         /* preconfiguration */
     ngx_http_reauth_postconfiguration,     /* postconfiguration */
 
     ngx_http_reauth_create_main_conf,      /* create main configuration */
@@ -375,852 +325,6 @@ ngx_module_t  ngx_http_reauth_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
-
-
-enum {
-    NGX_HTTP_REAUTH_VARIABLE_OPERATION = 0,
-    NGX_HTTP_REAUTH_VARIABLE_ACCOUNT,
-    NGX_HTTP_REAUTH_VARIABLE_ATTEMPT,
-    NGX_HTTP_REAUTH_VARIABLE_AUTH_TYPE,
-    NGX_HTTP_REAUTH_VARIABLE_STATE,
-    NGX_HTTP_REAUTH_VARIABLE_GATE,
-    NGX_HTTP_REAUTH_VARIABLE_COALESCED,
-    NGX_HTTP_REAUTH_VARIABLE_CALLER,
-    NGX_HTTP_REAUTH_VARIABLE_STORE
-};
-
-
-static ngx_http_variable_t  ngx_http_reauth_variables[] = {
-
-    { ngx_string("reauth_authorization"), NULL, ngx_http_reauth_key_variable,
-      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_operation"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_OPERATION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_account"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_ACCOUNT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_attempt"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_ATTEMPT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_auth_type"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_AUTH_TYPE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_state"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_STATE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_gate"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_GATE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_coalesced"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_COALESCED, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_caller"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_CALLER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("reauth_store"), NULL, ngx_http_reauth_variable,
-      NGX_HTTP_REAUTH_VARIABLE_STORE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-      ngx_http_null_variable
-};
-
-
-static const char  *ngx_http_reauth_gate_names[] = {
-    NULL, "open", "closed", "held", "would_close", "bypassed"
-};
-
-
-ngx_http_reauth_ctx_t *
-ngx_http_reauth_get_ctx(ngx_http_request_t *r)
-{
-    ngx_http_reauth_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    if (ctx == NULL) {
-        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_ctx_t));
-        if (ctx == NULL) {
-            return NULL;
-        }
-
-        ngx_http_set_ctx(r, ctx, ngx_http_reauth_module);
-    }
-
-    return ctx;
-}
-
-
-/* a call that the gate lets through leaves no trace: it is told from here */
-
-static void
-ngx_http_reauth_variable_of_call(ngx_http_request_t *r,
-    ngx_http_reauth_ctx_t *ctx)
-{
-    reauth_string_t              account;
-    ngx_http_reauth_loc_conf_t  *lcf;
-
-    if (ctx->operation != REAUTH_OPERATION_NONE) {
-        return;
-    }
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
-
-    if (lcf->gate == NGX_HTTP_REAUTH_GATE_OFF) {
-        return;
-    }
-
-    ctx->operation = REAUTH_OPERATION_CALL;
-
-    if (ngx_http_reauth_gate_account(r, lcf, &account)
-        == REAUTH_ACCOUNT_FOUND)
-    {
-        ctx->account.data = (u_char *) account.data;
-        ctx->account.len = account.len;
-        ctx->gate = NGX_HTTP_REAUTH_GATE_OPEN;
-    }
-}
-
-
-static ngx_int_t
-ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    ngx_str_t               value;
-    const char             *name;
-    ngx_http_reauth_ctx_t  *ctx, call;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    if (ctx == NULL || ctx->operation == REAUTH_OPERATION_NONE
-        || (ctx->operation == REAUTH_OPERATION_CALL
-            && ctx->gate == NGX_HTTP_REAUTH_GATE_NONE))
-    {
-        ngx_memzero(&call, sizeof(ngx_http_reauth_ctx_t));
-
-        if (ctx != NULL) {
-            call.caller = ctx->caller;
-        }
-
-        ngx_http_reauth_variable_of_call(r, &call);
-        ctx = &call;
-    }
-
-    name = NULL;
-    ngx_str_null(&value);
-
-    switch (data) {
-
-    case NGX_HTTP_REAUTH_VARIABLE_OPERATION:
-        name = reauth_operation_name(ctx->operation);
-        break;
-
-    case NGX_HTTP_REAUTH_VARIABLE_ACCOUNT:
-        value = ctx->account;
-        break;
-
-    case NGX_HTTP_REAUTH_VARIABLE_ATTEMPT:
-        value = ctx->attempt;
-        break;
-
-    case NGX_HTTP_REAUTH_VARIABLE_AUTH_TYPE:
-        name = reauth_auth_type_name(ctx->auth_type);
-        break;
-
-    case NGX_HTTP_REAUTH_VARIABLE_STATE:
-        name = ctx->state == REAUTH_STATE_NONE ? NULL
-                                           : reauth_state_name(ctx->state);
-        break;
-
-    case NGX_HTTP_REAUTH_VARIABLE_GATE:
-        name = ngx_http_reauth_gate_names[ctx->gate];
-        break;
-
-    case NGX_HTTP_REAUTH_VARIABLE_COALESCED:
-        name = ctx->coalesced ? "1" : NULL;
-        break;
-
-    case NGX_HTTP_REAUTH_VARIABLE_CALLER:
-        value = ctx->caller;
-        break;
-
-    default: /* NGX_HTTP_REAUTH_VARIABLE_STORE */
-        name = !ctx->stored ? NULL : ctx->local ? "local" : "redis";
-    }
-
-    if (name) {
-        value.data = (u_char *) name;
-        value.len = ngx_strlen(name);
-    }
-
-    if (value.len == 0) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-    v->len = value.len;
-    v->data = value.data;
-
-    return NGX_OK;
-}
-
-
-static char *
-ngx_http_reauth_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_main_conf_t *mcf = conf;
-
-    u_char                  *p;
-    ssize_t                  size;
-    ngx_str_t               *value, name, s;
-    ngx_http_reauth_zone_t  *zone;
-
-    zone = &mcf->store.zone;
-
-    if (zone->shm_zone) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    p = (u_char *) ngx_strchr(value[1].data, ':');
-
-    if (p == NULL || p == value[1].data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"reauth_zone\" \"%V\": it takes a name "
-                           "and a size, as in \"accounts:32m\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    name.data = value[1].data;
-    name.len = p - value[1].data;
-
-    s.data = p + 1;
-    s.len = value[1].data + value[1].len - s.data;
-
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid size \"%V\" in \"reauth_zone\" \"%V\": "
-                           "use a number with k or m", &s, &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (size < (ssize_t) NGX_HTTP_REAUTH_ZONE_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"reauth_zone\" \"%V\" is too small: it needs at "
-                           "least %uzk", &value[1],
-                           (size_t) NGX_HTTP_REAUTH_ZONE_MIN / 1024);
-        return NGX_CONF_ERROR;
-    }
-
-    zone->shm_zone = ngx_shared_memory_add(cf, &name, size,
-                                           &ngx_http_reauth_module);
-    if (zone->shm_zone == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    zone->shm_zone->init = ngx_http_reauth_zone_init;
-    zone->shm_zone->data = zone;
-    zone->log = cf->log;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_reauth_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_main_conf_t *mcf = conf;
-
-    if (mcf->store.redis_conf) {
-        return "is duplicate";
-    }
-
-    mcf->store.redis_conf = ngx_http_reauth_redis_parse(cf);
-    if (mcf->store.redis_conf == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    mcf->store.zone.remote = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_reauth_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_main_conf_t *mcf = conf;
-
-    ngx_str_t  *value;
-
-    if (mcf->master_secret) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    mcf->master_secret = ngx_http_reauth_secret_add(cf, mcf, &value[0],
-                                                    &value[1]);
-
-    return mcf->master_secret != NULL
-           && ngx_http_reauth_secret_is_strong(cf, &value[0],
-                                               mcf->master_secret,
-                                               NGX_HTTP_REAUTH_SECRET_LEAST)
-              == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_reauth_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_loc_conf_t *lcf = conf;
-
-    ngx_str_t                    *value;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    if (lcf->key != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
-
-    lcf->key = ngx_http_reauth_secret_add(cf, mcf, &value[0], &value[1]);
-
-    if (lcf->key == NULL
-        || ngx_http_reauth_secret_is_bearer(cf, &value[0], lcf->key) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_reauth_gate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_loc_conf_t *lcf = conf;
-
-    char           *rv;
-    ngx_command_t   gate;
-
-    gate = *cmd;
-    gate.offset = offsetof(ngx_http_reauth_loc_conf_t, gate);
-    gate.post = ngx_http_reauth_gate_modes;
-
-    rv = ngx_http_reauth_enum(cf, &gate, conf);
-
-    if (rv == NGX_CONF_OK && lcf->gate != NGX_HTTP_REAUTH_GATE_OFF) {
-        lcf->gate_here = (cf->cmd_type == NGX_HTTP_LOC_CONF);
-    }
-
-    return rv;
-}
-
-
-static char *
-ngx_http_reauth_gate_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char *p = conf;
-
-    ngx_str_t                         *value;
-    ngx_http_complex_value_t         **cv;
-    ngx_http_compile_complex_value_t   ccv;
-
-    cv = (ngx_http_complex_value_t **) (p + cmd->offset);
-
-    if (*cv != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (*cv == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_http_script_variables_count(&value[1]) == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" \"%V\" is the same for every call: it "
-                           "takes a variable, as in \"$arg_account\"",
-                           &value[0], &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = *cv;
-
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK
-                                                          : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_reauth_retry_after_bounds(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_http_reauth_loc_conf_t *lcf = conf;
-
-    time_t      seconds[2];
-    ngx_str_t  *value;
-    ngx_uint_t  i;
-
-    if (lcf->retry_after_min != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    for (i = 0; i < 2; i++) {
-        seconds[i] = ngx_parse_time(&value[i + 1], 1);
-
-        if (seconds[i] < 1) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid time \"%V\" in \"reauth_retry_after\": "
-                               "it takes a minimum and a maximum of whole "
-                               "seconds, as in \"2s 10s\"", &value[i + 1]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (seconds[0] > seconds[1]) {
-        return "has a minimum that is larger than its maximum";
-    }
-
-    lcf->retry_after_min = seconds[0];
-    lcf->retry_after_max = seconds[1];
-
-    return NGX_CONF_OK;
-}
-
-
-/* what a location is for is said once: by its content handler */
-
-static char *
-ngx_http_reauth_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
-{
-    ngx_http_core_loc_conf_t    *clcf;
-    ngx_http_reauth_loc_conf_t  *lcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->handler) {
-        return "can't be used here: the location already has a content "
-               "handler, such as proxy_pass";
-    }
-
-    clcf->handler = handler;
-
-    lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
-    lcf->handler = handler;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_reauth_authenticate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_loc_conf_t *lcf = conf;
-
-    ngx_str_t  *value;
-
-    if (lcf->forward.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (value[1].len == 0 || value[1].data[0] != '/') {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"reauth_authenticate\" \"%V\" is no uri: it takes "
-                           "the beginning of an internal location's, as in "
-                           "\"/upstream\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->forward = value[1];
-
-    /* what follows begins with a slash of its own */
-
-    if (lcf->forward.data[lcf->forward.len - 1] == '/') {
-        lcf->forward.len--;
-    }
-
-    return ngx_http_reauth_set_handler(cf,
-                                       ngx_http_reauth_authenticate_handler);
-}
-
-
-static char *
-ngx_http_reauth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_loc_conf_t *lcf = conf;
-
-    if (lcf->status) {
-        return "is duplicate";
-    }
-
-    lcf->status = 1;
-
-    return ngx_http_reauth_set_handler(cf, ngx_http_reauth_status_handler);
-}
-
-
-static char *
-ngx_http_reauth_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_loc_conf_t *lcf = conf;
-
-    if (lcf->metrics) {
-        return "is duplicate";
-    }
-
-    lcf->metrics = 1;
-
-    return ngx_http_reauth_set_handler(cf, ngx_http_reauth_metrics_handler);
-}
-
-
-static char *
-ngx_http_reauth_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_reauth_loc_conf_t *lcf = conf;
-
-    ngx_str_t                     *value;
-    ngx_uint_t                     i;
-    ngx_http_reauth_secret_t      *secret;
-    ngx_http_reauth_main_conf_t   *mcf;
-
-    if (lcf->webhook_nsecrets) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_reauth_module);
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "pass=", 5) == 0) {
-
-            if (lcf->webhook_pass.len) {
-                return "has more than one \"pass=\"";
-            }
-
-            lcf->webhook_pass.data = value[i].data + 5;
-            lcf->webhook_pass.len = value[i].len - 5;
-
-            if (lcf->webhook_pass.len == 0
-                || lcf->webhook_pass.data[0] != '/'
-                || ngx_strlchr(value[i].data, value[i].data + value[i].len,
-                               '?')
-                   != NULL)
-            {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "invalid \"%V\" in \"reauth_webhook\": "
-                                   "it takes the path of an internal "
-                                   "location, as in \"pass=/events\"",
-                                   &value[i]);
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (lcf->webhook_nsecrets == NGX_HTTP_REAUTH_WEBHOOK_SECRETS) {
-            return "takes at most two secret files";
-        }
-
-        secret = ngx_http_reauth_secret_add(cf, mcf, &value[0], &value[i]);
-
-        if (secret == NULL
-            || ngx_http_reauth_secret_is_strong(cf, &value[0], secret,
-                                                NGX_HTTP_REAUTH_WEBHOOK_LEAST)
-               != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-
-        lcf->webhook_secrets[lcf->webhook_nsecrets++] = secret;
-    }
-
-    if (lcf->webhook_nsecrets == 0) {
-        return "needs the file of the secret that signs webhooks";
-    }
-
-    if (lcf->webhook_secrets[0] == lcf->webhook_secrets[1]) {
-        return "names the same secret file twice";
-    }
-
-    return ngx_http_reauth_set_handler(cf, ngx_http_reauth_webhook_handler);
-}
-
-
-static char *
-ngx_http_reauth_positive_msec(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_msec_t *msec = data;
-
-    return *msec == 0 ? "must not be 0" : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_reauth_positive_size(ngx_conf_t *cf, void *post, void *data)
-{
-    size_t *size = data;
-
-    return *size == 0 ? "must not be 0" : NGX_CONF_OK;
-}
-
-
-/* less is not enough for one webhook of the greatest length */
-
-static char *
-ngx_http_reauth_body_memory(ngx_conf_t *cf, void *post, void *data)
-{
-    size_t *size = data;
-
-    return *size < 1024 * 1024 ? "must be at least 1m" : NGX_CONF_OK;
-}
-
-
-static void
-ngx_http_reauth_digest_cleanup(void *data)
-{
-    reauth_digest_free();
-}
-
-
-static void *
-ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
-{
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_main_conf_t));
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (mcf == NULL || cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_reauth_digest_cleanup;
-
-    if (ngx_array_init(&mcf->secrets, cf->pool, 2, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&mcf->callers, cf->pool, 1, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&mcf->uses, cf->pool, 8,
-                          sizeof(ngx_http_reauth_use_t))
-           != NGX_OK
-        || ngx_array_init(&mcf->levels, cf->pool, 8, sizeof(void *)) != NGX_OK
-        || ngx_array_init(&mcf->watches, cf->pool, 4,
-                          sizeof(ngx_http_reauth_watch_t))
-           != NGX_OK)
-    {
-        return NULL;
-    }
-
-    mcf->store.reject = NGX_CONF_UNSET_UINT;
-    mcf->update_wait = NGX_CONF_UNSET_MSEC;
-    mcf->wait_max = NGX_CONF_UNSET_UINT;
-    mcf->body_memory = NGX_CONF_UNSET_SIZE;
-
-    /* other instances may poll what this one writes, even if it does not */
-
-    mcf->store.zone.schedule.interval_ms = NGX_HTTP_REAUTH_POLL_INTERVAL;
-    mcf->store.zone.schedule.max_interval_ms =
-        NGX_HTTP_REAUTH_POLL_INTERVAL_MAX;
-
-    return mcf;
-}
-
-
-static char *
-ngx_http_reauth_init_main_conf(ngx_conf_t *cf, void *conf)
-{
-    ngx_http_reauth_main_conf_t *mcf = conf;
-
-    ngx_conf_init_uint_value(mcf->store.reject, 0);
-    ngx_conf_init_msec_value(mcf->update_wait, 30000);
-    ngx_conf_init_size_value(mcf->body_memory, 64 * 1024 * 1024);
-
-    return NGX_CONF_OK;
-}
-
-
-static void *
-ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
-{
-    ngx_http_reauth_loc_conf_t  *lcf;
-
-    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_reauth_loc_conf_t));
-    if (lcf == NULL) {
-        return NULL;
-    }
-
-    lcf->gate = NGX_CONF_UNSET_UINT;
-    lcf->gate_account = NGX_CONF_UNSET_PTR;
-    lcf->gate_bypass = NGX_CONF_UNSET_PTR;
-    lcf->gate_max = NGX_CONF_UNSET_MSEC;
-    lcf->gate_hold = NGX_CONF_UNSET_MSEC;
-    lcf->retry_after_min = NGX_CONF_UNSET_UINT;
-    lcf->retry_after_max = NGX_CONF_UNSET_UINT;
-    lcf->unknown_fields = NGX_CONF_UNSET_UINT;
-    lcf->answer_max = NGX_CONF_UNSET_SIZE;
-    lcf->public_url = NGX_CONF_UNSET_PTR;
-    lcf->origins = NGX_CONF_UNSET_PTR;
-    lcf->key = NGX_CONF_UNSET_PTR;
-    lcf->callers = NGX_CONF_UNSET_PTR;
-    lcf->callers_certificate = NGX_CONF_UNSET_UINT;
-
-    return lcf;
-}
-
-
-/*
- * An "if" or a "limit_except" that applies changes a request's configuration:
- * unless it says another content handler, it is the same kind of location.
- */
-
-static void
-ngx_http_reauth_merge_if(ngx_http_core_loc_conf_t *clcf,
-    ngx_http_reauth_loc_conf_t *prev, ngx_http_reauth_loc_conf_t *conf)
-{
-    clcf->handler = prev->handler;
-
-    conf->handler = prev->handler;
-    conf->forward = prev->forward;
-    conf->status = prev->status;
-    conf->metrics = prev->metrics;
-    conf->webhook_nsecrets = prev->webhook_nsecrets;
-    conf->webhook_pass = prev->webhook_pass;
-
-    ngx_memcpy(conf->webhook_secrets, prev->webhook_secrets,
-               sizeof(conf->webhook_secrets));
-
-    conf->content_handler = prev->content_handler;
-    conf->authorize = prev->authorize;
-}
-
-
-static char *
-ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
-{
-    ngx_http_reauth_loc_conf_t *prev = parent;
-    ngx_http_reauth_loc_conf_t *conf = child;
-
-    ngx_uint_t                 gate;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    gate = prev->handler ? prev->gate_inner : prev->gate;
-
-    ngx_conf_merge_uint_value(conf->gate, gate, NGX_HTTP_REAUTH_GATE_OFF);
-    ngx_conf_merge_ptr_value(conf->gate_account, prev->gate_account, NULL);
-    ngx_conf_merge_ptr_value(conf->gate_bypass, prev->gate_bypass, NULL);
-    ngx_conf_merge_msec_value(conf->gate_max, prev->gate_max, 900000);
-    ngx_conf_merge_msec_value(conf->gate_hold, prev->gate_hold, 0);
-    ngx_conf_merge_uint_value(conf->retry_after_min, prev->retry_after_min, 2);
-    ngx_conf_merge_uint_value(conf->retry_after_max, prev->retry_after_max,
-                              60);
-    ngx_conf_merge_uint_value(conf->unknown_fields, prev->unknown_fields,
-                              REAUTH_UNKNOWN_FIELDS_DROP);
-    ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,
-                              1024 * 1024);
-    ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
-    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
-    ngx_conf_merge_ptr_value(conf->key, prev->key, NULL);
-    ngx_conf_merge_ptr_value(conf->callers, prev->callers, NULL);
-    ngx_conf_merge_uint_value(conf->callers_certificate,
-                              prev->callers_certificate, 0);
-
-    /* of a location that this one is in, too */
-
-    conf->callers_here |= prev->callers_here;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->noname && clcf->handler == NULL) {
-        ngx_http_reauth_merge_if(clcf, prev, conf);
-    }
-
-    if (conf->forward.len || conf->status || conf->metrics
-        || conf->webhook_nsecrets)
-    {
-
-        /* these look after themselves, but not after what is in them */
-
-        conf->gate_inner = conf->gate;
-        conf->gate = NGX_HTTP_REAUTH_GATE_OFF;
-
-        /* the body is read, and refused, by a bound of our own */
-
-        if (conf->forward.len || conf->webhook_nsecrets) {
-            clcf->client_max_body_size = 0;
-        }
-
-    } else if (clcf->handler != NULL
-               && clcf->handler != ngx_http_reauth_key_handler)
-    {
-        conf->content_handler = clcf->handler;
-        clcf->handler = ngx_http_reauth_key_handler;
-
-        /*
-         * Whoever uses the key has to be allowed to.  Without one only where
-         * the location says so: it may be another application's.
-         */
-
-        conf->authorize = conf->callers != NULL
-                          && (conf->key != NULL || conf->callers_here);
-
-    } else if (clcf->handler == NULL) {
-
-        /* files, or what another phase makes */
-
-        conf->authorize |= conf->callers_here;
-    }
-
-    /* webhooks are signed: no page can make one */
-
-    conf->guarded = conf->forward.len || conf->status || conf->metrics
-                    || conf->gate == NGX_HTTP_REAUTH_GATE_ON
-                    || conf->authorize
-                    || (conf->content_handler != NULL && conf->key != NULL);
-
-    return ngx_http_reauth_check_level(cf, prev, conf) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_reauth_preconfiguration(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var, *v;
-
-    for (v = ngx_http_reauth_variables; v->name.len; v++) {
-
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-        var->data = v->data;
-    }
-
-    return NGX_OK;
-}
 
 
 static ngx_int_t

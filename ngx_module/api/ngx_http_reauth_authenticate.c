@@ -213,38 +213,6 @@ ngx_http_reauth_is_json(ngx_str_t *type)
 }
 
 
-ngx_table_elt_t *
-ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
-    size_t len)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
-        {
-            return &h[i];
-        }
-    }
-}
-
-
 static ngx_uint_t
 ngx_http_reauth_media_type_supported(ngx_http_request_t *r)
 {

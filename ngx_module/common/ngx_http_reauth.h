@@ -251,10 +251,14 @@ typedef struct {
 extern ngx_module_t  ngx_http_reauth_module;
 
 
-/* ngx_http_reauth_module.c */
+/* common/ngx_http_reauth_request.c */
 
 /* the request's context, made where there is none; NULL: no memory */
 ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
+
+/* a header of the request, by its name in lower case; NULL: none */
+ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
+    const char *name, size_t len);
 
 /* common/ngx_http_reauth_answer.c */
 
@@ -325,10 +329,6 @@ ngx_int_t ngx_http_reauth_authenticate_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_webhook_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_metrics_handler(ngx_http_request_t *r);
-
-/* a header of the request, by its name in lower case; NULL: none */
-ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
-    const char *name, size_t len);
 
 /* a subrequest's body goes to the capture that the main request has for it */
 void ngx_http_reauth_capture_init(void);

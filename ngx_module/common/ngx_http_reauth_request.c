@@ -1,0 +1,61 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * A request: its context, and its headers.
+ */
+
+
+#include "ngx_http_reauth.h"
+
+
+ngx_http_reauth_ctx_t *
+ngx_http_reauth_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_ctx_t));
+        if (ctx == NULL) {
+            return NULL;
+        }
+
+        ngx_http_set_ctx(r, ctx, ngx_http_reauth_module);
+    }
+
+    return ctx;
+}
+
+
+ngx_table_elt_t *
+ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
+    size_t len)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
