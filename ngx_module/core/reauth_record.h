@@ -23,10 +23,11 @@
 
 /*
  * Writes all fields to text[REAUTH_RECORD_TEXT_MAX], "revision" first.  Returns
- * the length.
+ * the length; "*event" is that of the beginning that an event may have: all
+ * fields but fingerprints and the sealed value.
  */
 size_t reauth_record_encode(const reauth_record_t *record,
-    unsigned char *text);
+    unsigned char *text, size_t *event);
 
 /*
  * Sets the fields of a record that was zeroed before; fields of a later version

@@ -47,12 +47,15 @@ const redisReply *reauth_reply_page(const redisReply *reply,
 const redisReply *reauth_reply_entries(const redisReply *reply);
 
 /*
- * An entry has one field: the writer's name, and the record.  Returns the
- * record, or NULL; the entry's id, if there is one, goes to "id", which keeps
- * what it has otherwise.
+ * An entry has one field: the writer's name, and the record; a second field,
+ * "partial", if the record has fields that events do not have.  Gateways of
+ * earlier versions skip entries of two fields.  Returns the record, or NULL;
+ * the entry's id, if there is one, goes to "id", which keeps what it has
+ * otherwise.
  */
 const redisReply *reauth_reply_event(const redisReply *entry,
-    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
+    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer,
+    int *partial);
 
 
 #endif /* REAUTH_REPLY_H */

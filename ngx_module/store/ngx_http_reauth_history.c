@@ -85,6 +85,7 @@ static ngx_uint_t
 ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     redisReply *entry)
 {
+    int                partial;
     const redisReply  *text;
     reauth_record_t    record;
     reauth_string_t    writer;
@@ -92,7 +93,7 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     /* what comes before it is the next page, if one is wanted */
 
     op->before[0] = '(';
-    text = reauth_reply_event(entry, &op->before[1], &writer);
+    text = reauth_reply_event(entry, &op->before[1], &writer, &partial);
 
     if (text == NULL
         || reauth_reply_record(text, &record) != 0

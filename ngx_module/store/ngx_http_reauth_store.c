@@ -28,7 +28,7 @@
 
 /* keys, arguments */
 #define NGX_HTTP_REAUTH_COMMIT_KEYS     6
-#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 8)
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
 
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
@@ -136,9 +136,11 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 static ngx_int_t
 ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
+    size_t            event;
     int64_t           lives;
     u_char            revision[REAUTH_NUMBER_MAX], ttl[REAUTH_NUMBER_MAX];
     u_char            deadline[REAUTH_NUMBER_MAX], due[REAUTH_NUMBER_MAX];
+    u_char            event_len[REAUTH_NUMBER_MAX];
     u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
                           [REAUTH_ACCOUNT_MAX + 80];
     u_char            text[REAUTH_RECORD_TEXT_MAX];
@@ -204,12 +206,13 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     record->revision++;
 
     arg->data = text;
-    arg->len = reauth_record_encode(record, text);
+    arg->len = reauth_record_encode(record, text, &event);
     arg++;
 
     record->revision--;
 
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
+    ngx_http_reauth_number(arg++, event_len, (int64_t) event);
 
     return ngx_http_reauth_redis_script(commit->store->redis,
                                         NGX_HTTP_REAUTH_SCRIPT_COMMIT,

@@ -46,6 +46,9 @@ typedef struct {
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
     ngx_event_t                     pause;
+    ngx_uint_t                      nchanged;
+    char                            changed[NGX_HTTP_REAUTH_SYNC_PAGE]
+                                           [REAUTH_ACCOUNT_MAX + 1];
     char                            scan[REAUTH_CURSOR_MAX + 1];
     char                            last[REAUTH_STREAM_ID_MAX + 1];
 } ngx_http_reauth_sync_t;
@@ -57,6 +60,7 @@ typedef struct {
     ngx_http_reauth_sync_t         *sync;
     reauth_record_t                *known;     /* the zone's own, or NULL */
     ngx_uint_t                      n;
+    ngx_uint_t                      event;     /* asked for by an event */
     reauth_record_t                 one;       /* where it is a single one's */
 } ngx_http_reauth_sync_get_t;
 
@@ -191,7 +195,7 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
     for (i = 0; i < reply->elements; i++) {
 
         if (reply->element[i]->type != REDIS_REPLY_NIL) {
-            ngx_http_reauth_sync_merge(sync, reply->element[i], 1);
+            ngx_http_reauth_sync_merge(sync, reply->element[i], !get->event);
 
         } else if (get->known != NULL && i < get->n) {
 
@@ -502,6 +506,7 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
+    int              partial;
     reauth_string_t  writer;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
@@ -513,7 +518,8 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
                 sizeof(sync->last));
 
     if (reply->elements == 1) {
-        (void) reauth_reply_event(reply->element[0], sync->last, &writer);
+        (void) reauth_reply_event(reply->element[0], sync->last, &writer,
+                                  &partial);
     }
 
     ngx_http_reauth_sync_scan(sync);
@@ -622,14 +628,105 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
 }
 
 
+/* the records of "changed", whose events have parts of them only */
+
+static ngx_int_t
+ngx_http_reauth_sync_get_changed(ngx_http_reauth_sync_t *sync)
+{
+    ngx_uint_t                   i, n;
+    reauth_string_t              accounts[NGX_HTTP_REAUTH_SYNC_PAGE];
+    ngx_http_reauth_sync_get_t  *get;
+
+    n = sync->nchanged;
+    sync->nchanged = 0;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    get = ngx_http_reauth_sync_get_create(sync);
+    if (get == NULL) {
+        return NGX_ERROR;
+    }
+
+    get->event = 1;
+
+    for (i = 0; i < n; i++) {
+        accounts[i] = reauth_string_from(sync->changed[i]);
+    }
+
+    return ngx_http_reauth_sync_get(get, accounts, n);
+}
+
+
+/* NGX_ERROR: there was no memory */
+
+static ngx_int_t
+ngx_http_reauth_sync_changed(ngx_http_reauth_sync_t *sync,
+    const redisReply *text)
+{
+    ngx_uint_t       i;
+    reauth_record_t  record;
+
+    if (reauth_reply_record(text, &record) != 0) {
+        ngx_http_reauth_sync_not_one(sync);
+        return NGX_OK;
+    }
+
+    for (i = 0; i < sync->nchanged; i++) {
+        if (ngx_strcmp(sync->changed[i], record.account) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    ngx_memcpy(sync->changed[sync->nchanged++], record.account,
+               sizeof(record.account));
+
+    return sync->nchanged == NGX_HTTP_REAUTH_SYNC_PAGE
+           ? ngx_http_reauth_sync_get_changed(sync) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_sync_entries(ngx_http_reauth_sync_t *sync,
+    const redisReply *entries)
+{
+    int                partial;
+    size_t             i;
+    reauth_string_t    writer;
+    const redisReply  *text;
+
+    for (i = 0; i < entries->elements; i++) {
+        text = reauth_reply_event(entries->element[i], sync->last, &writer,
+                                  &partial);
+
+        /* what was written here is in the zone since before it was in Redis */
+
+        if (text == NULL
+            || ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
+        {
+            continue;
+        }
+
+        if (!partial) {
+            ngx_http_reauth_sync_merge(sync, text, 0);
+
+        } else if (ngx_http_reauth_sync_changed(sync, text) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_reauth_sync_get_changed(sync);
+}
+
+
 static void
 ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    size_t             i;
-    reauth_string_t    writer;
-    const redisReply  *entries, *text;
+    ngx_uint_t         pending;
+    const redisReply  *entries;
 
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         ngx_http_reauth_sync_failed(sync, reply);
@@ -641,24 +738,20 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     /* nil: nothing happened for a while */
 
     entries = reauth_reply_entries(reply);
+    pending = sync->pending;
 
-    for (i = 0; entries != NULL && i < entries->elements; i++) {
-        text = reauth_reply_event(entries->element[i], sync->last, &writer);
-
-        /* what was written here is in the zone since before it was in Redis */
-
-        if (text != NULL
-            && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
-        {
-            ngx_http_reauth_sync_merge(sync, text, 0);
-        }
+    if (entries != NULL
+        && ngx_http_reauth_sync_entries(sync, entries) != NGX_OK)
+    {
+        ngx_http_reauth_sync_anew(sync);
+        return;
     }
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {
         return;
     }
 
-    if (sync->pending == 0
+    if (pending == 0
         && ngx_current_msec - sync->loaded >= NGX_HTTP_REAUTH_SYNC_AGAIN)
     {
         ngx_http_reauth_sync_rewind(sync);

@@ -3,7 +3,7 @@
  * Copyright (C) the nginx-reauth authors
  *
  * A record of Redis.  Whatever is read in can be written, and is the same when
- * it is read again.
+ * it is read again; the part of it that is told to others has no secret.
  */
 
 
@@ -17,8 +17,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static void
+check_event(const unsigned char *buffer, size_t len)
+{
+    reauth_record_t  event;
+    reauth_string_t  text;
+
+    text.data = buffer;
+    text.len = len;
+
+    memset(&event, 0, sizeof(reauth_record_t));
+
+    if (reauth_record_decode(&text, &event) != 0
+        || event.fingerprint_set
+        || event.sealed_len != 0
+        || event.prior.fingerprint_set)
+    {
+        abort();
+    }
+}
+
+
+static void
 write_and_read(const reauth_record_t *record)
 {
+    size_t            event;
     unsigned char    *buffer;
     reauth_record_t   back;
     reauth_string_t   text;
@@ -30,7 +52,7 @@ write_and_read(const reauth_record_t *record)
     }
 
     text.data = buffer;
-    text.len = reauth_record_encode(record, buffer);
+    text.len = reauth_record_encode(record, buffer, &event);
 
     memset(&back, 0, sizeof(reauth_record_t));
 
@@ -51,6 +73,12 @@ write_and_read(const reauth_record_t *record)
     {
         abort();
     }
+
+    if (event > text.len) {
+        abort();
+    }
+
+    check_event(buffer, event);
 
     free(buffer);
 }

@@ -6,6 +6,7 @@
 --       3 seconds the record lives                 4 score in "active" or ""
 --       5 score in the queue or ""                 6 length of the stream
 --       7 the record, in its next revision         8 the writer's name
+--       9 length of the record's beginning that an event may have
 --
 -- Returns 1 where it was written; else the record that is here, or nil, for the
 -- writer to judge again by that.
@@ -46,13 +47,19 @@ local day = 86400
 local now = redis.call('TIME')
 local added
 
+local event = {'*', ARGV[8], string.sub(ARGV[7], 1, ARGV[9])}
+
+if #event[3] < #ARGV[7] then
+    event[4], event[5] = 'partial', '1'
+end
+
 if tonumber(now[2]) % 16 == 0 then
-    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000', '*',
-                        ARGV[8], ARGV[7])
+    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000',
+                        unpack(event))
 end
 
 if not added or type(added) == 'table' and added.err then
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], ARGV[7])
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], unpack(event))
 end
 
 redis.call('EXPIRE', KEYS[3], day)

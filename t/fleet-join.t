@@ -1,0 +1,168 @@
+# Two gateways on one Redis, whose events have no fingerprint and no sealed
+# value: identical updates are one for the upstream all the same, whichever
+# gateway they come to, and whatever the upstream responds.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Stream;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my @gateways = map {
+    gateway(name => $_, workers => 2, counted => 1,
+        http_config => 'reauth_update_wait 60s;')
+} qw(one two);
+my ($one, $two) = @gateways;
+
+sub put {
+    my ($gateway, $account, $password) = @_;
+
+    return Reauth::Stream->open($gateway, 'PUT',
+        "/api/authenticate/$account/credentials",
+        { 'Content-Type' => 'application/json' },
+        qq({"email":"slow\@example.com","password":"$password"}));
+}
+
+sub repeat {
+    my ($gateway, $account, $password) = @_;
+
+    return $gateway->http('PUT', "/api/authenticate/$account/credentials", {},
+        { email => 'slow@example.com', password => $password });
+}
+
+sub received {
+    my ($account) = @_;
+
+    return grep { $_->{method} eq 'PUT' && $_->{account} eq $account }
+        sandbox_log();
+}
+
+sub slow_upstream {
+    my ($account, @next) = @_;
+
+    return sandbox('POST', "/account/$account",
+        { delay_ms => 600_000, next => \@next });
+}
+
+sub knows {
+    my ($gateway, $account, $state) = @_;
+
+    return wait_for(sub {
+        ($gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
+            // '') eq $state;
+    }, "$account to be $state");
+}
+
+sub finished {
+    my ($stream) = @_;
+
+    wait_for(sub { !$stream->is_open }, 'the response');
+
+    return $stream->answer;
+}
+
+# Its update is sent through the first gateway, and an identical one comes to
+# each of them before the upstream responds.
+
+sub join_there {
+    my ($account, @next) = @_;
+
+    slow_upstream($account, @next);
+
+    my $first = put($one, $account, 'same');
+    ok(wait_for(sub { received($account) }, 'the update'), "$account: sent");
+    ok(knows($two, $account, 'starting'), 'the other gateway knows');
+
+    my @late = map { put($_, $account, 'same') } $two, $two, $one;
+    $one->works_at(2);
+    $two->works_at(2);
+
+    sandbox('POST', "/release/$account");
+
+    return map { finished($_) } $first, @late;
+}
+
+# ---- accepted ----
+
+{
+    my @answers = join_there('acct_yes');
+
+    is(scalar(grep { $_->{status} == 200 } @answers), 4, 'all are accepted');
+    is(scalar(grep { $_->{headers}{'reauth-coalesced'} } @answers), 3,
+        'all but one share it');
+    is(scalar(received('acct_yes')), 1, 'the upstream got one');
+
+    is(repeat($two, 'acct_yes', 'same')->{headers}{'reauth-coalesced'}, '1',
+        'so does a later one');
+    is(scalar(received('acct_yes')), 1, 'which is not sent');
+}
+
+# ---- refused ----
+
+{
+    my @answers = join_there('acct_no', { status => 422, delay_ms => 600_000,
+        body => '{"error":"VALIDATION_ERROR"}' });
+
+    is(scalar(grep { $_->{status} == 422 } @answers), 4, 'all are refused');
+    is(scalar(received('acct_no')), 1, 'the upstream got one');
+}
+
+# ---- refused while an attempt is active: back to that one's fingerprint ----
+
+{
+    is(repeat($one, 'acct_back', 'first')->{status}, 200, 'an attempt');
+    ok(knows($two, 'acct_back', 'running'), 'the other gateway knows');
+
+    my @answers = join_there('acct_back', { status => 422, delay_ms => 600_000,
+        body => '{"error":"VALIDATION_ERROR"}' });
+
+    is(scalar(grep { $_->{status} == 422 } @answers), 4, 'another is refused');
+    is(scalar(received('acct_back')), 2, 'the upstream got both');
+
+    ok(knows($two, 'acct_back', 'running'), 'the first is active again');
+    is(repeat($two, 'acct_back', 'first')->{headers}{'reauth-coalesced'}, '1',
+        'its repeat shares it');
+    is(scalar(received('acct_back')), 2, 'and is not sent');
+
+    is(repeat($two, 'acct_back', 'same')->{headers}{'reauth-coalesced'}, undef,
+        'that of the refused one does not');
+    is(scalar(received('acct_back')), 3, 'and is sent');
+}
+
+# ---- what the other gateway learns leaves both where they are ----
+
+{
+    my $id = repeat($one, 'acct_step', 'same')->{json}{attempt_id};
+    ok(knows($two, 'acct_step', 'running'), 'known there');
+
+    sandbox('POST', '/step/acct_step');
+    sandbox('POST', '/account/acct_step', { story => 'otp' });
+    $two->http('GET', "/api/authenticate/$id");
+
+    is(length(stored('acct_step', 'fingerprint')), 64, 'Redis has it still');
+    is(repeat($_, 'acct_step', 'same')->{headers}{'reauth-coalesced'}, '1',
+        'a repeat shares it') for @gateways;
+    is(scalar(received('acct_step')), 1, 'the upstream got one');
+}
+
+{
+    my ($first, $there) = map {
+        $_->http('PUT', '/api/authenticate/acct_app/credentials', {},
+            { auth_type => 'mobile_app' })->{json}
+    } @gateways;
+
+    like($first->{mobile_auth_session_deeplink}, qr/\S/, 'a deeplink');
+    is_deeply($there, $first, 'is the same there');
+    is(scalar(received('acct_app')), 1, 'the upstream got one');
+}
+
+# ---- events ----
+
+my $events = join "\n", redis_cli('XRANGE', '{reauth}:events', '-', '+');
+
+like($events, qr/^partial$/m, 'events of active attempts are parts');
+unlike($events, qr/^(?:prior_)?fingerprint |^sealed /m,
+    'no event has a fingerprint or a sealed value');
+
+done_testing();
