@@ -56,7 +56,9 @@ FROM base AS build
 
 WORKDIR /src
 COPY run ./
+COPY tools/lib.sh tools/packages.sh tools/setup tools/
 RUN ./run setup build
+COPY tools/build tools/configure.sh tools/
 COPY config ./
 COPY ngx_module ngx_module
 RUN ./run build

@@ -1,0 +1,27 @@
+# shellcheck shell=sh disable=SC2034 # what the tools read
+
+# Copyright (C) the nginx-reauth authors
+#
+# What every tool begins with, in the checkout's root.  A tool that runs long is
+# a function with "exit" behind it, so that the shell has read the file before.
+
+ROOT=$(pwd)
+BUILD=$ROOT/build
+DEMO=$BUILD/demo
+MODULE=$BUILD/ngx_http_reauth_module.so
+PATH=$PATH:/usr/sbin:/sbin
+LC_ALL=C
+export PATH LC_ALL
+
+# the demo's addresses
+
+GATEWAY_PORT=${REAUTH_DEMO_PORT:-8080}
+SANDBOX_PORT=${REAUTH_DEMO_UPSTREAM_PORT:-9090}
+REDIS_PORT=${REAUTH_DEMO_REDIS_PORT:-16379}
+
+
+say() { printf '%s\n' "$*"; }
+
+fail() { printf 'run: %s\n' "$*" >&2; exit 1; }
+
+jobs() { say "${JOBS:-$(nproc)}"; }

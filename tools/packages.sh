@@ -1,0 +1,163 @@
+# shellcheck shell=sh disable=SC2034 # what the tools read
+
+# Copyright (C) the nginx-reauth authors
+#
+# What the tools need, of Debian's packages (Debian 12 and 13).
+
+PKG_BUILD="gcc make libc6-dev nginx nginx-dev libhiredis-dev libjansson-dev
+    libssl-dev"
+PKG_RUN="redis-server redis-tools libmojolicious-perl libio-socket-ssl-perl
+    curl openssl"
+PKG_TEST="libtest-base-perl libcmocka-dev haproxy"
+PKG_LINT="clang-format clang-tidy cppcheck libperl-critic-perl shellcheck"
+PKG_CONTRACT="python3 python3-venv"
+PKG_FUZZ="clang"
+PKG_VALGRIND="valgrind libc6-dbg"
+PKG_BENCH="valgrind wrk haproxy libnginx-mod-http-lua lua-cjson"
+
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+
+# Before anything is changed.
+
+may_install() {
+    [ "$(id -u)" -ne 0 ] || return 0
+
+    why="there is no sudo"
+    if command -v sudo >/dev/null; then
+        ! sudo -n true 2>/dev/null && ! sudo -v || return 0
+        why="sudo does not let this user"
+    fi
+
+    fail "only root can install packages, and $why; run as root:
+apt-get install --no-install-recommends$missing"
+}
+
+
+# What is in the way is said before anything is installed.
+
+check_place() {
+    case $ROOT in
+        *[\"\'\\\$\`\|\&\;\*\?[]* | *'
+'*) fail "the directory's name has a quote, a line feed or one of
+\\ \$ \` | & ; * ? [, which configurations can't have: $ROOT" ;;
+    esac
+
+    for directory in "$ROOT" "$BUILD" "$ROOT/t"; do
+        [ ! -e "$directory" ] || [ -w "$directory" ] \
+            || fail "$directory is not writable for $(id -un)"
+    done
+
+    [ -z "${CC:-}" ] || command -v "${CC%% *}" >/dev/null \
+        || fail "CC=$CC: there is no such compiler"
+
+    mkdir -p "$BUILD"
+}
+
+
+# On another distribution what lacks is named, all of it at once.
+
+need_commands() {
+    lacking=
+
+    for program in "${CC:-cc}" make nginx redis-server redis-cli curl \
+        openssl prove
+    do
+        command -v "${program%% *}" >/dev/null || lacking="$lacking $program"
+    done
+
+    [ -z "$lacking" ] || fail "these programs are missing:$lacking"
+}
+
+
+# The links by which services are started at boot, and their other names.
+
+boot_links() {
+    find /etc/systemd/system /etc/rc[2-5S].d -type l ! -name 'K*' 2>/dev/null \
+        | sort
+}
+
+
+# Services that an installation has enabled are disabled again, as "systemctl
+# disable" and "update-rc.d disable" do it; a container may lack systemctl.
+
+as_found() {
+    [ "$own_policy" = no ] || as_root rm -f "$policy"
+
+    boot_links | comm -13 "$links" - > "$links.new"
+
+    sed -n '/^\/etc\/systemd\//p' "$links.new" | while read -r link; do
+        as_root rm -f "$link" </dev/null
+    done
+
+    sed -n 's#^/etc/rc.\.d/S[0-9]*##p' "$links.new" | sort -u \
+        | while read -r service; do
+            as_root update-rc.d "$service" disable >/dev/null </dev/null \
+                || say "$service is enabled at boot and could not be disabled"
+        done
+
+    rm -f "$links" "$links.new"
+}
+
+
+# Installing nginx and redis-server must neither start them, now or at boot:
+# policy-rc.d says so for as long as the installation takes, unless the machine
+# has one already, and what was enabled is disabled.
+
+install_packages() {
+    policy=/usr/sbin/policy-rc.d
+    own_policy=no
+    links=$BUILD/boot-links
+
+    may_install
+    boot_links > "$links"
+    trap as_found EXIT
+    trap 'exit 1' HUP INT TERM
+
+    if [ ! -e $policy ]; then
+        own_policy=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+    fi
+
+    status=0
+    as_root apt-get update -q || status=$?
+    if [ $status -eq 0 ]; then
+        # shellcheck disable=SC2086 # a list
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+            --no-install-recommends $missing </dev/null || status=$?
+    fi
+
+    as_found
+    trap - EXIT HUP INT TERM
+
+    [ $status -eq 0 ] || fail "apt-get could not install: $missing"
+}
+
+
+need() {
+    missing=
+
+    check_place
+
+    if ! command -v dpkg-query >/dev/null; then
+        need_commands
+        return
+    fi
+
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+            "install ok installed") ;;
+            *) missing="$missing $package" ;;
+        esac
+    done
+
+    [ -z "$missing" ] || { say "installing:$missing"; install_packages; }
+}

@@ -1,0 +1,83 @@
+# shellcheck shell=sh
+
+# Copyright (C) the nginx-reauth authors
+#
+# How tests are run.
+
+
+# Where the CPAN module lives; its lib goes before our t/lib, which has files of
+# the same names.
+
+genuine_lib() {
+    if [ -n "${TEST_NGINX_GENUINE_LIB:-}" ]; then
+        [ -f "$TEST_NGINX_GENUINE_LIB/Test/Nginx/Socket.pm" ] || fail \
+            "no Test/Nginx/Socket.pm in TEST_NGINX_GENUINE_LIB"
+        say "$TEST_NGINX_GENUINE_LIB"
+        return
+    fi
+
+    # shellcheck disable=SC2016 # for Perl
+    perl -e 'for (@INC) { next if !-e "$_/Test/Nginx/Socket.pm";
+        print; exit } exit 1' || fail "TEST_NGINX_GENUINE: Test::Nginx is not
+installed; \"cpan Test::Nginx\", or name its lib in TEST_NGINX_GENUINE_LIB"
+}
+
+
+# prove_them NAME ARGUMENTS...: fails where a test failed or where none was
+# run.
+
+prove_them() {
+    what=$1
+    shift
+
+    log=$BUILD/test-$what.log
+    rm -f "$log.status"
+    if prove "$@"; then
+        say passed > "$log.status"
+    fi 2>&1 | tee "$log"
+
+    [ -f "$log.status" ] || fail "$what tests failed (log: $log)"
+
+    count=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$log")
+    [ "${count:-0}" -gt 0 ] || fail "no $what test was run"
+    total=$((total + count))
+}
+
+
+unit_tests() {
+    make -s -j "$(jobs)" -C tests all OUT="../$UNIT" "$@"
+
+    # the randomized test has to fail where a fence is missing; once is enough
+
+    if [ "$UNIT_FILES" = all ] && [ $# -eq 0 ]; then
+        JOBS=$(jobs) make -s -C tests fences OUT="../$UNIT"
+    fi
+
+    if [ "$UNIT_FILES" = all ]; then
+        set -- "$UNIT"/unit/test_*
+    else
+        set --
+        for file in $UNIT_FILES; do
+            file=$(basename "$file" .c)
+            set -- "$@" "$UNIT/unit/$file"
+        done
+    fi
+
+    prove_them unit -j "$(jobs)" --exec 'sh tests/tap.sh' "$@"
+}
+
+
+run_tests() {
+    if [ -n "${TEST_NGINX_GENUINE:-}" ]; then
+        genuine=$(genuine_lib)
+        set -- "-I$genuine" -It/lib "$@"
+    else
+        set -- -It/lib "$@"
+    fi
+
+    # a port and a directory of its own for each file, so that files can run
+    # side by side; the limit is a minute, as that of t/lib
+    TEST_NGINX_RANDOMIZE=1 TEST_NGINX_MODULE=$TEST_MODULE \
+    TEST_NGINX_TIMEOUT=${TEST_NGINX_TIMEOUT:-60} \
+        prove_them "${SUITE:-integration}" -j "$(jobs)" "$@"
+}
