@@ -10,7 +10,7 @@
 #define _NGX_HTTP_REAUTH_CHECK_H_INCLUDED_
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_conf.h"
 
 
 /* other directives that a directive needs, and what else applies to it */

@@ -7,8 +7,16 @@
 
 
 #include "ngx_http_reauth_module.h"
+#include "ngx_http_reauth_authenticate.h"
 #include "ngx_http_reauth_check.h"
+#include "ngx_http_reauth_key.h"
+#include "ngx_http_reauth_metrics.h"
 #include "ngx_http_reauth_poller.h"
+#include "ngx_http_reauth_redis.h"
+#include "ngx_http_reauth_secret.h"
+#include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_watch.h"
+#include "ngx_http_reauth_webhook.h"
 
 
 #define NGX_HTTP_REAUTH_ZONE_MIN  (32 * ngx_pagesize)

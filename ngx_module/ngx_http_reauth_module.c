@@ -7,10 +7,17 @@
 
 
 #include "ngx_http_reauth_module.h"
+#include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_check.h"
-#include "ngx_http_reauth_headers.h"
+#include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_key.h"
+#include "ngx_http_reauth_observe.h"
+#include "ngx_http_reauth_origin.h"
 #include "ngx_http_reauth_poller.h"
+#include "ngx_http_reauth_public_url.h"
+#include "ngx_http_reauth_secret.h"
 #include "ngx_http_reauth_wait.h"
+#include "ngx_http_reauth_watch.h"
 
 
 static ngx_int_t ngx_http_reauth_postconfiguration(ngx_conf_t *cf);

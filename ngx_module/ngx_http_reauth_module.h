@@ -10,7 +10,7 @@
 #define _NGX_HTTP_REAUTH_MODULE_H_INCLUDED_
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_conf.h"
 
 
 /* ngx_http_reauth_conf.c: setters of directives */

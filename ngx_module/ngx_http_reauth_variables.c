@@ -7,6 +7,8 @@
 
 
 #include "ngx_http_reauth_module.h"
+#include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_key.h"
 
 
 static ngx_int_t ngx_http_reauth_variable(ngx_http_request_t *r,

@@ -12,6 +12,11 @@
 
 #include "reauth_json.h"
 #include "ngx_http_reauth_authenticate.h"
+#include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_key.h"
+#include "ngx_http_reauth_public_url.h"
+#include "ngx_http_reauth_secret.h"
 #include "ngx_http_reauth_unread.h"
 
 

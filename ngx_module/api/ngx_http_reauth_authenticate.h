@@ -64,6 +64,9 @@ typedef struct {
 } ngx_http_reauth_authenticate_t;
 
 
+/* content handler */
+ngx_int_t ngx_http_reauth_authenticate_handler(ngx_http_request_t *r);
+
 /*
  * Before something is sent or given: whether the caller still may do this.
  * NGX_DECLINED: yes; else it was refused, and this is for finalize().

@@ -12,6 +12,7 @@
 
 #include "reauth_places.h"
 #include "ngx_http_reauth_authenticate.h"
+#include "ngx_http_reauth_answer.h"
 
 
 /* how often one that waits for another looks whether that one is answered */

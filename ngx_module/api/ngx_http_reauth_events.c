@@ -10,6 +10,8 @@
 
 
 #include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_told.h"
 #include "ngx_http_reauth_wait.h"
 

@@ -7,8 +7,10 @@
  */
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_metrics.h"
+#include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_callers.h"
 
 
 #define NGX_HTTP_REAUTH_METRICS_SIZE  16384

@@ -9,8 +9,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_route.h"
 #include "reauth_url.h"
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_public_url.h"
 
 
 /* nginx takes nearly any byte for one of a host; an URL may not have it */

@@ -12,8 +12,10 @@
 
 #include "reauth_error.h"
 #include "reauth_poll.h"
+#include "reauth_redact.h"
 #include "reauth_upstream_status.h"
 #include "ngx_http_reauth_authenticate.h"
+#include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_unread.h"
 
 

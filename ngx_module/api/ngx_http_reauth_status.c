@@ -12,12 +12,15 @@
 #include <ngx_core.h>
 #include <ngx_sha1.h>
 
-#include "ngx_http_reauth_status.h"
-#include "ngx_http_reauth_body.h"
-#include "ngx_http_reauth_told.h"
-#include "ngx_http_reauth_wait.h"
 #include "reauth_json.h"
 #include "reauth_time.h"
+#include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_told.h"
+#include "ngx_http_reauth_wait.h"
 
 
 #define NGX_HTTP_REAUTH_STATUS_LIMIT      100
@@ -1340,7 +1343,7 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
         return ngx_http_reauth_send(r, NGX_HTTP_OK, &deaf);
     }
 
-    reason = ngx_http_reauth_redis_refusal(store->redis);
+    reason = ngx_http_reauth_store_refusal(store);
 
     if (reason == NULL) {
         reason = "Redis can't be reached";

@@ -10,7 +10,7 @@
 #define _NGX_HTTP_REAUTH_STATUS_H_INCLUDED_
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_request.h"
 #include "reauth_status.h"
 
 
@@ -69,6 +69,9 @@ ngx_int_t ngx_http_reauth_status_add_error(json_t **errors, ngx_str_t *name,
 /* 422, with what is wrong by parameter; takes the reference to "errors" */
 ngx_int_t ngx_http_reauth_status_invalid(ngx_http_request_t *r,
     json_t *errors);
+
+/* content handler */
+ngx_int_t ngx_http_reauth_status_handler(ngx_http_request_t *r);
 
 ngx_http_reauth_store_t *ngx_http_reauth_status_store(ngx_http_request_t *r);
 

@@ -7,9 +7,14 @@
  */
 
 
-#include "ngx_http_reauth_status.h"
-#include "ngx_http_reauth_told.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "reauth_json.h"
+#include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_told.h"
 
 
 #define NGX_HTTP_REAUTH_STATUS_LIMIT_MAX  1000

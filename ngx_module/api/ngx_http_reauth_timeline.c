@@ -6,8 +6,9 @@
  */
 
 
-#include "ngx_http_reauth_history.h"
 #include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_history.h"
 
 
 #define NGX_HTTP_REAUTH_TIMELINE_MAX  100

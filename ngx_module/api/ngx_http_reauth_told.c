@@ -11,8 +11,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_reauth.h"
 #include "ngx_http_reauth_told.h"
+#include "ngx_http_reauth_request.h"
 
 
 #define NGX_HTTP_REAUTH_TOLD_PLAIN   (2 * sizeof(uint64_t))

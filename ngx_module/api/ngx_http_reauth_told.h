@@ -12,7 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_conf.h"
 
 
 /* of the text, in hex */

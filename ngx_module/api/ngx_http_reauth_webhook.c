@@ -14,8 +14,11 @@
 
 #include "reauth_signature.h"
 #include "reauth_webhook.h"
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_webhook.h"
+#include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_redact.h"
+#include "ngx_http_reauth_secret.h"
 #include "ngx_http_reauth_seen.h"
 #include "ngx_http_reauth_unread.h"
 

@@ -11,18 +11,7 @@
 
 #include "reauth_json.h"
 #include "reauth_json_out.h"
-#include "ngx_http_reauth.h"
-
-
-void
-ngx_http_reauth_count(ngx_http_request_t *r, ngx_http_reauth_count_e what)
-{
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-    ngx_http_reauth_zone_count(&mcf->store.zone, what);
-}
+#include "ngx_http_reauth_answer.h"
 
 
 ngx_int_t

@@ -4,8 +4,8 @@
  */
 
 
-#include "ngx_http_reauth.h"
 #include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_answer.h"
 
 
 #define NGX_HTTP_REAUTH_BODY_SIZE  1024

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_reauth_headers.h"
+#include "ngx_http_reauth_conf.h"
 
 
 /* nginx's own */

@@ -16,8 +16,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_reauth.h"
-
 
 typedef enum {
     NGX_HTTP_REAUTH_HEADER_ORIGIN = 0,
@@ -62,28 +60,6 @@ void ngx_http_reauth_headers_drop(ngx_table_elt_t *h);
 
 /* those that may change the method or the path */
 void ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r);
-
-
-/* gate/ngx_http_reauth_origin.c */
-ngx_int_t ngx_http_reauth_origin_asked(ngx_http_request_t *r,
-    ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_headers_t *noted);
-
-
-/*
- * Of a location that is guarded; NGX_DECLINED: the request may go on, NGX_DONE:
- * it was refused, or was a preflight.
- */
-
-static ngx_inline ngx_int_t
-ngx_http_reauth_origin(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf)
-{
-    ngx_http_reauth_headers_t  *noted;
-
-    noted = ngx_http_reauth_headers_noted(r);
-
-    return noted == NULL && lcf->origins == NULL
-           ? NGX_DECLINED : ngx_http_reauth_origin_asked(r, lcf, noted);
-}
 
 
 /* nginx's hashes are made, and modules have changed them as they like */

@@ -8,7 +8,8 @@
  */
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_redact.h"
+#include "ngx_http_reauth_secret.h"
 
 
 /* an upstream that always does it is not to fill the log */

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_request.h"
 
 
 ngx_http_reauth_ctx_t *
@@ -58,4 +58,15 @@ ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
             return &h[i];
         }
     }
+}
+
+
+void
+ngx_http_reauth_count(ngx_http_request_t *r, ngx_http_reauth_count_e what)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    ngx_http_reauth_zone_count(&mcf->store.zone, what);
 }

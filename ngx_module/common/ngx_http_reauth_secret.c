@@ -11,7 +11,9 @@
 
 #include <openssl/crypto.h>
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_secret.h"
+#include "ngx_http_reauth_redis.h"
+#include "ngx_http_reauth_watch.h"
 
 
 /* how long the upstream may repeat an API key that was replaced */

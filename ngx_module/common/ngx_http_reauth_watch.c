@@ -7,7 +7,8 @@
  */
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_watch.h"
+#include "ngx_http_reauth_secret.h"
 
 
 #define NGX_HTTP_REAUTH_WATCH_STEP  1000

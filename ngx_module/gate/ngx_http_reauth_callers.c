@@ -12,9 +12,11 @@
 
 #include "reauth_call.h"
 #include "reauth_file.h"
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_headers.h"
+#include "ngx_http_reauth_watch.h"
 
 
 /* 10,000 callers with long patterns fit */

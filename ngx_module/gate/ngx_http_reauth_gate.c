@@ -15,8 +15,11 @@
 #include "reauth_prefer.h"
 #include "reauth_retry_after.h"
 #include "reauth_time.h"
+#include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
-#include "ngx_http_reauth_headers.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_origin.h"
 #include "ngx_http_reauth_wait.h"
 
 

@@ -12,8 +12,9 @@
 #include <ngx_core.h>
 
 #include "reauth_origin.h"
+#include "ngx_http_reauth_origin.h"
+#include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
-#include "ngx_http_reauth_headers.h"
 
 
 /* a page that asks again and again is not to fill the log */

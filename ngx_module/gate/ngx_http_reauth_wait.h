@@ -13,7 +13,7 @@
 #define _NGX_HTTP_REAUTH_WAIT_H_INCLUDED_
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_request.h"
 
 
 /* each kind has a limit of its own */

@@ -25,7 +25,7 @@
 
 /* what "reauth_redis" says; made at configuration time, never changed later */
 
-typedef struct {
+typedef struct ngx_http_reauth_redis_conf_s {
     ngx_str_t                       url;         /* as written; no password */
     ngx_str_t                       host;        /* empty: a unix socket */
     ngx_addr_t                     *addrs;

@@ -12,6 +12,7 @@
 
 #include "reauth_reply.h"
 #include "ngx_http_reauth_history.h"
+#include "ngx_http_reauth_redis.h"
 
 
 #define NGX_HTTP_REAUTH_HISTORY_PAGE   200

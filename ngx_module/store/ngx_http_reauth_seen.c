@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_reauth_seen.h"
+#include "ngx_http_reauth_redis.h"
 
 
 #define NGX_HTTP_REAUTH_SEEN_KEY  160

@@ -13,6 +13,7 @@
 
 #include "reauth_reply.h"
 #include "ngx_http_reauth_store.h"
+#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_sync.h"
 
 
@@ -85,6 +86,13 @@ ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store)
 {
     return store->redis != NULL
            && ngx_http_reauth_redis_ready(store->redis);
+}
+
+
+const char *
+ngx_http_reauth_store_refusal(ngx_http_reauth_store_t *store)
+{
+    return ngx_http_reauth_redis_refusal(store->redis);
 }
 
 

@@ -11,7 +11,10 @@
 #define _NGX_HTTP_REAUTH_STORE_H_INCLUDED_
 
 
-#include "ngx_http_reauth_redis.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
 #include "ngx_http_reauth_zone.h"
 
 
@@ -36,14 +39,14 @@ typedef struct {
 
 struct ngx_http_reauth_store_s {
     ngx_http_reauth_zone_t             zone;
-    ngx_http_reauth_redis_conf_t      *redis_conf;    /* NULL: no Redis */
+    struct ngx_http_reauth_redis_conf_s  *redis_conf;  /* NULL: no Redis */
     ngx_uint_t                         reject;        /* redis_failure */
     ngx_msec_t                         gate_max;
     ngx_uint_t                         polling;       /* reauth_poll is on */
 
     /* of this process */
-    ngx_http_reauth_redis_t           *redis;
-    ngx_http_reauth_redis_t           *follower;      /* worker 0 only */
+    struct ngx_http_reauth_redis_s    *redis;
+    struct ngx_http_reauth_redis_s    *follower;      /* worker 0 only */
     ngx_event_t                        timer;         /* worker 0 only */
     ngx_uint_t                         flushing;      /* commits under way */
     ngx_cycle_t                       *cycle;
@@ -138,6 +141,9 @@ void ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op);
 
 /* "redis" or "local": where a change goes now */
 ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
+
+/* where Redis is configured: why it refuses us, NULL: it does not */
+const char *ngx_http_reauth_store_refusal(ngx_http_reauth_store_t *store);
 
 ngx_int_t ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
     ngx_cycle_t *cycle);

@@ -9,6 +9,7 @@
 
 #include "reauth_reply.h"
 #include "ngx_http_reauth_sync.h"
+#include "ngx_http_reauth_redis.h"
 
 
 #define NGX_HTTP_REAUTH_SYNC_PAGE    100

@@ -8,7 +8,7 @@
  */
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_capture.h"
 #include "ngx_http_reauth_body.h"
 
 

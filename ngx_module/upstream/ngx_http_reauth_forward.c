@@ -9,6 +9,7 @@
 
 #include "reauth_upstream_status.h"
 #include "ngx_http_reauth_forward.h"
+#include "ngx_http_reauth_redact.h"
 
 
 /* of a redirect's location, in the log */

@@ -12,7 +12,7 @@
 #define _NGX_HTTP_REAUTH_FORWARD_H_INCLUDED_
 
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_capture.h"
 
 
 typedef enum {

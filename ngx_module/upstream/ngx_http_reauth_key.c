@@ -16,8 +16,13 @@
 
 #include <openssl/rand.h>
 
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_key.h"
+#include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_capture.h"
 #include "ngx_http_reauth_headers.h"
+#include "ngx_http_reauth_secret.h"
+#include "ngx_http_reauth_upstream.h"
 
 
 /* "Bearer " and the longest key */

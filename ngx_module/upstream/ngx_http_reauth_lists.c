@@ -12,8 +12,10 @@
 #include <ngx_core.h>
 
 #include "reauth_list.h"
-#include "ngx_http_reauth_background.h"
 #include "ngx_http_reauth_lists.h"
+#include "ngx_http_reauth_background.h"
+#include "ngx_http_reauth_redact.h"
+#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_unread.h"
 
 

@@ -12,7 +12,8 @@
 #include <ngx_core.h>
 
 #include "reauth_error.h"
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_observe.h"
+#include "ngx_http_reauth_gate.h"
 #include "ngx_http_reauth_unread.h"
 
 

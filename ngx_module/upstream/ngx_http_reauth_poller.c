@@ -8,8 +8,10 @@
 #include <ngx_core.h>
 
 #include "reauth_poll.h"
+#include "ngx_http_reauth_poller.h"
 #include "ngx_http_reauth_background.h"
 #include "ngx_http_reauth_lists.h"
+#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_unread.h"
 
 

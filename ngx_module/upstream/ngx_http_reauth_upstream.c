@@ -13,7 +13,11 @@
 #include <ngx_core.h>
 
 #include "reauth_upstream_status.h"
-#include "ngx_http_reauth.h"
+#include "ngx_http_reauth_upstream.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_capture.h"
+#include "ngx_http_reauth_observe.h"
+#include "ngx_http_reauth_redact.h"
 
 
 static ngx_int_t ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r);

@@ -1,0 +1,28 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The upstream may repeat the API key in what it says.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_REDACT_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_REDACT_H_INCLUDED_
+
+
+#include "ngx_http_reauth_conf.h"
+
+
+/*
+ * Overwrites all API keys, the current ones and those just rotated, by "*";
+ * the length stays.  "what" is for the log.
+ */
+void ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
+    const char *what, u_char *p, size_t len);
+
+/* whether there is one, to be overwritten in a copy */
+ngx_uint_t ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf,
+    const u_char *p, size_t len);
+
+
+#endif /* _NGX_HTTP_REAUTH_REDACT_H_INCLUDED_ */

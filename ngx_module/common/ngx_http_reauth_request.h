@@ -1,0 +1,87 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * One request: what is known of it, and its headers.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_REQUEST_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_REQUEST_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "reauth_credentials.h"
+#include "reauth_route.h"
+#include "ngx_http_reauth_conf.h"
+
+
+/* $reauth_gate */
+
+typedef enum {
+    NGX_HTTP_REAUTH_GATE_NONE = 0,
+    NGX_HTTP_REAUTH_GATE_OPEN,
+    NGX_HTTP_REAUTH_GATE_CLOSED,
+    NGX_HTTP_REAUTH_GATE_HELD,
+    NGX_HTTP_REAUTH_GATE_WOULD_CLOSE,
+    NGX_HTTP_REAUTH_GATE_BYPASSED
+} ngx_http_reauth_gate_e;
+
+
+typedef struct ngx_http_reauth_known_s     ngx_http_reauth_known_t;
+typedef struct ngx_http_reauth_capture_s   ngx_http_reauth_capture_t;
+typedef struct ngx_http_reauth_observed_s  ngx_http_reauth_observed_t;
+
+
+/* of one request, a subrequest of ours too */
+
+typedef struct {
+    reauth_operation_t        operation;
+    ngx_http_reauth_gate_e    gate;
+    ngx_uint_t                state;           /* NONE: not known */
+    ngx_uint_t                auth_type;
+    ngx_str_t                 account;         /* in the request's memory */
+    ngx_str_t                 attempt;
+    ngx_str_t                 caller;
+    ngx_http_reauth_known_t  *known;           /* who that is; NULL: nobody */
+
+    unsigned                  coalesced:1;
+    unsigned                  local:1;         /* Redis was not told */
+    unsigned                  stored:1;        /* local has a meaning */
+    unsigned                  key_refused:1;   /* nothing goes out without */
+    unsigned                  caller_refused:1; /* its rights were revoked */
+    unsigned                  not_final:1;     /* the upstream's status */
+
+
+    /* of the upstream, ours are around them */
+    ngx_int_t               (*create_request)(ngx_http_request_t *r);
+    ngx_int_t               (*reinit_request)(ngx_http_request_t *r);
+    ngx_int_t               (*process_header)(ngx_http_request_t *r);
+    ngx_int_t               (*process_rest)(ngx_http_request_t *r);
+
+    ngx_http_reauth_capture_t *capture;        /* of the one subrequest */
+
+    ngx_http_reauth_observed_t *observed;      /* an answer on its way */
+
+    struct ngx_http_reauth_wait_s *hold;       /* of a held call */
+
+    struct ngx_http_reauth_body_s *body;       /* being read */
+    void                      *data;           /* of the content handler */
+} ngx_http_reauth_ctx_t;
+
+
+/* the request's context, made where there is none; NULL: no memory */
+ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
+
+/* a header of the request, by its name in lower case; NULL: none */
+ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
+    const char *name, size_t len);
+
+void ngx_http_reauth_count(ngx_http_request_t *r,
+    ngx_http_reauth_count_e what);
+
+
+#endif /* _NGX_HTTP_REAUTH_REQUEST_H_INCLUDED_ */

@@ -1,0 +1,41 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Files that are read again when they change.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_WATCH_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_WATCH_H_INCLUDED_
+
+
+#include "ngx_http_reauth_conf.h"
+
+
+/*
+ * A file that is read again when it changes, whether it was replaced, written
+ * anew or reached by a symlink that was swapped.
+ */
+
+typedef struct {
+    ngx_str_t                 path;            /* with a terminating NUL */
+    ngx_file_info_t           info;
+    ngx_uint_t                refused;         /* said so already */
+    ngx_http_reauth_count_e   count;           /* of what was refused */
+
+    /* NGX_ERROR: the new content is refused, which was logged */
+    ngx_int_t               (*reload)(void *data, ngx_log_t *log);
+    void                     *data;
+} ngx_http_reauth_watch_t;
+
+
+ngx_int_t ngx_http_reauth_watch_add(ngx_conf_t *cf,
+    ngx_http_reauth_main_conf_t *mcf, ngx_str_t *path,
+    ngx_http_reauth_count_e refused,
+    ngx_int_t (*reload)(void *data, ngx_log_t *log), void *data);
+void ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
+    ngx_cycle_t *cycle);
+
+
+#endif /* _NGX_HTTP_REAUTH_WATCH_H_INCLUDED_ */

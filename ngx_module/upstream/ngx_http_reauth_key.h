@@ -1,0 +1,29 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The upstream's API key, which nothing else gets: $reauth_authorization.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_KEY_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_KEY_H_INCLUDED_
+
+
+#include "ngx_http_reauth_request.h"
+
+
+ngx_int_t ngx_http_reauth_key_init(ngx_conf_t *cf,
+    ngx_http_reauth_main_conf_t *mcf);
+
+/* content handler around that of a location */
+ngx_int_t ngx_http_reauth_key_handler(ngx_http_request_t *r);
+
+/* 503: a request was not sent, as it would have gone out without the key */
+ngx_int_t ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+#endif /* _NGX_HTTP_REAUTH_KEY_H_INCLUDED_ */
