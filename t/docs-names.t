@@ -1,0 +1,90 @@
+# What the documentation names exists: files, functions, directives, metrics and
+# constants of the module, and the targets of links.
+
+use strict;
+use warnings;
+
+use File::Find qw(find);
+use Test::More;
+
+use Reauth::Test redis => 0, sandbox => 0;
+
+my @docs = (glob('docs/*.md'), glob('*/README.md'), glob('*.md'));
+
+my $source = Reauth::Test::slurp('config');
+
+find({ no_chdir => 1, wanted => sub {
+    $source .= Reauth::Test::slurp($_) if /\.(?:[cht]|lua|sh|pm)\z/;
+} }, 'ngx_module', 't', 'tests', 'bench', 'sandbox/lib');
+
+my %word = map { $_ => 1 } $source =~ /\w+/g;
+
+# folders that a path begins with: those of the repository, and in the module
+
+my $roots = join '|', qw(ngx_module t tests tools sandbox bench conf docker docs),
+    map { m{([^/]+)/\z} } glob 'ngx_module/*/';
+
+# GitHub's anchors of the headings of a file, and those that are written
+
+sub anchors {
+    my ($text) = @_;
+
+    my %anchor = map { $_ => 1 } $text =~ /<a (?:id|name)="([^"]+)"/g;
+
+    $text =~ s/^```.*?^```//gms;
+
+    for my $heading ($text =~ /^#+ (.+)$/mg) {
+        $heading =~ s/\]\([^)]*\)//g;
+        $heading = lc $heading;
+        $heading =~ s/[^\w -]//g;
+        $heading =~ tr/ /-/;
+        $anchor{$heading} = 1;
+    }
+
+    return \%anchor;
+}
+
+# what is wrong in one file
+
+sub missing {
+    my ($file) = @_;
+
+    my $text = Reauth::Test::slurp($file);
+    my ($dir) = $file =~ m{(.*/)};
+    my @missing;
+
+    for my $name ($text =~ /`([^`\n]+)`/g) {
+
+        if ($name =~ m{\A(?:$roots)/[\w./*-]*\z}o) {
+            my @found = grep { -e } glob "{,ngx_module/}$name";
+
+            # those in capitals are placeholders, others are made
+            push @missing, $name
+                if !@found && $name !~ m{[A-Z]{3}|\Adocker/secrets/|/servroot_};
+
+        } elsif ($name =~ /\A((?:ngx_http_)?reauth_\w+|(?:NGX_HTTP_)?REAUTH_\w+)\z/) {
+            push @missing, $name if !$word{$1};
+        }
+    }
+
+    while ($text =~ /\]\(([^)#\s]*)(?:#([^)\s]+))?\)/g) {
+        my ($path, $anchor) = ($1, $2);
+
+        next if $path =~ /\A\w+:/;
+
+        my $target = $path eq '' ? $file : ($dir // '') . $path;
+
+        push @missing, "$path#" . ($anchor // '')
+            if !-e $target || defined $anchor
+            && !anchors(Reauth::Test::slurp($target))->{$anchor};
+    }
+
+    return @missing;
+}
+
+cmp_ok(scalar @docs, '>', 10, 'there is documentation');
+cmp_ok(scalar keys %word, '>', 5000, 'there are names');
+
+is(join("\n", missing($_)), '', $_) for @docs;
+
+done_testing();
