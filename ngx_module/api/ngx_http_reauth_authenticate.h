@@ -128,4 +128,25 @@ void ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
 ngx_int_t ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a);
 
 
+/* ngx_http_reauth_authenticate_read.c */
+
+ngx_int_t ngx_http_reauth_not_routed(ngx_http_request_t *r,
+    reauth_route_result_t result, reauth_route_t *route);
+ngx_uint_t ngx_http_reauth_media_type_supported(ngx_http_request_t *r);
+ngx_int_t ngx_http_reauth_unsupported_media_type(ngx_http_request_t *r);
+ngx_int_t ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a);
+ngx_int_t ngx_http_reauth_body_failed(ngx_http_request_t *r, ngx_int_t rc);
+
+
+/* ngx_http_reauth_authenticate_send.c */
+
+void ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a);
+
+
+/* ngx_http_reauth_coalesce_outcome.c */
+
+ngx_int_t ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
+    ngx_str_t *sealed, uint64_t number, ngx_uint_t kept);
+
+
 #endif /* _NGX_HTTP_REAUTH_AUTHENTICATE_H_INCLUDED_ */

@@ -10,8 +10,12 @@
 #define _NGX_HTTP_REAUTH_STATUS_H_INCLUDED_
 
 
-#include "ngx_http_reauth_request.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_sha1.h>
+
 #include "reauth_status.h"
+#include "ngx_http_reauth_wait.h"
 
 
 /* returns NULL, or what is wrong with the value */
@@ -49,6 +53,20 @@ typedef struct {
     u_char                             *last;
     u_char                             *end;
 } ngx_http_reauth_status_text_t;
+
+
+#define NGX_HTTP_REAUTH_STATUS_ETAG       64
+
+
+/* one page of a list */
+
+typedef struct {
+    ngx_http_reauth_zone_place_t        place;   /* before it was read */
+    int64_t                             now_ms;
+    ngx_uint_t                          confined;
+    ngx_sha1_t                          seen;    /* if the caller is */
+    ngx_http_reauth_status_text_t      *text;    /* NULL: only the digest */
+} ngx_http_reauth_status_page_t;
 
 
 /* no parameters are known; those of a list; of one account; of a gate */
@@ -99,6 +117,42 @@ ngx_int_t ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest);
 
 /* "account" is that of the path, and checked */
 ngx_int_t ngx_http_reauth_timeline(ngx_http_request_t *r, ngx_str_t *account);
+
+
+/* ngx_http_reauth_status.c */
+
+ngx_uint_t ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store);
+ngx_int_t ngx_http_reauth_status_unavailable(ngx_http_request_t *r,
+    const char *error, const char *message, const char *description);
+ngx_int_t ngx_http_reauth_status_park(ngx_http_request_t *r,
+    ngx_http_reauth_wait_t *wait, ngx_msec_t msec);
+
+
+/* ngx_http_reauth_status_text.c */
+
+ngx_int_t ngx_http_reauth_status_etag(ngx_http_request_t *r, u_char *text,
+    size_t len);
+size_t ngx_http_reauth_status_account_etag(u_char *text,
+    const reauth_record_t *record);
+size_t ngx_http_reauth_status_list_etag(u_char *text,
+    ngx_http_reauth_status_page_t *page);
+ngx_uint_t ngx_http_reauth_status_seen_other(ngx_http_request_t *r,
+    u_char *etag, size_t len);
+
+
+/* ngx_http_reauth_status_list.c */
+
+ngx_int_t ngx_http_reauth_status_list_wait(ngx_http_request_t *r,
+    ngx_http_reauth_status_query_t *query);
+ngx_int_t ngx_http_reauth_status_list(ngx_http_request_t *r,
+    ngx_http_reauth_zone_cursor_t *cursor);
+
+
+/* ngx_http_reauth_status_account.c */
+
+ngx_int_t ngx_http_reauth_status_account(ngx_http_request_t *r,
+    ngx_str_t *rest);
+ngx_int_t ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest);
 
 
 #endif /* _NGX_HTTP_REAUTH_STATUS_H_INCLUDED_ */

@@ -13,13 +13,10 @@
 #include <ngx_core.h>
 
 #include "reauth_signature.h"
-#include "reauth_webhook.h"
 #include "ngx_http_reauth_webhook.h"
 #include "ngx_http_reauth_answer.h"
-#include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_redact.h"
 #include "ngx_http_reauth_secret.h"
-#include "ngx_http_reauth_seen.h"
 #include "ngx_http_reauth_unread.h"
 
 
@@ -28,30 +25,8 @@
 #define NGX_HTTP_REAUTH_WEBHOOK_LOG_INTERVAL  60        /* seconds */
 
 
-typedef struct ngx_http_reauth_event_s  ngx_http_reauth_event_t;
-
-
-/* of the request */
-
-typedef struct {
-    ngx_http_reauth_body_t      body;
-    ngx_http_reauth_event_t    *event;      /* waits for Redis */
-} ngx_http_reauth_delivery_t;
-
-
-/* may outlive the request */
-
-struct ngx_http_reauth_event_s {
-    ngx_http_reauth_seen_t      seen;
-    ngx_http_request_t         *request;    /* NULL: the sender has gone */
-    reauth_webhook_t            webhook;
-};
-
-
 static void ngx_http_reauth_webhook_body(ngx_http_request_t *r, ngx_int_t rc,
     void *data);
-static void ngx_http_reauth_webhook_seen(ngx_http_reauth_seen_t *seen,
-    ngx_int_t rc);
 
 
 static void
@@ -125,7 +100,7 @@ ngx_http_reauth_webhook_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 
 /* the sender tries again */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_webhook_unavailable(ngx_http_request_t *r)
 {
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
@@ -140,7 +115,7 @@ ngx_http_reauth_webhook_unavailable(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_webhook_received(ngx_http_request_t *r,
     ngx_http_reauth_count_e result)
 {
@@ -152,7 +127,7 @@ ngx_http_reauth_webhook_received(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_webhook_duplicate(ngx_http_request_t *r)
 {
     static ngx_str_t  duplicate =
@@ -161,78 +136,6 @@ ngx_http_reauth_webhook_duplicate(ngx_http_request_t *r)
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_DUPLICATE);
 
     return ngx_http_reauth_send(r, NGX_HTTP_OK, &duplicate);
-}
-
-
-/*
- * On to the operator's own consumer, where there is one.  The sender's answer
- * does not wait for it.
- */
-
-static ngx_int_t
-ngx_http_reauth_webhook_pass(ngx_http_request_t *r)
-{
-    ngx_buf_t                   *b;
-    ngx_http_request_t          *sr;
-    ngx_http_reauth_ctx_t       *ctx, *sctx;
-    ngx_http_request_body_t     *rb;
-    ngx_http_reauth_loc_conf_t  *lcf;
-    ngx_http_reauth_delivery_t  *delivery;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
-
-    if (lcf->webhook_pass.len == 0) {
-        return NGX_OK;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    delivery = ctx->data;
-
-    sctx = ngx_palloc(r->pool, sizeof(ngx_http_reauth_ctx_t));
-    rb = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
-    b = ngx_calloc_buf(r->pool);
-
-    if (sctx == NULL || rb == NULL || b == NULL) {
-        return NGX_ERROR;
-    }
-
-    rb->bufs = ngx_alloc_chain_link(r->pool);
-
-    if (rb->bufs == NULL
-        || ngx_http_subrequest(r, &lcf->webhook_pass, NULL, &sr, NULL,
-                               NGX_HTTP_SUBREQUEST_BACKGROUND)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    b->start = delivery->body.text.data;
-    b->pos = b->start;
-    b->last = b->start + delivery->body.text.len;
-    b->end = b->last;
-    b->memory = 1;
-    b->last_buf = 1;
-
-    rb->bufs->buf = b;
-    rb->bufs->next = NULL;
-
-    sr->method = r->method;
-    sr->method_name = r->method_name;
-    sr->header_only = 1;
-    sr->request_body = rb;
-    sr->headers_in.content_length_n = delivery->body.text.len;
-    sr->headers_in.chunked = 0;
-
-    /* nginx would hold up the sender's next one on this connection */
-
-    r->keepalive = 0;
-
-    /* what is known of the event, for the variables */
-
-    *sctx = *ctx;
-    ngx_http_set_ctx(sr, sctx, ngx_http_reauth_module);
-
-    return NGX_OK;
 }
 
 
@@ -275,265 +178,6 @@ ngx_http_reauth_webhook_verify(ngx_http_request_t *r, ngx_str_t *text)
     default:
         return NGX_ERROR;
     }
-}
-
-
-static void
-ngx_http_reauth_webhook_fact(reauth_webhook_t *webhook, int64_t now_ms,
-    ngx_http_reauth_store_t *store, reauth_fact_t *fact)
-{
-    ngx_memzero(fact, sizeof(reauth_fact_t));
-
-    fact->now_ms = now_ms;
-    fact->gate_max_ms = store->gate_max;
-    fact->source = REAUTH_SOURCE_WEBHOOK;
-    fact->state = webhook->state;
-    fact->action = webhook->action;
-    fact->started_us = webhook->started_us;
-    fact->completed_us = webhook->completed_us;
-
-    if (webhook->progress[0] != '\0') {
-        fact->progress = reauth_string_from(webhook->progress);
-    }
-
-    fact->error_code = reauth_string_from(webhook->error_code);
-    fact->error_message = reauth_string_from(webhook->error_message);
-}
-
-
-/* NGX_ERROR: it could not be kept */
-
-static ngx_int_t
-ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
-    reauth_webhook_t *webhook, reauth_record_t *record)
-{
-    int64_t                  now_ms;
-    reauth_fact_t            fact;
-    reauth_record_t          next;
-    reauth_string_t          account;
-    reauth_advance_result_t  result;
-
-    now_ms = ngx_http_reauth_now();
-    account = reauth_string_from(webhook->account);
-
-    (void) ngx_http_reauth_zone_find(&store->zone, &account, record);
-
-    if (webhook->state == REAUTH_STATE_NONE) {
-
-        if (reauth_state_is_active(record->state)
-            || webhook->event == REAUTH_EVENT_SESSION_EXPIRED)
-        {
-            ngx_http_reauth_store_poll_first(store, &account);
-        }
-
-        return NGX_OK;
-    }
-
-    /* one that would have been let through by now closes no gate any more */
-
-    if (reauth_state_is_active(webhook->state)
-        && webhook->started_us != 0
-        && webhook->started_us / 1000 + (int64_t) store->gate_max < now_ms)
-    {
-        return NGX_OK;
-    }
-
-    ngx_http_reauth_webhook_fact(webhook, now_ms, store, &fact);
-
-    if (webhook->state == REAUTH_STATE_SUCCEEDED
-        && store->polling
-        && reauth_id_kind(&account) != REAUTH_ID_FANVUE
-        && reauth_state_is_active(record->state))
-    {
-        /* it would open a gate: one poll has to confirm it */
-
-        result = reauth_attempt_advance(record, &fact, &next);
-
-        if (result == REAUTH_ADVANCE_APPLIED) {
-            result = REAUTH_ADVANCE_UNPLACED;
-        }
-
-    } else if (ngx_http_reauth_store_advance(store, &account, &fact, &result,
-                                             record)
-               != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (result == REAUTH_ADVANCE_UNPLACED) {
-        ngx_http_reauth_store_poll_first(store, &account);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_reauth_webhook_variables(ngx_http_request_t *r,
-    ngx_http_reauth_ctx_t *ctx, reauth_record_t *record)
-{
-    ctx->state = record->state;
-    ctx->auth_type = record->auth_type;
-
-    ctx->attempt.len = ngx_strlen(record->attempt);
-    ctx->attempt.data = ngx_pnalloc(r->pool, REAUTH_ATTEMPT_MAX);
-    if (ctx->attempt.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ctx->attempt.data, record->attempt, ctx->attempt.len);
-
-    return NGX_OK;
-}
-
-
-/* the event is new, or not: keeps it and answers */
-
-static ngx_int_t
-ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
-{
-    reauth_record_t         record;
-    ngx_http_request_t     *r;
-    ngx_http_reauth_ctx_t  *ctx;
-
-    r = event->request;
-
-    if (rc == NGX_OK
-        && ngx_http_reauth_webhook_keep(event->seen.store, &event->webhook,
-                                        &record)
-           != NGX_OK)
-    {
-        rc = NGX_ERROR;
-    }
-
-    if (r == NULL) {
-
-        /* the sender does not know that it is kept, and delivers it again */
-
-        ngx_http_reauth_zone_count(&event->seen.store->zone,
-                                   NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
-        ngx_http_reauth_seen_release(&event->seen);
-        return NGX_OK;
-    }
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_reauth_webhook_duplicate(r);
-    }
-
-    if (rc == NGX_BUSY) {
-        return ngx_http_reauth_webhook_unavailable(r);
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    ctx->stored = 1;
-    ctx->local = event->seen.local;
-
-    if (rc != NGX_OK
-        || ngx_http_reauth_webhook_variables(r, ctx, &record) != NGX_OK
-        || ngx_http_reauth_webhook_pass(r) != NGX_OK)
-    {
-        ngx_http_reauth_seen_release(&event->seen);
-        return ngx_http_reauth_webhook_unavailable(r);
-    }
-
-    ngx_http_reauth_seen_kept(&event->seen);
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "reauth: webhook %s, account \"%s\" is %s",
-                  reauth_event_name(event->webhook.event),
-                  event->webhook.account,
-                  reauth_state_name((reauth_state_t) record.state));
-
-    return ngx_http_reauth_webhook_received(r,
-                                          NGX_HTTP_REAUTH_COUNT_WEBHOOK_KEPT);
-}
-
-
-static void
-ngx_http_reauth_webhook_seen(ngx_http_reauth_seen_t *seen, ngx_int_t rc)
-{
-    ngx_connection_t            *c;
-    ngx_http_request_t          *r;
-    ngx_http_reauth_ctx_t       *ctx;
-    ngx_http_reauth_event_t     *event;
-    ngx_http_reauth_delivery_t  *delivery;
-
-    event = seen->data;
-    r = event->request;
-
-    rc = ngx_http_reauth_webhook_finish(event, rc);
-
-    ngx_free(event);
-
-    if (r == NULL) {
-        return;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    delivery = ctx->data;
-    delivery->event = NULL;
-
-    c = r->connection;
-
-    ngx_http_finalize_request(r, rc);
-
-    /* this is no event of the sender's connection */
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-/* an event that says something of an account */
-
-static ngx_int_t
-ngx_http_reauth_webhook_event(ngx_http_request_t *r,
-    ngx_http_reauth_delivery_t *delivery, reauth_webhook_t *webhook)
-{
-    ngx_int_t                     rc;
-    reauth_string_t               body;
-    ngx_http_reauth_event_t      *event;
-    ngx_http_reauth_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-
-    /* what Redis knows of the account has to be there to judge by */
-
-    if (!ngx_http_reauth_zone_loaded(&mcf->store.zone, ngx_http_reauth_now())) {
-        return ngx_http_reauth_webhook_unavailable(r);
-    }
-
-    event = ngx_calloc(sizeof(ngx_http_reauth_event_t), r->connection->log);
-    if (event == NULL) {
-        return ngx_http_reauth_webhook_unavailable(r);
-    }
-
-    event->request = r;
-    event->webhook = *webhook;
-    event->seen.store = &mcf->store;
-    event->seen.handler = ngx_http_reauth_webhook_seen;
-    event->seen.data = event;
-
-    body.data = delivery->body.text.data;
-    body.len = delivery->body.text.len;
-
-    if (reauth_sha256(&body, event->seen.digest) != 0) {
-        ngx_free(event);
-        return ngx_http_reauth_webhook_unavailable(r);
-    }
-
-    rc = ngx_http_reauth_seen_claim(&event->seen);
-
-    if (rc == NGX_AGAIN) {
-        delivery->event = event;
-        return NGX_AGAIN;
-    }
-
-    rc = ngx_http_reauth_webhook_finish(event, rc);
-
-    ngx_free(event);
-
-    return rc;
 }
 
 

@@ -38,4 +38,17 @@ ngx_int_t ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *account, ngx_http_reauth_closed_t *closed);
 
 
+/* ngx_http_reauth_gate_account.c */
+
+ngx_http_reauth_apart reauth_account_result_t
+ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account);
+
+
+/* ngx_http_reauth_gate_answer.c */
+
+ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere);
+
+
 #endif /* _NGX_HTTP_REAUTH_GATE_H_INCLUDED_ */

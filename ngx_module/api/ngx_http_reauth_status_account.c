@@ -1,0 +1,385 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * GET /reauth/accounts/{id} and /reauth/gate/{id}: one account, now or when it
+ * has changed.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_sha1.h>
+
+#include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_gate.h"
+
+
+/* how far two clocks of one machine, read one after the other, may differ */
+#define NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN  10
+
+
+/* a request that waits for a change of one account */
+
+typedef struct {
+    ngx_str_t                           account;
+    uint64_t                            epoch;
+    int64_t                             updated_ms;
+    ngx_uint_t                          state;
+} ngx_http_reauth_status_account_wait_t;
+
+
+static ngx_int_t
+ngx_http_reauth_status_bad_id(ngx_http_request_t *r, const char *text)
+{
+    json_t  *errors;
+
+    static ngx_str_t  name = ngx_string("account_id");
+
+    errors = NULL;
+
+    if (ngx_http_reauth_status_add_error(&errors, &name, text) != NGX_OK) {
+        json_decref(errors);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_status_invalid(r, errors);
+}
+
+
+/*
+ * The account that the path names, kept for the variables too; NGX_OK, or
+ * NGX_DECLINED, *rc being the answer's result.
+ */
+
+static ngx_int_t
+ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
+    reauth_string_t *account, ngx_int_t *rc)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    account->data = rest->data;
+    account->len = rest->len;
+
+    if (!reauth_id_is_account(account)) {
+        *rc = ngx_http_reauth_status_bad_id(r,
+                  "must be acct_, fansly_acct_ or fanvue_acct_ and 1 to 64 of "
+                  "A-Z, a-z, 0-9, _ and -");
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->account = *rest;
+
+    *rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, account);
+
+    return *rc == NGX_DECLINED ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
+    ngx_http_reauth_store_t *store)
+{
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+        return ngx_http_reauth_gate_send(r, NGX_HTTP_SERVICE_UNAVAILABLE, rest,
+                                         NULL);
+    }
+
+    if (ngx_http_reauth_status_degraded(store)) {
+        return ngx_http_reauth_status_unavailable(r, "STORE_UNAVAILABLE",
+                   "This instance knows nothing of the account, and Redis, "
+                   "which may, can't be asked.",
+                   "Ask again when readyz says ready.");
+    }
+
+    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+               "Nothing is known of this account.",
+               "No update of its credentials was seen here, or it ended so "
+               "long ago that it was forgotten. Its gate is open.", NULL);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
+    ngx_str_t *account)
+{
+    u_char                          etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    int64_t                         now_ms;
+    reauth_record_t                 record;
+    reauth_string_t                 id;
+    ngx_http_reauth_ctx_t          *ctx;
+    ngx_http_reauth_store_t        *store;
+    ngx_http_reauth_status_text_t   text;
+
+    store = ngx_http_reauth_status_store(r);
+
+    id.data = account->data;
+    id.len = account->len;
+
+    if (ngx_http_reauth_zone_find(&store->zone, &id, &record) != NGX_OK) {
+        return ngx_http_reauth_status_account_unknown(r, account, store);
+    }
+
+    now_ms = ngx_http_reauth_now();
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    ctx->state = reauth_status_state(&record, now_ms);
+    ctx->auth_type = record.auth_type;
+
+    ctx->attempt.len = ngx_strlen(record.attempt);
+    ctx->attempt.data = ngx_pnalloc(r->pool, ctx->attempt.len + 1);
+    if (ctx->attempt.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(ctx->attempt.data, record.attempt, ctx->attempt.len);
+
+    ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
+    text.pool = r->pool;
+
+    if (ngx_http_reauth_status_add_record(r, &text, &record, now_ms) != NGX_OK
+        || ngx_http_reauth_status_etag(r, etag,
+                            ngx_http_reauth_status_account_etag(etag, &record))
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_status_send(r, &text);
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_status_account_ready(ngx_http_reauth_wait_t *wait)
+{
+    reauth_record_t                         record;
+    reauth_string_t                         id;
+    ngx_http_reauth_status_account_wait_t  *account;
+
+    account = wait->data;
+
+    id.data = account->account.data;
+    id.len = account->account.len;
+
+    return ngx_http_reauth_zone_find(wait->zone, &id, &record) != NGX_OK
+           || record.epoch != account->epoch
+           || record.updated_ms != account->updated_ms
+           || record.state != account->state;
+}
+
+
+static void
+ngx_http_reauth_status_account_resume(ngx_http_reauth_wait_t *wait)
+{
+    ngx_int_t                               rc;
+    reauth_string_t                         name;
+    ngx_http_reauth_status_account_wait_t  *account;
+
+    account = wait->data;
+
+    name.data = account->account.data;
+    name.len = account->account.len;
+
+    ngx_http_reauth_wait_done(wait);
+
+    rc = ngx_http_reauth_authorize(wait->request, REAUTH_SCOPE_STATUS, &name);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_reauth_status_account_answer(wait->request,
+                                                   &account->account);
+    }
+
+    ngx_http_finalize_request(wait->request, rc);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_msec_t msec)
+{
+    size_t                                  len;
+    u_char                                  etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    int64_t                                 left_ms;
+    ngx_int_t                               rc;
+    reauth_record_t                         record;
+    reauth_string_t                         id;
+    ngx_http_reauth_wait_t                 *wait;
+    ngx_http_reauth_store_t                *store;
+    ngx_http_reauth_status_account_wait_t  *account;
+
+    store = ngx_http_reauth_status_store(r);
+
+    id.data = name->data;
+    id.len = name->len;
+
+    if (ngx_http_reauth_wait_ending()
+        || ngx_http_reauth_zone_find(&store->zone, &id, &record) != NGX_OK
+        || !reauth_state_is_active(record.state))
+    {
+        return ngx_http_reauth_status_account_answer(r, name);
+    }
+
+    len = ngx_http_reauth_status_account_etag(etag, &record);
+
+    if (ngx_http_reauth_status_seen_other(r, etag, len)) {
+        return ngx_http_reauth_status_account_answer(r, name);
+    }
+
+    rc = ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_STATUS, &wait);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_BUSY ? ngx_http_reauth_status_busy(r)
+                              : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    account = ngx_palloc(r->pool,
+                         sizeof(ngx_http_reauth_status_account_wait_t));
+    if (account == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    account->account = *name;
+    account->epoch = record.epoch;
+    account->updated_ms = record.updated_ms;
+    account->state = record.state;
+
+    wait->ready = ngx_http_reauth_status_account_ready;
+    wait->resume = ngx_http_reauth_status_account_resume;
+    wait->data = account;
+
+    /*
+     * Past its deadline it is an ended one, whoever has noticed.  Timers go by
+     * another clock than deadlines, and are not to be early by it.
+     */
+
+    left_ms = record.deadline_ms - ngx_http_reauth_now()
+              + NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN;
+
+    return ngx_http_reauth_status_park(r, wait,
+                                 (ngx_msec_t) ngx_min((int64_t) msec, left_ms));
+}
+
+
+ngx_int_t
+ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_int_t                        rc;
+    ngx_str_t                        name;
+    ngx_uint_t                       timeline;
+    reauth_string_t                  account;
+    ngx_http_reauth_status_query_t   query;
+
+    static ngx_str_t  suffix = ngx_string("/timeline");
+
+    name = *rest;
+
+    timeline = name.len > suffix.len
+               && ngx_strncmp(name.data + name.len - suffix.len, suffix.data,
+                              suffix.len)
+                  == 0;
+
+    if (timeline) {
+        name.len -= suffix.len;
+    }
+
+    query.wait = 0;
+
+    if (ngx_http_reauth_status_id(r, &name, &account, &rc) != NGX_OK
+        || ngx_http_reauth_status_args(r,
+                             timeline ? ngx_http_reauth_status_no_params
+                                      : ngx_http_reauth_status_account_params,
+                             &query, &rc)
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (timeline) {
+        return ngx_http_reauth_timeline(r, &name);
+    }
+
+    return query.wait
+           ? ngx_http_reauth_status_account_wait(r, &name, query.wait)
+           : ngx_http_reauth_status_account_answer(r, &name);
+}
+
+
+/*
+ * For the authorization requests of other proxies, which may carry the query
+ * string of what they ask about: it is passed over.
+ */
+
+ngx_int_t
+ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
+{
+    ngx_int_t                      rc;
+    ngx_str_t                      body;
+    reauth_string_t                account;
+    ngx_http_reauth_ctx_t         *ctx;
+    ngx_http_reauth_store_t       *store;
+    ngx_http_reauth_closed_t       closed;
+    ngx_http_reauth_status_gate_t  status;
+
+    static ngx_str_t  open = ngx_string("{\"gate\":\"open\"}");
+    static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
+
+    /* as in the path of a call: another proxy may pass on what it was sent */
+
+    if (r->valid_unparsed_uri && (r->complex_uri || r->quoted_uri)) {
+        return ngx_http_reauth_status_bad_id(r,
+                   "must be in its plain form, in a path without "
+                   "percent-encoding, dot segments and empty segments");
+    }
+
+    if (ngx_http_reauth_status_id(r, rest, &account, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    status.open = NGX_HTTP_NO_CONTENT;
+    status.closed = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    if (ngx_http_reauth_status_args(r, ngx_http_reauth_status_gate_params,
+                                    &status, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    store = ngx_http_reauth_status_store(r);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    rc = ngx_http_reauth_zone_gate(&store->zone, rest->data, rest->len,
+                                   ngx_http_reauth_now(), &closed);
+
+    if (rc == NGX_DECLINED) {
+        ctx->gate = NGX_HTTP_REAUTH_GATE_OPEN;
+        ngx_str_null(&body);
+
+        if (status.open == NGX_HTTP_OK) {
+            body = open;
+        }
+
+        return ngx_http_reauth_send(r, status.open, &body);
+    }
+
+    ctx->gate = NGX_HTTP_REAUTH_GATE_CLOSED;
+
+    if (status.closed == NGX_HTTP_UNAUTHORIZED
+        && ngx_http_reauth_add_header(r, "WWW-Authenticate", &challenge)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_reauth_gate_send(r, status.closed, rest, NULL);
+    }
+
+    ctx->state = closed.state;
+    ctx->auth_type = closed.auth_type;
+
+    return ngx_http_reauth_gate_send(r, status.closed, rest, &closed);
+}

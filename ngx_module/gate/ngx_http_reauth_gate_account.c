@@ -1,0 +1,161 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Which account an ordinary call is for where reauth_gate_account says it.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_reauth_gate.h"
+
+
+/* "$name" or "${name}"; an empty name: there is no more variable */
+
+static u_char *
+ngx_http_reauth_gate_next_variable(u_char *p, u_char *last,
+    reauth_string_t *name)
+{
+    u_char  *start;
+
+    name->len = 0;
+
+    p = ngx_strlchr(p, last, '$');
+    if (p == NULL) {
+        return last;
+    }
+
+    p++;
+
+    if (p < last && *p == '{') {
+        p++;
+    }
+
+    for (start = p; p < last && reauth_id_chars[*p] && *p != '-'; p++) {
+        /* void */
+    }
+
+    name->data = start;
+    name->len = p - start;
+
+    return p;
+}
+
+
+/* how many headers a variable's name stands for, as nginx finds them */
+
+static ngx_uint_t
+ngx_http_reauth_gate_headers_named(ngx_http_request_t *r,
+    const reauth_string_t *name)
+{
+    size_t            n;
+    u_char            ch;
+    ngx_uint_t        i, found;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    found = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash == 0 || h[i].key.len != name->len) {
+                continue;
+            }
+
+            for (n = 0; n < name->len; n++) {
+                ch = h[i].lowcase_key[n];
+
+                if ((ch == '-' ? '_' : ch) != ngx_tolower(name->data[n])) {
+                    break;
+                }
+            }
+
+            found += n == name->len;
+        }
+    }
+
+    return found;
+}
+
+
+/*
+ * nginx takes the first of several arguments or headers of one name; the
+ * upstream may take the last one.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_gate_value_is_plain(ngx_http_request_t *r, ngx_str_t *value)
+{
+    u_char           *p, *last;
+    reauth_string_t   args, name;
+
+    args.data = r->args.data;
+    args.len = r->args.len;
+
+    p = value->data;
+    last = p + value->len;
+
+    for ( ;; ) {
+        p = ngx_http_reauth_gate_next_variable(p, last, &name);
+
+        if (name.len == 0) {
+            return 1;
+        }
+
+        if (name.len > 4 && ngx_strncmp(name.data, "arg_", 4) == 0) {
+            name.data += 4;
+            name.len -= 4;
+
+            if (!reauth_route_arg_is_plain(&args, &name)) {
+                return 0;
+            }
+
+        } else if (name.len > 5 && ngx_strncmp(name.data, "http_", 5) == 0) {
+            name.data += 5;
+            name.len -= 5;
+
+            if (ngx_http_reauth_gate_headers_named(r, &name) > 1) {
+                return 0;
+            }
+        }
+    }
+}
+
+
+ngx_http_reauth_apart reauth_account_result_t
+ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
+{
+    u_char           *buffer;
+    ngx_str_t         value;
+    reauth_string_t   s;
+
+    account->len = 0;
+
+    if (!ngx_http_reauth_gate_value_is_plain(r, &lcf->gate_account->value)) {
+        return REAUTH_ACCOUNT_BAD;
+    }
+
+    if (ngx_http_complex_value(r, lcf->gate_account, &value) != NGX_OK) {
+        return REAUTH_ACCOUNT_NO_MEMORY;
+    }
+
+    if (value.len == 0) {
+        return REAUTH_ACCOUNT_NONE;
+    }
+
+    buffer = ngx_pnalloc(r->pool, value.len);
+    if (buffer == NULL) {
+        return REAUTH_ACCOUNT_NO_MEMORY;
+    }
+
+    s.data = value.data;
+    s.len = value.len;
+
+    return reauth_route_value_account(&s, buffer, account);
+}
