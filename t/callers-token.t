@@ -1,5 +1,6 @@
-# ./run callers-token: a token and a line of the callers file that belong
-# together.
+# reauth-token makes a token and a line of the callers file that belong
+# together, and refuses what the module would refuse; ./run callers-token calls
+# it.
 
 use strict;
 use warnings;
@@ -8,38 +9,48 @@ use Test::More;
 
 use Reauth::Test redis => 0;
 
-my $dir = work_dir();
+my $dir  = work_dir();
+my $run  = './run callers-token';
+my $made = 'build/reauth-token';
 
-# what it says on standard output and on standard error, and whether it failed
+system('./tools/build-token') == 0 or die "reauth-token was not built\n";
 
-sub callers_token {
-    my (@arguments) = @_;
+# what a program says on standard output and on standard error, and its status
+
+sub program {
+    my ($program, @arguments) = @_;
 
     my $command = join ' ', map { "'$_'" } @arguments;
-    my $line    = `./run callers-token $command 2>$dir/stderr`;
+    my $line    = `$program $command 2>$dir/stderr </dev/null`;
 
-    return ($line, Reauth::Test::slurp("$dir/stderr"), $? != 0);
+    return ($line, Reauth::Test::slurp("$dir/stderr"), $? >> 8);
 }
 
 sub made {
-    my ($line, $told, $failed) = callers_token(@_);
+    my ($program, @arguments) = @_;
 
-    ok(!$failed, "@_");
+    my ($line, $told, $status) = program($program, @arguments);
+
+    is($status, 0, "$program @arguments");
     my ($token) = $told =~ /: (rgw_[0-9a-f]{64})\n\z/;
-    ok($token, 'a token is told');
-    unlike($line, qr/\Q$token/, 'but is not in the line');
+    ok($token, 'the token is written to the standard error');
+    unlike($line, qr/\Q$token/, 'and is not in the line');
 
     return ($line, $token);
 }
 
-my ($alice, $alices_token) = made('alice', 'all');
-my ($bob, $bobs_token) = made('bob-2', 'call,status', 'acct_b*,acct_1');
+my ($alice, $alices_token) = made($made, 'alice', 'all');
+my ($bob, $bobs_token) = made($run, 'bob-2', 'call,status', 'acct_b*,acct_1');
+my ($carol, $carols_token) = made($made, 'carol', 'call', 'attempts=2',
+    'routes=GET:/chats,*:/me', 'accounts=acct_1');
 
-isnt($alices_token, $bobs_token, 'each time another one');
+isnt($alices_token, $bobs_token, 'each token is another one');
 like($bob, qr/\Abob-2 sha256:[0-9a-f]{64} call,status accounts=acct_b\*,acct_1\n\z/,
-    'the line');
+    'a third argument without a name is accounts=');
+like($carol, qr{\Acarol sha256:[0-9a-f]{64}\Q call attempts=2 routes=GET:/chats,*:/me accounts=acct_1\E\n\z},
+    'parameters are in the line as they were given');
 
-my $callers = secret_file('callers', $alice . $bob, oct 640);
+my $callers = secret_file('callers', $alice . $bob . $carol, oct 640);
 my $gateway = gateway(http_config => "reauth_callers_file $callers;\n");
 
 sub status {
@@ -49,18 +60,63 @@ sub status {
         { Authorization => "Bearer $token" })->{status};
 }
 
-is(status($alices_token, '/api/acct_2/me'), 200, 'alice is known');
-is(status($bobs_token, '/api/acct_b2/me'), 200, 'and so is bob');
-is(status($bobs_token, '/api/acct_2/me'), 403, 'with his accounts');
+is(status($alices_token, '/api/acct_2/me'), 200, 'the gateway knows the token');
+is(status($alices_token . '0', '/api/acct_2/me'), 401, 'and no other one');
+is(status($bobs_token, '/api/acct_b2/me'), 200, 'an account of accounts=');
+is(status($bobs_token, '/api/acct_2/me'), 403, 'another account');
+is(status($carols_token, '/api/acct_1/me'), 200, 'a call of routes=');
+is(status($carols_token, '/api/acct_1/posts'), 403, 'another call');
 
-for my $bad (['alice'], ['', 'all'], ['a b', 'all'], ['a:b', 'all'],
-    ["a\nb", 'all'], ['alice', ''], ['alice', 'calls'], ['alice', 'call, status'],
-    ['alice', 'all', '*'], ['alice', 'all', 'acct_*x'], ['alice', 'all', 'x y'])
+my $hash = 'sha256:' . '0' x 63 . '1';
+
+for my $bad (
+    [ qr/a name and scopes are needed/, 'alice' ],
+    [ qr/argument 1 is empty/, '', 'all' ],
+    [ qr/argument 1 has a blank/, 'a b', 'all' ],
+    [ qr/argument 1 has a blank/, "a\nb", 'all' ],
+    [ qr/argument 1 has a blank/, "bob $hash all\nalice", 'all' ],
+    [ qr/argument 1 is empty or begins with "#"/, '#alice', 'all' ],
+    [ qr/the caller's name/, 'a:b', 'all' ],
+    [ qr/the caller's name is longer/, 'a' x 100, 'all' ],
+    [ qr/argument 2 is empty/, 'alice', '' ],
+    [ qr/after the hash there must be scopes.*operate or all/, 'alice', 'calls' ],
+    [ qr/after the hash there must be scopes/, 'alice', $hash, 'all' ],
+    [ qr/argument 2 has a blank/, 'alice', 'call, status' ],
+    [ qr/a pattern of "accounts="/, 'alice', 'all', 'accounts=acct_*x' ],
+    [ qr/argument 3 has a blank/, 'alice', 'all', 'accounts=x y' ],
+    [ qr/"attempts=" takes a number/, 'alice', 'all', 'attempts=0' ],
+    [ qr/a route of "routes="/, 'alice', 'all', 'routes=/chats' ],
+    [ qr/"attempts=" is duplicate/, 'alice', 'all', ('attempts=1') x 2 ],
+    [ qr/after the scopes/, 'alice', 'all', 'acct_1' ],
+    [ qr/argument 3 .* begins with "#"/, 'alice', 'all', '#accounts=acct_1' ],
+    [ qr/the line would be longer than 4096 bytes/, 'alice', 'all', 'routes=GET:/' . 'x' x 5000 ])
 {
-    my ($line, $told, $failed) = callers_token(@$bad);
+    my ($why, @arguments) = @$bad;
+    my ($line, $told, $status) = program($made, @arguments);
+    my $shown = substr join('|', map { s/\n/\\n/r } @arguments), 0, 60;
 
-    ok($failed, 'refused: ' . join '|', map { s/\n/\\n/r } @$bad);
+    is($status, 1, "refused: $shown");
+    like($told, qr/\Areauth-token: $why/s, 'it says why');
+    unlike($told, qr/rgw_/, 'and shows no token');
+    is($line, '', 'nor a line');
+}
+
+for my $bad (['alice'], ['alice', 'all', 'x*'], ['alice', 'all', 'acct_*x']) {
+    my ($line, $told, $status) = program($run, @$bad);
+
+    ok($status, "run refuses: @$bad");
     is($line, '', 'without a line');
 }
+
+my $told = `$made alice all 2>&1 >/dev/full`;
+
+is($? >> 8, 1, 'a line that cannot be written');
+like($told, qr/the line could not be written: No space left/, 'is told');
+unlike($told, qr/rgw_/, 'and its token is not shown');
+
+my ($help, undef, $helped) = program($made, '--help');
+
+is($helped, 0, '--help is no error');
+like($help, qr/^usage: reauth-token NAME SCOPES/, 'and goes to standard output');
 
 done_testing();

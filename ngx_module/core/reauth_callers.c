@@ -214,7 +214,7 @@ reauth_callers_parse_hash(reauth_callers_line_t *line, reauth_caller_t *caller)
     if (reauth_callers_empty(&field)) {
         return reauth_callers_error(line, "the hash is that of an empty token "
                                     "or of a newline; make a token with: "
-                                    "./run callers-token NAME SCOPES");
+                                    "reauth-token NAME SCOPES");
     }
 
     return 0;
