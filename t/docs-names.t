@@ -82,9 +82,35 @@ sub missing {
     return @missing;
 }
 
+# the rows of a table that say in which file functions are defined
+
+sub misplaced {
+    my ($file) = @_;
+
+    my (%place, @misplaced, $rows);
+
+    for my $path (glob 'ngx_module/*.c ngx_module/*/*.c') {
+        $place{$_} = $path for Reauth::Test::slurp($path) =~ /^(\w+)\(/mg;
+    }
+
+    for my $row (Reauth::Test::slurp($file) =~ /^\|.*\.c` \|$/mg) {
+        my ($functions, $path) = $row =~ /\| (.*) \| `([^`]+)` \|$/ or next;
+        $rows++;
+
+        push @misplaced, map {"$_ is in $place{$_}"}
+            grep { $place{$_} && $place{$_} ne "ngx_module/$path" }
+            $functions =~ /`(\w+)`/g;
+    }
+
+    return $rows > 20 ? @misplaced : 'too few rows';
+}
+
 cmp_ok(scalar @docs, '>', 10, 'there is documentation');
 cmp_ok(scalar keys %word, '>', 5000, 'there are names');
 
 is(join("\n", missing($_)), '', $_) for @docs;
+
+is(join("\n", misplaced('docs/development.md')), '',
+    'functions are in the files that are named');
 
 done_testing();
