@@ -21,7 +21,10 @@
 #include <time.h>
 
 #include "ngx_http_reauth_zone.c"
+#include "ngx_http_reauth_zone_init.c"
+#include "ngx_http_reauth_zone_lock.c"
 #include "ngx_http_reauth_zone_memory.c"
+#include "ngx_http_reauth_zone_ended.c"
 #include "ngx_http_reauth_zone_queue.c"
 #include "ngx_http_reauth_zone_kept.c"
 #include "ngx_http_reauth_zone_list.c"

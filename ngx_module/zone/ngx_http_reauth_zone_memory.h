@@ -376,4 +376,24 @@ reauth_place_t *ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_string_t *account);
 
 
+/* ngx_http_reauth_zone_memory.c */
+
+void ngx_http_reauth_zone_write_start(ngx_http_reauth_zone_shctx_t *sh);
+void ngx_http_reauth_zone_write_end(ngx_http_reauth_zone_shctx_t *sh);
+void ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot);
+
+
+/* ngx_http_reauth_zone_ended.c */
+
+void *ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size);
+size_t ngx_http_reauth_zone_node_size(const reauth_record_t *record,
+    const char **strings, uint8_t *lens);
+void ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
+    const reauth_record_t *record, const char **strings, const uint8_t *lens);
+ngx_int_t ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, uint32_t hash, size_t len,
+    ngx_uint_t dirty);
+
+
 #endif /* _NGX_HTTP_REAUTH_ZONE_MEMORY_H_INCLUDED_ */

@@ -1,0 +1,461 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The queue of commands to Redis: formatted, sent and timed.
+ */
+
+
+#include "ngx_http_reauth_redis_connection.h"
+
+#include <openssl/crypto.h>
+
+
+/* more waiting commands than this only pile up behind a slow Redis */
+#define NGX_HTTP_REAUTH_REDIS_COMMANDS     100000
+#define NGX_HTTP_REAUTH_REDIS_BYTES        (64 * 1024 * 1024)
+
+
+static ngx_http_reauth_redis_command_t *ngx_http_reauth_redis_format(
+    ngx_http_reauth_redis_t *redis, ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ngx_http_reauth_redis_accept(ngx_http_reauth_redis_t *redis,
+    ngx_uint_t argc, ngx_str_t *argv, ngx_msec_t timeout, ngx_uint_t script,
+    ngx_http_reauth_redis_handler_pt handler, void *data);
+static void ngx_http_reauth_redis_free_text(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command);
+static ngx_msec_t ngx_http_reauth_redis_due(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_send(ngx_http_reauth_redis_t *redis);
+static ngx_uint_t ngx_http_reauth_redis_fill(ngx_http_reauth_redis_t *redis);
+
+
+ngx_int_t
+ngx_http_reauth_redis_command(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_msec_t timeout,
+    ngx_http_reauth_redis_handler_pt handler, void *data)
+{
+    return ngx_http_reauth_redis_accept(redis, argc, argv, timeout, 0, handler,
+                                        data);
+}
+
+
+ngx_int_t
+ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
+    ngx_uint_t script, ngx_uint_t nkeys, ngx_uint_t argc, ngx_str_t *argv,
+    ngx_http_reauth_redis_handler_pt handler, void *data)
+{
+    u_char      number[REAUTH_NUMBER_MAX];
+    ngx_int_t   rc;
+    ngx_str_t  *all;
+
+    all = ngx_alloc((argc + 3) * sizeof(ngx_str_t), &redis->log);
+    if (all == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&all[0], "EVALSHA");
+
+    all[1].data = redis->sha[script];
+    all[1].len = NGX_HTTP_REAUTH_REDIS_SHA_LEN;
+
+    all[2].data = number;
+    all[2].len = reauth_string_number(nkeys, number);
+
+    ngx_memcpy(&all[3], argv, argc * sizeof(ngx_str_t));
+
+    rc = ngx_http_reauth_redis_accept(redis, argc + 3, all, 0, 1, handler,
+                                      data);
+    ngx_free(all);
+
+    return rc;
+}
+
+
+void
+ngx_http_reauth_redis_deadline_handler(ngx_event_t *ev)
+{
+    ngx_http_reauth_redis_t  *redis;
+
+    redis = ev->data;
+
+    ngx_http_reauth_redis_enter(redis);
+
+    if (redis->state != NGX_HTTP_REAUTH_REDIS_READY) {
+        ngx_http_reauth_redis_fail(redis, NGX_ETIMEDOUT, "no answer");
+
+    } else if ((ngx_msec_int_t) (ngx_http_reauth_redis_due(redis)
+                                 - ngx_current_msec)
+               <= 0)
+    {
+        redis->log.action = "waiting for a reply of";
+        ngx_http_reauth_redis_fail(redis, NGX_ETIMEDOUT, "no reply in time");
+
+    } else {
+        ngx_http_reauth_redis_watch(redis);
+    }
+
+    ngx_http_reauth_redis_leave(redis);
+}
+
+
+void
+ngx_http_reauth_redis_flush_handler(ngx_event_t *ev)
+{
+    ngx_http_reauth_redis_t  *redis;
+
+    redis = ev->data;
+
+    ngx_http_reauth_redis_enter(redis);
+    ngx_http_reauth_redis_send(redis);
+    ngx_http_reauth_redis_leave(redis);
+}
+
+
+void
+ngx_http_reauth_redis_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t         *c;
+    ngx_http_reauth_redis_t  *redis;
+
+    c = wev->data;
+    redis = c->data;
+
+    ngx_http_reauth_redis_enter(redis);
+    ngx_http_reauth_redis_send(redis);
+    ngx_http_reauth_redis_leave(redis);
+}
+
+
+/*
+ * An array of bulk strings (the protocol's "RESP", redis.io): hiredis takes
+ * 750 instructions for each argument of it.  NULL: no memory.
+ */
+
+static ngx_http_reauth_redis_command_t *
+ngx_http_reauth_redis_format(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
+    ngx_str_t *argv)
+{
+    size_t                            size;
+    u_char                           *p;
+    ngx_uint_t                        i;
+    ngx_http_reauth_redis_command_t  *command;
+
+    size = sizeof("*" CRLF) - 1 + NGX_INT_T_LEN;
+
+    for (i = 0; i < argc; i++) {
+        size += sizeof("$" CRLF CRLF) - 1 + NGX_SIZE_T_LEN + argv[i].len;
+    }
+
+    command = ngx_calloc(sizeof(ngx_http_reauth_redis_command_t), &redis->log);
+    if (command == NULL) {
+        return NULL;
+    }
+
+    p = ngx_alloc(size, &redis->log);
+    if (p == NULL) {
+        ngx_free(command);
+        return NULL;
+    }
+
+    command->text = p;
+
+    *p++ = '*';
+    p += reauth_string_number(argc, p);
+    *p++ = CR;
+    *p++ = LF;
+
+    for (i = 0; i < argc; i++) {
+        *p++ = '$';
+        p += reauth_string_number(argv[i].len, p);
+        *p++ = CR;
+        *p++ = LF;
+        p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    command->len = p - command->text;
+    command->timeout = redis->conf->timeout;
+
+    return command;
+}
+
+
+void
+ngx_http_reauth_redis_queue(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command)
+{
+    command->start = ngx_current_msec;
+
+    ngx_queue_insert_tail(&redis->commands, &command->queue);
+
+    if (redis->unsent == ngx_queue_sentinel(&redis->commands)) {
+        redis->unsent = &command->queue;
+    }
+
+    redis->ncommands++;
+    redis->nwaits += command->waits;
+
+    ngx_http_reauth_redis_watch(redis);
+
+    ngx_post_event(&redis->flush, &ngx_posted_events);
+}
+
+
+void
+ngx_http_reauth_redis_unqueue(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command)
+{
+    ngx_queue_remove(&command->queue);
+
+    redis->ncommands--;
+    redis->nwaits -= command->waits;
+}
+
+
+ngx_int_t
+ngx_http_reauth_redis_internal(ngx_http_reauth_redis_t *redis,
+    ngx_uint_t argc, ngx_str_t *argv, ngx_http_reauth_redis_handler_pt handler,
+    ngx_uint_t secret)
+{
+    ngx_http_reauth_redis_command_t  *command;
+
+    command = ngx_http_reauth_redis_format(redis, argc, argv);
+    if (command == NULL) {
+        return NGX_ERROR;
+    }
+
+    command->handler = handler;
+    command->data = redis;
+    command->secret = secret;
+
+    redis->bytes += command->len;
+
+    ngx_http_reauth_redis_queue(redis, command);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_redis_accept(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_msec_t timeout, ngx_uint_t script,
+    ngx_http_reauth_redis_handler_pt handler, void *data)
+{
+    size_t                            size;
+    ngx_uint_t                        i;
+    ngx_http_reauth_redis_command_t  *command;
+
+    if (redis->state != NGX_HTTP_REAUTH_REDIS_READY
+        || redis->ncommands >= NGX_HTTP_REAUTH_REDIS_COMMANDS)
+    {
+        return NGX_DECLINED;
+    }
+
+    size = redis->bytes;
+
+    for (i = 0; i < argc; i++) {
+        size += argv[i].len;
+    }
+
+    if (size > NGX_HTTP_REAUTH_REDIS_BYTES) {
+        return NGX_DECLINED;
+    }
+
+    command = ngx_http_reauth_redis_format(redis, argc, argv);
+    if (command == NULL) {
+        return NGX_ERROR;
+    }
+
+    command->handler = handler;
+    command->data = data;
+    command->script = script;
+
+    if (timeout) {
+        command->timeout = timeout;
+        command->waits = 1;
+    }
+
+    redis->bytes += command->len;
+
+    ngx_http_reauth_redis_queue(redis, command);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_redis_free_text(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command)
+{
+    if (command->text == NULL) {
+        return;
+    }
+
+    if (command->secret) {
+        OPENSSL_cleanse(command->text, command->len);
+    }
+
+    ngx_free(command->text);
+    command->text = NULL;
+
+    redis->bytes -= command->len;
+}
+
+
+void
+ngx_http_reauth_redis_free_command(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command)
+{
+    ngx_http_reauth_redis_free_text(redis, command);
+    ngx_free(command);
+}
+
+
+/*
+ * One timer for all commands: it looks at the oldest.  It may fire early, and
+ * looks again then.
+ */
+
+void
+ngx_http_reauth_redis_watch(ngx_http_reauth_redis_t *redis)
+{
+    ngx_msec_t      due;
+    ngx_msec_int_t  left;
+
+    if (redis->state != NGX_HTTP_REAUTH_REDIS_READY) {
+        return;
+    }
+
+    /* a worker waits with its exit for all but those that wait in Redis */
+
+    redis->deadline.cancelable = (redis->ncommands == redis->nwaits);
+
+    if (ngx_queue_empty(&redis->commands)) {
+        if (redis->deadline.timer_set) {
+            ngx_del_timer(&redis->deadline);
+        }
+
+        return;
+    }
+
+    due = ngx_http_reauth_redis_due(redis);
+
+    if (redis->deadline.timer_set) {
+        if ((ngx_msec_int_t) (due - redis->deadline.timer.key) >= 0) {
+            return;
+        }
+
+        /* nginx takes small changes of a timer for none */
+
+        ngx_del_timer(&redis->deadline);
+    }
+
+    left = due - ngx_current_msec;
+
+    ngx_add_timer(&redis->deadline, (ngx_msec_t) ngx_max(left, 1));
+}
+
+
+static ngx_msec_t
+ngx_http_reauth_redis_due(ngx_http_reauth_redis_t *redis)
+{
+    ngx_msec_t                        start;
+    ngx_http_reauth_redis_command_t  *command;
+
+    command = ngx_queue_data(ngx_queue_head(&redis->commands),
+                             ngx_http_reauth_redis_command_t, queue);
+
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it follows no queue */
+    start = command->start;
+
+    if ((ngx_msec_int_t) (redis->progress - start) > 0) {
+        start = redis->progress;
+    }
+
+    return start + command->timeout;
+}
+
+
+static void
+ngx_http_reauth_redis_send(ngx_http_reauth_redis_t *redis)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    c = redis->peer.connection;
+
+    while (c->write->ready) {
+
+        if (redis->pos == redis->last && !ngx_http_reauth_redis_fill(redis)) {
+            break;
+        }
+
+        n = c->send(c, redis->pos, redis->last - redis->pos);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n <= 0) {
+            ngx_http_reauth_redis_fail(redis, 0, "sending failed");
+            return;
+        }
+
+        redis->pos += n;
+
+        if (redis->pos == redis->last && redis->secret) {
+            OPENSSL_cleanse(redis->out, NGX_HTTP_REAUTH_REDIS_BUFFER);
+            redis->secret = 0;
+        }
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_http_reauth_redis_fail(redis, 0, "no event");
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_redis_fill(ngx_http_reauth_redis_t *redis)
+{
+    size_t                            n;
+    u_char                           *end;
+    ngx_http_reauth_redis_command_t  *command;
+
+    redis->pos = redis->out;
+    redis->last = redis->out;
+    end = redis->out + NGX_HTTP_REAUTH_REDIS_BUFFER;
+
+    while (redis->last < end
+           && redis->unsent != ngx_queue_sentinel(&redis->commands))
+    {
+        command = ngx_queue_data(redis->unsent,
+                                 ngx_http_reauth_redis_command_t, queue);
+
+        n = ngx_min(command->len - redis->offset,
+                    (size_t) (end - redis->last));
+
+        redis->last = ngx_cpymem(redis->last, command->text + redis->offset,
+                                 n);
+        redis->offset += n;
+
+        if (command->secret) {
+            redis->secret = 1;
+        }
+
+        if (redis->offset < command->len) {
+            break;
+        }
+
+        redis->unsent = ngx_queue_next(redis->unsent);
+        redis->offset = 0;
+
+        /* a script may have to be sent again */
+
+        if (!command->script) {
+            ngx_http_reauth_redis_free_text(redis, command);
+        }
+    }
+
+    return redis->last > redis->out;
+}

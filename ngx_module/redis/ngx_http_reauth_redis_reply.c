@@ -1,0 +1,320 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Replies of Redis, each to the command that it answers; and what is said of
+ * its errors.
+ */
+
+
+#include "ngx_http_reauth_redis_connection.h"
+
+#include <openssl/crypto.h>
+
+
+/* no reply that we ask for comes near to this */
+#define NGX_HTTP_REAUTH_REDIS_REPLY        (64 * 1024 * 1024)
+
+
+static const ngx_http_reauth_redis_error_t  ngx_http_reauth_redis_errors[] = {
+
+    { "NOAUTH", ": add password_file= to \"reauth_redis\"",
+      "Redis wants a password (NOAUTH)" },
+
+    { "WRONGPASS", "", "Redis refuses the user or the password (WRONGPASS)" },
+
+    { "NOPERM", ": see \"ACL LIST\" in Redis",
+      "Redis' user lacks a right (NOPERM)" },
+
+    { "LOADING", "", "Redis is still loading its data (LOADING)" },
+
+    { "", "", "Redis refuses to serve; the error log says why" }
+};
+
+
+static void ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis);
+static ngx_int_t ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis,
+    redisReply *reply);
+static ngx_int_t ngx_http_reauth_redis_send_again(
+    ngx_http_reauth_redis_t *redis, ngx_http_reauth_redis_command_t *command);
+static ngx_uint_t ngx_http_reauth_redis_is_readonly(redisReply *reply,
+    ngx_uint_t script);
+
+
+void
+ngx_http_reauth_redis_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t         *c;
+    ngx_http_reauth_redis_t  *redis;
+
+    c = rev->data;
+    redis = c->data;
+
+    ngx_http_reauth_redis_enter(redis);
+
+    if (c->close) {
+
+        /*
+         * worker_shutdown_timeout is over.  Until then the connection serves
+         * what the worker still has to finish: it is not "idle", and it ends
+         * with the process.
+         */
+
+        ngx_http_reauth_redis_fail(redis, 0, "nginx is shutting down");
+
+    } else {
+        ngx_http_reauth_redis_receive(redis);
+    }
+
+    ngx_http_reauth_redis_leave(redis);
+}
+
+
+static void
+ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
+{
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    c = redis->peer.connection;
+
+    do {
+        n = c->recv(c, redis->in, NGX_HTTP_REAUTH_REDIS_BUFFER);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == 0) {
+            ngx_http_reauth_redis_fail(redis, 0, "Redis closed the "
+                                       "connection");
+            return;
+        }
+
+        if (n < 0) {
+            ngx_http_reauth_redis_fail(redis, 0, "reading failed");
+            return;
+        }
+
+        if (redisReaderFeed(redis->reader, (char *) redis->in, n)
+            != REDIS_OK)
+        {
+            ngx_http_reauth_redis_fail(redis, 0, "no memory");
+            return;
+        }
+
+        redis->unread += n;
+        redis->progress = ngx_current_msec;
+
+        if (ngx_http_reauth_redis_replies(redis) != NGX_OK) {
+            return;
+        }
+
+    } while (c->read->ready);
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_reauth_redis_fail(redis, 0, "no event");
+        return;
+    }
+
+    ngx_http_reauth_redis_watch(redis);
+}
+
+
+/* NGX_ERROR: the connection is gone */
+
+static ngx_int_t
+ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
+{
+    char              shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    void             *reply;
+    reauth_string_t   error;
+
+    for ( ;; ) {
+        reply = NULL;
+
+        if (redisReaderGetReply(redis->reader, &reply) != REDIS_OK) {
+            error = reauth_string_from(redis->reader->errstr);
+
+            ngx_log_error(NGX_LOG_INFO, &redis->log, 0, "hiredis: %s",
+                          reauth_string_shown(&error, shown, sizeof(shown)));
+            ngx_http_reauth_redis_fail(redis, 0, "this does not speak the "
+                                       "protocol of Redis");
+            return NGX_ERROR;
+        }
+
+        if (reply == NULL) {
+            break;
+        }
+
+        redis->unread = 0;
+
+        ngx_http_reauth_redis_reply(redis, reply);
+
+        freeReplyObject(reply);
+
+        /* a handler never leads to a new connection, only to none */
+
+        if (redis->peer.connection == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (redis->unread > NGX_HTTP_REAUTH_REDIS_REPLY) {
+        ngx_http_reauth_redis_fail(redis, 0, "too large a reply");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
+{
+    ngx_uint_t                        readonly;
+    ngx_queue_t                      *q;
+    ngx_http_reauth_redis_command_t  *command;
+
+    q = ngx_queue_head(&redis->commands);
+
+    if (q == redis->unsent) {
+        ngx_http_reauth_redis_refused(redis, reply);
+        return;
+    }
+
+    command = ngx_queue_data(q, ngx_http_reauth_redis_command_t, queue);
+
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it follows no queue */
+    ngx_http_reauth_redis_unqueue(redis, command);
+
+    if (command->script && !command->again
+        && ngx_http_reauth_redis_is_error(reply, "NOSCRIPT"))
+    {
+        if (ngx_http_reauth_redis_send_again(redis, command) == NGX_OK) {
+            return;
+        }
+    }
+
+    if (!command->waits) {
+        redis->latency = ngx_current_msec - command->start;
+    }
+
+    readonly = ngx_http_reauth_redis_is_readonly(reply, command->script);
+
+    if (command->handler) {
+        command->handler(reply, command->data);
+    }
+
+    ngx_http_reauth_redis_free_command(redis, command);
+
+    if (readonly && redis->peer.connection) {
+        ngx_http_reauth_redis_fail(redis, 0, "this Redis is a replica now "
+                                   "(READONLY)");
+    }
+}
+
+
+static ngx_int_t
+ngx_http_reauth_redis_send_again(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command)
+{
+    if (redis->loading == 0) {
+        ngx_log_error(NGX_LOG_NOTICE, &redis->log, 0,
+                      "scripts were flushed, loading them again");
+
+        if (ngx_http_reauth_redis_load(redis) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    command->again = 1;
+
+    ngx_http_reauth_redis_queue(redis, command);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_redis_is_error(redisReply *reply, const char *code)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ngx_strncmp(reply->str, code, ngx_strlen(code)) == 0;
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_redis_is_readonly(redisReply *reply, ngx_uint_t script)
+{
+    if (ngx_http_reauth_redis_is_error(reply, "READONLY ")) {
+        return 1;
+    }
+
+    /* before Redis 7 the error of a command in a script is only quoted */
+
+    return script
+           && ngx_http_reauth_redis_is_error(reply, "ERR Error running script")
+           && ngx_strstr(reply->str, "-READONLY ") != NULL;
+}
+
+
+const ngx_http_reauth_redis_error_t *
+ngx_http_reauth_redis_error(redisReply *reply)
+{
+    const ngx_http_reauth_redis_error_t  *error;
+
+    for (error = ngx_http_reauth_redis_errors; *error->code; error++) {
+
+        if (ngx_http_reauth_redis_is_error(reply, error->code)) {
+            break;
+        }
+    }
+
+    return error;
+}
+
+
+const char *
+ngx_http_reauth_redis_shown(const redisReply *reply,
+    char shown[NGX_HTTP_REAUTH_REDIS_SHOWN])
+{
+    reauth_string_t  text;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return "unexpected reply";
+    }
+
+    text.data = (u_char *) reply->str;
+    text.len = reply->len;
+
+    return reauth_string_shown(&text, shown, NGX_HTTP_REAUTH_REDIS_SHOWN);
+}
+
+
+/* fails with the words of Redis */
+
+void
+ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
+    redisReply *reply)
+{
+    char                                  shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    u_char                                text[512];
+    const ngx_http_reauth_redis_error_t  *error;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        ngx_http_reauth_redis_fail(redis, 0, "unexpected reply");
+        return;
+    }
+
+    error = ngx_http_reauth_redis_error(reply);
+
+    (void) ngx_snprintf(text, sizeof(text), "Redis says \"%s\"%s%Z",
+                        ngx_http_reauth_redis_shown(reply, shown),
+                        error->hint);
+
+    ngx_http_reauth_redis_fail(redis, 0, (char *) text);
+
+    redis->refusal = error->refusal;
+}

@@ -1,0 +1,267 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What comes before the first command: AUTH, SELECT, SCRIPT LOAD.
+ */
+
+
+#include "ngx_http_reauth_redis_connection.h"
+
+#include <openssl/crypto.h>
+
+
+static ngx_int_t ngx_http_reauth_redis_auth(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data);
+static ngx_int_t ngx_http_reauth_redis_select(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_select_handler(redisReply *reply,
+    void *data);
+static void ngx_http_reauth_redis_load_handler(redisReply *reply, void *data);
+static void ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis);
+
+
+/* the next step after the state that the connection is in */
+
+void
+ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = redis->peer.connection;
+
+    c->read->handler = ngx_http_reauth_redis_read_handler;
+    c->write->handler = ngx_http_reauth_redis_write_handler;
+
+    /*
+     * What came already (Redis may have refused us at once) makes no further
+     * event where events are edge-triggered.
+     */
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+
+    rc = NGX_DECLINED;
+
+    if (redis->state < NGX_HTTP_REAUTH_REDIS_AUTH) {
+        rc = ngx_http_reauth_redis_auth(redis);
+    }
+
+    if (rc == NGX_DECLINED && redis->state < NGX_HTTP_REAUTH_REDIS_SELECT) {
+        rc = ngx_http_reauth_redis_select(redis);
+    }
+
+    if (rc == NGX_DECLINED) {
+        redis->state = NGX_HTTP_REAUTH_REDIS_SCRIPTS;
+        redis->log.action = "loading scripts into";
+        rc = ngx_http_reauth_redis_load(redis);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_reauth_redis_fail(redis, 0, "no memory");
+    }
+}
+
+
+static ngx_int_t
+ngx_http_reauth_redis_auth(ngx_http_reauth_redis_t *redis)
+{
+    ngx_str_t                      argv[3];
+    ngx_uint_t                     argc;
+    ngx_http_reauth_redis_conf_t  *conf;
+
+    conf = redis->conf;
+
+    if (conf->password.text.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    redis->state = NGX_HTTP_REAUTH_REDIS_AUTH;
+    redis->log.action = "authenticating to";
+
+    ngx_str_set(&argv[0], "AUTH");
+    argc = 1;
+
+    if (conf->user.len) {
+        argv[argc++] = conf->user;
+    }
+
+    argv[argc].data = (u_char *) conf->password.text.data;
+    argv[argc].len = conf->password.text.len;
+    argc++;
+
+    return ngx_http_reauth_redis_internal(redis, argc, argv,
+                                          ngx_http_reauth_redis_auth_handler,
+                                          1);
+}
+
+
+static void
+ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data)
+{
+    ngx_http_reauth_redis_t *redis = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_STATUS) {
+        ngx_http_reauth_redis_greet(redis);
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ERROR
+        || ngx_http_reauth_redis_is_error(reply, "ERR max number of clients"))
+    {
+        ngx_http_reauth_redis_refused(redis, reply);
+        return;
+    }
+
+    /* the text of an error may repeat the password */
+
+    ngx_http_reauth_redis_fail(redis, 0,
+                ngx_http_reauth_redis_is_error(reply, "WRONGPASS")
+                ? "wrong user or password (WRONGPASS): see the user in the "
+                  "url, password_file=, and \"ACL LIST\" in Redis"
+                : "AUTH refused: Redis has no password for this user, or "
+                  "knows no users (it does since 6.0), or lets nobody in now");
+
+    redis->refusal = ngx_http_reauth_redis_error(reply)->refusal;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_redis_select(ngx_http_reauth_redis_t *redis)
+{
+    u_char     number[NGX_INT_T_LEN];
+    ngx_str_t  argv[2];
+
+    if (redis->conf->database == 0) {
+        return NGX_DECLINED;
+    }
+
+    redis->state = NGX_HTTP_REAUTH_REDIS_SELECT;
+    redis->log.action = "selecting the database of";
+
+    ngx_str_set(&argv[0], "SELECT");
+
+    argv[1].data = number;
+    argv[1].len = ngx_sprintf(number, "%ui", redis->conf->database) - number;
+
+    return ngx_http_reauth_redis_internal(redis, 2, argv,
+                                          ngx_http_reauth_redis_select_handler,
+                                          0);
+}
+
+
+static void
+ngx_http_reauth_redis_select_handler(redisReply *reply, void *data)
+{
+    ngx_http_reauth_redis_t *redis = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_STATUS) {
+        ngx_http_reauth_redis_refused(redis, reply);
+        return;
+    }
+
+    ngx_http_reauth_redis_greet(redis);
+}
+
+
+/*
+ * All scripts in one go.  Replies come in order and no second go begins
+ * before the last reply of the first, so counting tells which is which.
+ */
+
+ngx_int_t
+ngx_http_reauth_redis_load(ngx_http_reauth_redis_t *redis)
+{
+    ngx_uint_t  i;
+    ngx_str_t   argv[3];
+
+    redis->loaded = 0;
+
+    ngx_str_set(&argv[0], "SCRIPT");
+    ngx_str_set(&argv[1], "LOAD");
+
+    for (i = 0; i < NGX_HTTP_REAUTH_SCRIPT_LAST; i++) {
+        argv[2] = ngx_http_reauth_scripts[i].text;
+
+        if (ngx_http_reauth_redis_internal(redis, 3, argv,
+                                           ngx_http_reauth_redis_load_handler,
+                                           0)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        redis->loading++;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_redis_load_handler(redisReply *reply, void *data)
+{
+    ngx_http_reauth_redis_t *redis = data;
+
+    ngx_uint_t  i;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    i = redis->loaded++;
+
+    if (reply->type != REDIS_REPLY_STRING
+        || reply->len != NGX_HTTP_REAUTH_REDIS_SHA_LEN)
+    {
+        ngx_log_error(NGX_LOG_INFO, &redis->log, 0,
+                      "the script \"%V\" was not loaded",
+                      &ngx_http_reauth_scripts[i].name);
+
+        ngx_http_reauth_redis_refused(redis, reply);
+        return;
+    }
+
+    ngx_memcpy(redis->sha[i], reply->str, NGX_HTTP_REAUTH_REDIS_SHA_LEN);
+
+    if (--redis->loading == 0
+        && redis->state == NGX_HTTP_REAUTH_REDIS_SCRIPTS)
+    {
+        ngx_http_reauth_redis_up(redis);
+    }
+}
+
+
+static void
+ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis)
+{
+    if (redis->outage) {
+        redis->log.action = "connecting to";
+        ngx_log_error(NGX_LOG_NOTICE, &redis->log, 0,
+                      "connected again after %Mms",
+                      ngx_current_msec - redis->outage);
+    }
+
+    redis->state = NGX_HTTP_REAUTH_REDIS_READY;
+    redis->log.action = "using";
+    redis->peer.connection->log_error = NGX_ERROR_INFO;
+    redis->ready = ngx_current_msec;
+    redis->outage = 0;
+    redis->tried = 0;
+    redis->refusal = NULL;
+
+    ngx_del_timer(&redis->deadline);
+
+    if (redis->event) {
+        redis->event(redis, 1, redis->data);
+    }
+}

@@ -1,0 +1,444 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Records that have ended: found by account and by attempt, kept for a while,
+ * evicted where there is no room.
+ */
+
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+ngx_http_reauth_node_t **
+ngx_http_reauth_zone_node_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
+    const u_char *account, size_t len)
+{
+    ngx_http_reauth_node_t  *node, **link;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    for (link = &sh->ended[hash & sh->ended_mask];
+         *link != NULL;
+         link = &(*link)->next)
+    {
+        node = *link;
+
+        if (node->dirty.hash == hash
+            && node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT] == len
+            && ngx_memcmp(node->data, account, len) == 0)
+        {
+            return link;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* one without an attempt is in a bucket all the same */
+
+static ngx_http_reauth_node_t **
+ngx_http_reauth_zone_node_attempts(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node)
+{
+    uint32_t  hash;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    hash = ngx_http_reauth_zone_hash(
+               node->data + node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT],
+               node->lens[NGX_HTTP_REAUTH_NODE_ATTEMPT]);
+
+    return &sh->ended_attempts[hash & sh->ended_mask];
+}
+
+
+ngx_http_reauth_node_t *
+ngx_http_reauth_zone_node_attempt(ngx_http_reauth_zone_shctx_t *sh,
+    const u_char *attempt, size_t len)
+{
+    uint32_t                 hash;
+    ngx_http_reauth_node_t  *node;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    hash = ngx_http_reauth_zone_hash(attempt, len);
+
+    for (node = sh->ended_attempts[hash & sh->ended_mask];
+         node != NULL;
+         node = node->attempt_next)
+    {
+        if (node->lens[NGX_HTTP_REAUTH_NODE_ATTEMPT] == len
+            && ngx_memcmp(node->data
+                          + node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT],
+                          attempt, len)
+               == 0)
+        {
+            return node;
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
+    reauth_record_t *record)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+    char        *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
+
+    ngx_memzero(record, sizeof(reauth_record_t));
+
+    record->epoch = node->epoch;
+    record->revision = node->revision;
+    record->since_ms = node->since_ms;
+    record->updated_ms = node->updated_ms;
+    record->started_us = node->started_us;
+    record->completed_us = node->completed_us;
+    record->state = node->state;
+    record->auth_type = node->auth_type;
+    record->action = node->action;
+    record->source = node->source;
+    record->fresh = node->fresh;
+    record->polled_ms = node->polled_ms;
+    record->poll_status = node->poll_status;
+    record->poll_error = node->poll_error;
+
+    strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
+    strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_CODE] = record->error_code;
+    strings[NGX_HTTP_REAUTH_NODE_CALLER] = record->caller;
+    strings[NGX_HTTP_REAUTH_NODE_PROGRESS] = record->progress;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_MESSAGE] = record->error_message;
+
+    p = node->data;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
+        ngx_memcpy(strings[i], p, node->lens[i]);
+        p += node->lens[i];
+    }
+}
+
+
+void
+ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_node_t **link)
+{
+    ngx_http_reauth_node_t        *node, **attempt;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    node = *link;
+
+    *link = node->next;
+
+    for (attempt = ngx_http_reauth_zone_node_attempts(sh, node);
+         *attempt != NULL;
+         attempt = &(*attempt)->attempt_next)
+    {
+        if (*attempt == node) {
+            *attempt = node->attempt_next;
+            break;
+        }
+    }
+
+    ngx_queue_remove(&node->queue);
+    ngx_http_reauth_zone_set_dirty(sh, &node->dirty, 0);
+
+    sh->states[node->state]--;
+    sh->accounts--;
+
+    ngx_http_reauth_zone_slab_free(zone, node);
+}
+
+
+/* the oldest record that Redis has seen, among the last few; or NULL */
+
+static ngx_http_reauth_node_t *
+ngx_http_reauth_zone_evictable(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_queue_t *queue)
+{
+    ngx_queue_t             *q;
+    ngx_uint_t               n;
+    ngx_http_reauth_node_t  *node;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    q = ngx_queue_last(queue);
+
+    for (n = 0;
+         n < NGX_HTTP_REAUTH_READ_STEPS && q != ngx_queue_sentinel(queue);
+         n++)
+    {
+        node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
+
+        if (node->dirty.queue.next == NULL) {
+            return node;
+        }
+
+        q = ngx_queue_prev(q);
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Drops the oldest ended record: of those that are kept briefly first; one that
+ * Redis has not seen last.
+ */
+
+static ngx_int_t
+ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
+{
+    ngx_queue_t                   *queue;
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    node = ngx_http_reauth_zone_evictable(sh, &sh->brief_queue);
+
+    if (node == NULL) {
+        node = ngx_http_reauth_zone_evictable(sh, &sh->ended_queue);
+    }
+
+    if (node == NULL) {
+        queue = ngx_queue_empty(&sh->brief_queue) ? &sh->ended_queue
+                                                  : &sh->brief_queue;
+
+        if (ngx_queue_empty(queue)) {
+            return NGX_DECLINED;
+        }
+
+        node = ngx_queue_data(ngx_queue_last(queue), ngx_http_reauth_node_t,
+                              queue);
+    }
+
+    ngx_http_reauth_zone_node_free(zone,
+        ngx_http_reauth_zone_node_find(sh, node->dirty.hash, node->data,
+                                  node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT]));
+    sh->evicted++;
+
+    return NGX_OK;
+}
+
+
+void *
+ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
+{
+    void        *p;
+    ngx_uint_t   n;
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    if (zone->sh->allocating) {
+        zone->sh->dropped++;
+        return NULL;
+    }
+
+    p = ngx_http_reauth_zone_slab_alloc(zone, size);
+
+    for (n = 0; p == NULL && n < NGX_HTTP_REAUTH_EVICT_MAX; n++) {
+
+        if (ngx_http_reauth_zone_evict(zone) != NGX_OK) {
+            break;
+        }
+
+        p = ngx_http_reauth_zone_slab_alloc(zone, size);
+    }
+
+    if (p == NULL) {
+        zone->sh->dropped++;
+
+        ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
+                      "reauth_zone \"%V\" is full of active accounts; "
+                      "make it larger", &zone->shm_zone->shm.name);
+    }
+
+    return p;
+}
+
+
+/* the strings are cut, the last ones first, to what an ended record may take */
+
+size_t
+ngx_http_reauth_zone_node_size(const reauth_record_t *record,
+    const char **strings, uint8_t *lens)
+{
+    size_t      size, room;
+    ngx_uint_t  i;
+
+    strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
+    strings[NGX_HTTP_REAUTH_NODE_ATTEMPT] = record->attempt;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_CODE] = record->error_code;
+    strings[NGX_HTTP_REAUTH_NODE_CALLER] = record->caller;
+    strings[NGX_HTTP_REAUTH_NODE_PROGRESS] = record->progress;
+    strings[NGX_HTTP_REAUTH_NODE_ERROR_MESSAGE] = record->error_message;
+
+    size = offsetof(ngx_http_reauth_node_t, data);
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
+        room = NGX_HTTP_REAUTH_NODE_MAX - size;
+        lens[i] = ngx_min(ngx_strlen(strings[i]), room);
+
+        if (lens[i] < ngx_strlen(strings[i])) {
+            while (lens[i] > 0 && (strings[i][lens[i]] & 0xc0) == 0x80) {
+                lens[i]--;
+            }
+        }
+
+        size += lens[i];
+    }
+
+    return size;
+}
+
+
+void
+ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node)
+{
+    ngx_http_reauth_node_t  **bucket;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    bucket = &sh->ended[node->dirty.hash & sh->ended_mask];
+
+    node->next = *bucket;
+    *bucket = node;
+
+    bucket = ngx_http_reauth_zone_node_attempts(sh, node);
+
+    node->attempt_next = *bucket;
+    *bucket = node;
+
+    sh->states[node->state]++;
+    sh->accounts++;
+}
+
+
+void
+ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
+    const reauth_record_t *record, const char **strings, const uint8_t *lens)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    node->epoch = record->epoch;
+    node->revision = record->revision;
+    node->since_ms = record->since_ms;
+    node->updated_ms = record->updated_ms;
+    node->started_us = record->started_us;
+    node->completed_us = record->completed_us;
+    node->state = record->state;
+    node->auth_type = record->auth_type;
+    node->action = record->action;
+    node->source = record->source;
+    node->fresh = record->fresh;
+    node->polled_ms = record->polled_ms;
+    node->poll_status = record->poll_status;
+    node->poll_error = record->poll_error;
+
+    ngx_memcpy(node->lens, lens, sizeof(node->lens));
+
+    p = node->data;
+
+    for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
+        p = ngx_cpymem(p, strings[i], lens[i]);
+    }
+}
+
+
+static void
+ngx_http_reauth_zone_learn(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *record)
+{
+    int64_t      took;
+    ngx_uint_t  *typical;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    took = record->updated_ms - record->since_ms;
+
+    if (record->state != REAUTH_STATE_SUCCEEDED || took <= 0
+        || took > 3600000)
+    {
+        return;
+    }
+
+    typical = &sh->typical[record->auth_type];
+
+    *typical = *typical == 0 ? (ngx_uint_t) took
+                             : (*typical * 7 + (ngx_uint_t) took) / 8;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, uint32_t hash, size_t len, ngx_uint_t dirty)
+{
+    size_t                          size;
+    uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
+    const char                     *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
+    ngx_http_reauth_node_t         *node, **link;
+    ngx_http_reauth_slot_t         *slot;
+    ngx_http_reauth_zone_shctx_t   *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    size = ngx_http_reauth_zone_node_size(record, strings, lens);
+
+    node = ngx_http_reauth_zone_alloc(zone, size);
+
+    slot = ngx_http_reauth_zone_slot_find(sh, hash,
+                                          (u_char *) record->account, len);
+
+    if (slot != NULL) {
+        ngx_http_reauth_zone_learn(sh, record);
+
+        ngx_http_reauth_zone_write_start(sh);
+        ngx_http_reauth_zone_slot_unlink(sh, slot);
+        ngx_http_reauth_zone_write_end(sh);
+    }
+
+    link = ngx_http_reauth_zone_node_find(sh, hash,
+                                          (u_char *) record->account, len);
+    if (link != NULL) {
+        ngx_http_reauth_zone_node_free(zone, link);
+    }
+
+    if (node == NULL) {
+
+        /* the gate is right all the same: what is not there is open */
+
+        return NGX_OK;
+    }
+
+    ngx_http_reauth_zone_node_pack(node, record, strings, lens);
+
+    node->dirty.hash = hash;
+    node->dirty.queue.next = NULL;
+    node->dirty.index = 0;
+
+    ngx_memory_barrier();
+    ngx_queue_insert_head(reauth_attempt_kept_ms(record) < REAUTH_KEPT_MS
+                              ? &sh->brief_queue : &sh->ended_queue,
+                          &node->queue);
+
+    ngx_http_reauth_zone_node_link(sh, node);
+    ngx_http_reauth_zone_set_dirty(sh, &node->dirty, dirty);
+
+    return NGX_OK;
+}

@@ -1,0 +1,215 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The zone is laid out, or taken over from the cycle before.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include <openssl/rand.h>
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+static uint32_t
+ngx_http_reauth_zone_power_of_two(size_t n)
+{
+    uint32_t  power;
+
+    for (power = 64; power < n && power < 0x40000000; power *= 2) {
+        /* void */
+    }
+
+    return power;
+}
+
+
+/* it lives as long as the numbers that it hides, over reloads */
+
+static ngx_int_t
+ngx_http_reauth_zone_told_init(ngx_http_reauth_zone_shctx_t *sh)
+{
+    int              rc;
+    u_char           bytes[REAUTH_SEAL_KEY_LEN];
+    reauth_string_t  secret;
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        return NGX_ERROR;
+    }
+
+    secret.data = bytes;
+    secret.len = sizeof(bytes);
+
+    rc = reauth_seal_init(&sh->told, &secret);
+
+    ngx_explicit_memzero(bytes, sizeof(bytes));
+
+    return rc == 0 ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_http_reauth_zone_t  *ozone = data;
+
+    size_t                         len, size;
+    u_char                         bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
+    ngx_uint_t                     i, n;
+    ngx_slab_pool_t               *shpool;
+    ngx_http_reauth_zone_t        *zone;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    zone = shm_zone->data;
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (ozone) {
+
+        /* a reload: the old workers still write here, so nothing is reset */
+
+        zone->sh = ozone->sh;
+        zone->shpool = ozone->shpool;
+
+        if (zone->sh->gate.layout != NGX_HTTP_REAUTH_ZONE_LAYOUT) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                          "reauth_zone \"%V\" was made by another version of "
+                          "the module; restart nginx", &shm_zone->shm.name);
+            return NGX_ERROR;
+        }
+
+        if (!zone->remote) {
+            zone->sh->gate.loaded = 1;
+        }
+
+        return NGX_OK;
+    }
+
+    zone->shpool = shpool;
+
+    if (shm_zone->shm.exists) {
+        zone->sh = shpool->data;
+        return NGX_OK;
+    }
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_reauth_zone_shctx_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    size = shm_zone->shm.size;
+
+    n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 512),
+                NGX_HTTP_REAUTH_BUCKETS_MAX);
+
+    sh->gate.mask = n - 1;
+    sh->gate.buckets = ngx_slab_calloc(shpool, n * sizeof(uint32_t));
+    sh->attempts = ngx_slab_calloc(shpool, n * sizeof(uint32_t));
+
+    n = ngx_http_reauth_zone_power_of_two(size / 1024);
+
+    sh->ended_mask = n - 1;
+    sh->ended = ngx_slab_calloc(shpool, n * sizeof(void *));
+    sh->ended_attempts = ngx_slab_calloc(shpool, n * sizeof(void *));
+
+    n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 1024),
+                NGX_HTTP_REAUTH_SEEN_MAX);
+
+    sh->seen_mask = n / NGX_HTTP_REAUTH_SEEN_WAYS - 1;
+    sh->seen = ngx_slab_calloc(shpool, n * sizeof(ngx_http_reauth_digest_t));
+
+    n = ngx_min(ngx_http_reauth_zone_power_of_two(
+                                         size / NGX_HTTP_REAUTH_OUTCOMES_SHARE),
+                NGX_HTTP_REAUTH_OUTCOMES_MAX);
+
+    sh->outcomes_mask = n / NGX_HTTP_REAUTH_OUTCOME_WAYS - 1;
+    sh->outcomes = ngx_slab_calloc(shpool,
+                                   n * sizeof(ngx_http_reauth_outcome_t));
+
+    n = ngx_min(size / NGX_HTTP_REAUTH_PLACES_SHARE,
+                NGX_HTTP_REAUTH_PLACES_SETS_MAX);
+
+    sh->places_sets = ngx_max(n, 1);
+    sh->places = ngx_slab_calloc(shpool, sh->places_sets * REAUTH_PLACES_WAYS
+                                         * sizeof(reauth_place_t));
+
+    /* more entries than there can be slots, each of another caller */
+
+    n = ngx_http_reauth_zone_power_of_two(size / 1024 + 1);
+
+    sh->shares_mask = n - 1;
+    sh->shares = ngx_slab_calloc(shpool, n * sizeof(reauth_share_t));
+
+    sh->chunks_max = size / NGX_HTTP_REAUTH_CHUNK_SIZE;
+    sh->gate.chunks = ngx_slab_calloc(shpool, sh->chunks_max * sizeof(void *));
+
+    sh->nring = ngx_min(size / NGX_HTTP_REAUTH_RING_SHARE
+                            / sizeof(ngx_http_reauth_ring_t),
+                        NGX_HTTP_REAUTH_RING_MAX);
+    sh->ring = ngx_slab_calloc(shpool, sh->nring
+                                       * sizeof(ngx_http_reauth_ring_t));
+
+    if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
+        || sh->ended_attempts == NULL
+        || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL
+        || sh->outcomes == NULL || sh->places == NULL
+        || sh->shares == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_init(&sh->ended_queue);
+    ngx_queue_init(&sh->brief_queue);
+    ngx_queue_init(&sh->dirty);
+    ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        ngx_rbtree_init(&sh->poll[i], &sh->poll_sentinel,
+                        ngx_rbtree_insert_timer_value);
+    }
+
+    sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
+    sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;
+    sh->gate.loaded = !zone->remote;
+    sh->paused = ngx_current_msec;
+    sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
+    sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
+               | (ngx_random() & 0xffff);
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1
+        || RAND_bytes((u_char *) &sh->seed, sizeof(uint64_t)) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_hex_dump(sh->writer, bytes, sizeof(bytes));
+
+    if (ngx_http_reauth_zone_told_init(sh) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    len = sizeof(" in reauth_zone \"\"") + shm_zone->shm.name.len;
+
+    shpool->log_ctx = ngx_slab_alloc(shpool, len);
+    if (shpool->log_ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(shpool->log_ctx, " in reauth_zone \"%V\"%Z",
+                &shm_zone->shm.name);
+
+    /* ended records make room first: not each failure is worth a log line */
+    shpool->log_nomem = 0;
+
+    /* ended records give way to active ones: all of this may become slots */
+
+    sh->capacity = shpool->pfree * ngx_pagesize / NGX_HTTP_REAUTH_CHUNK_SIZE
+                   * NGX_HTTP_REAUTH_CHUNK_SLOTS;
+
+    zone->sh = sh;
+    shpool->data = sh;
+
+    return NGX_OK;
+}

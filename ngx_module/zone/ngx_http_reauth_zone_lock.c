@@ -1,0 +1,115 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The lock of the zone, and memory that is taken under it.
+ */
+
+
+#include "ngx_http_reauth_zone_memory.h"
+
+
+#if (NGX_HTTP_REAUTH_CHECK_LOCK)
+
+static ngx_http_reauth_zone_t  *ngx_http_reauth_zone_held;
+
+
+/* nginx's mutex has the pid of its owner, which a stale "held" would not */
+
+void
+ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh)
+{
+    ngx_http_reauth_zone_t  *zone;
+
+    zone = ngx_http_reauth_zone_held;
+
+    if (zone == NULL
+        || zone->sh != sh
+        || *zone->shpool->mutex.lock != (ngx_atomic_uint_t) ngx_pid)
+    {
+        ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, 0,
+                      "reauth_zone is walked without its lock");
+        abort();
+    }
+}
+
+#endif
+
+
+/* nginx's master frees the lock of a worker that died: "held" tells of it */
+
+void
+ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone)
+{
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+#if (NGX_HTTP_REAUTH_CHECK_LOCK)
+    ngx_http_reauth_zone_held = zone;
+#endif
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    if (zone->sh->held) {
+        ngx_http_reauth_zone_repair(zone);
+    }
+
+    zone->sh->held = 1;
+}
+
+
+void
+ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone)
+{
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    zone->sh->held = 0;
+
+#if (NGX_HTTP_REAUTH_CHECK_LOCK)
+    ngx_http_reauth_zone_held = NULL;
+#endif
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+/* "allocating" stays where a worker is killed inside: no more is had then */
+
+void *
+ngx_http_reauth_zone_slab_alloc(ngx_http_reauth_zone_t *zone, size_t size)
+{
+    void                          *p;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    if (sh->allocating) {
+        return NULL;
+    }
+
+    sh->allocating = 1;
+    p = ngx_slab_alloc_locked(zone->shpool, size);
+    sh->allocating = 0;
+
+    return p;
+}
+
+
+void
+ngx_http_reauth_zone_slab_free(ngx_http_reauth_zone_t *zone, void *p)
+{
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    if (sh->allocating) {
+        return;
+    }
+
+    sh->allocating = 1;
+    ngx_slab_free_locked(zone->shpool, p);
+    sh->allocating = 0;
+}
