@@ -90,7 +90,7 @@ ngx_http_reauth_redis_deadline_handler(ngx_event_t *ev)
         ngx_http_reauth_redis_fail(redis, NGX_ETIMEDOUT, "no reply in time");
 
     } else {
-        ngx_http_reauth_redis_watch(redis);
+        ngx_http_reauth_redis_arm_deadline(redis);
     }
 
     ngx_http_reauth_redis_leave(redis);
@@ -195,7 +195,7 @@ ngx_http_reauth_redis_queue(ngx_http_reauth_redis_t *redis,
     redis->ncommands++;
     redis->nwaits += command->waits;
 
-    ngx_http_reauth_redis_watch(redis);
+    ngx_http_reauth_redis_arm_deadline(redis);
 
     ngx_post_event(&redis->flush, &ngx_posted_events);
 }
@@ -317,7 +317,7 @@ ngx_http_reauth_redis_free_command(ngx_http_reauth_redis_t *redis,
  */
 
 void
-ngx_http_reauth_redis_watch(ngx_http_reauth_redis_t *redis)
+ngx_http_reauth_redis_arm_deadline(ngx_http_reauth_redis_t *redis)
 {
     ngx_msec_t      due;
     ngx_msec_int_t  left;

@@ -147,7 +147,7 @@ ngx_int_t ngx_http_reauth_redis_internal(ngx_http_reauth_redis_t *redis,
     ngx_uint_t secret);
 void ngx_http_reauth_redis_free_command(ngx_http_reauth_redis_t *redis,
     ngx_http_reauth_redis_command_t *command);
-void ngx_http_reauth_redis_watch(ngx_http_reauth_redis_t *redis);
+void ngx_http_reauth_redis_arm_deadline(ngx_http_reauth_redis_t *redis);
 
 
 /* ngx_http_reauth_redis_reply.c */

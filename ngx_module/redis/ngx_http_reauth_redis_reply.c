@@ -118,7 +118,7 @@ ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
         return;
     }
 
-    ngx_http_reauth_redis_watch(redis);
+    ngx_http_reauth_redis_arm_deadline(redis);
 }
 
 
