@@ -27,6 +27,10 @@ my %answers = (
     500        => ['500 Error', '{"message":"Server Error"}'],
     key        => ['401 Unauthorized', '{"error":"The API key is missing."}'],
     unreadable => ['200 OK', '{"state":"authenticating"'],
+    other      => ['200 OK', '{"account":{"id":"acct_9"},'
+        . '"state":"authenticated","progress":"signed_in","lastAttempt":'
+        . '{"started_at":"2099-11-24T12:00:00.000000Z",'
+        . '"completed_at":"2099-11-24T12:00:01.000000Z","success":true}}'],
     limited    => ['503 Unavailable', '{"message":"later"}',
                    'Retry-After: 1'],
     list       => ['200 OK', '[]'],
@@ -122,6 +126,8 @@ for my $case (
     ['500', 500, 'HTTP_500'],
     ['key', 401, 'KEY_REFUSED'],
     ['unreadable', 200, 'UNREADABLE'],
+    ['fine', 200, undef],
+    ['other', 200, 'UNREADABLE'],
     ['silence', undef, 'TIMEOUT'],
     ['close', undef, 'NO_RESPONSE'],
     ['drip', undef, 'TIMEOUT'],
@@ -148,6 +154,8 @@ is_deeply(record($one, 'acct_1')->{last_poll}, $told->{last_poll},
     'told once: since when');
 
 is_deeply(timeline(), $events, 'no events of the timeline');
+is($one->http('GET', '/reauth/accounts/acct_9')->{status}, 404,
+    'nothing is known of an account that a poll of another one named');
 
 upstream_gives('500');
 told('acct_1', 500, 'HTTP_500', '500 again');

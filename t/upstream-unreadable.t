@@ -95,6 +95,48 @@ logged(qr/unreadable response to a poll, id "$attempt", 34 bytes: it does not de
 is(scalar(() = $gateway->error_log =~ /unreadable response to a poll/g), 1,
     'once in a while');
 
+# a poll that is about another account
+
+for my $other (qw(acct_5 acct_6)) {
+    is($gateway->update($other, 'slow')->{status}, 200, "a login of $other");
+}
+
+sub lasting {
+    my $record = record($_[0]);
+
+    return { %$record, retry_after => undef };
+}
+
+my $before = lasting('acct_5');
+my $other = '{"account":{"id":"acct_5"},"state":"authenticated",'
+    . '"progress":"signed_in","lastAttempt":{"started_at":null,'
+    . '"completed_at":"' . started_at(3600) . '","success":true}}';
+
+forced('acct_3', 200, $other);
+$answer = $gateway->http('GET', "/api/authenticate/$attempt");
+is($answer->{body}, $other, 'a poll: passed on');
+is(counted('poll'), 4, 'counted');
+is(record('acct_3')->{last_poll}{error}, 'UNREADABLE', 'told in last_poll');
+is_deeply(lasting('acct_5'), $before, 'nothing of the other changes');
+is(record('acct_3')->{state}, 'running', 'nor the state of its own');
+is($gateway->http('GET', "/reauth/gate/$_")->{status}, 503, "$_: closed")
+    for qw(acct_3 acct_5);
+
+# that of an attempt that has been superseded
+
+my $old = record('acct_6')->{attempt_id};
+isnt($gateway->update('acct_6', 'ok')->{json}{attempt_id}, $old, 'another one');
+forced('acct_6', 200, $other);
+$gateway->http('GET', "/api/authenticate/$old");
+is_deeply(lasting('acct_5'), $before, 'an old attempt: nothing changes');
+
+# one that names its own is read
+
+forced('acct_3', 200, '{"account":{"id":"acct_3"},"state":"needs-otp",'
+    . '"progress":"started","lastAttempt":{"success":false}}');
+$gateway->http('GET', "/api/authenticate/$attempt");
+is(record('acct_3')->{state}, 'needs_otp', 'its own');
+
 # a webhook
 
 for my $body (qq({"event":"$secret"), qq({"x":"$secret"})) {

@@ -315,6 +315,40 @@ ngx_http_reauth_authenticate_account(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* whose attempt was polled, if that is known; a copy in "record" */
+
+static void
+ngx_http_reauth_authenticate_owner(ngx_http_reauth_authenticate_t *a,
+    reauth_string_t *account, reauth_record_t *record)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    account->len = 0;
+    account->data = NULL;
+
+    if (ngx_http_reauth_authenticate_account(a, account, record) == NGX_OK) {
+        return;
+    }
+
+    if (a->asked != NULL) {
+
+        /* it has ended, or was superseded, meanwhile */
+
+        *account = reauth_string_from(a->asked->account);
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    if (ngx_http_reauth_zone_find_ended_attempt(&mcf->store.zone,
+                                                &a->route.id, record)
+        == NGX_OK)
+    {
+        *account = reauth_string_from(record->account);
+    }
+}
+
+
 /* whose attempt it is may not have been known when the upstream was asked */
 
 static void
@@ -404,9 +438,12 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     reauth_unread_t               why;
     ngx_http_reauth_main_conf_t  *mcf;
 
+    ngx_http_reauth_authenticate_owner(a, &account, &record);
+
     if (reauth_poll_parse(a->forward.capture.body.data,
                           a->forward.capture.body.len, &poll, &why)
-        != 0)
+        != 0
+        || !reauth_poll_is_of(&poll, &account, &why))
     {
         ngx_http_reauth_authenticate_unread(a, &why);
         return;

@@ -252,6 +252,24 @@ reauth_poll_parse(const unsigned char *body, size_t len, reauth_poll_t *out,
 }
 
 
+int
+reauth_poll_is_of(const reauth_poll_t *poll, const reauth_string_t *account,
+    reauth_unread_t *why)
+{
+    if (poll->account[0] == '\0'
+        || account->len == 0
+        || reauth_string_equals(account, poll->account))
+    {
+        return 1;
+    }
+
+    why->reason = "it is about another account";
+    why->offset = 0;
+
+    return 0;
+}
+
+
 void
 reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact)
 {

@@ -39,6 +39,13 @@ typedef struct {
 } reauth_poll_t;
 
 
+/*
+ * Whether the response is about this account, as far as it names one; empty: it
+ * is not known whose attempt was polled.  0: "why" is set.
+ */
+int reauth_poll_is_of(const reauth_poll_t *poll,
+    const reauth_string_t *account, reauth_unread_t *why);
+
 /* what a poll says of its attempt; the fact points into the poll */
 void reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact);
 

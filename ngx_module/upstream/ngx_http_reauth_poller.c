@@ -104,7 +104,8 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
 
     if (reauth_poll_parse(forward->capture.body.data,
                           forward->capture.body.len, &answer, &why)
-        != 0)
+        != 0
+        || !reauth_poll_is_of(&answer, &account, &why))
     {
         ngx_http_reauth_unread(&poll->poller->store->zone,
                                poll->poller->timer.log,
