@@ -76,7 +76,7 @@ yes 8 {"a": 1}
 
 
 
-=== TEST 4: patterns
+=== TEST 4: patterns are matched
 --- config
 location = /t {
     add_header X-Date $date_gmt;
@@ -288,7 +288,7 @@ length($Test::Nginx::Util::ServerPort)
 
 
 
-=== TEST 18: skipped
+=== TEST 18: a skipped test is skipped
 --- skip_eval: 3: 1
 --- config
 location = /t { return 200; }

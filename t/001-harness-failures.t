@@ -71,7 +71,7 @@ log_level('info');
 run_tests();
 __DATA__
 
-=== TEST 1: specification
+=== TEST 1: a specification
 EOT
     close $out or die "cannot write $file: $!\n";
 

@@ -30,7 +30,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: as it is: blanks, escapes, an odd end, errors
+=== TEST 1: a poll's response passes as it is: blanks, escapes, an odd end, errors
 --- config eval: $::look
 --- request eval
 [("GET /api/authenticate/$::attempt?a=b&c=%20d") x 4,
@@ -51,7 +51,7 @@ CANARY
 
 
 
-=== TEST 2: what the sandbox itself tells
+=== TEST 2: the response is the one that the sandbox gives itself
 --- config eval: $::look
 --- request eval
 ["GET /_sandbox/account/acct_1", "GET /api/authenticate/$::attempt"]
@@ -62,7 +62,7 @@ CANARY
 
 
 
-=== TEST 3: an attempt that the upstream does not know
+=== TEST 3: an attempt that the upstream does not know is the upstream's 404
 --- request
 GET /api/authenticate/auth_nobody
 --- error_code: 404

@@ -20,7 +20,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: started
+=== TEST 1: reauthenticate starts an attempt, which closes the gate
 --- request eval
 [main::again('acct_expired_1'), 'GET /reauth/accounts/acct_expired_1',
  'GET /api/acct_expired_1/chats']
@@ -35,7 +35,7 @@ __DATA__
 
 
 
-=== TEST 2: nothing to do: as it was
+=== TEST 2: the upstream's refusal passes, and the gate stays open
 --- request eval
 [main::again('acct_2'), 'GET /reauth/accounts/acct_2',
  'GET /reauth/gate/acct_2']
@@ -47,7 +47,7 @@ __DATA__
 
 
 
-=== TEST 3: while any attempt is active it is told of that one
+=== TEST 3: while any attempt is active, the response is that of the attempt
 --- config eval: $::look
 --- request eval
 [main::put('acct_expired_3', main::login('slow')),
@@ -66,7 +66,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: an update after it takes its place
+=== TEST 4: an update after it supersedes its attempt
 --- request eval
 [main::again('acct_expired_4'),
  main::put('acct_expired_4', main::login('slow')),

@@ -55,7 +55,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: what there is not
+=== TEST 1: a path that does not exist is 404, and nothing is sent
 --- config eval: $::look
 --- request eval
 [(map { "PUT $_\n" . main::login('slow') } @::nowhere),
@@ -72,7 +72,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: what could be read in two ways
+=== TEST 2: a path that could be read in two ways is 400, and nothing is sent
 --- config eval: $::look
 --- request eval
 [(map { "PUT $_\n" . main::login('slow') } @::bad), main::received('acct_1')]
@@ -85,7 +85,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: methods
+=== TEST 3: a method that the path does not have is 405
 --- request eval
 [map { "$_->[0] $_->[1]" } @::methods]
 --- error_code eval

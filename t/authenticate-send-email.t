@@ -18,7 +18,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: sent, and its answer, which holds an address, is in no log
+=== TEST 1: the response, which has an address, passes and is in no log
 --- config eval: $::look
 --- request eval
 ["POST /api/authenticate/$::attempt/send-email-to-creator",
@@ -36,7 +36,7 @@ slow@example.com
 
 
 
-=== TEST 2: of an attempt that there is not
+=== TEST 2: an attempt that the upstream does not know is 404
 --- request
 POST /api/authenticate/auth_nobody/send-email-to-creator
 --- error_code: 404
@@ -46,7 +46,7 @@ x-should-retry: false
 
 
 
-=== TEST 3: of an account
+=== TEST 3: an account in place of the attempt is 404
 --- request
 POST /api/authenticate/acct_1/send-email-to-creator
 --- error_code: 404

@@ -20,7 +20,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: passes, normalized, its polling_url too
+=== TEST 1: a start passes normalized, its polling_url leads to the gateway
 --- config eval: $::look
 --- request eval
 [main::start('{"name":" Somebody ","email":"slow@EXAMPLE.com","password":"p ",'
@@ -41,7 +41,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a proxy of one's own, and all that is wrong with it
+=== TEST 2: a proxy of the client's own passes, and all its faults are named
 --- request eval
 [main::start('{"auth_type":"mobile_app","customProxy":{"host":"h","port":8080,"username":"u","password":"p"}}'),
  main::start('{"auth_type":"mobile_app","customProxy":{"host":"h h","port":0},"proxyCountry":"us","force_connect":"yes"}')]
@@ -55,7 +55,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: nothing
+=== TEST 3: a start without a body is 422
 --- request
 POST /api/authenticate
 --- error_code: 422
@@ -63,7 +63,7 @@ POST /api/authenticate
 
 
 
-=== TEST 4: what clients send besides, in the forms in which they send it
+=== TEST 4: what clients send besides is taken in the forms in which they send it
 --- config eval: $::look
 --- request eval
 [main::start('{"email":"slow@example.com","password":"p","customProxy":[],'

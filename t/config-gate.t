@@ -12,7 +12,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: no account can be in the path
+=== TEST 1: a gate without an account in its path is rejected
 --- config
 location = /report { reauth_gate on; return 204; }
 --- must_die
@@ -22,7 +22,7 @@ location = /report { reauth_gate on; return 204; }
 
 
 
-=== TEST 2: nor for dry_run
+=== TEST 2: dry_run without an account in its path is rejected
 --- config
 location = /report { reauth_gate dry_run; return 204; }
 --- must_die
@@ -32,7 +32,7 @@ location = /report { reauth_gate dry_run; return 204; }
 
 
 
-=== TEST 3: a mode that is none
+=== TEST 3: an unknown mode is rejected
 --- config
 location /calls/ { reauth_gate yes; }
 --- must_die
@@ -42,7 +42,7 @@ invalid value "yes" in "reauth_gate": expected "off", "on" or "dry_run"
 
 
 
-=== TEST 4: twice
+=== TEST 4: a second reauth_gate is rejected
 --- config
 location /calls/ { reauth_gate on; reauth_gate on; }
 --- must_die
@@ -52,7 +52,7 @@ location /calls/ { reauth_gate on; reauth_gate on; }
 
 
 
-=== TEST 5: one account for all calls
+=== TEST 5: one account for all calls is rejected
 --- config
 location /calls/ { reauth_gate on; reauth_gate_account acct_1; }
 --- must_die
@@ -62,7 +62,7 @@ location /calls/ { reauth_gate on; reauth_gate_account acct_1; }
 
 
 
-=== TEST 6: a variable that nobody knows
+=== TEST 6: an unknown variable is rejected
 --- config
 location /calls/ { reauth_gate on; reauth_gate_account $no_such_variable; }
 --- must_die
@@ -72,7 +72,7 @@ unknown "no_such_variable" variable
 
 
 
-=== TEST 7: an account twice
+=== TEST 7: a second reauth_gate_account is rejected
 --- config
 location /calls/ {
     reauth_gate_account $arg_a;
@@ -85,7 +85,7 @@ location /calls/ {
 
 
 
-=== TEST 8: a bypass for everybody
+=== TEST 8: a bypass for everybody is rejected
 --- config
 location /calls/ { reauth_gate_bypass 1; }
 --- must_die
@@ -95,7 +95,7 @@ location /calls/ { reauth_gate_bypass 1; }
 
 
 
-=== TEST 9: a bypass twice
+=== TEST 9: a second reauth_gate_bypass is rejected
 --- config
 location /calls/ { reauth_gate_bypass $arg_a; reauth_gate_bypass $arg_b; }
 --- must_die
@@ -105,7 +105,7 @@ location /calls/ { reauth_gate_bypass $arg_a; reauth_gate_bypass $arg_b; }
 
 
 
-=== TEST 10: reauth_gate_max 0
+=== TEST 10: reauth_gate_max 0 is rejected
 --- config
 location /calls/ { reauth_gate_max 0; }
 --- must_die
@@ -115,7 +115,7 @@ location /calls/ { reauth_gate_max 0; }
 
 
 
-=== TEST 11: reauth_gate_max with no time
+=== TEST 11: reauth_gate_max without a time is rejected
 --- config
 location /calls/ { reauth_gate_max forever; }
 --- must_die
@@ -125,7 +125,7 @@ location /calls/ { reauth_gate_max forever; }
 
 
 
-=== TEST 12: reauth_retry_after the wrong way round
+=== TEST 12: reauth_retry_after with a minimum above its maximum is rejected
 --- config
 location /calls/ { reauth_retry_after 10s 2s; }
 --- must_die
@@ -135,7 +135,7 @@ location /calls/ { reauth_retry_after 10s 2s; }
 
 
 
-=== TEST 13: reauth_retry_after 0
+=== TEST 13: reauth_retry_after 0 is rejected
 --- config
 location /calls/ { reauth_retry_after 0 2s; }
 --- must_die
@@ -145,7 +145,7 @@ invalid time "0" in "reauth_retry_after": it takes a minimum and a maximum of wh
 
 
 
-=== TEST 14: reauth_retry_after with one value
+=== TEST 14: reauth_retry_after with one value is rejected
 --- config
 location /calls/ { reauth_retry_after 2s; }
 --- must_die
@@ -155,7 +155,7 @@ invalid number of arguments in "reauth_retry_after" directive
 
 
 
-=== TEST 15: reauth_retry_after twice
+=== TEST 15: a second reauth_retry_after is rejected
 --- config
 location /calls/ { reauth_retry_after 1s 2s; reauth_retry_after 1s 2s; }
 --- must_die
@@ -165,7 +165,7 @@ location /calls/ { reauth_retry_after 1s 2s; reauth_retry_after 1s 2s; }
 
 
 
-=== TEST 16: a location for one thing only
+=== TEST 16: reauth_status in a location with another handler is rejected
 --- config
 location /x/ { proxy_pass http://127.0.0.1:1; reauth_status; }
 --- must_die
@@ -175,7 +175,7 @@ location /x/ { proxy_pass http://127.0.0.1:1; reauth_status; }
 
 
 
-=== TEST 17: reauth_authenticate without a uri
+=== TEST 17: reauth_authenticate without a URI is rejected
 --- config
 location /x/ { reauth_authenticate upstream; }
 --- must_die
@@ -185,7 +185,7 @@ location /x/ { reauth_authenticate upstream; }
 
 
 
-=== TEST 18: reauth_unknown_fields with another value
+=== TEST 18: reauth_unknown_fields with an unknown value is rejected
 --- config
 location /x/ { reauth_unknown_fields ignore; }
 --- must_die

@@ -41,7 +41,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: missing
+=== TEST 1: a missing file is rejected
 --- http_config eval: main::key($::none)
 --- must_die
 --- suppress_stderr
@@ -49,7 +49,7 @@ __DATA__
 
 
 
-=== TEST 2: empty
+=== TEST 2: an empty file is rejected
 --- http_config eval: main::key($::empty)
 --- must_die
 --- suppress_stderr
@@ -57,7 +57,7 @@ __DATA__
 
 
 
-=== TEST 3: nothing but a newline
+=== TEST 3: a file with nothing but a newline is rejected
 --- http_config eval: main::key($::blank)
 --- must_die
 --- suppress_stderr
@@ -65,7 +65,7 @@ __DATA__
 
 
 
-=== TEST 4: a line break inside
+=== TEST 4: a line break in the key is rejected
 --- http_config eval: main::key($::lines)
 --- must_die
 --- suppress_stderr
@@ -75,7 +75,7 @@ two
 
 
 
-=== TEST 5: a carriage return inside
+=== TEST 5: a carriage return in the key is rejected
 --- http_config eval: main::key($::return)
 --- must_die
 --- suppress_stderr
@@ -83,7 +83,7 @@ two
 
 
 
-=== TEST 6: a zero byte inside
+=== TEST 6: a zero byte in the key is rejected
 --- http_config eval: main::key($::zero)
 --- must_die
 --- suppress_stderr
@@ -91,7 +91,7 @@ two
 
 
 
-=== TEST 7: readable by all
+=== TEST 7: a file that all can read is rejected
 --- http_config eval: main::key($::read)
 --- must_die
 --- suppress_stderr
@@ -102,7 +102,7 @@ secret-that-all-can-see
 
 
 
-=== TEST 8: writable by others
+=== TEST 8: a file that others can write is rejected
 --- http_config eval: main::key($::write)
 --- must_die
 --- suppress_stderr
@@ -110,7 +110,7 @@ secret-that-all-can-see
 
 
 
-=== TEST 9: a directory
+=== TEST 9: a directory is rejected
 --- http_config eval: main::key(main::work_dir())
 --- must_die
 --- suppress_stderr
@@ -119,7 +119,7 @@ main::refused(main::work_dir(), 'is not a regular file: name the file')
 
 
 
-=== TEST 10: reauth_authenticate without any
+=== TEST 10: reauth_authenticate without a key is rejected
 --- without: reauth_key_file
 --- must_die
 --- suppress_stderr
@@ -128,7 +128,7 @@ main::refused(main::work_dir(), 'is not a regular file: name the file')
 
 
 
-=== TEST 11: twice
+=== TEST 11: a second reauth_key_file is rejected
 --- http_config eval: main::key($::group) . main::key($::group)
 --- must_die
 --- suppress_stderr
@@ -137,7 +137,7 @@ main::refused(main::work_dir(), 'is not a regular file: name the file')
 
 
 
-=== TEST 12: reauth_secret_file, the same rules
+=== TEST 12: reauth_secret_file has the same rules
 --- http_config eval: "reauth_secret_file $::read;"
 --- must_die
 --- suppress_stderr
@@ -146,7 +146,7 @@ qr/"reauth_secret_file" "\Q$::read\E": may be read by everybody/
 
 
 
-=== TEST 13: reauth_secret_file twice
+=== TEST 13: a second reauth_secret_file is rejected
 --- http_config eval: "reauth_secret_file $::group;" x 2
 --- must_die
 --- suppress_stderr
@@ -155,7 +155,7 @@ qr/"reauth_secret_file" "\Q$::read\E": may be read by everybody/
 
 
 
-=== TEST 14: a key in quotation marks
+=== TEST 14: a key in quotation marks is rejected
 --- http_config eval: main::key($::quoted)
 --- must_die
 --- suppress_stderr
@@ -166,7 +166,7 @@ very-secret
 
 
 
-=== TEST 15: a key with the scheme before it
+=== TEST 15: a key with the scheme before it is rejected
 --- http_config eval: main::key($::scheme)
 --- must_die
 --- suppress_stderr
@@ -176,7 +176,7 @@ very-secret
 
 
 
-=== TEST 16: a key with a blank in it
+=== TEST 16: a key with a blank in it is rejected
 --- http_config eval: main::key($::spaced)
 --- must_die
 --- suppress_stderr
@@ -186,7 +186,7 @@ very secret
 
 
 
-=== TEST 17: a key with a letter that is not of ASCII, in a location
+=== TEST 17: a key with a letter that is not ASCII is rejected, in a location too
 --- config eval: "location /a/ { ${\ main::key($::other)} }"
 --- must_die
 --- suppress_stderr
@@ -196,7 +196,7 @@ very-secret
 
 
 
-=== TEST 18: the webhook's secret is a key, too
+=== TEST 18: the webhook's secret has the same rules
 --- config eval
 "location /hook/ { reauth_webhook $::spaced; }
 location /a/ { ${\ main::key($::spaced)} }"
@@ -206,7 +206,7 @@ location /a/ { ${\ main::key($::spaced)} }"
 
 
 
-=== TEST 19: reauth_secret_file of less than 32 bytes
+=== TEST 19: a reauth_secret_file of less than 32 bytes is rejected
 --- http_config eval: "reauth_secret_file $::short;"
 --- must_die
 --- suppress_stderr
@@ -217,7 +217,7 @@ xxx
 
 
 
-=== TEST 20: a webhook's secret of less than 16 bytes, but for what names its kind
+=== TEST 20: a webhook's secret of less than 16 bytes, without its prefix, is rejected
 --- config eval: "location /hook/ { reauth_webhook $::whsec; }"
 --- must_die
 --- suppress_stderr

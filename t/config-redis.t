@@ -17,7 +17,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: no url
+=== TEST 1: a value that is no URL is rejected
 --- http_config
 reauth_redis 127.0.0.1:6379;
 --- must_die
@@ -27,7 +27,7 @@ the first parameter of "reauth_redis" is no url of Redis: write redis://[user@]h
 
 
 
-=== TEST 2: another scheme
+=== TEST 2: another scheme is rejected
 --- http_config
 reauth_redis http://127.0.0.1:6379;
 --- must_die
@@ -37,7 +37,7 @@ the first parameter of "reauth_redis" is no url of Redis
 
 
 
-=== TEST 3: nothing at all
+=== TEST 3: a directive without a value is rejected
 --- http_config
 reauth_redis;
 --- must_die
@@ -47,7 +47,7 @@ invalid number of arguments in "reauth_redis" directive
 
 
 
-=== TEST 4: no host
+=== TEST 4: a URL without a host is rejected
 --- http_config
 reauth_redis redis://;
 --- must_die
@@ -57,7 +57,7 @@ of "reauth_redis": write redis://[user@]host[:port][/db]
 
 
 
-=== TEST 5: a port that is none
+=== TEST 5: a port that is none is rejected
 --- http_config
 reauth_redis redis://127.0.0.1:99999;
 --- must_die
@@ -67,7 +67,7 @@ invalid port in "127.0.0.1:99999" of "reauth_redis"
 
 
 
-=== TEST 6: a name that nobody knows
+=== TEST 6: a name that does not resolve is rejected
 --- http_config
 reauth_redis redis://no-such-host.invalid;
 --- must_die
@@ -77,7 +77,7 @@ host not found in "no-such-host.invalid" of "reauth_redis"
 
 
 
-=== TEST 7: a database that is none
+=== TEST 7: a database that is none is rejected
 --- http_config
 reauth_redis redis://127.0.0.1/first;
 --- must_die
@@ -87,7 +87,7 @@ the database at the end of the url of "reauth_redis" must be a number
 
 
 
-=== TEST 8: a password in the url
+=== TEST 8: a password in the URL is rejected
 --- http_config
 reauth_redis redis://gateway:hush-hush@127.0.0.1;
 --- must_die
@@ -99,7 +99,7 @@ hush
 
 
 
-=== TEST 9: a user without a password
+=== TEST 9: a user without a password is rejected
 --- http_config
 reauth_redis redis://gateway@127.0.0.1;
 --- must_die
@@ -109,7 +109,7 @@ names the user "gateway" but no password: add password_file=path
 
 
 
-=== TEST 10: a password as a parameter
+=== TEST 10: a password as a parameter is rejected
 --- http_config
 reauth_redis redis://127.0.0.1 password=hush-hush;
 --- must_die
@@ -121,7 +121,7 @@ hush
 
 
 
-=== TEST 11: a parameter twice
+=== TEST 11: a parameter given twice is rejected
 --- http_config
 reauth_redis redis://127.0.0.1 timeout=1s timeout=2s;
 --- must_die
@@ -131,7 +131,7 @@ reauth_redis redis://127.0.0.1 timeout=1s timeout=2s;
 
 
 
-=== TEST 12: the directive twice
+=== TEST 12: a second reauth_redis is rejected
 --- http_config
 reauth_redis redis://127.0.0.1;
 reauth_redis redis://127.0.0.1;
@@ -142,7 +142,7 @@ reauth_redis redis://127.0.0.1;
 
 
 
-=== TEST 13: no time
+=== TEST 13: a time that is none is rejected
 --- http_config
 reauth_redis redis://127.0.0.1 timeout=0;
 --- must_die
@@ -152,7 +152,7 @@ invalid "timeout=0" of "reauth_redis": it is the time for one command, from 1ms 
 
 
 
-=== TEST 14: too long a time
+=== TEST 14: a time that is too long is rejected
 --- http_config
 reauth_redis redis://127.0.0.1 timeout=1m;
 --- must_die
@@ -162,7 +162,7 @@ invalid "timeout=1m" of "reauth_redis"
 
 
 
-=== TEST 15: braces in the prefix
+=== TEST 15: braces in the prefix are rejected
 --- http_config
 reauth_redis redis://127.0.0.1 "prefix={mine}";
 --- must_die
@@ -172,7 +172,7 @@ invalid "prefix={mine}" of "reauth_redis": 1 to 64 of
 
 
 
-=== TEST 16: no prefix
+=== TEST 16: an empty prefix is rejected
 --- http_config
 reauth_redis redis://127.0.0.1 prefix=;
 --- must_die
@@ -182,7 +182,7 @@ invalid "prefix=" of "reauth_redis"
 
 
 
-=== TEST 17: no password file
+=== TEST 17: a missing password file is rejected
 --- http_config eval: "reauth_redis redis://127.0.0.1 password_file=$::none;"
 --- must_die
 --- suppress_stderr
@@ -191,7 +191,7 @@ qr/password_file=\Q$::none\E of "reauth_redis": .*No such file/
 
 
 
-=== TEST 18: a password file that all can read
+=== TEST 18: a password file that all can read is rejected
 --- http_config eval: "reauth_redis redis://127.0.0.1 password_file=$::open;"
 --- must_die
 --- suppress_stderr
@@ -202,7 +202,7 @@ open-to-all
 
 
 
-=== TEST 19: what is for TLS without it
+=== TEST 19: parameters of TLS without rediss:// are rejected
 --- http_config eval: "reauth_redis redis://127.0.0.1 ca=$::password;"
 --- must_die
 --- suppress_stderr
@@ -211,7 +211,7 @@ open-to-all
 
 
 
-=== TEST 20: verify= without TLS
+=== TEST 20: verify= without rediss:// is rejected
 --- http_config
 reauth_redis redis://127.0.0.1 verify=off;
 --- must_die
@@ -221,7 +221,7 @@ reauth_redis redis://127.0.0.1 verify=off;
 
 
 
-=== TEST 21: TLS with a CA file that is missing
+=== TEST 21: a missing CA file is rejected
 --- http_config eval: "reauth_redis rediss://127.0.0.1 ca=$::none;"
 --- must_die
 --- suppress_stderr
@@ -230,7 +230,7 @@ qr/"ca=\Q$::none\E" of "reauth_redis" must be a file of certificates in PEM/
 
 
 
-=== TEST 22: TLS with a CA file that is none
+=== TEST 22: a CA file without a certificate is rejected
 --- http_config eval: "reauth_redis rediss://127.0.0.1 ca=$::password;"
 --- must_die
 --- suppress_stderr
@@ -239,7 +239,7 @@ of "reauth_redis" must be a file of certificates in PEM that can be read
 
 
 
-=== TEST 23: verify= with another value
+=== TEST 23: verify= with an unknown value is rejected
 --- http_config
 reauth_redis rediss://127.0.0.1 verify=maybe;
 --- must_die
@@ -249,7 +249,7 @@ invalid "verify=maybe" of "reauth_redis": on or off
 
 
 
-=== TEST 24: reauth_redis_failure with another value
+=== TEST 24: reauth_redis_failure with an unknown value is rejected
 --- http_config
 reauth_redis_failure wait;
 --- must_die

@@ -15,7 +15,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: no zone
+=== TEST 1: a webhook without a zone is rejected
 --- without: all
 --- config
 location = /hook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
@@ -26,7 +26,7 @@ location = /hook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
 
 
 
-=== TEST 2: a file that is not there
+=== TEST 2: a missing secret file is rejected
 --- config
 location = /hook { reauth_webhook $TEST_NGINX_WORK_DIR/nowhere; }
 --- must_die
@@ -36,7 +36,7 @@ qr/\[emerg\] .*"reauth_webhook" ".*\/nowhere": .*No such file.* in .*nginx\.conf
 
 
 
-=== TEST 3: an empty secret, under which everybody could sign
+=== TEST 3: an empty secret is rejected
 --- post_setup_server_root
 Reauth::Test::secret_file('empty', "\n");
 --- config
@@ -48,7 +48,7 @@ qr/\[emerg\] .*"reauth_webhook" ".*\/empty": /
 
 
 
-=== TEST 4: no secret
+=== TEST 4: no secret is rejected
 --- config
 location = /hook { reauth_webhook pass=/events; }
 --- must_die
@@ -58,7 +58,7 @@ location = /hook { reauth_webhook pass=/events; }
 
 
 
-=== TEST 5: more than two
+=== TEST 5: more than two secrets are rejected
 --- config
 location = /hook {
     reauth_webhook $TEST_NGINX_WEBHOOK_SECRET $TEST_NGINX_WEBHOOK_SECRET
@@ -71,7 +71,7 @@ location = /hook {
 
 
 
-=== TEST 6: pass= is no path
+=== TEST 6: pass= that is no path is rejected
 --- config
 location = /hook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET pass=events; }
 --- must_die
@@ -81,7 +81,7 @@ invalid "pass=events" in "reauth_webhook": it takes the path
 
 
 
-=== TEST 7: pass= has parameters
+=== TEST 7: pass= with parameters is rejected
 --- config
 location = /hook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET pass=/e?a=b; }
 --- must_die
@@ -91,7 +91,7 @@ invalid "pass=/e?a=b" in "reauth_webhook"
 
 
 
-=== TEST 8: said twice
+=== TEST 8: a second reauth_webhook is rejected
 --- config
 location = /hook {
     reauth_webhook $TEST_NGINX_WEBHOOK_SECRET;
@@ -104,7 +104,7 @@ location = /hook {
 
 
 
-=== TEST 9: the location is somebody else's
+=== TEST 9: a location with another handler is rejected
 --- config
 location = /hook {
     proxy_pass http://127.0.0.1:1;
@@ -117,7 +117,7 @@ location = /hook {
 
 
 
-=== TEST 10: in a location only
+=== TEST 10: reauth_webhook outside a location is rejected
 --- config
 reauth_webhook $TEST_NGINX_WEBHOOK_SECRET;
 --- must_die

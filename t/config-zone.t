@@ -17,7 +17,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the gate without a zone
+=== TEST 1: the gate without a zone is rejected
 --- without: all
 --- http_config
 reauth_gate on;
@@ -64,7 +64,7 @@ reauth_redis redis://127.0.0.1:6379;
 
 
 
-=== TEST 5: twice
+=== TEST 5: a second reauth_zone is rejected
 --- http_config
 reauth_zone accounts:1m;
 reauth_zone others:1m;
@@ -75,7 +75,7 @@ reauth_zone others:1m;
 
 
 
-=== TEST 6: without a size
+=== TEST 6: a zone without a size is rejected
 --- http_config
 reauth_zone accounts;
 --- must_die
@@ -85,7 +85,7 @@ invalid "reauth_zone" "accounts": it takes a name and a size, as in "accounts:32
 
 
 
-=== TEST 7: without a name
+=== TEST 7: a zone without a name is rejected
 --- http_config
 reauth_zone :1m;
 --- must_die
@@ -95,7 +95,7 @@ invalid "reauth_zone" ":1m"
 
 
 
-=== TEST 8: a size that is none
+=== TEST 8: a size that is none is rejected
 --- http_config
 reauth_zone accounts:large;
 --- must_die
@@ -105,7 +105,7 @@ invalid size "large" in "reauth_zone" "accounts:large": use a number with k or m
 
 
 
-=== TEST 9: too small
+=== TEST 9: a zone that is too small is rejected
 --- http_config
 reauth_zone accounts:64k;
 --- must_die
@@ -115,7 +115,7 @@ qr/"reauth_zone" "accounts:64k" is too small: it needs at least \d+k/
 
 
 
-=== TEST 10: a name that another module's zone has
+=== TEST 10: a name that another module's zone has is rejected
 --- http_config
 limit_req_zone $uri zone=accounts:1m rate=1r/s;
 reauth_zone accounts:1m;

@@ -178,4 +178,4 @@ is(call('fanvue_acct_1', '/callers', $denied)->{status}, 403,
 
 unlike($gateway->error_log, qr/\[(?:error|alert|crit)\]/, 'no error is logged');
 
-done_testing;
+done_testing();

@@ -46,7 +46,7 @@ sub answer {
 
     my $text = '';
 
-    while (IO::Select->new($socket)->can_read($text =~ $until 
+    while (IO::Select->new($socket)->can_read($text =~ $until
         ? 0.3 : $Reauth::Test::LIMIT)) {
         sysread $socket, $text, 65536, length $text or last;
     }

@@ -18,7 +18,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: with and without a token, with a body
+=== TEST 1: the key replaces the caller's token, or is added
 --- config eval: $::look
 --- request eval
 ['GET /api/acct_1/chats', main::received('acct_1'),
@@ -35,7 +35,7 @@ __DATA__
 
 
 
-=== TEST 2: a location that does not set it: then there is none
+=== TEST 2: a location that does not set the header sends none
 --- config
 location /api/ { proxy_pass http://fans_api; }
 location /_sandbox/ { proxy_pass http://fans_api; }
@@ -50,7 +50,7 @@ Authorization: Bearer mine
 
 
 
-=== TEST 3: a location that sets the caller's: not that one either
+=== TEST 3: a location that sets the caller's token sends none, either
 --- config
 location /api/ {
     proxy_pass http://fans_api;
@@ -69,7 +69,7 @@ Authorization: Bearer mine
 
 
 
-=== TEST 4: without buffering, and over a kept connection
+=== TEST 4: the key is sent without buffering, and over a kept connection
 --- config
 location /api/ {
     proxy_pass http://fans_api;
@@ -90,7 +90,7 @@ location /_sandbox/ { proxy_pass http://fans_api; }
 
 
 
-=== TEST 5: a key of a location's own
+=== TEST 5: a location's own key is sent there
 --- config
 location /api/ {
     reauth_key_file $TEST_NGINX_WORK_DIR/tenant_key;

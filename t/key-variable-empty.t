@@ -14,7 +14,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: return, add_header, set, map, the log
+=== TEST 1: return, add_header, set, map and the log get an empty value
 --- http_config
 map $reauth_authorization $mapped { "" "none"; default "CANARY[$reauth_authorization]"; }
 log_format key "key=[$reauth_authorization] mapped=$mapped";
@@ -48,7 +48,7 @@ CANARY
 
 
 
-=== TEST 2: around a request that was sent to the upstream
+=== TEST 2: the value is empty before and after a request to the upstream
 --- http_config
 log_format key "key=[$reauth_authorization]";
 access_log logs/access.log key;
@@ -75,7 +75,7 @@ sandbox-api-key
 
 
 
-=== TEST 3: an error page, after the upstream was asked
+=== TEST 3: the value is empty in an error page after the upstream's response
 --- config
 location /api/ {
     proxy_pass http://fans_api;
@@ -92,7 +92,7 @@ GET /api/acct_unknown_3/chats
 
 
 
-=== TEST 4: a named location, after the upstream could not be reached
+=== TEST 4: the value is empty in a named location after the upstream failed
 --- config
 location /api/ {
     proxy_pass http://127.0.0.1:1;
@@ -108,7 +108,7 @@ GET /api/acct_4/chats
 
 
 
-=== TEST 5: SSI
+=== TEST 5: the value is empty in SSI
 --- config
 location /page.html { ssi on; }
 --- user_files
@@ -121,7 +121,7 @@ GET /page.html
 
 
 
-=== TEST 6: in a URL, which would be in logs; in the header it is all the same
+=== TEST 6: the value is empty in a URL, and the key in the header all the same
 --- config
 location /api/ {
     proxy_pass http://fans_api/api/acct_6/x?key=$reauth_authorization;
@@ -138,7 +138,7 @@ location /_sandbox/ { proxy_pass http://fans_api; }
 
 
 
-=== TEST 7: the log of the subrequest
+=== TEST 7: the value is empty in the log of the subrequest
 --- http_config
 log_format key "$uri key=[$reauth_authorization]";
 access_log logs/access.log key;
@@ -164,7 +164,7 @@ sandbox-api-key
 
 
 
-=== TEST 8: maps by which the key goes out
+=== TEST 8: a map that the header is set by gives the key to the upstream only
 --- http_config
 map $http_x $kept { default "$reauth_authorization"; }
 map $reauth_authorization $afresh {
@@ -206,7 +206,7 @@ CANARY
 
 
 
-=== TEST 9: what is done to an answer, and to what another location answered
+=== TEST 9: the value is empty where a response, of any location, is changed
 --- http_config
 map $reauth_authorization $mapped { "" none; default "CANARY[$reauth_authorization]"; }
 --- config
@@ -238,7 +238,7 @@ sandbox-api-key
 
 
 
-=== TEST 10: the debug log, which shows the request to the upstream
+=== TEST 10: the debug log of the request to the upstream has no key
 --- log_level: debug
 --- config
 location /_sandbox/ { proxy_pass http://fans_api; }

@@ -25,7 +25,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: nothing is known of it
+=== TEST 1: an account that is not known is 404
 --- request
 GET /reauth/accounts/acct_nobody
 --- error_code: 404
@@ -36,7 +36,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: no account's id
+=== TEST 2: what is no account ID is 422
 --- request eval
 [map { "GET /reauth/accounts/$_" } 'acct_', 'auth_1', 'acct_a.b', 'acct_a/b',
  'acct_' . 'x' x 65]
@@ -47,7 +47,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 3: running
+=== TEST 3: an active attempt is shown, with its gate and what it waits for
 --- request eval
 [main::put('acct_1', main::login('slow')), 'GET /reauth/accounts/acct_1']
 --- more_headers
@@ -60,7 +60,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a person must act
+=== TEST 4: an attempt that needs a person says so
 --- request eval
 [main::put('acct_1', '{"auth_type":"mobile_app"}'),
  'GET /reauth/accounts/acct_1']
@@ -76,7 +76,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: refused by the upstream: as if nothing had been
+=== TEST 5: an update that the upstream refused leaves the account as it was
 --- request eval
 [main::put('acct_1', main::login('limit')), 'GET /reauth/accounts/acct_1']
 --- more_headers
@@ -89,7 +89,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: sent, but nobody knows what became of it
+=== TEST 6: an update whose response was lost is "unknown"
 --- request eval
 [main::put('acct_1', main::login('down')), 'GET /reauth/accounts/acct_1']
 --- more_headers
@@ -114,7 +114,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: parameters are not known here
+=== TEST 8: parameters are rejected
 --- request
 GET /reauth/accounts/acct_1?state=running
 --- error_code: 422
@@ -122,7 +122,7 @@ GET /reauth/accounts/acct_1?state=running
 
 
 
-=== TEST 9: only to be read
+=== TEST 9: a method other than GET is 405
 --- request
 DELETE /reauth/accounts/acct_1
 --- error_code: 405

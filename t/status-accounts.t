@@ -24,7 +24,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: nothing is known yet
+=== TEST 1: the list is empty while nothing is known
 --- request
 GET /reauth/accounts
 --- response_headers
@@ -38,7 +38,7 @@ qr/\A\{"accounts":\[\],"next_cursor":null,"generated_at":$::time,
 
 
 
-=== TEST 2: an account that logs in
+=== TEST 2: an account that logs in is listed
 --- request eval
 [main::put('acct_one', $::slow), 'GET /reauth/accounts']
 --- more_headers
@@ -58,7 +58,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: by state and by type
+=== TEST 3: filters by state and by type select accounts
 --- request eval
 [main::put('acct_one', $::slow), main::put('acct_two', $::mobile),
  'GET /reauth/accounts?state=needs_app', 'GET /reauth/accounts?state=running',
@@ -81,7 +81,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: active ones come first
+=== TEST 4: active accounts are listed first
 --- request eval
 [main::put('acct_ended', $::limit), main::put('acct_active', $::slow),
  'GET /reauth/accounts']
@@ -99,7 +99,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: all that is wrong, at once
+=== TEST 5: all wrong parameters are named at once
 --- request
 GET /reauth/accounts?state=asleep&auth_type=&limit=1001&cursor=next&stat=running
 --- error_code: 422
@@ -114,7 +114,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 6: limits that are none
+=== TEST 6: a limit that is no number from 1 to 1000 is 422
 --- request eval
 [map { "GET /reauth/accounts?limit=$_" } '', 0, -1, '1x', '9' x 40]
 --- error_code eval
@@ -124,7 +124,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 7: limits that are one
+=== TEST 7: the limits 1 and 1000 are accepted
 --- request eval
 [map { "GET /reauth/accounts?limit=$_" } 1, 1000]
 --- error_code eval
@@ -134,7 +134,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 8: cursors that are none
+=== TEST 8: a cursor that is none is 422
 --- request eval
 [map { "GET /reauth/accounts?cursor=$_" }
  '', 'a', 'a-', 'a1', '1-0', 'ag-0', 'a1-0-', 'e' . 'f' x 40 . '-0']
@@ -145,7 +145,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 9: cursors past everything are the end
+=== TEST 9: a cursor past everything is the end
 --- request eval
 [map { "GET /reauth/accounts?cursor=$_" } 'affffff-ffff', 'effffffff-fffff']
 --- error_code eval
@@ -155,7 +155,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 10: a parameter given twice, and names that are none
+=== TEST 10: a parameter given twice, and unknown names, are 422
 --- request
 GET /reauth/accounts?limit=1&&limit=2&%22=1&=2&flag
 --- error_code: 422
@@ -164,7 +164,7 @@ qr/"errors":\{"limit":\["is given more than once"\],"\?":\["is not known here","
 
 
 
-=== TEST 11: HEAD
+=== TEST 11: HEAD has no body
 --- request
 HEAD /reauth/accounts
 --- response_headers
@@ -175,7 +175,7 @@ Content-Length: \d+
 
 
 
-=== TEST 12: other methods, with a body
+=== TEST 12: other methods, with a body, are 405
 --- request eval
 ["POST /reauth/accounts\n{\"state\":\"running\"}", "DELETE /reauth/accounts"]
 --- error_code eval
@@ -187,7 +187,7 @@ Content-Length: \d+
 
 
 
-=== TEST 13: what there is not
+=== TEST 13: a path that does not exist is 404
 --- request eval
 [map { "GET /reauth/$_" } '', 'account', 'accountsx', 'accounts/', 'summary/x']
 --- error_code eval
@@ -197,7 +197,7 @@ Content-Length: \d+
 
 
 
-=== TEST 14: under another prefix, without a slash at its end
+=== TEST 14: a prefix without a slash at its end has the paths below it
 --- config
 location /internal/logins { reauth_status; }
 --- request eval

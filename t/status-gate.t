@@ -21,7 +21,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: open, as nothing is known of it
+=== TEST 1: the gate of an account that is not known is open
 --- request
 GET /reauth/gate/acct_nobody
 --- error_code: 204
@@ -32,7 +32,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: closed
+=== TEST 2: the gate of an account that logs in is closed, with Retry-After
 --- request eval
 [main::put('acct_1', $::slow), 'GET /reauth/gate/acct_1',
  'HEAD /reauth/gate/acct_1', 'GET /reauth/gate/acct_2']
@@ -53,7 +53,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: closed until a person acts
+=== TEST 3: the gate is closed until a person acts
 --- request eval
 [main::put('acct_1', $::mobile), 'GET /reauth/gate/acct_1']
 --- more_headers
@@ -67,14 +67,14 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a query string is the business of whoever asked
+=== TEST 4: a query string that is not known is ignored
 --- request
 GET /reauth/gate/acct_1?page=2&state=x
 --- error_code: 204
 
 
 
-=== TEST 5: no account's id
+=== TEST 5: what is no account ID is 422
 --- request
 GET /reauth/gate/somebody
 --- error_code: 422
@@ -82,14 +82,14 @@ GET /reauth/gate/somebody
 
 
 
-=== TEST 6: no id at all
+=== TEST 6: a path without an ID is 404
 --- request
 GET /reauth/gate/
 --- error_code: 404
 
 
 
-=== TEST 7: any method, without arguments too
+=== TEST 7: any method is answered, without arguments too
 --- request eval
 [map { "$_ /reauth/gate/acct_1" } qw(POST PUT PATCH DELETE OPTIONS)]
 --- error_code eval
@@ -97,7 +97,7 @@ GET /reauth/gate/
 
 
 
-=== TEST 8: of another location's authorization request
+=== TEST 8: the authorization request of another location is answered
 --- config
 location = /check {
     auth_request /reauth/gate/acct_1;
@@ -112,7 +112,7 @@ Content-Type: image/gif
 
 
 
-=== TEST 9: the asker chooses the statuses
+=== TEST 9: open= and closed= set the statuses
 --- request eval
 [main::put('acct_1', $::slow),
  map { "GET /reauth/gate/acct_1?closed=$_&open=200" } 401, 403, 429, 503]
@@ -128,7 +128,7 @@ Content-Type: application/json
 
 
 
-=== TEST 10: open with 200
+=== TEST 10: open=200 is answered with 200
 --- request
 GET /reauth/gate/acct_1?open=200&closed=403&page=2
 --- error_code: 200
@@ -137,7 +137,7 @@ GET /reauth/gate/acct_1?open=200&closed=403&page=2
 
 
 
-=== TEST 11: other statuses are refused
+=== TEST 11: statuses that are not allowed are 422
 --- request eval
 [map { "GET /reauth/gate/acct_1?$_" } 'open=500', 'closed=200', 'closed=0503',
  'closed=', 'open=200&open=204']
@@ -149,7 +149,7 @@ GET /reauth/gate/acct_1?open=200&closed=403&page=2
 
 
 
-=== TEST 12: a proxy may ask with the method, and the body, of its own request
+=== TEST 12: a proxy asks with the method, and the body, of its own request
 --- request eval
 [main::put('acct_1', $::slow), "POST /reauth/gate/acct_1?closed=403\nbody",
  'DELETE /reauth/gate/acct_1?open=200', "PATCH /reauth/gate/acct_2?open=200\n{}"]
@@ -163,7 +163,7 @@ Content-Type: application/json
 
 
 
-=== TEST 13: of nothing else
+=== TEST 13: other paths do not take any method
 --- request eval
 ['POST /reauth/summary?open=200', 'POST /reauth/accounts/acct_1?closed=403']
 --- error_code eval
@@ -173,7 +173,7 @@ Content-Type: application/json
 
 
 
-=== TEST 14: a path in which others may find another account
+=== TEST 14: a path in which others may find another account is 422
 --- request eval
 [map { "GET /reauth/$_" } 'gate/acct_1%2f..%2facct_2',
  'gate/acct_1/../acct_2', 'gate/%61cct_2', 'gate//acct_2', './gate/acct_2',

@@ -31,7 +31,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: alive
+=== TEST 1: healthz is 200
 --- without: reauth_redis
 --- request
 GET /reauth/healthz
@@ -43,7 +43,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: a probe's parameters do no harm
+=== TEST 2: a probe's parameters are ignored
 --- without: reauth_redis
 --- request eval
 ['GET /reauth/healthz?from=probe', 'GET /reauth/readyz?from=probe',
@@ -53,7 +53,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 3: only to be read
+=== TEST 3: methods other than GET and HEAD are 405
 --- without: reauth_redis
 --- request eval
 ['POST /reauth/healthz', 'POST /reauth/readyz']
@@ -62,7 +62,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 4: ready at once where there is no Redis
+=== TEST 4: readyz is 200 at once without reauth_redis
 --- without: reauth_redis
 --- request
 GET /reauth/readyz
@@ -71,7 +71,7 @@ GET /reauth/readyz
 
 
 
-=== TEST 5: ready with Redis
+=== TEST 5: readyz is 200 once the state was read from Redis
 --- init
 main::ready('ready');
 --- request eval
@@ -85,7 +85,7 @@ main::ready('ready');
 
 
 
-=== TEST 6: Redis lost: alive, ready and degraded; what it may know is not denied
+=== TEST 6: with Redis lost, the gateway is ready and degraded, and an account that it does not know is 503
 --- init
 main::without_redis();
 --- request eval

@@ -24,7 +24,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: nothing yet
+=== TEST 1: the summary has zeroes while nothing is known
 --- request
 GET /reauth/summary
 --- response_headers
@@ -41,7 +41,7 @@ qr/\A\{"states":\{"starting":0,"running":0,"needs_otp":0,"needs_face":0,
 
 
 
-=== TEST 2: some of each
+=== TEST 2: the summary counts accounts by state
 --- request eval
 [main::put('acct_1', main::login('slow')),
  main::put('acct_2', main::login('slow')),
@@ -58,7 +58,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: parameters are not known here
+=== TEST 3: parameters are rejected
 --- request
 GET /reauth/summary?limit=3
 --- error_code: 422
@@ -66,7 +66,7 @@ GET /reauth/summary?limit=3
 
 
 
-=== TEST 4: only to be read
+=== TEST 4: a method other than GET is 405
 --- request
 PUT /reauth/summary
 --- error_code: 405

@@ -19,7 +19,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: an update that is taken
+=== TEST 1: the response to an update has the headers of the list only
 --- request eval
 main::put('acct_1', main::login('slow'))
 --- more_headers
@@ -39,7 +39,7 @@ x-rate-limit-limit-minute: 1000
 
 
 
-=== TEST 2: whatever else it sends
+=== TEST 2: whatever else the upstream sends does not come back
 --- init
 main::forced('acct_2', status => 422, body => '{"error":"X"}', headers => {
     map({ $_ => 'theirs' } qw(Set-Cookie Location Refresh WWW-Authenticate

@@ -19,7 +19,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: e-mail and password, which is the default and is said so
+=== TEST 1: e-mail and password, the default, is sent with its name
 --- config eval: $::look
 --- request eval
 [main::put('acct_1', $::email), main::received('acct_1'),
@@ -35,7 +35,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: null stands for the default, too
+=== TEST 2: null stands for the default
 --- config eval: $::look
 --- request eval
 [main::put('acct_2', '{"auth_type":null,' . substr $::email, 1),
@@ -50,7 +50,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: raw data
+=== TEST 3: raw_data is sent with its fields
 --- config eval: $::look
 --- request eval
 [main::put('acct_3', $::raw), main::received('acct_3'),
@@ -65,7 +65,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: the mobile app, where a person must act at once
+=== TEST 4: mobile_app needs a person at once
 --- config eval: $::look
 --- request eval
 [main::put('acct_4', $::mobile), main::received('acct_4'),

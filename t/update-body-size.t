@@ -37,7 +37,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: as much as is allowed
+=== TEST 1: a body of 64 KB passes
 --- config eval: $::look
 --- request eval
 [main::put('acct_1', main::padded($::max)), main::received('acct_1')]
@@ -53,7 +53,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a byte more
+=== TEST 2: a body of a byte more is 413
 --- config eval: $::look
 --- request eval
 [main::put('acct_2', main::padded($::max + 1)), main::received('acct_2')]
@@ -69,14 +69,14 @@ Content-Type: application/json
 
 
 
-=== TEST 3: as much as is allowed, in chunks
+=== TEST 3: a body of 64 KB in chunks passes
 --- raw_request eval
 main::chunked('acct_3', main::padded($::max), 4096)
 --- response_body_like: attempt_id
 
 
 
-=== TEST 4: a byte more, in chunks
+=== TEST 4: a body of a byte more in chunks is 413
 --- raw_request eval
 main::chunked('acct_4', main::padded($::max + 1), 4096)
 --- error_code: 413
@@ -86,7 +86,7 @@ main::chunked('acct_4', main::padded($::max + 1), 4096)
 
 
 
-=== TEST 5: far more, in one chunk
+=== TEST 5: a chunk of far more is 413
 --- raw_request eval
 main::chunked('acct_5', main::padded(10 * $::max), 10 * $::max)
 --- error_code: 413
@@ -94,7 +94,7 @@ main::chunked('acct_5', main::padded(10 * $::max), 10 * $::max)
 
 
 
-=== TEST 6: a length that nobody can mean: not waited for
+=== TEST 6: a length that nobody can mean is 413 without waiting for it
 --- raw_request eval
 "PUT /api/authenticate/acct_6/credentials HTTP/1.1\r
 Host: localhost\r

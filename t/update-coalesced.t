@@ -25,7 +25,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the same one
+=== TEST 1: the same update is sent once, and all get its response
 --- config eval: $::look
 --- request eval
 [(main::put('acct_1', main::login('slow'))) x 3, main::received('acct_1', 9)]
@@ -41,7 +41,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: the same in other words
+=== TEST 2: the same update in other words is sent once
 --- config eval: $::look
 --- request eval
 [main::put('acct_2', '{"email":"slow@example.com","password":"p"}'),
@@ -58,7 +58,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: a password that differs in a blank is another one
+=== TEST 3: a password that differs in a blank is a different update
 --- config eval: $::look
 --- request eval
 [main::put('acct_3', main::login('slow', 'p')),
@@ -74,7 +74,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: of another account
+=== TEST 4: the same update of another account is sent
 --- request eval
 [map { main::put($_, main::login('slow')) } 'acct_4a', 'acct_4b']
 --- more_headers
@@ -107,7 +107,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: ended by a failure: sent again
+=== TEST 6: the same update is sent again when its attempt has failed
 --- init
 main::forced('acct_6', { status => 200, body => '{"attempt_id":"auth_6"}' });
 --- request eval

@@ -16,7 +16,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: no body, no length, no type
+=== TEST 1: a request without a body, a length and a type lacks its fields
 --- request
 PUT /api/authenticate/acct_1/credentials
 --- error_code: 422
@@ -24,7 +24,7 @@ PUT /api/authenticate/acct_1/credentials
 
 
 
-=== TEST 2: a length of nothing
+=== TEST 2: a body of length 0 lacks its fields
 --- request
 PUT /api/authenticate/acct_1/credentials
 --- more_headers
@@ -34,7 +34,7 @@ Content-Length: 0
 
 
 
-=== TEST 3: with a type
+=== TEST 3: a body of length 0 with a type lacks its fields
 --- request
 PUT /api/authenticate/acct_1/credentials
 --- more_headers
@@ -45,7 +45,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: in no chunk
+=== TEST 4: a chunked body without a chunk lacks its fields
 --- raw_request eval
 "PUT /api/authenticate/acct_1/credentials HTTP/1.1\r
 Host: localhost\r
@@ -61,7 +61,7 @@ Transfer-Encoding: chunked\r
 
 
 
-=== TEST 5: blanks
+=== TEST 5: a body of blanks lacks its fields
 --- raw_request eval
 "PUT /api/authenticate/acct_1/credentials HTTP/1.1\r
 Host: localhost\r
@@ -75,7 +75,7 @@ Content-Length: 5\r
 
 
 
-=== TEST 6: HTTP/1.0
+=== TEST 6: an HTTP/1.0 request without a body lacks its fields
 --- request
 PUT /api/authenticate/acct_1/credentials HTTP/1.0
 --- error_code: 422

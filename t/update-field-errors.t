@@ -20,7 +20,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: nothing at all is e-mail and password with nothing in it
+=== TEST 1: an empty object lacks the fields of e-mail and password
 --- config eval: $::look
 --- request eval
 [main::put('acct_1', '{}'), main::received(q(acct_1), 9),
@@ -40,7 +40,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: all that raw_data lacks
+=== TEST 2: all fields that raw_data lacks are named
 --- request eval
 main::put('acct_1', main::raw('"email":"a@b.c","password":"p"'))
 --- more_headers
@@ -68,7 +68,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a type that there is not, told together with what else is wrong
+=== TEST 4: an unknown auth_type is named together with what else is wrong
 --- request eval
 [map { main::put('acct_1', $_) }
  '{"auth_type":"","email":"a@b.c"}', '{"auth_type":"magic"}',
@@ -85,7 +85,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: what is no string
+=== TEST 5: a value that is no string is named
 --- request eval
 [map { main::put('acct_1', $_) }
  '{"email":["a@b.c"],"password":12345678}', '{"email":{},"password":true}']
@@ -99,7 +99,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: no e-mail address
+=== TEST 6: a value that is no e-mail address is named
 --- request eval
 [map { main::put('acct_1', qq({"email":"$_","password":"p"})) }
  'CANARY', '@CANARY', 'CANARY@', 'CANARY@b@c', 'CAN ARY@b.c',
@@ -114,7 +114,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: control characters, where they have no business
+=== TEST 7: control characters are named
 --- request eval
 [main::put('acct_1', '{"email":"a\u0001@b.c","password":"p\u0001\r\n"}'),
  main::put('acct_1', main::raw('"auth_id":"a\rb","cookies":"a=1\nb: c",'
@@ -129,7 +129,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: what is too long
+=== TEST 8: a value that is too long is named
 --- request eval
 [main::put('acct_1', '{"email":"a@b.c","password":"' . 'p' x 1025 . '"}'),
  main::put('acct_1', main::raw('"auth_id":"' . 'a' x 65 . '","cookies":"'
@@ -145,7 +145,7 @@ Content-Type: application/json
 
 
 
-=== TEST 9: a name and its alias that differ
+=== TEST 9: a name and its alias with different values are named
 --- request eval
 main::put('acct_1', main::raw('"auth_id":"a","cookies":"a=1","xbc":"CANARY1",'
  . '"x_bc":"CANARY2","user_agent":"CANARY3","userAgent":"CANARY4"'))
@@ -171,7 +171,7 @@ CANARY
 
 
 
-=== TEST 11: a running attempt does not notice
+=== TEST 11: a running attempt is not changed by an invalid update
 --- config eval: $::look
 --- request eval
 [main::put('acct_11', '{"email":"slow@example.com","password":"p"}'),
@@ -188,7 +188,7 @@ Content-Type: application/json
 
 
 
-=== TEST 12: what the cookies look like, if they are none
+=== TEST 12: the error says what the cookies look like, if they are none
 --- request eval
 [map { main::put('acct_12', main::raw_data(cookies => $_)) }
  'CANARY', "{'CANARY': 'CANARY=1'}", '{\"CANARY\":\"CANARY\"}',
@@ -204,7 +204,7 @@ Content-Type: application/json
 
 
 
-=== TEST 13: what was probably meant
+=== TEST 13: the error says what was probably meant
 --- request eval
 [main::put('acct_13', '{"auth_id":"1","cookies":"a=1","xbc":"x"}'),
  main::put('acct_13', '{"mail":"a@b.c","pass":"CANARY"}')]

@@ -22,7 +22,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: syntax
+=== TEST 1: the error names what is wrong in the syntax
 --- config eval: $::look
 --- request eval
 [(map { main::put('acct_1', $_) }
@@ -41,7 +41,7 @@ CANARY
 
 
 
-=== TEST 2: line and column
+=== TEST 2: the error names line and column
 --- request eval
 [map { main::put('acct_1', $_) }
  qq({"email":"CANARY",\n  "password":"CANARY" "xbc":"CANARY"}),
@@ -57,7 +57,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: no object
+=== TEST 3: JSON that is no object is rejected
 --- request eval
 [map { main::put('acct_1', $_) } '["CANARY"]', '"CANARY"', '17', 'null',
  'true']
@@ -70,7 +70,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a byte order mark
+=== TEST 4: a byte order mark is rejected
 --- request eval
 main::put('acct_1', qq(\xef\xbb\xbf{"email":"CANARY"}))
 --- more_headers
@@ -81,7 +81,7 @@ main::error_at(1, 1, 'a\ byte\ order\ mark[^"]+')
 
 
 
-=== TEST 5: NUL, plain and escaped
+=== TEST 5: NUL, plain and escaped, is rejected
 --- request eval
 [map { main::put('acct_1', $_) }
  qq({"email":"CANARY\0"}), '{"email":"CANARY\u0000"}', '{"CANARY\u0000":1}',
@@ -97,7 +97,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: not UTF-8, or half a character
+=== TEST 6: text that is not UTF-8, or half a character, is rejected
 --- request eval
 [map { main::put('acct_1', qq({"email":"CANARY$_"})) } "\xff", "\xc3",
  "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", '\ud800', '\udc00', '\ud83dx']
@@ -111,7 +111,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: a name twice, also where it does not matter
+=== TEST 7: a name given twice is rejected, also where it does not matter
 --- request eval
 [map { main::put('acct_1', $_) }
  '{"email":"CANARY","email":"CANARY"}', '{"x":{"b":1,"b":2}}']
@@ -124,7 +124,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: deep
+=== TEST 8: JSON that is nested too deep is rejected
 --- request eval
 [main::put('acct_1', '{"x":' . '[' x 15 . ']' x 15 . '}'),
  main::put('acct_1', '{"x":' . '[' x 16 . ']' x 16 . '}'),

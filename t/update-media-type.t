@@ -23,7 +23,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: types that are refused
+=== TEST 1: types other than JSON are 415
 --- config eval: $::look
 --- request eval
 [(map { main::put('acct_1', main::login('slow')) } @::bad),
@@ -40,7 +40,7 @@ __DATA__
 
 
 
-=== TEST 2: spellings that are taken
+=== TEST 2: JSON's type is accepted in all its spellings
 --- request eval
 [map { main::put('acct_2', main::login('slow')) } @::good]
 --- more_headers eval
@@ -50,7 +50,7 @@ __DATA__
 
 
 
-=== TEST 3: a body without a type
+=== TEST 3: a body without a type is 415
 --- request eval
 main::put('acct_1', main::login('slow'))
 --- error_code: 415
@@ -58,7 +58,7 @@ main::put('acct_1', main::login('slow'))
 
 
 
-=== TEST 4: encodings
+=== TEST 4: a body with a content encoding is 415, but for identity
 --- request eval
 [map { main::put('acct_4', main::login('slow')) } 1 .. 4]
 --- more_headers eval
@@ -69,7 +69,7 @@ main::put('acct_1', main::login('slow'))
 
 
 
-=== TEST 5: in chunks
+=== TEST 5: a chunked body of another type is 415
 --- raw_request eval
 "PUT /api/authenticate/acct_1/credentials HTTP/1.1\r
 Host: localhost\r

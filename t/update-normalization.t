@@ -24,7 +24,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the domain of an e-mail address in lower case, not what is before it
+=== TEST 1: the domain of an e-mail address is sent in lower case, not what is before it
 --- config eval: $::look
 --- request eval
 [main::put('acct_1', '{"email":"Slow@EXAMPLE.Com","password":"p"}'),
@@ -39,7 +39,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: blanks around fields go, but a password is kept byte for byte
+=== TEST 2: blanks around fields are removed, but a password is kept byte for byte
 --- config eval: $::look
 --- request eval
 [main::put('acct_2', '{"password":" \t p\u00e4ss \"\\\\ \n",'
@@ -69,7 +69,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: the names that clients use, too
+=== TEST 4: names that clients use are sent as the upstream's
 --- config eval: $::look
 --- request eval
 [main::put('acct_4', '{"auth_type":"raw_data","userAgent":"agent/1 (x)",'
@@ -84,7 +84,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: both names with one value
+=== TEST 5: a field given by both names with one value is sent once
 --- config eval: $::look
 --- request eval
 [main::put('acct_5', '{"x_bc":" x ",' . substr main::raw_data(), 1),
@@ -114,7 +114,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: blanks between the parts of the text, and other spellings of it
+=== TEST 7: other spellings of the same JSON are sent in one form
 --- config eval: $::look
 --- request eval
 [main::put('acct_7', qq(\r\n\t{ "ema\\u0069l" :\n"slow\\u0040example.com" ,)
@@ -130,7 +130,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: the length that is sent is that of what is sent
+=== TEST 8: the length that is sent is that of the normalized body
 --- config eval: $::look
 --- request eval
 [main::put('acct_8', '{"auth_type":  "mobile_app",  "email":"x"}'),
@@ -182,7 +182,7 @@ Content-Type: application/json
 
 
 
-=== TEST 11: names in other spellings, a number, headers that were copied whole
+=== TEST 11: other spellings of names, a number and copied headers are understood
 --- config eval: $::look
 --- request eval
 [main::put('acct_11', '{"authType":"raw_data","x-bc":"X-BC: x","Cookie":"a=1",'

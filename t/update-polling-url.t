@@ -21,7 +21,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: both upstream hosts, one after the other
+=== TEST 1: the URL of either upstream host leads to the gateway
 --- request eval
 [main::put('acct_1', main::login('slow', 'one')),
  main::put('acct_1', main::login('slow', 'two'))]
@@ -35,7 +35,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a Host with a port
+=== TEST 2: a Host with a port is in the URL
 --- request eval
 main::put('acct_2', main::login('slow'))
 --- more_headers
@@ -45,7 +45,7 @@ Host: gateway.internal:8080
 
 
 
-=== TEST 3: an address
+=== TEST 3: a Host that is an address is in the URL
 --- request eval
 main::put('acct_3', main::login('slow'))
 --- more_headers
@@ -55,7 +55,7 @@ Host: [::1]:8080
 
 
 
-=== TEST 4: HTTP/1.0 without Host: the address that it came to
+=== TEST 4: without Host (HTTP/1.0) the URL has the address of the connection
 --- raw_request eval
 "PUT /api/authenticate/acct_4/credentials HTTP/1.0\r
 Content-Type: application/json\r
@@ -67,7 +67,7 @@ qr{"polling_url":"http://127\.0\.0\.1:$ENV{TEST_NGINX_SERVER_PORT}/api/authentic
 
 
 
-=== TEST 5: reauthenticate, and what is told again
+=== TEST 5: reauthenticate, and its repeat, have the URL as well
 --- request eval
 [('POST /api/authenticate/acct_expired_6/reauthenticate') x 2]
 --- more_headers
@@ -82,7 +82,7 @@ Host: gateway:81
 
 
 
-=== TEST 6: a coalesced answer, each in its caller's terms
+=== TEST 6: a coalesced response has the URL of each caller's Host
 --- request eval
 [(main::put('acct_7', main::login('slow'))) x 3]
 --- more_headers eval
@@ -94,7 +94,7 @@ Host: gateway:81
 
 
 
-=== TEST 7: what else is in the answer stays: members, order of them, numbers
+=== TEST 7: other members, their order and numbers are not changed
 --- init
 main::forced('acct_8', '{"z":1.50,"attempt_id":"auth_8","a":[null,true,"\u00e9/"],'
     . '"message":"m","polling_url":"https://api.fansapi.com/api/authenticate/auth_8?x=1",'
@@ -108,7 +108,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: a second polling_url in it, and one in a string: only ours leads back
+=== TEST 8: of two polling_url only the top one leads to the gateway
 --- init
 main::forced('acct_80', '{"message":"\"polling_url\":\"https://api.fansapi.com/api/authenticate/auth_80\"",'
     . '"old":{"polling_url":"https://api.fansapi.com/api/authenticate/auth_79"},'
@@ -122,7 +122,7 @@ Content-Type: application/json
 
 
 
-=== TEST 9: slashes that are escaped
+=== TEST 9: a URL with escaped slashes is replaced
 --- init
 main::forced('acct_81', '{ "attempt_id":"auth_81",  "polling_url" : "https:\/\/api.fansapi.com\/api\/authenticate\/auth_81", "message":"\"polling_url\":" }');
 --- request eval
@@ -134,7 +134,7 @@ Content-Type: application/json
 
 
 
-=== TEST 10: one that leads elsewhere is replaced, nothing else is touched
+=== TEST 10: a URL that leads elsewhere is replaced, and nothing else
 --- init
 main::forced('acct_9', '{ "attempt_id" : "auth_9", "polling_url":"https:\/\/other.example.com\/x" }');
 --- request eval
@@ -148,7 +148,7 @@ the upstream's polling_url does not lead to the poll of the attempt
 
 
 
-=== TEST 11: a Host that no URL can have: as if there were none
+=== TEST 11: a Host that no URL can have is ignored
 --- request eval
 [main::put('acct_10', main::login('slow')),
  main::put('acct_11', main::login('slow')),

@@ -15,7 +15,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: TLS ends in front of the gateway
+=== TEST 1: the URL is https where TLS ends in front of the gateway
 --- http_config
 reauth_public_url https://gateway.example;
 --- request eval
@@ -29,7 +29,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a port and a prefix, and a slash at the end
+=== TEST 2: a port, a prefix and a slash at the end are kept right
 --- config
 reauth_public_url https://gateway.example:8443/fans/;
 --- request eval
@@ -43,7 +43,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: the location's own goes before the server's
+=== TEST 3: the location's value replaces the server's
 --- config
 reauth_public_url https://other.example;
 location /api/authenticate {
@@ -58,7 +58,7 @@ POST /api/authenticate/acct_expired_3/reauthenticate
 
 
 
-=== TEST 4: by a variable; an empty value leaves it to the request
+=== TEST 4: a variable's value is used, an empty one leaves it to the request
 --- http_config
 map $http_x_front $front {
     a  https://a.example;
@@ -77,7 +77,7 @@ reauth_public_url $front;
 
 
 
-=== TEST 5: text around a variable
+=== TEST 5: text around a variable is used
 --- http_config
 reauth_public_url https://$host/prefix;
 --- request eval

@@ -20,7 +20,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: 404, 402, 403: body and status are the upstream's
+=== TEST 1: 404, 402 and 403 pass with the upstream's body
 --- request eval
 [(map { main::put("acct_$_", main::login('slow')) }
   qw(unknown_1 credits_1 restricted_1)),
@@ -44,7 +44,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: 429 says itself when to come again
+=== TEST 2: 429 passes with the upstream's Retry-After
 --- request eval
 [main::put('acct_2', main::login('limit')), 'GET /reauth/gate/acct_2']
 --- more_headers
@@ -56,7 +56,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: the upstream's own validation
+=== TEST 3: the upstream's own validation error passes
 --- init
 main::forced('acct_3', { status => 422, body => '{"error":"VALIDATION_ERROR","errors":{"email":["taken"]}}' });
 --- request eval
@@ -71,7 +71,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: rejected while an earlier attempt runs: that one's gate stays closed
+=== TEST 4: an update rejected while an attempt is active leaves the gate closed
 --- init
 main::forced('acct_4', { status => 200, body => '{"attempt_id":"auth_first"}' },
     { status => 422, body => '{"error":"VALIDATION_ERROR"}' });
@@ -93,7 +93,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: rejected after an end: still open
+=== TEST 5: an update rejected after an attempt has ended leaves the gate open
 --- init
 main::forced('acct_5', { status => 422, body => '{"error":"ONE"}' },
     { status => 409, body => '{"error":"TWO"}' });
@@ -110,7 +110,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: the same one again is sent again
+=== TEST 6: a rejected update is sent again when it is repeated
 --- init
 main::forced('acct_6', { status => 422, body => '{"error":"ONE"}' });
 --- request eval
@@ -143,7 +143,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: the key is refused: an error of the gateway's, told as it is
+=== TEST 8: a refused key is reported as the gateway's error
 --- init
 main::forced('acct_8', { status => 401, body => '{"error":"The API key is missing or invalid."}' });
 --- request eval
@@ -159,7 +159,7 @@ Content-Type: application/json
 
 
 
-=== TEST 9: an error without a body
+=== TEST 9: an error without a body passes
 --- init
 main::forced('acct_9', { status => 403, body => '' });
 --- request eval

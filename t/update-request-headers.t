@@ -44,7 +44,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: an update
+=== TEST 1: an update has the headers of the list and the key
 --- config eval: $::look
 --- request eval
 [main::put('acct_1', '{"auth_type":"mobile_app"}'), main::received('acct_1')]
@@ -58,7 +58,7 @@ __DATA__
 
 
 
-=== TEST 2: reauthenticate, which has no body but a length
+=== TEST 2: reauthenticate has no body, but a length
 --- config eval: $::look
 --- request eval
 ['POST /api/authenticate/acct_expired_2/reauthenticate',
@@ -72,7 +72,7 @@ __DATA__
 
 
 
-=== TEST 3: none of them sent: none of them made up
+=== TEST 3: headers that the client did not send are not made up
 --- config eval: $::look
 --- request eval
 [main::put('acct_3', '{"auth_type":"mobile_app"}'), main::received('acct_3')]
@@ -85,7 +85,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a caller's token in another form
+=== TEST 4: the caller's Authorization in another form does not go out
 --- config eval: $::look
 --- request eval
 [main::put('acct_4', '{"auth_type":"mobile_app"}'), main::received('acct_4')]
@@ -100,7 +100,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: without a key set in the internal location there is none at all
+=== TEST 5: without a key in the internal location no Authorization is sent
 --- config
 location /upstream/ {
     internal;

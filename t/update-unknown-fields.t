@@ -38,7 +38,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: dropped, where it is said so
+=== TEST 1: unknown fields are dropped with "drop"
 --- config eval: $::drop
 --- request eval
 [main::put('acct_1', '{"x":"CANARY",' . substr main::login('slow'), 1),
@@ -53,7 +53,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: rejected, all of them, those of other types, too
+=== TEST 2: unknown fields, and those of other types, are rejected with "reject"
 --- config eval: $::reject
 --- request eval
 [main::put('acct_2', '{"x":"CANARY","cookies":"CANARY","y":{},'
@@ -68,7 +68,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: a name may be a secret itself, or break the line
+=== TEST 3: a name that may be a secret, or breaks the line, is not in the log
 --- config eval: $::reject
 --- request eval
 main::put('acct_1', '{"CANARY pass\nword":1,' . substr main::login('slow'), 1)
@@ -80,7 +80,7 @@ qr/\A(?!.*CANARY).*"errors":\{"a field":\["A field whose name is no plain/
 
 
 
-=== TEST 4: together with what else is wrong
+=== TEST 4: unknown fields are named together with what else is wrong
 --- config eval: $::reject
 --- request eval
 main::put('acct_1', '{"email":"nobody","x":1}')
@@ -92,7 +92,7 @@ qr/"errors":\{"email":\[[^]]+\],"password":\[[^]]+\],"x":\[[^]]+\]\}/
 
 
 
-=== TEST 5: what belongs there passes, under either name
+=== TEST 5: known fields pass, under either name
 --- config eval: $::reject
 --- request eval
 [main::put('acct_5', main::login('slow')),
@@ -106,7 +106,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: for mobile_app nothing belongs there
+=== TEST 6: every field is unknown to mobile_app
 --- config eval: $::reject
 --- request eval
 main::put('acct_1', '{"auth_type":"mobile_app","email":"a@b.c"}')
@@ -117,7 +117,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: so many that not all can be told
+=== TEST 7: unknown fields that are too many to name are counted
 --- config eval: $::reject
 --- request eval
 main::put('acct_1', $::many)
@@ -173,7 +173,7 @@ reauth: 20 fields dropped: "x1,
 
 
 
-=== TEST 10: passed on, but for those of other types
+=== TEST 10: unknown fields pass with "pass", but for those of other types
 --- config eval: $::pass
 --- request eval
 [main::put('acct_10', '{"z":[1,{"y":"\u00e4","x":null}],"a":"CANARY","xbc":"x",'
@@ -199,7 +199,7 @@ Content-Type: application/json
 
 
 
-=== TEST 11: whose order does not matter
+=== TEST 11: the order of unknown fields that pass does not matter
 --- config eval: $::pass
 --- request eval
 [main::put('acct_110', '{"z":1,"a":{"c":1,"b":2},' . substr main::login('slow'), 1),

@@ -14,7 +14,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a page of HTML
+=== TEST 1: a page of HTML passes, and the gate is closed
 --- request eval
 [main::put('acct_1', main::login('down')), 'GET /reauth/accounts/acct_1',
  'GET /reauth/gate/acct_1']
@@ -34,7 +34,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: the login was started, but the answer lost: the same one is sent again
+=== TEST 2: a repeat is sent again when the first response was lost
 --- config eval: $::look
 --- request eval
 [main::put('acct_2', main::login('lost')), 'GET /reauth/accounts/acct_2',
@@ -52,7 +52,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: JSON without a code, maintenance, what only a CDN says
+=== TEST 3: 5xx with or without a code, of a CDN too, pass
 --- request eval
 [(map { main::put("acct_${_}_3", main::login('ok')) }
   qw(broken maintenance cdn520 cdn524)),

@@ -22,7 +22,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: each of the sandbox's
+=== TEST 1: each broken response of the sandbox is 502
 --- request eval
 [(map { main::put("acct_$_", main::login($_)) } @::stories),
  (map { "GET /reauth/accounts/acct_$_" } @::stories)]
@@ -42,7 +42,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: successes without an attempt
+=== TEST 2: a success without an attempt is 502
 --- init
 main::forced("acct_2_$_->[0]", { status => 200, body => $_->[1] }) for
     [a => ''], [b => '[]'], [c => '{"attempt_id":"../x"}'],
@@ -60,7 +60,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: as large as reauth_answer_max says, and a byte more
+=== TEST 3: a response larger than reauth_answer_max is 502
 --- config
 location /api/authenticate {
     reauth_answer_max 1k;
@@ -80,7 +80,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: wrapped in data, as some meet it
+=== TEST 4: a response wrapped in "data" is understood
 --- init
 main::forced('acct_4', { status => 201, body => '{"data":{"attempt_id":"auth_4",'
     . '"polling_url":"https:\/\/app.onlyfansapi.com\/api\/authenticate\/auth_4"}}' });

@@ -14,7 +14,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: nobody listens
+=== TEST 1: a refused connection is 502, and the gate stays open
 --- config
 location /upstream/ {
     internal;
@@ -38,7 +38,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: two that both refuse
+=== TEST 2: two servers that both refuse are 502
 --- http_config
 upstream nowhere { server 127.0.0.1:1; server 127.0.0.1:2; }
 --- config
@@ -60,7 +60,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: the internal location does not forward at all
+=== TEST 3: an internal location without a proxy is 502
 --- config
 location /upstream/ { internal; return 204; }
 --- request eval
@@ -76,7 +76,7 @@ sent nothing to the upstream, it answered 204 itself
 
 
 
-=== TEST 4: there is no such location
+=== TEST 4: a missing internal location is 502
 --- config
 location /api/authenticate { reauth_authenticate /nowhere; }
 # for which "nginx -t" can't tell that there is no such location

@@ -25,7 +25,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: an update
+=== TEST 1: an update without a response is 504, and the gate is closed
 --- config eval: $::config
 --- request eval
 [main::put('acct_1', main::login('stall')), 'GET /reauth/accounts/acct_1',
@@ -46,7 +46,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a poll has no harm done by another try
+=== TEST 2: a poll is tried again without harm
 --- config
 location /upstream/ {
     internal;

@@ -37,7 +37,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: signed
+=== TEST 1: a signed webhook is accepted
 --- request eval
 main::post($main::test)
 --- more_headers eval
@@ -53,7 +53,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: with a prefix, in upper case, surrounded by blanks
+=== TEST 2: a signature with a prefix, in upper case or between blanks is accepted
 --- request eval
 [(main::post($main::test)) x 4]
 --- more_headers eval
@@ -66,7 +66,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 3: the second secret, while they are changed
+=== TEST 3: a signature by the second secret is accepted
 --- request eval
 main::post($main::test)
 --- more_headers eval
@@ -75,7 +75,7 @@ main::signed($main::test, $Reauth::Webhook::NEXT)
 
 
 
-=== TEST 4: one secret only
+=== TEST 4: with one secret, a signature by another is 401
 --- config
 location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
 --- request eval
@@ -87,7 +87,7 @@ location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
 
 
 
-=== TEST 5: not signed
+=== TEST 5: a webhook without a signature is 401
 --- request eval
 main::post($main::test)
 --- error_code: 401
@@ -98,7 +98,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 6: signed by another secret, for another body, or not at all
+=== TEST 6: a signature by another secret, or of another body, is 401
 --- request eval
 [(main::post($main::test)) x 7]
 --- more_headers eval
@@ -113,7 +113,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 7: the raw body counts, before anything is read from it
+=== TEST 7: the signature is checked before the body is read
 --- request eval
 [map { main::post($_) } 'no json', '{"event":"test-event" }', "\0\xff", '[]']
 --- more_headers eval
@@ -124,7 +124,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 8: signed nonsense is no reason to deliver it again
+=== TEST 8: signed nonsense is 200, so that it is not delivered again
 --- request eval
 [map { main::post($_) } 'no json', '[]', '{}', '{"event":7}',
  '{"event":"accounts.connected","event":"x"}']
@@ -138,7 +138,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 9: events that say nothing to us
+=== TEST 9: other events are accepted and ignored
 --- request eval
 [map { main::post($_) } main::event('messages.received', 'acct_1'),
  main::event('accounts.connected', undef),
@@ -154,7 +154,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 10: an empty body
+=== TEST 10: an empty body is accepted if it is signed
 --- request eval
 [('POST /reauth/webhook') x 2]
 --- more_headers eval
@@ -164,7 +164,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 11: by POST only
+=== TEST 11: a method other than POST is 405
 --- request eval
 ["GET /reauth/webhook", "PUT /reauth/webhook\n{}", "DELETE /reauth/webhook"]
 --- error_code eval
@@ -176,7 +176,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 12: at most 256 KB, whatever client_max_body_size says
+=== TEST 12: a body of more than 256 KB is 413, whatever client_max_body_size says
 --- config
 location = /reauth/webhook {
     client_max_body_size 1k;

@@ -2,7 +2,7 @@ package Reauth::Test;
 
 # What the gateway needs around it, for a test: a Redis and a sandbox upstream
 # of this file's own, secret files, ports, and the configuration that loads the
-# module.  See t/README.md for how a test uses it.
+# module.  See tests/README.md for how a test uses it.
 
 use strict;
 use warnings;

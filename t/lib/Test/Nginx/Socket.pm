@@ -3,7 +3,7 @@ package Test::Nginx::Socket;
 # Runs test files in the format of the CPAN module of this name, as far as this
 # project uses it: Test::Base parses the file, Test::Nginx::Util runs nginx,
 # Test::Nginx::Client sends the requests and checks the answers.  See
-# t/README.md for what is supported.
+# tests/README.md for what is supported.
 
 use Test::Base -Base;
 use Test::Nginx::Util;
