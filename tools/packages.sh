@@ -11,6 +11,7 @@ PKG_RUN="redis-server redis-tools libmojolicious-perl libio-socket-ssl-perl
 PKG_TEST="libtest-base-perl libcmocka-dev haproxy"
 PKG_LINT="clang-format clang-tidy cppcheck libperl-critic-perl shellcheck"
 PKG_CONTRACT="python3 python3-venv"
+PKG_DEB="build-essential dpkg-dev debhelper lowdown lintian"
 PKG_FUZZ="clang"
 PKG_VALGRIND="valgrind libc6-dbg"
 PKG_BENCH="valgrind wrk haproxy libnginx-mod-http-lua lua-cjson"

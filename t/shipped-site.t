@@ -1,0 +1,92 @@
+# conf/reauth.conf, the site of the Debian package, has the settings of
+# conf/nginx.conf, which is a whole configuration and is tested.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+
+sub slurp {
+    my ($file) = @_;
+
+    open my $fh, '<', $file or die "$file: $!";
+    local $/ = undef;
+    return scalar <$fh>;
+}
+
+
+# Directives with their blocks, one string each: "server|location /|return 421".
+# Braces in quoted strings are no blocks.
+
+sub directives {
+    my ($text) = @_;
+
+    $text =~ s/^[ ]*\#.*$//mg;
+
+    my (@path, %directives, $count);
+    my $words = '';
+
+    while ($text =~ /\G(?:('[^']*'|"[^"]*"|[^;{}\s'"]+)|(\s+)|([;{}]))/gc) {
+        my ($word, $blank, $end) = ($1, $2, $3);
+
+        if (defined $word) {
+            $words .= $word;
+
+        } elsif (defined $blank) {
+            $words .= ' ' if $words ne '';
+
+        } elsif ($end eq '}') {
+            pop @path;
+
+        } else {
+            $words =~ s/ +$//;
+            $words .= ' ' . ++$count if $words eq 'server' && $end eq '{';
+            push @path, $words if $end eq '{';
+            $directives{ join '|', @path, $words } = 1 if $end eq ';';
+            $words = '';
+        }
+    }
+
+    die 'not all was read' if (pos($text) // 0) != length $text;
+    return keys %directives;
+}
+
+
+# What stands in http in a whole configuration stands in the servers of a site,
+# so that it is not about other sites.
+
+my %moved = map { $_ => 1 } qw(access_log server_tokens client_header_timeout
+    client_body_timeout error_page proxy_ssl_server_name proxy_ssl_name
+    proxy_ssl_verify proxy_ssl_verify_depth proxy_ssl_trusted_certificate);
+
+my @whole = map { s/^http\|//r } grep { /^http\|/ }
+    directives(slurp('conf/nginx.conf'));
+
+my @expected;
+for my $directive (@whole) {
+    my ($name) = $directive =~ /^(\w+)/;
+
+    if (!$moved{$name}) {
+        push @expected, $directive;
+        next;
+    }
+
+    push @expected, "server 1|$directive" if $name !~ /^proxy_/;
+    push @expected, "server 2|$directive";
+}
+
+# logs of its own, and Redis only where it is wanted
+s{/access[.]log}{/reauth_access.log} for @expected;
+
+my $site = slurp('conf/reauth.conf');
+ok $site !~ /^reauth_redis/m, 'Redis is not required';
+$site =~ s/^#(?=reauth_redis)(.*)\n#/$1/m;
+
+is_deeply [sort(directives($site))], [sort @expected],
+    'the site has the directives of the whole configuration';
+
+my @marks = $site =~ /^ *\# ([0-9])[.] /mg;
+is_deeply \@marks, [1, 2, 3], 'three places to edit';
+
+done_testing();
