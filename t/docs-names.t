@@ -11,7 +11,8 @@ use Reauth::Test redis => 0, sandbox => 0;
 
 my @docs = (glob('docs/*.md'), glob('*/README.md'), glob('*.md'));
 
-my $source = Reauth::Test::slurp('config');
+my $source = join '', map { Reauth::Test::slurp($_) } 'config',
+    grep {-f} glob 'tools/*';
 
 find({ no_chdir => 1, wanted => sub {
     $source .= Reauth::Test::slurp($_) if /\.(?:[cht]|lua|sh|pm)\z/;
@@ -21,7 +22,8 @@ my %word = map { $_ => 1 } $source =~ /\w+/g;
 
 # folders that a path begins with: those of the repository, and in the module
 
-my $roots = join '|', qw(ngx_module t tests tools sandbox bench conf docker docs),
+my $roots = join '|',
+    qw(ngx_module t tests tools sandbox bench conf docker docs packaging),
     map { m{([^/]+)/\z} } glob 'ngx_module/*/';
 
 # GitHub's anchors of the headings of a file, and those that are written
