@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use POSIX qw(strftime);
 use Test::More;
 use Reauth::Test sandbox_options => ['--hold'];
 
@@ -45,5 +46,32 @@ for my $n (0 .. $#bad) {
     is($answer->{json}{attempt_id}, $attempt{$n}, 'by the attempt that began');
     is($answer->{json}{state}, 'running', 'in its state');
 }
+
+# ---- times that cannot be ----
+
+my $year = 365 * 86_400_000;
+
+sub record {
+    my ($account) = @_;
+
+    return $gateway->http('GET', "/reauth/accounts/$account")->{json};
+}
+
+$gateway->update("acct_$_", 'ok') for qw(ahead absurd);
+
+store_and_tell('acct_absurd', deadline => '9' x 18, progress => 'absurd',
+    updated => 1_000 + stored('acct_absurd', 'updated'));
+store_and_tell('acct_ahead', progress => 'ahead',
+    map { $_ => $year + stored('acct_ahead', $_) } qw(since updated deadline));
+
+ok(wait_for { (record('acct_ahead')->{progress} // '') eq 'ahead' }
+    'times of a clock that is wrong by a year');
+
+my $soon = strftime('%Y-%m-%dT%H:%M:%S', gmtime time + 600);
+cmp_ok(record('acct_ahead')->{$_}, 'lt', $soon, "$_: now")
+    for qw(since updated_at);
+
+isnt(record('acct_absurd')->{progress}, 'absurd',
+    'a record with a time that is absurd is none');
 
 done_testing();

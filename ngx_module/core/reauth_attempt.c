@@ -9,9 +9,6 @@
 #include "reauth_shares.h"
 
 
-#define REAUTH_EPOCH_TICKS  1024
-
-
 static const char  *reauth_state_names[] = {
     "none", "starting", "running", "needs_otp", "needs_face", "needs_app",
     "needs_person", "unknown", "succeeded", "failed", "rejected", "expired"

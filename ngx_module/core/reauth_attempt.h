@@ -342,7 +342,8 @@ reauth_state_is_end(unsigned state)
  * Greater than "last" always, and not behind the wall clock.
  */
 
-#define REAUTH_EPOCH_MAX  (UINT64_C(1) << 53)
+#define REAUTH_EPOCH_MAX    (UINT64_C(1) << 53)
+#define REAUTH_EPOCH_TICKS  1024
 
 uint64_t reauth_epoch_next(uint64_t last, int64_t now_ms);
 

@@ -6,6 +6,7 @@
 
 #include "reauth_record.h"
 #include "reauth_route.h"
+#include "reauth_time.h"
 
 
 typedef enum {
@@ -565,4 +566,76 @@ reauth_record_valid(const reauth_record_t *record)
            && record->state != REAUTH_STATE_NONE
            && (!reauth_state_is_active(record->state)
                || record->deadline_ms > 0);
+}
+
+
+static int
+reauth_record_times_valid(const reauth_record_t *record)
+{
+    size_t  i;
+
+    const int64_t  ms[] = {
+        record->since_ms, record->updated_ms, record->deadline_ms,
+        record->accepted_ms, record->stepped_ms, record->polled_ms,
+        record->prior.since_ms, record->prior.deadline_ms
+    };
+
+    const int64_t  us[] = {
+        record->started_us, record->completed_us, record->before_us,
+        record->prior.started_us, record->prior.completed_us
+    };
+
+    for (i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
+        if (ms[i] < 0 || ms[i] > REAUTH_TIME_MS_MAX) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < sizeof(us) / sizeof(us[0]); i++) {
+        if (us[i] < 0 || us[i] / 1000 > REAUTH_TIME_MS_MAX) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+reauth_record_bound(int64_t *ms, int64_t latest_ms, int64_t instead_ms)
+{
+    if (*ms > latest_ms) {
+        *ms = instead_ms;
+    }
+}
+
+
+int
+reauth_record_judge(reauth_record_t *record, int64_t now_ms, int64_t life_ms)
+{
+    int64_t  latest_ms, ends_ms;
+
+    if (!reauth_record_times_valid(record)
+        || (int64_t) (record->epoch / REAUTH_EPOCH_TICKS)
+           > now_ms + REAUTH_EPOCH_AHEAD_MS)
+    {
+        return -1;
+    }
+
+    latest_ms = now_ms + REAUTH_CLOCKS_DIFFER_MS;
+    ends_ms = now_ms + life_ms;
+
+    reauth_record_bound(&record->since_ms, latest_ms, now_ms);
+    reauth_record_bound(&record->updated_ms, latest_ms, now_ms);
+    reauth_record_bound(&record->accepted_ms, latest_ms, now_ms);
+    reauth_record_bound(&record->stepped_ms, latest_ms, now_ms);
+    reauth_record_bound(&record->polled_ms, latest_ms, now_ms);
+    reauth_record_bound(&record->prior.since_ms, latest_ms, now_ms);
+
+    latest_ms += life_ms;
+
+    reauth_record_bound(&record->deadline_ms, latest_ms, ends_ms);
+    reauth_record_bound(&record->prior.deadline_ms, latest_ms, ends_ms);
+
+    return 0;
 }

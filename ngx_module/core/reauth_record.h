@@ -17,6 +17,9 @@
 #include "reauth_attempt.h"
 
 
+/* ahead of the clock, of an epoch */
+#define REAUTH_EPOCH_AHEAD_MS    INT64_C(31622400000)
+
 /* enough for every field at its bound */
 #define REAUTH_RECORD_TEXT_MAX   4096
 
@@ -38,6 +41,17 @@ int reauth_record_decode(const reauth_string_t *text, reauth_record_t *record);
 
 /* the fields make sense together */
 int reauth_record_valid(const reauth_record_t *record);
+
+/*
+ * Times of a record from elsewhere, whose clock may differ from ours by
+ * REAUTH_CLOCKS_DIFFER_MS: one that is further ahead becomes "now_ms", a
+ * deadline that is later than "life_ms" from now becomes that.  Returns 0, or
+ * -1 if a time is negative or after the year 9999, or the epoch is more than a
+ * year ahead: epochs never go back, and what is refused here does not become
+ * the largest seen.
+ */
+int reauth_record_judge(reauth_record_t *record, int64_t now_ms,
+    int64_t life_ms);
 
 
 #endif /* REAUTH_RECORD_H */

@@ -9,7 +9,7 @@
 
 #define REAUTH_TIME_DAY    86400
 #define REAUTH_TIME_FIRST  0               /* 1970-01-01T00:00:00Z */
-#define REAUTH_TIME_LAST   253402300799    /* 9999-12-31T23:59:59Z */
+#define REAUTH_TIME_LAST   (REAUTH_TIME_MS_MAX / 1000)
 
 /* days from 0000-03-01, where the leap day is a year's last, to 1970-01-01 */
 #define REAUTH_TIME_SHIFT  719468

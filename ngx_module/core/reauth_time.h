@@ -17,6 +17,9 @@
 #include "reauth_string.h"
 
 
+/* the end of the year 9999 */
+#define REAUTH_TIME_MS_MAX   INT64_C(253402300799999)
+
 /* with the NUL at the end */
 #define REAUTH_TIME_US_SIZE  sizeof("2025-01-01T12:00:00.000000Z")
 #define REAUTH_TIME_MS_SIZE  sizeof("2025-01-01T12:00:00.000Z")

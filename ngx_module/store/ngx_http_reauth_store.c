@@ -27,6 +27,9 @@
 #define NGX_HTTP_REAUTH_TIMER           1000
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
+/* ms that an attempt may last, whichever gateway has begun it */
+#define NGX_HTTP_REAUTH_LIFE_MAX        86400000
+
 /* keys, arguments */
 #define NGX_HTTP_REAUTH_COMMIT_KEYS     6
 #define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
@@ -93,6 +96,20 @@ const char *
 ngx_http_reauth_store_refusal(ngx_http_reauth_store_t *store)
 {
     return ngx_http_reauth_redis_refusal(store->redis);
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
+    const redisReply *reply, reauth_record_t *record)
+{
+    int64_t  life_ms;
+
+    life_ms = ngx_max((int64_t) store->gate_max, NGX_HTTP_REAUTH_LIFE_MAX);
+
+    return reauth_reply_record(reply, record) == 0
+           && reauth_record_judge(record, ngx_http_reauth_now(), life_ms) == 0
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -423,7 +440,9 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         return;
     }
 
-    if (reauth_reply_record(reply, &remote) != 0) {
+    if (ngx_http_reauth_store_record(commit->store, reply, &remote)
+        != NGX_OK)
+    {
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
                       "redis: the record of account \"%s\" is none; "
                       "delete its key", commit->record.account);

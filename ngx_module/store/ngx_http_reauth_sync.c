@@ -89,7 +89,7 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
     ngx_int_t        rc;
     reauth_record_t  remote, record;
 
-    if (reauth_reply_record(text, &remote) != 0) {
+    if (ngx_http_reauth_store_record(sync->store, text, &remote) != NGX_OK) {
         ngx_http_reauth_sync_not_one(sync);
         return;
     }
@@ -669,7 +669,7 @@ ngx_http_reauth_sync_changed(ngx_http_reauth_sync_t *sync,
     ngx_uint_t       i;
     reauth_record_t  record;
 
-    if (reauth_reply_record(text, &record) != 0) {
+    if (ngx_http_reauth_store_record(sync->store, text, &record) != NGX_OK) {
         ngx_http_reauth_sync_not_one(sync);
         return NGX_OK;
     }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "reauth_record.h"
+#include "reauth_time.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -84,6 +85,40 @@ write_and_read(const reauth_record_t *record)
 }
 
 
+/* whatever is not refused is possible, and is not changed again */
+
+static void
+judge(reauth_record_t *record)
+{
+    reauth_record_t  again;
+
+    static const int64_t  now_ms = INT64_C(1763985600000);
+    static const int64_t  life_ms = 86400000;
+
+    if (reauth_record_judge(record, now_ms, life_ms) != 0) {
+        return;
+    }
+
+    if (record->since_ms < 0
+        || record->since_ms > now_ms + REAUTH_CLOCKS_DIFFER_MS
+        || record->updated_ms > now_ms + REAUTH_CLOCKS_DIFFER_MS
+        || record->deadline_ms > now_ms + life_ms + REAUTH_CLOCKS_DIFFER_MS
+        || record->started_us > REAUTH_TIME_MS_MAX * 1000 + 999)
+    {
+        abort();
+    }
+
+    again = *record;
+
+    if (reauth_record_judge(&again, now_ms, life_ms) != 0
+        || again.since_ms != record->since_ms
+        || again.deadline_ms != record->deadline_ms)
+    {
+        abort();
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -97,6 +132,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (reauth_record_decode(&text, &record) == 0) {
         write_and_read(&record);
+        judge(&record);
     }
 
     return 0;

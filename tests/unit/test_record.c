@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "reauth_record.h"
+#include "reauth_time.h"
 
 
 /* the largest number that is read back: 18 digits */
@@ -616,12 +617,151 @@ test_numbers(void **state)
 }
 
 
+/* times of another clock, of a fault, and of whoever writes to Redis */
+
+#define NOW_MS   INT64_C(1763985600000)
+#define LIFE_MS  INT64_C(86400000)
+#define FAR_MS   (NOW_MS + REAUTH_CLOCKS_DIFFER_MS + 1)
+
+static void
+judged(reauth_record_t *record)
+{
+    memset(record, 0, sizeof(reauth_record_t));
+
+    record->epoch = (uint64_t) NOW_MS * REAUTH_EPOCH_TICKS;
+    record->since_ms = NOW_MS - 1000;
+    record->updated_ms = NOW_MS - 500;
+    record->deadline_ms = NOW_MS + 900000;
+    record->started_us = NOW_MS * 1000;
+}
+
+
+static void
+test_judge_as_it_is(void **state)
+{
+    reauth_record_t  record, before;
+
+    (void) state;
+
+    judged(&record);
+    before = record;
+
+    assert_int_equal(reauth_record_judge(&record, NOW_MS, LIFE_MS), 0);
+    assert_memory_equal(&record, &before, sizeof(record));
+
+    /* a clock that is ahead, but not absurdly; the end of a life */
+
+    record.since_ms = FAR_MS - 1;
+    record.updated_ms = FAR_MS - 1;
+    record.deadline_ms = FAR_MS - 1 + LIFE_MS;
+    record.started_us = REAUTH_TIME_MS_MAX * 1000;
+    record.epoch = (uint64_t) (NOW_MS + REAUTH_EPOCH_AHEAD_MS)
+                   * REAUTH_EPOCH_TICKS;
+    before = record;
+
+    assert_int_equal(reauth_record_judge(&record, NOW_MS, LIFE_MS), 0);
+    assert_memory_equal(&record, &before, sizeof(record));
+}
+
+
+static void
+test_judge_future(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    judged(&record);
+
+    record.since_ms = FAR_MS;
+    record.updated_ms = FAR_MS;
+    record.accepted_ms = FAR_MS;
+    record.stepped_ms = REAUTH_TIME_MS_MAX;
+    record.polled_ms = REAUTH_TIME_MS_MAX;
+    record.deadline_ms = FAR_MS + LIFE_MS;
+    record.prior.since_ms = FAR_MS;
+    record.prior.deadline_ms = REAUTH_TIME_MS_MAX;
+
+    assert_int_equal(reauth_record_judge(&record, NOW_MS, LIFE_MS), 0);
+
+    assert_true(record.since_ms == NOW_MS);
+    assert_true(record.updated_ms == NOW_MS);
+    assert_true(record.accepted_ms == NOW_MS);
+    assert_true(record.stepped_ms == NOW_MS);
+    assert_true(record.polled_ms == NOW_MS);
+    assert_true(record.prior.since_ms == NOW_MS);
+    assert_true(record.deadline_ms == NOW_MS + LIFE_MS);
+    assert_true(record.prior.deadline_ms == NOW_MS + LIFE_MS);
+}
+
+
+static void
+test_judge_absurd(void **state)
+{
+    size_t           i, n;
+    int64_t          value;
+    reauth_record_t  record;
+
+    static const size_t  ms[] = {
+        offsetof(reauth_record_t, since_ms),
+        offsetof(reauth_record_t, updated_ms),
+        offsetof(reauth_record_t, deadline_ms),
+        offsetof(reauth_record_t, accepted_ms),
+        offsetof(reauth_record_t, stepped_ms),
+        offsetof(reauth_record_t, polled_ms),
+        offsetof(reauth_record_t, prior.since_ms),
+        offsetof(reauth_record_t, prior.deadline_ms)
+    };
+
+    static const size_t  us[] = {
+        offsetof(reauth_record_t, started_us),
+        offsetof(reauth_record_t, completed_us),
+        offsetof(reauth_record_t, before_us),
+        offsetof(reauth_record_t, prior.started_us),
+        offsetof(reauth_record_t, prior.completed_us)
+    };
+
+    (void) state;
+
+    for (i = 0; i < 2 * (sizeof(ms) + sizeof(us)) / sizeof(ms[0]); i++) {
+        n = i / 2;
+        value = -1;
+
+        if (i % 2 != 0) {
+            value = REAUTH_TIME_MS_MAX + 1;
+
+            if (n >= sizeof(ms) / sizeof(ms[0])) {
+                value *= 1000;
+            }
+        }
+
+        judged(&record);
+
+        memcpy((char *) &record
+               + (n < sizeof(ms) / sizeof(ms[0])
+                  ? ms[n] : us[n - sizeof(ms) / sizeof(ms[0])]),
+               &value, sizeof(value));
+
+        assert_int_equal(reauth_record_judge(&record, NOW_MS, LIFE_MS), -1);
+    }
+
+    judged(&record);
+    record.epoch = (uint64_t) (NOW_MS + REAUTH_EPOCH_AHEAD_MS + 1)
+                   * REAUTH_EPOCH_TICKS;
+
+    assert_int_equal(reauth_record_judge(&record, NOW_MS, LIFE_MS), -1);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_round_trip_largest),
         cmocka_unit_test(test_event),
+        cmocka_unit_test(test_judge_as_it_is),
+        cmocka_unit_test(test_judge_future),
+        cmocka_unit_test(test_judge_absurd),
         cmocka_unit_test(test_round_trip_empty),
         cmocka_unit_test(test_round_trip_all_names),
         cmocka_unit_test(test_person_for_earlier_versions),
