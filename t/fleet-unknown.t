@@ -25,16 +25,9 @@ my $two = gateway(name => 'two', %poll);
 
 
 sub becomes {
-    my ($account, $state, $what) = @_;
+    my @expected = @_;
 
-    for my $gateway ($one, $two) {
-        wait_for {
-            ($gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
-                // '') eq $state
-        };
-        is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
-            $state, $what);
-    }
+    $_->becomes(@expected) for $one, $two;
 
     return;
 }

@@ -71,14 +71,9 @@ sub asked {
 }
 
 sub becomes {
-    my ($account, $state, $what) = @_;
+    my @expected = @_;
 
-    for my $gateway ($one, $two) {
-        ok(wait_for {
-            ($gateway->http('GET', "/reauth/accounts/$account")->{json}{state}
-                // '') eq $state
-        } "$what: $state");
-    }
+    $_->becomes(@expected) for $one, $two;
 
     return;
 }

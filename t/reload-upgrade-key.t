@@ -11,10 +11,6 @@ use Time::HiRes qw(sleep time);
 use Reauth::Peer ();
 use Reauth::Test redis => 0, sandbox => 0;
 
-# nginx starts itself again by the name it was started with
-my ($nginx) = grep { defined && -x } $ENV{TEST_NGINX_BINARY},
-    map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
-
 # tells what it was sent
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -33,34 +29,7 @@ my $gateway = gateway(workers => 2,
     http_config => "reauth_key_file $file;\n"
         . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }');
 my $dir = work_dir() . '/gateway';
-
-sub running {
-    my ($name) = @_;
-
-    my $path = "$dir/logs/" . ($name // 'nginx.pid');
-    my ($pid) = -e $path ? Reauth::Test::slurp($path) =~ /(\d+)/ : ();
-
-    return $pid;
-}
-
-# As a daemon only, which nobody else will end.
-
-my @daemons;
-
-END { local $?; kill 'TERM', @daemons if @daemons; }
-
-$gateway->stop;
-
-my $conf = Reauth::Test::slurp("$dir/nginx.conf");
-$conf =~ s/^daemon off;$/daemon on;/m;
-Reauth::Test::write_file("$dir/nginx.conf", $conf);
-
-system($nginx, '-e', "$dir/logs/error.log", '-p', "$dir/", '-c',
-    "$dir/nginx.conf") == 0 or die "nginx did not start\n";
-
-ok(wait_for { running() } 'the old one runs');
-my $old = running();
-push @daemons, $old;
+my $old = $gateway->daemonize;
 
 sub change {
     my ($text, $mode) = @_;
@@ -97,15 +66,14 @@ sub soon {
 }
 
 sub upgrade {
-    my $before = running();
+    my $before = $gateway->daemon_pid;
     my $new;
 
     kill 'USR2', $before;
     ok(wait_for {
-        $new = running();
-        running('nginx.pid.oldbin') && $new && $new != $before
+        $new = $gateway->daemon_pid;
+        $gateway->daemon_pid('nginx.pid.oldbin') && $new && $new != $before
     } 'a new one runs beside it');
-    push @daemons, $new;
 
     return $new;
 }
@@ -124,7 +92,7 @@ for my $case (['', 'an empty one'], ["key\ttwo\n", 'a control character'],
     ok(wait_for { $gateway->error_log =~ /exited with code 1/ }
         "$what: no new one starts");
     is(keys_of(12), 'Bearer key-one', 'the old one has its key');
-    ok(wait_for { running() && running() == $old } 'and its pid file');
+    ok(wait_for { ($gateway->daemon_pid // 0) == $old } 'and its pid file');
     Reauth::Test::write_file("$dir/logs/error.log", '');
     kill 'USR1', $old;
 }
@@ -175,7 +143,6 @@ is(keys_of(12), 'Bearer key-five', 'nothing has changed by that');
 
 kill 'QUIT', $new;
 ok(wait_for { !runs($new) } 'the new one ends');
-@daemons = ();
 
 unlike($gateway->error_log, qr/key-(?:one|two|three|four|five)/,
     'no key is in the log');

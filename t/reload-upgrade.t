@@ -6,39 +6,9 @@ use warnings;
 use Test::More;
 use Reauth::Test sandbox_options => ['--hold'];
 
-# nginx starts itself again by the name it was started with
-my ($nginx) = grep { defined && -x } $ENV{TEST_NGINX_BINARY},
-    map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
-
 my $gateway = gateway(workers => 2);
 my $dir     = work_dir() . '/gateway';
-
-
-sub running {
-    my ($pid) = Reauth::Test::slurp("$dir/logs/nginx.pid") =~ /(\d+)/;
-
-    return $pid;
-}
-
-
-# It takes the signal as a daemon only, which nobody else will end.
-
-my @daemons;
-
-END { local $?; kill 'TERM', @daemons if @daemons; }
-
-$gateway->stop;
-
-my $conf = Reauth::Test::slurp("$dir/nginx.conf");
-$conf =~ s/^daemon off;$/daemon on;/m;
-Reauth::Test::write_file("$dir/nginx.conf", $conf);
-
-system($nginx, '-e', "$dir/logs/error.log", '-p', "$dir/", '-c',
-    "$dir/nginx.conf") == 0 or die "nginx did not start\n";
-
-ok(wait_for { running() } 'the old one runs');
-my $old = running();
-push @daemons, $old;
+my $old     = $gateway->daemonize;
 
 ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
     eq 'ready' } 'and has read Redis');
@@ -48,10 +18,9 @@ my $new;
 
 kill 'USR2', $old;
 ok(wait_for {
-    $new = running();
+    $new = $gateway->daemon_pid;
     -e "$dir/logs/nginx.pid.oldbin" && $new && $new != $old
 } 'the new one runs');
-push @daemons, $new;
 
 my %seen;
 $seen{ $gateway->http('GET', '/api/acct_1/me')->{status} }++ for 1 .. 60;
@@ -72,6 +41,5 @@ is($gateway->update('acct_2', 'ok')->{status}, 200, 'it takes updates');
 
 kill 'QUIT', $new;
 ok(wait_for { !runs($new) } 'the new one ends');
-@daemons = ();
 
 done_testing();

@@ -5,21 +5,10 @@ use strict;
 use warnings;
 
 use Test::Nginx::Socket;
+use Reauth::Requests;
 use Reauth::Test redis => 0;
 
 plan tests => repeat_each() * 40;
-
-sub put {
-    my ($account, $body) = @_;
-
-    return "PUT /api/authenticate/$account/credentials\n$body";
-}
-
-sub login {
-    my ($story) = @_;
-
-    return qq({"email":"$story\@example.com","password":"secret"});
-}
 
 run_tests();
 

@@ -4,15 +4,10 @@ use strict;
 use warnings;
 
 use Test::Nginx::Socket;
+use Reauth::Requests;
 use Reauth::Test redis => 0;
 
 plan tests => repeat_each() * 104;
-
-sub put {
-    my ($account, $body) = @_;
-
-    return "PUT /api/authenticate/$account/credentials\n$body";
-}
 
 our $slow   = '{"email":"slow@example.com","password":"secret"}';
 our $limit  = '{"email":"limit@example.com","password":"secret"}';

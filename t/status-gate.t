@@ -4,15 +4,10 @@ use strict;
 use warnings;
 
 use Test::Nginx::Socket;
+use Reauth::Requests;
 use Reauth::Test redis => 0;
 
 plan tests => repeat_each() * 86;
-
-sub put {
-    my ($account, $body) = @_;
-
-    return "PUT /api/authenticate/$account/credentials\n$body";
-}
 
 our $slow   = '{"email":"slow@example.com","password":"secret"}';
 our $mobile = '{"auth_type":"mobile_app"}';

@@ -14,6 +14,8 @@
 
 #include "reauth_credentials.h"
 
+#include "failing.h"
+
 
 #define UPDATE  REAUTH_OPERATION_UPDATE
 #define START   REAUTH_OPERATION_START
@@ -29,22 +31,6 @@
 #define RAW                                                                   \
     "\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":\"a=1\","       \
     "\"xbc\":\"x\",\"user_agent\":\"u\""
-
-
-static unsigned  allocations_left;
-
-
-static void *
-failing_malloc(size_t size)
-{
-    if (allocations_left == 0) {
-        return NULL;
-    }
-
-    allocations_left--;
-
-    return malloc(size);
-}
 
 
 static reauth_credentials_result_t

@@ -15,6 +15,8 @@
 
 #include "reauth_json.h"
 
+#include "failing.h"
+
 
 /* a sanitizer's heap can't be read byte by byte */
 
@@ -33,22 +35,6 @@ typedef struct {
     unsigned     column;
     const char  *reason;
 } bad_case_t;
-
-
-static unsigned  allocations_left;
-
-
-static void *
-failing_malloc(size_t size)
-{
-    if (allocations_left == 0) {
-        return NULL;
-    }
-
-    allocations_left--;
-
-    return malloc(size);
-}
 
 
 static reauth_json_result_t

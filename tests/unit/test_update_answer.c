@@ -15,28 +15,15 @@
 #include "reauth_json.h"
 #include "reauth_update_answer.h"
 
+#include "failing.h"
+
 
 #define T64  "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-"
 
 
-static unsigned  allocations_left;
-
 static const reauth_string_t  gateway = reauth_string("http://gw.test:8080");
 
 static reauth_unread_t  why;
-
-
-static void *
-failing_malloc(size_t size)
-{
-    if (allocations_left == 0) {
-        return NULL;
-    }
-
-    allocations_left--;
-
-    return malloc(size);
-}
 
 
 static void

@@ -12,6 +12,7 @@ use Test::More ();
 use Reauth::Ports ();
 
 my @running;
+my @daemons;
 
 
 sub latest { return $running[-1] // die "no gateway has been started\n"; }
@@ -212,12 +213,58 @@ sub stop {
 }
 
 
+# Starts again as a daemon, which alone takes USR2, and which is nobody's child.
+# Its pid; the one of a binary that is replaced is in nginx.pid.oldbin.
+
+sub daemonize {
+    my ($self) = @_;
+
+    my $dir  = $self->{dir};
+    my $conf = Reauth::Test::slurp("$dir/nginx.conf");
+
+    # nginx starts itself again by the name it was started with
+    my ($nginx) = grep { defined && -x } $ENV{TEST_NGINX_BINARY},
+        map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
+
+    $self->stop;
+
+    $conf =~ s/^daemon off;$/daemon on;/m;
+    Reauth::Test::write_file("$dir/nginx.conf", $conf);
+
+    system($nginx, '-e', "$dir/logs/error.log", '-p', "$dir/", '-c',
+        "$dir/nginx.conf") == 0 or die "nginx did not start:\n", $self->said;
+
+    push @daemons, $self;
+
+    Reauth::Test::wait_for(sub { $self->daemon_pid })
+        or die "nginx did not start in $Reauth::Test::LIMIT s:\n",
+            $self->said;
+
+    return $self->daemon_pid;
+}
+
+
+sub daemon_pid {
+    my ($self, $name) = @_;
+
+    my $path = "$self->{dir}/logs/" . ($name // 'nginx.pid');
+    my ($pid) = -e $path ? Reauth::Test::slurp($path) =~ /(\d+)/ : ();
+
+    return $pid;
+}
+
+
 sub stop_all {
     # stopping takes it off the list that is walked
 
     my @all = @running;
 
     $_->stop for @all;
+
+    for my $daemon (@daemons) {
+        kill 'TERM', grep { defined }
+            map { $daemon->daemon_pid($_) } qw(nginx.pid nginx.pid.oldbin);
+    }
 
     return;
 }
@@ -246,6 +293,24 @@ sub update {
 
     return Reauth::Test::update($account, $credentials,
         port => $self->{port}, %argument);
+}
+
+
+# Waits until the account has the state, as this gateway knows it.
+
+sub becomes {
+    my ($self, $account, $state, $what) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $is = '';
+
+    Reauth::Test::wait_for(sub {
+        $is = $self->http('GET', "/reauth/accounts/$account")->{json}{state}
+            // '';
+        return $is eq $state;
+    });
+
+    return Test::More::is($is, $state, $what);
 }
 
 
