@@ -579,46 +579,12 @@ ngx_http_reauth_merge_if(ngx_http_core_loc_conf_t *clcf,
 }
 
 
-char *
-ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+/* what the location serves, itself or by the handler that ours is around */
+
+static void
+ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_reauth_loc_conf_t *conf)
 {
-    ngx_http_reauth_loc_conf_t *prev = parent;
-    ngx_http_reauth_loc_conf_t *conf = child;
-
-    ngx_uint_t                 gate;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    gate = prev->handler ? prev->gate_inner : prev->gate;
-
-    ngx_conf_merge_uint_value(conf->gate, gate, NGX_HTTP_REAUTH_GATE_OFF);
-    ngx_conf_merge_ptr_value(conf->gate_account, prev->gate_account, NULL);
-    ngx_conf_merge_ptr_value(conf->gate_bypass, prev->gate_bypass, NULL);
-    ngx_conf_merge_msec_value(conf->gate_max, prev->gate_max, 900000);
-    ngx_conf_merge_msec_value(conf->gate_hold, prev->gate_hold, 0);
-    ngx_conf_merge_uint_value(conf->retry_after_min, prev->retry_after_min, 2);
-    ngx_conf_merge_uint_value(conf->retry_after_max, prev->retry_after_max,
-                              60);
-    ngx_conf_merge_uint_value(conf->unknown_fields, prev->unknown_fields,
-                              REAUTH_UNKNOWN_FIELDS_DROP);
-    ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,
-                              1024 * 1024);
-    ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
-    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
-    ngx_conf_merge_ptr_value(conf->key, prev->key, NULL);
-    ngx_conf_merge_ptr_value(conf->callers, prev->callers, NULL);
-    ngx_conf_merge_uint_value(conf->callers_certificate,
-                              prev->callers_certificate, 0);
-
-    /* of a location that this one is in, too */
-
-    conf->callers_here |= prev->callers_here;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->noname && clcf->handler == NULL) {
-        ngx_http_reauth_merge_if(clcf, prev, conf);
-    }
-
     if (conf->forward.len || conf->status || conf->metrics
         || conf->webhook_nsecrets)
     {
@@ -661,6 +627,50 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                     || conf->gate == NGX_HTTP_REAUTH_GATE_ON
                     || conf->authorize
                     || (conf->content_handler != NULL && conf->key != NULL);
+}
+
+
+char *
+ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_reauth_loc_conf_t *prev = parent;
+    ngx_http_reauth_loc_conf_t *conf = child;
+
+    ngx_uint_t                 gate;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    gate = prev->handler ? prev->gate_inner : prev->gate;
+
+    ngx_conf_merge_uint_value(conf->gate, gate, NGX_HTTP_REAUTH_GATE_OFF);
+    ngx_conf_merge_ptr_value(conf->gate_account, prev->gate_account, NULL);
+    ngx_conf_merge_ptr_value(conf->gate_bypass, prev->gate_bypass, NULL);
+    ngx_conf_merge_msec_value(conf->gate_max, prev->gate_max, 900000);
+    ngx_conf_merge_msec_value(conf->gate_hold, prev->gate_hold, 0);
+    ngx_conf_merge_uint_value(conf->retry_after_min, prev->retry_after_min, 2);
+    ngx_conf_merge_uint_value(conf->retry_after_max, prev->retry_after_max,
+                              60);
+    ngx_conf_merge_uint_value(conf->unknown_fields, prev->unknown_fields,
+                              REAUTH_UNKNOWN_FIELDS_DROP);
+    ngx_conf_merge_size_value(conf->answer_max, prev->answer_max,
+                              1024 * 1024);
+    ngx_conf_merge_ptr_value(conf->public_url, prev->public_url, NULL);
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_ptr_value(conf->key, prev->key, NULL);
+    ngx_conf_merge_ptr_value(conf->callers, prev->callers, NULL);
+    ngx_conf_merge_uint_value(conf->callers_certificate,
+                              prev->callers_certificate, 0);
+
+    /* of a location that this one is in, too */
+
+    conf->callers_here |= prev->callers_here;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && clcf->handler == NULL) {
+        ngx_http_reauth_merge_if(clcf, prev, conf);
+    }
+
+    ngx_http_reauth_merge_handler(clcf, conf);
 
     return ngx_http_reauth_check_level(cf, prev, conf) == NGX_OK
            ? NGX_CONF_OK : NGX_CONF_ERROR;

@@ -213,6 +213,42 @@ ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
 }
 
 
+/* its body, where it has one */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_take(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = a->request;
+
+    if (!ngx_http_reauth_authenticate_has_body(a)) {
+
+        rc = ngx_http_reauth_body_refuse(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        r->main->count++;
+        ngx_http_reauth_authenticate_body(r, NGX_OK, a);
+
+        return NGX_DONE;
+    }
+
+    if (!ngx_http_reauth_media_type_supported(r)) {
+        rc = ngx_http_reauth_body_refuse(r);
+        return rc == NGX_OK ? ngx_http_reauth_unsupported_media_type(r) : rc;
+    }
+
+    a->body.max = NGX_HTTP_REAUTH_BODY_MAX;
+    a->body.handler = ngx_http_reauth_authenticate_body;
+    a->body.data = a;
+
+    return ngx_http_reauth_body_read(r, &a->body);
+}
+
+
 ngx_int_t
 ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
 {
@@ -274,29 +310,7 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_http_reauth_authenticate_has_body(a)) {
-
-        rc = ngx_http_reauth_body_refuse(r);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        r->main->count++;
-        ngx_http_reauth_authenticate_body(r, NGX_OK, a);
-
-        return NGX_DONE;
-    }
-
-    if (!ngx_http_reauth_media_type_supported(r)) {
-        rc = ngx_http_reauth_body_refuse(r);
-        return rc == NGX_OK ? ngx_http_reauth_unsupported_media_type(r) : rc;
-    }
-
-    a->body.max = NGX_HTTP_REAUTH_BODY_MAX;
-    a->body.handler = ngx_http_reauth_authenticate_body;
-    a->body.data = a;
-
-    return ngx_http_reauth_body_read(r, &a->body);
+    return ngx_http_reauth_authenticate_take(a);
 }
 
 

@@ -146,6 +146,37 @@ ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a)
 }
 
 
+/* the response that "a" has from an equal request */
+
+static ngx_int_t
+ngx_http_reauth_coalesce_give(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_http_request_t     *r;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    static ngx_str_t  one = ngx_string("1");
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    r = a->request;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->coalesced = 1;
+    ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
+
+    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK
+        || (a->forward.answer == NGX_HTTP_REAUTH_ANSWER_WHOLE
+            && !a->bad_answer
+            && ngx_http_reauth_add_header(r, "Cache-Control", &no_store)
+               != NGX_OK))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_authenticate_result(a);
+}
+
+
 /* NGX_DECLINED: it can't be opened, or is none */
 
 ngx_int_t
@@ -159,11 +190,7 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
     ngx_uint_t                  status;
     reauth_string_t             text, name;
     ngx_http_request_t         *r;
-    ngx_http_reauth_ctx_t      *ctx;
     ngx_http_reauth_forward_t  *forward;
-
-    static ngx_str_t  one = ngx_string("1");
-    static ngx_str_t  no_store = ngx_string("no-store");
 
     r = a->request;
     forward = &a->forward;
@@ -224,19 +251,5 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
 
     forward->capture.body = body;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    ctx->coalesced = 1;
-    ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);
-    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
-
-    if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK
-        || (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE
-            && !a->bad_answer
-            && ngx_http_reauth_add_header(r, "Cache-Control", &no_store)
-               != NGX_OK))
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_reauth_authenticate_result(a);
+    return ngx_http_reauth_coalesce_give(a);
 }

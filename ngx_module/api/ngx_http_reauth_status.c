@@ -305,12 +305,29 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
 }
 
 
+static u_char *
+ngx_http_reauth_status_redis(ngx_http_reauth_store_t *store, u_char *p)
+{
+    ngx_uint_t  up, lag_ms;
+
+    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
+
+    if (store->redis_conf != NULL && up) {
+        return ngx_sprintf(p, ",\"store\":{\"redis\":\"up\",\"lag_ms\":%ui}",
+                           lag_ms);
+    }
+
+    return ngx_sprintf(p, ",\"store\":{\"redis\":\"%s\",\"lag_ms\":null}",
+                       store->redis_conf != NULL ? "down" : "none");
+}
+
+
 static ngx_int_t
 ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 {
     int64_t                          age_ms;
     ngx_int_t                        rc;
-    ngx_uint_t                       state, up, lag_ms;
+    ngx_uint_t                       state;
     ngx_http_reauth_store_t         *store;
     ngx_http_reauth_status_text_t    text;
     ngx_http_reauth_zone_summary_t   summary;
@@ -369,18 +386,7 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
         text.last = ngx_cpymem(text.last, "null", sizeof("null") - 1);
     }
 
-    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
-
-    if (store->redis_conf != NULL && up) {
-        text.last = ngx_sprintf(text.last,
-                                ",\"store\":{\"redis\":\"up\",\"lag_ms\":%ui}",
-                                lag_ms);
-
-    } else {
-        text.last = ngx_sprintf(text.last,
-                                ",\"store\":{\"redis\":\"%s\",\"lag_ms\":null}",
-                                store->redis_conf != NULL ? "down" : "none");
-    }
+    text.last = ngx_http_reauth_status_redis(store, text.last);
 
     text.last = ngx_sprintf(text.last,
                             ",\"zone\":{\"size\":%uz,\"free\":%uz,"

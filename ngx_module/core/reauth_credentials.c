@@ -130,6 +130,34 @@ static const reauth_hint_t  reauth_hints[] = {
 };
 
 
+static void
+reauth_credentials_fields(reauth_fields_t *f, reauth_operation_t operation,
+    reauth_unknown_fields_t unknown)
+{
+    reauth_json_out_literal(f->out, "{");
+
+    if (operation == REAUTH_OPERATION_SUBMIT_2FA) {
+        f->names = reauth_2fa_names;
+        f->types = reauth_auth_type_bit(REAUTH_AUTH_TYPE_NONE);
+
+        reauth_credentials_2fa(f);
+
+    } else {
+        f->types = reauth_credentials_auth_type(f);
+        reauth_credentials_login(f);
+
+        if (operation == REAUTH_OPERATION_START) {
+            f->names = reauth_start_names;
+            reauth_credentials_start(f, unknown);
+        }
+    }
+
+    reauth_fields_rest(f, unknown);
+
+    reauth_json_out_literal(f->out, "}");
+}
+
+
 reauth_credentials_result_t
 reauth_credentials_parse(const reauth_string_t *text,
     reauth_operation_t operation, reauth_unknown_fields_t unknown,
@@ -175,27 +203,7 @@ reauth_credentials_parse(const reauth_string_t *text,
         goto done;
     }
 
-    reauth_json_out_literal(&out, "{");
-
-    if (operation == REAUTH_OPERATION_SUBMIT_2FA) {
-        f.names = reauth_2fa_names;
-        f.types = reauth_auth_type_bit(REAUTH_AUTH_TYPE_NONE);
-
-        reauth_credentials_2fa(&f);
-
-    } else {
-        f.types = reauth_credentials_auth_type(&f);
-        reauth_credentials_login(&f);
-
-        if (operation == REAUTH_OPERATION_START) {
-            f.names = reauth_start_names;
-            reauth_credentials_start(&f, unknown);
-        }
-    }
-
-    reauth_fields_rest(&f, unknown);
-
-    reauth_json_out_literal(&out, "}");
+    reauth_credentials_fields(&f, operation, unknown);
 
     if (credentials->nerrors && !f.no_memory) {
         rc = REAUTH_CREDENTIALS_INVALID_FIELDS;

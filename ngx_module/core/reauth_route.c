@@ -188,14 +188,46 @@ reauth_id_is_account(const reauth_string_t *id)
 }
 
 
+/* "rest" is what follows the id, or the family */
+
+static reauth_route_result_t
+reauth_route_operation(const reauth_string_t *method,
+    const reauth_string_t *rest, reauth_route_t *route)
+{
+    size_t                       i, m;
+    const reauth_route_entry_t  *entry;
+
+    for (i = 0; i < sizeof(reauth_routes) / sizeof(reauth_routes[0]); i++) {
+        entry = &reauth_routes[i];
+
+        if (entry->fansly != route->fansly || entry->kind != route->kind
+            || !reauth_string_equals(rest, entry->tail))
+        {
+            continue;
+        }
+
+        route->allow = entry->allow;
+
+        for (m = 0; entry->methods[m].method; m++) {
+            if (reauth_string_equals(method, entry->methods[m].method)) {
+                route->operation = entry->methods[m].operation;
+                return REAUTH_ROUTE_OK;
+            }
+        }
+
+        return REAUTH_ROUTE_METHOD_NOT_ALLOWED;
+    }
+
+    return REAUTH_ROUTE_NOT_FOUND;
+}
+
+
 reauth_route_result_t
 reauth_route(const reauth_string_t *method, const reauth_string_t *path,
     reauth_route_t *route)
 {
-    size_t                       i, m;
-    reauth_string_t              p, rest, args;
-    const unsigned char         *end;
-    const reauth_route_entry_t  *entry;
+    reauth_string_t       p, rest, args;
+    const unsigned char  *end;
 
     static const reauth_string_t  override = reauth_string("_method");
 
@@ -260,28 +292,7 @@ reauth_route(const reauth_string_t *method, const reauth_string_t *path,
         rest.len -= 1 + route->id.len;
     }
 
-    for (i = 0; i < sizeof(reauth_routes) / sizeof(reauth_routes[0]); i++) {
-        entry = &reauth_routes[i];
-
-        if (entry->fansly != route->fansly || entry->kind != route->kind
-            || !reauth_string_equals(&rest, entry->tail))
-        {
-            continue;
-        }
-
-        route->allow = entry->allow;
-
-        for (m = 0; entry->methods[m].method; m++) {
-            if (reauth_string_equals(method, entry->methods[m].method)) {
-                route->operation = entry->methods[m].operation;
-                return REAUTH_ROUTE_OK;
-            }
-        }
-
-        return REAUTH_ROUTE_METHOD_NOT_ALLOWED;
-    }
-
-    return REAUTH_ROUTE_NOT_FOUND;
+    return reauth_route_operation(method, &rest, route);
 }
 
 

@@ -130,6 +130,42 @@ ngx_http_reauth_gate_since(u_char *p, int64_t since_ms)
 
 /* "closed" is NULL as long as Redis has not been read */
 
+#define reauth_put(text)  p = ngx_cpymem(p, text, sizeof(text) - 1)
+#define reauth_put_string(s)  p = ngx_cpymem(p, s, ngx_strlen(s))
+
+
+/* the attempt and since when, up to the value of "retry_after" */
+
+static u_char *
+ngx_http_reauth_gate_attempt(u_char *p, ngx_str_t *account,
+    ngx_http_reauth_closed_t *closed)
+{
+    if (closed == NULL) {
+        reauth_put("\",\"attempt_id\":null,\"since\":null,\"retry_after\":");
+        return p;
+    }
+
+    /* a Fansly login is polled by its account, and has no name of its own */
+
+    if (closed->attempt_len != 0
+        && (closed->attempt_len != account->len
+            || ngx_memcmp(closed->attempt, account->data, account->len) != 0))
+    {
+        reauth_put("\",\"attempt_id\":\"");
+        p = ngx_cpymem(p, closed->attempt, closed->attempt_len);
+        reauth_put("\",\"since\":\"");
+
+    } else {
+        reauth_put("\",\"attempt_id\":null,\"since\":\"");
+    }
+
+    p = ngx_http_reauth_gate_since(p, closed->since_ms);
+    reauth_put("\",\"retry_after\":");
+
+    return p;
+}
+
+
 ngx_int_t
 ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *account, ngx_http_reauth_closed_t *closed)
@@ -171,9 +207,6 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
                                               closed->deadline_ms);
     }
 
-#define reauth_put(text)  p = ngx_cpymem(p, text, sizeof(text) - 1)
-#define reauth_put_string(s)  p = ngx_cpymem(p, s, ngx_strlen(s))
-
     p = action ? ngx_cpymem(start, person.data, person.len)
                : ngx_cpymem(start, alone.data, alone.len);
 
@@ -181,29 +214,7 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     reauth_put("\",\"state\":\"");
     reauth_put_string(state);
 
-    /* a Fansly login is polled by its account, and has no name of its own */
-
-    if (closed
-        && closed->attempt_len != 0
-        && (closed->attempt_len != account->len
-            || ngx_memcmp(closed->attempt, account->data, account->len) != 0))
-    {
-        reauth_put("\",\"attempt_id\":\"");
-        p = ngx_cpymem(p, closed->attempt, closed->attempt_len);
-        reauth_put("\",\"since\":");
-
-    } else {
-        reauth_put("\",\"attempt_id\":null,\"since\":");
-    }
-
-    if (closed) {
-        *p++ = '"';
-        p = ngx_http_reauth_gate_since(p, closed->since_ms);
-        reauth_put("\",\"retry_after\":");
-
-    } else {
-        reauth_put("null,\"retry_after\":");
-    }
+    p = ngx_http_reauth_gate_attempt(p, account, closed);
 
     retry_after.data = p;
     retry_after.len = reauth_string_number(seconds, p);
@@ -218,9 +229,6 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
         reauth_put(",\"action_required\":null");
     }
 
-#undef reauth_put
-#undef reauth_put_string
-
     if (ngx_http_reauth_gate_headers(r, &retry_after, action) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -228,6 +236,9 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     return ngx_http_reauth_send_composed(r, status,
                                          "SERVICE_UNAVAILABLE", start, p);
 }
+
+#undef reauth_put
+#undef reauth_put_string
 
 
 ngx_http_reauth_apart ngx_int_t

@@ -119,6 +119,66 @@ ngx_http_reauth_redis_parse(ngx_conf_t *cf)
 }
 
 
+static char *
+ngx_http_reauth_redis_unix(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
+    ngx_str_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t   address;
+
+    conf->url = *value;
+    address = *value;
+
+    last = value->data + value->len;
+
+    p = ngx_strlchr(value->data + 5, last, ':');
+
+    if (p) {
+        if (ngx_http_reauth_redis_database(cf, conf, p + 1, last)
+            != NGX_CONF_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+        address.len = p - value->data;
+    }
+
+    return ngx_http_reauth_redis_address(cf, conf, &address);
+}
+
+
+/* what is before the last "@" */
+
+static char *
+ngx_http_reauth_redis_user(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
+    u_char *start, u_char *at)
+{
+    if (ngx_strlchr(start, at, ':')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a password in the url of \"reauth_redis\" "
+                           "shows in \"nginx -T\" and in every copy of "
+                           "the configuration: put it into a file and "
+                           "add password_file=path");
+        return NGX_CONF_ERROR;
+    }
+
+    conf->user.data = start;
+    conf->user.len = at - start;
+
+    if (conf->user.len == 0 || ngx_strlchr(start, at, '/')
+        || ngx_strlchr(start, at, '@'))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no valid user before the \"@\" in the url of "
+                           "\"reauth_redis\": write "
+                           "redis://[user@]host[:port][/db]");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /*
  * redis://[user@]host[:port][/db], rediss://..., unix:/path[:db].  What may
  * hold a password is never repeated in a message.
@@ -135,22 +195,7 @@ ngx_http_reauth_redis_url(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
     last = value->data + value->len;
 
     if (ngx_strncasecmp(start, (u_char *) "unix:", 5) == 0) {
-        conf->url = *value;
-        address = *value;
-
-        p = ngx_strlchr(start + 5, last, ':');
-
-        if (p) {
-            if (ngx_http_reauth_redis_database(cf, conf, p + 1, last)
-                != NGX_CONF_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            address.len = p - start;
-        }
-
-        return ngx_http_reauth_redis_address(cf, conf, &address);
+        return ngx_http_reauth_redis_unix(cf, conf, value);
     }
 
     if (ngx_strncasecmp(start, (u_char *) "redis://", 8) == 0) {
@@ -179,25 +224,7 @@ ngx_http_reauth_redis_url(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
     }
 
     if (at) {
-        if (ngx_strlchr(start, at, ':')) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "a password in the url of \"reauth_redis\" "
-                               "shows in \"nginx -T\" and in every copy of "
-                               "the configuration: put it into a file and "
-                               "add password_file=path");
-            return NGX_CONF_ERROR;
-        }
-
-        conf->user.data = start;
-        conf->user.len = at - start;
-
-        if (conf->user.len == 0 || ngx_strlchr(start, at, '/')
-            || ngx_strlchr(start, at, '@'))
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "no valid user before the \"@\" in the url of "
-                               "\"reauth_redis\": write "
-                               "redis://[user@]host[:port][/db]");
+        if (ngx_http_reauth_redis_user(cf, conf, start, at) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
 

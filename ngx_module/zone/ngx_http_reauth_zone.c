@@ -189,6 +189,20 @@ ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
 }
 
 
+/* those that have been waiting come first */
+
+static ngx_uint_t
+ngx_http_reauth_zone_others_wait(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_begin_t *begin)
+{
+    return begin->fingerprint != NULL
+           && !begin->waited
+           && reauth_places_taken(ngx_http_reauth_zone_places(sh,
+                                                            &begin->account),
+                                  &begin->account, ngx_current_msec);
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     reauth_begin_t *begin, const reauth_record_t *remote,
@@ -248,14 +262,8 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
 
     if (*result == REAUTH_BEGIN_STARTED
         && remote == NULL
-        && begin->fingerprint != NULL
-        && !begin->waited
-        && reauth_places_taken(ngx_http_reauth_zone_places(sh,
-                                                           &begin->account),
-                               &begin->account, ngx_current_msec))
+        && ngx_http_reauth_zone_others_wait(sh, begin))
     {
-        /* those that have been waiting come first */
-
         *result = REAUTH_BEGIN_WAIT;
     }
 

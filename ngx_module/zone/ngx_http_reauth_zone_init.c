@@ -51,55 +51,41 @@ ngx_http_reauth_zone_told_init(ngx_http_reauth_zone_shctx_t *sh)
 }
 
 
-ngx_int_t
-ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
-{
-    ngx_http_reauth_zone_t  *ozone = data;
+/* a reload: the old workers still write to the zone, so nothing is reset */
 
-    size_t                         len, size;
-    u_char                         bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
-    ngx_uint_t                     i, n;
-    ngx_slab_pool_t               *shpool;
-    ngx_http_reauth_zone_t        *zone;
-    ngx_http_reauth_zone_shctx_t  *sh;
+static ngx_int_t
+ngx_http_reauth_zone_keep(ngx_shm_zone_t *shm_zone,
+    ngx_http_reauth_zone_t *ozone)
+{
+    ngx_http_reauth_zone_t  *zone;
 
     zone = shm_zone->data;
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    if (ozone) {
+    zone->sh = ozone->sh;
+    zone->shpool = ozone->shpool;
 
-        /* a reload: the old workers still write here, so nothing is reset */
-
-        zone->sh = ozone->sh;
-        zone->shpool = ozone->shpool;
-
-        if (zone->sh->gate.layout != NGX_HTTP_REAUTH_ZONE_LAYOUT) {
-            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                          "reauth_zone \"%V\" was made by another version of "
-                          "the module; restart nginx", &shm_zone->shm.name);
-            return NGX_ERROR;
-        }
-
-        if (!zone->remote) {
-            zone->sh->gate.loaded = 1;
-        }
-
-        return NGX_OK;
-    }
-
-    zone->shpool = shpool;
-
-    if (shm_zone->shm.exists) {
-        zone->sh = shpool->data;
-        return NGX_OK;
-    }
-
-    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_reauth_zone_shctx_t));
-    if (sh == NULL) {
+    if (zone->sh->gate.layout != NGX_HTTP_REAUTH_ZONE_LAYOUT) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "reauth_zone \"%V\" was made by another version of "
+                      "the module; restart nginx", &shm_zone->shm.name);
         return NGX_ERROR;
     }
 
-    size = shm_zone->shm.size;
+    if (!zone->remote) {
+        zone->sh->gate.loaded = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/* all tables have their sizes by that of the zone */
+
+static ngx_int_t
+ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_slab_pool_t *shpool, size_t size)
+{
+    ngx_uint_t  n;
 
     n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 512),
                 NGX_HTTP_REAUTH_BUCKETS_MAX);
@@ -160,6 +146,15 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_zone_queues(ngx_http_reauth_zone_shctx_t *sh)
+{
+    ngx_uint_t  i;
+
     ngx_queue_init(&sh->ended_queue);
     ngx_queue_init(&sh->brief_queue);
     ngx_queue_init(&sh->dirty);
@@ -169,12 +164,17 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         ngx_rbtree_init(&sh->poll[i], &sh->poll_sentinel,
                         ngx_rbtree_insert_timer_value);
     }
+}
 
-    sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
+
+/* what this life of the zone is told from others by */
+
+static ngx_int_t
+ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
+{
+    u_char  bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
+
     sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;
-    sh->gate.loaded = !zone->remote;
-    sh->paused = ngx_current_msec;
-    sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
     sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
                | (ngx_random() & 0xffff);
 
@@ -186,7 +186,50 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     (void) ngx_hex_dump(sh->writer, bytes, sizeof(bytes));
 
-    if (ngx_http_reauth_zone_told_init(sh) != NGX_OK) {
+    return ngx_http_reauth_zone_told_init(sh);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_http_reauth_zone_t  *ozone = data;
+
+    size_t                         len;
+    ngx_slab_pool_t               *shpool;
+    ngx_http_reauth_zone_t        *zone;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    if (ozone) {
+        return ngx_http_reauth_zone_keep(shm_zone, ozone);
+    }
+
+    zone = shm_zone->data;
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    zone->shpool = shpool;
+
+    if (shm_zone->shm.exists) {
+        zone->sh = shpool->data;
+        return NGX_OK;
+    }
+
+    sh = ngx_slab_calloc(shpool, sizeof(ngx_http_reauth_zone_shctx_t));
+
+    if (sh == NULL
+        || ngx_http_reauth_zone_tables(sh, shpool, shm_zone->shm.size)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_reauth_zone_queues(sh);
+
+    sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
+    sh->gate.loaded = !zone->remote;
+    sh->paused = ngx_current_msec;
+    sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
+
+    if (ngx_http_reauth_zone_identity(sh) != NGX_OK) {
         return NGX_ERROR;
     }
 
