@@ -4,125 +4,9 @@
  */
 
 
-#include "reauth_attempt.h"
+#include "reauth_attempt_parts.h"
 #include "reauth_route.h"
 #include "reauth_shares.h"
-
-
-static const char  *reauth_state_names[] = {
-    "none", "starting", "running", "needs_otp", "needs_face", "needs_app",
-    "needs_person", "unknown", "succeeded", "failed", "rejected", "expired"
-};
-
-static const char  *reauth_action_names[] = {
-    NULL, "otp", "app_otp", "face", "app", "credentials", "person"
-};
-
-static const char  *reauth_auth_type_names[] = {
-    NULL, "email_password", "raw_data", "mobile_app"
-};
-
-static const char  *reauth_source_names[] = {
-    NULL, "update", "start", "reauthenticate", "poll", "submit_2fa",
-    "webhook", "poller", "call", "timer"
-};
-
-static const char  *reauth_poll_error_names[] = {
-    NULL, NULL, "NOT_FOUND", "NOT_LISTED", "KEY_REFUSED", "LIMITED",
-    "UNREADABLE", "TOO_LARGE", "TIMEOUT", "NO_RESPONSE", "NO_KEY", "NOT_SENT"
-};
-
-
-static int
-reauth_name_index(const char **names, int n, const reauth_string_t *name)
-{
-    int  i;
-
-    for (i = 0; i < n; i++) {
-        if (names[i] != NULL && reauth_string_equals(name, names[i])) {
-            return i;
-        }
-    }
-
-    return n;
-}
-
-
-const char *
-reauth_state_name(reauth_state_t state)
-{
-    return state < REAUTH_STATE_LAST ? reauth_state_names[state] : "none";
-}
-
-
-reauth_state_t
-reauth_state_parse(const reauth_string_t *name)
-{
-    return (reauth_state_t) reauth_name_index(reauth_state_names,
-                                              REAUTH_STATE_LAST, name);
-}
-
-
-const char *
-reauth_action_name(reauth_action_t action)
-{
-    return action < REAUTH_ACTION_LAST ? reauth_action_names[action] : NULL;
-}
-
-
-reauth_action_t
-reauth_action_parse(const reauth_string_t *name)
-{
-    return (reauth_action_t) reauth_name_index(reauth_action_names,
-                                               REAUTH_ACTION_LAST, name);
-}
-
-
-const char *
-reauth_auth_type_name(reauth_auth_type_t type)
-{
-    return type < REAUTH_AUTH_TYPE_LAST ? reauth_auth_type_names[type] : NULL;
-}
-
-
-reauth_auth_type_t
-reauth_auth_type_parse(const reauth_string_t *name)
-{
-    return (reauth_auth_type_t) reauth_name_index(reauth_auth_type_names,
-                                                  REAUTH_AUTH_TYPE_LAST, name);
-}
-
-
-const char *
-reauth_source_name(reauth_source_t source)
-{
-    return source < REAUTH_SOURCE_LAST ? reauth_source_names[source] : NULL;
-}
-
-
-reauth_source_t
-reauth_source_parse(const reauth_string_t *name)
-{
-    return (reauth_source_t) reauth_name_index(reauth_source_names,
-                                               REAUTH_SOURCE_LAST, name);
-}
-
-
-const char *
-reauth_poll_error_name(reauth_poll_error_t error)
-{
-    return error < REAUTH_POLL_ERROR_LAST ? reauth_poll_error_names[error]
-                                          : NULL;
-}
-
-
-reauth_poll_error_t
-reauth_poll_error_parse(const reauth_string_t *name)
-{
-    return (reauth_poll_error_t) reauth_name_index(reauth_poll_error_names,
-                                                   REAUTH_POLL_ERROR_LAST,
-                                                   name);
-}
 
 
 uint64_t
@@ -186,7 +70,7 @@ reauth_fact_asked(reauth_fact_t *fact, const reauth_record_t *record,
 
 /* when the latest attempt began that is known to be over */
 
-static int64_t
+int64_t
 reauth_attempt_before_us(const reauth_record_t *record)
 {
     return record->started_us > record->before_us ? record->started_us
@@ -343,236 +227,10 @@ reauth_attempt_begin(const reauth_record_t *current,
 }
 
 
-static int
+int
 reauth_attempt_is(const char *attempt, const reauth_string_t *name)
 {
     return name->len != 0 && reauth_string_equals(name, attempt);
-}
-
-
-/*
- * When the attempt that a fact is about began, as far as is known: the fact
- * may be late.  The upstream's clock may be ahead.
- */
-
-static int64_t
-reauth_attempt_started_ms(const reauth_fact_t *fact)
-{
-    int64_t  started_ms;
-
-    started_ms = fact->started_us / 1000;
-
-    return started_ms > 0 && started_ms < fact->now_ms ? started_ms
-                                                       : fact->now_ms;
-}
-
-
-/* the fact is about an attempt that nobody here began: it is kept as its own */
-
-static void
-reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
-    reauth_record_t *next)
-{
-    memset(next, 0, sizeof(reauth_record_t));
-
-    memcpy(next->account, current->account, sizeof(next->account));
-
-    next->epoch = fact->new_epoch > current->epoch ? fact->new_epoch
-                                                   : current->epoch + 1;
-    next->revision = current->revision;
-    next->before_us = reauth_attempt_before_us(current);
-    next->since_ms = reauth_attempt_started_ms(fact);
-    next->deadline_ms = next->since_ms + fact->gate_max_ms;
-    next->state = REAUTH_STATE_RUNNING;
-
-    reauth_copy(next->attempt, REAUTH_ATTEMPT_MAX, &fact->attempt);
-    reauth_copy(next->caller, REAUTH_CALLER_MAX, &fact->caller);
-}
-
-
-typedef enum {
-    REAUTH_PLACE_CURRENT = 0,
-    REAUTH_PLACE_PRIOR,
-    REAUTH_PLACE_NEW,
-    REAUTH_PLACE_UNDATED,
-    REAUTH_PLACE_OLD,
-    REAUTH_PLACE_UNKNOWN
-} reauth_place_t;
-
-
-/* which attempt a fact without an epoch is about, by upstream's started_at */
-
-static reauth_place_t
-reauth_attempt_place_by_time(const reauth_record_t *current,
-    const reauth_fact_t *fact)
-{
-    if (current->state == REAUTH_STATE_NONE) {
-        return REAUTH_PLACE_NEW;
-    }
-
-    if (fact->started_us == 0) {
-
-        /* as they come, where nothing else can be asked */
-
-        return current->started_us == 0
-               && reauth_state_is_active(current->state)
-               && reauth_attempt_is_told(current)
-               ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_UNKNOWN;
-    }
-
-    if (current->started_us != 0) {
-
-        /* both by the upstream's clock */
-
-        if (fact->started_us == current->started_us) {
-            return REAUTH_PLACE_CURRENT;
-        }
-
-        return fact->started_us > current->started_us ? REAUTH_PLACE_NEW
-                                                      : REAUTH_PLACE_OLD;
-    }
-
-    /*
-     * The clocks of two machines can't be compared: only that it is an end,
-     * which can't close a gate that is open, may be taken here, and it must
-     * not say which facts are older.
-     */
-
-    if (!reauth_state_is_active(current->state)
-        && !reauth_state_is_active(fact->state))
-    {
-        return fact->started_us / 1000 > current->since_ms
-               ? REAUTH_PLACE_UNDATED : REAUTH_PLACE_OLD;
-    }
-
-    return REAUTH_PLACE_UNKNOWN;
-}
-
-
-static reauth_place_t
-reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
-{
-    if (fact->epoch != 0) {
-
-        if (fact->epoch != current->epoch) {
-            return REAUTH_PLACE_OLD;
-        }
-
-        if (!fact->live || !reauth_state_is_end(current->state)) {
-            return REAUTH_PLACE_CURRENT;
-        }
-
-        /* one that was let through by time may still be the one that runs */
-
-        return current->state == REAUTH_STATE_EXPIRED
-               && reauth_state_is_active(fact->state)
-               ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_NEW;
-    }
-
-    if (fact->asked_known && fact->asked_epoch != current->epoch) {
-        return REAUTH_PLACE_OLD;
-    }
-
-    if (fact->asked_sending && current->state != REAUTH_STATE_STARTING) {
-
-        /* it may have been answered before the update arrived */
-
-        return REAUTH_PLACE_OLD;
-    }
-
-    if (fact->attempt.len == 0) {
-        return reauth_attempt_place_by_time(current, fact);
-    }
-
-    if (reauth_attempt_is(current->attempt, &fact->attempt)) {
-        return REAUTH_PLACE_CURRENT;
-    }
-
-    if (current->state == REAUTH_STATE_STARTING) {
-
-        if (reauth_attempt_is(current->prior.attempt, &fact->attempt)) {
-            return REAUTH_PLACE_PRIOR;
-        }
-
-        /* ours has no name yet: nothing newer can be known */
-
-        return REAUTH_PLACE_OLD;
-    }
-
-    if (current->attempt[0] == '\0'
-        && reauth_state_is_active(current->state))
-    {
-        /* ours has no name and may be this one; started_at decides */
-
-        return reauth_attempt_place_by_time(current, fact);
-    }
-
-    if (current->state == REAUTH_STATE_NONE) {
-
-        /* an old attempt's end is no news of an account nobody asked about */
-
-        return reauth_state_is_active(fact->state) ? REAUTH_PLACE_NEW
-                                                   : REAUTH_PLACE_OLD;
-    }
-
-    if (fact->started_us == 0 || current->started_us == 0) {
-        return REAUTH_PLACE_OLD;
-    }
-
-    return fact->started_us > current->started_us ? REAUTH_PLACE_NEW
-                                                  : REAUTH_PLACE_OLD;
-}
-
-
-/*
- * An end that the upstream was asked for may still be that of the session
- * before this login: by its words, by the attempt that it names, or since both
- * platforms are asked by an id that is not this login's alone.
- */
-
-static int
-reauth_attempt_is_proven(const reauth_record_t *current,
-    const reauth_fact_t *fact)
-{
-    int64_t  ahead_ms, accepted_ms;
-
-    if (fact->asked_ms == 0
-        || fact->epoch != 0
-        || !reauth_state_is_end(fact->state))
-    {
-        return 1;
-    }
-
-    if (fact->started_us != 0) {
-
-        if (current->started_us != 0) {
-            return fact->started_us >= current->started_us;
-        }
-
-        if (fact->started_us <= current->before_us) {
-            return 0;
-        }
-
-        ahead_ms = fact->started_us / 1000 - current->since_ms;
-
-        if (ahead_ms >= -REAUTH_CLOCKS_AGREE_MS) {
-            return 1;
-        }
-
-        if (ahead_ms < -REAUTH_CLOCKS_DIFFER_MS) {
-            return 0;
-        }
-    }
-
-    if (current->stepped_ms != 0) {
-        return fact->asked_ms >= current->stepped_ms;
-    }
-
-    accepted_ms = current->accepted_ms != 0 ? current->accepted_ms
-                                            : current->since_ms;
-
-    return !fact->needs_step
-           && fact->asked_ms >= accepted_ms + REAUTH_OLD_SESSION_MS;
 }
 
 
@@ -779,6 +437,64 @@ reauth_attempt_lose(const reauth_record_t *current, const reauth_fact_t *fact,
 }
 
 
+/* what follows from the state that it is in now, and whether this is news */
+
+static reauth_advance_result_t
+reauth_attempt_settle(const reauth_record_t *current,
+    const reauth_fact_t *fact, reauth_record_t *next)
+{
+    if (next->state != REAUTH_STATE_STARTING) {
+        memset(&next->prior, 0, sizeof(reauth_prior_t));
+
+        if (current->state == REAUTH_STATE_STARTING) {
+            next->accepted_ms = fact->now_ms;
+        }
+    }
+
+    if (next->state != REAUTH_STATE_STARTING
+        && next->state != REAUTH_STATE_UNKNOWN
+        && next->state != REAUTH_STATE_REJECTED)
+    {
+        next->fresh = 0;
+    }
+
+    if (reauth_state_is_end(next->state)) {
+
+        /* what was kept to answer a repeat has no use any more */
+
+        next->accepted_ms = 0;
+        next->stepped_ms = 0;
+        next->fingerprint_set = 0;
+        next->sealed_len = 0;
+        memset(next->fingerprint, 0, sizeof(next->fingerprint));
+        memset(next->sealed, 0, sizeof(next->sealed));
+    }
+
+    /* who said it and when is no news; both are set if anything else is */
+
+    next->updated_ms = current->updated_ms;
+
+    if (next->state == current->state) {
+        next->source = current->source;
+    }
+
+    /* the one is a copy of the other, or both were zeroed: padding and all */
+
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,*exp42-c) */
+    if (memcmp(next, current, sizeof(reauth_record_t)) == 0) {
+        return REAUTH_ADVANCE_SAME;
+    }
+
+    next->updated_ms = fact->now_ms;
+
+    if (fact->source != REAUTH_SOURCE_NONE) {
+        next->source = (uint8_t) fact->source;
+    }
+
+    return REAUTH_ADVANCE_APPLIED;
+}
+
+
 static reauth_advance_result_t
 reauth_attempt_advance_state(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next)
@@ -836,55 +552,7 @@ reauth_attempt_advance_state(const reauth_record_t *current,
         reauth_attempt_apply(fact, next);
     }
 
-    if (next->state != REAUTH_STATE_STARTING) {
-        memset(&next->prior, 0, sizeof(reauth_prior_t));
-
-        if (current->state == REAUTH_STATE_STARTING) {
-            next->accepted_ms = fact->now_ms;
-        }
-    }
-
-    if (next->state != REAUTH_STATE_STARTING
-        && next->state != REAUTH_STATE_UNKNOWN
-        && next->state != REAUTH_STATE_REJECTED)
-    {
-        next->fresh = 0;
-    }
-
-    if (reauth_state_is_end(next->state)) {
-
-        /* what was kept to answer a repeat has no use any more */
-
-        next->accepted_ms = 0;
-        next->stepped_ms = 0;
-        next->fingerprint_set = 0;
-        next->sealed_len = 0;
-        memset(next->fingerprint, 0, sizeof(next->fingerprint));
-        memset(next->sealed, 0, sizeof(next->sealed));
-    }
-
-    /* who said it and when is no news; both are set if anything else is */
-
-    next->updated_ms = current->updated_ms;
-
-    if (next->state == current->state) {
-        next->source = current->source;
-    }
-
-    /* the one is a copy of the other, or both were zeroed: padding and all */
-
-    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,*exp42-c) */
-    if (memcmp(next, current, sizeof(reauth_record_t)) == 0) {
-        return REAUTH_ADVANCE_SAME;
-    }
-
-    next->updated_ms = fact->now_ms;
-
-    if (fact->source != REAUTH_SOURCE_NONE) {
-        next->source = (uint8_t) fact->source;
-    }
-
-    return REAUTH_ADVANCE_APPLIED;
+    return reauth_attempt_settle(current, fact, next);
 }
 
 
@@ -952,144 +620,6 @@ reauth_attempt_advance(const reauth_record_t *current,
 
     return reauth_attempt_tell(current, fact, next) ? REAUTH_ADVANCE_APPLIED
                                                     : result;
-}
-
-
-/* within an epoch an attempt is sent, then it runs, then it ends */
-
-static int
-reauth_attempt_stage(const reauth_record_t *record)
-{
-    if (record->state == REAUTH_STATE_STARTING) {
-        return 0;
-    }
-
-    return reauth_state_is_end(record->state) ? 2 : 1;
-}
-
-
-int
-reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
-{
-    int  a_stage, b_stage;
-
-    if (a->epoch != b->epoch) {
-        return a->epoch > b->epoch ? 1 : -1;
-    }
-
-    a_stage = reauth_attempt_stage(a);
-    b_stage = reauth_attempt_stage(b);
-
-    if (a_stage != b_stage) {
-        return a_stage > b_stage ? 1 : -1;
-    }
-
-    if (reauth_state_is_end(a->state)) {
-        /* the first end that was kept in Redis is the final one */
-
-        if (a->revision == b->revision) {
-            return 0;
-        }
-
-        return a->revision > b->revision ? 1 : -1;
-    }
-
-    if (a->updated_ms != b->updated_ms) {
-        return a->updated_ms > b->updated_ms ? 1 : -1;
-    }
-
-    if (a->state != b->state) {
-        return a->state > b->state ? 1 : -1;
-    }
-
-    return 0;
-}
-
-
-uint64_t
-reauth_attempt_new_epoch(const reauth_record_t *current,
-    const reauth_fact_t *fact, unsigned salt)
-{
-    uint64_t  epoch;
-
-    if (fact->started_us > 0
-        && fact->started_us / 1000 < fact->now_ms + fact->gate_max_ms)
-    {
-        /* ticks of its microseconds: the same for all who learn of it */
-
-        epoch = (uint64_t) fact->started_us * REAUTH_EPOCH_TICKS / 1000 | 1;
-
-        if (epoch > current->epoch) {
-            return epoch;
-        }
-    }
-
-    return reauth_epoch_make(current->epoch, reauth_attempt_started_ms(fact),
-                             salt | 1);
-}
-
-
-static int
-reauth_attempt_replaces(const reauth_record_t *remote,
-    const reauth_record_t *current, int dirty, int live)
-{
-    if (current->state == REAUTH_STATE_NONE) {
-        return 1;
-    }
-
-    if (!dirty
-        && remote->epoch == current->epoch
-        && reauth_attempt_stage(remote) == reauth_attempt_stage(current))
-    {
-        /*
-         * What is not dirty is a copy of what Redis had, so that a higher
-         * revision says enough.  A lower one that is live: Redis has lost its
-         * data.
-         */
-
-        return remote->revision > current->revision
-               || (live && reauth_attempt_compare(remote, current) > 0);
-    }
-
-    return reauth_attempt_compare(remote, current) > 0;
-}
-
-
-int
-reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b)
-{
-    return a->epoch == b->epoch
-           && a->state == b->state
-           && a->updated_ms == b->updated_ms
-           && a->prior.state == b->prior.state
-           && strcmp(a->attempt, b->attempt) == 0;
-}
-
-
-reauth_merge_result_t
-reauth_attempt_merge(const reauth_record_t *current, int dirty,
-    const reauth_record_t *remote, int live)
-{
-    if (reauth_attempt_replaces(remote, current, dirty, live)) {
-        return REAUTH_MERGE_TAKEN;
-    }
-
-    if (live || remote->revision > current->revision) {
-        return reauth_attempt_same(remote, current) ? REAUTH_MERGE_SAME
-                                                    : REAUTH_MERGE_OURS;
-    }
-
-    return reauth_attempt_same(remote, current) ? REAUTH_MERGE_LATE
-                                                : REAUTH_MERGE_ASK;
-}
-
-
-int
-reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
-    const reauth_record_t *remote, uint64_t epoch)
-{
-    return current->epoch == epoch
-           || reauth_attempt_replaces(remote, current, dirty, 1);
 }
 
 

@@ -13,6 +13,7 @@
 #include "reauth_reply.h"
 #include "ngx_http_reauth_history.h"
 #include "ngx_http_reauth_redis.h"
+#include "ngx_http_reauth_store_commit.h"
 
 
 #define NGX_HTTP_REAUTH_HISTORY_PAGE   200

@@ -15,7 +15,6 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "reauth_reply.h"
 #include "ngx_http_reauth_zone.h"
 
 
@@ -113,10 +112,6 @@ ngx_int_t ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
 ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, reauth_fact_t *fact,
     reauth_advance_result_t *result, reauth_record_t *record);
-
-/* a record of Redis, judged by the clock; NGX_ERROR: it is none */
-ngx_int_t ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
-    const redisReply *reply, reauth_record_t *record);
 
 /* writes to Redis what the zone has of the account now */
 void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,

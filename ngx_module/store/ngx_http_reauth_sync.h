@@ -11,10 +11,74 @@
 #define _NGX_HTTP_REAUTH_SYNC_H_INCLUDED_
 
 
+#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_store.h"
 
 
+#define NGX_HTTP_REAUTH_SYNC_PAGE    100
+#define NGX_HTTP_REAUTH_SYNC_COUNT   "100"
+#define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
+
+/* ms from one reading of events to the next: many come in one reply then */
+#define NGX_HTTP_REAUTH_SYNC_PAUSE   1
+
+
+typedef struct {
+    ngx_http_reauth_store_t        *store;
+    ngx_uint_t                      pending;   /* pages of records asked for */
+    ngx_uint_t                      scanned;   /* all of "active" was seen */
+    ngx_uint_t                      ours;      /* the zone's are asked for */
+    ngx_uint_t                      following; /* all has been read */
+    ngx_uint_t                      anew;      /* there was no memory */
+    ngx_msec_t                      loaded;    /* since when; 0: never */
+    ngx_http_reauth_zone_cursor_t   cursor;
+    reauth_record_t                *records;   /* a page of the zone's */
+    ngx_event_t                     pause;
+    ngx_uint_t                      nchanged;
+    char                            changed[NGX_HTTP_REAUTH_SYNC_PAGE]
+                                           [REAUTH_ACCOUNT_MAX + 1];
+    char                            scan[REAUTH_CURSOR_MAX + 1];
+    char                            last[REAUTH_STREAM_ID_MAX + 1];
+} ngx_http_reauth_sync_t;
+
+
+/* a page of records that were asked for */
+
+typedef struct {
+    ngx_http_reauth_sync_t         *sync;
+    reauth_record_t                *known;     /* the zone's own, or NULL */
+    ngx_uint_t                      n;
+    ngx_uint_t                      event;     /* asked for by an event */
+    reauth_record_t                 one;       /* where it is a single one's */
+} ngx_http_reauth_sync_get_t;
+
+
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
+
+
+/* ngx_http_reauth_sync.c */
+
+void ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
+    const redisReply *text, ngx_uint_t live);
+void ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync,
+    redisReply *reply);
+void ngx_http_reauth_sync_anew(ngx_http_reauth_sync_t *sync);
+void ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync,
+    ngx_uint_t argc, ngx_str_t *argv, ngx_msec_t timeout,
+    ngx_http_reauth_redis_handler_pt handler);
+void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
+
+
+/* ngx_http_reauth_sync_read.c */
+
+ngx_int_t ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
+    const reauth_string_t *accounts, ngx_uint_t n);
+ngx_http_reauth_sync_get_t *
+ngx_http_reauth_sync_get_create(ngx_http_reauth_sync_t *sync);
+void ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
+    const reauth_record_t *known);
+void ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync);
+void ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync);
 
 
 #endif /* _NGX_HTTP_REAUTH_SYNC_H_INCLUDED_ */

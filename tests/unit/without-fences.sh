@@ -5,41 +5,57 @@
 # Shows that a randomized test can fail: builds it once without each of the
 # fences of a source, and wants it to find a violation.  JOBS of them at once.
 #
-#   CC=cc FLAGS=... without-fences.sh list test source out-dir core-dir object...
+#   CC=cc FLAGS=... without-fences.sh list test sources out-dir core-dir object...
+#
+# "sources" may be several, "a b": a fence stands in one of them.
 
 set -eu
 
 here=$(dirname "$0")
 list=$1
 test=$2
-source=$3
+sources=$3
 out=$4
 core=$5
 shift 5
 
-objects=
-for object in "$@"; do
-    case $object in
-    */"$source.o") ;;
-    *) objects="$objects $object" ;;
-    esac
-done
-
-# one of them: the name of its line
+# one of them: the name of its line, then the objects
 
 without() {
     name=$1
+    shift
+
     expression=$(sed -n "s/^$name  *//p" "$here/$list")
+    changed=
+    texts=
+    objects=
 
-    sed "$expression" "$core/$source.c" >"$out/$name.c"
+    mkdir -p "$out/$name.d"
 
-    if cmp -s "$out/$name.c" "$core/$source.c"; then
-        echo "not ok - fence $name: not found in $source.c"
+    for source in $sources; do
+        text=$out/$name.d/$source.c
+        texts="$texts $text"
+
+        sed "$expression" "$core/$source.c" >"$text"
+        cmp -s "$text" "$core/$source.c" || changed=$source
+    done
+
+    if [ -z "$changed" ]; then
+        echo "not ok - fence $name: not found in $sources"
         return 1
     fi
 
+    for object in "$@"; do
+        source=$(basename "$object" .o)
+
+        case " $sources " in
+        *" $source "*) ;;
+        *) objects="$objects $object" ;;
+        esac
+    done
+
     # shellcheck disable=SC2086
-    $CC $FLAGS -w -I"$core" -I"$here" -o "$out/$name" "$out/$name.c" \
+    $CC $FLAGS -w -I"$core" -I"$here" -o "$out/$name" $texts \
         "$here/$test.c" $objects $LIBS
 
     if REAUTH_TRACE='' REAUTH_RUNS=6000 "$out/$name" >"$out/$name.log" 2>&1; then
@@ -60,7 +76,7 @@ without() {
 }
 
 if [ -n "${FENCE:-}" ]; then
-    without "$FENCE"
+    without "$FENCE" "$@"
     exit
 fi
 
@@ -68,4 +84,4 @@ mkdir -p "$out"
 
 sed -n 's/^\([^# ][^ ]*\) .*/\1/p' "$here/$list" \
     | xargs -P "${JOBS:-1}" -I NAME env FENCE=NAME \
-        sh "$0" "$list" "$test" "$source" "$out" "$core" "$@"
+        sh "$0" "$list" "$test" "$sources" "$out" "$core" "$@"

@@ -1,0 +1,147 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Two records of one account: which is the later one, and what of both counts.
+ */
+
+
+#include "reauth_attempt_parts.h"
+
+
+/* within an epoch an attempt is sent, then it runs, then it ends */
+
+static int
+reauth_attempt_stage(const reauth_record_t *record)
+{
+    if (record->state == REAUTH_STATE_STARTING) {
+        return 0;
+    }
+
+    return reauth_state_is_end(record->state) ? 2 : 1;
+}
+
+
+int
+reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
+{
+    int  a_stage, b_stage;
+
+    if (a->epoch != b->epoch) {
+        return a->epoch > b->epoch ? 1 : -1;
+    }
+
+    a_stage = reauth_attempt_stage(a);
+    b_stage = reauth_attempt_stage(b);
+
+    if (a_stage != b_stage) {
+        return a_stage > b_stage ? 1 : -1;
+    }
+
+    if (reauth_state_is_end(a->state)) {
+        /* the first end that was kept in Redis is the final one */
+
+        if (a->revision == b->revision) {
+            return 0;
+        }
+
+        return a->revision > b->revision ? 1 : -1;
+    }
+
+    if (a->updated_ms != b->updated_ms) {
+        return a->updated_ms > b->updated_ms ? 1 : -1;
+    }
+
+    if (a->state != b->state) {
+        return a->state > b->state ? 1 : -1;
+    }
+
+    return 0;
+}
+
+
+uint64_t
+reauth_attempt_new_epoch(const reauth_record_t *current,
+    const reauth_fact_t *fact, unsigned salt)
+{
+    uint64_t  epoch;
+
+    if (fact->started_us > 0
+        && fact->started_us / 1000 < fact->now_ms + fact->gate_max_ms)
+    {
+        /* ticks of its microseconds: the same for all who learn of it */
+
+        epoch = (uint64_t) fact->started_us * REAUTH_EPOCH_TICKS / 1000 | 1;
+
+        if (epoch > current->epoch) {
+            return epoch;
+        }
+    }
+
+    return reauth_epoch_make(current->epoch, reauth_attempt_started_ms(fact),
+                             salt | 1);
+}
+
+
+static int
+reauth_attempt_replaces(const reauth_record_t *remote,
+    const reauth_record_t *current, int dirty, int live)
+{
+    if (current->state == REAUTH_STATE_NONE) {
+        return 1;
+    }
+
+    if (!dirty
+        && remote->epoch == current->epoch
+        && reauth_attempt_stage(remote) == reauth_attempt_stage(current))
+    {
+        /*
+         * What is not dirty is a copy of what Redis had, so that a higher
+         * revision says enough.  A lower one that is live: Redis has lost its
+         * data.
+         */
+
+        return remote->revision > current->revision
+               || (live && reauth_attempt_compare(remote, current) > 0);
+    }
+
+    return reauth_attempt_compare(remote, current) > 0;
+}
+
+
+int
+reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b)
+{
+    return a->epoch == b->epoch
+           && a->state == b->state
+           && a->updated_ms == b->updated_ms
+           && a->prior.state == b->prior.state
+           && strcmp(a->attempt, b->attempt) == 0;
+}
+
+
+reauth_merge_result_t
+reauth_attempt_merge(const reauth_record_t *current, int dirty,
+    const reauth_record_t *remote, int live)
+{
+    if (reauth_attempt_replaces(remote, current, dirty, live)) {
+        return REAUTH_MERGE_TAKEN;
+    }
+
+    if (live || remote->revision > current->revision) {
+        return reauth_attempt_same(remote, current) ? REAUTH_MERGE_SAME
+                                                    : REAUTH_MERGE_OURS;
+    }
+
+    return reauth_attempt_same(remote, current) ? REAUTH_MERGE_LATE
+                                                : REAUTH_MERGE_ASK;
+}
+
+
+int
+reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
+    const reauth_record_t *remote, uint64_t epoch)
+{
+    return current->epoch == epoch
+           || reauth_attempt_replaces(remote, current, dirty, 1);
+}

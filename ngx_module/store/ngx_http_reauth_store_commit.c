@@ -1,0 +1,725 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Every change is made in the zone first and then committed to Redis, where a
+ * script writes it only over the revision that it was judged by; where Redis
+ * has another one, the change is judged again by that.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_reply.h"
+#include "ngx_http_reauth_store_commit.h"
+#include "ngx_http_reauth_redis.h"
+
+
+#define NGX_HTTP_REAUTH_COMMIT_TRIES    6
+
+#define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
+
+/* keys, arguments */
+#define NGX_HTTP_REAUTH_COMMIT_KEYS     6
+#define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
+
+
+typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
+
+
+/* a begin as its caller sees it, and what is needed to judge it again */
+
+typedef struct {
+    ngx_http_reauth_store_op_t   op;            /* must be the first */
+    ngx_http_reauth_store_t     *store;
+    ngx_event_t                  event;
+    reauth_begin_t               begin;
+    uint8_t                      fingerprint[REAUTH_FINGERPRINT_LEN];
+    char                         account[REAUTH_ACCOUNT_MAX + 1];
+    char                         caller[REAUTH_CALLER_MAX + 1];
+} ngx_http_reauth_begin_op_t;
+
+
+/* a fact that may have to be judged again */
+
+typedef struct {
+    reauth_fact_t                fact;
+    char                         attempt[REAUTH_ATTEMPT_MAX + 1];
+    char                         caller[REAUTH_CALLER_MAX + 1];
+    char                         progress[REAUTH_PROGRESS_MAX + 1];
+    char                         error_code[REAUTH_ERROR_CODE_MAX + 1];
+    char                         error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+    uint8_t                      sealed[REAUTH_SEALED_MAX];
+} ngx_http_reauth_kept_fact_t;
+
+
+struct ngx_http_reauth_commit_s {
+    ngx_http_reauth_store_t     *store;
+    ngx_http_reauth_begin_op_t  *begin;         /* or NULL */
+    ngx_http_reauth_kept_fact_t *fact;          /* or NULL */
+    ngx_uint_t                   flush;
+    ngx_uint_t                   tries;
+    reauth_record_t              record;
+};
+
+
+static void ngx_http_reauth_commit_reply(redisReply *reply, void *data);
+
+
+void
+ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number)
+{
+    text->data = buffer;
+    text->len = reauth_string_number((uint64_t) number, buffer);
+}
+
+
+static void
+ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
+{
+    if (commit->flush) {
+        commit->store->flushing--;
+    }
+
+    if (commit->fact) {
+        ngx_free(commit->fact);
+    }
+
+    ngx_free(commit);
+}
+
+
+/*
+ * The keys that the script is given: of the account, of what it is listed in,
+ * and of its queue from now on and those that it may have been in.
+ */
+
+static ngx_str_t *
+ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
+    u_char keys[NGX_HTTP_REAUTH_COMMIT_KEYS][NGX_HTTP_REAUTH_COMMIT_KEY_LEN])
+{
+    ngx_str_t        *prefix;
+    ngx_uint_t        class, i, n;
+    reauth_record_t  *record;
+
+    record = &commit->record;
+    prefix = &commit->store->redis_conf->prefix;
+
+    ngx_http_reauth_redis_key(arg++, keys[0], prefix, "a:", record->account);
+    ngx_http_reauth_redis_key(arg++, keys[1], prefix, "active", "");
+    ngx_http_reauth_redis_key(arg++, keys[2], prefix, "events", "");
+
+    class = reauth_schedule_class(record);
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        n = (class + i) % REAUTH_POLL_CLASSES;
+
+        ngx_http_reauth_redis_key(arg++, keys[3 + i], prefix,
+                                  ngx_http_reauth_store_queues[n], "");
+    }
+
+    return arg;
+}
+
+
+/*
+ * Sends the commit's record to Redis.  NGX_OK: the commit is on its way and
+ * frees itself; else it is still the caller's.
+ */
+
+static ngx_int_t
+ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
+{
+    size_t            event;
+    int64_t           lives;
+    u_char            revision[REAUTH_NUMBER_MAX], ttl[REAUTH_NUMBER_MAX];
+    u_char            deadline[REAUTH_NUMBER_MAX], due[REAUTH_NUMBER_MAX];
+    u_char            event_len[REAUTH_NUMBER_MAX];
+    u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
+                          [NGX_HTTP_REAUTH_COMMIT_KEY_LEN];
+    u_char            text[REAUTH_RECORD_TEXT_MAX];
+    ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg;
+    ngx_uint_t        active;
+    reauth_record_t  *record;
+
+    if (!ngx_http_reauth_store_connected(commit->store)) {
+        return NGX_DECLINED;
+    }
+
+    record = &commit->record;
+    active = reauth_state_is_active(record->state);
+
+    arg = ngx_http_reauth_commit_keys(commit, argv, keys);
+
+    ngx_http_reauth_number(arg++, revision, (int64_t) record->revision);
+
+    arg->data = (u_char *) record->account;
+    arg->len = ngx_strlen(record->account);
+    arg++;
+
+    lives = reauth_attempt_kept_ms(record) / 1000;
+
+    if (active) {
+        lives += (record->deadline_ms - record->since_ms) / 1000;
+    }
+
+    ngx_http_reauth_number(arg++, ttl, lives);
+
+    if (active) {
+        ngx_http_reauth_number(arg++, deadline, record->deadline_ms);
+        ngx_http_reauth_number(arg++, due,
+                     reauth_schedule_next(&commit->store->zone.schedule,
+                                          record, ngx_http_reauth_now(),
+                                          ngx_random()));
+    } else {
+        ngx_str_set(arg, "");
+        arg++;
+        ngx_str_set(arg, "");
+        arg++;
+    }
+
+    ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
+    arg++;
+
+    record->revision++;
+
+    arg->data = text;
+    arg->len = reauth_record_encode(record, text, &event);
+    arg++;
+
+    record->revision--;
+
+    ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
+    ngx_http_reauth_number(arg++, event_len, (int64_t) event);
+
+    return ngx_http_reauth_redis_script(commit->store->redis,
+                                        NGX_HTTP_REAUTH_SCRIPT_COMMIT,
+                                        NGX_HTTP_REAUTH_COMMIT_KEYS,
+                                        arg - argv, argv,
+                                        ngx_http_reauth_commit_reply, commit);
+}
+
+
+/*
+ * The update is not sent: it is taken back as one that the upstream refused,
+ * since Redis may have been told of it.
+ */
+
+static ngx_int_t
+ngx_http_reauth_begin_reject(ngx_http_reauth_begin_op_t *begin,
+    const char *code)
+{
+    reauth_fact_t  fact;
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.epoch = begin->begin.epoch;
+    fact.source = begin->begin.source;
+    fact.state = REAUTH_STATE_REJECTED;
+    fact.error_code = reauth_string_from(code);
+
+    return ngx_http_reauth_store_advance(begin->store, &begin->begin.account,
+                                         &fact, NULL, NULL);
+}
+
+
+static void
+ngx_http_reauth_begin_handler(ngx_event_t *ev)
+{
+    ngx_http_reauth_begin_op_t  *begin;
+
+    begin = ev->data;
+
+    if (begin->op.handler) {
+        begin->op.handler(&begin->op);
+
+    } else if (begin->op.rc == NGX_OK
+               && begin->op.begun == REAUTH_BEGIN_STARTED
+               && ngx_http_reauth_begin_reject(begin, "NOT_SENT") != NGX_OK)
+    {
+        /* its caller has gone, and so has the one who would settle it */
+
+        ngx_log_error(NGX_LOG_ERR, ev->log, 0,
+                      "reauth: the state of an account could not be kept");
+    }
+
+    ngx_free(begin);
+}
+
+
+/* the handler is never called from inside the call that began */
+
+static void
+ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
+    ngx_uint_t local)
+{
+    begin->op.rc = rc;
+    begin->op.local = local;
+
+    begin->event.handler = ngx_http_reauth_begin_handler;
+    begin->event.data = begin;
+    begin->event.log = begin->store->cycle->log;
+
+    ngx_post_event(&begin->event, &ngx_posted_events);
+}
+
+
+/* Redis can't be told now: the operator chose what becomes of the update */
+
+static void
+ngx_http_reauth_begin_local(ngx_http_reauth_begin_op_t *begin)
+{
+    if (!begin->store->reject) {
+        ngx_http_reauth_begin_done(begin, NGX_OK, 1);
+        return;
+    }
+
+    if (ngx_http_reauth_begin_reject(begin, "STORE_UNAVAILABLE") != NGX_OK) {
+        ngx_http_reauth_begin_done(begin, NGX_ERROR, 1);
+        return;
+    }
+
+    ngx_http_reauth_begin_done(begin, NGX_BUSY, 1);
+}
+
+
+static void
+ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
+{
+    ngx_http_reauth_begin_op_t  *begin;
+
+    /* the record stays dirty in the zone; worker 0 writes it later */
+
+    begin = commit->begin;
+
+    ngx_http_reauth_commit_free(commit);
+
+    if (begin) {
+        ngx_http_reauth_begin_local(begin);
+    }
+}
+
+
+/* the begin was judged by a record that Redis has a later one of */
+
+static void
+ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
+    reauth_record_t *remote)
+{
+    ngx_int_t                    rc;
+    ngx_http_reauth_begin_op_t  *begin;
+
+    begin = commit->begin;
+
+    rc = ngx_http_reauth_zone_begin(&commit->store->zone, &begin->begin,
+                                    remote, &begin->op.begun,
+                                    &begin->op.record);
+
+    if (rc == NGX_OK && begin->op.begun == REAUTH_BEGIN_STARTED) {
+        commit->record = begin->op.record;
+
+        if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+            ngx_http_reauth_commit_local(commit);
+        }
+
+        return;
+    }
+
+    ngx_http_reauth_commit_free(commit);
+    ngx_http_reauth_begin_done(begin, rc, 0);
+}
+
+
+static void
+ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
+    reauth_record_t *remote)
+{
+    ngx_int_t                 rc;
+    reauth_string_t           account;
+    reauth_advance_result_t   result;
+    ngx_http_reauth_zone_t   *zone;
+
+    zone = &commit->store->zone;
+
+    rc = NGX_OK;
+
+    if (commit->fact) {
+        account = reauth_string_from(remote->account);
+
+        rc = ngx_http_reauth_zone_advance(zone, &account, &commit->fact->fact,
+                                          remote, &result, &commit->record);
+
+        if (rc == NGX_OK && result == REAUTH_ADVANCE_APPLIED) {
+            rc = NGX_AGAIN;
+        }
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_reauth_zone_merge(zone, remote, 1, &commit->record);
+    }
+
+    if (rc != NGX_AGAIN || ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_free(commit);
+    }
+}
+
+
+static void
+ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
+    redisReply *reply)
+{
+    reauth_record_t  remote;
+
+    if (++commit->tries == NGX_HTTP_REAUTH_COMMIT_TRIES) {
+        ngx_log_error(NGX_LOG_WARN, commit->store->cycle->log, 0,
+                      "redis: account \"%s\" is changed by others all the "
+                      "time, giving up for now", commit->record.account);
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_NIL) {
+
+        /* Redis has none: it expired there, or was flushed */
+
+        ngx_http_reauth_zone_lost(&commit->store->zone, &commit->record);
+        commit->record.revision = 0;
+
+        if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+            ngx_http_reauth_commit_local(commit);
+        }
+
+        return;
+    }
+
+    if (ngx_http_reauth_store_record(commit->store, reply, &remote)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
+                      "redis: the record of account \"%s\" is none; "
+                      "delete its key", commit->record.account);
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    if (commit->begin) {
+        ngx_http_reauth_commit_begin_again(commit, &remote);
+
+    } else {
+        ngx_http_reauth_commit_again(commit, &remote);
+    }
+}
+
+
+static void
+ngx_http_reauth_commit_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_commit_t *commit = data;
+
+    char                         shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    uint64_t                     revision;
+    ngx_int_t                    rc;
+    ngx_http_reauth_begin_op_t  *begin;
+
+    if (reply == NULL) {
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL) {
+        ngx_http_reauth_commit_conflict(commit, reply);
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
+                      "redis: a change was not written: %s",
+                      ngx_http_reauth_redis_shown(reply, shown));
+        ngx_http_reauth_commit_local(commit);
+        return;
+    }
+
+    revision = commit->record.revision + 1;
+
+    rc = ngx_http_reauth_zone_committed(&commit->store->zone, &commit->record,
+                                        revision);
+
+    begin = commit->begin;
+
+    if (begin) {
+        begin->op.record.revision = revision;
+    }
+
+    if (rc == NGX_AGAIN && begin == NULL) {
+
+        /* it has changed meanwhile, and that one's commit may have failed */
+
+        ngx_http_reauth_store_flush(commit->store, commit->record.account);
+    }
+
+    ngx_http_reauth_commit_free(commit);
+
+    if (begin) {
+        ngx_http_reauth_begin_done(begin, NGX_OK, 0);
+    }
+}
+
+
+static ngx_http_reauth_commit_t *
+ngx_http_reauth_commit_create(ngx_http_reauth_store_t *store,
+    reauth_record_t *record)
+{
+    ngx_http_reauth_commit_t  *commit;
+
+    commit = ngx_calloc(sizeof(ngx_http_reauth_commit_t), store->cycle->log);
+    if (commit == NULL) {
+        return NULL;
+    }
+
+    commit->store = store;
+    commit->record = *record;
+
+    return commit;
+}
+
+
+ngx_http_reauth_store_op_t *
+ngx_http_reauth_store_begin(ngx_http_reauth_store_t *store,
+    reauth_begin_t *begin, ngx_http_reauth_store_handler_pt handler,
+    void *data)
+{
+    ngx_int_t                    rc;
+    ngx_http_reauth_commit_t    *commit;
+    ngx_http_reauth_begin_op_t  *op;
+
+    op = ngx_calloc(sizeof(ngx_http_reauth_begin_op_t), store->cycle->log);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->store = store;
+    op->op.handler = handler;
+    op->op.data = data;
+    op->begin = *begin;
+
+    reauth_copy(op->account, REAUTH_ACCOUNT_MAX, &begin->account);
+    reauth_copy(op->caller, REAUTH_CALLER_MAX, &begin->caller);
+    op->begin.account = reauth_string_from(op->account);
+    op->begin.caller = reauth_string_from(op->caller);
+
+    if (begin->fingerprint) {
+        ngx_memcpy(op->fingerprint, begin->fingerprint,
+                   REAUTH_FINGERPRINT_LEN);
+        op->begin.fingerprint = op->fingerprint;
+    }
+
+    rc = ngx_http_reauth_zone_begin(&store->zone, &op->begin, NULL,
+                                    &op->op.begun, &op->op.record);
+
+    if (rc != NGX_OK || op->op.begun != REAUTH_BEGIN_STARTED
+        || store->redis_conf == NULL)
+    {
+        ngx_http_reauth_begin_done(op, rc, store->redis_conf == NULL);
+        return &op->op;
+    }
+
+    commit = ngx_http_reauth_commit_create(store, &op->op.record);
+
+    if (commit == NULL) {
+        ngx_http_reauth_begin_local(op);
+        return &op->op;
+    }
+
+    commit->begin = op;
+
+    if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_local(commit);
+    }
+
+    return &op->op;
+}
+
+
+void
+ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op)
+{
+    op->handler = NULL;
+}
+
+
+static void
+ngx_http_reauth_keep_string(reauth_string_t *s, char *buffer, size_t max)
+{
+    if (s->data != NULL) {
+        reauth_copy(buffer, max, s);
+        *s = reauth_string_from(buffer);
+    }
+}
+
+
+static ngx_http_reauth_kept_fact_t *
+ngx_http_reauth_keep_fact(ngx_http_reauth_store_t *store, reauth_fact_t *fact)
+{
+    ngx_http_reauth_kept_fact_t  *kept;
+
+    kept = ngx_calloc(sizeof(ngx_http_reauth_kept_fact_t), store->cycle->log);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    kept->fact = *fact;
+
+    ngx_http_reauth_keep_string(&kept->fact.attempt, kept->attempt,
+                                REAUTH_ATTEMPT_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.caller, kept->caller,
+                                REAUTH_CALLER_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.progress, kept->progress,
+                                REAUTH_PROGRESS_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.error_code, kept->error_code,
+                                REAUTH_ERROR_CODE_MAX);
+    ngx_http_reauth_keep_string(&kept->fact.error_message,
+                                kept->error_message,
+                                REAUTH_ERROR_MESSAGE_MAX);
+
+    if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
+        ngx_memcpy(kept->sealed, fact->sealed, fact->sealed_len);
+        kept->fact.sealed = kept->sealed;
+    }
+
+    return kept;
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, reauth_fact_t *fact,
+    reauth_advance_result_t *result, reauth_record_t *record)
+{
+    reauth_record_t            changed;
+    reauth_advance_result_t    advanced;
+    ngx_http_reauth_commit_t  *commit;
+
+    fact->gate_max_ms = store->gate_max;
+
+    if (ngx_http_reauth_zone_advance(&store->zone, account, fact, NULL,
+                                     &advanced, &changed)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (result) {
+        *result = advanced;
+    }
+
+    if (record) {
+        *record = changed;
+    }
+
+    if (advanced != REAUTH_ADVANCE_APPLIED) {
+        return NGX_OK;
+    }
+
+    if (changed.kept && reauth_state_is_end(changed.state)) {
+        ngx_http_reauth_store_end_outcome(store, account,
+                                          (uint64_t) changed.since_ms);
+    }
+
+    if (store->redis_conf == NULL) {
+        return NGX_OK;
+    }
+
+    /* whatever fails from here on: it stays dirty, and is written later */
+
+    commit = ngx_http_reauth_commit_create(store, &changed);
+
+    if (commit) {
+        commit->fact = ngx_http_reauth_keep_fact(store, fact);
+
+        if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+            ngx_http_reauth_commit_free(commit);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
+    reauth_record_t *record)
+{
+    ngx_http_reauth_commit_t  *commit;
+
+    commit = ngx_http_reauth_commit_create(store, record);
+    if (commit == NULL) {
+        return;
+    }
+
+    commit->flush = 1;
+    store->flushing++;
+
+    if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_free(commit);
+    }
+}
+
+
+void
+ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
+    const char *account)
+{
+    reauth_string_t  name;
+    reauth_record_t  record;
+
+    name = reauth_string_from(account);
+
+    if (ngx_http_reauth_zone_kept(&store->zone, &name, &record) == NGX_OK) {
+        ngx_http_reauth_store_flush_record(store, &record);
+    }
+}
+
+
+/* what was changed while Redis was away is written now that it is back */
+
+void
+ngx_http_reauth_store_flush_dirty(ngx_http_reauth_store_t *store,
+    int64_t now_ms)
+{
+    ngx_uint_t       n;
+    reauth_record_t  record, first;
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return;
+    }
+
+    for (n = 0;
+         n < NGX_HTTP_REAUTH_TIMER_WORK
+         && store->flushing < NGX_HTTP_REAUTH_TIMER_WORK;
+         n++)
+    {
+        if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
+            return;
+        }
+
+        /* each stays in the line until it was written */
+
+        if (n == 0) {
+            first = record;
+
+        } else if (ngx_strcmp(record.account, first.account) == 0) {
+            return;
+        }
+
+        /* the one who changed it may still be at it */
+
+        if (record.updated_ms + (int64_t) store->redis_conf->timeout > now_ms) {
+            continue;
+        }
+
+        ngx_http_reauth_store_flush_record(store, &record);
+    }
+}

@@ -1,0 +1,47 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What the files of the store share.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_STORE_COMMIT_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_STORE_COMMIT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_reply.h"
+#include "ngx_http_reauth_store.h"
+
+
+#define NGX_HTTP_REAUTH_TIMER           1000
+#define NGX_HTTP_REAUTH_TIMER_WORK      100
+
+
+/* ngx_http_reauth_store.c */
+
+/* a record of Redis, judged by the clock; NGX_ERROR: it is none */
+ngx_int_t ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
+    const redisReply *reply, reauth_record_t *record);
+
+void ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
+    ngx_str_t *prefix, const char *kind, const char *name);
+
+
+/* ngx_http_reauth_store_commit.c */
+
+void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
+void ngx_http_reauth_store_flush_dirty(ngx_http_reauth_store_t *store,
+    int64_t now_ms);
+
+
+/* ngx_http_reauth_store_outcome.c */
+
+void ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t since_ms);
+
+
+#endif /* _NGX_HTTP_REAUTH_STORE_COMMIT_H_INCLUDED_ */

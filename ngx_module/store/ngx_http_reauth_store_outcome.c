@@ -1,0 +1,162 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Responses that are shared or kept, in the zone and in Redis.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_reauth_store_commit.h"
+#include "ngx_http_reauth_redis.h"
+
+
+/* NGX_HTTP_REAUTH_OUTCOME_WAIT in seconds */
+#define NGX_HTTP_REAUTH_OUTCOME_SECONDS "60"
+
+
+static void
+ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
+    u_char *buffer, const reauth_string_t *account, uint64_t epoch)
+{
+    key->data = buffer;
+    key->len = ngx_sprintf(buffer, "%V:o:%*s:%uL", &store->redis_conf->prefix,
+                           account->len, account->data, epoch)
+               - buffer;
+}
+
+
+void
+ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
+    int64_t kept_ms)
+{
+    u_char      key[256], number[NGX_INT64_LEN];
+    int64_t     now_ms;
+    ngx_str_t   argv[5];
+
+    if (sealed->len > NGX_HTTP_REAUTH_OUTCOME_MAX || kept_ms <= 0) {
+        return;
+    }
+
+    now_ms = ngx_http_reauth_now();
+
+    ngx_http_reauth_zone_put_outcome(&store->zone, account, epoch, sealed,
+                                     now_ms, now_ms + kept_ms);
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return;
+    }
+
+    /* it goes out on the connection that the commit follows on */
+
+    ngx_str_set(&argv[0], "SET");
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, epoch);
+    argv[2] = *sealed;
+    ngx_str_set(&argv[3], "PX");
+    argv[4].data = number;
+    argv[4].len = ngx_sprintf(number, "%L", kept_ms) - number;
+
+    (void) ngx_http_reauth_redis_command(store->redis, 5, argv, 0, NULL, NULL);
+}
+
+
+/*
+ * The attempt of a response that was kept has ended: those that waited for it
+ * have yet to see it, and nobody else.
+ */
+
+void
+ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t since_ms)
+{
+    u_char      key[256];
+    ngx_str_t   argv[3];
+
+    ngx_http_reauth_zone_cut_outcome(&store->zone, account, since_ms,
+                                     ngx_http_reauth_now()
+                                     + NGX_HTTP_REAUTH_OUTCOME_WAIT);
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return;
+    }
+
+    ngx_str_set(&argv[0], "EXPIRE");
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, since_ms);
+    ngx_str_set(&argv[2], NGX_HTTP_REAUTH_OUTCOME_SECONDS);
+
+    (void) ngx_http_reauth_redis_command(store->redis, 3, argv, 0, NULL, NULL);
+}
+
+
+static void
+ngx_http_reauth_outcome_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_outcome_op_t *op = data;
+
+    ngx_str_t  sealed;
+
+    if (op->handler) {
+
+        if (reply != NULL
+            && reply->type == REDIS_REPLY_STRING
+            && reply->len <= NGX_HTTP_REAUTH_OUTCOME_MAX)
+        {
+            sealed.data = (u_char *) reply->str;
+            sealed.len = reply->len;
+
+            op->handler(&sealed, op->data);
+
+        } else {
+            op->handler(NULL, op->data);
+        }
+    }
+
+    ngx_free(op);
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
+    ngx_http_reauth_outcome_handler_pt handler, void *data,
+    ngx_http_reauth_outcome_op_t **op)
+{
+    u_char      key[256];
+    ngx_str_t   argv[2];
+
+    if (ngx_http_reauth_zone_get_outcome(&store->zone, account, epoch, out,
+                                         ngx_http_reauth_now())
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        return NGX_DECLINED;
+    }
+
+    *op = ngx_calloc(sizeof(ngx_http_reauth_outcome_op_t), store->cycle->log);
+    if (*op == NULL) {
+        return NGX_DECLINED;
+    }
+
+    (*op)->handler = handler;
+    (*op)->data = data;
+
+    ngx_str_set(&argv[0], "GET");
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, epoch);
+
+    if (ngx_http_reauth_redis_command(store->redis, 2, argv, 0,
+                                      ngx_http_reauth_outcome_reply, *op)
+        != NGX_OK)
+    {
+        ngx_free(*op);
+        *op = NULL;
+        return NGX_DECLINED;
+    }
+
+    return NGX_AGAIN;
+}

@@ -1,0 +1,364 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What is in Redis is read into the zone: all that is active, a page at a time,
+ * or one record.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_reauth_sync.h"
+
+
+/*
+ * All that was active in Redis is in the zone, and all that the zone has as
+ * active was looked up in Redis: now only changes are to be followed.
+ */
+
+static void
+ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
+{
+    if (!sync->scanned || !sync->ours || sync->pending) {
+        return;
+    }
+
+    sync->following = 1;
+
+    ngx_http_reauth_zone_set_loaded(&sync->store->zone);
+
+    if (sync->loaded == 0) {
+        ngx_log_error(NGX_LOG_INFO, sync->store->cycle->log, 0,
+                      "redis: the accounts have been read");
+    }
+
+    sync->loaded = ngx_max(ngx_current_msec, 1);
+
+    ngx_http_reauth_sync_follow(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_get_t *get = data;
+
+    size_t                   i;
+    ngx_http_reauth_sync_t  *sync;
+
+    sync = get->sync;
+    sync->pending--;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        ngx_free(get);
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (reply->element[i]->type != REDIS_REPLY_NIL) {
+            ngx_http_reauth_sync_merge(sync, reply->element[i], !get->event);
+
+        } else if (get->known != NULL && i < get->n) {
+
+            /* Redis has lost what this zone has, so it gets it back */
+
+            ngx_http_reauth_zone_lost(&sync->store->zone, &get->known[i]);
+        }
+    }
+
+    ngx_free(get);
+
+    if (sync->pending == 0
+        && sync->scanned
+        && !sync->following
+        && !sync->anew)
+    {
+        ngx_http_reauth_sync_scan_zone(sync);
+    }
+}
+
+
+/* "get" is freed in any case */
+
+ngx_int_t
+ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
+    const reauth_string_t *accounts, ngx_uint_t n)
+{
+    size_t                   size;
+    u_char                  *p;
+    ngx_int_t                rc;
+    ngx_str_t               *argv, *prefix;
+    ngx_uint_t               i;
+    ngx_http_reauth_sync_t  *sync;
+
+    sync = get->sync;
+    get->n = n;
+
+    prefix = &sync->store->redis_conf->prefix;
+
+    size = (n + 1) * sizeof(ngx_str_t);
+
+    for (i = 0; i < n; i++) {
+        size += prefix->len + sizeof(":a:") - 1 + accounts[i].len;
+    }
+
+    argv = ngx_alloc(size, sync->store->cycle->log);
+
+    if (argv == NULL) {
+        ngx_free(get);
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "MGET");
+
+    p = (u_char *) &argv[n + 1];
+
+    for (i = 0; i < n; i++) {
+        argv[i + 1].data = p;
+
+        p = ngx_cpymem(p, prefix->data, prefix->len);
+        p = ngx_cpymem(p, ":a:", sizeof(":a:") - 1);
+        p = ngx_cpymem(p, accounts[i].data, accounts[i].len);
+
+        argv[i + 1].len = p - argv[i + 1].data;
+    }
+
+    rc = ngx_http_reauth_redis_command(sync->store->follower, n + 1, argv, 0,
+                                       ngx_http_reauth_sync_get_reply, get);
+    ngx_free(argv);
+
+    if (rc != NGX_OK) {
+        ngx_free(get);
+        return rc;
+    }
+
+    sync->pending++;
+
+    return NGX_OK;
+}
+
+
+ngx_http_reauth_sync_get_t *
+ngx_http_reauth_sync_get_create(ngx_http_reauth_sync_t *sync)
+{
+    ngx_http_reauth_sync_get_t  *get;
+
+    get = ngx_calloc(sizeof(ngx_http_reauth_sync_get_t),
+                     sync->store->cycle->log);
+    if (get != NULL) {
+        get->sync = sync;
+    }
+
+    return get;
+}
+
+
+void
+ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
+    const reauth_record_t *known)
+{
+    reauth_string_t              account;
+    ngx_http_reauth_sync_get_t  *get;
+
+    get = ngx_http_reauth_sync_get_create(sync);
+
+    if (get == NULL) {
+
+        /* all is read again soon */
+        return;
+    }
+
+    get->one = *known;
+    get->known = &get->one;
+
+    account = reauth_string_from(known->account);
+
+    (void) ngx_http_reauth_sync_get(get, &account, 1);
+}
+
+
+/*
+ * Members and their scores in turn: a page of ours, or what Redis thinks one.
+ * NGX_DECLINED: it is none.
+ */
+
+static ngx_int_t
+ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
+    const redisReply *page)
+{
+    size_t                       i;
+    redisReply                  *member;
+    ngx_uint_t                   n;
+    reauth_string_t              accounts[NGX_HTTP_REAUTH_SYNC_PAGE];
+    ngx_http_reauth_sync_get_t  *get;
+
+    n = 0;
+
+    for (i = 0; i + 1 < page->elements; i += 2) {
+        member = page->element[i];
+
+        if (member->type != REDIS_REPLY_STRING) {
+            return NGX_DECLINED;
+        }
+
+        if ((size_t) member->len <= REAUTH_ACCOUNT_MAX) {
+            accounts[n].data = (u_char *) member->str;
+            accounts[n].len = member->len;
+            n++;
+        }
+
+        if (n == 0
+            || (n < NGX_HTTP_REAUTH_SYNC_PAGE && i + 3 < page->elements))
+        {
+            continue;
+        }
+
+        get = ngx_http_reauth_sync_get_create(sync);
+
+        if (get == NULL
+            || ngx_http_reauth_sync_get(get, accounts, n) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        n = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the next page is asked for before these records: Redis works meanwhile */
+
+static void
+ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    const redisReply  *page;
+
+    page = reply ? reauth_reply_page(reply, sync->scan) : NULL;
+
+    if (page == NULL) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (sync->anew) {
+        return;
+    }
+
+    sync->scanned = ngx_strcmp(sync->scan, "0") == 0;
+
+    if (!sync->scanned) {
+        ngx_http_reauth_sync_scan(sync);
+    }
+
+    switch (ngx_http_reauth_sync_get_page(sync, page)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+
+    default: /* NGX_ERROR */
+        ngx_http_reauth_sync_anew(sync);
+        return;
+    }
+
+    if (sync->scanned && sync->pending == 0) {
+        ngx_http_reauth_sync_scan_zone(sync);
+    }
+}
+
+
+/*
+ * A page of what is active here and was not among the active ones of Redis, to
+ * see what became of it there.  Mostly there are none, but many slots to look
+ * at, so that others get their turn in between.
+ */
+
+void
+ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync)
+{
+    ngx_uint_t                   i, n, active;
+    reauth_string_t              accounts[NGX_HTTP_REAUTH_SYNC_PAGE];
+    ngx_http_reauth_sync_get_t  *get;
+
+    if (sync->ours) {
+        ngx_http_reauth_sync_loaded(sync);
+        return;
+    }
+
+    n = ngx_http_reauth_zone_list(&sync->store->zone, &sync->cursor,
+                                  sync->records);
+    active = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (!reauth_state_is_active(sync->records[i].state)) {
+            continue;
+        }
+
+        sync->records[active] = sync->records[i];
+        accounts[active] = reauth_string_from(sync->records[active].account);
+        active++;
+    }
+
+    sync->ours = sync->cursor.ended;
+
+    if (active == 0) {
+
+        if (sync->ours) {
+            ngx_http_reauth_sync_loaded(sync);
+
+        } else {
+            ngx_add_timer(&sync->pause, NGX_HTTP_REAUTH_SYNC_PAUSE);
+        }
+
+        return;
+    }
+
+    get = ngx_http_reauth_sync_get_create(sync);
+
+    if (get == NULL) {
+        ngx_http_reauth_sync_anew(sync);
+        return;
+    }
+
+    get->known = sync->records;
+
+    if (ngx_http_reauth_sync_get(get, accounts, active) != NGX_OK) {
+        ngx_http_reauth_sync_anew(sync);
+    }
+}
+
+
+void
+ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
+{
+    u_char     key[128];
+    ngx_str_t  argv[5];
+
+    ngx_str_set(&argv[0], "ZSCAN");
+
+    argv[1].data = key;
+    argv[1].len = ngx_sprintf(key, "%V:active",
+                              &sync->store->redis_conf->prefix)
+                  - key;
+
+    argv[2].data = (u_char *) sync->scan;
+    argv[2].len = ngx_strlen(sync->scan);
+
+    ngx_str_set(&argv[3], "COUNT");
+    ngx_str_set(&argv[4], NGX_HTTP_REAUTH_SYNC_COUNT);
+
+    ngx_http_reauth_sync_command(sync, 5, argv, 0,
+                                 ngx_http_reauth_sync_scan_reply);
+}
