@@ -214,7 +214,7 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 
     ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
 
-    return !up || ngx_http_reauth_zone_deaf(&store->zone);
+    return !up || ngx_http_reauth_zone_not_following(&store->zone);
 }
 
 
@@ -421,7 +421,8 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
     static ngx_str_t  retry_after = ngx_string("1");
     static ngx_str_t  loading = ngx_string("{\"status\":\"loading\"}");
     static ngx_str_t  ready = ngx_string("{\"status\":\"ready\"}");
-    static ngx_str_t  deaf = ngx_string("{\"status\":\"degraded\",\"reason\":"
+    static ngx_str_t  not_following = ngx_string(
+                          "{\"status\":\"degraded\",\"reason\":"
                           "\"Redis refuses to be followed: what other "
                           "instances do is not known here\"}");
 
@@ -445,7 +446,7 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
     ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
 
     if (up) {
-        return ngx_http_reauth_send(r, NGX_HTTP_OK, &deaf);
+        return ngx_http_reauth_send(r, NGX_HTTP_OK, &not_following);
     }
 
     reason = ngx_http_reauth_store_refusal(store);

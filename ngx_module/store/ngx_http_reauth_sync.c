@@ -75,7 +75,7 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
                       "redis: reading the accounts failed; this instance "
                       "follows no other until it is mended");
 
-        ngx_http_reauth_zone_set_deaf(&sync->store->zone, 1);
+        ngx_http_reauth_zone_set_not_following(&sync->store->zone, 1);
 
         ngx_http_reauth_redis_refused(sync->store->follower, reply);
     }
@@ -338,7 +338,7 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         return;
     }
 
-    ngx_http_reauth_zone_set_deaf(&sync->store->zone, 0);
+    ngx_http_reauth_zone_set_not_following(&sync->store->zone, 0);
 
     /* nil: nothing happened for a while */
 

@@ -631,16 +631,17 @@ ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone, ngx_uint_t *up,
 
 
 void
-ngx_http_reauth_zone_set_deaf(ngx_http_reauth_zone_t *zone, ngx_uint_t deaf)
+ngx_http_reauth_zone_set_not_following(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t not_following)
 {
-    zone->sh->deaf = deaf;
+    zone->sh->not_following = not_following;
 }
 
 
 ngx_uint_t
-ngx_http_reauth_zone_deaf(ngx_http_reauth_zone_t *zone)
+ngx_http_reauth_zone_not_following(ngx_http_reauth_zone_t *zone)
 {
-    return zone->sh->deaf;
+    return zone->sh->not_following;
 }
 
 

@@ -482,9 +482,9 @@ void ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone,
     ngx_uint_t *up, ngx_uint_t *lag_ms);
 
 /* and whether Redis refuses to tell what other instances do */
-void ngx_http_reauth_zone_set_deaf(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t deaf);
-ngx_uint_t ngx_http_reauth_zone_deaf(ngx_http_reauth_zone_t *zone);
+void ngx_http_reauth_zone_set_not_following(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t not_following);
+ngx_uint_t ngx_http_reauth_zone_not_following(ngx_http_reauth_zone_t *zone);
 
 
 #endif /* _NGX_HTTP_REAUTH_ZONE_H_INCLUDED_ */

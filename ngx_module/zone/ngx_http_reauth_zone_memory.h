@@ -201,7 +201,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    changes;
     ngx_atomic_t                    remote_up;
     ngx_atomic_t                    remote_lag;
-    ngx_atomic_t                    deaf;      /* Redis tells no changes */
+    ngx_atomic_t                    not_following; /* Redis tells no changes */
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
     int64_t                         load_until_ms;
