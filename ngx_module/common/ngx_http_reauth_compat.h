@@ -35,9 +35,9 @@
 /* kept apart from what runs for each call, which it would slow down */
 
 #if defined(__GNUC__)
-#define ngx_http_reauth_apart  __attribute__((noinline))
+#define ngx_http_reauth_noinline  __attribute__((noinline))
 #else
-#define ngx_http_reauth_apart
+#define ngx_http_reauth_noinline
 #endif
 
 

@@ -184,7 +184,7 @@ ngx_http_reauth_headers_drop(ngx_table_elt_t *h)
 
 /* the upstream takes the key for the method and the path that were checked */
 
-ngx_http_reauth_apart void
+ngx_http_reauth_noinline void
 ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
 {
     ngx_uint_t                  i;

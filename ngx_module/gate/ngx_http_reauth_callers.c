@@ -539,7 +539,7 @@ ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
 }
 
 
-static ngx_http_reauth_apart ngx_http_reauth_right_e
+static ngx_http_reauth_noinline ngx_http_reauth_right_e
 ngx_http_reauth_call_judge(ngx_http_request_t *r,
     const reauth_caller_t *caller)
 {

@@ -298,7 +298,7 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
 
 /* an account that is open; the call may have been held */
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_release(ngx_http_reauth_ctx_t *ctx)
 {
     if (ctx->hold) {
@@ -311,7 +311,7 @@ ngx_http_reauth_gate_release(ngx_http_reauth_ctx_t *ctx)
 
 /* an account that is not surely open */
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_judge(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_zone_t *zone,
     reauth_string_t account)
@@ -366,7 +366,7 @@ ngx_http_reauth_gate_check(ngx_http_request_t *r,
 
 /* where the caller's token is asked for, or the account is not in the path */
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {
@@ -417,7 +417,7 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
  * events: their content handlers run here, before "mirror" copies what is sent.
  */
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_serve(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {

@@ -40,14 +40,14 @@ ngx_int_t ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
 
 /* ngx_http_reauth_gate_account.c */
 
-ngx_http_reauth_apart reauth_account_result_t
+ngx_http_reauth_noinline reauth_account_result_t
 ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account);
 
 
 /* ngx_http_reauth_gate_answer.c */
 
-ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere);
 
 

@@ -127,7 +127,7 @@ ngx_http_reauth_gate_value_is_plain(ngx_http_request_t *r, ngx_str_t *value)
 }
 
 
-ngx_http_reauth_apart reauth_account_result_t
+ngx_http_reauth_noinline reauth_account_result_t
 ngx_http_reauth_gate_account_value(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account)
 {

@@ -241,7 +241,7 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
 #undef reauth_put_string
 
 
-ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere)
 {
     ngx_int_t  rc;

@@ -280,7 +280,7 @@ ngx_http_reauth_origin_judge(ngx_http_request_t *r,
 }
 
 
-ngx_http_reauth_apart ngx_int_t
+ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_origin_asked(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_headers_t *noted)
 {

@@ -102,7 +102,7 @@ ngx_http_reauth_capture_room(ngx_http_request_t *r,
 }
 
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_capture_body(ngx_http_request_t *r, ngx_chain_t *in)
 {
     size_t                      len;

@@ -112,7 +112,7 @@ ngx_http_reauth_observe_encoded(ngx_http_request_t *r)
 }
 
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_observe(ngx_http_request_t *r)
 {
     reauth_string_t               account;
@@ -230,7 +230,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 }
 
 
-static ngx_http_reauth_apart void
+static ngx_http_reauth_noinline void
 ngx_http_reauth_observe_judge(ngx_http_request_t *r, reauth_string_t *account,
     u_char *data, size_t len)
 {
@@ -291,7 +291,7 @@ ngx_http_reauth_observe_intercepted(ngx_http_request_t *r)
 }
 
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_observe_body(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
     ngx_chain_t *in)
 {

@@ -48,7 +48,7 @@ static struct {
  * the response was read.
  */
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_upstream_refuse(ngx_http_request_t *r, ngx_uint_t version)
 {
     ngx_http_upstream_t    *u;
@@ -207,7 +207,7 @@ ngx_http_reauth_upstream_plain_rest(ngx_http_request_t *r)
 
 /* more is to come, which is read by what the first reader has named */
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_upstream_plain_more(ngx_http_request_t *r)
 {
     ngx_http_upstream_t  *u;
@@ -419,7 +419,7 @@ ngx_http_reauth_upstream_captured(ngx_http_request_t *r,
 }
 
 
-static ngx_http_reauth_apart ngx_int_t
+static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
 {
     ngx_http_upstream_t        *u;
