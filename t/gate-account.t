@@ -28,6 +28,11 @@ location /braces/ {
     reauth_gate_account ${arg_account};
     empty_gif;
 }
+location /by-cookie/ {
+    reauth_gate on;
+    reauth_gate_account $cookie_account_id;
+    empty_gif;
+}
 location /composed/ {
     reauth_gate on;
     reauth_gate_account acct_$arg_n;
@@ -117,6 +122,33 @@ for my $case (
     my $answer = do { local $/; <$socket> };
 
     like($answer, qr/\AHTTP\S+ $status /, $headers =~ s/\r\n/ /gr . $status);
+}
+
+# ---- a cookie: of several, nginx takes the first, others the last ----
+
+for my $case (
+    ['account_id=acct_1', 503], ['account_id=acct_2', 200], ['other=acct_1', 200],
+    ['a=b; account_id=acct_1; c=d', 503],
+    ['account_id=acct_2; x=account_id=acct_1', 200],
+    ['account_id=acct_2; account_id=acct_1', 400],
+    ['account_id=acct_2;Account_Id=acct_1', 400],
+    ['account_id=acct_2; account%5Fid=acct_1', 400],
+    ['account_id=acct_2; account.id=acct_1', 400],
+    ["account_id=acct_2\r\nCookie: account_id=acct_1", 400],
+    ["a=b\r\nCookie: account_id=acct_1", 503])
+{
+    my ($cookie, $status) = @$case;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port, Timeout => 60) or die "connect: $!\n";
+
+    print {$socket} "GET /by-cookie/x HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: close\r\nCookie: $cookie\r\n\r\n";
+
+    my $answer = do { local $/; <$socket> };
+
+    like($answer, qr/\AHTTP\S+ $status /,
+        $cookie =~ s/\r\n/ /gr . ": $status");
 }
 
 is($gateway->http('GET', '/composed/?n=1')->{status}, 503, 'composed');

@@ -336,6 +336,30 @@ $answer = $three->http('GET', '/api/acct_5/x', \%page);
 is($answer->{headers}{'access-control-allow-origin'}, $named,
     'once, after an internal redirect, too');
 
+# ---- an absolute target: its host is the one that nginx takes ---------------------
+
+for my $case (
+    [$own, $own, "http://$own", 1],
+    ['evil.example', $own, "http://$own", 0],
+    ['evil.example', $own, 'http://evil.example', 1],
+    [$own, 'evil.example', 'http://evil.example', 0],
+) {
+    my ($target, $host, $origin, $passed) = @$case;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $one->port, Timeout => 60) or die "connect: $!\n";
+
+    print {$socket} "GET http://$target/api/acct_9/x HTTP/1.1\r\n"
+        . "Host: $host\r\nOrigin: $origin\r\nConnection: close\r\n\r\n";
+
+    my $status = (do { local $/; <$socket> }) =~ /\AHTTP\S+ (\d+)/ ? $1 : 0;
+
+    # later versions of nginx refuse a target with another host themselves
+
+    ok($passed ? $status != 403 || $target ne $host : $status =~ /\A40[03]\z/,
+        "target $target, Host $host, Origin $origin: $status");
+}
+
 # ---- without a zone ---------------------------------------------------------------
 
 my $bare = gateway(name => 'bare', without => ['all'], http_config =>

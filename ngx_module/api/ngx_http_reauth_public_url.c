@@ -36,6 +36,39 @@ ngx_http_reauth_is_host(ngx_str_t *host)
 }
 
 
+/*
+ * The host with its port.  An absolute request target has a host as well, and
+ * nginx takes that one.
+ */
+
+ngx_str_t
+ngx_http_reauth_host(ngx_http_request_t *r)
+{
+    size_t      len;
+    ngx_str_t  *host, *server;
+
+    server = &r->headers_in.server;
+
+    if (r->headers_in.host == NULL) {
+        return *server;
+    }
+
+    host = &r->headers_in.host->value;
+    len = server->len;
+
+    if (host->len < len
+        || ngx_strncasecmp(host->data, server->data, len) != 0
+        || (host->len > len
+            && host->data[len] != ':'
+            && host->data[len] != '.'))
+    {
+        return *server;
+    }
+
+    return *host;
+}
+
+
 /* where the caller reached us, so that polling_url leads here again */
 
 static ngx_int_t
@@ -44,8 +77,7 @@ ngx_http_reauth_public_url_of_request(ngx_http_request_t *r, ngx_str_t *url)
     u_char     *p;
     ngx_str_t   host;
 
-    host = r->headers_in.host ? r->headers_in.host->value
-                              : r->headers_in.server;
+    host = ngx_http_reauth_host(r);
 
     if (!ngx_http_reauth_is_host(&host)) {
         host.data = ngx_pnalloc(r->pool, NGX_SOCKADDR_STRLEN);

@@ -700,3 +700,55 @@ reauth_arg_matches(const unsigned char *p, const unsigned char *last,
 
     return n < name->len ? 0 : raw.odd ? -1 : 1;
 }
+
+
+/* nginx 1.22 separates cookies by commas, too */
+
+static int
+reauth_cookie_is_separator(int c)
+{
+    return c == ';' || c == ',';
+}
+
+
+int
+reauth_route_count_cookie(const reauth_string_t *header,
+    const reauth_string_t *name)
+{
+    int                   matches, n;
+    const unsigned char  *p, *q, *end, *equals, *last;
+
+    n = 0;
+    last = header->data + header->len;
+
+    for (p = header->data; p < last; p = end + 1) {
+
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        for (end = p; end < last && !reauth_cookie_is_separator(*end); end++) {
+            /* void */
+        }
+
+        equals = end > p ? memchr(p, '=', (size_t) (end - p)) : NULL;
+
+        if (equals == NULL) {
+            equals = end;
+        }
+
+        for (q = equals; q > p && (q[-1] == ' ' || q[-1] == '\t'); q--) {
+            /* void */
+        }
+
+        matches = reauth_arg_matches(p, q, name);
+
+        if (matches == -1 || (matches == 1 && q != equals)) {
+            return -1;
+        }
+
+        n += matches;
+    }
+
+    return n;
+}

@@ -203,6 +203,13 @@ reauth_account_result_t reauth_route_value_account(
 int reauth_route_arg_is_plain(const reauth_string_t *args,
     const reauth_string_t *name);
 
+/*
+ * How many cookies of this name a "Cookie" header has; -1: one has another
+ * spelling that some program takes for it.
+ */
+int reauth_route_count_cookie(const reauth_string_t *header,
+    const reauth_string_t *name);
+
 /* Whether it is in a query string at all, by any of these spellings. */
 int reauth_route_has_arg(const reauth_string_t *args,
     const reauth_string_t *name);

@@ -83,9 +83,50 @@ ngx_http_reauth_gate_headers_named(ngx_http_request_t *r,
 }
 
 
+static ngx_uint_t
+ngx_http_reauth_gate_cookie_is_plain(ngx_http_request_t *r,
+    const reauth_string_t *name)
+{
+    int               n, found;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+    reauth_string_t   header;
+
+    found = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash == 0
+                || h[i].key.len != sizeof("cookie") - 1
+                || ngx_strncmp(h[i].lowcase_key, "cookie", h[i].key.len) != 0)
+            {
+                continue;
+            }
+
+            header.data = h[i].value.data;
+            header.len = h[i].value.len;
+
+            n = reauth_route_count_cookie(&header, name);
+
+            if (n < 0) {
+                return 0;
+            }
+
+            found += n;
+        }
+    }
+
+    return found <= 1;
+}
+
+
 /*
- * nginx takes the first of several arguments or headers of one name; the
- * upstream may take the last one.
+ * nginx takes the first of several arguments, cookies or headers of one name;
+ * the upstream may take the last one.
  */
 
 static ngx_uint_t
@@ -120,6 +161,14 @@ ngx_http_reauth_gate_value_is_plain(ngx_http_request_t *r, ngx_str_t *value)
             name.len -= 5;
 
             if (ngx_http_reauth_gate_headers_named(r, &name) > 1) {
+                return 0;
+            }
+
+        } else if (name.len > 7 && ngx_strncmp(name.data, "cookie_", 7) == 0) {
+            name.data += 7;
+            name.len -= 7;
+
+            if (!ngx_http_reauth_gate_cookie_is_plain(r, &name)) {
                 return 0;
             }
         }

@@ -13,6 +13,7 @@
 
 #include "reauth_origin.h"
 #include "ngx_http_reauth_origin.h"
+#include "ngx_http_reauth_public_url.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
 
@@ -211,8 +212,7 @@ ngx_http_reauth_origin_describe(ngx_http_request_t *r,
     o->tls = r->connection->ssl != NULL;
 #endif
 
-    host = r->headers_in.host ? r->headers_in.host->value
-                              : r->headers_in.server;
+    host = ngx_http_reauth_host(r);
 
     o->host.data = host.data;
     o->host.len = host.len;

@@ -122,6 +122,10 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
 
     u->headers_in.x_accel_redirect = NULL;
 
+    /* nor does it write X-Accel-Charset, which may be anything, into the log */
+
+    r->headers_out.override_charset = NULL;
+
     return NGX_OK;
 }
 

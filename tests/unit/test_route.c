@@ -564,6 +564,43 @@ test_operation_name(void **state)
 }
 
 
+static void
+test_count_cookie(void **state)
+{
+    size_t  i;
+
+    static const reauth_string_t  name = reauth_string("ac_id");
+
+    static const struct {
+        reauth_string_t  header;
+        int              n;
+    } cases[] = {
+        { reauth_string(""), 0 },
+        { reauth_string("ac_id=acct_1"), 1 },
+        { reauth_string("a=b; ac_id=acct_1; c=d"), 1 },
+        { reauth_string("x=ac_id=acct_1"), 0 },
+        { reauth_string("ac_idx=1; xac_id=2"), 0 },
+        { reauth_string("ac_id=acct_2; ac_id=acct_1"), 2 },
+        { reauth_string("ac_id=acct_2;ac_id=acct_1"), 2 },
+        { reauth_string("ac_id=acct_2;\tAC_ID=acct_1"), 2 },
+        { reauth_string("ac_id=acct_2, ac_id=acct_1"), 2 },
+        { reauth_string("ac_id; ac_id=acct_1"), 2 },
+        { reauth_string("ac_id =acct_2; ac_id=acct_1"), -1 },
+        { reauth_string("ac_id=acct_2; ac.id=acct_1"), -1 },
+        { reauth_string("ac_id=acct_2; ac%5Fid=acct_1"), -1 },
+        { reauth_string("ac_id=acct_2; ac_id[]=acct_1"), -1 },
+        { reauth_string(";; ,= ;"), 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(reauth_route_count_cookie(&cases[i].header, &name),
+                         cases[i].n);
+    }
+}
+
+
 int
 main(void)
 {
@@ -578,6 +615,7 @@ main(void)
         cmocka_unit_test(test_account),
         cmocka_unit_test(test_value_account),
         cmocka_unit_test(test_arg_is_plain),
+        cmocka_unit_test(test_count_cookie),
         cmocka_unit_test(test_operation_name)
     };
 
