@@ -394,11 +394,7 @@ ngx_http_reauth_body_forget(ngx_chain_t *cl)
 }
 
 
-/*
- * Twice as much as before, or as much as the body may become: the step before
- * the last one is half of that at most, since old and new memory are held
- * together while the text is copied.
- */
+/* twice as much as before, but no more than the body may become */
 
 static ngx_int_t
 ngx_http_reauth_body_room(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
@@ -415,11 +411,8 @@ ngx_http_reauth_body_room(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
            ? (size_t) r->headers_in.content_length_n : body->max;
 
     size = ngx_max(2 * body->size, NGX_HTTP_REAUTH_BODY_SIZE);
+    size = ngx_min(size, most);
     size = ngx_max(size, len);
-
-    if (size > most / 2) {
-        size = ngx_max(most, len);
-    }
 
     if (ngx_http_reauth_body_hold(r, body->held, size) != NGX_OK) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
