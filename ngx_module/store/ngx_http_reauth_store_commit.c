@@ -337,29 +337,12 @@ static void
 ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
     reauth_record_t *remote)
 {
-    ngx_int_t                 rc;
-    reauth_string_t           account;
-    reauth_advance_result_t   result;
-    ngx_http_reauth_zone_t   *zone;
+    ngx_int_t  rc;
 
-    zone = &commit->store->zone;
-
-    rc = NGX_OK;
-
-    if (commit->fact) {
-        account = reauth_string_from(remote->account);
-
-        rc = ngx_http_reauth_zone_advance(zone, &account, &commit->fact->fact,
-                                          remote, &result, &commit->record);
-
-        if (rc == NGX_OK && result == REAUTH_ADVANCE_APPLIED) {
-            rc = NGX_AGAIN;
-        }
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_reauth_zone_merge(zone, remote, 1, &commit->record);
-    }
+    rc = ngx_http_reauth_zone_conflict(&commit->store->zone,
+                                       commit->fact ? &commit->fact->fact
+                                                    : NULL,
+                                       remote, &commit->record);
 
     if (rc != NGX_AGAIN || ngx_http_reauth_commit_send(commit) != NGX_OK) {
         ngx_http_reauth_commit_free(commit);
@@ -604,8 +587,8 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
 
     fact->gate_max_ms = store->gate_max;
 
-    if (ngx_http_reauth_zone_advance(&store->zone, account, fact, NULL,
-                                     &advanced, &changed)
+    if (ngx_http_reauth_zone_advance(&store->zone, account, fact, &advanced,
+                                     &changed)
         != NGX_OK)
     {
         return NGX_ERROR;

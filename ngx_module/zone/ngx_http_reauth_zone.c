@@ -9,6 +9,7 @@
 
 #include <openssl/rand.h>
 
+#include "reauth_judge.h"
 #include "ngx_http_reauth_zone.h"
 #include "ngx_http_reauth_zone_memory.h"
 
@@ -106,7 +107,8 @@ ngx_http_reauth_zone_kept(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *record)
 {
     ngx_http_reauth_zone_lock(zone);
-    ngx_http_reauth_zone_read(zone->sh, account->data, account->len, record);
+    (void) ngx_http_reauth_zone_read(zone->sh, account->data, account->len,
+                                     record);
     ngx_http_reauth_zone_unlock(zone);
 
     return record->state == REAUTH_STATE_NONE ? NGX_DECLINED : NGX_OK;
@@ -189,17 +191,59 @@ ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* those that have been waiting come first */
+/* what core/ judges by; "caller": whose attempts are limited, or NULL */
 
-static ngx_uint_t
-ngx_http_reauth_zone_others_wait(ngx_http_reauth_zone_shctx_t *sh,
-    const reauth_begin_t *begin)
+static void
+ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
+    const u_char *account, size_t len, const reauth_string_t *caller,
+    reauth_stored_t *stored)
 {
-    return begin->fingerprint != NULL
-           && !begin->waited
-           && reauth_places_taken(ngx_http_reauth_zone_places(sh,
-                                                            &begin->account),
-                                  &begin->account, ngx_current_msec);
+    ngx_http_reauth_dirty_t       *dirty;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    dirty = ngx_http_reauth_zone_read(sh, account, len, &stored->record);
+
+    stored->dirty = dirty != NULL && dirty->queue.next != NULL;
+    stored->has_redis = zone->remote != 0;
+    stored->epoch = sh->epoch;
+    stored->salt = (unsigned) sh->salt;
+    stored->waiting = 0;
+    stored->attempts = caller ? ngx_http_reauth_zone_attempts(sh, caller) : 0;
+    stored->active = sh->gate.active;
+    stored->capacity = sh->capacity;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_zone_carry_out(ngx_http_reauth_zone_t *zone,
+    const reauth_verdict_t *verdict)
+{
+    uint64_t                 *revision;
+    ngx_http_reauth_dirty_t  *dirty;
+
+    switch (verdict->write) {
+
+    case REAUTH_WRITE_RECORD:
+        return ngx_http_reauth_zone_write(zone, &verdict->record,
+                                          verdict->dirty);
+
+    case REAUTH_WRITE_REVISION:
+        dirty = ngx_http_reauth_zone_dirty(zone->sh, &verdict->record,
+                                           &revision);
+        if (dirty != NULL) {
+            *revision = verdict->record.revision;
+            ngx_http_reauth_zone_set_dirty(zone->sh, dirty, verdict->dirty);
+        }
+
+        return NGX_OK;
+
+    default: /* REAUTH_WRITE_NOTHING */
+        return NGX_OK;
+    }
 }
 
 
@@ -208,79 +252,26 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     reauth_begin_t *begin, const reauth_record_t *remote,
     reauth_begin_result_t *result, reauth_record_t *record)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     again;
-    reauth_record_t                previous;
-    ngx_http_reauth_zone_shctx_t  *sh;
-
-    rc = NGX_OK;
-    sh = zone->sh;
+    ngx_int_t         rc;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_read(sh, begin->account.data, begin->account.len,
-                              &previous);
+    ngx_http_reauth_zone_stored(zone, begin->account.data, begin->account.len,
+                                begin->bounded ? &begin->caller : NULL,
+                                &stored);
 
-    again = remote != NULL
-            && reauth_attempt_judge_again(&previous,
-                               ngx_http_reauth_zone_is_dirty(sh, &previous),
-                               remote, begin->epoch);
+    stored.waiting = (unsigned) reauth_places_taken(
+                         ngx_http_reauth_zone_places(zone->sh, &begin->account),
+                         &begin->account, ngx_current_msec);
 
-    if (again && remote->epoch == begin->epoch) {
-
-        /* it is this one: worker 0 has written it meanwhile */
-
-        *record = *remote;
-        *result = REAUTH_BEGIN_STARTED;
-
-        rc = ngx_http_reauth_zone_write(zone, record, 0);
-        goto done;
-    }
-
-    if (again) {
-        previous = *remote;
-    }
-
-    /* one that is judged again stays itself: it may be in Redis by now */
-
-    if (begin->epoch <= previous.epoch) {
-        begin->epoch = reauth_epoch_make(ngx_max(previous.epoch, sh->epoch),
-                                         begin->now_ms, sh->salt);
-    }
-
-    /* one that is judged again is among those that are counted */
-
-    begin->bounded = begin->bounded && remote == NULL;
-
-    if (begin->bounded) {
-        begin->attempts = ngx_http_reauth_zone_attempts(sh, &begin->caller);
-        begin->active = sh->gate.active;
-        begin->capacity = sh->capacity;
-    }
-
-    *result = reauth_attempt_begin(&previous, begin, record);
-
-    if (*result == REAUTH_BEGIN_STARTED
-        && remote == NULL
-        && ngx_http_reauth_zone_others_wait(sh, begin))
-    {
-        *result = REAUTH_BEGIN_WAIT;
-    }
-
-    if (*result == REAUTH_BEGIN_STARTED) {
-        rc = ngx_http_reauth_zone_write(zone, record, zone->remote);
-
-    } else {
-        *record = previous;
-
-        if (again) {
-            rc = ngx_http_reauth_zone_write(zone, record, 0);
-        }
-    }
-
-done:
+    *result = reauth_judge_begin(&stored, begin, remote, &verdict);
+    rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);
+
+    *record = verdict.record;
 
     return rc;
 }
@@ -308,80 +299,26 @@ ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* whether an attempt that shows itself is one more than its caller may have */
-
-static ngx_uint_t
-ngx_http_reauth_zone_is_full(ngx_http_reauth_zone_shctx_t *sh,
-    const reauth_record_t *current, const reauth_fact_t *fact)
-{
-    ngx_http_reauth_zone_check_lock(sh);
-
-    return fact->bounded
-           && !reauth_state_is_end(fact->state)
-           && !reauth_state_is_active(current->state)
-           && !reauth_shares_allow(ngx_http_reauth_zone_attempts(sh,
-                                                            &fact->caller),
-                                   fact->attempts_max, sh->gate.active,
-                                   sh->capacity, fact->callers);
-}
-
-
 ngx_int_t
 ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_fact_t *fact,
-    const reauth_record_t *remote, reauth_advance_result_t *result,
-    reauth_record_t *record)
+    reauth_advance_result_t *result, reauth_record_t *record)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     again;
-    reauth_record_t                current;
-    ngx_http_reauth_zone_shctx_t  *sh;
-
-    rc = NGX_OK;
-    sh = zone->sh;
-    again = 0;
+    ngx_int_t         rc;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_read(sh, account->data, account->len, &current);
+    ngx_http_reauth_zone_stored(zone, account->data, account->len,
+                                fact->bounded ? &fact->caller : NULL, &stored);
 
-    if (remote != NULL) {
-        again = reauth_attempt_judge_again(&current,
-                                 ngx_http_reauth_zone_is_dirty(sh, &current),
-                                 remote, fact->new_epoch);
-
-        if (!again) {
-            *record = current;
-            *result = REAUTH_ADVANCE_SAME;
-            goto done;
-        }
-
-        current = *remote;
-    }
-
-    fact->new_epoch = reauth_attempt_new_epoch(&current, fact, sh->salt);
-
-    /* one that is judged again is among those that are counted */
-
-    fact->full = remote == NULL
-                 && ngx_http_reauth_zone_is_full(sh, &current, fact);
-
-    *result = reauth_attempt_advance(&current, fact, record);
-
-    if (*result == REAUTH_ADVANCE_APPLIED) {
-        rc = ngx_http_reauth_zone_write(zone, record, zone->remote);
-
-    } else {
-        *record = current;
-
-        if (again) {
-            rc = ngx_http_reauth_zone_write(zone, record, 0);
-        }
-    }
-
-done:
+    *result = reauth_judge_advance(&stored, fact, &verdict);
+    rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);
+
+    *record = verdict.record;
 
     return rc;
 }
@@ -418,60 +355,49 @@ ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone)
 
 
 ngx_int_t
-ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
-    const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record)
+ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
+    reauth_fact_t *fact, const reauth_record_t *remote,
+    reauth_record_t *record)
 {
-    uint64_t                 *known;
-    ngx_int_t                 rc;
-    reauth_merge_result_t     result;
-    ngx_http_reauth_dirty_t  *dirty;
-
-    rc = NGX_OK;
+    int               again;
+    ngx_int_t         rc;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_read(zone->sh, (u_char *) remote->account,
-                              ngx_strlen(remote->account), record);
+    ngx_http_reauth_zone_stored(zone, (u_char *) remote->account,
+                                ngx_strlen(remote->account), NULL, &stored);
 
-    known = NULL;
-    dirty = ngx_http_reauth_zone_dirty(zone->sh, record, &known);
+    again = reauth_judge_conflict(&stored, fact, remote, &verdict);
+    rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
 
-    result = reauth_attempt_merge(record,
-                                  dirty != NULL && dirty->queue.next != NULL,
-                                  remote, live);
+    ngx_http_reauth_zone_set_read(zone->sh, remote);
 
-    switch (result) {
+    ngx_http_reauth_zone_unlock(zone);
 
-    case REAUTH_MERGE_TAKEN:
-        rc = ngx_http_reauth_zone_write(zone, remote, 0);
-        *record = *remote;
-        break;
+    *record = verdict.record;
 
-    case REAUTH_MERGE_SAME:
-    case REAUTH_MERGE_OURS:
+    return rc == NGX_OK && again ? NGX_AGAIN : rc;
+}
 
-        if (dirty == NULL || known == NULL) {
 
-            /* what is not there is taken, so that there always is one */
-            break;
-        }
+ngx_int_t
+ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record)
+{
+    ngx_int_t              rc;
+    reauth_stored_t        stored;
+    reauth_verdict_t       verdict;
+    reauth_merge_result_t  result;
 
-        *known = remote->revision;
-        record->revision = remote->revision;
+    ngx_http_reauth_zone_lock(zone);
 
-        ngx_http_reauth_zone_set_dirty(zone->sh, dirty,
-                                       result == REAUTH_MERGE_OURS);
+    ngx_http_reauth_zone_stored(zone, (u_char *) remote->account,
+                                ngx_strlen(remote->account), NULL, &stored);
 
-        rc = result == REAUTH_MERGE_OURS ? NGX_AGAIN : NGX_OK;
-        break;
-
-    case REAUTH_MERGE_ASK:
-        rc = NGX_DECLINED;
-        break;
-
-    default: /* REAUTH_MERGE_LATE */
-        break;
-    }
+    result = reauth_judge_merge(&stored, remote, (int) live, &verdict);
+    rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     if (live) {
         ngx_http_reauth_zone_set_read(zone->sh, remote);
@@ -479,7 +405,13 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_unlock(zone);
 
-    return rc;
+    *record = verdict.record;
+
+    if (result == REAUTH_MERGE_OURS) {
+        return NGX_AGAIN;
+    }
+
+    return result == REAUTH_MERGE_ASK ? NGX_DECLINED : rc;
 }
 
 
@@ -487,17 +419,16 @@ void
 ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record)
 {
-    uint64_t                 *known;
-    ngx_http_reauth_dirty_t  *dirty;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    dirty = ngx_http_reauth_zone_dirty(zone->sh, record, &known);
+    ngx_http_reauth_zone_stored(zone, (u_char *) record->account,
+                                ngx_strlen(record->account), NULL, &stored);
 
-    if (dirty != NULL && *known == record->revision) {
-        *known = 0;
-        ngx_http_reauth_zone_set_dirty(zone->sh, dirty, 1);
-    }
+    reauth_judge_lost(&stored, record, &verdict);
+    (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);
 }
@@ -507,36 +438,21 @@ ngx_int_t
 ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint64_t revision)
 {
-    uint64_t                 *known;
-    ngx_int_t                 rc;
-    reauth_record_t           current;
-    ngx_http_reauth_dirty_t  *dirty;
-
-    rc = NGX_OK;
+    int               again;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    dirty = ngx_http_reauth_zone_dirty(zone->sh, record, &known);
+    ngx_http_reauth_zone_stored(zone, (u_char *) record->account,
+                                ngx_strlen(record->account), NULL, &stored);
 
-    if (dirty != NULL) {
-        ngx_http_reauth_zone_read(zone->sh, (u_char *) record->account,
-                                  ngx_strlen(record->account), &current);
-
-        if (*known < revision) {
-            *known = revision;
-        }
-
-        if (reauth_attempt_same(record, &current)) {
-            ngx_http_reauth_zone_set_dirty(zone->sh, dirty, 0);
-
-        } else if (dirty->queue.next != NULL) {
-            rc = NGX_AGAIN;
-        }
-    }
+    again = reauth_judge_committed(&stored, record, revision, &verdict);
+    (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);
 
-    return rc;
+    return again ? NGX_AGAIN : NGX_OK;
 }
 
 

@@ -273,8 +273,8 @@ ngx_int_t ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
 
 
 /*
- * Changes.  Each judges by the record that is there and writes what follows
- * from it, under one lock; *record is the record as it is afterwards.  What
+ * Changes.  Each reads what is stored, lets core/reauth_judge.h decide and
+ * carries that out, under one lock; *record is the record afterwards.  What
  * was changed counts as dirty until ngx_http_reauth_zone_committed().
  * NGX_ERROR: the zone is full, nothing was changed.
  */
@@ -295,10 +295,16 @@ ngx_int_t ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
 ngx_uint_t ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
     const reauth_begin_t *begin);
 
-/* "remote": the same for a fact that was judged before, which sets new_epoch */
 ngx_int_t ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_fact_t *fact,
-    const reauth_record_t *remote, reauth_advance_result_t *result,
+    reauth_advance_result_t *result, reauth_record_t *record);
+
+/*
+ * A change was not written, as Redis has "remote"; "fact" made the change, or
+ * NULL.  NGX_AGAIN: *record is to be written to Redis.
+ */
+ngx_int_t ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
+    reauth_fact_t *fact, const reauth_record_t *remote,
     reauth_record_t *record);
 
 /*

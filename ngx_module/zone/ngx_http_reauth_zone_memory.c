@@ -69,9 +69,12 @@ ngx_http_reauth_zone_empty(reauth_record_t *record, const u_char *account,
 }
 
 
-/* the record as it is kept; with state NONE where none is */
+/*
+ * The record as it is stored; its state is NONE if there is none.  Returns the
+ * mark of the changes that Redis does not have, or NULL if there is no record.
+ */
 
-void
+ngx_http_reauth_dirty_t *
 ngx_http_reauth_zone_read(ngx_http_reauth_zone_shctx_t *sh,
     const u_char *account, size_t len, reauth_record_t *record)
 {
@@ -86,16 +89,18 @@ ngx_http_reauth_zone_read(ngx_http_reauth_zone_shctx_t *sh,
     slot = ngx_http_reauth_zone_slot_find(sh, hash, account, len);
     if (slot != NULL) {
         *record = slot->record;
-        return;
+        return &slot->dirty;
     }
 
     link = ngx_http_reauth_zone_node_find(sh, hash, account, len);
     if (link != NULL) {
         ngx_http_reauth_zone_node_unpack(*link, record);
-        return;
+        return &(*link)->dirty;
     }
 
     ngx_http_reauth_zone_empty(record, account, len);
+
+    return NULL;
 }
 
 
@@ -473,7 +478,8 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
     len = ngx_strlen(record->account);
     hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
 
-    ngx_http_reauth_zone_read(sh, (u_char *) record->account, len, &previous);
+    (void) ngx_http_reauth_zone_read(sh, (u_char *) record->account, len,
+                                     &previous);
 
     rc = reauth_state_is_active(record->state)
          ? ngx_http_reauth_zone_write_active(zone, record, hash, len, dirty)
@@ -524,17 +530,4 @@ ngx_http_reauth_zone_dirty(ngx_http_reauth_zone_shctx_t *sh,
     }
 
     return NULL;
-}
-
-
-ngx_uint_t
-ngx_http_reauth_zone_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
-    const reauth_record_t *record)
-{
-    uint64_t                 *revision;
-    ngx_http_reauth_dirty_t  *dirty;
-
-    dirty = ngx_http_reauth_zone_dirty(sh, record, &revision);
-
-    return dirty != NULL && dirty->queue.next != NULL;
 }

@@ -355,8 +355,9 @@ void ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
 void ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot, int64_t poll_ms);
 void ngx_http_reauth_zone_expire(reauth_record_t *record, int64_t now_ms);
-void ngx_http_reauth_zone_read(ngx_http_reauth_zone_shctx_t *sh,
-    const u_char *account, size_t len, reauth_record_t *record);
+ngx_http_reauth_dirty_t *ngx_http_reauth_zone_read(
+    ngx_http_reauth_zone_shctx_t *sh, const u_char *account, size_t len,
+    reauth_record_t *record);
 void ngx_http_reauth_zone_set_dirty(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_dirty_t *dirty, ngx_uint_t set);
 void ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
@@ -368,8 +369,6 @@ ngx_int_t ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
 ngx_http_reauth_dirty_t *ngx_http_reauth_zone_dirty(
     ngx_http_reauth_zone_shctx_t *sh, const reauth_record_t *record,
     uint64_t **revision);
-ngx_uint_t ngx_http_reauth_zone_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
-    const reauth_record_t *record);
 ngx_uint_t ngx_http_reauth_zone_attempts(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_string_t *caller);
 reauth_place_t *ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,

@@ -7,11 +7,12 @@
  * attempt's gate.
  *
  * Two gateways, each with a zone, one Redis and one upstream are simulated for
- * one account.  All decisions are those of ngx_module/core; what zone/ does
- * around them is repeated here (zone_*, commit_*, sync_*, the names are the
- * same).  Beside them runs a model that knows the truth: which attempt runs
- * upstream, and which attempt each epoch is about.  It never looks at the
- * reasons of the code, only at what it does to the gates.
+ * one account.  All decisions are made by the functions of ngx_module/core
+ * that nginx calls, reauth_judge_*().  A zone is what they judge by; their
+ * verdicts are written to it as zone/ does (zone_carry_out), and commits are
+ * sent and answered as by store/ (commit_*, sync_*).  A model knows the truth:
+ * which attempt runs upstream, and which attempt each epoch is about.  It does
+ * not look at the reasons of the code, only at what it does to the gates.
  *
  * REAUTH_SEED=n  one seed; REAUTH_RUNS=n  interleavings of each seed;
  * REAUTH_TRACE=run  tells all that happens in one of them
@@ -26,7 +27,7 @@
 
 #include <cmocka.h>
 
-#include "reauth_attempt.h"
+#include "reauth_judge.h"
 
 
 #define INSTANCES      2
@@ -134,10 +135,7 @@ typedef struct {
 
 
 typedef struct {
-    reauth_record_t  record;         /* state NONE: nothing is known */
-    int              dirty;
-    uint64_t         epoch;          /* the latest seen */
-    unsigned         salt;
+    reauth_stored_t  zone;
     int64_t          skew;
     unsigned         asked;          /* poll_soon */
 
@@ -241,7 +239,7 @@ clock_of(const instance_t *in)
 static int
 is_active(const instance_t *in)
 {
-    return reauth_state_is_active(in->record.state);
+    return reauth_state_is_active(in->zone.record.state);
 }
 
 
@@ -279,7 +277,7 @@ is_kept(uint64_t epoch)
     int  i;
 
     for (i = 0; i < INSTANCES; i++) {
-        if (world.instances[i].record.epoch == epoch) {
+        if (world.instances[i].zone.record.epoch == epoch) {
             return 1;
         }
     }
@@ -354,10 +352,10 @@ check(instance_t *in)
     int       about;
     model_t  *model;
 
-    model = model_of(in->record.epoch);
+    model = model_of(in->zone.record.epoch);
     about = model->about;
 
-    if (is_active(in) && clock_of(in) < in->record.deadline_ms) {
+    if (is_active(in) && clock_of(in) < in->zone.record.deadline_ms) {
 
         if (in->gate_truth != about || in->gate_since == 0) {
             in->gate_truth = about;
@@ -378,8 +376,8 @@ check(instance_t *in)
     if (about != NOBODY
         && about == world.ntruths - 1
         && running(about)
-        && in->record.state != REAUTH_STATE_EXPIRED
-        && clock_of(in) < in->record.deadline_ms)
+        && in->zone.record.state != REAUTH_STATE_EXPIRED
+        && clock_of(in) < in->zone.record.deadline_ms)
     {
         violated("the gate of the attempt that runs is open");
     }
@@ -482,7 +480,7 @@ check_merge(const instance_t *in, const reauth_record_t *before,
      */
 
     if (after->epoch > before->epoch
-        && in->up && !in->syncing && !in->dirty
+        && in->up && !in->syncing && !in->zone.dirty
         && reauth_state_is_end(before->state)
         && reauth_state_is_active(after->state)
         && model->shown_to != NOBODY
@@ -800,14 +798,26 @@ answer:
 /* ---- the zone ------------------------------------------------------------ */
 
 
-static void
-zone_write(instance_t *in, const reauth_record_t *record, int dirty)
-{
-    in->record = *record;
-    in->dirty = dirty;
+/* as ngx_http_reauth_zone_carry_out() */
 
-    if (record->epoch > in->epoch) {
-        in->epoch = record->epoch;
+static void
+zone_carry_out(instance_t *in, const reauth_verdict_t *verdict)
+{
+    if (verdict->write == REAUTH_WRITE_NOTHING) {
+        return;
+    }
+
+    in->zone.dirty = verdict->dirty;
+
+    if (verdict->write == REAUTH_WRITE_REVISION) {
+        in->zone.record.revision = verdict->record.revision;
+        return;
+    }
+
+    in->zone.record = verdict->record;
+
+    if (verdict->record.epoch > in->zone.epoch) {
+        in->zone.epoch = verdict->record.epoch;
     }
 }
 
@@ -815,202 +825,181 @@ zone_write(instance_t *in, const reauth_record_t *record, int dirty)
 static void
 zone_empty(instance_t *in)
 {
-    memset(&in->record, 0, sizeof(reauth_record_t));
-    reauth_copy(in->record.account, REAUTH_ACCOUNT_MAX, &account);
-    in->dirty = 0;
+    memset(&in->zone.record, 0, sizeof(reauth_record_t));
+    reauth_copy(in->zone.record.account, REAUTH_ACCOUNT_MAX, &account);
+    in->zone.dirty = 0;
 }
 
 
 static void
 zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
 {
-    int              again;
-    uint64_t         judged;
-    reauth_record_t  before, previous;
+    uint64_t                judged;
+    reauth_verdict_t        verdict;
+    const reauth_record_t  *before, *previous;
 
-    before = in->record;
-    previous = in->record;
+    before = &in->zone.record;
     judged = op->begin.epoch;
 
-    again = remote != NULL
-            && reauth_attempt_judge_again(&previous, in->dirty, remote,
-                                          op->begin.epoch);
+    op->begun = reauth_judge_begin(&in->zone, &op->begin, remote, &verdict);
+    op->record = verdict.record;
 
-    if (again && remote->epoch == op->begin.epoch) {
-        op->record = *remote;
-        op->begun = REAUTH_BEGIN_STARTED;
-        zone_write(in, remote, 0);
-        return;
-    }
-
-    if (again) {
-        previous = *remote;
-    }
-
-    if (op->begin.epoch <= previous.epoch) {
-        op->begin.epoch = reauth_epoch_make(previous.epoch > in->epoch
-                                            ? previous.epoch : in->epoch,
-                                            op->begin.now_ms, in->salt);
-    }
-
-    op->begun = reauth_attempt_begin(&previous, &op->begin, &op->record);
-
-    if (op->begun == REAUTH_BEGIN_STARTED) {
-
-        if (op->record.epoch == judged) {
-            model_drop(judged);      /* the same update, judged again */
-
-        } else if (op->record.epoch <= before.epoch) {
-            violated("an update began with an epoch that is not new");
-        }
-
-        model_add(op->record.epoch, previous.epoch, NOBODY);
-
-        if (reauth_state_is_active(previous.state)) {
-            model_of(op->record.epoch)->before_until = previous.deadline_ms;
-        }
-
-        zone_write(in, &op->record, 1);
-        return;
-    }
-
-    op->record = previous;
-
-    if (again) {
+    if (op->begun != REAUTH_BEGIN_STARTED) {
 
         /* a begin of ours that came to nothing may be taken back */
 
-        if (before.epoch != judged
-            && before.state != REAUTH_STATE_STARTING)
+        if (verdict.again
+            && before->epoch != judged
+            && before->state != REAUTH_STATE_STARTING)
         {
-            check_merge(in, &before, &op->record);
+            check_merge(in, before, &verdict.record);
         }
 
-        zone_write(in, &op->record, 0);
+    } else if (verdict.dirty) {
+
+        if (verdict.record.epoch == judged) {
+            model_drop(judged);      /* the same update, judged again */
+
+        } else if (verdict.record.epoch <= before->epoch) {
+            violated("an update began with an epoch that is not new");
+        }
+
+        previous = verdict.again ? remote : before;
+
+        model_add(verdict.record.epoch, previous->epoch, NOBODY);
+
+        if (reauth_state_is_active(previous->state)) {
+            model_of(verdict.record.epoch)->before_until
+                = previous->deadline_ms;
+        }
+    }
+
+    zone_carry_out(in, &verdict);
+}
+
+
+static void
+zone_applied(const instance_t *in, const news_t *news,
+    const reauth_record_t *current, const reauth_record_t *record)
+{
+    model_t  *model;
+
+    trace("%d: %s %s: from %s, attempt \"%s\", epoch %llu",
+          (int) (in - world.instances), reauth_source_name(news->fact.source),
+          news->truth == NOBODY ? "" : world.truths[news->truth].name,
+          reauth_state_name(current->state), current->attempt,
+          (unsigned long long) current->epoch);
+
+    trace("   to %s, attempt \"%s\", epoch %llu",
+          reauth_state_name(record->state), record->attempt,
+          (unsigned long long) record->epoch);
+
+    check_fact(in, current, record, news);
+
+    if (news->truth == NOBODY && news->fact.state == REAUTH_STATE_REJECTED) {
+        model = model_of(record->epoch);
+        model->about = clock_of(in) < model->before_until ? model->before
+                                                          : NOBODY;
     }
 }
 
 
 static reauth_advance_result_t
-zone_advance(instance_t *in, news_t *news, const reauth_record_t *remote,
-    reauth_record_t *record)
+zone_advance(instance_t *in, news_t *news, reauth_record_t *record)
 {
-    int                      again;
-    model_t                 *model;
-    reauth_record_t          current;
+    reauth_verdict_t         verdict;
     reauth_advance_result_t  result;
 
-    current = in->record;
-    again = 0;
-
-    if (remote != NULL) {
-        again = reauth_attempt_judge_again(&current, in->dirty, remote,
-                                           news->fact.new_epoch);
-        if (!again) {
-            *record = current;
-            return REAUTH_ADVANCE_SAME;
-        }
-
-        if (current.epoch == news->fact.new_epoch
-            && remote->epoch != current.epoch)
-        {
-            model_drop(current.epoch);   /* nobody else has seen it */
-        }
-
-        current = *remote;
-    }
-
-    news->fact.new_epoch = reauth_attempt_new_epoch(&current, &news->fact,
-                                                    in->salt);
-
-    result = reauth_attempt_advance(&current, &news->fact, record);
+    result = reauth_judge_advance(&in->zone, &news->fact, &verdict);
 
     if (result == REAUTH_ADVANCE_APPLIED) {
-        trace("%d: %s %s: from %s, attempt \"%s\", epoch %llu",
-              (int) (in - world.instances),
-              reauth_source_name(news->fact.source),
-              news->truth == NOBODY ? "" : world.truths[news->truth].name,
-              reauth_state_name(current.state), current.attempt,
-              (unsigned long long) current.epoch);
-
-        trace("   to %s, attempt \"%s\", epoch %llu",
-              reauth_state_name(record->state), record->attempt,
-              (unsigned long long) record->epoch);
-
-        check_fact(in, &current, record, news);
-
-        if (news->truth == NOBODY
-            && news->fact.state == REAUTH_STATE_REJECTED)
-        {
-            model = model_of(record->epoch);
-            model->about = clock_of(in) < model->before_until ? model->before
-                                                              : NOBODY;
-        }
-
-        zone_write(in, record, 1);
-
-    } else {
-        *record = current;
-
-        if (again) {
-            zone_write(in, record, 0);
-        }
+        zone_applied(in, news, &in->zone.record, &verdict.record);
     }
+
+    zone_carry_out(in, &verdict);
+
+    *record = verdict.record;
 
     return result;
 }
 
 
-/* 1: ours is still to be written; -1: Redis is to be asked */
+static void
+zone_taken(const instance_t *in, const reauth_verdict_t *verdict)
+{
+    if (verdict->write != REAUTH_WRITE_RECORD) {
+        return;
+    }
+
+    check_merge(in, &in->zone.record, &verdict->record);
+
+    trace("%d: takes %s, attempt \"%s\", epoch %llu, revision %llu",
+          (int) (in - world.instances),
+          reauth_state_name(verdict->record.state), verdict->record.attempt,
+          (unsigned long long) verdict->record.epoch,
+          (unsigned long long) verdict->record.revision);
+}
+
+
+/* 1: *record is to be written to Redis */
 
 static int
-zone_merge(instance_t *in, const reauth_record_t *remote, int live,
+zone_conflict(instance_t *in, news_t *news, const reauth_record_t *remote,
     reauth_record_t *record)
 {
-    switch (reauth_attempt_merge(&in->record, in->dirty, remote, live)) {
+    int               again;
+    uint64_t          judged;
+    reauth_verdict_t  verdict;
 
-    case REAUTH_MERGE_TAKEN:
-        check_merge(in, &in->record, remote);
-        zone_write(in, remote, 0);
-        *record = *remote;
+    judged = news != NULL ? news->fact.new_epoch : 0;
 
-        trace("%d: takes %s, attempt \"%s\", epoch %llu, revision %llu",
-              (int) (in - world.instances), reauth_state_name(remote->state),
-              remote->attempt, (unsigned long long) remote->epoch,
-              (unsigned long long) remote->revision);
-        return 0;
+    again = reauth_judge_conflict(&in->zone, news != NULL ? &news->fact : NULL,
+                                  remote, &verdict);
 
-    case REAUTH_MERGE_SAME:
-        in->record.revision = remote->revision;
-        in->dirty = 0;
-        *record = in->record;
-        return 0;
+    if (news == NULL) {
+        zone_taken(in, &verdict);
 
-    case REAUTH_MERGE_OURS:
-        in->record.revision = remote->revision;
-        in->dirty = 1;
-        *record = in->record;
-        return 1;
+    } else if (verdict.again) {
 
-    case REAUTH_MERGE_ASK:
-        *record = in->record;
-        return -1;
+        if (in->zone.record.epoch == judged && remote->epoch != judged) {
+            model_drop(judged);      /* nobody else has seen it */
+        }
 
-    default:
-        return 0;
+        if (again) {
+            zone_applied(in, news, remote, &verdict.record);
+        }
     }
+
+    zone_carry_out(in, &verdict);
+
+    *record = verdict.record;
+
+    return again;
+}
+
+
+static reauth_merge_result_t
+zone_merge(instance_t *in, const reauth_record_t *remote, int live)
+{
+    reauth_verdict_t       verdict;
+    reauth_merge_result_t  result;
+
+    result = reauth_judge_merge(&in->zone, remote, live, &verdict);
+
+    zone_taken(in, &verdict);
+    zone_carry_out(in, &verdict);
+
+    return result;
 }
 
 
 static void
 zone_lost(instance_t *in, const reauth_record_t *record)
 {
-    if (in->record.state != REAUTH_STATE_NONE
-        && in->record.revision == record->revision)
-    {
-        in->record.revision = 0;
-        in->dirty = 1;
-    }
+    reauth_verdict_t  verdict;
+
+    reauth_judge_lost(&in->zone, record, &verdict);
+    zone_carry_out(in, &verdict);
 }
 
 
@@ -1018,20 +1007,13 @@ static int
 zone_committed(instance_t *in, const reauth_record_t *record,
     uint64_t revision)
 {
-    if (in->record.state == REAUTH_STATE_NONE) {
-        return 0;
-    }
+    int               again;
+    reauth_verdict_t  verdict;
 
-    if (in->record.revision < revision) {
-        in->record.revision = revision;
-    }
+    again = reauth_judge_committed(&in->zone, record, revision, &verdict);
+    zone_carry_out(in, &verdict);
 
-    if (reauth_attempt_same(record, &in->record)) {
-        in->dirty = 0;
-        return 0;
-    }
-
-    return in->dirty;
+    return again;
 }
 
 
@@ -1121,8 +1103,8 @@ flush(int instance)
 
     in = &world.instances[instance];
 
-    if (in->record.state != REAUTH_STATE_NONE) {
-        commit = commit_create(instance, &in->record);
+    if (in->zone.record.state != REAUTH_STATE_NONE) {
+        commit = commit_create(instance, &in->zone.record);
         commit->flush = 1;
         commit_send(commit);
     }
@@ -1147,22 +1129,10 @@ commit_begin_again(commit_t *commit, const reauth_record_t *remote)
 static void
 commit_again(commit_t *commit, const reauth_record_t *remote)
 {
-    int          again;
-    instance_t  *in;
-
-    in = &world.instances[commit->instance];
-    again = 0;
-
-    if (commit->has_fact) {
-        again = zone_advance(in, &commit->news, remote, &commit->record)
-                == REAUTH_ADVANCE_APPLIED;
-    }
-
-    if (!again) {
-        again = zone_merge(in, remote, 1, &commit->record);
-    }
-
-    if (again == 1) {
+    if (zone_conflict(&world.instances[commit->instance],
+                      commit->has_fact ? &commit->news : NULL, remote,
+                      &commit->record))
+    {
         commit_send(commit);
 
     } else {
@@ -1304,7 +1274,7 @@ store_advance(int instance, news_t *news)
 
     news->fact.gate_max_ms = GATE_MAX;
 
-    result = zone_advance(&world.instances[instance], news, NULL, &record);
+    result = zone_advance(&world.instances[instance], news, &record);
 
     if (result == REAUTH_ADVANCE_APPLIED) {
         commit = commit_create(instance, &record);
@@ -1328,14 +1298,14 @@ store_timer(int instance)
     memset(&news, 0, sizeof(news_t));
     news.truth = NOBODY;
 
-    if (in->record.state != REAUTH_STATE_NONE
-        && reauth_attempt_overdue(&in->record, clock_of(in), &news.fact))
+    if (in->zone.record.state != REAUTH_STATE_NONE
+        && reauth_attempt_overdue(&in->zone.record, clock_of(in), &news.fact))
     {
         (void) store_advance(instance, &news);
     }
 
-    if (in->dirty && in->up
-        && in->record.updated_ms + TIMEOUT <= clock_of(in))
+    if (in->zone.dirty && in->up
+        && in->zone.record.updated_ms + TIMEOUT <= clock_of(in))
     {
         flush(instance);
     }
@@ -1373,7 +1343,7 @@ receive(int instance, news_t *news)
         && world.polling
         && is_active(in))
     {
-        result = reauth_attempt_advance(&in->record, &news->fact, &next);
+        result = reauth_attempt_advance(&in->zone.record, &news->fact, &next);
 
         if (result == REAUTH_ADVANCE_APPLIED) {
             result = REAUTH_ADVANCE_UNPLACED;
@@ -1417,8 +1387,8 @@ caller(void)
     }
 
     asked = world.fansly
-            || strcmp(in->record.attempt, world.truths[truth].name) == 0
-            ? &in->record : NULL;
+            || strcmp(in->zone.record.attempt, world.truths[truth].name) == 0
+            ? &in->zone.record : NULL;
 
     fact_of_poll(&news, truth, REAUTH_SOURCE_POLL, asked, clock_of(in));
 
@@ -1445,7 +1415,7 @@ poll_start(int instance)
     in = &world.instances[instance];
 
     if (!world.polling
-        || in->record.state == REAUTH_STATE_STARTING
+        || in->zone.record.state == REAUTH_STATE_STARTING
         || (!is_active(in) && !in->asked))
     {
         return;
@@ -1454,9 +1424,9 @@ poll_start(int instance)
     in->asked = 0;
 
     m = message(MESSAGE_POLL, instance, delay());
-    m->record = in->record;
+    m->record = in->zone.record;
     m->asked_ms = clock_of(in);
-    m->list = !is_active(in) || in->record.attempt[0] == '\0';
+    m->list = !is_active(in) || in->zone.record.attempt[0] == '\0';
 }
 
 
@@ -1546,8 +1516,7 @@ sync_start(int instance)
 static void
 sync_record(message_t *m)
 {
-    instance_t       *in;
-    reauth_record_t   record;
+    instance_t  *in;
 
     in = &world.instances[m->instance];
 
@@ -1556,7 +1525,7 @@ sync_record(message_t *m)
     }
 
     if (!m->exists) {
-        zone_lost(in, &in->record);
+        zone_lost(in, &in->zone.record);
         return;
     }
 
@@ -1567,7 +1536,7 @@ sync_record(message_t *m)
         return;
     }
 
-    if (zone_merge(in, &m->record, 1, &record) == 1) {
+    if (zone_merge(in, &m->record, 1) == REAUTH_MERGE_OURS) {
         flush(m->instance);
     }
 }
@@ -1576,9 +1545,8 @@ sync_record(message_t *m)
 static void
 sync_follow(int instance)
 {
-    unsigned          n;
-    instance_t       *in;
-    reauth_record_t   record;
+    unsigned     n;
+    instance_t  *in;
 
     in = &world.instances[instance];
 
@@ -1588,7 +1556,7 @@ sync_follow(int instance)
 
     for (n = 1 + chance(4); n > 0 && in->read < world.nevents; n--) {
 
-        if (zone_merge(in, &world.events[in->read++], 0, &record) == -1) {
+        if (zone_merge(in, &world.events[in->read++], 0) == REAUTH_MERGE_ASK) {
             sync_read(instance, 0);
         }
     }
@@ -1759,10 +1727,12 @@ restart(int instance)
 
     zone_empty(in);
 
-    in->epoch = 0;
+    in->zone.has_redis = 1;
+    in->zone.epoch = 0;
     in->asked = 0;
-    in->salt = (chance(REAUTH_EPOCH_SALT_MASK) & ~2U & REAUTH_EPOCH_SALT_MASK)
-               | (unsigned) instance << 1;
+    in->zone.salt = (chance(REAUTH_EPOCH_SALT_MASK) & ~2U
+                     & REAUTH_EPOCH_SALT_MASK)
+                    | (unsigned) instance << 1;
     in->gate_since = 0;
     in->up = 0;
 
@@ -1891,7 +1861,9 @@ step(void)
             if (chance(3) == 0) {
                 restart(i);
 
-            } else if (reauth_state_is_end(in->record.state) && !in->dirty) {
+            } else if (reauth_state_is_end(in->zone.record.state)
+                       && !in->zone.dirty)
+            {
                 trace("%d: makes room", i);
                 zone_empty(in);
             }
@@ -1956,17 +1928,17 @@ check_agreement(void)
     /* that it was flushed, Redis tells with the next change only */
 
     kept = world.exists ? &world.redis
-                        : &world.instances[world.instances[0].record.state
-                                           == REAUTH_STATE_NONE].record;
+                        : &world.instances[world.instances[0].zone.record.state
+                                           == REAUTH_STATE_NONE].zone.record;
 
     for (i = 0; i < INSTANCES; i++) {
         in = &world.instances[i];
 
-        if (in->dirty) {
+        if (in->zone.dirty) {
             violated("what an instance knows never got to Redis");
         }
 
-        if (!world.exists && in->record.state == REAUTH_STATE_NONE) {
+        if (!world.exists && in->zone.record.state == REAUTH_STATE_NONE) {
             continue;
         }
 
@@ -1974,7 +1946,7 @@ check_agreement(void)
             violated("the instances and Redis do not agree on the gate");
         }
 
-        if (is_active(in) && in->record.epoch != kept->epoch) {
+        if (is_active(in) && in->zone.record.epoch != kept->epoch) {
             violated("the instances and Redis do not agree on the attempt");
         }
     }
@@ -1993,7 +1965,7 @@ check_truth(void)
         in = &world.instances[i];
 
         if (is_active(in) && latest != NOBODY && !running(latest)
-            && clock_of(in) < in->record.deadline_ms)
+            && clock_of(in) < in->zone.record.deadline_ms)
         {
             violated("a gate stays closed though the attempt has ended");
         }

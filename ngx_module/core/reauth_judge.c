@@ -1,0 +1,257 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_judge.h"
+#include "reauth_shares.h"
+
+
+static void
+reauth_judge_keep(const reauth_record_t *current, reauth_verdict_t *verdict)
+{
+    verdict->write = REAUTH_WRITE_NOTHING;
+    verdict->dirty = 0;
+    verdict->record = *current;
+}
+
+
+static void
+reauth_judge_take(const reauth_record_t *remote, reauth_verdict_t *verdict)
+{
+    verdict->write = REAUTH_WRITE_RECORD;
+    verdict->dirty = 0;
+    verdict->record = *remote;
+}
+
+
+static void
+reauth_judge_revision(const reauth_stored_t *stored, uint64_t revision,
+    unsigned dirty, reauth_verdict_t *verdict)
+{
+    verdict->write = REAUTH_WRITE_REVISION;
+    verdict->dirty = dirty;
+    verdict->record = stored->record;
+    verdict->record.revision = revision;
+}
+
+
+reauth_begin_result_t
+reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
+    const reauth_record_t *remote, reauth_verdict_t *verdict)
+{
+    const reauth_record_t  *current;
+    reauth_begin_result_t   result;
+
+    current = &stored->record;
+    verdict->again = 0;
+
+    if (remote != NULL
+        && reauth_attempt_judge_again(current, (int) stored->dirty, remote,
+                                      begin->epoch))
+    {
+        current = remote;
+        verdict->again = 1;
+
+        if (current->epoch == begin->epoch) {
+
+            /* it is this begin: worker 0 has written it meanwhile */
+
+            reauth_judge_take(remote, verdict);
+            return REAUTH_BEGIN_STARTED;
+        }
+    }
+
+    if (begin->epoch <= current->epoch) {
+        begin->epoch = reauth_epoch_make(current->epoch > stored->epoch
+                                             ? current->epoch : stored->epoch,
+                                         begin->now_ms, stored->salt);
+    }
+
+    /* the limit was checked before it was judged by what was stored */
+
+    begin->bounded = begin->bounded && remote == NULL;
+    begin->attempts = stored->attempts;
+    begin->active = stored->active;
+    begin->capacity = stored->capacity;
+
+    result = reauth_attempt_begin(current, begin, &verdict->record);
+
+    if (result == REAUTH_BEGIN_STARTED
+        && remote == NULL
+        && begin->fingerprint != NULL
+        && !begin->waited
+        && stored->waiting)
+    {
+        /* updates that wait are sent first */
+
+        result = REAUTH_BEGIN_WAIT;
+    }
+
+    if (result == REAUTH_BEGIN_STARTED) {
+        verdict->write = REAUTH_WRITE_RECORD;
+        verdict->dirty = stored->has_redis;
+
+    } else if (verdict->again) {
+        reauth_judge_take(remote, verdict);
+
+    } else {
+        reauth_judge_keep(current, verdict);
+    }
+
+    return result;
+}
+
+
+/* whether an attempt that shows itself exceeds the limit of its caller */
+
+static int
+reauth_judge_is_full(const reauth_stored_t *stored, const reauth_fact_t *fact)
+{
+    return fact->bounded
+           && !reauth_state_is_end(fact->state)
+           && !reauth_state_is_active(stored->record.state)
+           && !reauth_shares_allow(stored->attempts, fact->attempts_max,
+                                   stored->active, stored->capacity,
+                                   fact->callers);
+}
+
+
+static reauth_advance_result_t
+reauth_judge_fact(const reauth_stored_t *stored,
+    const reauth_record_t *current, reauth_fact_t *fact,
+    reauth_verdict_t *verdict)
+{
+    reauth_advance_result_t  result;
+
+    fact->new_epoch = reauth_attempt_new_epoch(current, fact, stored->salt);
+
+    result = reauth_attempt_advance(current, fact, &verdict->record);
+
+    if (result == REAUTH_ADVANCE_APPLIED) {
+        verdict->write = REAUTH_WRITE_RECORD;
+        verdict->dirty = stored->has_redis;
+    }
+
+    return result;
+}
+
+
+reauth_advance_result_t
+reauth_judge_advance(const reauth_stored_t *stored, reauth_fact_t *fact,
+    reauth_verdict_t *verdict)
+{
+    reauth_advance_result_t  result;
+
+    verdict->again = 0;
+    fact->full = (unsigned) reauth_judge_is_full(stored, fact);
+
+    result = reauth_judge_fact(stored, &stored->record, fact, verdict);
+
+    if (result != REAUTH_ADVANCE_APPLIED) {
+        reauth_judge_keep(&stored->record, verdict);
+    }
+
+    return result;
+}
+
+
+int
+reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
+    const reauth_record_t *remote, reauth_verdict_t *verdict)
+{
+    if (fact != NULL
+        && reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
+                                      remote, fact->new_epoch))
+    {
+        verdict->again = 1;
+
+        /* the limit was checked before it was judged by what was stored */
+
+        fact->full = 0;
+
+        if (reauth_judge_fact(stored, remote, fact, verdict)
+            == REAUTH_ADVANCE_APPLIED)
+        {
+            return 1;
+        }
+
+        reauth_judge_take(remote, verdict);
+        return 0;
+    }
+
+    return reauth_judge_merge(stored, remote, 1, verdict) == REAUTH_MERGE_OURS;
+}
+
+
+reauth_merge_result_t
+reauth_judge_merge(const reauth_stored_t *stored,
+    const reauth_record_t *remote, int live, reauth_verdict_t *verdict)
+{
+    reauth_merge_result_t  result;
+
+    verdict->again = 0;
+
+    result = reauth_attempt_merge(&stored->record, (int) stored->dirty, remote,
+                                  live);
+
+    switch (result) {
+
+    case REAUTH_MERGE_TAKEN:
+        reauth_judge_take(remote, verdict);
+        break;
+
+    case REAUTH_MERGE_SAME:
+        reauth_judge_revision(stored, remote->revision, 0, verdict);
+        break;
+
+    case REAUTH_MERGE_OURS:
+        reauth_judge_revision(stored, remote->revision, 1, verdict);
+        break;
+
+    default: /* REAUTH_MERGE_LATE, REAUTH_MERGE_ASK */
+        reauth_judge_keep(&stored->record, verdict);
+    }
+
+    return result;
+}
+
+
+void
+reauth_judge_lost(const reauth_stored_t *stored,
+    const reauth_record_t *record, reauth_verdict_t *verdict)
+{
+    if (stored->record.state == REAUTH_STATE_NONE
+        || stored->record.revision != record->revision)
+    {
+        reauth_judge_keep(&stored->record, verdict);
+        return;
+    }
+
+    reauth_judge_revision(stored, 0, 1, verdict);
+}
+
+
+int
+reauth_judge_committed(const reauth_stored_t *stored,
+    const reauth_record_t *record, uint64_t revision,
+    reauth_verdict_t *verdict)
+{
+    unsigned  dirty;
+
+    if (stored->record.state == REAUTH_STATE_NONE) {
+        reauth_judge_keep(&stored->record, verdict);
+        return 0;
+    }
+
+    if (revision < stored->record.revision) {
+        revision = stored->record.revision;
+    }
+
+    dirty = stored->dirty && !reauth_attempt_same(record, &stored->record);
+
+    reauth_judge_revision(stored, revision, dirty, verdict);
+
+    return (int) dirty;
+}

@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Decisions on what a gateway has stored of an account: each function takes
+ * that and an input (a begin, a fact, a record of Redis), and returns a result
+ * and a verdict, which says what is to be written.  The zone carries verdicts
+ * out under its lock; it decides nothing itself.  Plain C, no clock, no memory.
+ */
+
+
+#ifndef REAUTH_JUDGE_H
+#define REAUTH_JUDGE_H
+
+
+#include "reauth_attempt.h"
+
+
+/* what a gateway has stored, as far as a decision depends on it */
+
+typedef struct {
+    reauth_record_t  record;       /* state NONE: nothing is known */
+    unsigned         dirty;        /* it has changes that Redis does not have */
+
+    unsigned         has_redis;
+    uint64_t         epoch;        /* the greatest one seen, of any account */
+    unsigned         salt;         /* see reauth_epoch_make() */
+    unsigned         waiting;      /* other updates wait for their turn */
+
+    /* see reauth_shares_allow() */
+    size_t           attempts;     /* active ones of the caller */
+    size_t           active;
+    size_t           capacity;
+} reauth_stored_t;
+
+
+typedef enum {
+    REAUTH_WRITE_NOTHING = 0,
+    REAUTH_WRITE_RECORD,
+    REAUTH_WRITE_REVISION          /* the record is as it was, except for its
+                                      revision; this is no change to report */
+} reauth_write_t;
+
+
+typedef struct {
+    reauth_write_t   write;
+    unsigned         dirty;        /* of what is written */
+    unsigned         again;        /* judged by what Redis has */
+    reauth_record_t  record;       /* as it is afterwards */
+} reauth_verdict_t;
+
+
+/*
+ * A begin.  If Redis has a later record than the one that the begin was judged
+ * by, it is judged again: "remote" is that record, otherwise NULL.  Sets
+ * begin->epoch, which is kept when the begin is judged again, as this epoch may
+ * be in Redis already.
+ */
+reauth_begin_result_t reauth_judge_begin(const reauth_stored_t *stored,
+    reauth_begin_t *begin, const reauth_record_t *remote,
+    reauth_verdict_t *verdict);
+
+/* a fact; sets fact->new_epoch */
+reauth_advance_result_t reauth_judge_advance(const reauth_stored_t *stored,
+    reauth_fact_t *fact, reauth_verdict_t *verdict);
+
+/*
+ * A change was not written, as Redis has another record.  "fact": what made
+ * the change, which is judged again; NULL: what is stored was to be written.
+ * Returns 1 if the verdict's record is to be written to Redis.
+ */
+int reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
+    const reauth_record_t *remote, reauth_verdict_t *verdict);
+
+/* a record that was read from Redis ("live") or is in an event */
+reauth_merge_result_t reauth_judge_merge(const reauth_stored_t *stored,
+    const reauth_record_t *remote, int live, reauth_verdict_t *verdict);
+
+/* Redis does not have "record", which was stored when Redis was asked */
+void reauth_judge_lost(const reauth_stored_t *stored,
+    const reauth_record_t *record, reauth_verdict_t *verdict);
+
+/*
+ * "record" is in Redis as "revision".  Returns 1 if what is stored has changed
+ * since and Redis does not have that.
+ */
+int reauth_judge_committed(const reauth_stored_t *stored,
+    const reauth_record_t *record, uint64_t revision,
+    reauth_verdict_t *verdict);
+
+
+#endif /* REAUTH_JUDGE_H */

@@ -1,0 +1,723 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What is written after each decision, as tables: what is stored, what comes
+ * in, the verdict.
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "reauth_judge.h"
+
+
+#define NOW_MS    1763985600000LL    /* 2025-11-24T12:00:00Z */
+#define GATE_MAX  900000
+
+#define NOTHING   REAUTH_WRITE_NOTHING
+#define RECORD    REAUTH_WRITE_RECORD
+#define REVISION  REAUTH_WRITE_REVISION
+
+#define NONE      REAUTH_STATE_NONE
+#define STARTING  REAUTH_STATE_STARTING
+#define RUNNING   REAUTH_STATE_RUNNING
+#define FAILED    REAUTH_STATE_FAILED
+
+#define REDIS     1                  /* of a verdict: dirty */
+#define CLEAN     0
+
+
+/* a record as far as a row describes it */
+
+typedef struct {
+    reauth_state_t          state;
+    uint64_t                epoch;
+    uint64_t                revision;
+    unsigned                print;         /* of the update; 0: none */
+    int64_t                 updated;       /* after NOW_MS */
+} row_record_t;
+
+
+static const uint8_t  prints[3][REAUTH_FINGERPRINT_LEN] = {
+    { 0 }, { 1 }, { 2 }
+};
+
+
+static void
+make(const row_record_t *row, reauth_record_t *record)
+{
+    reauth_string_t  account;
+
+    account = reauth_string_from("acct_1");
+
+    memset(record, 0, sizeof(reauth_record_t));
+
+    reauth_copy(record->account, REAUTH_ACCOUNT_MAX, &account);
+
+    record->state = (uint8_t) row->state;
+    record->epoch = row->epoch;
+    record->revision = row->revision;
+    record->since_ms = NOW_MS;
+    record->updated_ms = NOW_MS + row->updated;
+    record->deadline_ms = NOW_MS + GATE_MAX;
+
+    if (row->print) {
+        record->fingerprint_set = 1;
+        memcpy(record->fingerprint, prints[row->print],
+               REAUTH_FINGERPRINT_LEN);
+    }
+}
+
+
+static void
+make_stored(const row_record_t *row, unsigned dirty, reauth_stored_t *stored)
+{
+    memset(stored, 0, sizeof(reauth_stored_t));
+
+    make(row, &stored->record);
+
+    stored->dirty = dirty;
+    stored->has_redis = 1;
+    stored->epoch = row->epoch;
+}
+
+
+static void
+check_verdict(const char *row, const reauth_verdict_t *verdict,
+    reauth_write_t write, unsigned dirty, reauth_state_t state)
+{
+    if (verdict->write != write
+        || verdict->dirty != dirty
+        || verdict->record.state != state)
+    {
+        fail_msg("%s: write %d, dirty %u, state %s", row, verdict->write,
+                 verdict->dirty,
+                 reauth_state_name((reauth_state_t) verdict->record.state));
+    }
+}
+
+
+static void
+make_begin(unsigned print, reauth_begin_t *begin)
+{
+    memset(begin, 0, sizeof(reauth_begin_t));
+
+    begin->now_ms = NOW_MS + 1000;
+    begin->gate_max_ms = GATE_MAX;
+    begin->source = print ? REAUTH_SOURCE_UPDATE
+                          : REAUTH_SOURCE_REAUTHENTICATE;
+    begin->account = reauth_string_from("acct_1");
+    begin->fingerprint = print ? prints[print] : NULL;
+}
+
+
+/* the update has the fingerprint 1 */
+
+static void
+test_begin(void **state)
+{
+    size_t                 i;
+    reauth_begin_t         begin;
+    reauth_stored_t        stored;
+    reauth_verdict_t       verdict;
+    reauth_begin_result_t  result;
+
+    static const struct {
+        const char             *row;
+        row_record_t            stored;
+        reauth_begin_result_t   result;
+        reauth_write_t          write;
+        unsigned                dirty;
+        reauth_state_t          state;
+    } rows[] = {
+
+        { "nothing is known", { NONE, 0, 0, 0, 0 },
+          REAUTH_BEGIN_STARTED, RECORD, REDIS, STARTING },
+
+        { "the last attempt has ended", { FAILED, 5, 1, 1, 0 },
+          REAUTH_BEGIN_STARTED, RECORD, REDIS, STARTING },
+
+        { "another update is in progress", { RUNNING, 5, 1, 2, 0 },
+          REAUTH_BEGIN_STARTED, RECORD, REDIS, STARTING },
+
+        { "an identical update is in progress", { RUNNING, 5, 1, 1, 0 },
+          REAUTH_BEGIN_COALESCED, NOTHING, CLEAN, RUNNING },
+
+        { "an identical update is being sent", { STARTING, 5, 1, 1, 0 },
+          REAUTH_BEGIN_JOIN, NOTHING, CLEAN, STARTING },
+
+        { "another update is being sent", { STARTING, 5, 1, 2, 0 },
+          REAUTH_BEGIN_WAIT, NOTHING, CLEAN, STARTING },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+        make_begin(1, &begin);
+
+        result = reauth_judge_begin(&stored, &begin, NULL, &verdict);
+
+        if (result != rows[i].result) {
+            fail_msg("%s: result %d", rows[i].row, result);
+        }
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      rows[i].state);
+
+        assert_int_equal(verdict.again, 0);
+
+        if (result == REAUTH_BEGIN_STARTED) {
+            assert_true(begin.epoch > rows[i].stored.epoch);
+            assert_int_equal(verdict.record.epoch, begin.epoch);
+            assert_int_equal(verdict.record.revision,
+                             rows[i].stored.revision);
+        }
+    }
+}
+
+
+/* what else the zone has to say of a begin */
+
+static void
+test_begin_in_its_zone(void **state)
+{
+    reauth_begin_t              begin;
+    reauth_stored_t             stored;
+    reauth_verdict_t            verdict;
+    static const row_record_t   ended = { FAILED, 5, 1, 0, 0 };
+
+    (void) state;
+
+    make_stored(&ended, 0, &stored);
+    stored.has_redis = 0;
+    make_begin(1, &begin);
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                     REAUTH_BEGIN_STARTED);
+    check_verdict("without Redis", &verdict, RECORD, CLEAN, STARTING);
+
+    /* epochs are greater than those of other accounts */
+
+    make_stored(&ended, 0, &stored);
+    stored.epoch = REAUTH_EPOCH_MAX / 2;
+    make_begin(1, &begin);
+
+    (void) reauth_judge_begin(&stored, &begin, NULL, &verdict);
+    assert_true(begin.epoch > REAUTH_EPOCH_MAX / 2);
+
+    /* other updates wait for their turn */
+
+    make_stored(&ended, 0, &stored);
+    stored.waiting = 1;
+    make_begin(1, &begin);
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                     REAUTH_BEGIN_WAIT);
+    check_verdict("others wait", &verdict, NOTHING, CLEAN, FAILED);
+
+    make_begin(1, &begin);
+    begin.waited = 1;
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                     REAUTH_BEGIN_STARTED);
+
+    make_begin(0, &begin);
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                     REAUTH_BEGIN_STARTED);
+
+    /* the limit of a caller; an attempt that was begun is not one more */
+
+    make_stored(&ended, 0, &stored);
+    stored.attempts = 3;
+    stored.active = 3;
+    stored.capacity = 100;
+
+    make_begin(1, &begin);
+    begin.bounded = 1;
+    begin.attempts_max = 3;
+    begin.callers = 1;
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                     REAUTH_BEGIN_TOO_MANY);
+    check_verdict("too many", &verdict, NOTHING, CLEAN, FAILED);
+
+    begin.epoch = stored.record.epoch;
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, &stored.record,
+                                        &verdict),
+                     REAUTH_BEGIN_STARTED);
+}
+
+
+/* the begin has the epoch 10 and the fingerprint 1; Redis has another record */
+
+static void
+test_begin_again(void **state)
+{
+    size_t                 i;
+    reauth_begin_t         begin;
+    reauth_record_t        remote;
+    reauth_stored_t        stored;
+    reauth_verdict_t       verdict;
+    reauth_begin_result_t  result;
+
+    static const struct {
+        const char             *row;
+        row_record_t            stored;
+        row_record_t            remote;
+        reauth_begin_result_t   result;
+        reauth_write_t          write;
+        unsigned                dirty;
+        unsigned                again;
+        reauth_state_t          state;
+        uint64_t                epoch;     /* 0: a new one */
+    } rows[] = {
+
+        { "it is there: worker 0 has written it",
+          { STARTING, 10, 1, 1, 0 }, { STARTING, 10, 2, 1, 0 },
+          REAUTH_BEGIN_STARTED, RECORD, CLEAN, 1, STARTING, 10 },
+
+        { "an earlier attempt has ended",
+          { STARTING, 10, 1, 1, 0 }, { FAILED, 9, 2, 0, 0 },
+          REAUTH_BEGIN_STARTED, RECORD, REDIS, 1, STARTING, 10 },
+
+        { "a later attempt has ended",
+          { STARTING, 10, 1, 1, 0 }, { FAILED, 11, 2, 0, 0 },
+          REAUTH_BEGIN_STARTED, RECORD, REDIS, 1, STARTING, 0 },
+
+        { "an identical update is in progress",
+          { STARTING, 10, 1, 1, 0 }, { RUNNING, 9, 2, 1, 0 },
+          REAUTH_BEGIN_COALESCED, RECORD, CLEAN, 1, RUNNING, 9 },
+
+        { "another update is being sent",
+          { STARTING, 10, 1, 1, 0 }, { STARTING, 9, 2, 2, 0 },
+          REAUTH_BEGIN_WAIT, RECORD, CLEAN, 1, STARTING, 9 },
+
+        { "a later one is stored already",
+          { STARTING, 12, 1, 2, 0 }, { FAILED, 11, 2, 0, 0 },
+          REAUTH_BEGIN_WAIT, NOTHING, CLEAN, 0, STARTING, 12 },
+
+        { "an earlier one is stored, and a later one is in Redis",
+          { FAILED, 8, 1, 0, 0 }, { STARTING, 11, 2, 1, 0 },
+          REAUTH_BEGIN_JOIN, RECORD, CLEAN, 1, STARTING, 11 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 1, &stored);
+        make(&rows[i].remote, &remote);
+
+        make_begin(1, &begin);
+        begin.epoch = 10;
+
+        result = reauth_judge_begin(&stored, &begin, &remote, &verdict);
+
+        if (result != rows[i].result || verdict.again != rows[i].again) {
+            fail_msg("%s: result %d, again %u", rows[i].row, result,
+                     verdict.again);
+        }
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      rows[i].state);
+
+        if (rows[i].epoch) {
+            assert_int_equal(verdict.record.epoch, rows[i].epoch);
+
+        } else {
+            assert_int_equal(verdict.record.epoch, begin.epoch);
+            assert_true(begin.epoch > rows[i].remote.epoch);
+        }
+
+        if (result == REAUTH_BEGIN_STARTED) {
+            assert_int_equal(verdict.record.revision,
+                             rows[i].remote.revision);
+        }
+    }
+}
+
+
+static void
+make_fact(uint64_t epoch, reauth_state_t state, reauth_fact_t *fact)
+{
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = NOW_MS + 1000;
+    fact->gate_max_ms = GATE_MAX;
+    fact->epoch = epoch;
+    fact->source = REAUTH_SOURCE_UPDATE;
+    fact->state = state;
+}
+
+
+static void
+test_advance(void **state)
+{
+    size_t                   i;
+    reauth_fact_t            fact;
+    reauth_stored_t          stored;
+    reauth_verdict_t         verdict;
+    reauth_advance_result_t  result;
+
+    static const struct {
+        const char              *row;
+        row_record_t             stored;
+        uint64_t                 epoch;     /* of the fact */
+        reauth_state_t           fact;
+        reauth_advance_result_t  result;
+        reauth_write_t           write;
+        unsigned                 dirty;
+        reauth_state_t           state;
+    } rows[] = {
+
+        { "it counts", { STARTING, 5, 1, 1, 0 }, 5, RUNNING,
+          REAUTH_ADVANCE_APPLIED, RECORD, REDIS, RUNNING },
+
+        { "nothing new", { RUNNING, 5, 1, 1, 0 }, 5, RUNNING,
+          REAUTH_ADVANCE_SAME, NOTHING, CLEAN, RUNNING },
+
+        { "about an older attempt", { RUNNING, 5, 1, 1, 0 }, 4, FAILED,
+          REAUTH_ADVANCE_STALE, NOTHING, CLEAN, RUNNING },
+
+        { "the attempt has ended", { FAILED, 5, 1, 0, 0 }, 5, RUNNING,
+          REAUTH_ADVANCE_ENDED, NOTHING, CLEAN, FAILED },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+        make_fact(rows[i].epoch, rows[i].fact, &fact);
+
+        result = reauth_judge_advance(&stored, &fact, &verdict);
+
+        if (result != rows[i].result) {
+            fail_msg("%s: result %d", rows[i].row, result);
+        }
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      rows[i].state);
+
+        stored.has_redis = 0;
+        (void) reauth_judge_advance(&stored, &fact, &verdict);
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, CLEAN,
+                      rows[i].state);
+    }
+}
+
+
+/* a caller's poll shows an attempt of which nothing is known */
+
+static void
+test_advance_limited(void **state)
+{
+    reauth_fact_t               fact;
+    reauth_stored_t             stored;
+    reauth_verdict_t            verdict;
+    static const row_record_t   nothing = { NONE, 0, 0, 0, 0 };
+
+    (void) state;
+
+    make_stored(&nothing, 0, &stored);
+    stored.attempts = 3;
+    stored.active = 3;
+    stored.capacity = 100;
+
+    make_fact(0, RUNNING, &fact);
+    fact.source = REAUTH_SOURCE_POLL;
+    fact.attempt = reauth_string_from("auth_1");
+    fact.bounded = 1;
+    fact.attempts_max = 3;
+    fact.callers = 1;
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_SAME);
+    check_verdict("limited", &verdict, NOTHING, CLEAN, NONE);
+
+    stored.attempts = 2;
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_APPLIED);
+    check_verdict("allowed", &verdict, RECORD, REDIS, RUNNING);
+    assert_int_equal(verdict.record.epoch, fact.new_epoch);
+}
+
+
+/*
+ * A commit was not written.  The fact of its change, if there is one, says that
+ * the attempt of the epoch 10 is running.
+ */
+
+static void
+test_conflict(void **state)
+{
+    int               again;
+    size_t            i;
+    reauth_fact_t     fact;
+    reauth_record_t   remote;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
+
+    static const struct {
+        const char     *row;
+        unsigned        fact;
+        row_record_t    stored;
+        row_record_t    remote;
+        int             send;
+        reauth_write_t  write;
+        unsigned        dirty;
+        reauth_state_t  state;
+        uint64_t        epoch;
+        uint64_t        revision;
+    } rows[] = {
+
+        { "Redis has a later attempt", 0,
+          { RUNNING, 10, 1, 0, 0 }, { RUNNING, 11, 5, 0, 0 },
+          0, RECORD, CLEAN, RUNNING, 11, 5 },
+
+        { "ours is the later one", 0,
+          { RUNNING, 10, 1, 0, 0 }, { RUNNING, 9, 5, 0, 0 },
+          1, REVISION, REDIS, RUNNING, 10, 5 },
+
+        { "it is written already", 0,
+          { RUNNING, 10, 1, 0, 0 }, { RUNNING, 10, 5, 0, 0 },
+          0, REVISION, CLEAN, RUNNING, 10, 5 },
+
+        { "a fact, and Redis has a later attempt", 1,
+          { RUNNING, 10, 1, 0, 0 }, { RUNNING, 11, 5, 0, 0 },
+          0, RECORD, CLEAN, RUNNING, 11, 5 },
+
+        { "a fact, and Redis has its attempt, which has ended", 1,
+          { RUNNING, 10, 1, 0, 0 }, { FAILED, 10, 5, 0, 0 },
+          0, RECORD, CLEAN, FAILED, 10, 5 },
+
+        { "a fact that counts for what Redis has", 1,
+          { FAILED, 9, 1, 0, 0 }, { STARTING, 10, 5, 0, 0 },
+          1, RECORD, REDIS, RUNNING, 10, 5 },
+
+        { "a fact, and ours is the later one", 1,
+          { RUNNING, 10, 1, 0, 0 }, { STARTING, 10, 5, 0, 0 },
+          1, REVISION, REDIS, RUNNING, 10, 5 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 1, &stored);
+        make(&rows[i].remote, &remote);
+        make_fact(10, RUNNING, &fact);
+
+        again = reauth_judge_conflict(&stored, rows[i].fact ? &fact : NULL,
+                                      &remote, &verdict);
+
+        if (again != rows[i].send) {
+            fail_msg("%s: send %d", rows[i].row, again);
+        }
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      rows[i].state);
+
+        assert_int_equal(verdict.record.epoch, rows[i].epoch);
+        assert_int_equal(verdict.record.revision, rows[i].revision);
+    }
+}
+
+
+static void
+test_merge(void **state)
+{
+    size_t                 i;
+    reauth_record_t        remote;
+    reauth_stored_t        stored;
+    reauth_verdict_t       verdict;
+    reauth_merge_result_t  result;
+
+    static const struct {
+        const char             *row;
+        row_record_t            stored;
+        unsigned                was_dirty;
+        row_record_t            remote;
+        int                     live;
+        reauth_merge_result_t   result;
+        reauth_write_t          write;
+        unsigned                dirty;
+        uint64_t                epoch;
+        uint64_t                revision;
+    } rows[] = {
+
+        { "nothing is stored", { NONE, 0, 0, 0, 0 }, 0,
+          { RUNNING, 10, 5, 0, 0 }, 0,
+          REAUTH_MERGE_TAKEN, RECORD, CLEAN, 10, 5 },
+
+        { "a later attempt", { RUNNING, 9, 4, 0, 0 }, 1,
+          { RUNNING, 10, 5, 0, 0 }, 0,
+          REAUTH_MERGE_TAKEN, RECORD, CLEAN, 10, 5 },
+
+        { "the same, written by us", { RUNNING, 10, 4, 0, 0 }, 1,
+          { RUNNING, 10, 5, 0, 0 }, 0,
+          REAUTH_MERGE_SAME, REVISION, CLEAN, 10, 5 },
+
+        { "an event before our change", { RUNNING, 10, 4, 0, 9 }, 1,
+          { RUNNING, 10, 5, 0, 0 }, 0,
+          REAUTH_MERGE_OURS, REVISION, REDIS, 10, 5 },
+
+        { "Redis does not have our change", { RUNNING, 10, 4, 0, 9 }, 1,
+          { RUNNING, 10, 4, 0, 0 }, 1,
+          REAUTH_MERGE_OURS, REVISION, REDIS, 10, 4 },
+
+        { "an event that is known", { RUNNING, 10, 5, 0, 0 }, 0,
+          { RUNNING, 10, 5, 0, 0 }, 0,
+          REAUTH_MERGE_LATE, NOTHING, CLEAN, 10, 5 },
+
+        { "an event of the same revision that differs",
+          { RUNNING, 10, 5, 0, 9 }, 0, { RUNNING, 10, 5, 0, 0 }, 0,
+          REAUTH_MERGE_ASK, NOTHING, CLEAN, 10, 5 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, rows[i].was_dirty, &stored);
+        make(&rows[i].remote, &remote);
+
+        result = reauth_judge_merge(&stored, &remote, rows[i].live, &verdict);
+
+        if (result != rows[i].result) {
+            fail_msg("%s: result %d", rows[i].row, result);
+        }
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      RUNNING);
+
+        assert_int_equal(verdict.record.epoch, rows[i].epoch);
+        assert_int_equal(verdict.record.revision, rows[i].revision);
+    }
+}
+
+
+static void
+test_lost(void **state)
+{
+    size_t            i;
+    reauth_record_t   asked;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
+
+    static const struct {
+        const char     *row;
+        row_record_t    stored;
+        row_record_t    asked;
+        reauth_write_t  write;
+        unsigned        dirty;
+        uint64_t        revision;
+    } rows[] = {
+
+        { "it is to be written as a new one", { RUNNING, 10, 5, 0, 0 },
+          { RUNNING, 10, 5, 0, 0 }, REVISION, REDIS, 0 },
+
+        { "Redis has another one since", { RUNNING, 10, 6, 0, 0 },
+          { RUNNING, 10, 5, 0, 0 }, NOTHING, CLEAN, 6 },
+
+        { "it was dropped here, too", { NONE, 0, 0, 0, 0 },
+          { NONE, 10, 0, 0, 0 }, NOTHING, CLEAN, 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+        make(&rows[i].asked, &asked);
+
+        reauth_judge_lost(&stored, &asked, &verdict);
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      rows[i].stored.state);
+
+        assert_int_equal(verdict.record.revision, rows[i].revision);
+    }
+}
+
+
+/* the record of the epoch 10 is in Redis as revision 5 */
+
+static void
+test_committed(void **state)
+{
+    int               again;
+    size_t            i;
+    reauth_record_t   record;
+    reauth_stored_t   stored;
+    reauth_verdict_t  verdict;
+
+    static const row_record_t   written = { RUNNING, 10, 4, 0, 0 };
+
+    static const struct {
+        const char     *row;
+        row_record_t    stored;
+        unsigned        was_dirty;
+        int             again;
+        reauth_write_t  write;
+        unsigned        dirty;
+        uint64_t        revision;
+    } rows[] = {
+
+        { "it is what is stored", { RUNNING, 10, 4, 0, 0 }, 1,
+          0, REVISION, CLEAN, 5 },
+
+        { "it has changed since", { RUNNING, 10, 4, 0, 9 }, 1,
+          1, REVISION, REDIS, 5 },
+
+        { "it has changed since, and that is in Redis",
+          { RUNNING, 10, 6, 0, 9 }, 0, 0, REVISION, CLEAN, 6 },
+
+        { "it was dropped here", { NONE, 0, 0, 0, 0 }, 0,
+          0, NOTHING, CLEAN, 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, rows[i].was_dirty, &stored);
+        make(&written, &record);
+
+        again = reauth_judge_committed(&stored, &record, 5, &verdict);
+
+        if (again != rows[i].again) {
+            fail_msg("%s: again %d", rows[i].row, again);
+        }
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      rows[i].stored.state);
+
+        assert_int_equal(verdict.record.revision, rows[i].revision);
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_begin),
+        cmocka_unit_test(test_begin_in_its_zone),
+        cmocka_unit_test(test_begin_again),
+        cmocka_unit_test(test_advance),
+        cmocka_unit_test(test_advance_limited),
+        cmocka_unit_test(test_conflict),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_committed)
+    };
+
+    return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}
