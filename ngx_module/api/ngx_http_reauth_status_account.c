@@ -126,7 +126,7 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
     now_ms = ngx_http_reauth_now();
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    ctx->state = reauth_status_state(&record, now_ms);
+    ctx->state = reauth_record_state(&record, now_ms);
     ctx->auth_type = record.auth_type;
 
     ctx->attempt.len = ngx_strlen(record.attempt);

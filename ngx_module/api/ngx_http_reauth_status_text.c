@@ -61,7 +61,7 @@ ngx_http_reauth_status_add_record(ngx_http_request_t *r,
     view.now_ms = now_ms;
     view.retry_after = 0;
 
-    state = reauth_status_state(record, view.now_ms);
+    state = reauth_record_state(record, view.now_ms);
 
     view.action = ngx_http_reauth_action(state, record->action);
 

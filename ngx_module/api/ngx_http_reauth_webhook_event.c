@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_judge.h"
 #include "ngx_http_reauth_webhook.h"
 #include "ngx_http_reauth_request.h"
 
@@ -90,29 +91,6 @@ ngx_http_reauth_webhook_pass(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_http_reauth_webhook_fact(reauth_webhook_t *webhook, int64_t now_ms,
-    ngx_http_reauth_store_t *store, reauth_fact_t *fact)
-{
-    ngx_memzero(fact, sizeof(reauth_fact_t));
-
-    fact->now_ms = now_ms;
-    fact->gate_max_ms = store->gate_max;
-    fact->source = REAUTH_SOURCE_WEBHOOK;
-    fact->state = webhook->state;
-    fact->action = webhook->action;
-    fact->started_us = webhook->started_us;
-    fact->completed_us = webhook->completed_us;
-
-    if (webhook->progress[0] != '\0') {
-        fact->progress = reauth_string_from(webhook->progress);
-    }
-
-    fact->error_code = reauth_string_from(webhook->error_code);
-    fact->error_message = reauth_string_from(webhook->error_message);
-}
-
-
 /* NGX_ERROR: it could not be kept */
 
 static ngx_int_t
@@ -121,7 +99,6 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
 {
     int64_t                  now_ms;
     reauth_fact_t            fact;
-    reauth_record_t          next;
     reauth_string_t          account;
     reauth_advance_result_t  result;
 
@@ -130,44 +107,22 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
 
     (void) ngx_http_reauth_zone_find(&store->zone, &account, record);
 
-    if (webhook->state == REAUTH_STATE_NONE) {
+    switch (reauth_judge_webhook(webhook, record, now_ms, store->gate_max,
+                                 (int) store->polling, &fact))
+    {
+    case REAUTH_HEARD_HINT:
+        ngx_http_reauth_store_poll_first(store, &account);
+        return NGX_OK;
 
-        if (reauth_state_is_active(record->state)
-            || webhook->event == REAUTH_EVENT_SESSION_EXPIRED)
-        {
-            ngx_http_reauth_store_poll_first(store, &account);
-        }
+    case REAUTH_HEARD_FACT:
+        break;
 
+    default: /* REAUTH_HEARD_NOTHING */
         return NGX_OK;
     }
 
-    /* one that would have been let through by now closes no gate any more */
-
-    if (reauth_state_is_active(webhook->state)
-        && webhook->started_us != 0
-        && webhook->started_us / 1000 + (int64_t) store->gate_max < now_ms)
-    {
-        return NGX_OK;
-    }
-
-    ngx_http_reauth_webhook_fact(webhook, now_ms, store, &fact);
-
-    if (webhook->state == REAUTH_STATE_SUCCEEDED
-        && store->polling
-        && reauth_id_kind(&account) != REAUTH_ID_FANVUE
-        && reauth_state_is_active(record->state))
-    {
-        /* it would open a gate: one poll has to confirm it */
-
-        result = reauth_attempt_advance(record, &fact, &next);
-
-        if (result == REAUTH_ADVANCE_APPLIED) {
-            result = REAUTH_ADVANCE_UNPLACED;
-        }
-
-    } else if (ngx_http_reauth_store_advance(store, &account, &fact, &result,
-                                             record)
-               != NGX_OK)
+    if (ngx_http_reauth_store_advance(store, &account, &fact, &result, record)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -81,8 +81,7 @@ reauth_attempt_before_us(const reauth_record_t *record)
 static int
 reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms)
 {
-    return reauth_state_is_active(record->state)
-           && now_ms < record->deadline_ms;
+    return reauth_state_is_active(reauth_record_state(record, now_ms));
 }
 
 
@@ -657,6 +656,34 @@ reauth_attempt_is_listed(const reauth_record_t *record)
 }
 
 
+reauth_state_t
+reauth_record_state(const reauth_record_t *record, int64_t now_ms)
+{
+    if (reauth_state_is_active(record->state)
+        && now_ms >= record->deadline_ms)
+    {
+        return REAUTH_STATE_EXPIRED;
+    }
+
+    return (reauth_state_t) record->state;
+}
+
+
+void
+reauth_record_view(reauth_record_t *record, int64_t now_ms)
+{
+    reauth_state_t  state;
+
+    state = reauth_record_state(record, now_ms);
+
+    if (state != record->state) {
+        record->state = (uint8_t) state;
+        record->action = REAUTH_ACTION_NONE;
+        record->completed_us = record->deadline_ms * 1000;
+    }
+}
+
+
 int64_t
 reauth_attempt_due_ms(const reauth_record_t *record)
 {
@@ -691,8 +718,9 @@ reauth_attempt_overdue(const reauth_record_t *record, int64_t now_ms,
     fact->epoch = record->epoch;
     fact->source = REAUTH_SOURCE_TIMER;
 
-    if (now_ms >= record->deadline_ms) {
-        fact->state = REAUTH_STATE_EXPIRED;
+    fact->state = reauth_record_state(record, now_ms);
+
+    if (fact->state == REAUTH_STATE_EXPIRED) {
         fact->error_code = too_long;
 
     } else {

@@ -262,6 +262,8 @@ typedef struct {
     unsigned         step;           /* the login is in progress; not said of a
                                         session from before it */
     unsigned         needs_step;     /* an end only if a step was seen before */
+    unsigned         unconfirmed;    /* a poll must confirm that it opens a
+                                        gate */
     int64_t          before_us;      /* started_at of an earlier attempt */
 
     unsigned         polled;         /* it is what a poll gave: */
@@ -439,6 +441,13 @@ int reauth_attempt_is_told(const reauth_record_t *record);
  * known: the list of accounts tells what becomes of it.
  */
 int reauth_attempt_is_listed(const reauth_record_t *record);
+
+/* the state at this time: an active attempt past its deadline has expired */
+reauth_state_t reauth_record_state(const reauth_record_t *record,
+    int64_t now_ms);
+
+/* the record as it is at this time */
+void reauth_record_view(reauth_record_t *record, int64_t now_ms);
 
 /* when time alone changes the state of an active record */
 int64_t reauth_attempt_due_ms(const reauth_record_t *record);

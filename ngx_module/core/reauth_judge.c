@@ -5,11 +5,12 @@
 
 
 #include "reauth_judge.h"
+#include "reauth_route.h"
 #include "reauth_shares.h"
 
 
 static void
-reauth_judge_keep(const reauth_record_t *current, reauth_verdict_t *verdict)
+reauth_judge_keep(const reauth_record_t *current, reauth_judgement_t *verdict)
 {
     verdict->write = REAUTH_WRITE_NOTHING;
     verdict->dirty = 0;
@@ -18,7 +19,7 @@ reauth_judge_keep(const reauth_record_t *current, reauth_verdict_t *verdict)
 
 
 static void
-reauth_judge_take(const reauth_record_t *remote, reauth_verdict_t *verdict)
+reauth_judge_take(const reauth_record_t *remote, reauth_judgement_t *verdict)
 {
     verdict->write = REAUTH_WRITE_RECORD;
     verdict->dirty = 0;
@@ -28,7 +29,7 @@ reauth_judge_take(const reauth_record_t *remote, reauth_verdict_t *verdict)
 
 static void
 reauth_judge_revision(const reauth_stored_t *stored, uint64_t revision,
-    unsigned dirty, reauth_verdict_t *verdict)
+    unsigned dirty, reauth_judgement_t *verdict)
 {
     verdict->write = REAUTH_WRITE_REVISION;
     verdict->dirty = dirty;
@@ -39,7 +40,7 @@ reauth_judge_revision(const reauth_stored_t *stored, uint64_t revision,
 
 reauth_begin_result_t
 reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
-    const reauth_record_t *remote, reauth_verdict_t *verdict)
+    const reauth_record_t *remote, reauth_judgement_t *verdict)
 {
     const reauth_record_t  *current;
     reauth_begin_result_t   result;
@@ -121,13 +122,20 @@ reauth_judge_is_full(const reauth_stored_t *stored, const reauth_fact_t *fact)
 static reauth_advance_result_t
 reauth_judge_fact(const reauth_stored_t *stored,
     const reauth_record_t *current, reauth_fact_t *fact,
-    reauth_verdict_t *verdict)
+    reauth_judgement_t *verdict)
 {
     reauth_advance_result_t  result;
 
     fact->new_epoch = reauth_attempt_new_epoch(current, fact, stored->salt);
 
     result = reauth_attempt_advance(current, fact, &verdict->record);
+
+    if (result == REAUTH_ADVANCE_APPLIED
+        && fact->unconfirmed
+        && reauth_state_is_active(reauth_record_state(current, fact->now_ms)))
+    {
+        return REAUTH_ADVANCE_UNPLACED;
+    }
 
     if (result == REAUTH_ADVANCE_APPLIED) {
         verdict->write = REAUTH_WRITE_RECORD;
@@ -140,7 +148,7 @@ reauth_judge_fact(const reauth_stored_t *stored,
 
 reauth_advance_result_t
 reauth_judge_advance(const reauth_stored_t *stored, reauth_fact_t *fact,
-    reauth_verdict_t *verdict)
+    reauth_judgement_t *verdict)
 {
     reauth_advance_result_t  result;
 
@@ -159,7 +167,7 @@ reauth_judge_advance(const reauth_stored_t *stored, reauth_fact_t *fact,
 
 int
 reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
-    const reauth_record_t *remote, reauth_verdict_t *verdict)
+    const reauth_record_t *remote, reauth_judgement_t *verdict)
 {
     if (fact != NULL
         && reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
@@ -187,7 +195,7 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
 
 reauth_merge_result_t
 reauth_judge_merge(const reauth_stored_t *stored,
-    const reauth_record_t *remote, int live, reauth_verdict_t *verdict)
+    const reauth_record_t *remote, int live, reauth_judgement_t *verdict)
 {
     reauth_merge_result_t  result;
 
@@ -220,7 +228,7 @@ reauth_judge_merge(const reauth_stored_t *stored,
 
 void
 reauth_judge_lost(const reauth_stored_t *stored,
-    const reauth_record_t *record, reauth_verdict_t *verdict)
+    const reauth_record_t *record, reauth_judgement_t *verdict)
 {
     if (stored->record.state == REAUTH_STATE_NONE
         || stored->record.revision != record->revision)
@@ -236,7 +244,7 @@ reauth_judge_lost(const reauth_stored_t *stored,
 int
 reauth_judge_committed(const reauth_stored_t *stored,
     const reauth_record_t *record, uint64_t revision,
-    reauth_verdict_t *verdict)
+    reauth_judgement_t *verdict)
 {
     unsigned  dirty;
 
@@ -254,4 +262,62 @@ reauth_judge_committed(const reauth_stored_t *stored,
     reauth_judge_revision(stored, revision, dirty, verdict);
 
     return (int) dirty;
+}
+
+
+static void
+reauth_judge_webhook_fact(const reauth_webhook_t *webhook, int64_t now_ms,
+    int64_t gate_max_ms, reauth_fact_t *fact)
+{
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    fact->gate_max_ms = gate_max_ms;
+    fact->source = REAUTH_SOURCE_WEBHOOK;
+    fact->state = webhook->state;
+    fact->action = webhook->action;
+    fact->started_us = webhook->started_us;
+    fact->completed_us = webhook->completed_us;
+
+    if (webhook->progress[0] != '\0') {
+        fact->progress = reauth_string_from(webhook->progress);
+    }
+
+    fact->error_code = reauth_string_from(webhook->error_code);
+    fact->error_message = reauth_string_from(webhook->error_message);
+}
+
+
+reauth_heard_t
+reauth_judge_webhook(const reauth_webhook_t *webhook,
+    const reauth_record_t *record, int64_t now_ms, int64_t gate_max_ms,
+    int polling, reauth_fact_t *fact)
+{
+    reauth_string_t  account;
+
+    if (webhook->state == REAUTH_STATE_NONE) {
+
+        return reauth_state_is_active(reauth_record_state(record, now_ms))
+               || webhook->event == REAUTH_EVENT_SESSION_EXPIRED
+               ? REAUTH_HEARD_HINT : REAUTH_HEARD_NOTHING;
+    }
+
+    /* the gate would be open again by now */
+
+    if (reauth_state_is_active(webhook->state)
+        && webhook->started_us != 0
+        && webhook->started_us / 1000 + gate_max_ms < now_ms)
+    {
+        return REAUTH_HEARD_NOTHING;
+    }
+
+    reauth_judge_webhook_fact(webhook, now_ms, gate_max_ms, fact);
+
+    account = reauth_string_from(webhook->account);
+
+    fact->unconfirmed = webhook->state == REAUTH_STATE_SUCCEEDED
+                        && polling
+                        && reauth_id_kind(&account) != REAUTH_ID_FANVUE;
+
+    return REAUTH_HEARD_FACT;
 }

@@ -14,6 +14,7 @@
 
 
 #include "reauth_attempt.h"
+#include "reauth_webhook.h"
 
 
 /* what a gateway has stored, as far as a decision depends on it */
@@ -47,7 +48,16 @@ typedef struct {
     unsigned         dirty;        /* of what is written */
     unsigned         again;        /* judged by what Redis has */
     reauth_record_t  record;       /* as it is afterwards */
-} reauth_verdict_t;
+} reauth_judgement_t;
+
+
+/* what a webhook is about its account */
+
+typedef enum {
+    REAUTH_HEARD_NOTHING = 0,
+    REAUTH_HEARD_HINT,             /* the account is to be polled */
+    REAUTH_HEARD_FACT
+} reauth_heard_t;
 
 
 /*
@@ -58,11 +68,11 @@ typedef struct {
  */
 reauth_begin_result_t reauth_judge_begin(const reauth_stored_t *stored,
     reauth_begin_t *begin, const reauth_record_t *remote,
-    reauth_verdict_t *verdict);
+    reauth_judgement_t *verdict);
 
 /* a fact; sets fact->new_epoch */
 reauth_advance_result_t reauth_judge_advance(const reauth_stored_t *stored,
-    reauth_fact_t *fact, reauth_verdict_t *verdict);
+    reauth_fact_t *fact, reauth_judgement_t *verdict);
 
 /*
  * A change was not written, as Redis has another record.  "fact": what made
@@ -70,15 +80,15 @@ reauth_advance_result_t reauth_judge_advance(const reauth_stored_t *stored,
  * Returns 1 if the verdict's record is to be written to Redis.
  */
 int reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
-    const reauth_record_t *remote, reauth_verdict_t *verdict);
+    const reauth_record_t *remote, reauth_judgement_t *verdict);
 
 /* a record that was read from Redis ("live") or is in an event */
 reauth_merge_result_t reauth_judge_merge(const reauth_stored_t *stored,
-    const reauth_record_t *remote, int live, reauth_verdict_t *verdict);
+    const reauth_record_t *remote, int live, reauth_judgement_t *verdict);
 
 /* Redis does not have "record", which was stored when Redis was asked */
 void reauth_judge_lost(const reauth_stored_t *stored,
-    const reauth_record_t *record, reauth_verdict_t *verdict);
+    const reauth_record_t *record, reauth_judgement_t *verdict);
 
 /*
  * "record" is in Redis as "revision".  Returns 1 if what is stored has changed
@@ -86,7 +96,16 @@ void reauth_judge_lost(const reauth_stored_t *stored,
  */
 int reauth_judge_committed(const reauth_stored_t *stored,
     const reauth_record_t *record, uint64_t revision,
-    reauth_verdict_t *verdict);
+    reauth_judgement_t *verdict);
+
+/*
+ * What a webhook closes or confirms: for REAUTH_HEARD_FACT, *fact is set, and
+ * the account is to be polled if the fact is unplaced.  "record" is only looked
+ * at for hints; "polling": there is a poller.
+ */
+reauth_heard_t reauth_judge_webhook(const reauth_webhook_t *webhook,
+    const reauth_record_t *record, int64_t now_ms, int64_t gate_max_ms,
+    int polling, reauth_fact_t *fact);
 
 
 #endif /* REAUTH_JUDGE_H */

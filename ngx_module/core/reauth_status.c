@@ -138,19 +138,6 @@ reauth_status_last_poll(reauth_json_out_t *out, const reauth_record_t *record)
 }
 
 
-reauth_state_t
-reauth_status_state(const reauth_record_t *record, int64_t now_ms)
-{
-    if (reauth_state_is_active(record->state)
-        && now_ms >= record->deadline_ms)
-    {
-        return REAUTH_STATE_EXPIRED;
-    }
-
-    return (reauth_state_t) record->state;
-}
-
-
 size_t
 reauth_status_record(char *buf, const reauth_record_t *record,
     const reauth_status_view_t *view)
@@ -162,7 +149,7 @@ reauth_status_record(char *buf, const reauth_record_t *record,
 
     reauth_json_out_init(&out, buf, REAUTH_STATUS_RECORD_MAX);
 
-    state = reauth_status_state(record, view->now_ms);
+    state = reauth_record_state(record, view->now_ms);
     closed = reauth_state_is_active(state);
 
     reauth_json_out_literal(&out, "{\"account_id\":");

@@ -33,10 +33,6 @@ typedef struct {
 } reauth_status_view_t;
 
 
-/* the state at this time: active past its deadline is expired */
-reauth_state_t reauth_status_state(const reauth_record_t *record,
-    int64_t now_ms);
-
 /*
  * Writes the object into buf[REAUTH_STATUS_RECORD_MAX], with no NUL at the
  * end.  Returns its length, 0: no memory.

@@ -123,7 +123,7 @@ ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
 
     rc = ngx_http_reauth_zone_kept(zone, account, record);
 
-    ngx_http_reauth_zone_expire(record, ngx_http_reauth_now());
+    reauth_record_view(record, ngx_http_reauth_now());
 
     return rc;
 }
@@ -220,7 +220,7 @@ ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
 
 static ngx_int_t
 ngx_http_reauth_zone_carry_out(ngx_http_reauth_zone_t *zone,
-    const reauth_verdict_t *verdict)
+    const reauth_judgement_t *verdict)
 {
     uint64_t                 *revision;
     ngx_http_reauth_dirty_t  *dirty;
@@ -254,7 +254,7 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
 {
     ngx_int_t         rc;
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
@@ -306,7 +306,7 @@ ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
 {
     ngx_int_t         rc;
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
@@ -362,7 +362,7 @@ ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
     int               again;
     ngx_int_t         rc;
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
@@ -388,7 +388,7 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
 {
     ngx_int_t              rc;
     reauth_stored_t        stored;
-    reauth_verdict_t       verdict;
+    reauth_judgement_t       verdict;
     reauth_merge_result_t  result;
 
     ngx_http_reauth_zone_lock(zone);
@@ -420,7 +420,7 @@ ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record)
 {
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
@@ -440,7 +440,7 @@ ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
 {
     int               again;
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 

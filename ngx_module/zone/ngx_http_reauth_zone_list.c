@@ -45,7 +45,7 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
         }
 
         records[n] = slot->record;
-        ngx_http_reauth_zone_expire(&records[n], now_ms);
+        reauth_record_view(&records[n], now_ms);
 
         if (ngx_http_reauth_zone_listed(cursor, records[n].state,
                                         records[n].auth_type))

@@ -39,21 +39,6 @@ ngx_http_reauth_zone_write_end(ngx_http_reauth_zone_shctx_t *sh)
 }
 
 
-/* an active record that is past its deadline is told as what it has become */
-
-void
-ngx_http_reauth_zone_expire(reauth_record_t *record, int64_t now_ms)
-{
-    if (reauth_state_is_active(record->state)
-        && now_ms >= record->deadline_ms)
-    {
-        record->state = REAUTH_STATE_EXPIRED;
-        record->action = REAUTH_ACTION_NONE;
-        record->completed_us = record->deadline_ms * 1000;
-    }
-}
-
-
 static void
 ngx_http_reauth_zone_empty(reauth_record_t *record, const u_char *account,
     size_t len)

@@ -354,7 +354,6 @@ void ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     reauth_record_t *record);
 void ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot, int64_t poll_ms);
-void ngx_http_reauth_zone_expire(reauth_record_t *record, int64_t now_ms);
 ngx_http_reauth_dirty_t *ngx_http_reauth_zone_read(
     ngx_http_reauth_zone_shctx_t *sh, const u_char *account, size_t len,
     reauth_record_t *record);

@@ -801,7 +801,7 @@ answer:
 /* as ngx_http_reauth_zone_carry_out() */
 
 static void
-zone_carry_out(instance_t *in, const reauth_verdict_t *verdict)
+zone_carry_out(instance_t *in, const reauth_judgement_t *verdict)
 {
     if (verdict->write == REAUTH_WRITE_NOTHING) {
         return;
@@ -835,7 +835,7 @@ static void
 zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
 {
     uint64_t                judged;
-    reauth_verdict_t        verdict;
+    reauth_judgement_t        verdict;
     const reauth_record_t  *before, *previous;
 
     before = &in->zone.record;
@@ -907,7 +907,7 @@ zone_applied(const instance_t *in, const news_t *news,
 static reauth_advance_result_t
 zone_advance(instance_t *in, news_t *news, reauth_record_t *record)
 {
-    reauth_verdict_t         verdict;
+    reauth_judgement_t         verdict;
     reauth_advance_result_t  result;
 
     result = reauth_judge_advance(&in->zone, &news->fact, &verdict);
@@ -925,7 +925,7 @@ zone_advance(instance_t *in, news_t *news, reauth_record_t *record)
 
 
 static void
-zone_taken(const instance_t *in, const reauth_verdict_t *verdict)
+zone_taken(const instance_t *in, const reauth_judgement_t *verdict)
 {
     if (verdict->write != REAUTH_WRITE_RECORD) {
         return;
@@ -949,7 +949,7 @@ zone_conflict(instance_t *in, news_t *news, const reauth_record_t *remote,
 {
     int               again;
     uint64_t          judged;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     judged = news != NULL ? news->fact.new_epoch : 0;
 
@@ -981,7 +981,7 @@ zone_conflict(instance_t *in, news_t *news, const reauth_record_t *remote,
 static reauth_merge_result_t
 zone_merge(instance_t *in, const reauth_record_t *remote, int live)
 {
-    reauth_verdict_t       verdict;
+    reauth_judgement_t       verdict;
     reauth_merge_result_t  result;
 
     result = reauth_judge_merge(&in->zone, remote, live, &verdict);
@@ -996,7 +996,7 @@ zone_merge(instance_t *in, const reauth_record_t *remote, int live)
 static void
 zone_lost(instance_t *in, const reauth_record_t *record)
 {
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     reauth_judge_lost(&in->zone, record, &verdict);
     zone_carry_out(in, &verdict);
@@ -1008,7 +1008,7 @@ zone_committed(instance_t *in, const reauth_record_t *record,
     uint64_t revision)
 {
     int               again;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     again = reauth_judge_committed(&in->zone, record, revision, &verdict);
     zone_carry_out(in, &verdict);
@@ -1315,45 +1315,41 @@ store_timer(int instance)
 /* ---- facts --------------------------------------------------------------- */
 
 
-/* as http/ does with a webhook, and with everything else */
+/* as api/ does with a webhook, and with everything else */
 
 static void
 receive(int instance, news_t *news)
 {
-    reauth_record_t          next;
-    instance_t              *in;
-    reauth_advance_result_t  result;
+    instance_t        *in;
+    reauth_webhook_t   webhook;
 
     in = &world.instances[instance];
-    news->fact.now_ms = clock_of(in);
-    news->fact.gate_max_ms = GATE_MAX;
 
-    if (!news->webhook) {
-        (void) store_advance(instance, news);
-        return;
-    }
+    if (news->webhook) {
+        memset(&webhook, 0, sizeof(reauth_webhook_t));
+        reauth_copy(webhook.account, REAUTH_ACCOUNT_MAX, &account);
 
-    if (reauth_state_is_active(news->fact.state)
-        && news->fact.started_us / 1000 + GATE_MAX < clock_of(in))
-    {
-        return;
-    }
+        webhook.state = news->fact.state;
+        webhook.started_us = news->fact.started_us;
 
-    if (news->fact.state == REAUTH_STATE_SUCCEEDED
-        && world.polling
-        && is_active(in))
-    {
-        result = reauth_attempt_advance(&in->zone.record, &news->fact, &next);
-
-        if (result == REAUTH_ADVANCE_APPLIED) {
-            result = REAUTH_ADVANCE_UNPLACED;
+        if (reauth_judge_webhook(&webhook, &in->zone.record, clock_of(in),
+                                 GATE_MAX, (int) world.polling, &news->fact)
+            != REAUTH_HEARD_FACT)
+        {
+            return;
         }
 
-    } else {
-        result = store_advance(instance, news);
+        /* it points to the webhook, which is gone when it is judged again */
+
+        news->fact.error_code.data = NULL;
+        news->fact.error_message.data = NULL;
     }
 
-    if (result == REAUTH_ADVANCE_UNPLACED) {
+    news->fact.now_ms = clock_of(in);
+
+    if (store_advance(instance, news) == REAUTH_ADVANCE_UNPLACED
+        && news->webhook)
+    {
         in->asked = 1;
     }
 }

@@ -90,7 +90,7 @@ make_stored(const row_record_t *row, unsigned dirty, reauth_stored_t *stored)
 
 
 static void
-check_verdict(const char *row, const reauth_verdict_t *verdict,
+check_verdict(const char *row, const reauth_judgement_t *verdict,
     reauth_write_t write, unsigned dirty, reauth_state_t state)
 {
     if (verdict->write != write
@@ -126,7 +126,7 @@ test_begin(void **state)
     size_t                 i;
     reauth_begin_t         begin;
     reauth_stored_t        stored;
-    reauth_verdict_t       verdict;
+    reauth_judgement_t       verdict;
     reauth_begin_result_t  result;
 
     static const struct {
@@ -191,7 +191,7 @@ test_begin_in_its_zone(void **state)
 {
     reauth_begin_t              begin;
     reauth_stored_t             stored;
-    reauth_verdict_t            verdict;
+    reauth_judgement_t            verdict;
     static const row_record_t   ended = { FAILED, 5, 1, 0, 0 };
 
     (void) state;
@@ -267,7 +267,7 @@ test_begin_again(void **state)
     reauth_begin_t         begin;
     reauth_record_t        remote;
     reauth_stored_t        stored;
-    reauth_verdict_t       verdict;
+    reauth_judgement_t       verdict;
     reauth_begin_result_t  result;
 
     static const struct {
@@ -365,7 +365,7 @@ test_advance(void **state)
     size_t                   i;
     reauth_fact_t            fact;
     reauth_stored_t          stored;
-    reauth_verdict_t         verdict;
+    reauth_judgement_t         verdict;
     reauth_advance_result_t  result;
 
     static const struct {
@@ -423,7 +423,7 @@ test_advance_limited(void **state)
 {
     reauth_fact_t               fact;
     reauth_stored_t             stored;
-    reauth_verdict_t            verdict;
+    reauth_judgement_t            verdict;
     static const row_record_t   nothing = { NONE, 0, 0, 0, 0 };
 
     (void) state;
@@ -466,7 +466,7 @@ test_conflict(void **state)
     reauth_fact_t     fact;
     reauth_record_t   remote;
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     static const struct {
         const char     *row;
@@ -539,7 +539,7 @@ test_merge(void **state)
     size_t                 i;
     reauth_record_t        remote;
     reauth_stored_t        stored;
-    reauth_verdict_t       verdict;
+    reauth_judgement_t       verdict;
     reauth_merge_result_t  result;
 
     static const struct {
@@ -611,7 +611,7 @@ test_lost(void **state)
     size_t            i;
     reauth_record_t   asked;
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     static const struct {
         const char     *row;
@@ -657,7 +657,7 @@ test_committed(void **state)
     size_t            i;
     reauth_record_t   record;
     reauth_stored_t   stored;
-    reauth_verdict_t  verdict;
+    reauth_judgement_t  verdict;
 
     static const row_record_t   written = { RUNNING, 10, 4, 0, 0 };
 
@@ -704,6 +704,128 @@ test_committed(void **state)
 }
 
 
+/* of a webhook: what it is, and what becomes of its fact */
+
+static void
+test_webhook(void **state)
+{
+    size_t                   i;
+    reauth_fact_t            fact;
+    reauth_heard_t           heard;
+    reauth_stored_t          stored;
+    reauth_string_t          account;
+    reauth_webhook_t         webhook;
+    reauth_judgement_t       verdict;
+    reauth_advance_result_t  result;
+
+    static const struct {
+        const char              *row;
+        const char              *account;
+        reauth_state_t           webhook;
+        reauth_event_t           event;
+        int64_t                  started;      /* after NOW_MS; 0: unknown */
+        int                      polling;
+        row_record_t             stored;
+        reauth_heard_t           heard;
+        reauth_advance_result_t  result;
+    } rows[] = {
+
+        { "no meaning, nothing is in progress", "acct_1",
+          NONE, REAUTH_EVENT_CONNECTED, 0, 1, { FAILED, 5, 1, 0, 0 },
+          REAUTH_HEARD_NOTHING, REAUTH_ADVANCE_SAME },
+
+        { "no meaning, a login is in progress", "acct_1",
+          NONE, REAUTH_EVENT_CONNECTED, 0, 1, { RUNNING, 5, 1, 0, 0 },
+          REAUTH_HEARD_HINT, REAUTH_ADVANCE_SAME },
+
+        { "the session has expired", "acct_1",
+          NONE, REAUTH_EVENT_SESSION_EXPIRED, 0, 1, { FAILED, 5, 1, 0, 0 },
+          REAUTH_HEARD_HINT, REAUTH_ADVANCE_SAME },
+
+        { "closes the gate", "acct_1",
+          RUNNING, REAUTH_EVENT_OTP_CODE_REQUIRED, 500, 1,
+          { NONE, 0, 0, 0, 0 },
+          REAUTH_HEARD_FACT, REAUTH_ADVANCE_APPLIED },
+
+        { "too old to close the gate", "acct_1",
+          RUNNING, REAUTH_EVENT_OTP_CODE_REQUIRED, -GATE_MAX, 1,
+          { NONE, 0, 0, 0, 0 },
+          REAUTH_HEARD_NOTHING, REAUTH_ADVANCE_SAME },
+
+        { "opens the gate", "acct_1",
+          FAILED, REAUTH_EVENT_AUTHENTICATION_FAILED, 500, 1,
+          { RUNNING, 5, 1, 0, 0 },
+          REAUTH_HEARD_FACT, REAUTH_ADVANCE_APPLIED },
+
+        { "a poll must confirm it", "acct_1",
+          REAUTH_STATE_SUCCEEDED, REAUTH_EVENT_CONNECTED, 500, 1,
+          { RUNNING, 5, 1, 0, 0 },
+          REAUTH_HEARD_FACT, REAUTH_ADVANCE_UNPLACED },
+
+        { "nobody polls", "acct_1",
+          REAUTH_STATE_SUCCEEDED, REAUTH_EVENT_CONNECTED, 500, 0,
+          { RUNNING, 5, 1, 0, 0 },
+          REAUTH_HEARD_FACT, REAUTH_ADVANCE_APPLIED },
+
+        { "it cannot be polled", "fanvue_acct_1",
+          REAUTH_STATE_SUCCEEDED, REAUTH_EVENT_FANVUE_CONNECTED, 500, 1,
+          { RUNNING, 5, 1, 0, 0 },
+          REAUTH_HEARD_FACT, REAUTH_ADVANCE_APPLIED },
+
+        { "the gate is open already", "acct_1",
+          REAUTH_STATE_SUCCEEDED, REAUTH_EVENT_CONNECTED, 500, 1,
+          { RUNNING, 5, 1, 0, -1 },
+          REAUTH_HEARD_FACT, REAUTH_ADVANCE_APPLIED },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+
+        account = reauth_string_from(rows[i].account);
+        reauth_copy(stored.record.account, REAUTH_ACCOUNT_MAX, &account);
+        stored.record.started_us = rows[i].stored.state == RUNNING
+                                   ? (NOW_MS + 500) * 1000 : 0;
+
+        if (rows[i].stored.updated < 0) {
+            stored.record.deadline_ms = NOW_MS;
+        }
+
+        memset(&webhook, 0, sizeof(reauth_webhook_t));
+
+        webhook.event = rows[i].event;
+        webhook.state = rows[i].webhook;
+        reauth_copy(webhook.account, REAUTH_ACCOUNT_MAX, &account);
+
+        if (rows[i].started) {
+            webhook.started_us = (NOW_MS + rows[i].started) * 1000;
+        }
+
+        heard = reauth_judge_webhook(&webhook, &stored.record, NOW_MS + 1000,
+                                     GATE_MAX, rows[i].polling, &fact);
+
+        if (heard != rows[i].heard) {
+            fail_msg("%s: heard %d", rows[i].row, heard);
+        }
+
+        if (heard != REAUTH_HEARD_FACT) {
+            continue;
+        }
+
+        result = reauth_judge_advance(&stored, &fact, &verdict);
+
+        if (result != rows[i].result) {
+            fail_msg("%s: result %d", rows[i].row, result);
+        }
+
+        if (result == REAUTH_ADVANCE_UNPLACED) {
+            check_verdict(rows[i].row, &verdict, NOTHING, CLEAN, RUNNING);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -716,7 +838,8 @@ main(void)
         cmocka_unit_test(test_conflict),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_committed)
+        cmocka_unit_test(test_committed),
+        cmocka_unit_test(test_webhook)
     };
 
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

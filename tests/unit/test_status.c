@@ -274,11 +274,11 @@ test_deadline(void **state)
     running(&record);
 
     record.deadline_ms = NOW_MS + 1;
-    assert_int_equal(reauth_status_state(&record, NOW_MS),
+    assert_int_equal(reauth_record_state(&record, NOW_MS),
                      REAUTH_STATE_RUNNING);
 
     record.deadline_ms = NOW_MS;
-    assert_int_equal(reauth_status_state(&record, NOW_MS),
+    assert_int_equal(reauth_record_state(&record, NOW_MS),
                      REAUTH_STATE_EXPIRED);
 
     json = parsed(&record, NULL);
@@ -288,7 +288,7 @@ test_deadline(void **state)
     json_decref(json);
 
     record.state = REAUTH_STATE_SUCCEEDED;
-    assert_int_equal(reauth_status_state(&record, NOW_MS),
+    assert_int_equal(reauth_record_state(&record, NOW_MS),
                      REAUTH_STATE_SUCCEEDED);
 }
 
