@@ -7,6 +7,7 @@ use warnings;
 use Digest::SHA qw(sha256_hex);
 use Test::More;
 
+use Reauth::H2 ();
 use Reauth::Test sandbox_options => ['--hold'];
 
 my $CONFINED = 300;
@@ -119,6 +120,29 @@ ok(wait_for { ask($gateway, 'greedy', 'GET', '/reauth/accounts/acct_g4')
 refused($gateway, 'and no more');
 
 $_->stop for $gateway, $second;
+
+# over HTTP/2
+
+my $http2 = gateway(name => 'http2', without => ['reauth_redis'],
+    listen => 'http2', %argument);
+my $h2 = Reauth::H2->connect_to($http2->port);
+
+sub put_h2 {
+    my ($caller, $account) = @_;
+
+    my $answer = $h2->answer($h2->request('PUT',
+        "/api/authenticate/$account/credentials",
+        { authorization => "Bearer token of $caller",
+          'content-type' => 'application/json' },
+        body => '{"email":"ok@example.com","password":"x"}'));
+
+    return $answer->{status} . ($answer->{body} =~ /TOO_MANY_ATTEMPTS/ ? '!' : '');
+}
+
+is(join(' ', map { put_h2('greedy', "acct_h$_") } 1 .. 4), '200 200 200 429!',
+    'HTTP/2: one more is refused');
+is(put_h2('other', 'acct_h5'), 200, "HTTP/2: another caller's is not");
+$http2->stop;
 
 # by time
 

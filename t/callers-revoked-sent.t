@@ -43,7 +43,7 @@ my $peer = Reauth::Peer->start(sub {
 my %line = (
     all   => 'all sha256:' . sha256_hex('all') . ' all',
     alice => 'alice sha256:' . sha256_hex('one')
-        . ' update,attempt,call,status',
+        . ' update,attempt,call,team,status',
     carol => 'carol sha256:' . sha256_hex('unknown') . ' all',
 );
 
@@ -179,7 +179,10 @@ for my $way (@ways) {
         = request('one', 'GET', "/api/authenticate/auth_$tag");
     $late{'reauthenticates'} = request('one', 'POST',
         "/api/authenticate/acct_reauth_$tag/reauthenticate");
-    reached($_) for "acct_sent_$tag", "auth_$tag", "acct_reauth_$tag";
+    $late{'has an e-mail sent'} = request('one', 'POST',
+        "/api/authenticate/auth_email_$tag/send-email-to-creator");
+    reached($_) for "acct_sent_$tag", "auth_$tag", "acct_reauth_$tag",
+        "auth_email_$tag";
 
     my %body = (
         'the body of an update' => ['PUT',
@@ -190,6 +193,7 @@ for my $way (@ways) {
         'the body of a code' => ['PUT', "/api/authenticate/auth_body_$tag",
             '{"code":"123456"}'],
         'the body of a call' => ['POST', "/api/acct_body_$tag/chats", '{}'],
+        "the body of the team's" => ['POST', "/api/webhooks?body_$tag", '{}'],
     );
 
     for my $what (sort keys %body) {
