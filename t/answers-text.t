@@ -9,7 +9,7 @@ use JSON::PP ();
 use Reauth::Stream ();
 use Reauth::Test sandbox_options => ['--hold'];
 
-my $gateway = gateway();
+my $gateway = gateway(config => 'location = /reauth/metrics { reauth_metrics; }');
 
 ok(wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ },
     'the gateway is ready');
@@ -83,8 +83,9 @@ for my $data ($stream->text =~ /^data: (.*)$/mg) {
     ok(eval { JSON::PP->new->utf8->decode($data) }, 'an event is JSON');
 }
 
-unlike($gateway->http('GET', '/reauth/metrics')->{body},
-    qr/gate":"open|data: \{/, 'no text is in the metrics');
+my $metrics = $gateway->http('GET', '/reauth/metrics')->{body};
+like($metrics, qr/^reauth_accounts\{/m, 'there are metrics');
+unlike($metrics, qr/gate":"open|data: \{/, 'no text is in the metrics');
 
 $stream->close;
 

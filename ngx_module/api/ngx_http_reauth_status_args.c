@@ -21,6 +21,8 @@
 
 #define NGX_HTTP_REAUTH_STATUS_WAIT_MAX   60000
 
+#define NGX_HTTP_REAUTH_STATUS_STATES_SIZE  256
+
 /* a parameter's name that is longer is not repeated in an answer */
 #define NGX_HTTP_REAUTH_STATUS_NAME_MAX   32
 
@@ -233,6 +235,36 @@ ngx_http_reauth_status_args(ngx_http_request_t *r,
 }
 
 
+/* composed once: "must be one of starting, running ... and expired" */
+
+static const char *
+ngx_http_reauth_status_states(void)
+{
+    u_char          *p, *last;
+    ngx_uint_t       state;
+
+    static u_char    text[NGX_HTTP_REAUTH_STATUS_STATES_SIZE];
+
+    if (text[0] != '\0') {
+        return (const char *) text;
+    }
+
+    last = text + sizeof(text);
+    p = ngx_slprintf(text, last, "must be one of ");
+
+    for (state = REAUTH_STATE_NONE + 1; state < REAUTH_STATE_LAST; state++) {
+        p = ngx_slprintf(p, last, "%s%s",
+                         state == REAUTH_STATE_NONE + 1 ? ""
+                         : state == REAUTH_STATE_LAST - 1 ? " and " : ", ",
+                         reauth_state_name((reauth_state_t) state));
+    }
+
+    (void) ngx_slprintf(p, last, "%Z");
+
+    return (const char *) text;
+}
+
+
 static const char *
 ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
 {
@@ -247,9 +279,7 @@ ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
     state = reauth_state_parse(&name);
 
     if (state == REAUTH_STATE_NONE || state == REAUTH_STATE_LAST) {
-        return "must be one of starting, running, needs_otp, needs_face, "
-               "needs_app, needs_person, unknown, succeeded, failed, rejected "
-               "and expired";
+        return ngx_http_reauth_status_states();
     }
 
     query->cursor.state = state;

@@ -302,6 +302,9 @@ typedef enum {
 const char *reauth_state_name(reauth_state_t state);
 reauth_state_t reauth_state_parse(const reauth_string_t *name);  /* LAST: no */
 
+/* what a person must do in this state; NONE: nothing, or it is not known */
+reauth_action_t reauth_state_action(reauth_state_t state);
+
 const char *reauth_action_name(reauth_action_t action);     /* NULL for NONE */
 reauth_action_t reauth_action_parse(const reauth_string_t *name);
 

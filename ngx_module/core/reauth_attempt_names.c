@@ -9,9 +9,27 @@
 #include "reauth_attempt_parts.h"
 
 
-static const char  *reauth_state_names[] = {
-    "none", "starting", "running", "needs_otp", "needs_face", "needs_app",
-    "needs_person", "unknown", "succeeded", "failed", "rejected", "expired"
+/*
+ * Which of them close the gate, need a person and are ends is said by their
+ * order, see reauth_state_is_active() and its like.
+ */
+
+static const struct {
+    const char       *name;
+    reauth_action_t   action;          /* unless the upstream names another */
+} reauth_states[REAUTH_STATE_LAST] = {
+    { "none", REAUTH_ACTION_NONE },
+    { "starting", REAUTH_ACTION_NONE },
+    { "running", REAUTH_ACTION_NONE },
+    { "needs_otp", REAUTH_ACTION_OTP },
+    { "needs_face", REAUTH_ACTION_FACE },
+    { "needs_app", REAUTH_ACTION_APP },
+    { "needs_person", REAUTH_ACTION_PERSON },
+    { "unknown", REAUTH_ACTION_NONE },
+    { "succeeded", REAUTH_ACTION_NONE },
+    { "failed", REAUTH_ACTION_NONE },
+    { "rejected", REAUTH_ACTION_NONE },
+    { "expired", REAUTH_ACTION_NONE }
 };
 
 static const char  *reauth_action_names[] = {
@@ -51,15 +69,30 @@ reauth_name_index(const char **names, int n, const reauth_string_t *name)
 const char *
 reauth_state_name(reauth_state_t state)
 {
-    return state < REAUTH_STATE_LAST ? reauth_state_names[state] : "none";
+    return state < REAUTH_STATE_LAST ? reauth_states[state].name : "none";
+}
+
+
+reauth_action_t
+reauth_state_action(reauth_state_t state)
+{
+    return state < REAUTH_STATE_LAST ? reauth_states[state].action
+                                     : REAUTH_ACTION_NONE;
 }
 
 
 reauth_state_t
 reauth_state_parse(const reauth_string_t *name)
 {
-    return (reauth_state_t) reauth_name_index(reauth_state_names,
-                                              REAUTH_STATE_LAST, name);
+    int  i;
+
+    for (i = 0; i < REAUTH_STATE_LAST; i++) {
+        if (reauth_string_equals(name, reauth_states[i].name)) {
+            break;
+        }
+    }
+
+    return (reauth_state_t) i;
 }
 
 

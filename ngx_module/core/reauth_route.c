@@ -7,24 +7,7 @@
 #include "reauth_route.h"
 
 
-#define REAUTH_FAMILY         "/api/authenticate"
-#define REAUTH_FANSLY_FAMILY  "/api/fansly/authenticate"
 #define REAUTH_FANVUE_FAMILY  "/api/fanvue/authenticate"
-
-
-typedef struct {
-    const char          *method;
-    reauth_operation_t   operation;
-} reauth_route_method_t;
-
-
-typedef struct {
-    unsigned                fansly;
-    reauth_id_kind_t        kind;
-    const char             *tail;      /* what follows the id */
-    const char             *allow;
-    reauth_route_method_t   methods[4];
-} reauth_route_entry_t;
 
 
 /* a raw path that is read segment by segment, each decoded once */
@@ -73,7 +56,7 @@ const unsigned char  reauth_id_chars[256] = {
 };
 
 
-static const reauth_route_entry_t  reauth_routes[] = {
+const reauth_route_entry_t  reauth_routes[] = {
 
     { 0, REAUTH_ID_NONE, "", "POST",
       { { "POST", REAUTH_OPERATION_START } } },
@@ -101,7 +84,9 @@ static const reauth_route_entry_t  reauth_routes[] = {
         { "PUT", REAUTH_OPERATION_SUBMIT_2FA } } },
 
     { 1, REAUTH_ID_FANSLY, "/reauthenticate", "POST",
-      { { "POST", REAUTH_OPERATION_REAUTHENTICATE } } }
+      { { "POST", REAUTH_OPERATION_REAUTHENTICATE } } },
+
+    { 0, REAUTH_ID_NONE, NULL, NULL, { { NULL, REAUTH_OPERATION_NONE } } }
 };
 
 
@@ -194,11 +179,10 @@ static reauth_route_result_t
 reauth_route_operation(const reauth_string_t *method,
     const reauth_string_t *rest, reauth_route_t *route)
 {
-    size_t                       i, m;
+    size_t                       m;
     const reauth_route_entry_t  *entry;
 
-    for (i = 0; i < sizeof(reauth_routes) / sizeof(reauth_routes[0]); i++) {
-        entry = &reauth_routes[i];
+    for (entry = reauth_routes; entry->tail; entry++) {
 
         if (entry->fansly != route->fansly || entry->kind != route->kind
             || !reauth_string_equals(rest, entry->tail))

@@ -16,6 +16,8 @@
 #define REAUTH_ID_TAIL_MAX           64
 
 #define REAUTH_PATH_ROOT             "/api/"
+#define REAUTH_FAMILY                "/api/authenticate"
+#define REAUTH_FANSLY_FAMILY         "/api/fansly/authenticate"
 
 #define REAUTH_ACCOUNT_PREFIX        "acct_"
 #define REAUTH_ATTEMPT_PREFIX        "auth_"
@@ -50,6 +52,23 @@ typedef enum {
 } reauth_id_kind_t;
 
 
+typedef struct {
+    const char          *method;
+    reauth_operation_t   operation;
+} reauth_route_method_t;
+
+
+/* a path of the authenticate family */
+
+typedef struct {
+    unsigned                fansly;
+    reauth_id_kind_t        kind;
+    const char             *tail;      /* what follows the id */
+    const char             *allow;
+    reauth_route_method_t   methods[4];
+} reauth_route_entry_t;
+
+
 typedef enum {
     REAUTH_ROUTE_OK = 0,
     REAUTH_ROUTE_NOT_FOUND,
@@ -78,6 +97,8 @@ typedef enum {
 
 
 extern const unsigned char  reauth_id_chars[256];
+
+extern const reauth_route_entry_t  reauth_routes[];    /* "tail" NULL: end */
 
 
 const char *reauth_operation_name(reauth_operation_t op);   /* NULL for NONE */

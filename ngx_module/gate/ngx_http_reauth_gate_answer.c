@@ -65,27 +65,11 @@ ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
 const char *
 ngx_http_reauth_action(ngx_uint_t state, ngx_uint_t action)
 {
-    if (action != REAUTH_ACTION_NONE) {
-        return reauth_action_name(action);
+    if (action == REAUTH_ACTION_NONE) {
+        action = reauth_state_action(state);
     }
 
-    switch (state) {
-
-    case REAUTH_STATE_NEEDS_OTP:
-        return "otp";
-
-    case REAUTH_STATE_NEEDS_FACE:
-        return "face";
-
-    case REAUTH_STATE_NEEDS_APP:
-        return "app";
-
-    case REAUTH_STATE_NEEDS_PERSON:
-        return "person";
-
-    default:
-        return NULL;
-    }
+    return reauth_action_name(action);
 }
 
 

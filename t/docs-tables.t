@@ -1,0 +1,376 @@
+# States, operations, resources, metrics, error codes and directives are the same
+# in the code, the documents, openapi.yaml, the sandbox and the lists of tests.
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use Reauth::Test;
+
+# The tables as the code has them: those of core/ are printed by a program that
+# is built from it, metrics come from a gateway, others from the source.
+
+my $program = 'build/tests/unit/tables';
+
+is(system("make -s -C tests OUT=../build/tests ../$program >&2"), 0,
+    'a program that prints the tables is built');
+
+sub slurp { return Reauth::Test::slurp($_[0]); }
+
+my $shapes = slurp('sandbox/lib/Sandbox/Shapes.pm');
+my ($waiting) = $shapes =~ /^my %WAITING_STATE = \((.*?)^\);/ms;
+my @words     = $waiting =~ /=> '([\w-]+)'/g;
+
+my (@state, %list);
+
+for (split /\n/, qx{$program @words}) {
+    my ($table, @row) = split / /;
+
+    if ($table eq 'state') {
+        my %row;
+        @row{qw(name gate person end action)} = @row;
+        push @state, \%row;
+    } else {
+        push @{ $list{$table} }, "@row";
+    }
+}
+
+my $api     = slurp('docs/http-api.md');
+my $openapi = slurp('docs/openapi.yaml');
+
+sub names {
+    my ($table, @where) = @_;
+
+    return map { $_->{name} } grep { my $row = $_; !grep { !$row->{$_} } @where } @$table;
+}
+
+sub same {
+    my ($got, $expected, $name) = @_;
+
+    cmp_ok(scalar @$expected, '>', 2, "$name: there are some");
+
+    return is_deeply([sort @$got], [sort @$expected], $name)
+        || diag("got: @{[sort @$got]}\nexpected: @{[sort @$expected]}");
+}
+
+# a list of openapi.yaml, by the names that lead to it
+
+sub listed {
+    my (@path) = @_;
+
+    my $text   = $openapi;
+    my $indent = '';
+
+    for my $name (@path) {
+        ($indent, $text) = $text =~ /^( *)\Q$name\E:(.*)/ms or return;
+        $text =~ s/\n {0,${\ length $indent}}\S.*//s;
+    }
+
+    my ($values) = $text =~ /\A\s*\[(.*?)\]/s or return;
+
+    return split /,\s*/, $values;
+}
+
+# the rows of a table of a document, below a heading
+
+sub rows {
+    my ($text, $heading) = @_;
+
+    my ($section) = $text =~ /^#+ \Q$heading\E\n(.*?)(?=^#+ |\z)/ms or return;
+
+    return map { [split / *\| */, substr $_, 2] } $section =~ /^(\| .*`.*)$/mg;
+}
+
+# ---- states --------------------------------------------------------------------
+
+my @names  = map { $_->{name} } @state;
+my @closed = map { $_->{name} } grep { $_->{gate} eq 'closed' } @state;
+my %gate   = map { $_->{name} => $_->{gate} } @state;
+
+for my $document ('docs/http-api.md', 'docs/state-machine.md') {
+    my %documented;
+
+    for my $row (rows(slurp($document), 'States')) {
+        my ($states, $gate) = @$row;
+        next if $gate !~ /\A(?:open|closed)\z/;
+        $documented{$_} = $gate for $states =~ /`(\w+)`/g;
+    }
+
+    is_deeply(\%documented, \%gate, "$document: states and their gates");
+}
+
+my ($end) = join ' ', map { $_->[2] =~ /\Aend\b/ ? $_->[0] : () }
+    rows(slurp('docs/state-machine.md'), 'States');
+same([$end =~ /`(\w+)`/g], [names(\@state, 'end')], 'docs/state-machine.md: ends');
+
+same([listed('State', 'enum')], \@names, 'openapi.yaml: states');
+same([listed('Summary', 'states', 'required')], \@names,
+    'openapi.yaml: states of the summary');
+same([listed('GateClosed', 'state', 'enum')], [@closed, 'loading'],
+    'openapi.yaml: states of a closed gate');
+same([listed('Action', 'enum')], $list{action}, 'openapi.yaml: actions');
+same([listed('Record', 'source', 'enum')], $list{source}, 'openapi.yaml: sources');
+same([listed('AuthType', 'enum')], $list{auth_type}, 'openapi.yaml: kinds of logins');
+
+my ($summary) = $api =~ /^\{"states": \{(.*?)\}/ms;
+same([$summary =~ /"(\w+)":/g], \@names, 'docs/http-api.md: the summary');
+
+my ($actions) = $api =~ /^`action_required` is null or (.*?)\n\n/ms;
+same([$actions =~ /`(\w+)`/g], [grep { $_ ne 'null' } @{ $list{action} }],
+    'docs/http-api.md: actions');
+
+my ($tested) = slurp('t/answers-text.t') =~ /^my %action = \((.*?)^\);/ms;
+my %tested = map { s/'|undef/$& eq q(') ? '' : 'null'/ger }
+    $tested =~ /(\w+) +=> ([\w']+),/g;
+is_deeply(\%tested, { map { $_->{name} => $_->{action} }
+    grep { $_->{gate} eq 'closed' } @state }, 't/answers-text.t: actions of states');
+
+my $gateway = gateway(config => 'location = /reauth/metrics { reauth_metrics; }');
+
+is($gateway->http('GET', '/reauth/accounts?state=x')->{json}{errors}{state}[0]
+    =~ s/.*one of | and |, / /gr, " @names", 'the text of 422: states');
+
+# the sandbox waits for a person in each way that the gateway knows
+
+my %reached = map { (split / /)[1] => 1 } @{ $list{word} };
+$reached{needs_app} = 1 if $shapes =~ /deeplink/;
+same([sort keys %reached], [names(\@state, 'person')], 'the sandbox: states that need a person');
+
+# ---- operations and resources -----------------------------------------------------
+
+my @routes = map { s/ \w+\z//r } @{ $list{route} };
+my (%path, $path);
+
+for (split /\n/, $openapi =~ s/^components:.*//msr) {
+    $path = $1 if m{^  (/\S*):};
+    $path{"\U$1\E $path"} = 1 if $path && /^    (get|head|put|post|delete|patch):/;
+}
+
+same([grep { /authenticate/ } keys %path], \@routes, 'openapi.yaml: operations');
+
+my @documented;
+
+for my $row (rows($api, 'The authenticate family')) {
+    my ($methods, $where) = $row->[0] =~ /\A`(.*) (\S+)`\z/ or next;
+    push @documented, map { "$_ $where" } split /`, `/, $methods;
+}
+
+same(\@documented, [grep { !/^HEAD / } @routes], 'docs/http-api.md: operations');
+
+my ($app, @sandbox) = slurp('sandbox/lib/Sandbox/App.pm');
+
+for (['_add_authenticate', '/api/authenticate'], ['_add_fansly', '/api/fansly/authenticate']) {
+    my ($function, $family) = @$_;
+    my ($body) = $app =~ /^sub $function .*?\{(.*?)^\}/ms;
+
+    while ($body =~ /\$family->(\w+)\('(\S*?)'\)/g) {
+        my ($method, $tail) = (uc $1, $2 =~ s/<(account|attempt):\w+>/{$1_id}/r);
+        push @sandbox, "$method $family" . ($tail eq '/' ? '' : $tail);
+    }
+}
+
+same(\@sandbox, [grep { !/^HEAD / } @routes], 'the sandbox: operations');
+
+my ($operations) = slurp('docs/directives.md') =~ /^\| `\$reauth_operation` \|(.*)$/m;
+same([$operations =~ /`(\w+)`/g], $list{operation},
+    'docs/directives.md: values of $reauth_operation');
+
+my $status = slurp('ngx_module/api/ngx_http_reauth_status.c');
+my ($resources) = $status =~ /^static \S+ +\w+_resources\[\] = \{(.*?)^\};/ms;
+my %resource = $resources =~ /ngx_string\("([^"]+)"\), \d, (\d),/g;
+
+my @paths = grep { !m{/(?:metrics|webhook)\z} }
+    do { my %seen; grep { m{\A/reauth/} && !$seen{$_}++ } map { (split / /)[1] } keys %path };
+
+same([do { my %seen; grep { !$seen{$_}++ } map { m{\A/reauth/(\w+/?)} } @paths }],
+    [keys %resource], 'openapi.yaml: resources');
+
+my ($told) = $status =~ /"There are: ((?:[^"]|"\s*")*)\."/s;
+same([map { s/\{\w+\}/{id}/r =~ s{\A/reauth/}{}r } @paths],
+    [split /, | and /, $told =~ s/"\s*"//gr], 'the text of 404: resources');
+
+same([$api =~ m{^### `GET (/reauth/\S+)`}mg], \@paths, 'docs/http-api.md: resources');
+
+my ($own) = slurp('t/callers-matrix.t') =~ /^my \@own = \((.*?)^\);/ms;
+my %matrix = map { $_ => 1 } $own =~ m{'/reauth/(\w+/?)}g;
+same([grep { $_ ne 'metrics' } keys %matrix], [grep { !$resource{$_} } keys %resource],
+    't/callers-matrix.t: resources');
+
+# ---- error codes ------------------------------------------------------------------
+
+my (%code, %status);
+
+for my $file (glob 'ngx_module/*/*.c') {
+    my $source = slurp($file);
+    $code{$1} = 1 while $source
+        =~ /(?:_send_error|_send_composed)\([^";]*?,\s*"([A-Z_]+)",/g;
+}
+
+for my $row (rows($api, 'Errors')) {
+    my ($status, $code) = @$row;
+    $status{$1} = $status if $code =~ /\A`([A-Z_]+)`\z/;
+}
+
+same([keys %status], [keys %code], 'docs/http-api.md: error codes');
+same([listed('Error', 'error', 'enum')], [keys %code], 'openapi.yaml: error codes');
+
+my %nginx = reverse $api =~ /(\d{3})\s+`([A-Z_]+)`/g;
+my ($answers) = slurp('docs/troubleshooting.md') =~ /^## Responses to clients\n(.*)/ms;
+my @unknown = grep { !$code{$_} && !$nginx{$_} } $answers =~ /\d `([A-Z_]+)`/g;
+is("@unknown", '', 'docs/troubleshooting.md: error codes');
+
+# ---- metrics ----------------------------------------------------------------------
+
+my $text = $gateway->http('GET', '/reauth/metrics')->{body};
+
+my %type = $text =~ /^# TYPE (\w+) (\w+)/mg;
+my (%label, %values);
+
+while ($text =~ /^(\w+)\{(\w+)="(\w+)"\}/mg) {
+    $label{$1} = $2;
+    $values{$1}{$3} = 1;
+}
+
+my %metric;
+
+for my $row (rows($api, 'Webhooks and metrics')) {
+    my ($which, $type, $meaning) = @$row;
+
+    for my $name ($which =~ /`(reauth_\w+(?:\{\w+\})?)`/g) {
+        $metric{$name} = $type;
+
+        my ($family) = $name =~ /(\w+)\{/ or next;
+        my ($below)  = $api =~ /^(`$family` counts.*?)\n(?:\n`reauth_|\n## )/ms;
+
+        # what stands in parentheses is about a value
+        1 while $meaning =~ s/\([^()]*\)//;
+
+        $meaning = $below if $meaning =~ /see below/;
+
+        next if $family eq 'reauth_accounts';
+
+        my %said = map { $_ => 1 } $meaning =~ /`(\w+)`/g;
+        my @missing = grep { !$said{$_} } sort keys %{ $values{$family} };
+        my @no_more = $below ? () : grep { !$values{$family}{$_} } sort keys %said;
+
+        is("@missing", '', "docs/http-api.md: $name has its values");
+        is("@no_more", '', "docs/http-api.md: $name has no others");
+    }
+}
+
+is_deeply(\%metric, { map { ($label{$_} ? "$_\{$label{$_}\}" : $_) => $type{$_} }
+    keys %type }, 'docs/http-api.md: metrics and their types');
+same([keys %{ $values{reauth_accounts} }], \@names, 'the metrics: states');
+
+# ---- directives -------------------------------------------------------------------
+
+my $commands = slurp('ngx_module/ngx_http_reauth_module.c');
+my %command;
+
+while ($commands =~ /\{ ngx_string\("(reauth_\w+)"\),\s*(\S+),(.*?)\) \},/gs) {
+    my ($name, $flags, $rest) = ($1, $2, $3);
+    $command{$name} = { flags => $flags,
+        field => $rest =~ /offsetof\(\w+, ([\w.]+)\)/ ? $1 : $name =~ s/^reauth_//r };
+}
+
+# how many parameters there may be, by the flags of nginx
+
+sub least_and_most {
+    my ($flags) = @_;
+
+    return (0, 0)      if $flags =~ /NGX_CONF_NOARGS/;
+    return (1, '...')  if $flags =~ /NGX_CONF_1MORE/;
+    return $flags =~ /NGX_CONF_TAKE(\d)(?:\d*(\d))?/ ? ($1, $2 // $1) : ();
+}
+
+# the same by the syntax: of several forms the shortest and the longest
+
+sub least_and_most_documented {
+    my ($name, $syntax) = @_;
+
+    my ($least, $most);
+
+    for my $form (map { split / \| /, $_ } split /<br>/,
+        $syntax =~ s/\[.*?\]/$& =~ tr{|}{,}r/ger)
+    {
+        $form =~ s/\*\*$name\*\*//;
+
+        my $optional = () = $form =~ /\[.*?\]/g;
+        my $required = () = $form =~ s/\[.*?\]//gr =~ /\*[^ ]+/g;
+
+        my $longest = $form =~ /\.\.\./ ? 99 : $required + $optional;
+
+        $least = $required if !defined $least || $required < $least;
+        $most  = $longest  if !defined $most  || $longest > $most;
+    }
+
+    return ($least, $most);
+}
+
+# Whether a value is the expression of the code: NULL, a word of a list, or a
+# number in nginx's units.
+
+my $conf = $commands . slurp('ngx_module/ngx_http_reauth_conf.c');
+
+sub is_value {
+    my ($value, $type, $expression) = @_;
+
+    return !defined $value if $expression eq 'NULL';
+
+    return $conf =~ /ngx_string\("$value"\),\s+$expression \}/
+        if $value !~ /\A(\d+)([smk]?)\z/;
+
+    my ($n, $unit) = ($1, $2);
+    my %factor = $type eq 'msec' ? (s => 1000, m => 60_000)
+        : (k => 1024, m => 1024 * 1024);
+    my $product = 1;
+
+    $product *= $_ for split / \* /, $expression;
+
+    return $n * ($factor{$unit} || 1) == $product;
+}
+
+my $directives = slurp('docs/directives.md');
+my @sections   = $directives =~ /^## (reauth_\w+)$/mg;
+
+is_deeply([sort keys %command], \@sections,
+    'docs/directives.md: directives in alphabetical order');
+my ($links) = $directives =~ /\A(.*?)^## /ms;
+same([$links =~ /\[(reauth_\w+)\]\(#\g1\)/g], \@sections, 'docs/directives.md: links at the top');
+
+my $defaults = 0;
+
+for my $name (@sections) {
+    my ($section) = $directives =~ /^## $name\n(.*?)(?=^## |\z)/ms;
+    my %row = $section =~ /^\| (\w+): +\| (.*?) *\|$/mg;
+    my $flags = $command{$name}{flags};
+
+    is($row{Context}, join(', ', $flags =~ /MAIN_CONF/ ? 'http' : (),
+        $flags =~ /SRV_CONF/ ? 'server' : (), $flags =~ /LOC_CONF/ ? 'location' : ()),
+        "$name: its contexts");
+
+    if ($conf =~ /ngx_conf_(?:merge|init)_(\w+)_value\(\w+->\Q$command{$name}{field}\E,
+            \s*(?:[a-z][\w>-]+,\s*)?([^;]+)\);/x)
+    {
+        my ($type, $expression) = ($1, $2);
+        my ($default) = $row{Default} =~ /\A$name (.*);\z/;
+
+        ok(is_value($default, $type, $expression), "$name: its default")
+            or diag(($default // 'none') . ", in the code $expression");
+        $defaults++;
+    }
+
+    $row{Syntax} =~ s/\\\|/|/g;
+
+    my ($least, $most) = least_and_most($flags);
+    my ($documented, $longest) = least_and_most_documented($name, $row{Syntax});
+
+    is($documented, $least, "$name: its least parameters");
+    is($longest, $most, "$name: its most parameters") if $most ne '...';
+    cmp_ok($longest, '>', 1, "$name: its most parameters") if $most eq '...';
+}
+
+cmp_ok($defaults, '>', 8, 'defaults are compared');
+
+done_testing();
