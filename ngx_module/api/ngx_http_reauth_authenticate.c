@@ -277,10 +277,19 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
     result = reauth_route(&method, &path, &route);
 
     if (result != REAUTH_ROUTE_OK) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth route: refused, %s",
+                       reauth_route_result_name(result));
+
         rc = ngx_http_reauth_body_refuse(r);
         return rc == NGX_OK ? ngx_http_reauth_not_routed(r, result, &route)
                             : rc;
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth route: %s of \"%*s\"",
+                   reauth_operation_name(route.operation), route.id.len,
+                   route.id.data);
 
     ngx_http_reauth_authenticate_variables(ctx, &route);
 
@@ -496,10 +505,23 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
     }
 
     if (op->rc != NGX_OK) {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth begin: account \"%*s\" refused, %s",
+                       a->route.id.len, a->route.id.data,
+                       op->rc == NGX_BUSY ? "Redis is unavailable"
+                                          : "no memory or reauth_zone is full");
+
         rc = ngx_http_reauth_store_unavailable(r, op->rc);
         ngx_http_reauth_authenticate_finalize(a, rc);
         return;
     }
+
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth begin: account \"%*s\" %s, epoch %uL, state %s, "
+                   "store %s", a->route.id.len, a->route.id.data,
+                   reauth_begin_result_name(op->begun), op->record.epoch,
+                   reauth_state_name(op->record.state),
+                   op->local ? "local" : "redis");
 
     switch (op->begun) {
 

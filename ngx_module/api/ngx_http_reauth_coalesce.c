@@ -89,6 +89,10 @@ ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
 static ngx_int_t
 ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
+                   "reauth coalesce: account \"%*s\" superseded, a newer "
+                   "update was accepted", a->route.id.len, a->route.id.data);
+
     ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
 
     /* clients that send a 409 again by themselves must not send this one */
@@ -233,6 +237,11 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
     a->joined = 0;
 
     if (rc == NGX_DECLINED) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
+                       "reauth coalesce: account \"%*s\" begins again, no "
+                       "response to share", a->route.id.len,
+                       a->route.id.data);
+
         ngx_http_reauth_authenticate_begin(a);
         return;
     }
@@ -262,6 +271,13 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
             && record->state != REAUTH_STATE_UNKNOWN
             && ngx_http_reauth_coalesce_equal(a, record)))
     {
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
+                       "reauth coalesce: account \"%*s\" begins again, the "
+                       "other update is %s, epoch %uL", a->route.id.len,
+                       a->route.id.data,
+                       reauth_state_name((reauth_state_t) record->state),
+                       record->epoch);
+
         ngx_http_reauth_authenticate_begin(a);
         return;
     }
@@ -325,6 +341,11 @@ ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
     }
 
     if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
+                       "reauth coalesce: account \"%*s\" refused, "
+                       "reauth_update_wait is over", a->route.id.len,
+                       a->route.id.data);
+
         ngx_http_reauth_authenticate_finalize(a,
                                       ngx_http_reauth_update_in_progress(a));
         return;
@@ -401,6 +422,12 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
         a->placed = 1;
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth coalesce: account \"%*s\" waits for %s update, at "
+                   "most %M ms", a->route.id.len, a->route.id.data,
+                   a->joined ? "an identical" : "another",
+                   a->wait_until - ngx_current_msec);
+
     a->wait.handler = ngx_http_reauth_coalesce_wait_handler;
     a->wait.data = a;
     a->wait.log = r->connection->log;
@@ -476,6 +503,13 @@ ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth coalesce: account \"%*s\" gets the response of "
+                   "its record, state %s, attempt \"%s\"", a->route.id.len,
+                   a->route.id.data,
+                   reauth_state_name((reauth_state_t) record->state),
+                   record->attempt);
+
     /* freed, and zeroed, with the request */
 
     a->answer.body = text;
@@ -514,6 +548,11 @@ ngx_http_reauth_coalesce_composed(ngx_http_reauth_authenticate_t *a,
     rc = ngx_http_reauth_coalesce_answer(a, record);
 
     if (rc == NGX_DECLINED) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
+                       "reauth coalesce: account \"%*s\" is sent again, its "
+                       "record has no response", a->route.id.len,
+                       a->route.id.data);
+
         a->resend = 1;
         ngx_http_reauth_authenticate_begin(a);
         return;

@@ -159,6 +159,11 @@ ngx_http_reauth_coalesce_give(ngx_http_reauth_authenticate_t *a)
 
     r = a->request;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth coalesce: account \"%*s\" gets the stored "
+                   "response, status %ui", a->route.id.len, a->route.id.data,
+                   a->forward.status);
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->coalesced = 1;
     ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);

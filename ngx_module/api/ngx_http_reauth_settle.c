@@ -31,6 +31,7 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
     reauth_record_t               record;
     ngx_http_request_t           *r;
     ngx_http_reauth_ctx_t        *ctx;
+    reauth_advance_result_t       result;
     ngx_http_reauth_main_conf_t  *mcf;
 
     r = a->request;
@@ -40,7 +41,7 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
 
     fact->now_ms = ngx_http_reauth_now();
 
-    if (ngx_http_reauth_store_advance(&mcf->store, account, fact, NULL,
+    if (ngx_http_reauth_store_advance(&mcf->store, account, fact, &result,
                                       &record)
         != NGX_OK)
     {
@@ -48,6 +49,14 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
                       "reauth: the state of an account could not be kept");
         return;
     }
+
+    ngx_log_debug7(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth settle: account \"%*s\" %s, status %ui means %s: "
+                   "%s, state %s", account->len, account->data,
+                   reauth_source_name(fact->source), a->forward.status,
+                   reauth_state_name(fact->state),
+                   reauth_advance_result_name(result),
+                   reauth_state_name(record.state));
 
     if (ctx == NULL) {
         return;
@@ -457,6 +466,9 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     account = reauth_string_from(poll.account);
 
     if (ngx_http_reauth_authenticate_account(a, &account, &record) != NGX_OK) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
+                       "reauth settle: attempt \"%*s\" ignored, its account "
+                       "is not known", a->route.id.len, a->route.id.data);
         return;
     }
 
@@ -545,6 +557,9 @@ ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
         || reauth_upstream_status((unsigned) forward->status)
            != REAUTH_UPSTREAM_ACCEPTED)
     {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
+                       "reauth settle: \"%*s\" unchanged, status %ui",
+                       a->route.id.len, a->route.id.data, forward->status);
         return;
     }
 

@@ -85,6 +85,10 @@ ngx_http_reauth_webhook_log_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 static ngx_int_t
 ngx_http_reauth_webhook_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth webhook: refused, %s",
+                   missing ? "no signature" : "invalid signature");
+
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_BAD_SIGNATURE);
 
     ngx_http_reauth_webhook_log_unsigned(r, missing);
@@ -279,6 +283,10 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
             return ngx_http_reauth_webhook_event(r, delivery, &webhook);
         }
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth webhook: event %s of account \"%s\" ignored",
+                   reauth_event_name(webhook.event), webhook.account);
 
     /* nothing for us; some of these are alike and yet no repeats */
 

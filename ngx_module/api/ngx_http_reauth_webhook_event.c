@@ -111,6 +111,11 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
                                  (int) store->polling, &fact))
     {
     case REAUTH_HEARD_HINT:
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                       "reauth webhook: account \"%s\" to be polled, state %s",
+                       webhook->account,
+                       reauth_state_name((reauth_state_t) record->state));
+
         ngx_http_reauth_store_poll_first(store, &account);
         return NGX_OK;
 
@@ -118,6 +123,10 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
         break;
 
     default: /* REAUTH_HEARD_NOTHING */
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                       "reauth webhook: account \"%s\" unchanged, state %s",
+                       webhook->account,
+                       reauth_state_name((reauth_state_t) record->state));
         return NGX_OK;
     }
 
@@ -126,6 +135,13 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
     {
         return NGX_ERROR;
     }
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth webhook: account \"%s\" reported %s: %s, state %s%s",
+                   webhook->account, reauth_state_name(webhook->state),
+                   reauth_advance_result_name(result),
+                   reauth_state_name((reauth_state_t) record->state),
+                   result == REAUTH_ADVANCE_UNPLACED ? ", to be polled" : "");
 
     if (result == REAUTH_ADVANCE_UNPLACED) {
         ngx_http_reauth_store_poll_first(store, &account);
@@ -164,6 +180,15 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
     ngx_http_reauth_ctx_t  *ctx;
 
     r = event->request;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP,
+                   r ? r->connection->log : event->seen.store->cycle->log, 0,
+                   "reauth webhook: event %s of account \"%s\" %s",
+                   reauth_event_name(event->webhook.event),
+                   event->webhook.account,
+                   rc == NGX_OK ? "new"
+                                : rc == NGX_DECLINED ? "duplicate"
+                                                     : "not stored");
 
     if (rc == NGX_OK
         && ngx_http_reauth_webhook_keep(event->seen.store, &event->webhook,

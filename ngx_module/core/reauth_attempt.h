@@ -318,6 +318,10 @@ reauth_poll_error_t reauth_poll_error_parse(const reauth_string_t *name);
 const char *reauth_source_name(reauth_source_t source);     /* NULL for NONE */
 reauth_source_t reauth_source_parse(const reauth_string_t *name);
 
+/* for the debug log */
+const char *reauth_begin_result_name(reauth_begin_result_t result);
+const char *reauth_advance_result_name(reauth_advance_result_t result);
+
 
 static inline int
 reauth_state_is_active(unsigned state)
@@ -407,6 +411,9 @@ typedef enum {
     REAUTH_MERGE_SAME,           /* ours says the same, at their revision */
     REAUTH_MERGE_OURS            /* ours is to be written over theirs */
 } reauth_merge_result_t;
+
+
+const char *reauth_merge_result_name(reauth_merge_result_t result);
 
 
 /*

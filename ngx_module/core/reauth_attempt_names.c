@@ -51,6 +51,19 @@ static const char  *reauth_poll_error_names[] = {
 };
 
 
+static const char  *reauth_begin_result_names[] = {
+    "started", "coalesced", "join", "wait", "too_many"
+};
+
+static const char  *reauth_advance_result_names[] = {
+    "applied", "same", "stale", "ended", "unplaced"
+};
+
+static const char  *reauth_merge_result_names[] = {
+    "late", "ask", "taken", "same", "ours"
+};
+
+
 static int
 reauth_name_index(const char **names, int n, const reauth_string_t *name)
 {
@@ -155,4 +168,25 @@ reauth_poll_error_parse(const reauth_string_t *name)
     return (reauth_poll_error_t) reauth_name_index(reauth_poll_error_names,
                                                    REAUTH_POLL_ERROR_LAST,
                                                    name);
+}
+
+
+const char *
+reauth_begin_result_name(reauth_begin_result_t result)
+{
+    return reauth_begin_result_names[result];
+}
+
+
+const char *
+reauth_advance_result_name(reauth_advance_result_t result)
+{
+    return reauth_advance_result_names[result];
+}
+
+
+const char *
+reauth_merge_result_name(reauth_merge_result_t result)
+{
+    return reauth_merge_result_names[result];
 }

@@ -13,13 +13,12 @@ const char *
 reauth_file_check(const struct stat *st, uid_t master)
 {
     if (st->st_mode & (S_IWGRP|S_IWOTH)) {
-        return "is writable by its group or by everybody: run \"chmod go-w\" "
-               "on it";
+        return "may be written by others than its owner: chmod go-w it";
     }
 
     if (st->st_uid != 0 && st->st_uid != master) {
-        return "is writable by its owner, who is neither root nor the user "
-               "that starts nginx: change the owner to root";
+        return "is owned by neither root nor the user that starts nginx, and "
+               "its owner may write it: chown it to root";
     }
 
     return NULL;

@@ -113,6 +113,18 @@ reauth_operation_name(reauth_operation_t op)
 }
 
 
+const char *
+reauth_route_result_name(reauth_route_result_t result)
+{
+    static const char  *names[] = {
+        "found", "not found", "method not allowed", "bad path", "bad query",
+        "no such family"
+    };
+
+    return names[result];
+}
+
+
 reauth_id_kind_t
 reauth_id_kind(const reauth_string_t *id)
 {

@@ -103,6 +103,9 @@ extern const reauth_route_entry_t  reauth_routes[];    /* "tail" NULL: end */
 
 const char *reauth_operation_name(reauth_operation_t op);   /* NULL for NONE */
 
+/* for the debug log */
+const char *reauth_route_result_name(reauth_route_result_t result);
+
 /* which kind of id all of the string is */
 reauth_id_kind_t reauth_id_kind(const reauth_string_t *id);
 

@@ -445,6 +445,39 @@ ngx_http_reauth_right_revoked(ngx_http_request_t *r)
 }
 
 
+#if (NGX_DEBUG)
+
+/* each request has its rights checked several times: only news are shown */
+
+static ngx_http_reauth_noinline void
+ngx_http_reauth_right_debug(ngx_http_request_t *r,
+    ngx_http_reauth_right_e right, const u_char *account, size_t len)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    static const char  *names[] = {
+        "allowed", "refused, not known", "refused, no scope",
+        "refused, not its account", "refused, no path of the team",
+        "refused, not its route", "refused, internal error"
+    };
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL
+        || (right == NGX_HTTP_REAUTH_RIGHT_GIVEN
+            && ctx->known->allowed == ctx->known->generation))
+    {
+        return;
+    }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth caller: \"%V\" %s, account \"%*s\"", &ctx->caller,
+                   names[right], len, account);
+}
+
+#endif
+
+
 /* what the operator can do about a scope that is missing */
 
 static const char *
@@ -526,6 +559,7 @@ ngx_int_t
 ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
     const reauth_string_t *account)
 {
+    ngx_http_reauth_right_e      right;
     ngx_http_reauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
@@ -534,8 +568,16 @@ ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
         return NGX_DECLINED;
     }
 
-    return ngx_http_reauth_right_answer(r,
-               ngx_http_reauth_right(r, lcf, scope, account), scope);
+    right = ngx_http_reauth_right(r, lcf, scope, account);
+
+#if (NGX_DEBUG)
+    if (r->connection->log->log_level & NGX_LOG_DEBUG_HTTP) {
+        ngx_http_reauth_right_debug(r, right, account ? account->data : NULL,
+                                    account ? account->len : 0);
+    }
+#endif
+
+    return ngx_http_reauth_right_answer(r, right, scope);
 }
 
 
@@ -601,12 +643,25 @@ ngx_http_reauth_call_right(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_reauth_authorize_call(ngx_http_request_t *r)
 {
+    ngx_http_reauth_right_e      right;
     ngx_http_reauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    return ngx_http_reauth_right_answer(r, ngx_http_reauth_call_right(r, lcf),
-                                        REAUTH_SCOPE_CALL);
+    right = ngx_http_reauth_call_right(r, lcf);
+
+#if (NGX_DEBUG)
+    if (r->connection->log->log_level & NGX_LOG_DEBUG_HTTP) {
+        ngx_http_reauth_ctx_t  *ctx;
+
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+        ngx_http_reauth_right_debug(r, right, ctx->account.data,
+                                    ctx->account.len);
+    }
+#endif
+
+    return ngx_http_reauth_right_answer(r, right, REAUTH_SCOPE_CALL);
 }
 
 

@@ -149,6 +149,10 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth gate: account \"%V\" closed, the call is held for "
+                   "at most %L ms", &ctx->account, until_ms - now_ms);
+
     if (ctx->hold == NULL) {
         ctx->hold = wait;
         ctx->gate = NGX_HTTP_REAUTH_GATE_HELD;
@@ -250,6 +254,10 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
     }
 
     if (ngx_http_reauth_gate_bypassed(r, lcf)) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth gate: account \"%V\" closed, bypassed by "
+                       "reauth_gate_bypass", &account);
+
         ctx->gate = NGX_HTTP_REAUTH_GATE_BYPASSED;
         ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_BYPASSED);
         return NGX_DECLINED;
@@ -273,6 +281,12 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
             return rc;
         }
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth gate: account \"%V\" closed, %s%s", &account,
+                   found == NGX_OK ? "state "
+                                   : "the accounts have not been read yet",
+                   found == NGX_OK ? reauth_state_name(ctx->state) : "");
 
     if (ctx->hold) {
         ngx_http_reauth_wait_done(ctx->hold);
@@ -330,6 +344,12 @@ ngx_http_reauth_gate_judge(ngx_http_request_t *r,
         || (rc == NGX_OK
             && now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
     {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth gate: account \"%*s\" open, %s", account.len,
+                       account.data,
+                       rc == NGX_OK ? "reauth_gate_max is over"
+                                    : "no attempt is active");
+
         ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
         return ctx ? ngx_http_reauth_gate_release(ctx) : NGX_DECLINED;
@@ -357,6 +377,10 @@ ngx_http_reauth_gate_check(ngx_http_request_t *r,
     if (!ngx_http_reauth_zone_open(zone, account.data, account.len)) {
         return ngx_http_reauth_gate_judge(r, lcf, zone, account);
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth gate: account \"%*s\" open", account.len,
+                   account.data);
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 

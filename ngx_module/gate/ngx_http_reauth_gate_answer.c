@@ -230,6 +230,10 @@ ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere)
 {
     ngx_int_t  rc;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth gate: refused, bad account in %s",
+                   elsewhere ? "reauth_gate_account" : "the path");
+
     rc = ngx_http_reauth_body_refuse(r);
 
     if (rc == NGX_OK && elsewhere) {

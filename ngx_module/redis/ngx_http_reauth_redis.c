@@ -238,6 +238,9 @@ ngx_http_reauth_redis_connect(ngx_http_reauth_redis_t *redis)
 
     addr = &redis->conf->addrs[redis->addr];
 
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                   "reauth redis: connecting to %V", &addr->name);
+
     ngx_memzero(&redis->peer, sizeof(ngx_peer_connection_t));
 
     redis->peer.sockaddr = addr->sockaddr;
@@ -429,6 +432,10 @@ ngx_http_reauth_redis_schedule(ngx_http_reauth_redis_t *redis,
 
         delay = redis->backoff - ngx_random() % (redis->backoff / 4);
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                   "reauth redis: down, connecting to %V in %M ms",
+                   &redis->conf->addrs[redis->addr].name, delay);
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {
         return;

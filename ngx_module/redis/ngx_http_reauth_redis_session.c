@@ -55,6 +55,11 @@ ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
     if (rc == NGX_DECLINED) {
         redis->state = NGX_HTTP_REAUTH_REDIS_SCRIPTS;
         redis->log.action = "loading scripts into";
+
+        ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                       "reauth redis: loading scripts into %V",
+                       &redis->conf->addrs[redis->addr].name);
+
         rc = ngx_http_reauth_redis_load(redis);
     }
 
@@ -79,6 +84,10 @@ ngx_http_reauth_redis_auth(ngx_http_reauth_redis_t *redis)
 
     redis->state = NGX_HTTP_REAUTH_REDIS_AUTH;
     redis->log.action = "authenticating to";
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                   "reauth redis: authenticating to %V",
+                   &redis->conf->addrs[redis->addr].name);
 
     ngx_str_set(&argv[0], "AUTH");
     argc = 1;
@@ -143,6 +152,11 @@ ngx_http_reauth_redis_select(ngx_http_reauth_redis_t *redis)
 
     redis->state = NGX_HTTP_REAUTH_REDIS_SELECT;
     redis->log.action = "selecting the database of";
+
+    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                   "reauth redis: selecting database %ui of %V",
+                   redis->conf->database,
+                   &redis->conf->addrs[redis->addr].name);
 
     ngx_str_set(&argv[0], "SELECT");
 
@@ -250,6 +264,10 @@ ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis)
                       "connected again after %Mms",
                       ngx_current_msec - redis->outage);
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                   "reauth redis: ready, %V",
+                   &redis->conf->addrs[redis->addr].name);
 
     redis->state = NGX_HTTP_REAUTH_REDIS_READY;
     redis->log.action = "using";

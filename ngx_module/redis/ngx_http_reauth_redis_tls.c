@@ -30,6 +30,10 @@ ngx_http_reauth_redis_tls_start(ngx_http_reauth_redis_t *redis)
     redis->state = NGX_HTTP_REAUTH_REDIS_TLS;
     redis->log.action = "TLS handshaking with";
 
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                   "reauth redis: TLS handshake with %V",
+                   &redis->conf->addrs[redis->addr].name);
+
     if (ngx_ssl_create_connection(redis->conf->ssl, c, NGX_SSL_CLIENT)
         != NGX_OK
         || ngx_http_reauth_redis_tls_name(redis, c) != NGX_OK)

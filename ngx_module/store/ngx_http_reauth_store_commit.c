@@ -145,6 +145,10 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     reauth_record_t  *record;
 
     if (!ngx_http_reauth_store_connected(commit->store)) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
+                       "reauth commit: account \"%s\" not sent, epoch %uL, "
+                       "Redis is not connected", commit->record.account,
+                       commit->record.epoch);
         return NGX_DECLINED;
     }
 
@@ -193,6 +197,12 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
     ngx_http_reauth_number(arg++, event_len, (int64_t) event);
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
+                   "reauth commit: account \"%s\" sent, epoch %uL, state %s, "
+                   "over revision %uL%s", record->account, record->epoch,
+                   reauth_state_name((reauth_state_t) record->state),
+                   record->revision, commit->flush ? ", kept until now" : "");
 
     return ngx_http_reauth_redis_script(commit->store->redis,
                                         NGX_HTTP_REAUTH_SCRIPT_COMMIT,
@@ -344,6 +354,12 @@ ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
                                                     : NULL,
                                        remote, &commit->record);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
+                   "reauth commit: account \"%s\" judged again, state %s%s",
+                   remote->account,
+                   reauth_state_name((reauth_state_t) commit->record.state),
+                   rc == NGX_AGAIN ? ", to be written" : "");
+
     if (rc != NGX_AGAIN || ngx_http_reauth_commit_send(commit) != NGX_OK) {
         ngx_http_reauth_commit_free(commit);
     }
@@ -368,6 +384,10 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
 
         /* Redis has none: it expired there, or was flushed */
 
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
+                       "reauth commit: account \"%s\" refused, Redis has no "
+                       "record", commit->record.account);
+
         ngx_http_reauth_zone_lost(&commit->store->zone, &commit->record);
         commit->record.revision = 0;
 
@@ -387,6 +407,12 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         ngx_http_reauth_commit_local(commit);
         return;
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
+                   "reauth commit: account \"%s\" refused, Redis has revision "
+                   "%uL, epoch %uL, state %s", commit->record.account,
+                   remote.revision, remote.epoch,
+                   reauth_state_name((reauth_state_t) remote.state));
 
     if (commit->begin) {
         ngx_http_reauth_commit_begin_again(commit, &remote);
@@ -408,6 +434,10 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
     ngx_http_reauth_begin_op_t  *begin;
 
     if (reply == NULL) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
+                       "reauth commit: account \"%s\" not written, Redis did "
+                       "not respond", commit->record.account);
+
         ngx_http_reauth_commit_local(commit);
         return;
     }
@@ -429,6 +459,11 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     rc = ngx_http_reauth_zone_committed(&commit->store->zone, &commit->record,
                                         revision);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
+                   "reauth commit: account \"%s\" written, revision %uL%s",
+                   commit->record.account, revision,
+                   rc == NGX_AGAIN ? ", changed since" : "");
 
     begin = commit->begin;
 
@@ -593,6 +628,14 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
     {
         return NGX_ERROR;
     }
+
+    ngx_log_debug7(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth fact: account \"%*s\" %s reports %s: %s, epoch "
+                   "%uL, state %s", account->len, account->data,
+                   reauth_source_name(fact->source),
+                   reauth_state_name(fact->state),
+                   reauth_advance_result_name(advanced), changed.epoch,
+                   reauth_state_name((reauth_state_t) changed.state));
 
     if (result) {
         *result = advanced;

@@ -70,6 +70,11 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
      * it is given up for the same: what Redis refuses now it may not later.
      */
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: stopped, %s",
+                   reply ? "Redis refused a command"
+                         : "the connection to Redis was closed");
+
     if (reply != NULL) {
         ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
                       "redis: reading the accounts failed; this instance "
@@ -85,6 +90,10 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
 void
 ngx_http_reauth_sync_anew(ngx_http_reauth_sync_t *sync)
 {
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: starts again in %d ms, no memory",
+                   NGX_HTTP_REAUTH_SYNC_RETRY);
+
     sync->anew = 1;
     ngx_add_timer(&sync->pause, NGX_HTTP_REAUTH_SYNC_RETRY);
 }
@@ -178,6 +187,9 @@ ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
 static void
 ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync)
 {
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: all accounts are to be read");
+
     sync->anew = 0;
 
     ngx_http_reauth_sync_rewind(sync);
@@ -248,6 +260,9 @@ ngx_http_reauth_sync_get_changed(ngx_http_reauth_sync_t *sync)
     if (n == 0) {
         return NGX_OK;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: %ui changed accounts are to be read", n);
 
     get = ngx_http_reauth_sync_get_create(sync);
     if (get == NULL) {
@@ -345,6 +360,11 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     entries = reauth_reply_entries(reply);
     pending = sync->pending;
 
+    if (entries != NULL) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                       "reauth sync: %uz events", entries->elements);
+    }
+
     if (entries != NULL
         && ngx_http_reauth_sync_entries(sync, entries) != NGX_OK)
     {
@@ -359,6 +379,9 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     if (pending == 0
         && ngx_current_msec - sync->loaded >= NGX_HTTP_REAUTH_SYNC_AGAIN)
     {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                       "reauth sync: all accounts are to be read again");
+
         ngx_http_reauth_sync_rewind(sync);
         ngx_http_reauth_sync_scan(sync);
         return;

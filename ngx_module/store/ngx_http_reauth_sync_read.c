@@ -25,6 +25,9 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
         return;
     }
 
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: all accounts are read, events are followed");
+
     sync->following = 1;
 
     ngx_http_reauth_zone_set_loaded(&sync->store->zone);
@@ -65,6 +68,10 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
         } else if (get->known != NULL && i < get->n) {
 
             /* Redis has lost what this zone has, so it gets it back */
+
+            ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                           "reauth sync: account \"%s\" is not in Redis, to be "
+                           "written again", get->known[i].account);
 
             ngx_http_reauth_zone_lost(&sync->store->zone, &get->known[i]);
         }

@@ -297,6 +297,16 @@ ngx_http_reauth_forward_redirected(ngx_http_request_t *sr)
 }
 
 
+#if (NGX_DEBUG)
+
+static const char  *ngx_http_reauth_answer_names[] = {
+    "no response", "whole response", "broken response", "response too large",
+    "timeout", "no upstream in the location", "no API key", "redirect"
+};
+
+#endif
+
+
 static ngx_int_t
 ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 {
@@ -324,6 +334,12 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
         ngx_http_reauth_forward_redirected(sr);
     }
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "reauth forward: \"%V\" %s, %s, status %ui", &forward->uri,
+                   forward->sent ? "sent" : "not sent",
+                   ngx_http_reauth_answer_names[forward->answer],
+                   forward->status);
 
     /* the subrequest may be logged, with $request_body */
 
@@ -362,6 +378,10 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
     if (ctx == NULL || ps == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth forward: \"%V\" by %V", &forward->uri,
+                   &forward->method_name);
 
     ps->handler = ngx_http_reauth_forward_done;
     ps->data = forward;

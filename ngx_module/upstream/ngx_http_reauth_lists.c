@@ -71,6 +71,10 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
                             ngx_http_reauth_now(), &fact);
 
     if (!news && !reauth_list_tell(record, status, &fact)) {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, list->poller->timer.log, 0,
+                       "reauth list: account \"%*s\" unchanged, %s",
+                       account->len, account->data,
+                       status ? "listed" : "not listed");
         return;
     }
 

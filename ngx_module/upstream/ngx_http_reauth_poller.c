@@ -224,6 +224,12 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 
         next_ms = ngx_max(next_ms, now_ms + verdict.wait_ms);
 
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                       "reauth poll: account \"%s\" state %s, next in %L ms",
+                       poll->account,
+                       reauth_state_name((reauth_state_t) record.state),
+                       next_ms - now_ms);
+
         ngx_http_reauth_store_poll_at(poller->store, &account, next_ms, 1);
     }
 }
@@ -327,6 +333,13 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
     if (poll->record.state == REAUTH_STATE_STARTING
         || ngx_http_reauth_poll_by_list(poll))
     {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                       "reauth poll: account \"%s\" not polled, %s",
+                       poll->account,
+                       poll->record.state == REAUTH_STATE_STARTING
+                           ? "its update is being sent"
+                           : "left to the list of accounts or to webhooks");
+
         /* being sent: whoever sends it settles it; or a list tells */
 
         ngx_free(poll);
@@ -343,6 +356,12 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
     forward->method = NGX_HTTP_GET;
     ngx_str_set(&forward->method_name, "GET");
     forward->answer_max = lcf->answer_max;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                   "reauth poll: account \"%s\" state %s, attempt \"%s\", "
+                   "epoch %uL", poll->account,
+                   reauth_state_name((reauth_state_t) poll->record.state),
+                   poll->record.attempt, poll->record.epoch);
 
     poll->background.handler = ngx_http_reauth_poll_done;
 
@@ -386,6 +405,10 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
     if (reply->type == REDIS_REPLY_INTEGER) {
 
         /* the upstream has asked another instance for a pause */
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                       "reauth poll: paused for %L ms by another instance",
+                       (int64_t) reply->integer);
 
         ngx_http_reauth_poller_rest(poller, reply->integer);
         return;

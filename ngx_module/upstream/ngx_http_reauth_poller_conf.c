@@ -16,7 +16,7 @@ static char *
 ngx_http_reauth_poll_twice(ngx_conf_t *cf)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "duplicate parameter in \"reauth_poll\"");
+                       "a parameter of \"reauth_poll\" is specified twice");
 
     return NGX_CONF_ERROR;
 }
@@ -49,8 +49,8 @@ ngx_http_reauth_poll_rate(ngx_conf_t *cf, ngx_http_reauth_poller_t *poller,
 
     if (n <= 0 || n > 100000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid rate \"%V\" in \"reauth_poll\": expected "
-                           "polls per second or per minute, such as \"60r/m\"",
+                           "invalid rate \"%V\" in \"reauth_poll\": it takes "
+                           "polls a second or a minute, as in \"60r/m\"",
                            value);
         return NGX_CONF_ERROR;
     }
@@ -74,7 +74,7 @@ ngx_http_reauth_poll_time(ngx_conf_t *cf, ngx_msec_t *msec, ngx_str_t *value)
 
     if (n == NGX_ERROR || n < 100) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\" in \"reauth_poll\": expected "
+                           "invalid time \"%V\" in \"reauth_poll\": it takes "
                            "at least 100ms", value);
         return NGX_CONF_ERROR;
     }
@@ -112,9 +112,8 @@ ngx_http_reauth_poll_parameter(ngx_conf_t *cf,
 #undef reauth_is
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" in \"reauth_poll\": expected "
-                       "\"interval=\", \"max_interval=\" or "
-                       "\"rate=\"", parameter);
+                       "invalid parameter \"%V\" in \"reauth_poll\": it knows "
+                       "interval=, max_interval= and rate=", parameter);
 
     return NGX_CONF_ERROR;
 }
@@ -152,8 +151,8 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"reauth_poll\" takes \"off\", or \"on\" and the "
-                           "URI prefix of an internal location, such as \"on "
-                           "/upstream\"");
+                           "beginning of an internal location's uri, as in "
+                           "\"on /upstream\"");
         return NGX_CONF_ERROR;
     }
 
@@ -169,7 +168,7 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (poller->uri.len > 100) {
-        return "has a URI that is too long";
+        return "has too long a uri";
     }
 
     for (i = 3; i < cf->args->nelts; i++) {
@@ -186,7 +185,7 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_conf_init_uint_value(poller->rate, 60);
 
     if (poller->max_interval < poller->interval) {
-        return "has a max_interval smaller than its interval";
+        return "has a max_interval that is smaller than its interval";
     }
 
     mcf->store.polling = 1;

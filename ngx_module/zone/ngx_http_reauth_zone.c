@@ -405,6 +405,13 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_unlock(zone);
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, zone->log, 0,
+                   "reauth merge: account \"%s\" %s, revision %uL, epoch %uL, "
+                   "state %s", remote->account,
+                   reauth_merge_result_name(result), remote->revision,
+                   remote->epoch,
+                   reauth_state_name((reauth_state_t) remote->state));
+
     *record = verdict.record;
 
     if (result == REAUTH_MERGE_OURS) {

@@ -1,0 +1,283 @@
+# The debug log has a line for each decision: what, for which account, and why;
+# and none of the module's lines has a secret.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Stream ();
+use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Webhook;
+
+my %secret = (
+    'API key'        => $Reauth::Test::API_KEY,
+    'caller token'   => 'debug-caller-token-51f0',
+    'wrong token'    => 'debug-wrong-token-9c3e',
+    'password'       => 'debug-password-77ab',
+    'e-mail'         => 'debug-mail-0d2c',
+    'cookie'         => 'debug-cookie-e4b1',
+    'Redis password' => 'redis-password-for-tests-only',
+    'webhook secret' => $Reauth::Webhook::SECRET,
+    'header'         => 'debug-header-18fd',
+);
+
+my $callers = secret_file('callers',
+    "alice sha256:" . sha256_hex($secret{'caller token'}) . " all\n"
+    . "bob sha256:" . sha256_hex("$secret{'caller token'}-of-bob")
+    . " status accounts=acct_b*\n", oct 644);
+
+my %common = (log_level => 'debug', workers => 2, counted => 1);
+
+my $one = gateway(%common, name => 'one',
+    http_config => 'reauth_update_wait 60s;',
+    config      => "location = /reauth/webhook {"
+        . " reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }");
+
+plan(skip_all => 'this nginx has no debug log')
+    if $one->error_log !~ /\[debug\]/;
+
+my $two = gateway(%common, name => 'two',
+    http_config => 'reauth_update_wait 60s;');
+my $guarded = gateway(%common, name => 'guarded', workers => 1,
+    http_config => "reauth_callers_file $callers;");
+my $poller = gateway(%common, name => 'poller', workers => 1,
+    without => ['reauth_redis'],
+    config  => 'reauth_poll on /upstream interval=200ms max_interval=200ms'
+        . ' rate=600r/m;');
+
+# the module's lines, without the time and the process
+
+sub lines {
+    my ($gateway) = @_;
+
+    return map { /\[debug\] \d+#\d+: (?:\*\d+ )?(reauth .*)/ ? $1 : () }
+        split /\n/, $gateway->error_log;
+}
+
+# waits until the lines, or their beginnings, are there, in this order, with
+# others in between; EPOCH stands for one
+
+sub logged {
+    my ($gateway, $what, @expected) = @_;
+
+    my $pattern = join '.*\n(?:.*\n)*?',
+        map { quotemeta } @expected;
+    $pattern =~ s/EPOCH/\\d{13,17}/g;
+
+    ok(wait_for(sub { join("\n", lines($gateway)) =~ /^$pattern/m }, $what),
+        $what)
+        or diag(join "\n", @expected, '--', lines($gateway));
+
+    return;
+}
+
+sub path { return "/api/authenticate/$_[0]/credentials"; }
+
+sub credentials {
+    my ($password) = @_;
+
+    return qq({"email":"$secret{'e-mail'}\@example.com",)
+        . qq("password":"$secret{password}$password"});
+}
+
+sub put {
+    my ($gateway, $account, $password, %header) = @_;
+
+    return Reauth::Stream->open($gateway, 'PUT', path($account), {
+        'Content-Type' => 'application/json',
+        'Cookie'       => "s=$secret{cookie}",
+        'X-Other'      => $secret{header},
+        %header,
+    }, credentials($password));
+}
+
+# ---- an update ----
+
+is(put($one, 'acct_1', 1)->finish->{status}, 200, 'an update');
+
+my $uri = '/upstream/api/authenticate/acct_1/credentials';
+
+logged($one, 'from the route to the response',
+    'reauth route: update of "acct_1"',
+    'reauth commit: account "acct_1" sent, epoch EPOCH, state starting, over'
+        . ' revision 0',
+    'reauth commit: account "acct_1" written, revision 1',
+    'reauth begin: account "acct_1" started, epoch EPOCH, state starting,'
+        . ' store redis',
+    qq(reauth forward: "$uri" by PUT),
+    qq(reauth forward: "$uri" sent, whole response, status 200),
+    'reauth fact: account "acct_1" update reports running: applied, epoch'
+        . ' EPOCH, state running',
+    'reauth commit: account "acct_1" sent, epoch EPOCH, state running, over'
+        . ' revision 1',
+    'reauth settle: account "acct_1" update, status 200 means running:'
+        . ' applied, state running');
+
+logged($two, 'the other gateway takes it over',
+    'reauth merge: account "acct_1" taken, revision 1, epoch EPOCH, state'
+        . ' starting',
+    'reauth merge: account "acct_1" taken, revision 2, epoch EPOCH, state'
+        . ' running');
+
+# ---- identical and different ones ----
+
+sandbox('POST', '/account/acct_2', { delay_ms => 600_000 });
+
+my @updates = (put($one, 'acct_2', 'same'));
+ok(wait_for(sub { grep { $_->{account} eq 'acct_2' } sandbox_log() },
+    'the update'), 'an update is being sent');
+
+push @updates, put($one, 'acct_2', 'same');
+logged($one, 'an identical update joins it',
+    'reauth begin: account "acct_2" join, epoch EPOCH, state starting, store'
+        . ' redis',
+    'reauth coalesce: account "acct_2" waits for an identical update, at most'
+        . ' 60000 ms');
+
+push @updates, put($one, 'acct_2', 'other');
+logged($one, 'another update waits',
+    'reauth begin: account "acct_2" wait, epoch EPOCH, state starting, store'
+        . ' redis',
+    'reauth coalesce: account "acct_2" waits for another update, at most'
+        . ' 60000 ms');
+
+sandbox('POST', '/release/acct_2');
+is($_->finish->{status}, 200, 'a response') for @updates;
+
+logged($one, 'both get their turn',
+    'reauth coalesce: account "acct_2" begins again, the other update is'
+        . ' running, epoch EPOCH',
+    'reauth begin: account "acct_2" coalesced, epoch EPOCH, state running,'
+        . ' store redis',
+    'reauth coalesce: account "acct_2" gets the response of its record, state'
+        . ' running, attempt "' . $updates[0]->answer->{json}{attempt_id}
+        . '"');
+
+# ---- a gate ----
+
+is($one->http('GET', '/api/acct_1/chats')->{status}, 503, 'a closed gate');
+logged($one, 'says which state closes it',
+    'reauth gate: account "acct_1" closed, state running');
+
+is($one->http('GET', '/api/acct_9/chats')->{status}, 200, 'an open one');
+logged($one, 'says so', 'reauth gate: account "acct_9" open');
+
+is($one->http('GET', '/api/acct_%2e/chats')->{status}, 400, 'a bad path');
+logged($one, 'says so',
+    'reauth gate: refused, bad account in the path');
+
+is($one->http('PUT', '/api/authenticate/acct_1/nowhere')->{status}, 404,
+    'no operation');
+logged($one, 'says so', 'reauth route: refused, not found');
+
+# ---- a poll of a client ----
+
+my $attempt = stored('acct_1', 'attempt');
+
+is($one->http('GET', "/api/authenticate/$attempt")->{status}, 200, 'a poll');
+logged($one, 'is routed, sent and settled',
+    qq(reauth route: poll of "$attempt"),
+    qq(reauth forward: "/upstream/api/authenticate/$attempt" by GET),
+    'reauth settle: account "acct_1" poll, status 200 means running: applied,'
+        . ' state running');
+
+is($one->http('GET', '/api/authenticate/auth_nobodys')->{status}, 404,
+    'one of no attempt');
+logged($one, 'changes nothing',
+    'reauth settle: "auth_nobodys" unchanged, status 404');
+
+# ---- webhooks ----
+
+my $event = event('accounts.authentication_failed', 'acct_1',
+    success => JSON::PP::false, started_at => started_at(0),
+    completed_at => started_at(1));
+
+is(deliver($one, $event)->{status}, 200, 'a webhook') for 1 .. 2;
+logged($one, 'is kept once',
+    'reauth webhook: event accounts.authentication_failed of account "acct_1"'
+        . ' new',
+    'reauth fact: account "acct_1" webhook reports failed: applied, epoch'
+        . ' EPOCH, state failed',
+    'reauth webhook: account "acct_1" reported failed: applied, state failed',
+    'reauth webhook: event accounts.authentication_failed of account "acct_1"'
+        . ' duplicate');
+
+is(deliver($one, $event, Signature => 'a' x 64)->{status}, 401,
+    'one with an invalid signature');
+logged($one, 'is refused', 'reauth webhook: refused, invalid signature');
+
+# ---- callers ----
+
+my %bearer = map { $_->[0] => { Authorization => "Bearer $_->[1]" } }
+    ['alice', $secret{'caller token'}],
+    ['bob', "$secret{'caller token'}-of-bob"],
+    ['nobody', $secret{'wrong token'}];
+
+for my $case (
+    ['alice', 'acct_3', 200, '"alice" allowed'],
+    ['bob', 'acct_b1', 403, '"bob" refused, no scope'],
+    ['nobody', 'acct_3', 401, '"" refused, not known'])
+{
+    my ($name, $account, $status, $line) = @$case;
+
+    is(put($guarded, $account, 1, %{ $bearer{$name} })->finish->{status},
+        $status, "$name: $status");
+    logged($guarded, "$name: why",
+        qq(reauth route: update of "$account"),
+        qq(reauth caller: $line, account "$account"));
+}
+
+is($guarded->http('GET', '/reauth/accounts/acct_3', $bearer{bob})->{status},
+    403, 'another account');
+logged($guarded, 'another account: why',
+    'reauth caller: "bob" refused, not its account, account "acct_3"');
+
+is(scalar(grep { /caller: "alice" allowed/ } lines($guarded)), 1,
+    'rights that do not change are shown once');
+
+# ---- background polls ----
+
+is(put($poller, 'acct_4', 1)->finish->{status}, 200, 'an attempt to poll');
+logged($poller, 'is polled',
+    'reauth poll: account "acct_4" state running, attempt "auth_',
+    'reauth fact: account "acct_4" poller reports running: applied, epoch'
+        . ' EPOCH, state running',
+    'reauth poll: account "acct_4" state running, next in');
+
+# ---- an outage of Redis ----
+
+redis_stop();
+logged($one, 'Redis is gone', 'reauth redis: down, connecting to',
+    'reauth sync: stopped, the connection to Redis was closed');
+
+is(put($one, 'acct_5', 1)->finish->{status}, 200, 'an update without Redis');
+logged($one, 'is kept',
+    'reauth commit: account "acct_5" not sent, epoch EPOCH, Redis is not'
+        . ' connected',
+    'reauth begin: account "acct_5" started, epoch EPOCH, state starting,'
+        . ' store local');
+
+redis_start();
+logged($one, 'is written when Redis is back',
+    'reauth redis: ready',
+    'reauth commit: account "acct_5" sent, epoch EPOCH, state running, over'
+        . ' revision 0, kept until now',
+    'reauth commit: account "acct_5" written, revision 1');
+logged($two, 'and the other gateway reads it',
+    'reauth sync: all accounts are to be read',
+    'reauth merge: account "acct_5" taken, revision 1, epoch EPOCH, state'
+        . ' running');
+
+# ---- secrets ----
+
+for my $gateway ($one, $two, $guarded, $poller) {
+    my $text = join "\n", lines($gateway);
+
+    is(join(' ', grep { index($text, $secret{$_}) >= 0 } sort keys %secret),
+        '', "$gateway->{name}: no secret");
+    unlike($text, qr/[0-9a-f]{32}/i, "$gateway->{name}: nor a fingerprint");
+}
+
+done_testing();
