@@ -232,7 +232,7 @@ fill(ngx_http_reauth_zone_t *zone, unsigned accounts, unsigned closed,
 
 static double
 measure(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n,
-    unsigned closed, int64_t now_ms)
+    unsigned closed)
 {
     double                     start;
     size_t                     len;
@@ -248,7 +248,7 @@ measure(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n,
 
         if (!ngx_http_reauth_zone_open(zone, (u_char *) ids[k], len)) {
             found += ngx_http_reauth_zone_gate(zone, (u_char *) ids[k], len,
-                                               now_ms, &out)
+                                               &out)
                      == NGX_OK;
         }
 
@@ -283,7 +283,7 @@ on_core(int core)
 
 static double
 run(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n, unsigned closed,
-    int64_t now_ms, unsigned processes)
+    unsigned processes)
 {
     double             sum;
     unsigned           i;
@@ -301,13 +301,13 @@ run(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n, unsigned closed,
     for (i = 0; i < processes; i++) {
         if (fork() == 0) {
             on_core(i);
-            (void) measure(zone, ids, n, closed, now_ms);
+            (void) measure(zone, ids, n, closed);
 
             __sync_fetch_and_add(ready, 1);
 
             while (*ready < processes) { /* void */ }
 
-            ns[i] = measure(zone, ids, n, closed, now_ms);
+            ns[i] = measure(zone, ids, n, closed);
             _exit(0);
         }
     }
@@ -374,6 +374,8 @@ main(int argc, char **argv)
         die("no zone");
     }
 
+    ngx_http_reauth_zone_init_process(&zone);
+
     fill(&zone, accounts, closed, now_ms);
 
     /* in an order that no cache foresees */
@@ -395,11 +397,11 @@ main(int argc, char **argv)
     }
 
     printf("%.1f %.1f ",
-           run(&zone, open_ids, n, 0, now_ms, 1),
-           run(&zone, closed_ids, closed < IDS ? closed : IDS, 1, now_ms, 1));
+           run(&zone, open_ids, n, 0, 1),
+           run(&zone, closed_ids, closed < IDS ? closed : IDS, 1, 1));
     printf("%.1f %.1f\n",
-           run(&zone, open_ids, n, 0, now_ms, 2),
-           run(&zone, closed_ids, closed < IDS ? closed : IDS, 1, now_ms, 2));
+           run(&zone, open_ids, n, 0, 2),
+           run(&zone, closed_ids, closed < IDS ? closed : IDS, 1, 2));
 
     return 0;
 }

@@ -446,6 +446,8 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_reauth_zone_init_process(&mcf->store.zone);
+
     if (ngx_http_reauth_store_init_process(&mcf->store, cycle) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -23,7 +23,7 @@ Cache-Control: no-store
 qr/\A\{"states":\{"starting":0,"running":0,"needs_otp":0,"needs_face":0,
    "needs_app":0,"needs_person":0,"unknown":0,"succeeded":0,"failed":0,"rejected":0,"expired":0\},
    "active":0,"gates_closed":0,"oldest_active_seconds":null,
-   "store":\{"redis":"none","lag_ms":null\},
+   "store":\{"redis":"none","lag_ms":null\},"clock_offset_ms":-?\d+,
    "zone":\{"size":1048576,"free":\d+,"accounts":0,"dropped":0\}\}\z/x
 --- no_error_log
 [error]

@@ -228,6 +228,7 @@ static u_char *
 ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     ngx_http_reauth_store_t *store)
 {
+    int64_t                         offset_ms;
     ngx_uint_t                      i, up, lag;
     ngx_http_reauth_zone_summary_t  summary;
 
@@ -252,6 +253,15 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_evicted_total",
             "counter", "Ended records that made room for others.",
             summary.evicted);
+
+    offset_ms = ngx_http_reauth_clock_offset_ms();
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_clock_offset_seconds",
+            "gauge", "By how much the clock of this machine is ahead of the "
+            "one that deadlines go by.");
+    p = ngx_slprintf(p, last, "reauth_clock_offset_seconds %s%L.%03L\n",
+                     offset_ms < 0 ? "-" : "", ngx_abs(offset_ms) / 1000,
+                     ngx_abs(offset_ms) % 1000);
 
     if (store->redis_conf == NULL) {
         return p;

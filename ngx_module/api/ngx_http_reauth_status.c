@@ -388,6 +388,9 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 
     text.last = ngx_http_reauth_status_redis(store, text.last);
 
+    text.last = ngx_sprintf(text.last, ",\"clock_offset_ms\":%L",
+                            ngx_http_reauth_clock_offset_ms());
+
     text.last = ngx_sprintf(text.last,
                             ",\"zone\":{\"size\":%uz,\"free\":%uz,"
                             "\"accounts\":%ui,\"dropped\":%ui}}",

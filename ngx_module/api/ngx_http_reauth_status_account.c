@@ -251,8 +251,8 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
     wait->data = account;
 
     /*
-     * Past its deadline it is an ended one, whoever has noticed.  Timers go by
-     * another clock than deadlines, and are not to be early by it.
+     * Past its deadline it is an ended one, whoever has noticed.  The clock of
+     * deadlines may be corrected meanwhile, and the timer is not to be early.
      */
 
     left_ms = record.deadline_ms - ngx_http_reauth_now()
@@ -352,7 +352,7 @@ ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
     rc = ngx_http_reauth_zone_gate(&store->zone, rest->data, rest->len,
-                                   ngx_http_reauth_now(), &closed);
+                                   &closed);
 
     if (rc == NGX_DECLINED) {
         ctx->gate = NGX_HTTP_REAUTH_GATE_OPEN;

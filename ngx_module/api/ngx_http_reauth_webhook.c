@@ -22,7 +22,7 @@
 
 #define NGX_HTTP_REAUTH_WEBHOOK_MAX           262144
 
-#define NGX_HTTP_REAUTH_WEBHOOK_LOG_INTERVAL  60        /* seconds */
+#define NGX_HTTP_REAUTH_WEBHOOK_LOG_INTERVAL  60000     /* ms */
 
 
 static void ngx_http_reauth_webhook_body(ngx_http_request_t *r, ngx_int_t rc,
@@ -66,12 +66,16 @@ ngx_http_reauth_webhook_log_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 {
     ngx_uint_t  level;
 
-    static time_t  next;
+    static ngx_msec_t  last;
+    static ngx_uint_t  logged;
 
     level = NGX_LOG_INFO;
 
-    if (ngx_time() >= next) {
-        next = ngx_time() + NGX_HTTP_REAUTH_WEBHOOK_LOG_INTERVAL;
+    if (!logged
+        || ngx_current_msec - last >= NGX_HTTP_REAUTH_WEBHOOK_LOG_INTERVAL)
+    {
+        logged = 1;
+        last = ngx_current_msec;
         level = NGX_LOG_WARN;
     }
 

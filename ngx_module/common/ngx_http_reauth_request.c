@@ -61,6 +61,26 @@ ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
 }
 
 
+int64_t
+ngx_http_reauth_began_ms(ngx_http_request_t *r)
+{
+    int64_t  passed_ms, most_ms;
+
+    passed_ms = ngx_http_reauth_wall_clock()
+                - ((int64_t) r->start_sec * 1000 + (int64_t) r->start_msec);
+
+    /* not before its connection */
+
+    most_ms = (int64_t) (ngx_current_msec - r->connection->start_time);
+
+    if (passed_ms < 0 || passed_ms > most_ms) {
+        passed_ms = most_ms;
+    }
+
+    return ngx_http_reauth_now() - passed_ms;
+}
+
+
 void
 ngx_http_reauth_count(ngx_http_request_t *r, ngx_http_reauth_count_e what)
 {

@@ -80,6 +80,12 @@ ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
 
+/*
+ * When the request began, by the clock of the fleet.  nginx has that by the
+ * wall clock, which may have been set since.
+ */
+int64_t ngx_http_reauth_began_ms(ngx_http_request_t *r);
+
 void ngx_http_reauth_count(ngx_http_request_t *r,
     ngx_http_reauth_count_e what);
 

@@ -121,8 +121,7 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
 
     now_ms = ngx_http_reauth_now();
 
-    until_ms = (int64_t) r->start_sec * 1000 + r->start_msec + hold;
-    until_ms = ngx_min(until_ms, now_ms + (int64_t) hold);
+    until_ms = ngx_http_reauth_began_ms(r) + (int64_t) hold;
     until_ms = ngx_min(until_ms, closed->deadline_ms);
     until_ms = ngx_min(until_ms, closed->since_ms + (int64_t) lcf->gate_max);
 
@@ -183,7 +182,6 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait)
 {
-    int64_t                      now_ms;
     ngx_int_t                    rc;
     ngx_http_request_t          *r;
     ngx_http_reauth_ctx_t       *ctx;
@@ -195,14 +193,12 @@ ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait)
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    now_ms = ngx_http_reauth_now();
-
     rc = ngx_http_reauth_zone_gate(wait->zone, ctx->account.data,
-                                   ctx->account.len, now_ms, &closed);
+                                   ctx->account.len, &closed);
 
     return rc == NGX_DECLINED
            || (rc == NGX_OK
-               && now_ms >= closed.since_ms + (int64_t) lcf->gate_max);
+               && closed.now_ms >= closed.since_ms + (int64_t) lcf->gate_max);
 }
 
 
@@ -330,19 +326,16 @@ ngx_http_reauth_gate_judge(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_zone_t *zone,
     reauth_string_t account)
 {
-    int64_t                    now_ms;
     ngx_int_t                  rc;
     ngx_http_reauth_ctx_t     *ctx;
     ngx_http_reauth_closed_t   closed;
 
-    now_ms = ngx_http_reauth_now();
-
     rc = ngx_http_reauth_zone_gate(zone, (u_char *) account.data, account.len,
-                                   now_ms, &closed);
+                                   &closed);
 
     if (rc == NGX_DECLINED
         || (rc == NGX_OK
-            && now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
+            && closed.now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
     {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth gate: account \"%*s\" open, %s", account.len,

@@ -73,7 +73,7 @@ ngx_http_reauth_observe_account(ngx_http_request_t *r,
 
     return ngx_http_reauth_zone_gate(&mcf->store.zone,
                                      (u_char *) account->data, account->len,
-                                     ngx_http_reauth_now(), &closed)
+                                     &closed)
            == NGX_DECLINED;
 }
 
@@ -194,7 +194,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 
     (void) ngx_http_reauth_zone_find(&mcf->store.zone, account, &record);
 
-    began_ms = (int64_t) r->start_sec * 1000 + (int64_t) r->start_msec;
+    began_ms = ngx_http_reauth_began_ms(r);
 
     if (record.updated_ms >= began_ms) {
 

@@ -43,7 +43,7 @@ ngx_http_reauth_zone_copy_closed(ngx_http_reauth_slot_t *slot,
 
 ngx_int_t
 ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
-    size_t len, int64_t now_ms, ngx_http_reauth_closed_t *closed)
+    size_t len, ngx_http_reauth_closed_t *closed)
 {
     uint32_t                       hash;
     ngx_uint_t                     tries;
@@ -53,7 +53,7 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
     sh = zone->sh;
 
-    if (!sh->gate.loaded && now_ms < sh->load_until_ms) {
+    if (!ngx_http_reauth_zone_loaded(zone, ngx_http_reauth_now())) {
         return NGX_BUSY;
     }
 
@@ -68,6 +68,8 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
             ngx_cpu_pause();
             continue;
         }
+
+        closed->now_ms = ngx_http_reauth_now();
 
         slot = ngx_http_reauth_zone_slot_find(sh, hash, account, len);
 
@@ -84,6 +86,8 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
     ngx_http_reauth_zone_lock(zone);
 
+    closed->now_ms = ngx_http_reauth_now();
+
     slot = ngx_http_reauth_zone_slot_find(sh, hash, account, len);
 
     if (slot != NULL) {
@@ -94,7 +98,7 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
 found:
 
-    if (slot == NULL || now_ms >= closed->deadline_ms) {
+    if (slot == NULL || closed->now_ms >= closed->deadline_ms) {
         return NGX_DECLINED;
     }
 

@@ -14,6 +14,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_reauth_clock.h"
 #include "reauth_attempt.h"
 #include "reauth_schedule.h"
 #include "reauth_seal.h"
@@ -53,12 +54,14 @@ typedef struct {
     uint32_t                       mask;
     uint32_t                       nslots;
     ngx_http_reauth_slot_t       **chunks;
+    volatile int64_t               clock;     /* see ngx_http_reauth_now() */
 } ngx_http_reauth_zone_gate_t;
 
 
 /* what the gate needs to know of a closed account */
 
 typedef struct {
+    int64_t      now_ms;         /* when it was looked up */
     int64_t      since_ms;
     int64_t      deadline_ms;
     uint8_t      state;
@@ -103,19 +106,6 @@ typedef struct {
     uint64_t     boot;
     uint64_t     change;
 } ngx_http_reauth_zone_place_t;
-
-
-/* milliseconds of the wall clock, as of this turn of the event loop */
-
-static ngx_inline int64_t
-ngx_http_reauth_now(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (int64_t) tp->sec * 1000 + tp->msec;
-}
 
 
 /* what is counted, by all workers together; api/ngx_http_reauth_metrics.c */
@@ -244,6 +234,9 @@ ngx_uint_t ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
 
 ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
+/* from then on this process has the clock of the zone */
+void ngx_http_reauth_zone_init_process(ngx_http_reauth_zone_t *zone);
+
 
 /*
  * The gate's look-up.  NGX_DECLINED: open; NGX_OK: closed, *closed is filled;
@@ -251,8 +244,7 @@ ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
  * a writer that died is to be cleaned up after.
  */
 ngx_int_t ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone,
-    u_char *account, size_t len, int64_t now_ms,
-    ngx_http_reauth_closed_t *closed);
+    u_char *account, size_t len, ngx_http_reauth_closed_t *closed);
 
 /*
  * NGX_OK or NGX_DECLINED.  An active record that is past its deadline is told

@@ -14,6 +14,11 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
+static volatile int64_t  ngx_http_reauth_clock_none;
+
+volatile int64_t  *ngx_http_reauth_clock = &ngx_http_reauth_clock_none;
+
+
 static uint32_t
 ngx_http_reauth_zone_power_of_two(size_t n)
 {
@@ -175,7 +180,7 @@ ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
     u_char  bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
 
     sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;
-    sh->boot = ((uint64_t) ngx_http_reauth_now() << 16)
+    sh->boot = ((uint64_t) ngx_http_reauth_wall_clock() << 16)
                | (ngx_random() & 0xffff);
 
     if (RAND_bytes(bytes, sizeof(bytes)) != 1
@@ -227,7 +232,10 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->gate.loaded = !zone->remote;
     sh->paused = ngx_current_msec;
-    sh->load_until_ms = ngx_http_reauth_now() + NGX_HTTP_REAUTH_LOAD_TIME;
+    sh->gate.clock = ngx_http_reauth_wall_clock()
+                     - ngx_http_reauth_monotonic();
+    sh->load_until_ms = ngx_http_reauth_wall_clock()
+                        + NGX_HTTP_REAUTH_LOAD_TIME;
 
     if (ngx_http_reauth_zone_identity(sh) != NGX_OK) {
         return NGX_ERROR;
@@ -255,4 +263,11 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     shpool->data = sh;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_reauth_zone_init_process(ngx_http_reauth_zone_t *zone)
+{
+    ngx_http_reauth_clock = &zone->sh->gate.clock;
 }

@@ -19,7 +19,8 @@ sub latest { return $running[-1] // die "no gateway has been started\n"; }
 
 
 # Arguments: dir, main_config, http_config, config, workers, port, listen
-# (parameters of "listen"), log_level, await_ready; counted, for works_at.
+# (parameters of "listen"), log_level, await_ready; counted, for works_at;
+# environment, a hash of variables.
 # "text" is a whole configuration, in place of all that make one.
 
 sub start {
@@ -96,6 +97,9 @@ sub launch {
         open STDIN,  '<',  '/dev/null'       or POSIX::_exit(126);
         open STDOUT, '>>', "$dir/logs/output" or POSIX::_exit(126);
         open STDERR, '>&', \*STDOUT           or POSIX::_exit(126);
+
+        local @ENV{ keys %{ $self->{environment} } }
+            = values %{ $self->{environment} };
 
         no warnings 'exec';
         exec $ENV{TEST_NGINX_BINARY} || 'nginx', '-e', "$dir/logs/error.log",

@@ -1,0 +1,82 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The clock of the fleet: this machine's monotonic clock and an offset, which
+ * is in the zone.  The offset is taken from the wall clock when the zone is
+ * created, and from Redis as soon as it is connected.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_CLOCK_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_CLOCK_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* the offset of this worker's zone */
+extern volatile int64_t  *ngx_http_reauth_clock;
+
+
+/* milliseconds of the wall clock, as of this turn of the event loop */
+
+static ngx_inline int64_t
+ngx_http_reauth_wall_clock(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+/*
+ * The same for the monotonic clock.  Where nginx has none, ngx_current_msec is
+ * the wall clock; where it is of 32 bits, it wraps after 49 days.
+ */
+
+static ngx_inline int64_t
+ngx_http_reauth_monotonic(void)
+{
+#if (NGX_PTR_SIZE == 8)
+
+    return (int64_t) ngx_current_msec;
+
+#elif (NGX_HAVE_CLOCK_MONOTONIC)
+
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+#else
+
+    return ngx_http_reauth_wall_clock();
+
+#endif
+}
+
+
+/* milliseconds since the Unix epoch by the clock of the fleet */
+
+static ngx_inline int64_t
+ngx_http_reauth_now(void)
+{
+    return ngx_http_reauth_monotonic() + *ngx_http_reauth_clock;
+}
+
+
+/* by how much the wall clock of this machine is ahead of that of the fleet */
+
+static ngx_inline int64_t
+ngx_http_reauth_clock_offset_ms(void)
+{
+    return ngx_http_reauth_wall_clock() - ngx_http_reauth_now();
+}
+
+
+#endif /* _NGX_HTTP_REAUTH_CLOCK_H_INCLUDED_ */
