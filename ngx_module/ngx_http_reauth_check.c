@@ -255,10 +255,11 @@ ngx_http_reauth_check_needs(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
         && !mcf->store.polling)
     {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"%s\" needs polls: a webhook does not name its "
-                      "attempt, which is followed to its end by polls only; "
-                      "add \"reauth_poll on /upstream;\" to a server, with "
-                      "the URI prefix of its internal location, in %s:%ui",
+                      "\"%s\" needs \"reauth_poll\": webhooks do not identify "
+                      "attempts, which are followed to their end by polls "
+                      "only; add \"reauth_poll on /upstream;\" to a server, "
+                      "with the URI prefix of its internal location, in "
+                      "%s:%ui",
                       use->directive, use->file, use->line);
     }
 
@@ -404,20 +405,19 @@ ngx_http_reauth_check_target(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 
     } else if (target->handler) {
         level = NGX_LOG_EMERG;
-        wrong = "whose location has a \"reauth_\" directive of its own: name "
-                "an \"internal\" one with \"proxy_pass\"";
+        wrong = "whose location has a \"reauth_\" directive of its own: "
+                "specify an \"internal\" one with \"proxy_pass\"";
 
     } else if (!target->core->internal) {
-        wrong = "whose location clients can use themselves: add "
-                "\"internal;\" to it";
+        wrong = "whose location is not internal: add \"internal;\" to it";
 
     } else if (target->content_handler == NULL) {
-        wrong = "whose location has no \"proxy_pass\" or another content "
-                "handler: add it";
+        wrong = "whose location has no content handler: add \"proxy_pass\" to "
+                "it";
 
     } else if (with_key && target->key == NULL) {
-        wrong = "whose location has no API key: add \"reauth_key_file\" to "
-                "it or above";
+        wrong = "whose location has no API key: add \"reauth_key_file\" to it "
+                "or to a higher level";
 
     } else {
         return NGX_OK;
@@ -511,8 +511,8 @@ ngx_http_reauth_check_handler(ngx_conf_t *cf, ngx_http_reauth_use_t *use)
     if (use->level->status && !prefix) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"reauth_status\" in location \"%V\" has no effect: "
-                      "the resource is what follows the name of the location, "
-                      "so use a location by a prefix, such as "
+                      "the resource is the part of the URI after the prefix "
+                      "of the location; use a prefix location, such as "
                       "\"location /reauth/\", in %s:%ui", &clcf->name,
                       use->file, use->line);
         return NGX_ERROR;
@@ -544,7 +544,8 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"reauth_authenticate\" in location \"%V\" needs "
-                      "\"reauth_key_file\": add it there or above in %s:%ui",
+                      "\"reauth_key_file\": add it to the location or to a "
+                      "higher level in %s:%ui",
                       &clcf->name, use->file, use->line);
         return NGX_ERROR;
     }
@@ -568,8 +569,8 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"reauth_gate\" in location \"%V\" has no effect: "
                       "another \"reauth_\" directive serves the location, and "
-                      "the gate is for \"proxy_pass\"; remove one of them "
-                      "in %s:%ui", &clcf->name, use->file, use->line);
+                      "the gate needs \"proxy_pass\"; remove one of them in "
+                      "%s:%ui", &clcf->name, use->file, use->line);
         return NGX_ERROR;
     }
 
@@ -580,7 +581,7 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"reauth_gate\" in location \"= %V\" has no account: "
-                      "its path names none, so say which by "
+                      "its path contains no account ID; specify "
                       "\"reauth_gate_account\" in %s:%ui", &clcf->name,
                       use->file, use->line);
         return NGX_ERROR;
@@ -672,9 +673,9 @@ ngx_http_reauth_check_use(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"certificate=cn\" of \"reauth_callers_file\" has no "
-                      "effect: no server here verifies client certificates; "
-                      "add \"ssl_verify_client\", or remove the parameter "
-                      "in %s:%ui", use->file, use->line);
+                      "effect: no server verifies client certificates; add "
+                      "\"ssl_verify_client\", or remove the parameter in "
+                      "%s:%ui", use->file, use->line);
     }
 
 #endif

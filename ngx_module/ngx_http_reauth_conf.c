@@ -52,8 +52,9 @@ ngx_http_reauth_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (p == NULL || p == value[1].data) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"reauth_zone\" \"%V\": it takes a name "
-                           "and a size, as in \"accounts:32m\"", &value[1]);
+                           "invalid value \"%V\" in \"reauth_zone\": expected "
+                           "a name and a size, such as "
+                           "\"accounts:32m\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -68,7 +69,8 @@ ngx_http_reauth_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (size == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid size \"%V\" in \"reauth_zone\" \"%V\": "
-                           "use a number with k or m", &s, &value[1]);
+                           "expected a number followed by k or "
+                           "m", &s, &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -213,8 +215,8 @@ ngx_http_reauth_conf_gate_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_http_script_variables_count(&value[1]) == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" \"%V\" is the same for every call: it "
-                           "takes a variable, as in \"$arg_account\"",
+                           "\"%V\" \"%V\" contains no variable: expected one, "
+                           "such as \"$arg_account\"",
                            &value[0], &value[1]);
         return NGX_CONF_ERROR;
     }
@@ -251,15 +253,16 @@ ngx_http_reauth_conf_retry_after_bounds(ngx_conf_t *cf, ngx_command_t *cmd,
 
         if (seconds[i] < 1) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid time \"%V\" in \"reauth_retry_after\": "
-                               "it takes a minimum and a maximum of whole "
-                               "seconds, as in \"2s 10s\"", &value[i + 1]);
+                               "invalid time \"%V\" in "
+                               "\"reauth_retry_after\": expected a minimum "
+                               "and a maximum in whole seconds, such as \"2s "
+                               "10s\"", &value[i + 1]);
             return NGX_CONF_ERROR;
         }
     }
 
     if (seconds[0] > seconds[1]) {
-        return "has a minimum that is larger than its maximum";
+        return "has a minimum larger than its maximum";
     }
 
     lcf->retry_after_min = seconds[0];
@@ -280,7 +283,7 @@ ngx_http_reauth_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->handler) {
-        return "can't be used here: the location already has a content "
+        return "cannot be used here: the location already has a content "
                "handler, such as proxy_pass";
     }
 
@@ -309,9 +312,9 @@ ngx_http_reauth_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
 
     if (value[1].len == 0 || value[1].data[0] != '/') {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"reauth_authenticate\" \"%V\" is no uri: it takes "
-                           "the beginning of an internal location's, as in "
-                           "\"/upstream\"", &value[1]);
+                           "invalid URI \"%V\" in \"reauth_authenticate\": "
+                           "expected the URI prefix of an internal location, "
+                           "such as \"/upstream\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -394,8 +397,8 @@ ngx_http_reauth_conf_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "invalid \"%V\" in \"reauth_webhook\": "
-                                   "it takes the path of an internal "
-                                   "location, as in \"pass=/events\"",
+                                   "expected the path of an internal "
+                                   "location, such as \"pass=/events\"",
                                    &value[i]);
                 return NGX_CONF_ERROR;
             }
@@ -421,11 +424,11 @@ ngx_http_reauth_conf_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (lcf->webhook_nsecrets == 0) {
-        return "needs the file of the secret that signs webhooks";
+        return "needs a file with the secret that signs webhooks";
     }
 
     if (lcf->webhook_secrets[0] == lcf->webhook_secrets[1]) {
-        return "names the same secret file twice";
+        return "specifies the same secret file twice";
     }
 
     return ngx_http_reauth_set_handler(cf, ngx_http_reauth_webhook_handler);

@@ -152,7 +152,7 @@ my %row = (
     reauth_status  => ['', ['files'], $zone],
     reauth_metrics => ['', ['files'], $zone],
     reauth_webhook => [$secret, ['files'], $zone,
-        [['poll'], warn => qr/needs polls: .*add "reauth_poll on/]],
+        [['poll'], warn => qr/needs "reauth_poll": .*add "reauth_poll on/]],
 );
 
 # how nginx's own words for contexts are written in the source
@@ -273,14 +273,14 @@ for my $case (
     [{ api => "reauth_callers_file $callers certificate=cn;" }, [], warn =>
         qr/"certificate=cn" of "reauth_callers_file" has no effect: .*add "ssl_verify_client"/],
     [{ files => 'reauth_authenticate /reauth;' }, [], emerg =>
-        qr/"reauth_authenticate" sends requests to "\/reauth\/api\/authenticate\/", whose location has a "reauth_" directive of its own: name/],
+        qr/"reauth_authenticate" sends requests to "\/reauth\/api\/authenticate\/", whose location has a "reauth_" directive of its own: specify/],
     [{ files => 'reauth_authenticate /files2;',
         server => 'location /files2/ { proxy_pass http://127.0.0.1:1; }' },
         [], warn =>
-        qr/"reauth_authenticate" sends requests to "\/files2\S*", whose location clients can use themselves: add "internal;"/],
+        qr/"reauth_authenticate" sends requests to "\/files2\S*", whose location is not internal: add "internal;"/],
     [{ files => 'reauth_authenticate /inner;',
         server => 'location /inner/ { internal; }' }, [], warn =>
-        qr/whose location has no "proxy_pass" .*: add it/],
+        qr/whose location has no content handler: add "proxy_pass"/],
     [{ files => "reauth_webhook $secret pass=/nowhere;" }, [], emerg =>
         qr/"reauth_webhook" sends requests to "\/nowhere", which no location/],
     (map { [{ files => "$_ proxy_pass http://127.0.0.1:1;" }, [], emerg =>
@@ -290,17 +290,17 @@ for my $case (
     [{ files => 'reauth_metrics; empty_gif;' }, [], emerg =>
         qr/"reauth_metrics" in location .* has no effect: another directive/],
     (map { [{ server => "location $_ { reauth_status; }" }, [], emerg =>
-        qr/"reauth_status" in location "\S+" has no effect: .*by a prefix/] }
+        qr/"reauth_status" in location "\S+" has no effect: .*use a prefix location/] }
         '= /exact', '= /exact/', '~ ^/regex/', '~* ^/regex/', '@named'),
     (map { [{ authenticate => $_ }, [], emerg =>
         qr/"reauth_answer_max" directive must not be 0/] }
         'reauth_answer_max 0;', 'reauth_answer_max 0k;'),
     (map { [{ server => "reauth_poll on /upstream $_;" }, ['poll'], emerg =>
-        qr/a parameter of "reauth_poll" is specified twice/] }
+        qr/duplicate parameter in "reauth_poll"/] }
         'rate=1r/s rate=2r/s', 'interval=1s rate=1r/s interval=1s',
         'max_interval=9s max_interval=9s'),
     [{ files => "reauth_webhook $secret $secret;" }, [], emerg =>
-        qr/"reauth_webhook" directive names the same secret file twice/],
+        qr/"reauth_webhook" directive specifies the same secret file twice/],
 
     # "off" is a file here
     [{ http => "reauth_callers_file off;" }, [qw(zone redis)], emerg =>
@@ -395,7 +395,7 @@ for my $case (
     ['ftp://gateway.example',  'does not begin with http://'],
     ['https://',               'does not begin with http://'],
     ['https://a:0',            'has no valid port'],
-    ['https://a/b?c=d',        'has a character that no path has'],
+    ['https://a/b?c=d',        'has a character that is invalid in a path'],
     ['https://user@a',         'has something other than a port'],
 ) {
     my ($url, $text) = @$case;

@@ -68,7 +68,7 @@ for my $case (@directives) {
 
     for my $mode ($good | oct 20, $good | oct 2) {
         like(judged(@case, $mode),
-            qr/"\Q$directive\E".* may be written by others than its owner: chmod go-w it|"ca=.*" of "reauth_redis": it may be written by others than its owner/,
+            qr/"\Q$directive\E".* is writable by its group or by everybody: run "chmod go-w" on it|"ca=.*" of "reauth_redis": it is writable by its group or by everybody/,
             sprintf '%s, %s: mode %o', $directive, $kind, $mode);
     }
 
@@ -76,7 +76,7 @@ for my $case (@directives) {
         skip 'only root can give a file away', 1 if $> != 0;
 
         like(judged(@case, $good, 65_534),
-            qr/is owned by neither root nor the user that starts nginx, and its owner may write it: chown it to root/,
+            qr/is writable by its owner, who is neither root nor the user that starts nginx: change the owner to root/,
             "$directive, $kind: of another user");
     }
 }
@@ -111,7 +111,7 @@ Reauth::Test::write_file("$callers.new", $bad, oct 666);
 rename "$callers.new", $callers;
 
 ok(wait_for(sub { refused() == 1 }, 'the refusal'), 'one that all may write');
-like($gateway->error_log, qr/callers" has changed, but may be written by others than its owner: chmod go-w it; the callers that were read before stay in force/,
+like($gateway->error_log, qr/callers" has changed, but is writable by its group or by everybody: run "chmod go-w" on it; the previous callers are still used/,
     'is refused with a reason');
 is(status('token-of-mallory'), 401, 'gives nobody rights');
 is(status('token-of-alice'), 200, 'and takes nobody\'s');
@@ -148,7 +148,7 @@ rename "$secret.new", $secret;
 ok(wait_for(sub { $other->http('GET', '/reauth/metrics')->{body}
         =~ /^reauth_files_refused_total\{file="secret"\} 1$/m }, 'the refusal'),
     'a secret that is too short is counted');
-like($other->error_log, qr/secret" has changed, but is too short to be a secret: it has 31 bytes and must have at least 32, .*; what was read before stays in force/,
+like($other->error_log, qr/secret" has changed, but is too short: it has 31 bytes, expected at least 32; .*; the previous content is still used/,
     'and logged');
 unlike($other->error_log, qr/yyy/, 'without it');
 

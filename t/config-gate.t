@@ -18,7 +18,7 @@ location = /report { reauth_gate on; return 204; }
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_gate" in location "= /report" has no account: its path names none, so say which by "reauth_gate_account"
+"reauth_gate" in location "= /report" has no account: its path contains no account ID; specify "reauth_gate_account"
 
 
 
@@ -58,7 +58,7 @@ location /calls/ { reauth_gate on; reauth_gate_account acct_1; }
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_gate_account" "acct_1" is the same for every call: it takes a variable
+"reauth_gate_account" "acct_1" contains no variable: expected one
 
 
 
@@ -91,7 +91,7 @@ location /calls/ { reauth_gate_bypass 1; }
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_gate_bypass" "1" is the same for every call
+"reauth_gate_bypass" "1" contains no variable
 
 
 
@@ -131,7 +131,7 @@ location /calls/ { reauth_retry_after 10s 2s; }
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_retry_after" directive has a minimum that is larger than its maximum
+"reauth_retry_after" directive has a minimum larger than its maximum
 
 
 
@@ -141,7 +141,7 @@ location /calls/ { reauth_retry_after 0 2s; }
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid time "0" in "reauth_retry_after": it takes a minimum and a maximum of whole seconds
+invalid time "0" in "reauth_retry_after": expected a minimum and a maximum in whole seconds
 
 
 
@@ -171,7 +171,7 @@ location /x/ { proxy_pass http://127.0.0.1:1; reauth_status; }
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_status" directive can't be used here: the location already has a content handler
+"reauth_status" directive cannot be used here: the location already has a content handler
 
 
 
@@ -181,7 +181,7 @@ location /x/ { reauth_authenticate upstream; }
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_authenticate" "upstream" is no uri: it takes the beginning of an internal location's
+invalid URI "upstream" in "reauth_authenticate": expected the URI prefix of an internal location
 
 
 

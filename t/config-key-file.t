@@ -96,7 +96,7 @@ two
 --- must_die
 --- suppress_stderr
 --- error_log eval
-main::refused($::read, 'may be read by everybody: chmod 0640 it, or 0600')
+main::refused($::read, 'is readable by everybody: change its mode to 0640 or 0600')
 --- no_error_log
 secret-that-all-can-see
 
@@ -106,7 +106,7 @@ secret-that-all-can-see
 --- http_config eval: main::key($::write)
 --- must_die
 --- suppress_stderr
---- error_log eval: main::refused($::write, 'may be written by others')
+--- error_log eval: main::refused($::write, 'is writable by its group or by everybody')
 
 
 
@@ -115,7 +115,7 @@ secret-that-all-can-see
 --- must_die
 --- suppress_stderr
 --- error_log eval
-main::refused(main::work_dir(), 'is not a regular file: name the file')
+main::refused(main::work_dir(), 'is not a regular file: specify the file')
 
 
 
@@ -142,7 +142,7 @@ main::refused(main::work_dir(), 'is not a regular file: name the file')
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/"reauth_secret_file" "\Q$::read\E": may be read by everybody/
+qr/"reauth_secret_file" "\Q$::read\E": is readable by everybody/
 
 
 
@@ -160,7 +160,7 @@ qr/"reauth_secret_file" "\Q$::read\E": may be read by everybody/
 --- must_die
 --- suppress_stderr
 --- error_log eval
-main::refused($::quoted, 'has a quotation mark at byte 1, which no bearer token has: leave only the token in it')
+main::refused($::quoted, 'has a quotation mark at byte 1, which is invalid in a bearer token: expected only the token')
 --- no_error_log
 very-secret
 
@@ -170,7 +170,7 @@ very-secret
 --- http_config eval: main::key($::scheme)
 --- must_die
 --- suppress_stderr
---- error_log eval: main::refused($::scheme, 'begins with "Bearer": leave only the token')
+--- error_log eval: main::refused($::scheme, 'begins with "Bearer": expected only the token')
 --- no_error_log
 very-secret
 
@@ -211,7 +211,7 @@ location /a/ { ${\ main::key($::spaced)} }"
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\].*"reauth_secret_file" "\Q$::short\E": is too short to be a secret: it has 31 bytes and must have at least 32, make one with: openssl rand -hex 32 in .*nginx\.conf:\d+/
+qr/\[emerg\].*"reauth_secret_file" "\Q$::short\E": is too short: it has 31 bytes, expected at least 32; generate a secret with: openssl rand -hex 32 in .*nginx\.conf:\d+/
 --- no_error_log
 xxx
 
@@ -222,6 +222,6 @@ xxx
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/\[emerg\].*"reauth_webhook" "\Q$::whsec\E": is too short to be a secret: it has 15 bytes and must have at least 16/
+qr/\[emerg\].*"reauth_webhook" "\Q$::whsec\E": is too short: it has 15 bytes, expected at least 16/
 --- no_error_log
 xxx

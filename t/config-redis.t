@@ -23,7 +23,7 @@ reauth_redis 127.0.0.1:6379;
 --- must_die
 --- suppress_stderr
 --- error_log
-the first parameter of "reauth_redis" is no url of Redis: write redis://[user@]host[:port][/db]
+invalid URL in "reauth_redis": expected redis://[user@]host[:port][/db]
 
 
 
@@ -33,7 +33,7 @@ reauth_redis http://127.0.0.1:6379;
 --- must_die
 --- suppress_stderr
 --- error_log
-the first parameter of "reauth_redis" is no url of Redis
+invalid URL in "reauth_redis"
 
 
 
@@ -53,7 +53,7 @@ reauth_redis redis://;
 --- must_die
 --- suppress_stderr
 --- error_log
-of "reauth_redis": write redis://[user@]host[:port][/db]
+of "reauth_redis": expected redis://[user@]host[:port][/db]
 
 
 
@@ -83,7 +83,7 @@ reauth_redis redis://127.0.0.1/first;
 --- must_die
 --- suppress_stderr
 --- error_log
-the database at the end of the url of "reauth_redis" must be a number
+invalid database in the URL of "reauth_redis": expected a number
 
 
 
@@ -93,7 +93,7 @@ reauth_redis redis://gateway:hush-hush@127.0.0.1;
 --- must_die
 --- suppress_stderr
 --- error_log
-put it into a file and add password_file=path
+write it to a file and add password_file=path
 --- no_error_log
 hush
 
@@ -105,7 +105,7 @@ reauth_redis redis://gateway@127.0.0.1;
 --- must_die
 --- suppress_stderr
 --- error_log
-names the user "gateway" but no password: add password_file=path
+has the user "gateway" but no password: add password_file=path
 
 
 
@@ -115,7 +115,7 @@ reauth_redis redis://127.0.0.1 password=hush-hush;
 --- must_die
 --- suppress_stderr
 --- error_log
-unknown parameter "password" of "reauth_redis": there are password_file=
+unknown parameter "password" of "reauth_redis": expected password_file=
 --- no_error_log
 hush
 
@@ -127,7 +127,7 @@ reauth_redis redis://127.0.0.1 timeout=1s timeout=2s;
 --- must_die
 --- suppress_stderr
 --- error_log
-"timeout=" is twice in "reauth_redis"
+duplicate parameter "timeout=" of "reauth_redis"
 
 
 
@@ -148,7 +148,7 @@ reauth_redis redis://127.0.0.1 timeout=0;
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid "timeout=0" of "reauth_redis": it is the time for one command, from 1ms to 10s
+invalid "timeout=0" of "reauth_redis": expected a time for one command, from 1ms to 10s
 
 
 
@@ -168,7 +168,7 @@ reauth_redis redis://127.0.0.1 "prefix={mine}";
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid "prefix={mine}" of "reauth_redis": 1 to 64 of
+invalid "prefix={mine}" of "reauth_redis": expected 1 to 64 characters of
 
 
 
@@ -196,7 +196,7 @@ qr/password_file=\Q$::none\E of "reauth_redis": .*No such file/
 --- must_die
 --- suppress_stderr
 --- error_log
-of "reauth_redis": may be read by everybody: chmod 0640 it, or 0600
+of "reauth_redis": is readable by everybody: change its mode to 0640 or 0600
 --- no_error_log
 open-to-all
 
@@ -207,7 +207,7 @@ open-to-all
 --- must_die
 --- suppress_stderr
 --- error_log
-"ca=" of "reauth_redis" is for TLS: write rediss://, or leave it out
+"ca=" of "reauth_redis" needs TLS: use rediss://, or remove the parameter
 
 
 
@@ -217,7 +217,7 @@ reauth_redis redis://127.0.0.1 verify=off;
 --- must_die
 --- suppress_stderr
 --- error_log
-"verify=" of "reauth_redis" is for TLS: write rediss://, or leave it out
+"verify=" of "reauth_redis" needs TLS: use rediss://, or remove the parameter
 
 
 
@@ -226,7 +226,7 @@ reauth_redis redis://127.0.0.1 verify=off;
 --- must_die
 --- suppress_stderr
 --- error_log eval
-qr/"ca=\Q$::none\E" of "reauth_redis" must be a file of certificates in PEM/
+qr/"ca=\Q$::none\E" of "reauth_redis": expected a readable file of certificates in the PEM/
 
 
 
@@ -235,7 +235,7 @@ qr/"ca=\Q$::none\E" of "reauth_redis" must be a file of certificates in PEM/
 --- must_die
 --- suppress_stderr
 --- error_log
-of "reauth_redis" must be a file of certificates in PEM that can be read
+of "reauth_redis": expected a readable file of certificates in the PEM format
 
 
 
@@ -245,7 +245,7 @@ reauth_redis rediss://127.0.0.1 verify=maybe;
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid "verify=maybe" of "reauth_redis": on or off
+invalid "verify=maybe" of "reauth_redis": expected on or off
 
 
 

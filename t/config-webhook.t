@@ -54,7 +54,7 @@ location = /hook { reauth_webhook pass=/events; }
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_webhook" directive needs the file of the secret
+"reauth_webhook" directive needs a file with the secret
 
 
 
@@ -77,7 +77,7 @@ location = /hook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET pass=events; }
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid "pass=events" in "reauth_webhook": it takes the path
+invalid "pass=events" in "reauth_webhook": expected the path
 
 
 
@@ -113,7 +113,7 @@ location = /hook {
 --- must_die
 --- suppress_stderr
 --- error_log
-"reauth_webhook" directive can't be used here: the location already has
+"reauth_webhook" directive cannot be used here: the location already has
 
 
 

@@ -81,7 +81,7 @@ reauth_zone accounts;
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid "reauth_zone" "accounts": it takes a name and a size, as in "accounts:32m"
+invalid value "accounts" in "reauth_zone": expected a name and a size, such as "accounts:32m"
 
 
 
@@ -91,7 +91,7 @@ reauth_zone :1m;
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid "reauth_zone" ":1m"
+invalid value ":1m" in "reauth_zone"
 
 
 
@@ -101,7 +101,7 @@ reauth_zone accounts:large;
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid size "large" in "reauth_zone" "accounts:large": use a number with k or m
+invalid size "large" in "reauth_zone" "accounts:large": expected a number followed by k or m
 
 
 

@@ -87,8 +87,8 @@ ngx_http_reauth_watch_look(ngx_http_reauth_main_conf_t *mcf,
         if (!watch->refused) {
             watch->refused = 1;
             ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                          "\"%V\" can't be looked at; what was read of it "
-                          "before stays in force", &watch->path);
+                          "\"%V\" cannot be checked for changes; the previous "
+                          "content is still used", &watch->path);
         }
 
         return;
@@ -102,8 +102,8 @@ ngx_http_reauth_watch_look(ngx_http_reauth_main_conf_t *mcf,
 
     if (access((char *) watch->path.data, R_OK) != 0) {
         ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                      "\"%V\" has changed, but only root may read it; reload "
-                      "nginx, or let the workers' group read it (0640)",
+                      "\"%V\" has changed, but only root can read it; reload "
+                      "nginx, or allow the workers' group to read it (0640)",
                       &watch->path);
         ngx_http_reauth_watch_refused(mcf, watch);
         return;

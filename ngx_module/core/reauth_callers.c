@@ -104,7 +104,8 @@ reauth_callers_add(reauth_callers_t *callers, reauth_callers_line_t *line,
 
     if (callers->by_hash[by_hash] != 0) {
         return reauth_callers_error(line, "the caller on line %u has the same "
-                          "hash: each caller needs a token of its own",
+                                          "hash: each caller needs its own "
+                                          "token",
                           (unsigned)
                           callers->lines[callers->by_hash[by_hash] - 1]);
     }
@@ -149,7 +150,7 @@ reauth_callers_parse_line(reauth_callers_t *callers,
         c = rest->data[i];
 
         if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            return reauth_callers_error(line, "has a control character in it");
+            return reauth_callers_error(line, "contains a control character");
         }
     }
 
@@ -238,7 +239,8 @@ reauth_callers_parse(const reauth_string_t *text,
     callers = reauth_callers_allocate(text);
 
     if (callers == NULL) {
-        snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "there is no memory for it");
+        snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "there is not enough "
+                                                   "memory for it");
         return NULL;
     }
 
@@ -261,9 +263,12 @@ reauth_callers_parse(const reauth_string_t *text,
     /* a file that is being written would shut everybody out */
 
     if (callers->n == 0) {
-        snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "there is no caller in it: "
-                 "a line is \"name sha256:<64 hex> scope[,scope...] "
-                 "[accounts=pattern] [attempts=number] [routes=route]\"");
+        snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "no caller found: expected "
+                                                   "lines \"name sha256:<64 "
+                                                   "hex> scope[,scope...] "
+                                                   "[accounts=pattern] "
+                                                   "[attempts=number] "
+                                                   "[routes=route]\"");
         reauth_callers_free(callers);
         return NULL;
     }

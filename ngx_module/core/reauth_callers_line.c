@@ -131,9 +131,10 @@ reauth_callers_parse_name(reauth_callers_line_t *line, reauth_caller_t *caller)
         if (!reauth_id_chars[caller->name.data[i]]
             && caller->name.data[i] != '.')
         {
-            return reauth_callers_error(line, "the caller's name, which "
-                                        "comes first, may have only letters, "
-                                        "digits, \".\", \"_\" and \"-\"");
+            return reauth_callers_error(line, "the caller's name at the "
+                                              "beginning of the line can "
+                                              "contain only letters, digits, "
+                                              "\".\", \"_\" and \"-\"");
         }
     }
 
@@ -178,21 +179,21 @@ reauth_callers_parse_hash(reauth_callers_line_t *line, reauth_caller_t *caller)
     if (field.len < sizeof(prefix) - 1
         || memcmp(field.data, prefix, sizeof(prefix) - 1) != 0)
     {
-        return reauth_callers_error(line, "after the name there must be "
-                                    "\"sha256:\" and 64 hexadecimal digits, "
-                                    "the hash of the token, never the token "
-                                    "itself: printf %%s \"$TOKEN\" | "
-                                    "sha256sum");
+        return reauth_callers_error(line, "the name must be followed by "
+                                          "\"sha256:\" and 64 hexadecimal "
+                                          "digits, the hash of the token, "
+                                          "never the token itself: printf %%s "
+                                          "\"$TOKEN\" | sha256sum");
     }
 
     field.data += sizeof(prefix) - 1;
     field.len -= sizeof(prefix) - 1;
 
     if (reauth_hex_decode(caller->hash, REAUTH_SHA256_LEN, &field) != 0) {
-        return reauth_callers_error(line, "after \"sha256:\" there must be 64 "
-                                    "hexadecimal digits, there are %u "
-                                    "characters: printf %%s \"$TOKEN\" | "
-                                    "sha256sum", (unsigned) field.len);
+        return reauth_callers_error(line, "\"sha256:\" must be followed by 64 "
+                                          "hexadecimal digits, found %u "
+                                          "characters: printf %%s \"$TOKEN\" "
+                                          "| sha256sum", (unsigned) field.len);
     }
 
     if (reauth_callers_empty(&field)) {
@@ -226,11 +227,12 @@ reauth_callers_parse_scopes(reauth_callers_line_t *line,
         }
 
         if (i == n) {
-            return reauth_callers_error(line, "after the hash there must be "
-                                        "scopes, separated by commas without "
-                                        "blanks: update, attempt, call, "
-                                        "call:read, team, team:read, status, "
-                                        "operate or all");
+            return reauth_callers_error(line, "the hash must be followed by "
+                                              "scopes, separated by commas "
+                                              "without spaces: update, "
+                                              "attempt, call, call:read, "
+                                              "team, team:read, status, "
+                                              "operate or all");
         }
 
     } while (field.len != 0);
@@ -295,11 +297,12 @@ reauth_callers_parse_accounts(reauth_callers_line_t *line,
         }
 
         if (!reauth_callers_pattern_valid(&pattern, exact)) {
-            return reauth_callers_error(line, "a pattern of \"accounts=\" can "
-                                        "match no account: it is to be an id, "
-                                        "\"acct_...\", \"fansly_acct_...\" or "
-                                        "\"fanvue_acct_...\", or the "
-                                        "beginning of one and \"*\"");
+            return reauth_callers_error(line, "a pattern of \"accounts=\" "
+                                              "matches no account: expected "
+                                              "an ID, \"acct_...\", "
+                                              "\"fansly_acct_...\" or "
+                                              "\"fanvue_acct_...\", or its "
+                                              "beginning followed by \"*\"");
         }
 
     } while (patterns.len != 0);
@@ -354,11 +357,13 @@ reauth_callers_parse_routes(reauth_callers_line_t *line,
         route = reauth_callers_split(&routes, ',');
 
         if (!reauth_call_route_valid(&route)) {
-            return reauth_callers_error(line, "a route of \"routes=\" is to be "
-                                        "METHOD:/path below the account, as "
-                                        "GET:/chats or *:/media/*, with a "
-                                        "\"*\" at the end only, decoded and "
-                                        "without a query string");
+            return reauth_callers_error(line, "invalid route in \"routes=\": "
+                                              "expected METHOD:/path below "
+                                              "the account, such as "
+                                              "GET:/chats or *:/media/*, "
+                                              "decoded, without a query "
+                                              "string, and with \"*\" at the "
+                                              "end only");
         }
 
     } while (routes.len != 0);
@@ -410,11 +415,12 @@ reauth_callers_parse_parameters(reauth_callers_line_t *line,
         }
 
         if (i == n) {
-            return reauth_callers_error(line, "after the scopes there may only "
-                                        "be \"accounts=\", \"attempts=\" and "
-                                        "\"routes=\"; scopes, patterns and "
-                                        "routes are separated by commas "
-                                        "without blanks");
+            return reauth_callers_error(line, "the scopes can be followed by "
+                                              "\"accounts=\", \"attempts=\" "
+                                              "and \"routes=\" only; scopes, "
+                                              "patterns and routes are "
+                                              "separated by commas without "
+                                              "spaces");
         }
 
         if (given & 1u << i) {

@@ -13,12 +13,13 @@ const char *
 reauth_file_check(const struct stat *st, uid_t master)
 {
     if (st->st_mode & (S_IWGRP|S_IWOTH)) {
-        return "may be written by others than its owner: chmod go-w it";
+        return "is writable by its group or by everybody: run \"chmod go-w\" "
+               "on it";
     }
 
     if (st->st_uid != 0 && st->st_uid != master) {
-        return "is owned by neither root nor the user that starts nginx, and "
-               "its owner may write it: chown it to root";
+        return "is writable by its owner, who is neither root nor the user "
+               "that starts nginx: change the owner to root";
     }
 
     return NULL;

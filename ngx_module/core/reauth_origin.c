@@ -179,7 +179,7 @@ reauth_origin_check_host(const reauth_string_t *host)
         }
 
         if (c == '*') {
-            return "has an asterisk: each origin is named in full";
+            return "has an asterisk: each origin must be specified in full";
         }
 
         if (!reauth_origin_is_lower(c) && !reauth_origin_is_digit(c)
@@ -205,7 +205,7 @@ reauth_origin_check(const reauth_string_t *origin)
     }
 
     if (reauth_origin_split(origin, &parts) != 0) {
-        return "is not a scheme, \"://\", a host, and a port if there is one";
+        return "must be a scheme, \"://\", a host, and optionally a port";
     }
 
     for (i = 0; i < parts.scheme.len; i++) {
@@ -233,7 +233,7 @@ reauth_origin_check(const reauth_string_t *origin)
     if (parts.port != 0
         && parts.port == reauth_origin_default_port(&parts.scheme))
     {
-        return "has the default port of its scheme, which browsers leave out";
+        return "has the default port of its scheme, which browsers omit";
     }
 
     return reauth_origin_check_host(&parts.host);

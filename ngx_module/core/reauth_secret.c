@@ -37,29 +37,29 @@ reauth_secret_check(reauth_string_t *text)
     }
 
     if (text->len == 0) {
-        return "is empty: write the secret into it, on one line";
+        return "is empty: expected the secret on one line";
     }
 
     if (text->len > REAUTH_SECRET_MAX) {
-        return "is longer than 4096 bytes: is it the right file?";
+        return "is longer than 4096 bytes: check that it is the right file";
     }
 
     for (i = 0; i < text->len; i++) {
         c = text->data[i];
 
         if (c == '\n' || c == '\r') {
-            return "has more than one line: leave only the secret in it, "
-                   "on one line";
+            return "has more than one line: expected only the secret, on one "
+                   "line";
         }
 
         if (c == '\0') {
-            return "has a NUL byte in it: write the secret as plain text, "
-                   "not as UTF-16 or binary";
+            return "contains a NUL byte: expected plain text, not UTF-16 or "
+                   "binary";
         }
 
         if (c < 0x20 || c == 0x7f) {
-            return "has a tab or another control character in it: "
-                   "leave only the secret in it, on one line";
+            return "contains a tab or another control character: expected "
+                   "only the secret, on one line";
         }
     }
 
@@ -117,7 +117,7 @@ reauth_secret_bearer(const reauth_string_t *text,
            == 0)
     {
         snprintf(error, REAUTH_SECRET_ERROR_SIZE,
-                 "begins with \"Bearer\": leave only the token in it");
+                 "begins with \"Bearer\": expected only the token");
         return -1;
     }
 
@@ -136,8 +136,9 @@ reauth_secret_bearer(const reauth_string_t *text,
         }
 
         snprintf(error, REAUTH_SECRET_ERROR_SIZE,
-                 "has %s at byte %zu, which no bearer token has: leave only "
-                 "the token in it (letters, digits and -._~+/, then =)",
+                 "has %s at byte %zu, which is invalid in a bearer token: "
+                 "expected only the token (letters, digits and -._~+/, then "
+                 "=)",
                  reauth_secret_kind(text, i), i + 1);
         return -1;
     }
@@ -167,8 +168,8 @@ reauth_secret_strong(const reauth_string_t *text, size_t least,
     }
 
     snprintf(error, REAUTH_SECRET_ERROR_SIZE,
-             "is too short to be a secret: it has %zu bytes and must have at "
-             "least %zu, make one with: openssl rand -hex 32", len, least);
+             "is too short: it has %zu bytes, expected at least %zu; generate "
+             "a secret with: openssl rand -hex 32", len, least);
 
     return -1;
 }
@@ -183,8 +184,8 @@ reauth_secret_system_error(char *error, const char *what)
 
     snprintf(error, REAUTH_SECRET_ERROR_SIZE, "%s: %s%s", what, strerror(err),
              err == EACCES
-             ? " (chown it to root and the group of nginx's workers, "
-               "chmod 0640 it)"
+             ? " (change its owner to root, its group to that of nginx's "
+               "workers, and its mode to 0640)"
              : "");
 
     errno = err;
@@ -203,12 +204,12 @@ reauth_secret_open(const char *path, uid_t master, char *error)
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NOCTTY|O_NONBLOCK);
 
     if (fd == -1) {
-        reauth_secret_system_error(error, "can't be opened");
+        reauth_secret_system_error(error, "cannot be opened");
         return -1;
     }
 
     if (fstat(fd, &st) != 0) {
-        reauth_secret_system_error(error, "can't be looked at");
+        reauth_secret_system_error(error, "cannot be examined");
         err = errno;
         close(fd);
         errno = err;
@@ -216,11 +217,11 @@ reauth_secret_open(const char *path, uid_t master, char *error)
     }
 
     if (!S_ISREG(st.st_mode)) {
-        text = "is not a regular file: name the file that has the secret in "
-               "it";
+        text = "is not a regular file: specify the file that contains the "
+               "secret";
 
     } else if (st.st_mode & S_IROTH) {
-        text = "may be read by everybody: chmod 0640 it, or 0600";
+        text = "is readable by everybody: change its mode to 0640 or 0600";
 
     } else {
         text = reauth_file_check(&st, master);
@@ -266,7 +267,7 @@ reauth_secret_reserve(reauth_secret_t *secret,
                  -1, 0);
 
     if (pages == MAP_FAILED) {
-        reauth_secret_system_error(error, "there is no memory for it");
+        reauth_secret_system_error(error, "there is not enough memory for it");
         return -1;
     }
 
@@ -319,7 +320,7 @@ reauth_secret_read(reauth_secret_t *secret, const char *path,
         }
 
         if (errno != EINTR) {
-            reauth_secret_system_error(error, "can't be read");
+            reauth_secret_system_error(error, "cannot be read");
             goto failed;
         }
     }

@@ -125,7 +125,8 @@ reauth_url_check(reauth_string_t *url)
         } else if (!reauth_url_is_alnum(*p)
                    && (*p == '\0' || strchr("/-._~!$&()*+,;=:@", *p) == NULL))
         {
-            return "has a character that no path has, or a query or fragment";
+            return "has a character that is invalid in a path, or a query or "
+                   "fragment";
         }
     }
 

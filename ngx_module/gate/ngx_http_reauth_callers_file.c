@@ -53,7 +53,7 @@ ngx_http_reauth_callers_read(ngx_http_reauth_callers_t *callers, size_t *len,
                             NGX_FILE_OPEN, 0);
 
     if (file.fd == NGX_INVALID_FILE) {
-        *error = "it can't be opened";
+        *error = "it cannot be opened";
         return NULL;
     }
 
@@ -62,7 +62,7 @@ ngx_http_reauth_callers_read(ngx_http_reauth_callers_t *callers, size_t *len,
     if (ngx_fd_info(file.fd, &info) == NGX_FILE_ERROR
         || !ngx_is_file(&info))
     {
-        *error = "it is no regular file";
+        *error = "it is not a regular file";
         goto done;
     }
 
@@ -81,14 +81,14 @@ ngx_http_reauth_callers_read(ngx_http_reauth_callers_t *callers, size_t *len,
 
     text = ngx_alloc((size_t) size + 1, log);
     if (text == NULL) {
-        *error = "there is no memory for it";
+        *error = "there is not enough memory for it";
         goto done;
     }
 
     n = ngx_read_file(&file, text, (size_t) size, 0);
 
     if (n != (ssize_t) size) {
-        *error = "it can't be read whole";
+        *error = "it cannot be read completely";
         ngx_free(text);
         text = NULL;
         goto done;
@@ -148,8 +148,8 @@ ngx_http_reauth_callers_reload(void *data, ngx_log_t *log)
 
     if (table == NULL) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "\"%V\" has changed, but %s; the callers that were "
-                      "read before stay in force", &callers->path, error);
+                      "\"%V\" has changed, but %s; the previous callers are "
+                      "still used", &callers->path, error);
         return NGX_ERROR;
     }
 
@@ -248,7 +248,7 @@ ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (ngx_strcmp(value[2].data, "certificate=cn") != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid parameter \"%V\" in "
-                               "\"reauth_callers_file\": it knows "
+                               "\"reauth_callers_file\": expected "
                                "\"certificate=cn\"", &value[2]);
             return NGX_CONF_ERROR;
         }

@@ -98,7 +98,7 @@ ngx_http_reauth_redis_parse(ngx_conf_t *cf)
 
     if (conf->user.len && conf->password.text.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"reauth_redis\" names the user \"%V\" but no "
+                           "\"reauth_redis\" has the user \"%V\" but no "
                            "password: add password_file=path", &conf->user);
         return NULL;
     }
@@ -155,10 +155,10 @@ ngx_http_reauth_redis_user(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
 {
     if (ngx_strlchr(start, at, ':')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "a password in the url of \"reauth_redis\" "
-                           "shows in \"nginx -T\" and in every copy of "
-                           "the configuration: put it into a file and "
-                           "add password_file=path");
+                           "a password in the URL of \"reauth_redis\" is "
+                           "visible in \"nginx -T\" and in every copy of the "
+                           "configuration: write it to a file and add "
+                           "password_file=path");
         return NGX_CONF_ERROR;
     }
 
@@ -169,8 +169,8 @@ ngx_http_reauth_redis_user(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
         || ngx_strlchr(start, at, '@'))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "no valid user before the \"@\" in the url of "
-                           "\"reauth_redis\": write "
+                           "invalid user before \"@\" in the URL of "
+                           "\"reauth_redis\": expected "
                            "redis://[user@]host[:port][/db]");
         return NGX_CONF_ERROR;
     }
@@ -207,9 +207,9 @@ ngx_http_reauth_redis_url(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the first parameter of \"reauth_redis\" is no url "
-                           "of Redis: write redis://[user@]host[:port][/db], "
-                           "rediss:// for TLS, or unix:/path[:db]");
+                           "invalid URL in \"reauth_redis\": expected "
+                           "redis://[user@]host[:port][/db], rediss:// for "
+                           "TLS, or unix:/path[:db]");
         return NGX_CONF_ERROR;
     }
 
@@ -269,7 +269,7 @@ ngx_http_reauth_redis_address(ngx_conf_t *cf,
     if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
         if (u.err) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "%s in \"%V\" of \"reauth_redis\": write "
+                               "%s in \"%V\" of \"reauth_redis\": expected "
                                "redis://[user@]host[:port][/db], rediss:// "
                                "for TLS, or unix:/path[:db]; names are "
                                "resolved when nginx reads its configuration",
@@ -339,8 +339,8 @@ ngx_http_reauth_redis_database(ngx_conf_t *cf,
 
     if (n == NGX_ERROR || n > NGX_HTTP_REAUTH_REDIS_DATABASE_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the database at the end of the url of "
-                           "\"reauth_redis\" must be a number from 0 to %d",
+                           "invalid database in the URL of \"reauth_redis\": "
+                           "expected a number from 0 to %d",
                            NGX_HTTP_REAUTH_REDIS_DATABASE_MAX);
         return NGX_CONF_ERROR;
     }
@@ -391,14 +391,15 @@ ngx_http_reauth_redis_parameters(ngx_conf_t *cf,
 
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "unknown parameter \"%V\" of \"reauth_redis\": "
-                               "there are password_file=, prefix=, timeout=, "
-                               "ca= and verify=", &rest);
+                               "expected password_file=, prefix=, timeout=, "
+                               "ca= or verify=", &rest);
             return NGX_CONF_ERROR;
         }
 
         if (seen & ((ngx_uint_t) 1 << n)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" is twice in \"reauth_redis\"",
+                               "duplicate parameter \"%V\" of "
+                               "\"reauth_redis\"",
                                &known->name);
             return NGX_CONF_ERROR;
         }
@@ -489,9 +490,9 @@ ngx_http_reauth_redis_prefix(ngx_conf_t *cf,
 
     if (i < value->len || i == 0 || i > NGX_HTTP_REAUTH_REDIS_PREFIX_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"prefix=%V\" of \"reauth_redis\": 1 to "
-                           "%d of A-Z, a-z, 0-9 and _ . : - and no braces, "
-                           "nginx adds them",
+                           "invalid \"prefix=%V\" of \"reauth_redis\": "
+                           "expected 1 to %d characters of A-Z, a-z, 0-9 and "
+                           "_ . : - without braces, which nginx adds",
                            value, NGX_HTTP_REAUTH_REDIS_PREFIX_MAX);
         return NGX_CONF_ERROR;
     }
@@ -520,8 +521,8 @@ ngx_http_reauth_redis_timeout(ngx_conf_t *cf,
 
     if (timeout <= 0 || timeout > NGX_HTTP_REAUTH_REDIS_TIMEOUT_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"timeout=%V\" of \"reauth_redis\": it is "
-                           "the time for one command, from 1ms to 10s",
+                           "invalid \"timeout=%V\" of \"reauth_redis\": "
+                           "expected a time for one command, from 1ms to 10s",
                            value);
         return NGX_CONF_ERROR;
     }
@@ -560,8 +561,8 @@ ngx_http_reauth_redis_verify(ngx_conf_t *cf,
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"verify=%V\" of \"reauth_redis\": on or "
-                           "off", value);
+                           "invalid \"verify=%V\" of \"reauth_redis\": "
+                           "expected on or off", value);
         return NGX_CONF_ERROR;
     }
 
@@ -614,8 +615,8 @@ ngx_http_reauth_redis_tls(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf)
     if (!conf->tls) {
         if (conf->ca.len || conf->verify != NGX_CONF_UNSET) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%s\" of \"reauth_redis\" is for TLS: write "
-                               "rediss://, or leave it out",
+                               "\"%s\" of \"reauth_redis\" needs TLS: use "
+                               "rediss://, or remove the parameter",
                                conf->ca.len ? "ca=" : "verify=");
             return NGX_CONF_ERROR;
         }
@@ -648,9 +649,9 @@ ngx_http_reauth_redis_tls(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf)
 
     if (!conf->verify) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"verify=off\" of \"reauth_redis\": whoever is "
-                           "between here and Redis can take its place and "
-                           "its password");
+                           "\"verify=off\" of \"reauth_redis\": Redis is not "
+                           "authenticated, anybody on the path can "
+                           "impersonate it and read its password");
     }
 
     if (conf->ca.len) {
@@ -663,8 +664,9 @@ ngx_http_reauth_redis_tls(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf)
             != NGX_OK)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"ca=%V\" of \"reauth_redis\" must be a file "
-                               "of certificates in PEM that can be read",
+                               "\"ca=%V\" of \"reauth_redis\": expected a "
+                               "readable file of certificates in the PEM "
+                               "format",
                                &conf->ca);
             return NGX_CONF_ERROR;
         }
@@ -686,7 +688,7 @@ ngx_http_reauth_redis_tls(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf)
     if (conf->tls || conf->ca.len || conf->verify != NGX_CONF_UNSET) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"reauth_redis\" with TLS (rediss://, ca=, "
-                           "verify=) needs an nginx that was built "
+                           "verify=) needs nginx built with "
                            "--with-http_ssl_module");
         return NGX_CONF_ERROR;
     }

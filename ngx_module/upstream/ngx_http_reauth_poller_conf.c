@@ -16,7 +16,7 @@ static char *
 ngx_http_reauth_poll_twice(ngx_conf_t *cf)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "a parameter of \"reauth_poll\" is specified twice");
+                       "duplicate parameter in \"reauth_poll\"");
 
     return NGX_CONF_ERROR;
 }
@@ -49,8 +49,8 @@ ngx_http_reauth_poll_rate(ngx_conf_t *cf, ngx_http_reauth_poller_t *poller,
 
     if (n <= 0 || n > 100000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid rate \"%V\" in \"reauth_poll\": it takes "
-                           "polls a second or a minute, as in \"60r/m\"",
+                           "invalid rate \"%V\" in \"reauth_poll\": expected "
+                           "polls per second or per minute, such as \"60r/m\"",
                            value);
         return NGX_CONF_ERROR;
     }
@@ -74,7 +74,7 @@ ngx_http_reauth_poll_time(ngx_conf_t *cf, ngx_msec_t *msec, ngx_str_t *value)
 
     if (n == NGX_ERROR || n < 100) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid time \"%V\" in \"reauth_poll\": it takes "
+                           "invalid time \"%V\" in \"reauth_poll\": expected "
                            "at least 100ms", value);
         return NGX_CONF_ERROR;
     }
@@ -112,8 +112,9 @@ ngx_http_reauth_poll_parameter(ngx_conf_t *cf,
 #undef reauth_is
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\" in \"reauth_poll\": it knows "
-                       "interval=, max_interval= and rate=", parameter);
+                       "invalid parameter \"%V\" in \"reauth_poll\": expected "
+                       "\"interval=\", \"max_interval=\" or "
+                       "\"rate=\"", parameter);
 
     return NGX_CONF_ERROR;
 }
@@ -151,8 +152,8 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"reauth_poll\" takes \"off\", or \"on\" and the "
-                           "beginning of an internal location's uri, as in "
-                           "\"on /upstream\"");
+                           "URI prefix of an internal location, such as \"on "
+                           "/upstream\"");
         return NGX_CONF_ERROR;
     }
 
@@ -168,7 +169,7 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (poller->uri.len > 100) {
-        return "has too long a uri";
+        return "has a URI that is too long";
     }
 
     for (i = 3; i < cf->args->nelts; i++) {
@@ -185,7 +186,7 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_conf_init_uint_value(poller->rate, 60);
 
     if (poller->max_interval < poller->interval) {
-        return "has a max_interval that is smaller than its interval";
+        return "has a max_interval smaller than its interval";
     }
 
     mcf->store.polling = 1;

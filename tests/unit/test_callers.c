@@ -276,14 +276,14 @@ test_refuses(void **state)
     refused("", "no caller");
     refused("\n# nobody\n", "no caller");
 
-    refused("a", "line 1: after the name");
-    refused("\n\na " ALPHA, "line 3: after the hash");
-    refused("a " ALPHA " ", "line 1: after the hash");
-    refused("a " ALPHA " # call", "line 1: after the hash");
-    refused("a sha256:8ed3f6 call", "line 1: after \"sha256:\" there must be "
-            "64 hexadecimal digits, there are 6");
-    refused("a " ALPHA "0 call", "line 1: after \"sha256:\"");
-    refused("a sha256: call", "line 1: after \"sha256:\"");
+    refused("a", "line 1: the name must be followed");
+    refused("\n\na " ALPHA, "line 3: the hash must be followed");
+    refused("a " ALPHA " ", "line 1: the hash must be followed");
+    refused("a " ALPHA " # call", "line 1: the hash must be followed");
+    refused("a sha256:8ed3f6 call", "line 1: \"sha256:\" must be followed by "
+            "64 hexadecimal digits, found 6");
+    refused("a " ALPHA "0 call", "line 1: \"sha256:\" must be");
+    refused("a sha256: call", "line 1: \"sha256:\" must be");
     refused("a the-token-itself call", "never the token itself");
     refused("a sha256:"
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -291,23 +291,24 @@ test_refuses(void **state)
     refused("a sha256:"
             "01BA4719C80B6FE911B091A7C05124B64EEECE964E09C058EF8F9805DACA546B"
             " call", "line 1: the hash is that of an empty token");
-    refused("a call " ALPHA, "line 1: after the name");
-    refused("a SHA256:8ed3f6 call", "line 1: after the name");
+    refused("a call " ALPHA, "line 1: the name must be followed");
+    refused("a SHA256:8ed3f6 call", "line 1: the name must be followed");
     refused(ALPHA " a call", "line 1: the caller's name");
     refused("8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8"
             " a call", "line 1: the caller's name is longer than 47");
-    refused("a:b " ALPHA " call", "line 1: the caller's name, which");
+    refused("a:b " ALPHA " call", "line 1: the caller's name at");
 
-    refused("a " ALPHA " calls", "line 1: after the hash");
-    refused("a " ALPHA " call,,status", "line 1: after the hash");
-    refused("a " ALPHA " ,call", "line 1: after the hash");
-    refused("a " ALPHA " CALL", "line 1: after the hash");
-    refused("a " ALPHA " accounts=acct_1", "line 1: after the hash");
-    refused("a " ALPHA " call:write", "line 1: after the hash");
-    refused("a " ALPHA " update:read", "line 1: after the hash");
-    refused("a " ALPHA " call, status", "line 1: after the scopes");
-    refused("a " ALPHA " call " BETA, "line 1: after the scopes");
-    refused("a " ALPHA " call account=acct_1", "line 1: after the scopes");
+    refused("a " ALPHA " calls", "line 1: the hash must be followed");
+    refused("a " ALPHA " call,,status", "line 1: the hash must be followed");
+    refused("a " ALPHA " ,call", "line 1: the hash must be followed");
+    refused("a " ALPHA " CALL", "line 1: the hash must be followed");
+    refused("a " ALPHA " accounts=acct_1", "line 1: the hash must be followed");
+    refused("a " ALPHA " call:write", "line 1: the hash must be followed");
+    refused("a " ALPHA " update:read", "line 1: the hash must be followed");
+    refused("a " ALPHA " call, status", "line 1: the scopes can be followed");
+    refused("a " ALPHA " call " BETA, "line 1: the scopes can be followed");
+    refused("a " ALPHA " call account=acct_1",
+            "line 1: the scopes can be followed");
 
     refused("a " ALPHA " call accounts=", "line 1: a pattern");
     refused("a " ALPHA " call accounts=acct_1,,acct_2", "line 1: a pattern");
@@ -318,7 +319,8 @@ test_refuses(void **state)
     refused("a " ALPHA " call accounts=acct_1**", "line 1: a pattern");
     refused("a " ALPHA " call accounts=*acct_1", "line 1: a pattern");
     refused("a " ALPHA " call accounts=auth_1", "line 1: a pattern");
-    refused("a " ALPHA " call accounts=acct_1 acct_2", "line 1: after the");
+    refused("a " ALPHA " call accounts=acct_1 acct_2",
+            "line 1: the scopes can");
     refused("a " ALPHA " call accounts=acct_1 accounts=acct_2",
             "line 1: \"accounts=\" is duplicate");
 
@@ -334,20 +336,20 @@ test_refuses(void **state)
             "line 1: \"attempts=\" is duplicate");
     refused("a " ALPHA " call attempts=1,2", "line 1: \"attempts=\" takes");
 
-    refused("a " ALPHA " call routes=", "line 1: a route");
-    refused("a " ALPHA " call routes=GET", "line 1: a route");
-    refused("a " ALPHA " call routes=/chats", "line 1: a route");
-    refused("a " ALPHA " call routes=:/chats", "line 1: a route");
-    refused("a " ALPHA " call routes=GET:chats", "line 1: a route");
-    refused("a " ALPHA " call routes=GET:", "line 1: a route");
-    refused("a " ALPHA " call routes=GET:*", "line 1: a route");
-    refused("a " ALPHA " call routes=get:/chats", "line 1: a route");
-    refused("a " ALPHA " call routes=*T:/chats", "line 1: a route");
-    refused("a " ALPHA " call routes=GET:/*/x", "line 1: a route");
-    refused("a " ALPHA " call routes=GET:/a%2fb", "line 1: a route");
-    refused("a " ALPHA " call routes=GET:/a?b=c", "line 1: a route");
-    refused("a " ALPHA " call routes=GET://a", "line 1: a route");
-    refused("a " ALPHA " call routes=GET:/a,,GET:/b", "line 1: a route");
+    refused("a " ALPHA " call routes=", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET", "line 1: invalid route");
+    refused("a " ALPHA " call routes=/chats", "line 1: invalid route");
+    refused("a " ALPHA " call routes=:/chats", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET:chats", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET:", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET:*", "line 1: invalid route");
+    refused("a " ALPHA " call routes=get:/chats", "line 1: invalid route");
+    refused("a " ALPHA " call routes=*T:/chats", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET:/*/x", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET:/a%2fb", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET:/a?b=c", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET://a", "line 1: invalid route");
+    refused("a " ALPHA " call routes=GET:/a,,GET:/b", "line 1: invalid route");
     refused("a " ALPHA " call routes=GET:/a routes=GET:/b",
             "line 1: \"routes=\" is duplicate");
 
@@ -359,9 +361,9 @@ test_refuses(void **state)
             "8ED3F6AD685B959EAD7022518E1AF76CD816F8E8EC7CCDDA1ED4018E8F2223F8"
             " call", "line 2: the caller on line 1 has the same hash");
 
-    refused("a " ALPHA " call\x01", "line 1: has a control character");
-    refused("a " ALPHA "\r call", "line 1: has a control character");
-    refused("\xef\xbb\xbf" "a " ALPHA " call", "line 1: the caller's name");
+    refused("a " ALPHA " call\x01", "line 1: contains a control character");
+    refused("a " ALPHA "\r call", "line 1: contains a control character");
+    refused("\xef\xbb\xbf" "a " ALPHA " call", "line 1: the caller's name at");
 }
 
 
@@ -375,7 +377,7 @@ test_refuses_nul(void **state)
 
     s = string("a " ALPHA " call\n\0");
     assert_null(reauth_callers_parse(&s, error));
-    assert_non_null(strstr(error, "line 2: has a control character"));
+    assert_non_null(strstr(error, "line 2: contains a control character"));
 }
 
 

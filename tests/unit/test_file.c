@@ -39,9 +39,9 @@ test_check(void **state)
         { 0606, 0, 0, "chmod go-w" },
         { 0602, 1000, 1000, "chmod go-w" },
         { 0620, 1000, 0, "chmod go-w" },
-        { 0600, 1000, 0, "chown it to root" },
-        { 0444, 33, 0, "chown it to root" },
-        { 0600, 1001, 1000, "chown it to root" }
+        { 0600, 1000, 0, "change the owner to root" },
+        { 0444, 33, 0, "change the owner to root" },
+        { 0600, 1001, 1000, "change the owner to root" }
     };
 
     (void) state;

@@ -305,10 +305,10 @@ test_read_refuses(void **state)
     read_refused(path, "No such file", ENOENT);
 
     write_file("key\n", 4, 0644);
-    read_refused(path, "chmod 0640", 0);
+    read_refused(path, "0640 or 0600", 0);
 
     write_file("key\n", 4, 0604);
-    read_refused(path, "chmod 0640", 0);
+    read_refused(path, "0640 or 0600", 0);
 
     write_file("key\n", 4, 0660);
     read_refused(path, "chmod go-w", 0);
@@ -327,7 +327,7 @@ test_read_refuses(void **state)
 
     if (geteuid() != 0) {
         write_file("key\n", 4, 0000);
-        read_refused(path, "chmod 0640", EACCES);
+        read_refused(path, "mode to 0640", EACCES);
     }
 }
 
