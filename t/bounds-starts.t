@@ -91,7 +91,7 @@ for my $id (@ids) {
 is(begun_by('late'), 3, 'those within the bound are followed');
 is(start('late')->{status}, 429, 'and no other one is started');
 like($gateway->error_log,
-    qr/\[warn\].*an attempt that a poll has shown is not followed/,
+    qr/\[warn\].*attempt reported by a poll is not followed/,
     'the others are logged');
 like($gateway->http('GET', '/reauth/metrics',
         { Authorization => 'Bearer token of other' })->{body},

@@ -227,7 +227,7 @@ for my $way (@ways) {
     ok(in_force('one', 415), "$name: and as before");
 }
 
-like($gateway->error_log, qr/\[notice\] .* rights of caller "alice" have been revoked, its request in progress is refused/,
+like($gateway->error_log, qr/\[notice\] .* rights of caller "alice" have been revoked, its active request is rejected/,
     'it is logged');
 
 # ---- while Redis is told of an update ----

@@ -17,7 +17,7 @@ my @excepted = (
     [qr/\Apassword_file=\x01 of "reauth_redis": \x01\z/, 'as above'],
     [qr/\A"\x01" sends requests to "\x01", \x01\z/, 'as above'],
     [qr/\Aan? [\w ]+\z/, 'it is put into a line that is quoted'],
-    [qr/\Areauth_zone is walked without its lock\z/,
+    [qr/\Areauth_zone is accessed without its lock\z/,
         'only in a build for tests'],
 );
 
@@ -26,7 +26,7 @@ my @excepted = (
 my %wrapper = (
     ngx_http_reauth_redis_fail => '%s',
     ngx_http_reauth_key_refuse =>
-        'reauth: $reauth_authorization %s, the request is not sent without it',
+        'reauth: $reauth_authorization %s, the request is not sent',
     reauth_secret_system_error => "%s: \x01",
 );
 

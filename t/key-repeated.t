@@ -226,7 +226,7 @@ $gateway->stop;
 $place{'error log'}  = $gateway->error_log;
 $place{'access log'} = Reauth::Test::slurp(work_dir() . '/gateway/logs/all.log');
 
-like($place{'error log'}, qr/\[warn\].*the upstream repeats the API key in a/,
+like($place{'error log'}, qr/\[warn\].*the upstream sent the API key in a/,
     'it is logged');
 like($place{'error log'}, qr/\[debug\].*x-ofapi-echo: Bearer \*{39,40}"/i,
     'the debug log has headers without it');

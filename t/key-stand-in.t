@@ -154,7 +154,7 @@ for my $where (qw(cut less)) {
     is($after, $before, 'nothing is sent');
 }
 
-like($gateway->error_log, qr/\[error\].*was changed where it was used/,
+like($gateway->error_log, qr/\[error\].*was modified before the request was sent/,
     'which is logged');
 
 # ---- an update, and what follows ----

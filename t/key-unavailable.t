@@ -171,9 +171,9 @@ is((sandbox_log())[-1]{headers}{authorization}, 'Bearer mine',
 
 $gateway->stop;
 
-like($gateway->error_log, qr/\[error\].*is used where no reauth_key_file is in/,
+like($gateway->error_log, qr/\[error\].*is used without "reauth_key_file"/,
     'the log says why');
-like($gateway->error_log, qr/\[error\].*was empty where it was used first/,
+like($gateway->error_log, qr/\[error\].*was empty when it was first evaluated/,
     'and of the map');
 unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing worse');
 
@@ -202,7 +202,7 @@ location /api/fansly/authenticate { reauth_key_file $key;
 EOC
 
 is($poller->update('acct_2', 'slow')->{status}, 200, 'a login to be polled');
-ok(wait_for { $poller->error_log =~ /is used where no reauth_key_file is in/ }
+ok(wait_for { $poller->error_log =~ /is used without "reauth_key_file"/ }
     'the poller finds no key');
 is(scalar(grep { $_->{method} eq 'GET' && !$_->{headers}{authorization} }
     sandbox_log()), 0, 'and polls nothing without one');

@@ -168,7 +168,7 @@ my $count   = @foreign * @requests + @requests;
 like($metrics, qr/^reauth_callers_refused_total\{reason="origin"\} $count$/m,
     'all were counted');
 
-my @lines = grep { /refused a browser's request/ } split /\n/, $one->error_log;
+my @lines = grep { /browser request from another origin rejected/ } split /\n/, $one->error_log;
 cmp_ok(scalar @lines, '>', 0, 'logged');
 cmp_ok(scalar @lines, '<', $count / 2, 'but not each of them');
 like($lines[0], qr/\[warn\] .* Origin "https:\/\/evil\.example", Sec-Fetch-Site "-"/,

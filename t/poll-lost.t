@@ -95,7 +95,7 @@ for my $name (404, 401) {
 
     is(asked("auth_$name"), 3, "$name: three polls, then no more");
     like($one->error_log . $two->error_log,
-        qr/account "acct_$name" is unknown now: .*\($name\)/,
+        qr/account "acct_$name" is now unknown: .*\($name\)/,
         "$name: the log tells");
     is($one->http('GET', "/reauth/gate/acct_$name")->{status}, 503,
         "$name: the gate is closed");
@@ -118,7 +118,7 @@ for my $name (qw(500 key plain credits)) {
 
 ok(wait_for {
     ($one->error_log . $two->error_log)
-        =~ /refuses polls \(401\): the API key is missing or invalid/
+        =~ /rejects polls \(401\): the API key is missing or invalid/
 } 'a refused key is reported');
 
 ok(wait_for {
@@ -126,7 +126,7 @@ ok(wait_for {
         =~ /^reauth_polls_total\{result="refused"\} [1-9]/m } $one, $two
 } 'and counted');
 
-my @reported = ($one->error_log . $two->error_log) =~ /refuses polls/g;
+my @reported = ($one->error_log . $two->error_log) =~ /rejects polls/g;
 cmp_ok(@reported, '<=', 2, 'once by each gateway');
 
 done_testing();

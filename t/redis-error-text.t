@@ -32,7 +32,7 @@ close $listen;
 
 my $gateway = gateway(http_config => "reauth_redis redis://127.0.0.1:$port;");
 
-my $expected = quotemeta 'Redis says "ERR \x1B[31mred\x1B[0m \x22quoted\x22 '
+my $expected = quotemeta 'Redis returned the error "ERR \x1B[31mred\x1B[0m \x22quoted\x22 '
     . '\x01\xC2\x9B\x5Cn"';
 
 ok(wait_for { $gateway->error_log =~ /$expected/ } 'the error is logged, escaped');

@@ -24,7 +24,7 @@ ok(wait_for { sandbox_log() > 2 * @bad } 'they are followed');
 store_and_tell("acct_$_", attempt => $bad[$_],
     updated => 1_000 + stored("acct_$_", 'updated')) for 0 .. $#bad;
 
-ok(wait_for { 5 < (() = $gateway->error_log =~ /a record under .* is none/g) }
+ok(wait_for { 5 < (() = $gateway->error_log =~ /invalid record under .*, skipped/g) }
     'each is said to be none');
 
 # ---- a gateway that reads them when it starts ----

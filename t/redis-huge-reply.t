@@ -24,7 +24,7 @@ sub peak {
 }
 
 sub failures {
-    my @lines = $gateway->error_log =~ /does not speak the protocol of Redis/g;
+    my @lines = $gateway->error_log =~ /does not use the protocol of Redis/g;
 
     return scalar @lines;
 }

@@ -21,7 +21,7 @@ GET /reauth/accounts/acct_nobody
 --- response_headers
 Content-Type: application/json
 Cache-Control: no-store
---- response_body_like: "error":"NOT_FOUND","message":"Nothing is known of this account\."
+--- response_body_like: "error":"NOT_FOUND","message":"The account is unknown\."
 
 
 
@@ -107,7 +107,7 @@ Content-Type: application/json
 --- request
 GET /reauth/accounts/acct_1?state=running
 --- error_code: 422
---- response_body_like: "errors":\{"state":\["is not known here"\]\}
+--- response_body_like: "errors":\{"state":\["is unknown"\]\}
 
 
 

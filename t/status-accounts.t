@@ -104,7 +104,7 @@ Cache-Control: no-store
 --- response_body_like eval
 qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\],
    "auth_type":\["must[ ]be[ ][^"]+"\],"limit":\["[^"]+[ ]1[ ]to[ ]1000"\],
-   "cursor":\["[^"]+"\],"stat":\["is[ ]not[ ]known[ ]here"\]\},
+   "cursor":\["[^"]+"\],"stat":\["is[ ]unknown"\]\},
    "decision_id":"[0-9a-f]{16}"\}\z/x
 
 
@@ -136,7 +136,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 --- error_code eval
 [(422) x 8]
 --- response_body_like eval
-[(qr/"errors":\{"cursor":\["must be the next_cursor/) x 8]
+[(qr/"errors":\{"cursor":\["must be the unchanged next_cursor/) x 8]
 
 
 
@@ -155,7 +155,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 GET /reauth/accounts?limit=1&&limit=2&%22=1&=2&flag
 --- error_code: 422
 --- response_body_like eval
-qr/"errors":\{"limit":\["is given more than once"\],"\?":\["is not known here","is not known here"\],"flag":\["is not known here"\]\}/
+qr/"errors":\{"limit":\["is specified more than once"\],"\?":\["is unknown","is unknown"\],"flag":\["is unknown"\]\}/
 
 
 

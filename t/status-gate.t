@@ -140,7 +140,7 @@ GET /reauth/gate/acct_1?open=200&closed=403&page=2
 [(422) x 5]
 --- response_body_like eval
 [qr/"open":\["must be 200 or 204"/, (qr/"closed":\["must be 401, 403, 429 or 503"/) x 3,
- qr/"open":\["is given more than once"/]
+ qr/"open":\["is specified more than once"/]
 
 
 

@@ -51,7 +51,7 @@ Content-Type: application/json
 --- request
 GET /reauth/summary?limit=3
 --- error_code: 422
---- response_body_like: "errors":\{"limit":\["is not known here"\]\}
+--- response_body_like: "errors":\{"limit":\["is unknown"\]\}
 
 
 

@@ -144,7 +144,7 @@ Content-Type: application/json
 --- response_body chomp
 { "attempt_id" : "auth_9", "polling_url":"http://localhost/api/authenticate/auth_9" }
 --- error_log
-the upstream's polling_url does not lead to the poll of the attempt
+the upstream's polling_url is not that of the attempt
 
 
 

@@ -176,7 +176,7 @@ for my $lost ('acct_member', 'acct_spaces') {
         "$lost: of the same attempt");
     unlike($answer->{body}, qr/CANARY/, "$lost: of the record");
     like($gateway{$lost}->error_log,
-        qr/\[info\].*kept for repeats is not available/, "$lost: it is logged");
+        qr/\[info\].*stored response to the update is not available/, "$lost: it is logged");
 }
 
 # too large: composed

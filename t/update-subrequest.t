@@ -20,7 +20,7 @@ is($gateway->http('GET', '/hooks/x')->{status}, 403, 'a webhook');
 
 my $log = $gateway->error_log;
 
-like($log, qr{subrequest to "/api/authenticate/auth_1" is refused: a location},
+like($log, qr{subrequest to "/api/authenticate/auth_1" rejected: a location},
     'the log names the location');
 like($log, qr{a location with "reauth_authenticate" serves requests of clients},
     'the log names the directive');

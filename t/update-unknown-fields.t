@@ -63,7 +63,7 @@ Content-Type: application/json
 --- error_code eval
 [422, 200]
 --- response_body_like eval
-[qr/\A(?!.*CANARY).*"errors":\{"x":\["The x field is not known; leave it out\."\],"cookies":\["[^"]+"\],"y":\["[^"]+"\]\}/,
+[qr/\A(?!.*CANARY).*"errors":\{"x":\["The x field is unknown; omit it\."\],"cookies":\["[^"]+"\],"y":\["[^"]+"\]\}/,
  qr/\A\[\]\z/]
 
 
@@ -76,7 +76,7 @@ main::put('acct_1', '{"CANARY pass\nword":1,' . substr main::login('slow'), 1)
 Content-Type: application/json
 --- error_code: 422
 --- response_body_like eval
-qr/\A(?!.*CANARY).*"errors":\{"a field":\["A field whose name is no plain/
+qr/\A(?!.*CANARY).*"errors":\{"a field":\["A field whose name is not a plain/
 
 
 
@@ -195,7 +195,7 @@ Content-Type: application/json
 [qr/attempt_id/, main::logged('{"auth_type":"email_password",'
  . '"email":"slow@example.com","password":"secret","a":"CANARY",'
  . qq("z":[1,{"x":null,"y":"\xc3\xa4"}]})), qr/attempt_id/, qr/attempt_id/,
- qr/not known must not be longer than 16384 bytes together/]
+ qr/Unknown fields must not be longer than 16384 bytes in total/]
 
 
 

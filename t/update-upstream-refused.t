@@ -72,7 +72,7 @@ Content-Type: application/json
 ! x-should-retry
 --- response_body_like: UPSTREAM_BAD_ANSWER
 --- error_log
-sent nothing to the upstream, it answered 204 itself
+sent nothing to the upstream and returned 204 itself
 
 
 

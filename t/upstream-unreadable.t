@@ -51,7 +51,7 @@ is(counted('update'), 0, 'no update yet');
 forced('acct_1', 200, qq({"attempt_id":"auth_1","x":"$secret"));
 is($gateway->update('acct_1', 'slow')->{status}, 502, 'half an answer');
 is(counted('update'), 1, 'counted');
-logged(qr/unreadable response to an update, id "acct_1", (\d+) bytes: it ends too early, byte \1;/,
+logged(qr/unreadable response to an update, id "acct_1", (\d+) bytes: it ends unexpectedly, byte \1(?!;)/,
     'where and why is logged');
 
 # a reauthentication
@@ -60,7 +60,7 @@ forced('acct_2', 200, qq({"success":true,"x":"$secret"}));
 is($gateway->http('POST', '/api/authenticate/acct_2/reauthenticate')->{status},
     502, 'one without an attempt');
 is(counted('reauthenticate'), 1, 'counted');
-logged(qr/unreadable response to a reauthentication, id "acct_2", \d+ bytes: it names no login attempt/,
+logged(qr/unreadable response to a reauthentication, id "acct_2", \d+ bytes: it identifies no login attempt/,
     'logged');
 
 # a start
@@ -72,7 +72,7 @@ my $answer = $gateway->http('POST', '/api/authenticate',
       password => 'secret' });
 is($answer->{body}, "<html>$secret</html>", 'a start: passed on');
 is(counted('start'), 1, 'counted');
-logged(qr/unreadable response to a start, id "", 33 bytes: a value is expected, byte 0;/,
+logged(qr/unreadable response to a start, id "", 33 bytes: a value is expected, byte 0(?!;)/,
     'logged');
 
 # a poll
@@ -90,7 +90,7 @@ for my $body (qq([{"state":"$secret"}]), qq({"state":"$secret",}),
 }
 
 is(counted('poll'), 3, 'counted');
-logged(qr/unreadable response to a poll, id "$attempt", 34 bytes: it does not describe a login attempt, byte 0; 0 more were not logged/,
+logged(qr/unreadable response to a poll, id "$attempt", 34 bytes: it does not describe a login attempt, byte 0(?!;)/,
     'logged');
 is(scalar(() = $gateway->error_log =~ /unreadable response to a poll/g), 1,
     'once in a while');
@@ -147,7 +147,7 @@ for my $body (qq({"event":"$secret"), qq({"x":"$secret"})) {
 }
 
 is(counted('webhook'), 2, 'counted');
-logged(qr/unreadable webhook, id "", 31 bytes: it ends too early, byte 31;/,
+logged(qr/unreadable webhook, id "", 31 bytes: it ends unexpectedly, byte 31(?!;)/,
     'logged');
 
 # a 401 of an ordinary call
@@ -156,6 +156,17 @@ forced('acct_4', 401, "<html>$secret</html>");
 is($gateway->http('GET', '/api/acct_4/chats')->{status}, 401, 'a 401');
 is(counted('call'), 1, 'counted');
 logged(qr/unreadable 401 response to a call, id "acct_4"/, 'logged');
+
+# the next line of a kind counts those that were omitted
+
+ok(wait_for {
+    my $body = qq({"event":"$secret");
+    $gateway->http('POST', '/reauth/webhook',
+        { 'Content-Type' => 'application/json',
+          'Signature' => signature($body) }, $body);
+    $gateway->error_log
+        =~ /unreadable webhook.*, byte 31; [1-9]\d* more were not logged/;
+} 'those that were not logged are counted');
 
 unlike($gateway->error_log, qr/\Q$secret/, 'nothing of their content is logged');
 

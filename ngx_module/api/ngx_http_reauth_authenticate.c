@@ -390,9 +390,10 @@ ngx_http_reauth_too_many_attempts(ngx_http_request_t *r)
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_TOO_MANY_REQUESTS,
                "TOO_MANY_ATTEMPTS",
-               "The caller has too many logins in progress.",
-               "Nothing was sent to the upstream; wait until some of them have "
-               "ended. Those in progress can be updated.", NULL);
+               "The caller has too many active login attempts.",
+               "Nothing was sent to the upstream. Wait until some of the "
+               "attempts have ended; accounts with an active attempt can "
+               "still be updated.", NULL);
 }
 
 
@@ -474,15 +475,16 @@ ngx_http_reauth_store_unavailable(ngx_http_request_t *r, ngx_int_t rc)
     if (rc == NGX_BUSY) {
         return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                    "STORE_UNAVAILABLE",
-                   "Redis can't be reached, or refuses writes.",
-                   "Nothing was sent to the upstream; retry later.", NULL);
+                   "Redis is unavailable or rejects writes.",
+                   "Nothing was sent to the upstream. Retry later.", NULL);
     }
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "STORE_UNAVAILABLE",
-               "The gateway has no memory left for another active account.",
-               "Nothing was sent to the upstream; reauth_zone must be made "
-               "larger.", NULL);
+               "The shared memory of the gateway has no room for another "
+               "active account.",
+               "Nothing was sent to the upstream. The gateway's operator must "
+               "increase the size of reauth_zone.", NULL);
 }
 
 

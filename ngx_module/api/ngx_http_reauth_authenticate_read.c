@@ -31,28 +31,29 @@ ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
     case REAUTH_ROUTE_BAD_PATH:
         return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
                    "The path is not in its canonical form.",
-                   "Send it without dot segments, doubled slashes and "
+                   "Send the path without dot segments, repeated slashes and "
                    "percent-encoded characters.", NULL);
 
     case REAUTH_ROUTE_BAD_QUERY:
         return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_QUERY",
-                   "The query has an argument that names another method.",
-                   "Send the method itself, without the argument _method.",
+                   "The query string has an argument that overrides the "
+                   "method.",
+                   "Send the request with the intended method, without the "
+                   "argument _method.",
                    NULL);
 
     case REAUTH_ROUTE_NO_FAMILY:
         return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
-                   "Fanvue has no endpoints in the authenticate family.",
-                   "Fanvue accounts are connected and logged in again in the "
-                   "vendor's widget only; the gateway learns of it by "
-                   "webhooks.",
+                   "The authenticate family has no endpoints for Fanvue.",
+                   "Fanvue accounts are connected and logged in again only in "
+                   "the vendor's widget; webhooks report it to the gateway.",
                    NULL);
 
     default:
         return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
-                   "There is no such endpoint in the authenticate family.",
-                   "Compare the path with the documentation; account ids "
-                   "begin with acct_ or fansly_acct_, attempt ids with auth_.",
+                   "The authenticate family has no such endpoint.",
+                   "Compare the path with the documentation: account IDs "
+                   "begin with acct_ or fansly_acct_, attempt IDs with auth_.",
                    NULL);
     }
 }
@@ -187,8 +188,8 @@ ngx_http_reauth_invalid_fields(ngx_http_request_t *r,
 
     return ngx_http_reauth_send_invalid(r, errors,
                "The given data was invalid.",
-               "Nothing was sent to the upstream; correct the fields that "
-               "errors names.");
+               "Nothing was sent to the upstream. Correct the fields listed "
+               "in errors.");
 }
 
 
@@ -311,5 +312,5 @@ ngx_http_reauth_body_failed(ngx_http_request_t *r, ngx_int_t rc)
 
     return ngx_http_reauth_send_error(r, rc, "BODY_TOO_LARGE",
                "The body is larger than 64 KB.",
-               "No credentials need that much; check what is sent.", NULL);
+               "Credentials do not need this size; check the body.", NULL);
 }

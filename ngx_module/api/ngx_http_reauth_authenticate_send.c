@@ -83,44 +83,45 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
     }
 
     sent = forward->sent
-           ? "The upstream may have the request all the same: look at the "
-             "account's state before sending it again."
-           : "The request did not reach the upstream; it may be sent again.";
+           ? "The upstream may have received the request: check the state of "
+             "the account before sending it again."
+           : "The request did not reach the upstream; it can be sent again.";
 
     switch (forward->answer) {
 
     case NGX_HTTP_REAUTH_ANSWER_TIMEOUT:
         return ngx_http_reauth_send_error(r, NGX_HTTP_GATEWAY_TIME_OUT,
-                   "UPSTREAM_TIMEOUT", "The upstream did not answer in time.",
+                   "UPSTREAM_TIMEOUT", "The upstream did not respond in time.",
                    sent, NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_TOO_LARGE:
         return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
                    "UPSTREAM_BAD_ANSWER",
-                   "The upstream's answer is larger than reauth_answer_max.",
+                   "The upstream's response is larger than reauth_answer_max.",
                    sent, NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_WHOLE:
         return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
                    "UPSTREAM_BAD_ANSWER",
-                   "The upstream's answer says success but names no attempt.",
+                   "The upstream's response reports success but identifies no "
+                   "attempt.",
                    sent, NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_REDIRECT:
         return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
                    "UPSTREAM_BAD_ANSWER",
-                   "The upstream redirects instead of answering.",
-                   "Nothing was started. The gateway's operator has to look "
-                   "at proxy_pass; the gateway's log says where the upstream "
-                   "redirects to.", NULL);
+                   "The upstream responded with a redirect.",
+                   "Nothing was started. The gateway's operator must check "
+                   "proxy_pass; the gateway's log has the target of the "
+                   "redirect.", NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_NO_KEY:
         return ngx_http_reauth_key_send_unavailable(r);
 
     case NGX_HTTP_REAUTH_ANSWER_LOCAL:
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "reauth: the location \"%V\" sent nothing to the "
-                      "upstream, it answered %ui itself",
+                      "reauth: location \"%V\" sent nothing to the upstream "
+                      "and returned %ui itself, check this location",
                       &forward->uri, forward->status);
         break;
 
@@ -130,7 +131,7 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
                "UPSTREAM_BAD_ANSWER",
-               forward->sent ? "The upstream gave no whole answer."
+               forward->sent ? "The upstream's response is incomplete."
                              : "The upstream could not be reached.",
                sent, NULL);
 }
@@ -333,8 +334,8 @@ ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a,
         ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_WITHHELD_URL);
 
         ngx_log_error(NGX_LOG_WARN, a->request->connection->log, 0,
-                      "reauth: the upstream's polling_url does not lead to the "
-                      "poll of the attempt, it is replaced");
+                      "reauth: the upstream's polling_url is not that of the "
+                      "attempt, replaced");
     }
 
     if (rc == REAUTH_UPDATE_ANSWER_BAD) {

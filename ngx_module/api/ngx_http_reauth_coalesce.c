@@ -42,10 +42,10 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 
     return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
                "UPDATE_IN_PROGRESS",
-               "Another update of this account is being sent and was not "
-               "answered in time.",
-               "This one was not sent; send it again when the other one has "
-               "been answered.", NULL);
+               "Another update of this account is being sent, and its "
+               "response was not received in time.",
+               "This update was not sent. Send it again when the other one "
+               "has completed.", NULL);
 }
 
 
@@ -61,8 +61,8 @@ ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
                           NGX_HTTP_REAUTH_COUNT_LIMIT_DIFFERENT_UPDATES);
 
     ngx_log_error(NGX_LOG_WARN, a->request->connection->log, 0,
-                  "reauth: update of account \"%*s\" refused: %d different "
-                  "updates of it are waiting already", a->route.id.len,
+                  "reauth: update of account \"%*s\" rejected: %d different "
+                  "updates are already waiting", a->route.id.len,
                   a->route.id.data, REAUTH_PLACES_MAX);
 
     if (ngx_http_reauth_add_header(a->request, "Retry-After", &retry)
@@ -75,8 +75,8 @@ ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
                "UPDATE_IN_PROGRESS",
                "Too many different updates of this account are waiting for "
                "the one that is being sent.",
-               "This one was not sent; send it again when the others have "
-               "been answered.", NULL);
+               "This update was not sent. Send it again when the others have "
+               "completed.", NULL);
 }
 
 
@@ -103,10 +103,10 @@ ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
 
     return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
                "UPDATE_SUPERSEDED",
-               "Another caller's equal update was sent, and since then a newer "
-               "one of this account.",
-               "This one was not sent; if its credentials are the right ones, "
-               "send it again.", NULL);
+               "An identical update was already sent and has since been "
+               "superseded by a newer one.",
+               "This update was not sent. Send it again if its credentials "
+               "are the right ones.", NULL);
 }
 
 
@@ -585,8 +585,8 @@ ngx_http_reauth_coalesce_kept(ngx_str_t *sealed, void *data)
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_INFO, a->request->connection->log, 0,
-                      "reauth: the response that was kept for repeats is not "
-                      "available, it is composed of the record");
+                      "reauth: the stored response to the update is not "
+                      "available, composed from the record");
 
         ngx_http_reauth_coalesce_composed(a, a->repeated);
         return;

@@ -75,8 +75,8 @@ ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
 
     if (type.len > 255 || out.len > NGX_HTTP_REAUTH_OUTCOME_MAX) {
         ngx_log_error(NGX_LOG_INFO, a->request->connection->log, 0,
-                      "reauth: response of %uz bytes is too large to be kept "
-                      "for repeats", body.len);
+                      "reauth: response of %uz bytes is too large to be "
+                      "stored for repeated updates", body.len);
         return NGX_DECLINED;
     }
 

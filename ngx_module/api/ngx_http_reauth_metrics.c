@@ -48,25 +48,29 @@ enum {
 
 static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
     { "reauth_updates_total",
-      "Credential updates and reauthentications, by their result.", "result" },
+      "Credential updates and reauthentications, by result.", "result" },
     { "reauth_gate_calls_total",
-      "Calls that met a closed gate, by what was done.", "result" },
-    { "reauth_webhooks_total", "Webhooks, by their result.", "result" },
-    { "reauth_polls_total", "Background polls of this instance.", "result" },
+      "Calls of accounts with a closed gate, by result.", "result" },
+    { "reauth_webhooks_total", "Webhooks, by result.", "result" },
+    { "reauth_polls_total", "Background polls of this instance, by "
+                            "result.", "result" },
     { "reauth_upstream_unreadable_total",
-      "What the upstream sent and could not be read.", "operation" },
+      "Responses and webhooks of the upstream that could not be "
+      "parsed.", "operation" },
     { "reauth_upstream_unknown_total",
-      "Words and fields of the upstream that are not known here.", "kind" },
+      "Values and fields of the upstream that are unknown to the "
+      "gateway.", "kind" },
     { "reauth_callers_refused_total",
-      "Calls refused for who made them.", "reason" },
+      "Requests rejected because of their caller or origin.", "reason" },
     { "reauth_dropped_fields_total",
-      "Fields that were not passed to the upstream.", "reason" },
+      "Credential fields that were not passed to the upstream.", "reason" },
     { "reauth_upstream_withheld_total",
-      "What the upstream sent and was neither passed on nor kept.", "kind" },
+      "Data of the upstream that was neither passed to clients nor "
+      "stored.", "kind" },
     { "reauth_limited_total",
-      "Requests that were refused since a limit was reached.", "limit" },
+      "Requests rejected because a limit was reached.", "limit" },
     { "reauth_files_refused_total",
-      "Changed files that a worker refused; the former contents stay.",
+      "Changed files that a worker rejected; the previous contents are used.",
       "file" }
 };
 
@@ -236,7 +240,8 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag);
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_accounts", "gauge",
-                                     "Accounts known here, by state.");
+                                     "Accounts in the shared memory, by "
+                                     "state.");
 
     for (i = REAUTH_STATE_STARTING; i < REAUTH_STATE_LAST; i++) {
         p = ngx_slprintf(p, last, "reauth_accounts{state=\"%s\"} %ui\n",
@@ -248,10 +253,10 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_free_bytes",
             "gauge", "Free pages of the shared memory.", summary.free);
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_dropped_total",
-            "counter", "Changes that found no shared memory.",
+            "counter", "Changes that were not stored: no shared memory.",
             summary.dropped);
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_evicted_total",
-            "counter", "Ended records that made room for others.",
+            "counter", "Ended records removed to make room for others.",
             summary.evicted);
 
     offset_ms = ngx_http_reauth_clock_offset_ms();
@@ -270,12 +275,12 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     p = ngx_http_reauth_metrics_value(p, last, "reauth_redis_up", "gauge",
             "Whether worker 0 is connected to Redis.", up);
     p = ngx_http_reauth_metrics_head(p, last, "reauth_redis_latency_seconds",
-            "gauge", "How long Redis took for its last answer.");
+            "gauge", "Latency of the last reply of Redis.");
     p = ngx_slprintf(p, last, "reauth_redis_latency_seconds %ui.%03ui\n",
                      lag / 1000, lag % 1000);
 
     return ngx_http_reauth_metrics_value(p, last, "reauth_redis_unwritten",
-               "gauge", "Records that Redis was not told of yet.",
+               "gauge", "Changed records not yet written to Redis.",
                summary.dirty);
 }
 

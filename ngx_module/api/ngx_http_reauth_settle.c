@@ -46,7 +46,7 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "reauth: the state of an account could not be kept");
+                      "reauth: the state of an account could not be stored");
         return;
     }
 
@@ -486,10 +486,9 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
         ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS);
 
         ngx_log_error(NGX_LOG_WARN, a->request->connection->log, 0,
-                      "reauth: an attempt that a poll has shown is not "
-                      "followed: its caller has too many active attempts, see "
-                      "\"attempts=\" of its line in "
-                      "\"reauth_callers_file\"");
+                      "reauth: attempt reported by a poll is not followed: "
+                      "its caller has too many active attempts, see "
+                      "\"attempts=\" of its line in \"reauth_callers_file\"");
     }
 }
 

@@ -98,10 +98,9 @@ static ngx_int_t
 ngx_http_reauth_status_not_found(ngx_http_request_t *r)
 {
     return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
-               "There is no such status resource.",
-               "There are: accounts, accounts/{id}, "
-               "accounts/{id}/timeline, events, summary, gate/{id}, healthz "
-               "and readyz.", NULL);
+               "The status resource does not exist.",
+               "Resources: accounts, accounts/{id}, accounts/{id}/timeline, "
+               "events, summary, gate/{id}, healthz and readyz.", NULL);
 }
 
 
@@ -243,8 +242,8 @@ ngx_int_t
 ngx_http_reauth_status_loading(ngx_http_request_t *r)
 {
     return ngx_http_reauth_status_unavailable(r, "SERVICE_UNAVAILABLE",
-               "The gateway has just started and reads what is known.",
-               "Ask again in a second.");
+               "The gateway has just started and is loading account states.",
+               "Retry in a second.");
 }
 
 
@@ -252,8 +251,8 @@ ngx_int_t
 ngx_http_reauth_status_busy(ngx_http_request_t *r)
 {
     return ngx_http_reauth_status_unavailable(r, "SERVICE_UNAVAILABLE",
-               "Too many requests wait for changes here.",
-               "Ask again in a second, or without wait.");
+               "Too many requests are waiting for changes.",
+               "Retry in a second, or without wait.");
 }
 
 
@@ -340,9 +339,17 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
     }
 
     if (ngx_http_reauth_caller_confined(r)) {
-        return ngx_http_reauth_caller_forbidden(r, "The caller may not see "
-                   "the summary.", "It counts all accounts, and the token is "
-                   "confined to certain accounts: list these instead.");
+        return ngx_http_reauth_caller_forbidden(r, "The caller is not allowed "
+                                                   "to read the "
+                                                   "summary.", "The summary "
+                                                               "counts all "
+                                                               "accounts, but "
+                                                               "the caller is "
+                                                               "confined to "
+                                                               "certain "
+                                                               "accounts; "
+                                                               "list these "
+                                                               "instead.");
     }
 
     store = ngx_http_reauth_status_store(r);

@@ -90,15 +90,15 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
 
     if (ngx_http_reauth_status_degraded(store)) {
         return ngx_http_reauth_status_unavailable(r, "STORE_UNAVAILABLE",
-                   "This instance knows nothing of the account, and Redis, "
-                   "which may, can't be asked.",
-                   "Ask again when readyz says ready.");
+                   "The account is unknown to this instance, and Redis is "
+                   "unavailable.",
+                   "Retry when readyz reports ready.");
     }
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
-               "Nothing is known of this account.",
-               "No update of its credentials was seen here, or it ended so "
-               "long ago that it was forgotten. Its gate is open.", NULL);
+               "The account is unknown.",
+               "No attempt of it has been seen, or the last one ended so long "
+               "ago that its record has expired. Its gate is open.", NULL);
 }
 
 

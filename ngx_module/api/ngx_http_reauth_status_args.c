@@ -86,8 +86,9 @@ ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[] = {
 ngx_int_t
 ngx_http_reauth_status_invalid(ngx_http_request_t *r, json_t *errors)
 {
-    return ngx_http_reauth_send_invalid(r, errors, "The request is not valid.",
-                                        "See errors: what is wrong, by name.");
+    return ngx_http_reauth_send_invalid(r, errors, "The request is invalid.",
+                                        "See errors: it lists the invalid "
+                                        "arguments.");
 }
 
 
@@ -155,7 +156,7 @@ ngx_http_reauth_status_arg(ngx_http_reauth_status_param_t *params,
         }
 
         if (*given & ((ngx_uint_t) 1 << i)) {
-            return "is given more than once";
+            return "is specified more than once";
         }
 
         *given |= (ngx_uint_t) 1 << i;
@@ -163,7 +164,7 @@ ngx_http_reauth_status_arg(ngx_http_reauth_status_param_t *params,
         return params[i].parse(value, data);
     }
 
-    return "is not known here";
+    return "is unknown";
 }
 
 
@@ -384,7 +385,7 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 
 invalid:
 
-    return "must be the next_cursor of an answer, as it was given there";
+    return "must be the unchanged next_cursor of a response";
 }
 
 
@@ -398,7 +399,7 @@ ngx_http_reauth_status_parse_wait(ngx_str_t *value, void *data)
     wait = ngx_parse_time(value, 0);
 
     if (wait == NGX_ERROR || wait > NGX_HTTP_REAUTH_STATUS_WAIT_MAX) {
-        return "must be a time of at most 60s, as in 30s";
+        return "must be a time of at most 60s, such as 30s";
     }
 
     query->wait = wait;

@@ -81,7 +81,7 @@ ngx_http_reauth_webhook_log_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 
     ngx_log_error(level, r->connection->log, 0,
                   "reauth: webhook rejected: %s, check the secret file",
-                  missing ? "it has no \"Signature\" header"
+                  missing ? "no \"Signature\" header"
                           : "invalid signature");
 }
 
@@ -99,9 +99,9 @@ ngx_http_reauth_webhook_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_UNAUTHORIZED,
                "INVALID_SIGNATURE",
-               "The webhook's signature is missing or wrong.",
+               "The signature of the webhook is missing or invalid.",
                "The Signature header must be the HMAC-SHA256 of the raw body, "
-               "in hexadecimal, under a secret that reauth_webhook names.",
+               "in hexadecimal, with a secret specified in reauth_webhook.",
                NULL);
 }
 
@@ -114,11 +114,11 @@ ngx_http_reauth_webhook_unavailable(ngx_http_request_t *r)
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "reauth: webhook not stored, the sender is asked to deliver "
-                  "it again");
+                  "reauth: webhook could not be stored, the sender has to "
+                  "deliver it again");
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-               "STORE_UNAVAILABLE", "The event could not be kept.",
+               "STORE_UNAVAILABLE", "The event could not be stored.",
                "Deliver it again.", NULL);
 }
 
@@ -317,7 +317,7 @@ ngx_http_reauth_webhook_body(ngx_http_request_t *r, ngx_int_t rc, void *data)
 
         rc = ngx_http_reauth_send_error(r, rc, "BODY_TOO_LARGE",
                  "The body is too large.",
-                 "A webhook is at most 256 KB.", NULL);
+                 "The body of a webhook must not exceed 256 KB.", NULL);
 
     } else if (rc == NGX_OK) {
         rc = ngx_http_reauth_webhook_receive(r, delivery);

@@ -119,7 +119,7 @@ ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r, const char *directive)
     uri.len = r->uri.len;
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "reauth: a subrequest to \"%s\" is refused: a location with "
+                  "reauth: subrequest to \"%s\" rejected: a location with "
                   "\"%s\" serves requests of clients only",
                   reauth_string_shown(&uri, shown, sizeof(shown)), directive);
 
@@ -181,7 +181,7 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
     body.len = p - start;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "reauth: answered %ui %s, decision %*s",
+                  "reauth: returned %ui %s, decision %*s",
                   status, error, (size_t) 16, p - 18);
 
     return ngx_http_reauth_send(r, status, &body);
@@ -295,5 +295,5 @@ ngx_http_reauth_method_not_allowed(ngx_http_request_t *r, ngx_str_t *allow)
     return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
                "METHOD_NOT_ALLOWED",
                "The method is not allowed for this path.",
-               "Use one of the methods that the Allow header names.", NULL);
+               "Use one of the methods listed in the Allow header.", NULL);
 }

@@ -150,8 +150,8 @@ ngx_http_reauth_body_hold(ngx_http_request_t *r, ngx_http_reauth_held_t *held,
         || (held->webhook && ngx_http_reauth_bodies[1] + size > max / 2))
     {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "reauth: request bodies take %uz bytes in this worker, "
-                      "webhooks %uz of them: limit reached, increase "
+                      "reauth: request bodies use %uz bytes in this worker, "
+                      "%uz of them for webhooks: limit reached, increase "
                       "\"reauth_body_memory\"", total,
                       ngx_http_reauth_bodies[1]);
 
@@ -162,7 +162,7 @@ ngx_http_reauth_body_hold(ngx_http_request_t *r, ngx_http_reauth_held_t *held,
 
     if (held->caller != NULL && held->caller->size + size > max / 2) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "reauth: request bodies of caller \"%V\" take %uz bytes "
+                      "reauth: request bodies of caller \"%V\" use %uz bytes "
                       "in this worker: half of \"reauth_body_memory\" reached",
                       &held->caller->name.str, held->caller->size);
 
@@ -188,8 +188,8 @@ ngx_http_reauth_body_send_busy(ngx_http_request_t *r)
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                "SERVICE_UNAVAILABLE",
-               "The gateway holds too many request bodies already.",
-               "Nothing was done with this one; send it again later.", NULL);
+               "The gateway's memory for request bodies is exhausted.",
+               "The request was not processed; send it again later.", NULL);
 }
 
 
@@ -453,9 +453,9 @@ ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 
         if (b->in_file) {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "reauth: the body was read before by another module "
-                          "or \"client_body_early_read\", and is in a file: "
-                          "exclude \"%V\" from that", &r->unparsed_uri);
+                          "reauth: the body was already read to a file by "
+                          "another module or \"client_body_early_read\": "
+                          "exclude \"%V\" from this", &r->unparsed_uri);
 
             ngx_http_reauth_body_forget(cl);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -207,8 +207,8 @@ ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
                 && known->handler == ngx_http_reauth_headers_override)
             {
                 ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                              "reauth: the header \"%V\" is not sent to the "
-                              "upstream: it may change the method or the "
+                              "reauth: header \"%V\" is not sent to the "
+                              "upstream: it may override the method or the "
                               "path", &known->name);
 
                 ngx_http_reauth_headers_drop(&h[i]);
@@ -337,7 +337,7 @@ ngx_http_reauth_headers_extend(ngx_cycle_t *cycle, ngx_pool_t *temp_pool,
             != NULL)
         {
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                          "reauth: the header \"%V\" is processed by another "
+                          "reauth: header \"%V\" is processed by another "
                           "module, which cannot be used with this one", name);
             return NGX_ERROR;
         }

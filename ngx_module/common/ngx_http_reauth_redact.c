@@ -10,34 +10,25 @@
 
 #include "ngx_http_reauth_redact.h"
 #include "ngx_http_reauth_secret.h"
-
-
-/* an upstream that always does it is not to fill the log */
-#define NGX_HTTP_REAUTH_REDACT_TIME  10000
+#include "ngx_http_reauth_log.h"
 
 
 static void
 ngx_http_reauth_redacted(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
     const char *what)
 {
-    static ngx_msec_t  at;
-    static ngx_uint_t  logged, skipped;
+    ngx_str_t  skipped;
+
+    static ngx_http_reauth_log_limit_t  limit;
 
     ngx_http_reauth_zone_count(&mcf->store.zone,
                                NGX_HTTP_REAUTH_COUNT_WITHHELD_KEY);
 
-    if (logged && ngx_current_msec - at < NGX_HTTP_REAUTH_REDACT_TIME) {
-        skipped++;
-        return;
+    if (ngx_http_reauth_log_allowed(&limit, &skipped)) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "reauth: the upstream sent the API key in %s, "
+                      "overwritten%V", what, &skipped);
     }
-
-    ngx_log_error(NGX_LOG_WARN, log, 0,
-                  "reauth: the upstream repeats the API key in %s, it is "
-                  "overwritten; %ui more were not logged", what, skipped);
-
-    logged = 1;
-    at = ngx_current_msec;
-    skipped = 0;
 }
 
 

@@ -103,9 +103,9 @@ reauth_callers_add(reauth_callers_t *callers, reauth_callers_line_t *line,
     by_hash = reauth_callers_hash_slot(callers, caller->hash);
 
     if (callers->by_hash[by_hash] != 0) {
-        return reauth_callers_error(line, "the caller on line %u has the same "
-                                          "hash: each caller needs its own "
-                                          "token",
+        return reauth_callers_error(line,
+                   "the caller on line %u has the same hash: each caller "
+                   "needs its own token",
                           (unsigned)
                           callers->lines[callers->by_hash[by_hash] - 1]);
     }
@@ -263,12 +263,10 @@ reauth_callers_parse(const reauth_string_t *text,
     /* a file that is being written would shut everybody out */
 
     if (callers->n == 0) {
-        snprintf(error, REAUTH_CALLERS_ERROR_SIZE, "no caller found: expected "
-                                                   "lines \"name sha256:<64 "
-                                                   "hex> scope[,scope...] "
-                                                   "[accounts=pattern] "
-                                                   "[attempts=number] "
-                                                   "[routes=route]\"");
+        snprintf(error, REAUTH_CALLERS_ERROR_SIZE,
+                   "no caller found: expected lines \"name sha256:<64 hex> "
+                   "scope[,scope...] [accounts=pattern] [attempts=number] "
+                   "[routes=route]\"");
         reauth_callers_free(callers);
         return NULL;
     }

@@ -131,10 +131,9 @@ reauth_callers_parse_name(reauth_callers_line_t *line, reauth_caller_t *caller)
         if (!reauth_id_chars[caller->name.data[i]]
             && caller->name.data[i] != '.')
         {
-            return reauth_callers_error(line, "the caller's name at the "
-                                              "beginning of the line can "
-                                              "contain only letters, digits, "
-                                              "\".\", \"_\" and \"-\"");
+            return reauth_callers_error(line,
+                       "the caller's name at the beginning of the line can "
+                       "contain only letters, digits, \".\", \"_\" and \"-\"");
         }
     }
 
@@ -179,27 +178,26 @@ reauth_callers_parse_hash(reauth_callers_line_t *line, reauth_caller_t *caller)
     if (field.len < sizeof(prefix) - 1
         || memcmp(field.data, prefix, sizeof(prefix) - 1) != 0)
     {
-        return reauth_callers_error(line, "the name must be followed by "
-                                          "\"sha256:\" and 64 hexadecimal "
-                                          "digits, the hash of the token, "
-                                          "never the token itself: printf %%s "
-                                          "\"$TOKEN\" | sha256sum");
+        return reauth_callers_error(line,
+                   "the name must be followed by \"sha256:\" and 64 "
+                   "hexadecimal digits, the hash of the token, never the "
+                   "token itself: printf %%s \"$TOKEN\" | sha256sum");
     }
 
     field.data += sizeof(prefix) - 1;
     field.len -= sizeof(prefix) - 1;
 
     if (reauth_hex_decode(caller->hash, REAUTH_SHA256_LEN, &field) != 0) {
-        return reauth_callers_error(line, "\"sha256:\" must be followed by 64 "
-                                          "hexadecimal digits, found %u "
-                                          "characters: printf %%s \"$TOKEN\" "
-                                          "| sha256sum", (unsigned) field.len);
+        return reauth_callers_error(line,
+                   "\"sha256:\" must be followed by 64 hexadecimal digits, "
+                   "found %u characters: printf %%s \"$TOKEN\" | "
+                   "sha256sum", (unsigned) field.len);
     }
 
     if (reauth_callers_empty(&field)) {
-        return reauth_callers_error(line, "the hash is that of an empty token "
-                                    "or of a newline; make a token with: "
-                                    "reauth-token NAME SCOPES");
+        return reauth_callers_error(line,
+                   "the hash is that of an empty token or of a newline; make "
+                   "a token with: reauth-token NAME SCOPES");
     }
 
     return 0;
@@ -227,12 +225,10 @@ reauth_callers_parse_scopes(reauth_callers_line_t *line,
         }
 
         if (i == n) {
-            return reauth_callers_error(line, "the hash must be followed by "
-                                              "scopes, separated by commas "
-                                              "without spaces: update, "
-                                              "attempt, call, call:read, "
-                                              "team, team:read, status, "
-                                              "operate or all");
+            return reauth_callers_error(line,
+                       "the hash must be followed by scopes, separated by "
+                       "commas without spaces: update, attempt, call, "
+                       "call:read, team, team:read, status, operate or all");
         }
 
     } while (field.len != 0);
@@ -297,12 +293,11 @@ reauth_callers_parse_accounts(reauth_callers_line_t *line,
         }
 
         if (!reauth_callers_pattern_valid(&pattern, exact)) {
-            return reauth_callers_error(line, "a pattern of \"accounts=\" "
-                                              "matches no account: expected "
-                                              "an ID, \"acct_...\", "
-                                              "\"fansly_acct_...\" or "
-                                              "\"fanvue_acct_...\", or its "
-                                              "beginning followed by \"*\"");
+            return reauth_callers_error(line,
+                       "a pattern of \"accounts=\" matches no account: "
+                       "expected an ID, \"acct_...\", \"fansly_acct_...\" or "
+                       "\"fanvue_acct_...\", or its beginning followed by "
+                       "\"*\"");
         }
 
     } while (patterns.len != 0);
@@ -357,13 +352,11 @@ reauth_callers_parse_routes(reauth_callers_line_t *line,
         route = reauth_callers_split(&routes, ',');
 
         if (!reauth_call_route_valid(&route)) {
-            return reauth_callers_error(line, "invalid route in \"routes=\": "
-                                              "expected METHOD:/path below "
-                                              "the account, such as "
-                                              "GET:/chats or *:/media/*, "
-                                              "decoded, without a query "
-                                              "string, and with \"*\" at the "
-                                              "end only");
+            return reauth_callers_error(line,
+                       "invalid route in \"routes=\": expected METHOD:/path "
+                       "below the account, such as GET:/chats or *:/media/*, "
+                       "decoded, without a query string, and with \"*\" at "
+                       "the end only");
         }
 
     } while (routes.len != 0);
@@ -415,12 +408,10 @@ reauth_callers_parse_parameters(reauth_callers_line_t *line,
         }
 
         if (i == n) {
-            return reauth_callers_error(line, "the scopes can be followed by "
-                                              "\"accounts=\", \"attempts=\" "
-                                              "and \"routes=\" only; scopes, "
-                                              "patterns and routes are "
-                                              "separated by commas without "
-                                              "spaces");
+            return reauth_callers_error(line,
+                       "the scopes can be followed by \"accounts=\", "
+                       "\"attempts=\" and \"routes=\" only; scopes, patterns "
+                       "and routes are separated by commas without spaces");
         }
 
         if (given & 1u << i) {

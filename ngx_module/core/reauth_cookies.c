@@ -140,7 +140,7 @@ reauth_cookies_no_pair(const reauth_string_t *part,
         return "a Set-Cookie header";
     }
 
-    return "a cookie string with a part that has no =";
+    return "a cookie string with a part without =";
 }
 
 
@@ -298,8 +298,8 @@ reauth_cookies_export(const json_t *json, reauth_value_t *value,
         if (!reauth_json_string(item, "name", &name)
             || !reauth_json_string(item, "value", &cookie))
         {
-            *looks = "a JSON array with an item that does not have the "
-                     "strings name and value";
+            *looks = "a JSON array with an item without the strings name and "
+                     "value";
             return REAUTH_COOKIES_INVALID;
         }
 
@@ -339,12 +339,11 @@ reauth_cookies_add(reauth_value_t *value, const reauth_string_t *name,
     v = reauth_string_trim(cookie);
 
     if (!reauth_string_is_token(&n)) {
-        return "cookies one of which has an invalid name";
+        return "cookies with an invalid name";
     }
 
     if (reauth_string_has_control(&v) || memchr(v.data, ';', v.len)) {
-        return "cookies one of which has ; or a control character in its "
-               "value";
+        return "cookies with ; or a control character in a value";
     }
 
     p = value->data + value->len;

@@ -451,8 +451,8 @@ reauth_credentials_start(reauth_fields_t *f, reauth_unknown_fields_t unknown)
 
         if (country != REAUTH_FIELD_MISSING) {
             reauth_field_error(f, "customProxy",
-                               "proxyCountry and customProxy exclude each "
-                               "other; send one of them.");
+                               "proxyCountry and customProxy are mutually "
+                               "exclusive; send one of them.");
         }
 
         reauth_credentials_proxy(f, proxy, unknown);
@@ -488,13 +488,13 @@ reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
     if (reauth_field(&p, &reauth_host_field) == REAUTH_FIELD_MISSING) {
         reauth_field_error(&p, "host",
                            "The customProxy.host field is required when "
-                           "customProxy is given.");
+                           "customProxy is present.");
     }
 
     if (reauth_credentials_port(&p) == REAUTH_FIELD_MISSING) {
         reauth_field_error(&p, "port",
                            "The customProxy.port field is required when "
-                           "customProxy is given.");
+                           "customProxy is present.");
     }
 
     (void) reauth_field(&p, &reauth_proxy_user_field);
@@ -619,14 +619,14 @@ reauth_credentials_2fa(reauth_fields_t *f)
 
     if (code != REAUTH_FIELD_MISSING) {
         reauth_field_error(f, "code",
-                           "code and selfie_verification_completed exclude "
-                           "each other; send one of them.");
+                           "code and selfie_verification_completed are "
+                           "mutually exclusive; send one of them.");
     }
 
     if (!json_is_true(selfie) && !reauth_string_equals(&s, "true")) {
         reauth_field_error(f, "selfie_verification_completed",
                            "The selfie_verification_completed field must be "
-                           "true; leave it out until the selfie is done.");
+                           "true; omit it until the selfie is done.");
         return;
     }
 

@@ -208,8 +208,8 @@ reauth_field_again(reauth_fields_t *f, const reauth_field_t *field,
         || memcmp(value->data, other.data, value->len) != 0)
     {
         reauth_field_error(f, field->name,
-                           "%s and %s are both given and differ; send %s "
-                           "alone.", field->name,
+                           "%s and %s are both present and differ; send %s "
+                           "only.", field->name,
                            reauth_field_shown("another spelling", name),
                            field->name);
         status = REAUTH_FIELD_INVALID;
@@ -416,7 +416,7 @@ reauth_field_check(const reauth_field_t *field, const reauth_string_t *s)
     }
 
     if (reauth_string_has_control(s)) {
-        return "not hold control characters such as line breaks or tabs";
+        return "not contain control characters such as line breaks or tabs";
     }
 
     if (field->kind == REAUTH_FIELD_EMAIL && !reauth_is_email(s)) {
@@ -425,7 +425,7 @@ reauth_field_check(const reauth_field_t *field, const reauth_string_t *s)
     }
 
     if (field->kind == REAUTH_FIELD_HOST && memchr(s->data, ' ', s->len)) {
-        return "not hold blanks";
+        return "not contain blanks";
     }
 
     return NULL;
@@ -561,8 +561,8 @@ reauth_field_member(reauth_fields_t *f, const char *name)
 
         } else if (!json_equal(found, value)) {
             reauth_field_error(f, name,
-                               "%s is given in two spellings that differ; "
-                               "send %s alone.", name, name);
+                               "%s is present in two spellings that differ; "
+                               "send %s only.", name, name);
             break;
         }
     }

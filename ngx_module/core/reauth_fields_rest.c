@@ -179,18 +179,18 @@ reauth_fields_reject(reauth_fields_t *f, const char *name, unsigned known)
     if (known && f->types != reauth_auth_type_bit(REAUTH_AUTH_TYPE_NONE)) {
         reauth_field_error(f, name,
                            "The %s field does not belong to auth_type %s; "
-                           "leave it out.", name,
+                           "omit it.", name,
                            reauth_auth_type_name(f->credentials->auth_type));
 
     } else if (reauth_is_plain_name(name)) {
         reauth_field_error(f, name,
-                           "The %s%s field is not known; leave it out.",
+                           "The %s%s field is unknown; omit it.",
                            f->prefix, name);
 
     } else {
         reauth_field_error(f, "a field",
-                           "A field whose name is no plain identifier is not "
-                           "known; leave it out.");
+                           "A field whose name is not a plain identifier is "
+                           "unknown; omit it.");
     }
 }
 
@@ -212,8 +212,8 @@ reauth_fields_pass(reauth_fields_t *f, json_t *passed)
 
     if (len > REAUTH_PASSED_MAX) {
         reauth_field_error(f, "a field",
-                           "The fields that are not known must not be longer "
-                           "than %d bytes together.", REAUTH_PASSED_MAX);
+                           "Unknown fields must not be longer than %d bytes "
+                           "in total.", REAUTH_PASSED_MAX);
 
     } else {
 

@@ -289,20 +289,20 @@ reauth_json_reason(const json_error_t *e)
         return "not valid UTF-8";
 
     case json_error_premature_end_of_input:
-        return "the text ends too early";
+        return "unexpected end of the text";
 
     case json_error_end_of_input_expected:
-        return "something follows after the end of the JSON text";
+        return "unexpected data after the end of the JSON text";
 
     case json_error_null_character:
     case json_error_null_byte_in_key:
         return "\\u0000 (NUL) is not allowed";
 
     case json_error_duplicate_key:
-        return "a name is given twice in one object";
+        return "a name is duplicated in an object";
 
     case json_error_numeric_overflow:
-        return "a number is too big";
+        return "a number is too large";
 
     default:
         break;

@@ -366,7 +366,8 @@ reauth_reader_step_between(reauth_reader_t *reader, unsigned char ch)
                                "a comma or \"]\" is expected");
 
     default: /* REAUTH_READER_DONE */
-        return reauth_reader_fail(reader, "something follows the JSON text");
+        return reauth_reader_fail(reader, "unexpected data after the JSON "
+                                          "text");
     }
 }
 
@@ -726,7 +727,7 @@ reauth_reader_end(reauth_reader_t *reader)
         break;
 
     default:
-        (void) reauth_reader_fail(reader, "it ends too early");
+        (void) reauth_reader_fail(reader, "it ends unexpectedly");
     }
 
     return reauth_reader_result(reader);

@@ -99,7 +99,7 @@ reauth_update_answer_parse(const reauth_string_t *text, unsigned fansly,
     reauth_update_answer_ids(values, &url, fansly, answer);
 
     if (!fansly && answer->attempt[0] == '\0') {
-        why->reason = "it names no login attempt";
+        why->reason = "it identifies no login attempt";
         why->offset = 0;
         rc = REAUTH_UPDATE_ANSWER_BAD;
 

@@ -172,8 +172,8 @@ ngx_http_reauth_caller_unknown(ngx_http_request_t *r)
     }
 
     return ngx_http_reauth_send_error(r, NGX_HTTP_UNAUTHORIZED,
-               "UNAUTHORIZED_CALLER", "The caller is not known here.",
-               "Send the token that the gateway's operator gave you as "
+               "UNAUTHORIZED_CALLER", "The caller is unknown.",
+               "Send the token issued by the gateway's operator as "
                "Authorization: Bearer <token>.", NULL);
 }
 
@@ -439,8 +439,8 @@ ngx_http_reauth_right_revoked(ngx_http_request_t *r)
         known->allowed = 0;
 
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                      "reauth: rights of caller \"%V\" have been revoked, "
-                      "its request in progress is refused", &known->name);
+                      "reauth: rights of caller \"%V\" have been revoked, its "
+                      "active request is rejected", &known->name);
     }
 }
 
@@ -527,26 +527,29 @@ ngx_http_reauth_right_answer(ngx_http_request_t *r,
 
     case NGX_HTTP_REAUTH_RIGHT_NO_SCOPE:
         ngx_http_reauth_right_revoked(r);
-        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
-                   "this.", ngx_http_reauth_scope_missing(scope));
+        return ngx_http_reauth_caller_forbidden(r,
+                   "The caller is not allowed to do this.",
+                   ngx_http_reauth_scope_missing(scope));
 
     case NGX_HTTP_REAUTH_RIGHT_NO_ACCOUNT:
         ngx_http_reauth_right_revoked(r);
-        return ngx_http_reauth_caller_forbidden(r, "The caller may not do "
-                   "this for this account.",
+        return ngx_http_reauth_caller_forbidden(r,
+                   "The caller is not allowed to do this for this account.",
                    "Its token is confined to certain accounts.");
 
     case NGX_HTTP_REAUTH_RIGHT_NO_TEAM:
         ngx_http_reauth_right_revoked(r);
-        return ngx_http_reauth_caller_forbidden(r, "The caller may not call "
-                   "paths of the team.",
-                   "Its token reaches paths of accounts only; the gateway's "
-                   "operator can give it the scope team or team:read.");
+        return ngx_http_reauth_caller_forbidden(r, "The caller is not allowed "
+                                                   "to call paths of the "
+                                                   "team.",
+                   "Its token allows paths of accounts only; the gateway's "
+                   "operator can add the scope team or team:read.");
 
     case NGX_HTTP_REAUTH_RIGHT_NO_ROUTE:
         ngx_http_reauth_right_revoked(r);
-        return ngx_http_reauth_caller_forbidden(r, "The caller may not call "
-                   "this path with this method.",
+        return ngx_http_reauth_caller_forbidden(r,
+                   "The caller is not allowed to call this path with this "
+                   "method.",
                    "The routes of its token do not include it.");
 
     default: /* NGX_HTTP_REAUTH_RIGHT_ERROR */

@@ -17,11 +17,11 @@
 
 
 #define NGX_HTTP_REAUTH_GATE_DESCRIPTION                                      \
-    "\"Calls for this account are held off until its re-authentication ends; "\
+    "\"Calls of this account are rejected until its reauthentication ends; "\
     "retry after retry_after seconds.\""
 
 #define NGX_HTTP_REAUTH_GATE_PERSON                                           \
-    "\"Calls for this account are held off until a person has done what "     \
+    "\"Calls of this account are rejected until a person has done what "     \
     "action_required says; do not repeat the call before that.\""
 
 #define NGX_HTTP_REAUTH_GATE_SIZE                                             \

@@ -16,19 +16,7 @@
 #include "ngx_http_reauth_public_url.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
-
-
-/* a page that asks again and again is not to fill the log */
-#define NGX_HTTP_REAUTH_ORIGIN_TIME  10000
-
-
-/* of this worker */
-
-static struct {
-    ngx_msec_t   at;
-    ngx_uint_t   logged;                /* unsigned  logged:1; */
-    ngx_uint_t   skipped;
-} ngx_http_reauth_origin_log;
+#include "ngx_http_reauth_log.h"
 
 
 /* what a client has sent is not to be trusted in a log */
@@ -65,13 +53,11 @@ static void
 ngx_http_reauth_origin_refused(ngx_http_request_t *r,
     const reauth_origin_t *o)
 {
-    ngx_str_t  origin, site;
+    ngx_str_t  origin, site, skipped;
 
-    if (ngx_http_reauth_origin_log.logged
-        && ngx_current_msec - ngx_http_reauth_origin_log.at
-           < NGX_HTTP_REAUTH_ORIGIN_TIME)
-    {
-        ngx_http_reauth_origin_log.skipped++;
+    static ngx_http_reauth_log_limit_t  limit;
+
+    if (!ngx_http_reauth_log_allowed(&limit, &skipped)) {
         return;
     }
 
@@ -79,15 +65,9 @@ ngx_http_reauth_origin_refused(ngx_http_request_t *r,
     site = ngx_http_reauth_origin_text(&o->fetch_site);
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "reauth: refused a browser's request from another origin: "
-                  "Origin \"%V\", Sec-Fetch-Site \"%V\"%s; %ui more were not "
-                  "logged", &origin, &site,
-                  o->repeated ? " (one of them sent twice)" : "",
-                  ngx_http_reauth_origin_log.skipped);
-
-    ngx_http_reauth_origin_log.logged = 1;
-    ngx_http_reauth_origin_log.at = ngx_current_msec;
-    ngx_http_reauth_origin_log.skipped = 0;
+                  "reauth: browser request from another origin rejected: "
+                  "Origin \"%V\", Sec-Fetch-Site \"%V\"%s%V", &origin, &site,
+                  o->repeated ? " (one of them sent twice)" : "", &skipped);
 }
 
 
@@ -112,8 +92,8 @@ ngx_http_reauth_origin_refuse(ngx_http_request_t *r, const reauth_origin_t *o)
                  "FORBIDDEN_ORIGIN",
                  "The request was sent by a browser for a page of another "
                  "origin.",
-                 "Nothing was done. Send the request from a service, or ask "
-                 "the gateway's operator to allow the page's origin "
+                 "The request was not processed. Send it from a service, or "
+                 "ask the gateway's operator to allow the origin of the page "
                  "(reauth_origin).", NULL);
     }
 

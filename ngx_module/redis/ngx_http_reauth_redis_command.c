@@ -80,7 +80,7 @@ ngx_http_reauth_redis_deadline_handler(ngx_event_t *ev)
     ngx_http_reauth_redis_enter(redis);
 
     if (redis->state != NGX_HTTP_REAUTH_REDIS_READY) {
-        ngx_http_reauth_redis_fail(redis, NGX_ETIMEDOUT, "no answer");
+        ngx_http_reauth_redis_fail(redis, NGX_ETIMEDOUT, "timed out");
 
     } else if ((ngx_msec_int_t) (ngx_http_reauth_redis_due(redis)
                                  - ngx_current_msec)

@@ -139,8 +139,9 @@ ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
 
             ngx_log_error(NGX_LOG_INFO, &redis->log, 0, "hiredis: %s",
                           reauth_string_shown(&error, shown, sizeof(shown)));
-            ngx_http_reauth_redis_fail(redis, 0, "this does not speak the "
-                                       "protocol of Redis");
+            ngx_http_reauth_redis_fail(redis, 0, "invalid reply: the server "
+                                                 "does not use the protocol "
+                                                 "of Redis");
             return NGX_ERROR;
         }
 
@@ -162,7 +163,7 @@ ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
     }
 
     if (redis->unread > NGX_HTTP_REAUTH_REDIS_REPLY) {
-        ngx_http_reauth_redis_fail(redis, 0, "too large a reply");
+        ngx_http_reauth_redis_fail(redis, 0, "reply is too large");
         return NGX_ERROR;
     }
 
@@ -210,8 +211,8 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
     ngx_http_reauth_redis_free_command(redis, command);
 
     if (readonly && redis->peer.connection) {
-        ngx_http_reauth_redis_fail(redis, 0, "this Redis is a replica now "
-                                   "(READONLY)");
+        ngx_http_reauth_redis_fail(redis, 0, "Redis is now a replica "
+                                             "(READONLY)");
     }
 }
 
@@ -310,7 +311,8 @@ ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
 
     error = ngx_http_reauth_redis_error(reply);
 
-    (void) ngx_snprintf(text, sizeof(text), "Redis says \"%s\"%s%Z",
+    (void) ngx_snprintf(text, sizeof(text), "Redis returned the error "
+                                            "\"%s\"%s%Z",
                         ngx_http_reauth_redis_shown(reply, shown),
                         error->hint);
 

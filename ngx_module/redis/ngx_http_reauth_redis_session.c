@@ -131,10 +131,10 @@ ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data)
 
     ngx_http_reauth_redis_fail(redis, 0,
                 ngx_http_reauth_redis_is_error(reply, "WRONGPASS")
-                ? "wrong user or password (WRONGPASS): see the user in the "
-                  "url, password_file=, and \"ACL LIST\" in Redis"
-                : "AUTH refused: Redis has no password for this user, or "
-                  "knows no users (it does since 6.0), or lets nobody in now");
+                ? "wrong user or password (WRONGPASS): check the user in the "
+                  "URL, password_file=, and \"ACL LIST\" in Redis"
+                : "AUTH failed: no password is set for this user, or Redis is "
+                  "older than 6.0, or it accepts no connections");
 
     redis->refusal = ngx_http_reauth_redis_error(reply)->refusal;
 }

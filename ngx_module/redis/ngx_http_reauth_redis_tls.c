@@ -127,9 +127,10 @@ ngx_http_reauth_redis_tls_done(ngx_http_reauth_redis_t *redis)
     c = redis->peer.connection;
 
     if (!c->ssl->handshaked) {
-        ngx_http_reauth_redis_fail(redis, 0, "no TLS connection: is it a TLS "
-                                   "port, and do both sides share a protocol "
-                                   "version and a cipher?");
+        ngx_http_reauth_redis_fail(redis, 0, "TLS handshake failed: check "
+                                             "that it is a TLS port, and that "
+                                             "both sides share a protocol "
+                                             "version and a cipher");
         return;
     }
 
@@ -137,7 +138,7 @@ ngx_http_reauth_redis_tls_done(ngx_http_reauth_redis_t *redis)
         certificate = SSL_get_peer_certificate(c->ssl->connection);
 
         if (certificate == NULL) {
-            ngx_http_reauth_redis_fail(redis, 0, "no certificate came");
+            ngx_http_reauth_redis_fail(redis, 0, "Redis sent no certificate");
             return;
         }
 
@@ -152,8 +153,8 @@ ngx_http_reauth_redis_tls_done(ngx_http_reauth_redis_t *redis)
 
         case X509_V_ERR_HOSTNAME_MISMATCH:
         case X509_V_ERR_IP_ADDRESS_MISMATCH:
-            ngx_http_reauth_redis_fail(redis, 0, "the certificate is for "
-                                       "another name than the one in the url");
+            ngx_http_reauth_redis_fail(redis, 0, "the certificate does not "
+                                                 "match the name in the URL");
             return;
 
         default:
@@ -161,8 +162,9 @@ ngx_http_reauth_redis_tls_done(ngx_http_reauth_redis_t *redis)
                           "certificate verify error: (%l:%s)",
                           rc, X509_verify_cert_error_string(rc));
             ngx_http_reauth_redis_fail(redis, 0, "the certificate is not "
-                                       "trusted: is ca= the file of the CA "
-                                       "that signed it?");
+                                                 "trusted: check that ca= is "
+                                                 "the file of the CA that "
+                                                 "signed it");
             return;
         }
     }

@@ -140,8 +140,8 @@ ngx_http_reauth_history_reply(redisReply *reply, void *data)
 
         if (reply != NULL) {
             ngx_log_error(NGX_LOG_ERR, op->store->cycle->log, 0,
-                          "redis: reading the changes of account \"%s\" "
-                          "failed: %s", op->account,
+                          "redis: failed to read the changes of account "
+                          "\"%s\": %s", op->account,
                           ngx_http_reauth_redis_shown(reply, shown));
         }
 

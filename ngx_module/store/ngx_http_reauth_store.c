@@ -247,12 +247,12 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
         }
 
         ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
-                      "account \"%s\" is %s now: attempt \"%s\" %s",
+                      "account \"%s\" is now %s: attempt \"%s\" %s",
                       record.account, reauth_state_name(fact.state),
                       record.attempt,
                       fact.state == REAUTH_STATE_EXPIRED
                           ? "did not end within reauth_gate_max"
-                          : "was not answered by the upstream");
+                          : "received no response from the upstream");
 
         account = reauth_string_from(record.account);
 

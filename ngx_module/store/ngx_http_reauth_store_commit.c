@@ -253,7 +253,7 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
         /* its caller has gone, and so has the one who would settle it */
 
         ngx_log_error(NGX_LOG_ERR, ev->log, 0,
-                      "reauth: the state of an account could not be kept");
+                      "reauth: the state of an account could not be stored");
     }
 
     ngx_free(begin);
@@ -374,8 +374,9 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
 
     if (++commit->tries == NGX_HTTP_REAUTH_COMMIT_TRIES) {
         ngx_log_error(NGX_LOG_WARN, commit->store->cycle->log, 0,
-                      "redis: account \"%s\" is changed by others all the "
-                      "time, giving up for now", commit->record.account);
+                      "redis: account \"%s\" is being changed by other "
+                      "instances, the write is retried "
+                      "later", commit->record.account);
         ngx_http_reauth_commit_local(commit);
         return;
     }
@@ -402,8 +403,8 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
-                      "redis: the record of account \"%s\" is none; "
-                      "delete its key", commit->record.account);
+                      "redis: corrupt record for account \"%s\"; delete its "
+                      "key", commit->record.account);
         ngx_http_reauth_commit_local(commit);
         return;
     }
@@ -449,7 +450,7 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     if (reply->type != REDIS_REPLY_INTEGER) {
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
-                      "redis: a change was not written: %s",
+                      "redis: failed to write a change: %s",
                       ngx_http_reauth_redis_shown(reply, shown));
         ngx_http_reauth_commit_local(commit);
         return;

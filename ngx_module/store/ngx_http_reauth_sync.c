@@ -32,7 +32,7 @@ static void
 ngx_http_reauth_sync_not_one(ngx_http_reauth_sync_t *sync)
 {
     ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
-                  "redis: a record under \"%V\" is none, passed over",
+                  "redis: invalid record under \"%V\", skipped",
                   &sync->store->redis_conf->prefix);
 }
 
@@ -77,8 +77,8 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
 
     if (reply != NULL) {
         ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
-                      "redis: reading the accounts failed; this instance "
-                      "follows no other until it is mended");
+                      "redis: failed to read accounts; changes made by other "
+                      "instances are ignored until this is resolved");
 
         ngx_http_reauth_zone_set_not_following(&sync->store->zone, 1);
 
@@ -233,8 +233,8 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
         && ngx_strcmp(sync->last, NGX_HTTP_REAUTH_SYNC_START) != 0)
     {
         ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
-                      "redis: it was emptied; what is here is written to it "
-                      "again");
+                      "redis: the database was emptied; records are written "
+                      "to it again");
 
         ngx_http_reauth_sync_rewind(sync);
         ngx_http_reauth_sync_last_reply(reply, sync);

@@ -34,7 +34,7 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
 
     if (sync->loaded == 0) {
         ngx_log_error(NGX_LOG_INFO, sync->store->cycle->log, 0,
-                      "redis: the accounts have been read");
+                      "redis: accounts have been read");
     }
 
     sync->loaded = ngx_max(ngx_current_msec, 1);

@@ -421,8 +421,8 @@ ngx_http_reauth_forward_value(ngx_http_request_t *r, ngx_str_t *value)
         ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WITHHELD_HEADER);
 
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "reauth: a header of the upstream's response has control "
-                      "characters, it is not passed on");
+                      "reauth: header of the upstream's response contains "
+                      "control characters, not passed to the client");
         return 0;
     }
 

@@ -94,8 +94,8 @@ ngx_http_reauth_key_refuse(ngx_http_request_t *r, const char *why)
     ngx_http_reauth_ctx_t  *ctx;
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "reauth: $reauth_authorization %s, the request is not sent "
-                  "without it", why);
+                  "reauth: $reauth_authorization %s, the request is not "
+                  "sent", why);
 
     ctx = ngx_http_reauth_get_ctx(r);
 
@@ -113,8 +113,7 @@ static ngx_int_t
 ngx_http_reauth_key_refuse_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *uscf)
 {
-    ngx_http_reauth_key_refuse(r, "is used where no reauth_key_file is in "
-                               "force");
+    ngx_http_reauth_key_refuse(r, "is used without \"reauth_key_file\"");
     return NGX_ERROR;
 }
 
@@ -391,14 +390,15 @@ ngx_http_reauth_key_built(ngx_http_request_t *r,
     }
 
     if (ngx_http_reauth_key_build.failed) {
-        ngx_http_reauth_key_refuse(r, "has no stand-in, as there are no "
-                                   "random bytes");
+        ngx_http_reauth_key_refuse(r, "has no stand-in: no random bytes are "
+                                      "available");
 
     } else if (n == NGX_DECLINED) {
-        ngx_http_reauth_key_refuse(r, "was changed where it was used");
+        ngx_http_reauth_key_refuse(r, "was modified before the request was "
+                                      "sent");
 
     } else if (n == 0) {
-        ngx_http_reauth_key_refuse(r, "was empty where it was used first");
+        ngx_http_reauth_key_refuse(r, "was empty when it was first evaluated");
     }
 
     return NGX_ERROR;
@@ -605,8 +605,8 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     if (ngx_http_reauth_key_was_asked(r, mcf)) {
-        ngx_http_reauth_key_refuse(r, "was asked for where no "
-                                   "reauth_key_file is in force");
+        ngx_http_reauth_key_refuse(r, "was evaluated without "
+                                      "\"reauth_key_file\"");
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -632,8 +632,8 @@ ngx_http_reauth_key_send_bad_answer(ngx_http_request_t *r,
 
     rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
                "UPSTREAM_BAD_ANSWER",
-               "The upstream's response is no final one of HTTP/1.",
-               "The upstream may have the request all the same.", NULL);
+               "The upstream's response is not a final HTTP/1 response.",
+               "The upstream may have received the request.", NULL);
 
     r->header_only = 1;
 
@@ -705,9 +705,10 @@ ngx_int_t
 ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r)
 {
     return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-               "KEY_UNAVAILABLE", "The gateway has no key for the upstream.",
-               "Nothing was sent. The gateway's operator has to look at its "
-               "configuration; its log says where.", NULL);
+               "KEY_UNAVAILABLE", "The gateway has no API key for the "
+                                  "upstream.",
+               "Nothing was sent. The gateway's operator must check its "
+               "configuration; its log states the reason.", NULL);
 }
 
 

@@ -83,7 +83,7 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, list->poller->timer.log, 0,
-                      "reauth: the state of an account could not be kept");
+                      "reauth: the state of an account could not be stored");
         return;
     }
 
@@ -136,7 +136,8 @@ ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
             != NGX_OK)
         {
             ngx_log_error(NGX_LOG_ERR, list->poller->timer.log, 0,
-                          "reauth: the state of an account could not be kept");
+                          "reauth: the state of an account could not be "
+                          "stored");
             return;
         }
     }
@@ -340,8 +341,8 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
 
     } else {
         ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
-                      "reauth: the upstream answered %ui to the request for "
-                      "the list of accounts", forward->status);
+                      "reauth: list of accounts: the upstream returned "
+                      "%ui", forward->status);
 
         ngx_http_reauth_list_failed(list,
                                     reauth_manners_error(verdict.outcome,
@@ -427,8 +428,8 @@ ngx_http_reauth_list_start(ngx_http_reauth_poller_t *poller)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                      "reauth: a poll could not be started: no memory, or "
-                      "too few worker_connections");
+                      "reauth: could not start a poll: not enough memory or "
+                      "worker_connections");
 
         poller->list = NULL;
         ngx_free(list);
@@ -454,7 +455,7 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
 
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
         ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                      "redis: the list of accounts cannot be leased: %s",
+                      "redis: failed to lease the list of accounts: %s",
                       ngx_http_reauth_redis_shown(reply, shown));
     }
 }

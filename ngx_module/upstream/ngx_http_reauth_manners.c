@@ -193,7 +193,8 @@ ngx_http_reauth_manners_refused(ngx_http_reauth_poller_t *poller,
     }
 
     ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                  "reauth: the upstream refuses polls (%ui): %s", status, what);
+                  "reauth: the upstream rejects polls (%ui): "
+                  "%s", status, what);
 }
 
 

@@ -222,7 +222,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
     fact.error_code = reauth_string_from(ngx_http_reauth_session_expired);
 
     ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                  "account \"%s\" has to log in again: the upstream answered "
+                  "account \"%s\" has to log in again: the upstream returned "
                   "%s", record.account, ngx_http_reauth_session_expired);
 
     (void) ngx_http_reauth_store_advance(&mcf->store, account, &fact, NULL,

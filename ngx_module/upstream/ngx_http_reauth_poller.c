@@ -71,7 +71,7 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
-                      "reauth: the state of an account could not be kept");
+                      "reauth: the state of an account could not be stored");
         return;
     }
 
@@ -80,7 +80,7 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
         && record.lost == REAUTH_LOST_MAX)
     {
         ngx_log_error(NGX_LOG_NOTICE, poll->poller->timer.log, 0,
-                      "account \"%s\" is unknown now: attempt \"%s\" is not "
+                      "account \"%s\" is now unknown: attempt \"%s\" is not "
                       "known to the upstream (%ui), the list of accounts "
                       "decides", poll->account, record.attempt, status);
     }
@@ -136,7 +136,7 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
-                      "reauth: the state of an account could not be kept");
+                      "reauth: the state of an account could not be stored");
         return;
     }
 
@@ -144,8 +144,8 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
         || result == REAUTH_ADVANCE_UNPLACED)
     {
         ngx_log_error(NGX_LOG_INFO, poll->poller->timer.log, 0,
-                      "reauth: polling account \"%s\": state \"%s\" is not "
-                      "known to be of this attempt, ignored", poll->account,
+                      "reauth: polling account \"%s\": state \"%s\" may "
+                      "belong to another attempt, ignored", poll->account,
                       reauth_state_name(fact.state));
     }
 }
@@ -190,7 +190,7 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
         if (verdict.outcome != REAUTH_POLL_ANSWERED) {
             ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
                           "reauth: polling account \"%s\": the upstream "
-                          "answered %ui", poll->account, forward->status);
+                          "returned %ui", poll->account, forward->status);
 
             ngx_http_reauth_poll_failed(poll,
                                 reauth_manners_error(verdict.outcome,
@@ -207,8 +207,8 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
                                    NGX_HTTP_REAUTH_COUNT_POLL_FAILED);
 
         ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
-                      "reauth: polling account \"%s\": the upstream gave no "
-                      "whole answer", poll->account);
+                      "reauth: polling account \"%s\": incomplete "
+                      "response", poll->account);
 
         ngx_http_reauth_poll_failed(poll,
                                     ngx_http_reauth_manners_broken(forward),
@@ -373,8 +373,8 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                      "reauth: a poll could not be started: no memory, or "
-                      "too few worker_connections");
+                      "reauth: could not start a poll: not enough memory or "
+                      "worker_connections");
 
         ngx_queue_remove(&poll->queue);
         poller->npolls--;
@@ -416,7 +416,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
     if (reply->type != REDIS_REPLY_ARRAY) {
         ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                      "redis: what is due to be polled can't be had: %s",
+                      "redis: failed to read the polls that are due: %s",
                       ngx_http_reauth_redis_shown(reply, shown));
         return;
     }

@@ -5,17 +5,7 @@
 
 
 #include "ngx_http_reauth_unread.h"
-
-
-/* an upstream that answers everything so is not to fill the log */
-#define NGX_HTTP_REAUTH_UNREAD_TIME  10000
-
-
-typedef struct {
-    ngx_msec_t   at;
-    ngx_uint_t   logged;                /* unsigned  logged:1; */
-    ngx_uint_t   skipped;
-} ngx_http_reauth_unread_log_t;
+#include "ngx_http_reauth_log.h"
 
 
 static const char *const  ngx_http_reauth_unread_names[] = {
@@ -28,10 +18,8 @@ static const char *const  ngx_http_reauth_unread_names[] = {
     "webhook"
 };
 
-/* of this worker */
-
-static ngx_http_reauth_unread_log_t
-    ngx_http_reauth_unread_logs[NGX_HTTP_REAUTH_UNREAD_LAST];
+static ngx_http_reauth_log_limit_t
+    ngx_http_reauth_unread_limits[NGX_HTTP_REAUTH_UNREAD_LAST];
 
 
 void
@@ -39,18 +27,14 @@ ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
     ngx_http_reauth_unread_e what, const reauth_string_t *id, size_t size,
     const reauth_unread_t *why)
 {
-    ngx_str_t                      name;
-    ngx_http_reauth_unread_log_t  *last;
+    ngx_str_t  name, skipped;
 
     ngx_http_reauth_zone_count(zone,
                                NGX_HTTP_REAUTH_COUNT_UNREAD_UPDATE + what);
 
-    last = &ngx_http_reauth_unread_logs[what];
-
-    if (last->logged
-        && ngx_current_msec - last->at < NGX_HTTP_REAUTH_UNREAD_TIME)
+    if (!ngx_http_reauth_log_allowed(&ngx_http_reauth_unread_limits[what],
+                                     &skipped))
     {
-        last->skipped++;
         return;
     }
 
@@ -58,14 +42,10 @@ ngx_http_reauth_unread(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
     name.len = id->len;
 
     ngx_log_error(NGX_LOG_WARN, log, 0,
-                  "reauth: unreadable %s, id \"%V\", %uz bytes: %s, byte %uz; "
-                  "%ui more were not logged",
+                  "reauth: unreadable %s, id \"%V\", %uz bytes: %s, "
+                  "byte %uz%V",
                   ngx_http_reauth_unread_names[what], &name, size, why->reason,
-                  why->offset, last->skipped);
-
-    last->logged = 1;
-    last->at = ngx_current_msec;
-    last->skipped = 0;
+                  why->offset, &skipped);
 }
 
 
@@ -102,8 +82,7 @@ ngx_http_reauth_unknown(ngx_http_reauth_zone_t *zone, ngx_log_t *log,
             == NGX_OK)
         {
             ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                          "reauth: the upstream sent the %s \"%s\", which is "
-                          "not known here",
+                          "reauth: the upstream sent an unknown %s \"%s\"",
                           kinds[word->kind], word->text);
         }
     }

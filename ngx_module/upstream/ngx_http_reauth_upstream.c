@@ -68,8 +68,8 @@ ngx_http_reauth_upstream_refuse(ngx_http_request_t *r, ngx_uint_t version)
 
     } else {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "reauth: the upstream sent the status %ui, which is not "
-                      "a final one; the connection is closed",
+                      "reauth: the upstream sent status %ui, which is not "
+                      "final; the connection is closed",
                       u->headers_in.status_n);
     }
 
@@ -332,8 +332,8 @@ ngx_http_reauth_upstream_reinit_request(ngx_http_request_t *r)
         && ngx_http_reauth_capture(r) != NULL)
     {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "reauth: the upstream did not answer a request that "
-                      "changes something, it is not sent again");
+                      "reauth: the upstream did not respond to a "
+                      "non-idempotent request, it is not sent again");
 
         return NGX_ERROR;
     }

@@ -262,7 +262,7 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
 
         ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
                       "reauth_zone \"%V\" is full of active accounts; "
-                      "make it larger", &zone->shm_zone->shm.name);
+                      "increase its size", &zone->shm_zone->shm.name);
     }
 
     return p;

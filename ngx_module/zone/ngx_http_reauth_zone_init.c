@@ -71,7 +71,7 @@ ngx_http_reauth_zone_keep(ngx_shm_zone_t *shm_zone,
 
     if (zone->sh->gate.layout != NGX_HTTP_REAUTH_ZONE_LAYOUT) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "reauth_zone \"%V\" was made by another version of "
+                      "reauth_zone \"%V\" was created by another version of "
                       "the module; restart nginx", &shm_zone->shm.name);
         return NGX_ERROR;
     }

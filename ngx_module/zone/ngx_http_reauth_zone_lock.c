@@ -28,7 +28,7 @@ ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh)
         || *zone->shpool->mutex.lock != (ngx_atomic_uint_t) ngx_pid)
     {
         ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, 0,
-                      "reauth_zone is walked without its lock");
+                      "reauth_zone is accessed without its lock");
         abort();
     }
 }

@@ -228,7 +228,7 @@ test_bad_auth_type(void **state)
     bad_op("{\"auth_type\":\"x\",\"xbc\":\"x\",\"foo\":1}", UPDATE, REJECT,
            "{\"auth_type\":[\"The auth_type field must be one of "
            "email_password, raw_data, mobile_app.\"],"
-           "\"foo\":[\"The foo field is not known; leave it out.\"]}");
+           "\"foo\":[\"The foo field is unknown; omit it.\"]}");
 }
 
 
@@ -464,22 +464,17 @@ test_cookies_json(void **state)
     no_cookies("{\"sess\":\"abc\"}", "a JSON object");
     no_cookies("{\"cookies\":{}}", "a JSON object");
     no_cookies("\"[\\\"sess\\\"]\"",
-               "a JSON array with an item that does not have the strings name "
-               "and value");
+               "a JSON array with an item without the strings name and value");
     no_cookies("[{\"name\":\"a\",\"value\":1}]",
-               "a JSON array with an item that does not have the strings name "
-               "and value");
+               "a JSON array with an item without the strings name and value");
     no_cookies("[{\"name\":\"a\",\"value\":\"1\"},[]]",
-               "a JSON array with an item that does not have the strings name "
-               "and value");
+               "a JSON array with an item without the strings name and value");
     no_cookies("[{\"name\":\"a b\",\"value\":\"1\"}]",
-               "cookies one of which has an invalid name");
+               "cookies with an invalid name");
     no_cookies("[{\"name\":\"a\",\"value\":\"1;2\"}]",
-               "cookies one of which has ; or a control character in its "
-               "value");
+               "cookies with ; or a control character in a value");
     no_cookies("[{\"name\":\"a\",\"value\":\"1\\n2\"}]",
-               "cookies one of which has ; or a control character in its "
-               "value");
+               "cookies with ; or a control character in a value");
     no_cookies("\"[{\\\"name\\\":\\\"sess\\\"\"",
                "incomplete or invalid JSON");
     no_cookies("\"{\"", "incomplete or invalid JSON");
@@ -511,10 +506,9 @@ test_cookies_netscape(void **state)
                "a cookies.txt with a line that does not have seven fields "
                "separated by tabs");
     no_cookies("\"a\\tTRUE\\t/\\tTRUE\\t0\\ta\\t1\\t2\"",
-               "cookies one of which has ; or a control character in its "
-               "value");
+               "cookies with ; or a control character in a value");
     no_cookies("\"a\\tTRUE\\t/\\tTRUE\\t0\\ta=b\\t1\"",
-               "cookies one of which has an invalid name");
+               "cookies with an invalid name");
 
     bad("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\","
         "\"cookies\":\"# Netscape HTTP Cookie File\\n# none\","
@@ -536,11 +530,11 @@ test_cookies_other(void **state)
     no_cookies("\"[('sess', 'abc')]\"", "a Python list");
     no_cookies("\"sess=abc; Path=/; HttpOnly\"", "a Set-Cookie header");
     no_cookies("\"sess=abc; secure\"", "a Set-Cookie header");
-    no_cookies("\"a=1; b; c=2\"", "a cookie string with a part that has no =");
-    no_cookies("\"a=1; =2\"", "cookies one of which has an invalid name");
-    no_cookies("\"\\\"a=1\\\"\"", "cookies one of which has an invalid name");
+    no_cookies("\"a=1; b; c=2\"", "a cookie string with a part without =");
+    no_cookies("\"a=1; =2\"", "cookies with an invalid name");
+    no_cookies("\"\\\"a=1\\\"\"", "cookies with an invalid name");
     no_cookies("\"curl -H 'Cookie: a=1'\"",
-               "cookies one of which has an invalid name");
+               "cookies with an invalid name");
     no_cookies("\"a=1\\tb\"",
                "text with control characters such as line breaks or tabs");
 }
@@ -580,12 +574,12 @@ test_spellings(void **state)
        "\"xbc\":\"x\",\"user_agent\":\"Mozilla/5.0 (a: b)\"}");
 
     bad("{" RAW ",\"x-bc\":\"y\",\"user-agent\":1}",
-        "{\"xbc\":[\"xbc and x-bc are both given and differ; send xbc "
-        "alone.\"],\"user-agent\":[\"The user-agent field must be a "
+        "{\"xbc\":[\"xbc and x-bc are both present and differ; send xbc "
+        "only.\"],\"user-agent\":[\"The user-agent field must be a "
         "string.\"]}");
     bad_op("{" LOGIN ",\"force_connect\":1,\"forceConnect\":false}", START,
-           DROP, "{\"force_connect\":[\"force_connect is given in two "
-           "spellings that differ; send force_connect alone.\"]}");
+           DROP, "{\"force_connect\":[\"force_connect is present in two "
+                 "spellings that differ; send force_connect only.\"]}");
     ok_op("{" LOGIN ",\"force-connect\":1,\"forceConnect\":1,"
           "\"Proxy_Country\":\"us\"}", START,
           "{" LOGIN_OUT ",\"proxyCountry\":\"us\",\"force_connect\":true}");
@@ -767,8 +761,8 @@ test_pass(void **state)
     assert_int_equal(parse(text, UPDATE, PASS, &c),
                      REAUTH_CREDENTIALS_INVALID_FIELDS);
     assert_string_equal(c.errors[0].message,
-                        "The fields that are not known must not be longer "
-                        "than 16384 bytes together.");
+                        "Unknown fields must not be longer than 16384 bytes "
+                        "in total.");
     reauth_credentials_free(&c);
     free(text);
 
@@ -798,7 +792,7 @@ test_control_characters(void **state)
         (void) snprintf(text, sizeof(text),
                         "{\"email\":\"a%sb@c\",\"password\":\"p\"}",
                         inner[i]);
-        bad(text, "{\"email\":[\"The email field must not hold control "
+        bad(text, "{\"email\":[\"The email field must not contain control "
                   "characters such as line breaks or tabs.\"]}");
 
         (void) snprintf(text, sizeof(text),
@@ -807,15 +801,14 @@ test_control_characters(void **state)
                         "\"user_agent\":\"a%sb\"}", inner[i], inner[i],
                         inner[i], inner[i]);
         bad(text,
-            "{\"auth_id\":[\"The auth_id field must not hold control "
-            "characters such as line breaks or tabs.\"],"
-            "\"cookies\":[\"The cookies field looks like text with control "
-            "characters such as line breaks or tabs; send name=value; "
-            "name=value, or an export of cookies as JSON or cookies.txt.\"],"
-            "\"xbc\":[\"The xbc field must not hold control "
-            "characters such as line breaks or tabs.\"],"
-            "\"user_agent\":[\"The user_agent field must not hold control "
-            "characters such as line breaks or tabs.\"]}");
+            "{\"auth_id\":[\"The auth_id field must not contain control "
+            "characters such as line breaks or tabs.\"],\"cookies\":[\"The "
+            "cookies field looks like text with control characters such as "
+            "line breaks or tabs; send name=value; name=value, or an export "
+            "of cookies as JSON or cookies.txt.\"],\"xbc\":[\"The xbc field "
+            "must not contain control characters such as line breaks or "
+            "tabs.\"],\"user_agent\":[\"The user_agent field must not contain "
+            "control characters such as line breaks or tabs.\"]}");
     }
 
     /* U+00A0 and what else begins with the same byte is none */
@@ -841,9 +834,9 @@ test_aliases(void **state)
        "{" RAW "}");
 
     bad("{" RAW ",\"x_bc\":\"y\",\"userAgent\":\"U\"}",
-        "{\"xbc\":[\"xbc and x_bc are both given and differ; send xbc "
-        "alone.\"],\"user_agent\":[\"user_agent and userAgent are both given "
-        "and differ; send user_agent alone.\"]}");
+        "{\"xbc\":[\"xbc and x_bc are both present and differ; send xbc "
+        "only.\"],\"user_agent\":[\"user_agent and userAgent are both present "
+        "and differ; send user_agent only.\"]}");
     bad("{" RAW ",\"x_bc\":1}",
         "{\"x_bc\":[\"The x_bc field must be a string.\"]}");
     bad("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":\"a=1\","
@@ -891,11 +884,11 @@ test_unknown_fields(void **state)
     bad_op("{" LOGIN ",\"xbc\":\"x\",\"userAgent\":\"u\",\"foo\":1,"
            "\"name\":\"n\"}", UPDATE, REJECT,
            "{\"xbc\":[\"The xbc field does not belong to auth_type "
-           "email_password; leave it out.\"],"
+           "email_password; omit it.\"],"
            "\"userAgent\":[\"The userAgent field does not belong to auth_type "
-           "email_password; leave it out.\"],"
-           "\"foo\":[\"The foo field is not known; leave it out.\"],"
-           "\"name\":[\"The name field is not known; leave it out.\"]}");
+           "email_password; omit it.\"],"
+           "\"foo\":[\"The foo field is unknown; omit it.\"],"
+           "\"name\":[\"The name field is unknown; omit it.\"]}");
 
     /* null is no field */
 
@@ -925,14 +918,14 @@ test_unknown_names(void **state)
     for (i = 0; names[i]; i++) {
         (void) snprintf(buf, sizeof(buf), "{" LOGIN ",\"%s\":1}", names[i]);
         bad_op(buf, UPDATE, REJECT,
-               "{\"a field\":[\"A field whose name is no plain identifier is "
-               "not known; leave it out.\"]}");
+               "{\"a field\":[\"A field whose name is not a plain identifier "
+               "is unknown; omit it.\"]}");
     }
 
     text = filled("{" LOGIN ",\"", 65, 'n', "\":1}");
     bad_op(text, UPDATE, REJECT,
-           "{\"a field\":[\"A field whose name is no plain identifier is not "
-           "known; leave it out.\"]}");
+           "{\"a field\":[\"A field whose name is not a plain identifier is "
+           "unknown; omit it.\"]}");
     free(text);
 
     text = filled("{" LOGIN ",\"", 64, 'n', "\":1}");
@@ -986,12 +979,12 @@ test_invalid_json(void **state)
     } cases[] = {
         { "[]", "the top level must be an object" },
         { "null", "the top level must be an object" },
-        { "{", "the text ends too early" },
-        { "{} {}", "something follows after the end of the JSON text" },
+        { "{", "unexpected end of the text" },
+        { "{} {}", "unexpected data after the end of the JSON text" },
         { "{\"email\":\"a\",\"email\":\"b\"}",
-          "a name is given twice in one object" },
+          "a name is duplicated in an object" },
         { "{\"email\":\"a\",\"\\u0065mail\":\"b\"}",
-          "a name is given twice in one object" },
+          "a name is duplicated in an object" },
         { "{\"password\":\"a\\u0000b\"}", "\\u0000 (NUL) is not allowed" },
         { "{\"password\":\"\xff\"}", "not valid UTF-8" },
         { "\xef\xbb\xbf{" LOGIN "}",
@@ -1128,28 +1121,26 @@ test_start_errors(void **state)
            "host, port, username and password.\"]}");
     bad_op("{" LOGIN ",\"customProxy\":{\"port\":\" \"}}", START, DROP,
            "{\"customProxy.host\":[\"The customProxy.host field is required "
-           "when customProxy is given.\"],"
-           "\"customProxy.port\":[\"The customProxy.port field is required "
-           "when customProxy is given.\"]}");
+           "when customProxy is present.\"],\"customProxy.port\":[\"The "
+           "customProxy.port field is required when customProxy is "
+           "present.\"]}");
     bad_op("{" LOGIN ",\"customProxy\":{\"host\":\"a b\",\"port\":1,"
            "\"username\":1,\"password\":2}}", START, DROP,
-           "{\"customProxy.host\":[\"The customProxy.host field must not hold "
-           "blanks.\"],"
-           "\"customProxy.username\":[\"The customProxy.username field must "
-           "be a string.\"],"
-           "\"customProxy.password\":[\"The customProxy.password field must "
-           "be a string.\"]}");
+           "{\"customProxy.host\":[\"The customProxy.host field must not "
+           "contain blanks.\"],\"customProxy.username\":[\"The "
+           "customProxy.username field must be a "
+           "string.\"],\"customProxy.password\":[\"The customProxy.password "
+           "field must be a string.\"]}");
     bad_op("{" LOGIN ",\"proxyCountry\":\"us\",\"customProxy\":"
            "{\"host\":\"h\",\"port\":1}}", START, DROP,
-           "{\"customProxy\":[\"proxyCountry and customProxy exclude each "
-           "other; send one of them.\"]}");
+           "{\"customProxy\":[\"proxyCountry and customProxy are mutually "
+           "exclusive; send one of them.\"]}");
     bad_op("{" LOGIN ",\"bar\":1,\"customProxy\":{\"host\":\"h\",\"port\":1,"
            "\"foo\":1,\"a b\":1}}", START, REJECT,
-           "{\"customProxy.foo\":[\"The customProxy.foo field is not known; "
-           "leave it out.\"],"
-           "\"customProxy.a field\":[\"A field whose name is no plain "
-           "identifier is not known; leave it out.\"],"
-           "\"bar\":[\"The bar field is not known; leave it out.\"]}");
+           "{\"customProxy.foo\":[\"The customProxy.foo field is unknown; "
+           "omit it.\"],\"customProxy.a field\":[\"A field whose name is not "
+           "a plain identifier is unknown; omit it.\"],\"bar\":[\"The bar "
+           "field is unknown; omit it.\"]}");
 }
 
 
@@ -1188,27 +1179,27 @@ test_submit_2fa(void **state)
            "{\"code\":[\"The code field must be a string or a whole "
            "number.\"]}");
     bad_op("{\"code\":\"1\\n2\"}", TWOFA, DROP,
-           "{\"code\":[\"The code field must not hold control characters "
+           "{\"code\":[\"The code field must not contain control characters "
            "such as line breaks or tabs.\"]}");
     bad_op("{\"code\":\"1\",\"selfie_verification_completed\":true}", TWOFA,
            DROP,
-           "{\"code\":[\"code and selfie_verification_completed exclude each "
-           "other; send one of them.\"]}");
+           "{\"code\":[\"code and selfie_verification_completed are mutually "
+           "exclusive; send one of them.\"]}");
 
     for (i = 0; values[i]; i++) {
         (void) snprintf(text, sizeof(text),
                         "{\"selfie_verification_completed\":%s}", values[i]);
         bad_op(text, TWOFA, DROP,
                "{\"selfie_verification_completed\":[\"The "
-               "selfie_verification_completed field must be true; leave it "
-               "out until the selfie is done.\"]}");
+               "selfie_verification_completed field must be true; omit it "
+               "until the selfie is done.\"]}");
     }
 
     bad_op("{\"code\":\"1\",\"email\":\"a@b\",\"auth_type\":\"raw_data\"}",
            TWOFA, REJECT,
-           "{\"email\":[\"The email field is not known; leave it out.\"],"
-           "\"auth_type\":[\"The auth_type field is not known; leave it "
-           "out.\"]}");
+           "{\"email\":[\"The email field is unknown; omit "
+           "it.\"],\"auth_type\":[\"The auth_type field is unknown; omit "
+           "it.\"]}");
 
     assert_int_equal(parse("{\"code\":\"1\"}", TWOFA, REJECT, &c),
                      REAUTH_CREDENTIALS_OK);

@@ -782,7 +782,7 @@ test_accounts_in_pieces(void **state)
     reauth_accounts_init(&list, listed, all);
     reauth_accounts_feed(&list, (const unsigned char *) text, 120);
     assert_int_equal(reauth_accounts_end(&list, &why), -1);
-    assert_string_equal(why.reason, "it ends too early");
+    assert_string_equal(why.reason, "it ends unexpectedly");
     assert_int_equal(why.offset, 120);
     assert_string_equal(all, "acct_1=10;");
 }

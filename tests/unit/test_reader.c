@@ -153,7 +153,7 @@ test_place_of_an_error(void **state)
 
     assert_int_equal(read_text("{\"a\":"), REAUTH_READER_INVALID);
     assert_int_equal(reader.offset, 5);
-    assert_string_equal(reader.reason, "it ends too early");
+    assert_string_equal(reader.reason, "it ends unexpectedly");
 
     assert_int_equal(read_text(""), REAUTH_READER_INVALID);
     assert_string_equal(reader.reason, "it is empty");
