@@ -41,7 +41,7 @@ ngx_http_reauth_authenticate_has_body(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* the request ends, in whatever way: nothing may be left half-done */
+/* runs however the request ends: settles what was begun, frees what is held */
 
 static void
 ngx_http_reauth_authenticate_cleanup(void *data)
@@ -50,7 +50,7 @@ ngx_http_reauth_authenticate_cleanup(void *data)
 
     if (a->op) {
 
-        /* nobody will forward it */
+        /* begun, but never forwarded */
 
         ngx_http_reauth_store_detach(a->op);
         a->op = NULL;
@@ -89,14 +89,14 @@ ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,
     ngx_uint_t         client_event;
     ngx_connection_t  *c;
 
-    /* the last thing that is done with the request: it may be gone then */
+    /* must be the last use of the request: it may be freed here */
 
     c = a->request->connection;
     client_event = a->client_event;
 
     ngx_http_finalize_request(a->request, rc);
 
-    /* inside the content handler the request must not be freed */
+    /* prevents the request from being freed inside the content handler */
 
     if (!client_event) {
         ngx_http_run_posted_requests(c);
@@ -133,7 +133,7 @@ ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
 
     rc = ngx_http_reauth_authorize(a->request, a->scope, &a->account);
 
-    /* before it is answered, as whatever ends an update */
+    /* an update is settled before its response is sent */
 
     if (rc != NGX_DECLINED && a->epoch) {
         ngx_http_reauth_authenticate_settle(&a->forward);
@@ -144,9 +144,9 @@ ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
 
 
 /*
- * Whether the caller may do this.  An attempt whose account is not known, which
- * may be made up, is nobody's: only who may see all accounts may name it, as a
- * request to the upstream costs credits.
+ * Checks whether the caller is allowed to do this.  An attempt of an unknown
+ * account may be made up, and a request to the upstream costs credits: only
+ * callers that are not confined to accounts can use it.
  */
 
 static ngx_int_t
@@ -192,7 +192,7 @@ ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
                                                        &route->id, &record)
                == NGX_OK)
         {
-            /* the attempt may have ended when it is asked for again */
+            /* a poll may be repeated after the attempt has ended */
 
             ngx_str_null(&account);
             ngx_http_reauth_keep_name(a->request, &account, record.account);
@@ -213,7 +213,7 @@ ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* its body, where it has one */
+/* the request body, if the operation has one */
 
 static ngx_int_t
 ngx_http_reauth_authenticate_take(ngx_http_reauth_authenticate_t *a)
@@ -341,7 +341,7 @@ ngx_http_reauth_authenticate_seal(ngx_http_request_t *r)
 }
 
 
-/* of an account that has no id yet, so that nothing is begun here */
+/* the account has no ID yet, so no attempt is begun */
 
 static ngx_uint_t
 ngx_http_reauth_authenticate_may_start(ngx_http_request_t *r)

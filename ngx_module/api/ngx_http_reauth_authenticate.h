@@ -27,8 +27,8 @@ typedef struct {
     reauth_route_t                route;
     ngx_str_t                     origin;        /* of polling_url */
 
-    unsigned                      scope;         /* that the caller needs */
-    reauth_string_t               account;       /* and for which account */
+    unsigned                      scope;         /* required of the caller */
+    reauth_string_t               account;       /* of the request */
 
     ngx_http_reauth_body_t        body;
     reauth_credentials_t          credentials;
@@ -36,13 +36,12 @@ typedef struct {
 
     ngx_http_reauth_store_op_t   *op;            /* under way */
     ngx_http_reauth_outcome_op_t *outcome_op;    /* under way */
-    uint64_t                      joined;        /* the equal one's epoch */
-    int64_t                       joined_since;  /* and when it began, in ms */
-    reauth_record_t              *repeated;      /* of an attempt that an
-                                                    identical one began */
-    int64_t                       since_ms;      /* of what was begun */
+    uint64_t                      joined;        /* of the identical update */
+    int64_t                       joined_since;  /* when it began, in ms */
+    reauth_record_t              *repeated;      /* of its attempt */
+    int64_t                       since_ms;      /* of the attempt begun */
     int64_t                       deadline_ms;
-    uint64_t                      epoch;         /* begun, not settled; or 0 */
+    uint64_t                      epoch;         /* not settled yet; or 0 */
     uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
     ngx_event_t                   wait;
     ngx_msec_t                    wait_until;
@@ -50,16 +49,16 @@ typedef struct {
                                                     NULL */
 
     ngx_http_reauth_forward_t     forward;
-    reauth_record_t              *asked;         /* as it was when a poll or a
-                                                    code was forwarded; NULL:
-                                                    not known then */
+    reauth_record_t              *asked;         /* when a poll or a code was
+                                                    forwarded; NULL: the
+                                                    account was unknown */
     int64_t                       asked_ms;
 
     unsigned                      resend:1;
     unsigned                      waiting:1;
-    unsigned                      placed:1;      /* among those that wait */
-    unsigned                      client_event:1; /* nginx runs what is posted
-                                                    when it has returned */
+    unsigned                      placed:1;      /* of waiting updates */
+    unsigned                      client_event:1; /* posted requests run
+                                                    after this handler */
     unsigned                      bad_answer:1;  /* 2xx, but no attempt */
 } ngx_http_reauth_authenticate_t;
 
@@ -68,60 +67,62 @@ typedef struct {
 ngx_int_t ngx_http_reauth_authenticate_handler(ngx_http_request_t *r);
 
 /*
- * Before something is sent or given: whether the caller still may do this.
- * NGX_DECLINED: yes; else it was refused, and this is for finalize().
+ * Checks before a request or a response is sent whether the caller is still
+ * allowed to do this.  NGX_DECLINED: it is; otherwise it was rejected, and the
+ * result is for ngx_http_reauth_authenticate_finalize().
  */
 ngx_int_t ngx_http_reauth_authenticate_still(
     ngx_http_reauth_authenticate_t *a);
 
-/* to the store, once more where what it waited for says nothing */
+/* begins the update in the store; again, if waiting gave no response */
 void ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a);
 
-/* the answer to the caller, of what is in "forward" and "answer" */
+/* sends the response composed of "forward" and "answer" */
 ngx_int_t ngx_http_reauth_authenticate_result(
     ngx_http_reauth_authenticate_t *a);
 
-/* ngx_http_reauth_settle.c; the upstream answered, or won't: its handler */
+/* ngx_http_reauth_settle.c: called when forwarding has ended */
 void ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward);
 
-/* the last thing that is done with the request */
+/* must be the last use of the request */
 void ngx_http_reauth_authenticate_finalize(ngx_http_reauth_authenticate_t *a,
     ngx_int_t rc);
 
-/* fills a->answer from an upstream's answer */
+/* fills a->answer from the upstream's response */
 reauth_update_answer_result_t ngx_http_reauth_authenticate_read(
     ngx_http_reauth_authenticate_t *a, ngx_str_t *body);
 
 reauth_seal_t *ngx_http_reauth_authenticate_seal(ngx_http_request_t *r);
 
-/* the answer's x-should-retry: false */
+/* adds "x-should-retry: false" to the response */
 ngx_int_t ngx_http_reauth_no_retry(ngx_http_request_t *r);
 
-/* for the variables, which have no need of it where there is no memory */
+/* copies the record for variables; it is omitted if memory is short */
 void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
     const char *name);
 
 
 /*
- * The request waits for the one of the account that is being sent: an equal
- * one where a->joined is set.
+ * Waits for the update of the account that is being sent; an identical one if
+ * a->joined is set.
  */
 void ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a);
 
-/* and does so no longer, also if it did not */
+/* stops waiting; does nothing if the request does not wait */
 void ngx_http_reauth_coalesce_leave(ngx_http_reauth_authenticate_t *a);
 
 /*
- * The identical request of this record has been accepted: its response is sent,
- * or if it is not available, this request after all.
+ * An identical request has been accepted, as this record shows: sends its
+ * response, or forwards this request if the response is not available.
  */
 void ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
     reauth_record_t *record);
 
 /*
- * Before an update is settled, its response is shared with those that wait for
- * it, or is kept for repeats as long as its attempt may last, if it cannot be
- * composed of the record.  NGX_DECLINED: it is not kept.
+ * Stores the response to an update for waiting requests, and for repeated ones
+ * as long as the attempt may last, if it cannot be composed from the record.
+ * To be called before the update is settled.  NGX_DECLINED: the response is
+ * not stored.
  */
 void ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
     uint64_t epoch);

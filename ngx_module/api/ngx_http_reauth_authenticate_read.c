@@ -136,7 +136,7 @@ ngx_http_reauth_media_type_supported(ngx_http_request_t *r)
         return ngx_http_reauth_is_json(&h->value);
     }
 
-    /* without a body nothing needs to be said of its type */
+    /* a missing body needs no Content-Type */
 
     return r->headers_in.content_length_n <= 0 && !r->headers_in.chunked;
 }
@@ -194,8 +194,8 @@ ngx_http_reauth_invalid_fields(ngx_http_request_t *r,
 
 
 /*
- * Fields that were dropped are named in the response, whatever it will be:
- * names only, values may be credentials.
+ * Lists the names of dropped fields in any response, never the values, which
+ * may be credentials.
  */
 
 static ngx_int_t
@@ -241,7 +241,7 @@ ngx_http_reauth_authenticate_dropped(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* NGX_OK: go on; else the request is answered by what is returned */
+/* NGX_OK: continue; otherwise the result is that of the request */
 
 ngx_int_t
 ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
@@ -288,7 +288,9 @@ ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
 
     ctx->auth_type = a->credentials.auth_type;
 
-    /* as it was made of the body, which was counted, it is not refused */
+    /*
+     * Cannot fail by the limit: the body it was made from is already counted.
+     */
 
     ngx_http_reauth_body_add(a->body.held, a->credentials.body_len);
 

@@ -25,7 +25,7 @@ ngx_http_reauth_no_retry(ngx_http_request_t *r)
 }
 
 
-/* the upstream's own answer, with what was checked and rewritten of it */
+/* sends the upstream's response after it has been checked and rewritten */
 
 static ngx_int_t
 ngx_http_reauth_authenticate_pass(ngx_http_reauth_authenticate_t *a)
@@ -37,7 +37,7 @@ ngx_http_reauth_authenticate_pass(ngx_http_reauth_authenticate_t *a)
     r = a->request;
     forward = &a->forward;
 
-    /* one that got another's answer has none of its own to take them from */
+    /* the response to an identical update has no headers of its own */
 
     if (forward->subrequest != NULL
         && ngx_http_reauth_forward_headers(r, forward) != NGX_OK)
@@ -173,7 +173,7 @@ ngx_http_reauth_authenticate_answer(ngx_http_request_t *r)
 }
 
 
-/* what the upstream answers is about the epoch in which it was asked */
+/* the response applies to the epoch at the time of the request */
 
 static ngx_int_t
 ngx_http_reauth_authenticate_ask(ngx_http_reauth_authenticate_t *a)
@@ -236,7 +236,7 @@ ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    /* the path is canonical, so that the raw one is the one that was routed */
+    /* the path is canonical: the raw path is identical to the routed one */
 
     last = r->unparsed_uri.data + r->unparsed_uri.len;
     query = ngx_strlchr(r->unparsed_uri.data, last, '?');
@@ -265,7 +265,7 @@ ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
 
     if (r->method == NGX_HTTP_HEAD) {
 
-        /* what a poll tells is in its body */
+        /* the result of a poll is in its body */
 
         forward->method = NGX_HTTP_GET;
         ngx_str_set(&forward->method_name, "GET");

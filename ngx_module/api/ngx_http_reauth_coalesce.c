@@ -15,10 +15,10 @@
 #include "ngx_http_reauth_answer.h"
 
 
-/* how often one that waits for another looks whether that one is answered */
+/* milliseconds between checks whether the other update has completed */
 #define NGX_HTTP_REAUTH_WAIT_STEP    20
 
-/* changes of the account that may have come between two such looks */
+/* changes of the account that are read to find the end of its attempt */
 #define NGX_HTTP_REAUTH_WAIT_CHANGES  16
 
 
@@ -49,7 +49,7 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* one more different update would only have to be superseded in its turn */
+/* a further different update would only be superseded itself */
 
 static ngx_int_t
 ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
@@ -81,8 +81,8 @@ ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
 
 
 /*
- * An outcome as it is kept for those that waited: how it was judged, what was
- * sent, the status, the length of the content type, that, the body.
+ * A stored outcome: the result, the way it was sent, the status, the length of
+ * the content type, the content type, the body.
  */
 
 
@@ -95,7 +95,7 @@ ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
 
     ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
 
-    /* clients that send a 409 again by themselves must not send this one */
+    /* prevents SDKs from repeating the request after a 409 */
 
     if (ngx_http_reauth_no_retry(a->request) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -121,7 +121,7 @@ ngx_http_reauth_coalesce_equal(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* what was kept for repeats outlives the attempt by a while */
+/* a stored response may still exist after the attempt has ended */
 
 static ngx_int_t
 ngx_http_reauth_coalesce_ended(ngx_http_reauth_authenticate_t *a,
@@ -155,9 +155,9 @@ ngx_http_reauth_coalesce_ended(ngx_http_reauth_authenticate_t *a,
 
 
 /*
- * The login that the equal one started has ended or was replaced before this
- * one had a look: the account's last changes tell of it.  It must not be sent
- * after a newer one.  NGX_DECLINED: it is to be sent after all.
+ * The attempt of the identical update has ended or was replaced before this
+ * request saw it: looks for it in the change log.  This update must not be
+ * sent after a newer one.  NGX_DECLINED: send it.
  */
 
 static ngx_int_t
@@ -186,7 +186,10 @@ ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
 
     for (i = 0; i < n; i++) {
 
-        /* one that was refused has the times of the login before it */
+        /*
+         * The record of a rejected update has the times of the previous
+         * attempt.
+         */
 
         if (records[i].epoch == a->joined
             && records[i].since_ms == a->joined_since
@@ -251,9 +254,9 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
 
 
 /*
- * The equal one that this waited for has been answered.  Where the login that
- * it started runs the record says so, and this one is answered from that; else
- * by the same answer, or by what is remembered of the login.
+ * The identical update has completed.  The response is composed from the
+ * record while its attempt is active, otherwise taken from the stored outcome
+ * or from the change log.
  */
 
 static void
@@ -299,7 +302,7 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* the one that this waits for may be another worker's or instance's */
+/* the other update may be in another worker or on another gateway */
 
 static void
 ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
@@ -390,7 +393,7 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
         a->waiting = 1;
         a->wait_until = ngx_current_msec;
 
-        /* where too many wait already, its time is up at once */
+        /* if too many requests are waiting, the wait ends immediately */
 
         if (ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_UPDATE,
                                         &a->waits)
@@ -432,12 +435,12 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
     a->wait.data = a;
     a->wait.log = r->connection->log;
 
-    /* one whose caller has gone has nothing to wait for */
+    /* the client has closed the connection */
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    /* it may have gone already, when nobody looked */
+    /* the connection may have been closed before the handler was set */
 
     if (r->connection->read->ready) {
         ngx_post_event(r->connection->read, &ngx_posted_events);
@@ -449,7 +452,7 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* NGX_DECLINED: it can't be composed, this one is to be sent after all */
+/* NGX_DECLINED: cannot be composed, send this update */
 
 static ngx_int_t
 ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
@@ -510,7 +513,7 @@ ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
                    reauth_state_name((reauth_state_t) record->state),
                    record->attempt);
 
-    /* freed, and zeroed, with the request */
+    /* zeroed and freed with the request */
 
     a->answer.body = text;
     a->answer.body_len = len;
@@ -606,7 +609,9 @@ ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
     ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_main_conf_t  *mcf;
 
-    /* an update's record has a fingerprint: its response is of another shape */
+    /*
+     * A record of an update has a fingerprint; its response has another shape.
+     */
 
     if (!record->kept
         || (a->route.operation == REAUTH_OPERATION_UPDATE)

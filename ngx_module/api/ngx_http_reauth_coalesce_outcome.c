@@ -21,8 +21,9 @@
 
 
 /*
- * It is sealed for this account and epoch, or if it is kept for repeats, for
- * this account, time and request: no other one's can take its place.
+ * The outcome is sealed for the account and the epoch, or for repeated
+ * updates, for the account, the time and the request, so that it cannot be
+ * replaced by another one.
  */
 
 static reauth_string_t
@@ -146,7 +147,7 @@ ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* the response that "a" has from an equal request */
+/* uses the response to an identical request */
 
 static ngx_int_t
 ngx_http_reauth_coalesce_give(ngx_http_reauth_authenticate_t *a)
@@ -182,7 +183,7 @@ ngx_http_reauth_coalesce_give(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* NGX_DECLINED: it can't be opened, or is none */
+/* NGX_DECLINED: cannot be opened, or is invalid */
 
 ngx_int_t
 ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
@@ -252,7 +253,7 @@ ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
     r->headers_out.content_type.len = type;
     r->headers_out.content_type_len = type;
 
-    /* zeroed with the request, as any captured answer */
+    /* zeroed with the request, like any captured response */
 
     forward->capture.body = body;
 

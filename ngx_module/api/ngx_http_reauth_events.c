@@ -19,10 +19,10 @@
 #define NGX_HTTP_REAUTH_EVENTS_BUFFER     4096
 #define NGX_HTTP_REAUTH_EVENTS_HEARTBEAT  15000
 
-/* when a client is to come back, in milliseconds */
+/* the "retry" field: reconnection time, in milliseconds */
 #define NGX_HTTP_REAUTH_EVENTS_RETRY      "2000"
 
-/* one event at most: a record, its id, what is around them */
+/* the size of one event */
 #define NGX_HTTP_REAUTH_EVENTS_ROOM       (REAUTH_STATUS_RECORD_MAX + 256)
 
 
@@ -30,10 +30,10 @@ typedef struct {
     ngx_http_request_t            *request;
     ngx_http_reauth_wait_t        *wait;
     ngx_http_reauth_zone_place_t   place;
-    ngx_msec_t                     heartbeat;   /* when one is due */
+    ngx_msec_t                     heartbeat;  /* time of the next heartbeat */
     ngx_buf_t                     *buf;
     ngx_uint_t                     greeted;
-    ngx_uint_t                     sealed;      /* ids for this caller only */
+    ngx_uint_t                     sealed;      /* IDs are digests */
 } ngx_http_reauth_events_t;
 
 
@@ -79,7 +79,7 @@ ngx_http_reauth_events_hex(u_char **pos, u_char *last, u_char end,
 }
 
 
-/* "<boot>-<change>" in hex; what is none becomes a place that never was */
+/* parses "<boot>-<change>" in hex; an invalid ID is an unknown position */
 
 static void
 ngx_http_reauth_events_parse_id(ngx_http_reauth_events_t *events,
@@ -160,7 +160,7 @@ ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
     text.last = ngx_cpymem(text.last, "data: ", sizeof("data: ") - 1);
     text.end = b->end;
 
-    /* as it was then, not as it would be now */
+    /* the state at the time of the change, not the current one */
 
     if (ngx_http_reauth_status_add_record(events->request, &text, record,
                                           record->updated_ms)
@@ -175,7 +175,7 @@ ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
 }
 
 
-/* fills the buffer with what is new, as much as there is room for */
+/* fills the buffer with as many new changes as fit */
 
 static ngx_int_t
 ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
@@ -194,7 +194,9 @@ ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
         b->last = ngx_sprintf(b->last, "retry: %s\n",
                               NGX_HTTP_REAUTH_EVENTS_RETRY);
 
-        /* an id without data is no event, but the client remembers it */
+        /*
+         * An ID without data is not dispatched, but remembered by the client.
+         */
 
         if (events->place.boot != 0) {
             b->last = ngx_http_reauth_events_id(b->last, events);
@@ -260,7 +262,7 @@ ngx_http_reauth_events_end(ngx_http_reauth_events_t *events)
 
     r = events->request;
 
-    /* a worker that is to end does not wait for a client that does not read */
+    /* an exiting worker does not wait for a client that does not read */
 
     if (ngx_http_reauth_events_blocked(events)
         || ngx_http_send_special(r, NGX_HTTP_LAST) != NGX_OK)
@@ -290,7 +292,7 @@ ngx_http_reauth_events_watch_write(ngx_http_request_t *r)
 }
 
 
-/* sends what there is until there is nothing or the client takes no more */
+/* sends changes until there are no more or the client is not ready */
 
 static ngx_int_t
 ngx_http_reauth_events_send(ngx_http_reauth_events_t *events)
@@ -376,7 +378,7 @@ ngx_http_reauth_events_resume(ngx_http_reauth_wait_t *wait)
 }
 
 
-/* the client takes more */
+/* the connection is writable again */
 
 static void
 ngx_http_reauth_events_write(ngx_http_request_t *r)
@@ -429,7 +431,7 @@ ngx_http_reauth_events_headers(ngx_http_request_t *r)
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
-    /* the second is for another nginx that may be in front of this one */
+    /* X-Accel-Buffering is for an nginx in front of this one */
 
     if (ngx_http_reauth_add_header(r, "Cache-Control", &no_store) != NGX_OK
         || ngx_http_reauth_add_header(r, "X-Accel-Buffering", &no) != NGX_OK

@@ -14,7 +14,7 @@
 #include "ngx_http_reauth_public_url.h"
 
 
-/* nginx takes nearly any byte for one of a host; an URL may not have it */
+/* nginx accepts almost any byte in a host, a URL does not */
 
 static ngx_uint_t
 ngx_http_reauth_is_host(ngx_str_t *host)
@@ -37,8 +37,8 @@ ngx_http_reauth_is_host(ngx_str_t *host)
 
 
 /*
- * The host with its port.  An absolute request target has a host as well, and
- * nginx takes that one.
+ * The host with its port.  The host of an absolute request target takes
+ * precedence, as in nginx.
  */
 
 ngx_str_t
@@ -69,7 +69,7 @@ ngx_http_reauth_host(ngx_http_request_t *r)
 }
 
 
-/* where the caller reached us, so that polling_url leads here again */
+/* the address used by the client, so that polling_url leads to this gateway */
 
 static ngx_int_t
 ngx_http_reauth_public_url_of_request(ngx_http_request_t *r, ngx_str_t *url)
@@ -133,7 +133,7 @@ ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url)
         return NGX_ERROR;
     }
 
-    /* a map may leave it to the request */
+    /* an empty value of a map means the address of the request */
 
     if (value.len == 0) {
         return ngx_http_reauth_public_url_of_request(r, url);

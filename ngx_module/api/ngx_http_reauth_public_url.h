@@ -14,7 +14,7 @@
 
 
 /* scheme, host and prefix of this gateway's URLs, without a slash at the end */
-/* the host that the request is for, with its port */
+/* the host of the request, with its port */
 ngx_str_t ngx_http_reauth_host(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_public_url(ngx_http_request_t *r, ngx_str_t *url);

@@ -20,8 +20,8 @@
 
 
 /*
- * The rest: what the answer says of the attempt.  All of it is done before the
- * caller is answered, and whether or not the caller is still there.
+ * Turns the upstream's response into a fact about the attempt.  This is done
+ * before the response is sent, whether or not the client is still connected.
  */
 
 static void
@@ -74,8 +74,8 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
 
 
 /*
- * Its code, or its sentence if it has none, is kept; without what was sent,
- * should it repeat that.
+ * Stores the code of the error, or its message if it has no code; credentials
+ * that it repeats are removed.
  */
 
 static void
@@ -85,7 +85,7 @@ ngx_http_reauth_authenticate_error(ngx_http_reauth_authenticate_t *a,
     reauth_string_t  sent;
     reauth_unread_t  why;
 
-    /* a body that cannot be read has a status at least */
+    /* if the body is unreadable, the status is the reason */
 
     (void) reauth_error_read(a->forward.capture.body.data,
                              a->forward.capture.body.len, error, &why);
@@ -118,7 +118,7 @@ ngx_http_reauth_authenticate_sealed(ngx_http_reauth_authenticate_t *a,
                        &a->route.id, &plain, sealed)
            != 0)
     {
-        /* a repeat will be sent again then */
+        /* a repeated update is sent in this case */
 
         return NGX_DECLINED;
     }
@@ -155,7 +155,7 @@ ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* whether a repeat gets the same response if it is composed of the record */
+/* whether the response composed from the record is identical */
 
 static ngx_uint_t
 ngx_http_reauth_authenticate_composed(ngx_http_reauth_authenticate_t *a,
@@ -200,7 +200,7 @@ ngx_http_reauth_authenticate_composed(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* for those that wait for the response, or repeat the request */
+/* for requests that wait for the response, or repeat the request */
 
 static void
 ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
@@ -259,7 +259,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
         if (!forward->done && forward->subrequest == NULL) {
 
-            /* it ended before anything was sent */
+            /* the request ended before anything was sent */
 
             fact.state = REAUTH_STATE_REJECTED;
             fact.error_code = reauth_string_from("NOT_SENT");
@@ -292,7 +292,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* whose attempt it is, where the answer does not say so */
+/* the account of the attempt, if the response does not name it */
 
 static ngx_int_t
 ngx_http_reauth_authenticate_account(ngx_http_reauth_authenticate_t *a,
@@ -324,7 +324,7 @@ ngx_http_reauth_authenticate_account(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* whose attempt was polled, if that is known; a copy in "record" */
+/* finds the record of the polled attempt and copies it to "record" */
 
 static void
 ngx_http_reauth_authenticate_owner(ngx_http_reauth_authenticate_t *a,
@@ -341,7 +341,7 @@ ngx_http_reauth_authenticate_owner(ngx_http_reauth_authenticate_t *a,
 
     if (a->asked != NULL) {
 
-        /* it has ended, or was superseded, meanwhile */
+        /* the attempt has ended or was superseded meanwhile */
 
         *account = reauth_string_from(a->asked->account);
         return;
@@ -358,7 +358,7 @@ ngx_http_reauth_authenticate_owner(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* whose attempt it is may not have been known when the upstream was asked */
+/* the account may not have been known when the request was sent */
 
 static void
 ngx_http_reauth_authenticate_asked(ngx_http_reauth_authenticate_t *a,
@@ -375,7 +375,7 @@ ngx_http_reauth_authenticate_asked(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* the caller gets it as it is; the poller, if there is one, asks again */
+/* the client gets the response unchanged; the poller polls again */
 
 static void
 ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
@@ -410,7 +410,7 @@ ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
 }
 
 
-/* an attempt that shows itself by a poll is one of those of who has polled */
+/* an attempt first seen by a poll counts for the caller that polled */
 
 static void
 ngx_http_reauth_authenticate_polled(ngx_http_reauth_authenticate_t *a,
@@ -519,7 +519,10 @@ ngx_http_reauth_authenticate_settle_2fa(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* whose attempt it is its polls will say; but they are to come here */
+/*
+ * The account is unknown until the first poll; polling_url must lead to this
+ * gateway.
+ */
 
 static void
 ngx_http_reauth_authenticate_settle_start(ngx_http_reauth_authenticate_t *a)

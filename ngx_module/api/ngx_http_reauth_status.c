@@ -20,7 +20,7 @@
 
 #define NGX_HTTP_REAUTH_STATUS_LIMIT      100
 
-/* an answer of readyz with its reason */
+/* the size of a response of readyz with its reason */
 #define NGX_HTTP_REAUTH_STATUS_DEGRADED   256
 
 
@@ -29,8 +29,8 @@ typedef ngx_int_t (*ngx_http_reauth_status_handler_pt)(ngx_http_request_t *r,
 
 typedef struct {
     ngx_str_t                           name;
-    ngx_uint_t                          prefix;  /* "rest" is what follows */
-    ngx_uint_t                          open;    /* to nobody in particular */
+    ngx_uint_t                          prefix; /* followed by an account ID */
+    ngx_uint_t                          open;    /* no authentication */
     ngx_http_reauth_status_handler_pt   handler;
 } ngx_http_reauth_status_resource_t;
 
@@ -59,7 +59,7 @@ static ngx_http_reauth_status_resource_t  ngx_http_reauth_status_resources[] = {
 };
 
 
-/* what follows the location's name in the path; NGX_DECLINED: it is another */
+/* the part of the path after the location's prefix; NGX_DECLINED: no match */
 
 static ngx_int_t
 ngx_http_reauth_status_path(ngx_http_request_t *r, ngx_str_t *path)
@@ -104,10 +104,7 @@ ngx_http_reauth_status_not_found(ngx_http_request_t *r)
 }
 
 
-/*
- * A proxy asks for the gate with the method of the request that it has got:
- * nothing is changed by that.
- */
+/* Other proxies may query the gate with the method of the original request. */
 
 static ngx_uint_t
 ngx_http_reauth_status_method_allowed(ngx_http_request_t *r)
@@ -200,7 +197,7 @@ ngx_http_reauth_status_store(ngx_http_request_t *r)
 }
 
 
-/* Redis is configured, but this instance has to do without it */
+/* Redis is configured but unavailable */
 
 ngx_uint_t
 ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
@@ -218,9 +215,8 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 
 
 /*
- * What this instance can't say must not look as if there were no such account:
- * 503 until it has been able to read Redis, at most two seconds, and where it
- * has to do without.
+ * Returns 503 instead of 404 if the account may be known to Redis only: at
+ * start, at most two seconds, and while Redis is unavailable.
  */
 
 ngx_int_t
@@ -256,7 +252,7 @@ ngx_http_reauth_status_busy(ngx_http_request_t *r)
 }
 
 
-/* the request waits; its handler returns what this does */
+/* the request waits; the result is that of the content handler */
 
 ngx_int_t
 ngx_http_reauth_status_park(ngx_http_request_t *r,
@@ -339,9 +335,9 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
     }
 
     if (ngx_http_reauth_caller_confined(r)) {
-        return ngx_http_reauth_caller_forbidden(r, "The caller is not allowed "
-                                                   "to read the "
-                                                   "summary.", "The summary "
+        return ngx_http_reauth_caller_forbidden(r,
+                   "The caller is not allowed to read the "
+                   "summary.", "The summary "
                                                                "counts all "
                                                                "accounts, but "
                                                                "the caller is "
@@ -377,7 +373,7 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
                                 summary.states[state]);
     }
 
-    /* an account whose attempt is active is one whose gate is closed */
+    /* the gate of an account is closed while its attempt is active */
 
     text.last = ngx_sprintf(text.last,
                             "},\"active\":%ui,\"gates_closed\":%ui,"
@@ -408,7 +404,7 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 }
 
 
-/* this worker answers, which is all that it says */
+/* this worker responds; nothing else is checked */
 
 static ngx_int_t
 ngx_http_reauth_status_healthz(ngx_http_request_t *r, ngx_str_t *rest)

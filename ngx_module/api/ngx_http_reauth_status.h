@@ -18,7 +18,7 @@
 #include "ngx_http_reauth_wait.h"
 
 
-/* returns NULL, or what is wrong with the value */
+/* returns NULL, or an error text */
 typedef const char *(*ngx_http_reauth_status_parse_pt)(ngx_str_t *value,
     void *data);
 
@@ -28,7 +28,7 @@ typedef struct {
 } ngx_http_reauth_status_param_t;
 
 
-/* what the parameters of a list and of one account say */
+/* arguments of a list and of an account */
 
 typedef struct {
     ngx_http_request_t                 *request;
@@ -37,7 +37,7 @@ typedef struct {
 } ngx_http_reauth_status_query_t;
 
 
-/* the statuses that /reauth/gate/{id} answers with */
+/* statuses returned by /reauth/gate/{id} */
 
 typedef struct {
     ngx_uint_t                          open;
@@ -45,7 +45,7 @@ typedef struct {
 } ngx_http_reauth_status_gate_t;
 
 
-/* a text that grows */
+/* a text buffer that grows */
 
 typedef struct {
     ngx_pool_t                         *pool;
@@ -61,30 +61,30 @@ typedef struct {
 /* one page of a list */
 
 typedef struct {
-    ngx_http_reauth_zone_place_t        place;   /* before it was read */
+    ngx_http_reauth_zone_place_t        place;   /* taken before reading */
     int64_t                             now_ms;
     ngx_uint_t                          confined;
-    ngx_sha1_t                          seen;    /* if the caller is */
+    ngx_sha1_t                          seen;   /* if the caller is confined */
     ngx_http_reauth_status_text_t      *text;    /* NULL: only the digest */
 } ngx_http_reauth_status_page_t;
 
 
-/* no parameters are known; those of a list; of one account; of a gate */
+/* arguments accepted: none; of a list; of an account; of a gate */
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_account_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_gate_params[];
 
 
-/* reads the query string; NGX_OK, or NGX_DECLINED: *rc is the result to give */
+/* parses the query string; NGX_DECLINED: *rc is the result of the request */
 ngx_int_t ngx_http_reauth_status_args(ngx_http_request_t *r,
     ngx_http_reauth_status_param_t *params, void *data, ngx_int_t *rc);
 
-/* one more error under a name; NGX_OK or NGX_ERROR */
+/* adds an error for the argument; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_reauth_status_add_error(json_t **errors, ngx_str_t *name,
     const char *text);
 
-/* 422, with what is wrong by parameter; takes the reference to "errors" */
+/* sends 422 with errors by argument; steals the reference to "errors" */
 ngx_int_t ngx_http_reauth_status_invalid(ngx_http_request_t *r,
     json_t *errors);
 
@@ -96,7 +96,7 @@ ngx_http_reauth_store_t *ngx_http_reauth_status_store(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_status_reserve(ngx_http_reauth_status_text_t *text,
     size_t len);
 
-/* one more record, as it looks at this time */
+/* appends a record as of this time */
 ngx_int_t ngx_http_reauth_status_add_record(ngx_http_request_t *r,
     ngx_http_reauth_status_text_t *text, const reauth_record_t *record,
     int64_t now_ms);
@@ -104,18 +104,18 @@ ngx_int_t ngx_http_reauth_status_add_record(ngx_http_request_t *r,
 ngx_int_t ngx_http_reauth_status_send(ngx_http_request_t *r,
     ngx_http_reauth_status_text_t *text);
 
-/* 503: has just started */
+/* 503: Redis has not been read yet */
 ngx_int_t ngx_http_reauth_status_loading(ngx_http_request_t *r);
 
-/* 503: too many wait already */
+/* 503: too many requests are waiting */
 ngx_int_t ngx_http_reauth_status_busy(ngx_http_request_t *r);
 
 
-/* the resources that have files of their own */
+/* handlers of resources in other files */
 
 ngx_int_t ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest);
 
-/* "account" is that of the path, and checked */
+/* "account" is taken from the path and valid */
 ngx_int_t ngx_http_reauth_timeline(ngx_http_request_t *r, ngx_str_t *account);
 
 

@@ -17,7 +17,7 @@
 #include "ngx_http_reauth_gate.h"
 
 
-/* how far two clocks of one machine, read one after the other, may differ */
+/* milliseconds; monotonic and wall-clock time may differ by rounding */
 #define NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN  10
 
 
@@ -50,8 +50,8 @@ ngx_http_reauth_status_bad_id(ngx_http_request_t *r, const char *text)
 
 
 /*
- * The account that the path names, kept for the variables too; NGX_OK, or
- * NGX_DECLINED, *rc being the answer's result.
+ * The account of the path, also set for variables.  NGX_OK; NGX_DECLINED: *rc
+ * is the result of the request.
  */
 
 static ngx_int_t
@@ -308,8 +308,8 @@ ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
 
 
 /*
- * For the authorization requests of other proxies, which may carry the query
- * string of what they ask about: it is passed over.
+ * For authorization requests of other proxies.  The query string may be that
+ * of the original request and is ignored.
  */
 
 ngx_int_t
@@ -326,7 +326,10 @@ ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
     static ngx_str_t  open = ngx_string("{\"gate\":\"open\"}");
     static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
 
-    /* as in the path of a call: another proxy may pass on what it was sent */
+    /*
+     * Checked as in the path of a call: it may come from a client of the
+     * proxy.
+     */
 
     if (r->valid_unparsed_uri && (r->complex_uri || r->quoted_uri)) {
         return ngx_http_reauth_status_bad_id(r,

@@ -23,7 +23,7 @@
 
 #define NGX_HTTP_REAUTH_STATUS_STATES_SIZE  256
 
-/* a parameter's name that is longer is not repeated in an answer */
+/* longer names of arguments are not echoed */
 #define NGX_HTTP_REAUTH_STATUS_NAME_MAX   32
 
 
@@ -65,7 +65,7 @@ ngx_http_reauth_status_param_t  ngx_http_reauth_status_account_params[] = {
 };
 
 
-/* other parameters belong to the request that is asked about */
+/* other arguments may belong to the original request */
 
 ngx_http_reauth_status_param_t  ngx_http_reauth_status_gate_params[] = {
 
@@ -108,7 +108,7 @@ ngx_http_reauth_status_add_error(json_t **errors, ngx_str_t *name,
         }
     }
 
-    /* a name that is none may be anything, a secret in the wrong place too */
+    /* do not echo unknown names: they may contain a misplaced secret */
 
     for (i = 0; i < name->len && reauth_id_chars[name->data[i]]; i++) {
         /* void */
@@ -331,7 +331,7 @@ ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
 }
 
 
-/* "a" or "e" for active or ended, then two numbers in hex */
+/* a cursor: "a" or "e" for active or ended, then two numbers in hex */
 
 static const char *
 ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)

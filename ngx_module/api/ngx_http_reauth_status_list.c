@@ -16,20 +16,20 @@
 #include "ngx_http_reauth_told.h"
 
 
-/* records are copied out of the zone that many at a time */
+/* records copied from the zone at a time */
 #define NGX_HTTP_REAUTH_STATUS_STEP       100
 
-/* as often as that where little of what is looked at matches */
+/* batches per request if few records match */
 #define NGX_HTTP_REAUTH_STATUS_STEPS      2
 
-/* of other callers' accounts that many are passed over for one page */
+/* records of other accounts that are skipped for a page */
 #define NGX_HTTP_REAUTH_STATUS_UNSEEN     5000
 
-/* what a record of ordinary contents takes: a first guess at a list's size */
+/* size of a typical record, for the initial size of a list */
 #define NGX_HTTP_REAUTH_STATUS_RECORD     512
 
 
-/* ... of any account that it lists */
+/* of any listed account */
 
 typedef struct {
     ngx_http_reauth_zone_cursor_t       cursor;
@@ -68,7 +68,7 @@ ngx_http_reauth_status_list_ready(ngx_http_reauth_wait_t *wait)
 
         account = reauth_string_from(record.account);
 
-        /* one that leaves the list is a change of it too */
+        /* a record that leaves the list changes it too */
 
         if ((cursor->state == REAUTH_STATE_LAST
              || cursor->state == record.state
@@ -154,7 +154,7 @@ ngx_http_reauth_status_list_wait(ngx_http_request_t *r,
 }
 
 
-/* one record, if the caller may see it; NGX_DECLINED: it may not */
+/* appends a record; NGX_DECLINED: not visible to the caller */
 
 static ngx_int_t
 ngx_http_reauth_status_page_record(ngx_http_request_t *r,
@@ -192,7 +192,7 @@ ngx_http_reauth_status_page_record(ngx_http_request_t *r,
 }
 
 
-/* the digest of a caller's own accounts is needed, or what is listed */
+/* only the digest, or also the list */
 
 static ngx_int_t
 ngx_http_reauth_status_page(ngx_http_request_t *r,
@@ -205,7 +205,7 @@ ngx_http_reauth_status_page(ngx_http_request_t *r,
 
     store = ngx_http_reauth_status_store(r);
 
-    /* before what is listed: a change meanwhile makes it another one */
+    /* taken before the list, so that later changes give another ETag */
 
     ngx_http_reauth_zone_place(&store->zone, &page->place);
 
@@ -227,7 +227,7 @@ ngx_http_reauth_status_page(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* where little matches the page is short: others have their turn first */
+    /* if few records match, the page is short: other requests must not wait */
 
     for (steps = 0;
          left != 0 && !cursor->done && steps < NGX_HTTP_REAUTH_STATUS_STEPS
@@ -249,7 +249,7 @@ ngx_http_reauth_status_page(ngx_http_request_t *r,
                 return NGX_ERROR;
             }
 
-            /* the end of a page does not tell how many others there are */
+            /* do not disclose the number of other accounts */
 
             if (rc == NGX_OK) {
                 left--;

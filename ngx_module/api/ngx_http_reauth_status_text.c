@@ -37,7 +37,7 @@ ngx_http_reauth_status_reserve(ngx_http_reauth_status_text_t *text, size_t len)
     if (used != 0) {
         ngx_memcpy(p, text->start, used);
 
-        /* only what is no small piece of the pool's can be given back */
+        /* only large pool allocations can be freed */
         (void) ngx_pfree(text->pool, text->start);
     }
 
@@ -102,8 +102,8 @@ ngx_http_reauth_status_send(ngx_http_request_t *r,
 
 
 /*
- * Names what is answered, so that a client that waits can say what it has seen
- * and misses nothing between two requests.
+ * The ETag of the response: a waiting client sends it back and misses no
+ * change between two requests.
  */
 
 ngx_int_t
@@ -143,8 +143,8 @@ ngx_http_reauth_status_account_etag(u_char *text,
 
 
 /*
- * The number of the last change, of any account; a caller that is confined to
- * some gets a digest of what the page says of them.
+ * The ETag is the number of the last change of any account, or for confined
+ * callers, a digest of the page.
  */
 
 size_t
@@ -172,7 +172,7 @@ ngx_http_reauth_status_list_etag(u_char *text,
 }
 
 
-/* whether the client has seen something else than what is now */
+/* whether the client's ETag is outdated */
 
 ngx_uint_t
 ngx_http_reauth_status_seen_other(ngx_http_request_t *r, u_char *etag,

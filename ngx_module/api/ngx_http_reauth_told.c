@@ -58,7 +58,7 @@ ngx_http_reauth_told_seal(ngx_http_request_t *r, u_char *p, uint64_t a,
 
     caller = ngx_http_reauth_told_caller(r);
 
-    /* what failed is zeroed, and opens nothing */
+    /* on failure, the output is zeroed and cannot be opened */
 
     (void) reauth_seal(ngx_http_reauth_zone_told(&mcf->store.zone), &caller,
                        &plain, sealed);

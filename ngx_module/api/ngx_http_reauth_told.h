@@ -19,11 +19,11 @@
 #define NGX_HTTP_REAUTH_TOLD_LEN  88
 
 
-/* for this caller; writes the text, returns its end */
+/* seals for this caller; returns the end of the text */
 u_char *ngx_http_reauth_told_seal(ngx_http_request_t *r, u_char *p, uint64_t a,
     uint64_t b);
 
-/* NGX_OK, or NGX_DECLINED: it is no text of ours for this caller */
+/* NGX_OK; NGX_DECLINED: not sealed by a gateway for this caller */
 ngx_int_t ngx_http_reauth_told_open(ngx_http_request_t *r, ngx_str_t *text,
     uint64_t *a, uint64_t *b);
 

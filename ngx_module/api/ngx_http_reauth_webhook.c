@@ -57,8 +57,8 @@ ngx_http_reauth_webhook_not_allowed(ngx_http_request_t *r)
 
 
 /*
- * Anybody can send one: the first of a minute is logged at warn, by which an
- * operator notices a wrong secret, the others at info.
+ * Webhooks can come from any client: the first one in a minute is logged at
+ * the "warn" level, so that a wrong secret is noticed, others at "info".
  */
 
 static void
@@ -147,7 +147,7 @@ ngx_http_reauth_webhook_duplicate(ngx_http_request_t *r)
 }
 
 
-/* NGX_DECLINED: the signature is invalid; NGX_ABORT: there is none */
+/* NGX_DECLINED: invalid signature; NGX_ABORT: no signature */
 
 static ngx_int_t
 ngx_http_reauth_webhook_verify(ngx_http_request_t *r, ngx_str_t *text)
@@ -190,8 +190,8 @@ ngx_http_reauth_webhook_verify(ngx_http_request_t *r, ngx_str_t *text)
 
 
 /*
- * What is passed on is what was signed; what is read of it, and may be kept,
- * is without an API key.
+ * The signed body is passed on unchanged; API keys are removed from the copy
+ * that is parsed and may be stored.
  */
 
 static ngx_int_t
@@ -222,7 +222,7 @@ ngx_http_reauth_webhook_text(ngx_http_request_t *r, ngx_str_t *body,
 }
 
 
-/* NGX_AGAIN: it is answered later */
+/* NGX_AGAIN: the response is sent later */
 
 static ngx_int_t
 ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
@@ -292,7 +292,7 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
                    "reauth webhook: event %s of account \"%s\" ignored",
                    reauth_event_name(webhook.event), webhook.account);
 
-    /* nothing for us; some of these are alike and yet no repeats */
+    /* ignored events are not deduplicated: identical bodies may be distinct */
 
     if (ngx_http_reauth_webhook_pass(r) != NGX_OK) {
         return ngx_http_reauth_webhook_unavailable(r);
@@ -332,8 +332,8 @@ ngx_http_reauth_webhook_body(ngx_http_request_t *r, ngx_int_t rc, void *data)
 
 
 /*
- * The documented type is JSON, of which no form is promised: what says that it
- * is something else is refused.
+ * The type is documented as JSON without an exact form: reject requests that
+ * specify another type.
  */
 
 static ngx_uint_t
@@ -378,7 +378,7 @@ ngx_http_reauth_webhook_is_json(ngx_http_request_t *r)
 }
 
 
-/* NGX_OK: by its head it may be a webhook; else it was answered */
+/* NGX_OK: the header is acceptable; otherwise an error was sent */
 
 static ngx_int_t
 ngx_http_reauth_webhook_head(ngx_http_request_t *r, ngx_int_t *rc)

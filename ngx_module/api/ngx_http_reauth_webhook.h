@@ -34,7 +34,7 @@ typedef struct {
 
 struct ngx_http_reauth_event_s {
     ngx_http_reauth_seen_t      seen;
-    ngx_http_request_t         *request;    /* NULL: the sender has gone */
+    ngx_http_request_t         *request;    /* NULL: the client has gone */
     reauth_webhook_t            webhook;
 };
 

@@ -20,7 +20,7 @@ static void ngx_http_reauth_webhook_seen(ngx_http_reauth_seen_t *seen,
 
 
 /*
- * On to the operator's own consumer, where there is one.  The sender's answer
+ * Passes the webhook to the location of "pass=".  The response to the sender
  * does not wait for it.
  */
 
@@ -78,11 +78,11 @@ ngx_http_reauth_webhook_pass(ngx_http_request_t *r)
     sr->headers_in.content_length_n = delivery->body.text.len;
     sr->headers_in.chunked = 0;
 
-    /* nginx would hold up the sender's next one on this connection */
+    /* otherwise nginx would delay the next request of this connection */
 
     r->keepalive = 0;
 
-    /* what is known of the event, for the variables */
+    /* sets the variables of the event */
 
     *sctx = *ctx;
     ngx_http_set_ctx(sr, sctx, ngx_http_reauth_module);
@@ -91,7 +91,7 @@ ngx_http_reauth_webhook_pass(ngx_http_request_t *r)
 }
 
 
-/* NGX_ERROR: it could not be kept */
+/* NGX_ERROR: could not be stored */
 
 static ngx_int_t
 ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
@@ -170,7 +170,7 @@ ngx_http_reauth_webhook_variables(ngx_http_request_t *r,
 }
 
 
-/* the event is new, or not: keeps it and answers */
+/* the event is known to be new or not: stores it and responds */
 
 static ngx_int_t
 ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
@@ -200,7 +200,7 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
 
     if (r == NULL) {
 
-        /* the sender does not know that it is kept, and delivers it again */
+        /* the sender has not received the response and delivers it again */
 
         ngx_http_reauth_zone_count(&event->seen.store->zone,
                                    NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
@@ -270,13 +270,13 @@ ngx_http_reauth_webhook_seen(ngx_http_reauth_seen_t *seen, ngx_int_t rc)
 
     ngx_http_finalize_request(r, rc);
 
-    /* this is no event of the sender's connection */
+    /* not logged with the connection of the sender */
 
     ngx_http_run_posted_requests(c);
 }
 
 
-/* an event that says something of an account */
+/* an event about an account */
 
 ngx_int_t
 ngx_http_reauth_webhook_event(ngx_http_request_t *r,
@@ -289,7 +289,7 @@ ngx_http_reauth_webhook_event(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    /* what Redis knows of the account has to be there to judge by */
+    /* an event can be judged only after Redis has been read */
 
     if (!ngx_http_reauth_zone_loaded(&mcf->store.zone, ngx_http_reauth_now())) {
         return ngx_http_reauth_webhook_unavailable(r);
