@@ -266,7 +266,7 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
     ngx_http_reauth_zone_sweep(&store->zone, now_ms,
                                NGX_HTTP_REAUTH_TIMER_WORK);
 
-    ngx_http_reauth_store_flush_dirty(store, now_ms);
+    ngx_http_reauth_store_flush(store);
 
     if (store->follower) {
         ngx_http_reauth_zone_set_remote(&store->zone,
@@ -290,7 +290,7 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
                                     ngx_http_reauth_redis_latency(redis));
 
     if (up) {
-        ngx_http_reauth_store_flush_dirty(store, ngx_http_reauth_now());
+        ngx_http_reauth_store_flush(store);
     }
 }
 
@@ -307,6 +307,10 @@ ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
         store->timer.data = store;
         store->timer.log = cycle->log;
         store->timer.cancelable = 1;
+
+        store->flush.handler = ngx_http_reauth_store_flush_handler;
+        store->flush.data = store;
+        store->flush.log = cycle->log;
 
         ngx_add_timer(&store->timer, NGX_HTTP_REAUTH_TIMER);
     }

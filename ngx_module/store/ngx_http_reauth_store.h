@@ -48,7 +48,10 @@ struct ngx_http_reauth_store_s {
     struct ngx_http_reauth_redis_s    *redis;
     struct ngx_http_reauth_redis_s    *follower;      /* worker 0 only */
     ngx_event_t                        timer;         /* worker 0 only */
-    ngx_uint_t                         flushing;      /* commits under way */
+    ngx_event_t                        flush;         /* worker 0 only */
+    ngx_uint_t                         flush_left;    /* of this round */
+    ngx_uint_t                         flush_written; /* in this round */
+    ngx_uint_t                         flushing;      /* commits in progress */
     ngx_cycle_t                       *cycle;
 };
 
@@ -113,9 +116,8 @@ ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, reauth_fact_t *fact,
     reauth_advance_result_t *result, reauth_record_t *record);
 
-/* writes to Redis what the zone has of the account now */
-void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
-    const char *account);
+/* writes all records that Redis does not have; worker 0 only */
+void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store);
 
 /*
  * The background poller is to look at the account soon, active or not: what

@@ -20,6 +20,10 @@
 
 #define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
 
+/* dirty records looked at in a turn of the event loop, and written at once */
+#define NGX_HTTP_REAUTH_FLUSH_TURN      64
+#define NGX_HTTP_REAUTH_FLUSH_MAX       256
+
 /* keys, arguments */
 #define NGX_HTTP_REAUTH_COMMIT_KEYS     6
 #define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
@@ -66,6 +70,9 @@ struct ngx_http_reauth_commit_s {
 
 
 static void ngx_http_reauth_commit_reply(redisReply *reply, void *data);
+static void ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
+    const char *account);
+static void ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store);
 
 
 void
@@ -81,6 +88,7 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 {
     if (commit->flush) {
         commit->store->flushing--;
+        ngx_http_reauth_store_flush_next(commit->store);
     }
 
     if (commit->fact) {
@@ -456,6 +464,10 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
         return;
     }
 
+    if (commit->flush) {
+        commit->store->flush_written++;
+    }
+
     revision = commit->record.revision + 1;
 
     rc = ngx_http_reauth_zone_committed(&commit->store->zone, &commit->record,
@@ -476,7 +488,8 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
         /* it has changed meanwhile, and that one's commit may have failed */
 
-        ngx_http_reauth_store_flush(commit->store, commit->record.account);
+        ngx_http_reauth_store_flush_account(commit->store,
+                                            commit->record.account);
     }
 
     ngx_http_reauth_commit_free(commit);
@@ -695,8 +708,8 @@ ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
 }
 
 
-void
-ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
+static void
+ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
     const char *account)
 {
     reauth_string_t  name;
@@ -710,43 +723,95 @@ ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store,
 }
 
 
-/* what was changed while Redis was away is written now that it is back */
+/*
+ * Records that were changed while Redis was away are written in rounds, each of
+ * as many records as are dirty when it begins.  A turn of the event loop looks
+ * at a few only, and a bounded number of commands waits for replies, so that
+ * requests of this worker are served in between.
+ */
 
 void
-ngx_http_reauth_store_flush_dirty(ngx_http_reauth_store_t *store,
-    int64_t now_ms)
+ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store)
 {
-    ngx_uint_t       n;
-    reauth_record_t  record, first;
-
-    if (!ngx_http_reauth_store_connected(store)) {
+    if (store->flush_left || store->flushing) {
         return;
     }
 
+    store->flush_left = ngx_http_reauth_zone_unwritten(&store->zone);
+    store->flush_written = 0;
+
+    if (store->flush_left) {
+        ngx_http_reauth_store_flush_handler(&store->flush);
+    }
+}
+
+
+/* a commit of the round has ended */
+
+static void
+ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store)
+{
+    if (store->flush.handler == NULL) {
+        return;
+    }
+
+    if (store->flush_left
+        ? store->flushing <= NGX_HTTP_REAUTH_FLUSH_MAX / 2
+        : store->flushing == 0 && store->flush_written)
+    {
+        ngx_post_event(&store->flush, &ngx_posted_next_events);
+    }
+}
+
+
+void
+ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
+{
+    int64_t                   now_ms;
+    ngx_uint_t                n;
+    reauth_record_t           record;
+    ngx_http_reauth_store_t  *store;
+
+    store = ev->data;
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        store->flush_left = 0;
+        return;
+    }
+
+    if (store->flush_left == 0) {
+
+        /* all of the round are written; what was changed meanwhile is next */
+
+        ngx_http_reauth_store_flush(store);
+        return;
+    }
+
+    now_ms = ngx_http_reauth_now();
+
     for (n = 0;
-         n < NGX_HTTP_REAUTH_TIMER_WORK
-         && store->flushing < NGX_HTTP_REAUTH_TIMER_WORK;
+         n < NGX_HTTP_REAUTH_FLUSH_TURN
+         && store->flush_left
+         && store->flushing < NGX_HTTP_REAUTH_FLUSH_MAX;
          n++)
     {
         if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
+            store->flush_left = 0;
             return;
         }
 
-        /* each stays in the line until it was written */
+        store->flush_left--;
 
-        if (n == 0) {
-            first = record;
-
-        } else if (ngx_strcmp(record.account, first.account) == 0) {
-            return;
-        }
-
-        /* the one who changed it may still be at it */
+        /* the worker that has changed it may still be writing it */
 
         if (record.updated_ms + (int64_t) store->redis_conf->timeout > now_ms) {
             continue;
         }
 
         ngx_http_reauth_store_flush_record(store, &record);
+    }
+
+    if (store->flush_left && store->flushing < NGX_HTTP_REAUTH_FLUSH_MAX) {
+        ngx_post_event(ev, &ngx_posted_next_events);
     }
 }

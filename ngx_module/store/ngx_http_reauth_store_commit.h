@@ -34,8 +34,7 @@ void ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
 /* ngx_http_reauth_store_commit.c */
 
 void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
-void ngx_http_reauth_store_flush_dirty(ngx_http_reauth_store_t *store,
-    int64_t now_ms);
+void ngx_http_reauth_store_flush_handler(ngx_event_t *ev);
 
 
 /* ngx_http_reauth_store_outcome.c */

@@ -53,7 +53,7 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
                                     &record);
 
     if (rc == NGX_AGAIN && live) {
-        ngx_http_reauth_store_flush(sync->store, record.account);
+        ngx_http_reauth_store_flush(sync->store);
     }
 
     if (rc == NGX_DECLINED) {

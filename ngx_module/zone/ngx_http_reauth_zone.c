@@ -240,7 +240,10 @@ ngx_http_reauth_zone_carry_out(ngx_http_reauth_zone_t *zone,
                                            &revision);
         if (dirty != NULL) {
             *revision = verdict->record.revision;
-            ngx_http_reauth_zone_set_dirty(zone->sh, dirty, verdict->dirty);
+            ngx_http_reauth_zone_set_dirty(zone->sh, dirty,
+                                           verdict->dirty
+                                               ? NGX_HTTP_REAUTH_DIRTY_OLD
+                                               : NGX_HTTP_REAUTH_CLEAN);
         }
 
         return NGX_OK;

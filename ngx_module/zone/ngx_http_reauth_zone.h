@@ -316,7 +316,10 @@ ngx_int_t ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record);
 
-/* a record that is to be written to Redis; NGX_DECLINED: none */
+/* how many records have changes that Redis does not have */
+ngx_uint_t ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone);
+
+/* the one of them that was changed last; the next call returns another one */
 ngx_int_t ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
     reauth_record_t *record);
 

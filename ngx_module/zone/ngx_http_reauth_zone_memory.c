@@ -99,14 +99,25 @@ ngx_http_reauth_zone_set_dirty(ngx_http_reauth_zone_shctx_t *sh,
 
     q = &dirty->queue;
 
-    if (set && q->next == NULL) {
-        ngx_queue_insert_tail(&sh->dirty, q);
-        sh->ndirty++;
-
-    } else if (!set && q->next != NULL) {
+    if (q->next != NULL
+        && set != NGX_HTTP_REAUTH_DIRTY_OLD
+        && (set == NGX_HTTP_REAUTH_CLEAN || q->next != &sh->dirty))
+    {
         ngx_queue_remove(q);
         q->next = NULL;
         sh->ndirty--;
+    }
+
+    if (q->next == NULL && set != NGX_HTTP_REAUTH_CLEAN) {
+
+        if (set == NGX_HTTP_REAUTH_DIRTY_OLD) {
+            ngx_queue_insert_head(&sh->dirty, q);
+
+        } else {
+            ngx_queue_insert_tail(&sh->dirty, q);
+        }
+
+        sh->ndirty++;
     }
 }
 

@@ -63,6 +63,17 @@
 #define NGX_HTTP_REAUTH_ASKED_TIME        10000
 
 
+/*
+ * Records that Redis does not have are queued in the order of their last
+ * change.  DIRTY_OLD: Redis has lost what has not changed since; these are
+ * before all others, and a record that is queued keeps its place.
+ */
+
+#define NGX_HTTP_REAUTH_CLEAN             0
+#define NGX_HTTP_REAUTH_DIRTY             1
+#define NGX_HTTP_REAUTH_DIRTY_OLD         2
+
+
 /* what Redis has not been told yet: a slot or an ended record */
 
 typedef struct {

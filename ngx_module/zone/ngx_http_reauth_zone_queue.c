@@ -9,6 +9,13 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
+ngx_uint_t
+ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone)
+{
+    return zone->sh->ndirty;
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
     reauth_record_t *record)
@@ -28,12 +35,12 @@ ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_lock(zone);
 
     if (!ngx_queue_empty(&sh->dirty)) {
-        q = ngx_queue_head(&sh->dirty);
+        q = ngx_queue_last(&sh->dirty);
 
-        /* to the end of the line: one that fails holds up no other */
+        /* one that fails is not returned again before all others */
 
         ngx_queue_remove(q);
-        ngx_queue_insert_tail(&sh->dirty, q);
+        ngx_queue_insert_head(&sh->dirty, q);
 
         dirty = ngx_queue_data(q, ngx_http_reauth_dirty_t, queue);
 
