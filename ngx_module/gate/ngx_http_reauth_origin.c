@@ -83,6 +83,10 @@ ngx_http_reauth_origin_refuse(ngx_http_request_t *r, const reauth_origin_t *o)
         ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_ORIGIN_FOREIGN);
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth origin: refused, another origin%s",
+                   o->repeated ? ", a header is sent twice" : "");
+
     ngx_http_reauth_origin_refused(r, o);
 
     rc = ngx_http_reauth_body_refuse(r);

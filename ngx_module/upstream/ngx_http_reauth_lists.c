@@ -531,6 +531,10 @@ ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
 
         /* it was only a hint: what does not fit is dropped */
 
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                       "reauth list: account \"%*s\" to be looked up",
+                       account->len, account->data);
+
         reauth_copy(poller->asked[poller->nasked++], REAUTH_ACCOUNT_MAX,
                     account);
     }

@@ -200,6 +200,9 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 
         /* of the time before the login that ended meanwhile */
 
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth call: account \"%*s\" unchanged, the call began "
+                       "before its last change", account->len, account->data);
         return;
     }
 
@@ -208,6 +211,10 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
             && ngx_strcmp(record.error_code, ngx_http_reauth_session_expired)
                == 0))
     {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth call: account \"%*s\" unchanged, state %s",
+                       account->len, account->data,
+                       reauth_state_name((reauth_state_t) record.state));
         return;
     }
 
