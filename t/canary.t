@@ -98,6 +98,7 @@ make_path("$dir/gateway/html");
 
 my $gateway = gateway(
     name        => 'gateway',
+    log_level   => 'debug',
     port        => $port,
     main_config => <<"EOC",
 worker_rlimit_core 1g;
@@ -476,6 +477,7 @@ $place{Redis} .= redis_of();
 $gateway->http('GET', "/control?$control");
 $gateway->http('GET', "/missing?$control");
 ask('GET', '/control');
+ask('GET', "/api/acct_$control/me");
 
 # the requests are over, the poller's too; connections are kept
 sandbox('POST', "/finish/$_", {})
@@ -524,7 +526,19 @@ Reauth::Test::write_file("$dir/gateway/cache/control", $control);
 
 my %all = (%canary, control => $control);
 
-$place{'error log (info)'} = $gateway->error_log;
+# nginx's own lines at the debug level show headers and bodies
+
+my (%log, $module);
+
+for my $line (split /^/, $gateway->error_log) {
+    $module = $line =~ /\[debug\] \d+#\d+: (?:\*\d+ )?reauth /;
+    $log{ $line !~ /\[debug\]/ ? 'info' : $module ? 'module' : 'nginx' }
+        .= $line;
+}
+
+$place{'error log (info)'} = $log{info};
+$place{'debug log (module)'} = $log{module}
+    if defined $log{nginx};
 $place{'access log'}       = Reauth::Test::slurp("$dir/gateway/logs/all.log");
 $place{'temporary files'}  = files_of(map { "$dir/gateway/$_" }
     qw(cache client_body_temp proxy_temp fastcgi_temp scgi_temp uwsgi_temp));

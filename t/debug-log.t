@@ -234,6 +234,15 @@ is($guarded->http('GET', '/reauth/accounts/acct_3', $bearer{bob})->{status},
 logged($guarded, 'another account: why',
     'reauth caller: "bob" refused, not its account, account "acct_3"');
 
+# the example of the documentation
+
+my @example = Reauth::Test::slurp('docs/development.md')
+    =~ /^ *\d+  (?:\*\d+ )?(reauth .*)$/mg;
+
+cmp_ok(scalar @example, '>', 10, 'an example in docs/development.md');
+s/acct_1/acct_3/g, s/epoch \d+/epoch EPOCH/ for @example;
+logged($guarded, 'is as in a log', @example);
+
 is(scalar(grep { /caller: "alice" allowed/ } lines($guarded)), 1,
     'rights that do not change are shown once');
 
