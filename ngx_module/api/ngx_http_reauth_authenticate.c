@@ -388,8 +388,7 @@ ngx_http_reauth_too_many_attempts(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_TOO_MANY_REQUESTS,
-               "TOO_MANY_ATTEMPTS",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_TOO_MANY_ATTEMPTS,
                "The caller has too many active login attempts.",
                "Nothing was sent to the upstream. Wait until some of the "
                "attempts have ended; accounts with an active attempt can "
@@ -473,14 +472,12 @@ ngx_http_reauth_store_unavailable(ngx_http_request_t *r, ngx_int_t rc)
     }
 
     if (rc == NGX_BUSY) {
-        return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                   "STORE_UNAVAILABLE",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_STORE_UNAVAILABLE,
                    "Redis is unavailable or rejects writes.",
                    "Nothing was sent to the upstream. Retry later.", NULL);
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-               "STORE_UNAVAILABLE",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_STORE_UNAVAILABLE,
                "The shared memory of the gateway has no room for another "
                "active account.",
                "Nothing was sent to the upstream. The gateway's operator must "

@@ -29,13 +29,13 @@ ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
         return ngx_http_reauth_method_not_allowed(r, &allow);
 
     case REAUTH_ROUTE_BAD_PATH:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_PATH,
                    "The path is not in its canonical form.",
                    "Send the path without dot segments, repeated slashes and "
                    "percent-encoded characters.", NULL);
 
     case REAUTH_ROUTE_BAD_QUERY:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_QUERY",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_QUERY,
                    "The query string has an argument that overrides the "
                    "method.",
                    "Send the request with the intended method, without the "
@@ -43,14 +43,14 @@ ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
                    NULL);
 
     case REAUTH_ROUTE_NO_FAMILY:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                    "The authenticate family has no endpoints for Fanvue.",
                    "Fanvue accounts are connected and logged in again only in "
                    "the vendor's widget; webhooks report it to the gateway.",
                    NULL);
 
     default:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                    "The authenticate family has no such endpoint.",
                    "Compare the path with the documentation: account IDs "
                    "begin with acct_ or fansly_acct_, attempt IDs with auth_.",
@@ -145,8 +145,7 @@ ngx_http_reauth_media_type_supported(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_reauth_unsupported_media_type(ngx_http_request_t *r)
 {
-    return ngx_http_reauth_send_error(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-               "UNSUPPORTED_MEDIA_TYPE",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_UNSUPPORTED_MEDIA_TYPE,
                "The body must be application/json in UTF-8.",
                "Send Content-Type: application/json and no Content-Encoding.",
                NULL);
@@ -169,7 +168,7 @@ ngx_http_reauth_invalid_json(ngx_http_request_t *r, reauth_json_error_t *error)
                              error->line, error->column)
                 - p;
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "INVALID_JSON",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_INVALID_JSON,
                                       "The body is not valid JSON.",
                                       error->reason, &extra);
 }
@@ -312,7 +311,7 @@ ngx_http_reauth_body_failed(ngx_http_request_t *r, ngx_int_t rc)
         return rc;
     }
 
-    return ngx_http_reauth_send_error(r, rc, "BODY_TOO_LARGE",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_BODY_TOO_LARGE,
                "The body is larger than 64 KB.",
                "Credentials do not need this size; check the body.", NULL);
 }

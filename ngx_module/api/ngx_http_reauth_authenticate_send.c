@@ -90,26 +90,23 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
     switch (forward->answer) {
 
     case NGX_HTTP_REAUTH_ANSWER_TIMEOUT:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_GATEWAY_TIME_OUT,
-                   "UPSTREAM_TIMEOUT", "The upstream did not respond in time.",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_TIMEOUT,
+                   "The upstream did not respond in time.",
                    sent, NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_TOO_LARGE:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
-                   "UPSTREAM_BAD_ANSWER",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
                    "The upstream's response is larger than reauth_answer_max.",
                    sent, NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_WHOLE:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
-                   "UPSTREAM_BAD_ANSWER",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
                    "The upstream's response reports success but identifies no "
                    "attempt.",
                    sent, NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_REDIRECT:
-        return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
-                   "UPSTREAM_BAD_ANSWER",
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
                    "The upstream responded with a redirect.",
                    "Nothing was started. The gateway's operator must check "
                    "proxy_pass; the gateway's log has the target of the "
@@ -129,8 +126,7 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
         break;
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
-               "UPSTREAM_BAD_ANSWER",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
                forward->sent ? "The upstream's response is incomplete."
                              : "The upstream could not be reached.",
                sent, NULL);

@@ -40,8 +40,8 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
-               "UPDATE_IN_PROGRESS",
+    return ngx_http_reauth_send_error(a->request,
+               REAUTH_ERROR_UPDATE_IN_PROGRESS,
                "Another update of this account is being sent, and its "
                "response was not received in time.",
                "This update was not sent. Send it again when the other one "
@@ -71,8 +71,8 @@ ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
-               "UPDATE_IN_PROGRESS",
+    return ngx_http_reauth_send_error(a->request,
+               REAUTH_ERROR_UPDATE_IN_PROGRESS,
                "Too many different updates of this account are waiting for "
                "the one that is being sent.",
                "This update was not sent. Send it again when the others have "
@@ -101,8 +101,8 @@ ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(a->request, NGX_HTTP_CONFLICT,
-               "UPDATE_SUPERSEDED",
+    return ngx_http_reauth_send_error(a->request,
+               REAUTH_ERROR_UPDATE_SUPERSEDED,
                "An identical update was already sent and has since been "
                "superseded by a newer one.",
                "This update was not sent. Send it again if its credentials "

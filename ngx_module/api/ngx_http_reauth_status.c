@@ -97,7 +97,7 @@ ngx_http_reauth_status_path(ngx_http_request_t *r, ngx_str_t *path)
 static ngx_int_t
 ngx_http_reauth_status_not_found(ngx_http_request_t *r)
 {
-    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                "The status resource does not exist.",
                "Resources: accounts, accounts/{id}, accounts/{id}/timeline, "
                "events, summary, gate/{id}, healthz and readyz.", NULL);
@@ -221,7 +221,7 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 
 ngx_int_t
 ngx_http_reauth_status_unavailable(ngx_http_request_t *r,
-    const char *error, const char *message, const char *description)
+    reauth_error_code_t code, const char *message, const char *description)
 {
     static ngx_str_t  retry_after = ngx_string("1");
 
@@ -229,15 +229,15 @@ ngx_http_reauth_status_unavailable(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE, error,
-                                      message, description, NULL);
+    return ngx_http_reauth_send_error(r, code, message, description, NULL);
 }
 
 
 ngx_int_t
 ngx_http_reauth_status_loading(ngx_http_request_t *r)
 {
-    return ngx_http_reauth_status_unavailable(r, "SERVICE_UNAVAILABLE",
+    return ngx_http_reauth_status_unavailable(r,
+               REAUTH_ERROR_SERVICE_UNAVAILABLE,
                "The gateway has just started and is loading account states.",
                "Retry in a second.");
 }
@@ -246,7 +246,8 @@ ngx_http_reauth_status_loading(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_reauth_status_busy(ngx_http_request_t *r)
 {
-    return ngx_http_reauth_status_unavailable(r, "SERVICE_UNAVAILABLE",
+    return ngx_http_reauth_status_unavailable(r,
+               REAUTH_ERROR_SERVICE_UNAVAILABLE,
                "Too many requests are waiting for changes.",
                "Retry in a second, or without wait.");
 }

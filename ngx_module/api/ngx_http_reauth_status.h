@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_sha1.h>
 
+#include "reauth_error.h"
 #include "reauth_status.h"
 #include "ngx_http_reauth_wait.h"
 
@@ -123,7 +124,7 @@ ngx_int_t ngx_http_reauth_timeline(ngx_http_request_t *r, ngx_str_t *account);
 
 ngx_uint_t ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store);
 ngx_int_t ngx_http_reauth_status_unavailable(ngx_http_request_t *r,
-    const char *error, const char *message, const char *description);
+    reauth_error_code_t code, const char *message, const char *description);
 ngx_int_t ngx_http_reauth_status_park(ngx_http_request_t *r,
     ngx_http_reauth_wait_t *wait, ngx_msec_t msec);
 

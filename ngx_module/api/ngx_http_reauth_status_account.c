@@ -89,13 +89,14 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
     }
 
     if (ngx_http_reauth_status_degraded(store)) {
-        return ngx_http_reauth_status_unavailable(r, "STORE_UNAVAILABLE",
+        return ngx_http_reauth_status_unavailable(r,
+                   REAUTH_ERROR_STORE_UNAVAILABLE,
                    "The account is unknown to this instance, and Redis is "
                    "unavailable.",
                    "Retry when readyz reports ready.");
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_FOUND, "NOT_FOUND",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                "The account is unknown.",
                "No attempt of it has been seen, or the last one ended so long "
                "ago that its record has expired. Its gate is open.", NULL);

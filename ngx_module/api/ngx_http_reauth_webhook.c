@@ -97,8 +97,7 @@ ngx_http_reauth_webhook_unsigned(ngx_http_request_t *r, ngx_uint_t missing)
 
     ngx_http_reauth_webhook_log_unsigned(r, missing);
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_UNAUTHORIZED,
-               "INVALID_SIGNATURE",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_INVALID_SIGNATURE,
                "The signature of the webhook is missing or invalid.",
                "The Signature header must be the HMAC-SHA256 of the raw body, "
                "in hexadecimal, with a secret specified in reauth_webhook.",
@@ -117,8 +116,8 @@ ngx_http_reauth_webhook_unavailable(ngx_http_request_t *r)
                   "reauth: webhook could not be stored, the sender has to "
                   "deliver it again");
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-               "STORE_UNAVAILABLE", "The event could not be stored.",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_STORE_UNAVAILABLE,
+               "The event could not be stored.",
                "Deliver it again.", NULL);
 }
 
@@ -315,7 +314,7 @@ ngx_http_reauth_webhook_body(ngx_http_request_t *r, ngx_int_t rc, void *data)
     } else if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
         ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_MALFORMED);
 
-        rc = ngx_http_reauth_send_error(r, rc, "BODY_TOO_LARGE",
+        rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_BODY_TOO_LARGE,
                  "The body is too large.",
                  "The body of a webhook must not exceed 256 KB.", NULL);
 
@@ -415,8 +414,8 @@ ngx_http_reauth_webhook_head(ngx_http_request_t *r, ngx_int_t *rc)
 
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_WEBHOOK_MALFORMED);
 
-    *rc = ngx_http_reauth_send_error(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-               "UNSUPPORTED_MEDIA_TYPE", "The body must be JSON.",
+    *rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_UNSUPPORTED_MEDIA_TYPE,
+             "The body must be JSON.",
                "Send Content-Type: application/json and no Content-Encoding.",
                NULL);
 

@@ -206,12 +206,13 @@ ngx_http_reauth_answer_string(reauth_json_out_t *out, const char *text)
 /* "extra" is whole members, written by such a writer, with a comma before */
 
 ngx_int_t
-ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
-    const char *error, const char *message, const char *description,
+ngx_http_reauth_send_error(ngx_http_request_t *r,
+    reauth_error_code_t code, const char *message, const char *description,
     ngx_str_t *extra)
 {
     size_t              len;
     u_char             *start;
+    const char         *error;
     reauth_json_out_t   out;
 
     static ngx_str_t  none = ngx_null_string;
@@ -219,6 +220,8 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
     if (extra == NULL) {
         extra = &none;
     }
+
+    error = reauth_error_name(code);
 
     len = sizeof("{\"error\":,\"message\":,\"description\":") - 1
           + reauth_json_out_size(ngx_strlen(error))
@@ -245,8 +248,8 @@ ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_composed(r, status, error, start,
-                                         (u_char *) out.last);
+    return ngx_http_reauth_send_composed(r, reauth_error_status(code), error,
+                                         start, (u_char *) out.last);
 }
 
 
@@ -279,9 +282,8 @@ ngx_http_reauth_send_invalid(ngx_http_request_t *r, json_t *errors,
 
     reauth_json_text_free(text);
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_REAUTH_UNPROCESSABLE,
-                                      "VALIDATION_ERROR", message, description,
-                                      &extra);
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_VALIDATION_ERROR,
+                                      message, description, &extra);
 }
 
 
@@ -292,8 +294,7 @@ ngx_http_reauth_method_not_allowed(ngx_http_request_t *r, ngx_str_t *allow)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_NOT_ALLOWED,
-               "METHOD_NOT_ALLOWED",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_METHOD_NOT_ALLOWED,
                "The method is not allowed for this path.",
                "Use one of the methods listed in the Allow header.", NULL);
 }

@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "reauth_error.h"
 #include "reauth_json.h"
 #include "ngx_http_reauth_request.h"
 
@@ -52,8 +53,8 @@ ngx_int_t ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status,
  * decision id, which is logged at info.  "extra" is NULL or further members,
  * already JSON, that begin with a comma.  Texts must need no JSON escapes.
  */
-ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r, ngx_uint_t status,
-    const char *error, const char *message, const char *description,
+ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r,
+    reauth_error_code_t code, const char *message, const char *description,
     ngx_str_t *extra);
 
 /* 422, with what is wrong by name; takes the reference to "errors" */

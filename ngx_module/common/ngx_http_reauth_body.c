@@ -186,8 +186,7 @@ ngx_http_reauth_body_send_busy(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-               "SERVICE_UNAVAILABLE",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_SERVICE_UNAVAILABLE,
                "The gateway's memory for request bodies is exhausted.",
                "The request was not processed; send it again later.", NULL);
 }

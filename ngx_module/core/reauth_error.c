@@ -14,10 +14,52 @@ enum {
 };
 
 
+static const struct {
+    unsigned     status;
+    const char  *name;
+} reauth_error_codes[REAUTH_ERROR_LAST] = {
+    { 400, "INVALID_JSON" },
+    { 400, "BAD_PATH" },
+    { 400, "BAD_QUERY" },
+    { 400, "BAD_ACCOUNT" },
+    { 401, "UNAUTHORIZED_CALLER" },
+    { 401, "INVALID_SIGNATURE" },
+    { 403, "FORBIDDEN_CALLER" },
+    { 403, "FORBIDDEN_ORIGIN" },
+    { 404, "NOT_FOUND" },
+    { 405, "METHOD_NOT_ALLOWED" },
+    { 409, "UPDATE_IN_PROGRESS" },
+    { 409, "UPDATE_SUPERSEDED" },
+    { 413, "BODY_TOO_LARGE" },
+    { 415, "UNSUPPORTED_MEDIA_TYPE" },
+    { 422, "VALIDATION_ERROR" },
+    { 429, "TOO_MANY_ATTEMPTS" },
+    { 502, "UPSTREAM_BAD_ANSWER" },
+    { 503, "SERVICE_UNAVAILABLE" },
+    { 503, "STORE_UNAVAILABLE" },
+    { 503, "KEY_UNAVAILABLE" },
+    { 504, "UPSTREAM_TIMEOUT" }
+};
+
+
 static const reauth_reader_field_t  reauth_error_fields[] = {
     { "", REAUTH_ERROR_TOP, 0 },
     { "error", REAUTH_ERROR_ERROR, 0 }
 };
+
+
+const char *
+reauth_error_name(reauth_error_code_t code)
+{
+    return reauth_error_codes[code].name;
+}
+
+
+unsigned
+reauth_error_status(reauth_error_code_t code)
+{
+    return reauth_error_codes[code].status;
+}
 
 
 int

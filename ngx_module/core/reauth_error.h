@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's error responses.
+ * The upstream's error responses, and the codes of the gateway's own.
  */
 
 
@@ -12,6 +12,34 @@
 
 #include "reauth_attempt.h"
 #include "reauth_reader.h"
+
+
+/* in the order of their statuses */
+
+typedef enum {
+    REAUTH_ERROR_INVALID_JSON = 0,
+    REAUTH_ERROR_BAD_PATH,
+    REAUTH_ERROR_BAD_QUERY,
+    REAUTH_ERROR_BAD_ACCOUNT,
+    REAUTH_ERROR_UNAUTHORIZED_CALLER,
+    REAUTH_ERROR_INVALID_SIGNATURE,
+    REAUTH_ERROR_FORBIDDEN_CALLER,
+    REAUTH_ERROR_FORBIDDEN_ORIGIN,
+    REAUTH_ERROR_NOT_FOUND,
+    REAUTH_ERROR_METHOD_NOT_ALLOWED,
+    REAUTH_ERROR_UPDATE_IN_PROGRESS,
+    REAUTH_ERROR_UPDATE_SUPERSEDED,
+    REAUTH_ERROR_BODY_TOO_LARGE,
+    REAUTH_ERROR_UNSUPPORTED_MEDIA_TYPE,
+    REAUTH_ERROR_VALIDATION_ERROR,
+    REAUTH_ERROR_TOO_MANY_ATTEMPTS,
+    REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
+    REAUTH_ERROR_SERVICE_UNAVAILABLE,
+    REAUTH_ERROR_STORE_UNAVAILABLE,
+    REAUTH_ERROR_KEY_UNAVAILABLE,
+    REAUTH_ERROR_UPSTREAM_TIMEOUT,
+    REAUTH_ERROR_LAST
+} reauth_error_code_t;
 
 
 typedef struct {
@@ -30,6 +58,10 @@ int reauth_error_read(const unsigned char *body, size_t len,
 
 /* upper case letters, digits and "_:.-", beginning with a letter; not cut */
 int reauth_error_is_code(const reauth_string_t *text);
+
+/* "error" of a response of the gateway, and its status */
+const char *reauth_error_name(reauth_error_code_t code);
+unsigned reauth_error_status(reauth_error_code_t code);
 
 
 #endif /* REAUTH_ERROR_H */

@@ -171,8 +171,8 @@ ngx_http_reauth_caller_unknown(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_UNAUTHORIZED,
-               "UNAUTHORIZED_CALLER", "The caller is unknown.",
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_UNAUTHORIZED_CALLER,
+               "The caller is unknown.",
                "Send the token issued by the gateway's operator as "
                "Authorization: Bearer <token>.", NULL);
 }
@@ -191,9 +191,8 @@ ngx_http_reauth_caller_forbidden(ngx_http_request_t *r, const char *message,
         return rc;
     }
 
-    return ngx_http_reauth_send_error(r, NGX_HTTP_FORBIDDEN,
-                                      "FORBIDDEN_CALLER", message,
-                                      description, NULL);
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_FORBIDDEN_CALLER,
+                                      message, description, NULL);
 }
 
 

@@ -66,6 +66,11 @@ const char *
 ngx_http_reauth_action(ngx_uint_t state, ngx_uint_t action)
 {
     if (action == REAUTH_ACTION_NONE) {
+
+        if (!reauth_state_needs_person(state)) {
+            return NULL;
+        }
+
         action = reauth_state_action(state);
     }
 
@@ -237,13 +242,13 @@ ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere)
     rc = ngx_http_reauth_body_refuse(r);
 
     if (rc == NGX_OK && elsewhere) {
-        rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_ACCOUNT",
+        rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_ACCOUNT,
                  "The account ID of the request is invalid or ambiguous.",
                  "Send one account ID, once, under the plain name of its "
                  "argument: " NGX_HTTP_REAUTH_GATE_ID ".", NULL);
 
     } else if (rc == NGX_OK) {
-        rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_REQUEST, "BAD_PATH",
+        rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_PATH,
                  "The path is ambiguous or has an invalid account ID.",
                  "Send no dot segments, and the path up to the account ID "
                  "without percent-encoding and empty segments.  An account ID "

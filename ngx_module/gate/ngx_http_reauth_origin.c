@@ -92,8 +92,7 @@ ngx_http_reauth_origin_refuse(ngx_http_request_t *r, const reauth_origin_t *o)
     rc = ngx_http_reauth_body_refuse(r);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_reauth_send_error(r, NGX_HTTP_FORBIDDEN,
-                 "FORBIDDEN_ORIGIN",
+        rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_FORBIDDEN_ORIGIN,
                  "The request was sent by a browser for a page of another "
                  "origin.",
                  "The request was not processed. Send it from a service, or "

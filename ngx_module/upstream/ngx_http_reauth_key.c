@@ -630,8 +630,7 @@ ngx_http_reauth_key_send_bad_answer(ngx_http_request_t *r,
     ctx->not_final = 0;
     r->err_status = 0;
 
-    rc = ngx_http_reauth_send_error(r, NGX_HTTP_BAD_GATEWAY,
-               "UPSTREAM_BAD_ANSWER",
+    rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
                "The upstream's response is not a final HTTP/1 response.",
                "The upstream may have received the request.", NULL);
 
@@ -704,8 +703,8 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r)
 {
-    return ngx_http_reauth_send_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-               "KEY_UNAVAILABLE", "The gateway has no API key for the "
+    return ngx_http_reauth_send_error(r, REAUTH_ERROR_KEY_UNAVAILABLE,
+               "The gateway has no API key for the "
                                   "upstream.",
                "Nothing was sent. The gateway's operator must check its "
                "configuration; its log states the reason.", NULL);

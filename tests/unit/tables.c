@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "reauth_classify.h"
+#include "reauth_error.h"
 #include "reauth_route.h"
 
 
@@ -42,6 +43,10 @@ print_states(void)
 
     for (i = REAUTH_AUTH_TYPE_NONE + 1; i < REAUTH_AUTH_TYPE_LAST; i++) {
         printf("auth_type %s\n", reauth_auth_type_name(i));
+    }
+
+    for (i = 0; i < REAUTH_ERROR_LAST; i++) {
+        printf("error %u %s\n", reauth_error_status(i), reauth_error_name(i));
     }
 }
 

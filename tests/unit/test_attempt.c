@@ -214,6 +214,8 @@ test_active_and_end(void **state)
 
     for (i = 0; i < REAUTH_STATE_LAST; i++) {
         assert_int_equal(reauth_state_is_active(i), active[i]);
+        assert_int_equal(reauth_state_action(i) != REAUTH_ACTION_NONE,
+                         reauth_state_needs_person(i));
         assert_int_equal(reauth_state_is_end(i),
                          i != REAUTH_STATE_NONE && !active[i]);
     }

@@ -77,11 +77,44 @@ test_errors(void **state)
 }
 
 
+/* the rows and their numbers: as many, and in one order */
+
+static void
+test_codes(void **state)
+{
+    unsigned         i, j, status;
+    reauth_string_t  name;
+
+    (void) state;
+
+    for (i = 0, status = 400; i < REAUTH_ERROR_LAST; i++) {
+        assert_non_null(reauth_error_name(i));
+
+        name = reauth_string_from(reauth_error_name(i));
+        assert_true(reauth_error_is_code(&name));
+
+        for (j = 0; j < i; j++) {
+            assert_string_not_equal(reauth_error_name(i),
+                                    reauth_error_name(j));
+        }
+
+        assert_in_range(reauth_error_status(i), status, 504);
+        status = reauth_error_status(i);
+    }
+
+    assert_int_equal(reauth_error_status(REAUTH_ERROR_INVALID_JSON), 400);
+    assert_string_equal(reauth_error_name(REAUTH_ERROR_VALIDATION_ERROR),
+                        "VALIDATION_ERROR");
+    assert_int_equal(reauth_error_status(REAUTH_ERROR_UPSTREAM_TIMEOUT), 504);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_errors)
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_codes)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
