@@ -33,7 +33,7 @@
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
 
 
-/* a begin as its caller sees it, and what is needed to judge it again */
+/* a begin, with the data needed to judge it again */
 
 typedef struct {
     ngx_http_reauth_store_op_t   op;            /* must be the first */
@@ -46,7 +46,7 @@ typedef struct {
 } ngx_http_reauth_begin_op_t;
 
 
-/* a fact that may have to be judged again */
+/* a fact, with the data needed to judge it again */
 
 typedef struct {
     reauth_fact_t                fact;
@@ -100,8 +100,8 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 
 
 /*
- * The keys that the script is given: of the account, of what it is listed in,
- * and of its queue from now on and those that it may have been in.
+ * The keys of the script: the account, the sets that list it, its new queue
+ * and those it may have been in.
  */
 
 static ngx_str_t *
@@ -133,8 +133,8 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 
 
 /*
- * Sends the commit's record to Redis.  NGX_OK: the commit is on its way and
- * frees itself; else it is still the caller's.
+ * Sends the record to Redis.  NGX_OK: the commit is freed when it completes;
+ * otherwise it is still owned by the calling function.
  */
 
 static ngx_int_t
@@ -221,8 +221,8 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
 
 /*
- * The update is not sent: it is taken back as one that the upstream refused,
- * since Redis may have been told of it.
+ * The update is not sent.  It is settled as rejected, as it may already be in
+ * Redis.
  */
 
 static ngx_int_t
@@ -258,7 +258,7 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
                && begin->op.begun == REAUTH_BEGIN_STARTED
                && ngx_http_reauth_begin_reject(begin, "NOT_SENT") != NGX_OK)
     {
-        /* its caller has gone, and so has the one who would settle it */
+        /* the request has ended and cannot settle it */
 
         ngx_log_error(NGX_LOG_ERR, ev->log, 0,
                       "reauth: the state of an account could not be stored");
@@ -268,7 +268,7 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
 }
 
 
-/* the handler is never called from inside the call that began */
+/* the handler is not called before ngx_http_reauth_store_begin() returns */
 
 static void
 ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
@@ -285,7 +285,7 @@ ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
 }
 
 
-/* Redis can't be told now: the operator chose what becomes of the update */
+/* Redis is unavailable: proceed as specified by reauth_redis_failure */
 
 static void
 ngx_http_reauth_begin_local(ngx_http_reauth_begin_op_t *begin)
@@ -321,7 +321,7 @@ ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
 }
 
 
-/* the begin was judged by a record that Redis has a later one of */
+/* Redis has a later record than the one used to judge the begin */
 
 static void
 ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
@@ -391,7 +391,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
 
     if (reply->type == REDIS_REPLY_NIL) {
 
-        /* Redis has none: it expired there, or was flushed */
+        /* Redis has no record: it has expired or was flushed */
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                        "reauth commit: account \"%s\" refused, Redis has no "
@@ -486,7 +486,10 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     if (rc == NGX_AGAIN && begin == NULL) {
 
-        /* it has changed meanwhile, and that one's commit may have failed */
+        /*
+         * The record has changed meanwhile, and the commit of this change may
+         * have failed.
+         */
 
         ngx_http_reauth_store_flush_account(commit->store,
                                             commit->record.account);
@@ -672,7 +675,7 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
         return NGX_OK;
     }
 
-    /* whatever fails from here on: it stays dirty, and is written later */
+    /* on any later failure the record remains dirty and is written later */
 
     commit = ngx_http_reauth_commit_create(store, &changed);
 

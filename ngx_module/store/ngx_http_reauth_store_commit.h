@@ -23,7 +23,7 @@
 
 /* ngx_http_reauth_store.c */
 
-/* a record of Redis, judged by the clock; NGX_ERROR: it is none */
+/* decodes a record of Redis and checks its times; NGX_ERROR: invalid */
 ngx_int_t ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
     const redisReply *reply, reauth_record_t *record);
 
