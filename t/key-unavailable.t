@@ -33,6 +33,7 @@ server {
 EOC
     config => <<"EOC");
 error_page 500 502 /page;
+location = /metrics { reauth_metrics; }
 location = /page { return 200 "a page of the operator's"; }
 
 location /api/ { $proxy }
@@ -133,6 +134,20 @@ unavailable('a map that was empty before',
     $gateway->http('GET', '/keyed/kept/me'));
 
 is(scalar(sandbox_log()), 0, 'nothing of it was sent');
+
+sub counted {
+    my ($was) = $gateway->http('GET', '/metrics')->{body}
+        =~ /^reauth_key_unavailable_total (\d+)$/m;
+
+    return $was;
+}
+
+for my $request (['GET', '/api/acct_1/me'], ['GET', '/api/authenticate/auth_1'])
+{
+    my $before = counted();
+    $gateway->http(@$request);
+    is(counted(), $before + 1, "@$request: counted once");
+}
 
 # ---- what goes on ----
 

@@ -232,7 +232,7 @@ static u_char *
 ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     ngx_http_reauth_store_t *store)
 {
-    int64_t                         offset_ms;
+    int64_t                         age_ms, offset_ms;
     ngx_uint_t                      i, up, lag;
     ngx_http_reauth_zone_summary_t  summary;
 
@@ -248,6 +248,17 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
                          reauth_state_name(i), summary.states[i]);
     }
 
+    age_ms = summary.oldest_since_ms == 0
+             ? 0 : ngx_http_reauth_now() - summary.oldest_since_ms;
+
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_oldest_active_seconds",
+            "gauge", "Age of the oldest active attempt; 0 without one.",
+            age_ms > 0 ? (ngx_uint_t) (age_ms / 1000) : 0);
+
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_key_unavailable_total",
+            "counter", "Requests that were not sent for lack of an API key.",
+            ngx_http_reauth_zone_counted(&store->zone,
+                NGX_HTTP_REAUTH_COUNT_KEY_UNAVAILABLE));
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_size_bytes",
             "gauge", "Size of the shared memory.", summary.size);
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_free_bytes",

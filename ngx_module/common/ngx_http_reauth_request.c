@@ -88,5 +88,9 @@ ngx_http_reauth_count(ngx_http_request_t *r, ngx_http_reauth_count_e what)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    ngx_http_reauth_zone_count(&mcf->store.zone, what);
+    /* a configuration that only adds the API key needs no zone */
+
+    if (mcf->store.zone.shm_zone != NULL) {
+        ngx_http_reauth_zone_count(&mcf->store.zone, what);
+    }
 }

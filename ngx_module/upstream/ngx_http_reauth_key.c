@@ -705,9 +705,10 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r)
 {
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_KEY_UNAVAILABLE);
+
     return ngx_http_reauth_send_error(r, REAUTH_ERROR_KEY_UNAVAILABLE,
-               "The gateway has no API key for the "
-                                  "upstream.",
+               "The gateway has no API key for the upstream.",
                "Nothing was sent. The gateway's operator must check its "
                "configuration; its log states the reason.", NULL);
 }

@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       23
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       24
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
