@@ -201,6 +201,42 @@ test_names(void **state)
 }
 
 
+/* in the debug log */
+
+static void
+test_result_names(void **state)
+{
+    (void) state;
+
+    assert_string_equal(reauth_begin_result_name(REAUTH_BEGIN_STARTED),
+                        "started");
+    assert_string_equal(reauth_begin_result_name(REAUTH_BEGIN_COALESCED),
+                        "coalesced");
+    assert_string_equal(reauth_begin_result_name(REAUTH_BEGIN_JOIN), "join");
+    assert_string_equal(reauth_begin_result_name(REAUTH_BEGIN_WAIT), "wait");
+    assert_string_equal(reauth_begin_result_name(REAUTH_BEGIN_TOO_MANY),
+                        "too_many");
+
+    assert_string_equal(reauth_advance_result_name(REAUTH_ADVANCE_APPLIED),
+                        "applied");
+    assert_string_equal(reauth_advance_result_name(REAUTH_ADVANCE_SAME),
+                        "same");
+    assert_string_equal(reauth_advance_result_name(REAUTH_ADVANCE_STALE),
+                        "stale");
+    assert_string_equal(reauth_advance_result_name(REAUTH_ADVANCE_ENDED),
+                        "ended");
+    assert_string_equal(reauth_advance_result_name(REAUTH_ADVANCE_UNPLACED),
+                        "unplaced");
+
+    assert_string_equal(reauth_merge_result_name(REAUTH_MERGE_LATE), "late");
+    assert_string_equal(reauth_merge_result_name(REAUTH_MERGE_ASK), "ask");
+    assert_string_equal(reauth_merge_result_name(REAUTH_MERGE_TAKEN),
+                        "taken");
+    assert_string_equal(reauth_merge_result_name(REAUTH_MERGE_SAME), "same");
+    assert_string_equal(reauth_merge_result_name(REAUTH_MERGE_OURS), "ours");
+}
+
+
 static void
 test_active_and_end(void **state)
 {
@@ -1821,6 +1857,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_result_names),
         cmocka_unit_test(test_active_and_end),
         cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_copy),
