@@ -272,7 +272,7 @@ ngx_http_reauth_conf_retry_after_bounds(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* a location can have one content handler only */
+/* what a location is for is said once: by its content handler */
 
 static char *
 ngx_http_reauth_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
@@ -320,7 +320,7 @@ ngx_http_reauth_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
 
     lcf->forward = value[1];
 
-    /* the rest of the URI begins with a slash */
+    /* what follows begins with a slash of its own */
 
     if (lcf->forward.data[lcf->forward.len - 1] == '/') {
         lcf->forward.len--;
@@ -453,7 +453,7 @@ ngx_http_reauth_conf_positive_size(ngx_conf_t *cf, void *post, void *data)
 }
 
 
-/* less would not be enough for a webhook of the maximum size */
+/* less is not enough for one webhook of the greatest length */
 
 char *
 ngx_http_reauth_conf_body_memory(ngx_conf_t *cf, void *post, void *data)
@@ -504,9 +504,7 @@ ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
     mcf->wait_max = NGX_CONF_UNSET_UINT;
     mcf->body_memory = NGX_CONF_UNSET_SIZE;
 
-    /*
-     * Other gateways may poll attempts of this one, even if it does not poll.
-     */
+    /* other instances may poll what this one writes, even if it does not */
 
     mcf->store.zone.schedule.interval_ms = NGX_HTTP_REAUTH_POLL_INTERVAL;
     mcf->store.zone.schedule.max_interval_ms =
@@ -559,8 +557,8 @@ ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
 
 
 /*
- * "if" and "limit_except" blocks replace the location configuration: they
- * inherit the content handler.
+ * An "if" or a "limit_except" that applies changes a request's configuration:
+ * unless it says another content handler, it is the same kind of location.
  */
 
 static void
@@ -584,7 +582,7 @@ ngx_http_reauth_merge_if(ngx_http_core_loc_conf_t *clcf,
 }
 
 
-/* what the location serves, itself or by the wrapped handler */
+/* what the location serves, itself or by the handler that ours is around */
 
 static void
 ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
@@ -594,15 +592,12 @@ ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
         || conf->webhook_nsecrets)
     {
 
-        /*
-         * These handlers check themselves; nested locations are not checked by
-         * them.
-         */
+        /* these look after themselves, but not after what is in them */
 
         conf->gate_inner = conf->gate;
         conf->gate = NGX_HTTP_REAUTH_GATE_OFF;
 
-        /* the module has its own limits for request bodies */
+        /* the body is read, and refused, by a bound of our own */
 
         if (conf->forward.len || conf->webhook_nsecrets) {
             clcf->client_max_body_size = 0;
@@ -615,9 +610,8 @@ ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
         clcf->handler = ngx_http_reauth_key_handler;
 
         /*
-         * Callers are authenticated in locations with a key.  In locations
-         * without a key, only if the directive is specified there: the
-         * location may belong to another application.
+         * Whoever uses the key has to be allowed to.  Without one only where
+         * the location says so: it may be another application's.
          */
 
         conf->authorize = conf->callers != NULL
@@ -625,12 +619,12 @@ ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
 
     } else if (clcf->handler == NULL) {
 
-        /* static files, or content of another phase */
+        /* files, or what another phase makes */
 
         conf->authorize |= conf->callers_here;
     }
 
-    /* webhooks are signed: a page cannot create one */
+    /* webhooks are signed: no page can make one */
 
     conf->guarded = conf->forward.len || conf->status || conf->metrics
                     || conf->gate == NGX_HTTP_REAUTH_GATE_ON
@@ -669,7 +663,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->callers_certificate,
                               prev->callers_certificate, 0);
 
-    /* also of the enclosing location */
+    /* of a location that this one is in, too */
 
     conf->callers_here |= prev->callers_here;
 

@@ -36,8 +36,9 @@ ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
 
 
 /*
- * For browsers: a response is not interpreted as a script or an image, and
- * cannot be loaded by pages of other origins.
+ * For browsers that load a response into another page, as a script or an image:
+ * it is neither guessed to be one, nor does its body get into the page's
+ * process.
  */
 
 ngx_int_t
@@ -106,9 +107,7 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/*
- * A subrequest does not have the method, the path and the body of the client.
- */
+/* method, path and body are the main request's: a subrequest has none */
 
 ngx_int_t
 ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r, const char *directive)
@@ -148,8 +147,8 @@ ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
 
 
 /*
- * Identifies a response in the logs of the client and of the gateway.  Random,
- * but not a secret.
+ * Names one answer, so that a caller's log can be matched with ours.  Unique
+ * enough for that, not a secret.
  */
 
 static uint64_t
@@ -189,7 +188,7 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* texts are escaped; one that is not UTF-8 is omitted */
+/* no text goes out unescaped; one that is not UTF-8 is left out */
 
 static void
 ngx_http_reauth_answer_string(reauth_json_out_t *out, const char *text)
@@ -204,7 +203,7 @@ ngx_http_reauth_answer_string(reauth_json_out_t *out, const char *text)
 }
 
 
-/* "extra" is zero or more JSON members, each preceded by a comma */
+/* "extra" is whole members, written by such a writer, with a comma before */
 
 ngx_int_t
 ngx_http_reauth_send_error(ngx_http_request_t *r,

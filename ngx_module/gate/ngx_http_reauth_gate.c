@@ -61,7 +61,7 @@ ngx_http_reauth_gate_bypassed(ngx_http_request_t *r,
 }
 
 
-/* "wait" of the Prefer header, in seconds; 0: not specified */
+/* what the client would wait, in seconds; 0: it does not say */
 
 static ngx_uint_t
 ngx_http_reauth_gate_prefer(ngx_http_request_t *r)
@@ -99,8 +99,8 @@ ngx_http_reauth_gate_prefer(ngx_http_request_t *r)
 
 
 /*
- * NGX_AGAIN: the call is held; the phase handler runs again when the gate has
- * opened or the time is over.  NGX_DECLINED: reject it with 503 now.
+ * NGX_AGAIN: the call is held and comes here again, when its gate has opened
+ * or its time is over; NGX_DECLINED: it is to get its 503 now.
  */
 
 static ngx_int_t
@@ -121,10 +121,7 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
     hold = ngx_http_reauth_gate_prefer(r) * 1000;
     hold = ngx_min(hold, lcf->gate_hold);
 
-    /*
-     * Counted from the request's start: an internal redirect does not extend
-     * it.
-     */
+    /* from the request's start: an internal redirect gives no more time */
 
     now_ms = ngx_http_reauth_now();
 
@@ -224,6 +221,25 @@ ngx_http_reauth_gate_resume(ngx_http_reauth_wait_t *wait)
 
 
 static ngx_int_t
+ngx_http_reauth_gate_variables(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx, ngx_http_reauth_closed_t *closed)
+{
+    ctx->state = closed->state;
+    ctx->auth_type = closed->auth_type;
+
+    ctx->attempt.len = closed->attempt_len;
+    ctx->attempt.data = ngx_pnalloc(r->pool, closed->attempt_len);
+    if (ctx->attempt.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ctx->attempt.data, closed->attempt, closed->attempt_len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_http_reauth_gate_close(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *id, ngx_int_t found,
     ngx_http_reauth_closed_t *closed)
@@ -243,17 +259,10 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
     ctx->operation = REAUTH_OPERATION_CALL;
     ctx->account = account;
 
-    if (found == NGX_OK) {
-        ctx->state = closed->state;
-        ctx->auth_type = closed->auth_type;
-
-        ctx->attempt.len = closed->attempt_len;
-        ctx->attempt.data = ngx_pnalloc(r->pool, closed->attempt_len);
-        if (ctx->attempt.data == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ngx_memcpy(ctx->attempt.data, closed->attempt, closed->attempt_len);
+    if (found == NGX_OK
+        && ngx_http_reauth_gate_variables(r, ctx, closed) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (ngx_http_reauth_gate_bypassed(r, lcf)) {
@@ -313,7 +322,7 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
 }
 
 
-/* the gate is open; the call may have been held */
+/* an account that is open; the call may have been held */
 
 static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_release(ngx_http_reauth_ctx_t *ctx)
@@ -326,7 +335,7 @@ ngx_http_reauth_gate_release(ngx_http_reauth_ctx_t *ctx)
 }
 
 
-/* the gate may be closed */
+/* an account that is not surely open */
 
 static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_judge(ngx_http_request_t *r,
@@ -386,7 +395,7 @@ ngx_http_reauth_gate_check(ngx_http_request_t *r,
 }
 
 
-/* the caller must be authenticated, or the account is not in the path */
+/* where the caller's token is asked for, or the account is not in the path */
 
 static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
@@ -435,8 +444,8 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
 
 
 /*
- * Requests served by the module contain credentials, tokens or signed events:
- * their content handlers run in this phase, before "mirror" copies the body.
+ * Requests that the module serves itself carry credentials, tokens or signed
+ * events: their content handlers run here, before "mirror" copies what is sent.
  */
 
 static ngx_http_reauth_noinline ngx_int_t
@@ -482,9 +491,9 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     }
 
     /*
-     * nginx matches the decoded and merged path, but sends the raw one, in
-     * which the upstream must not find another account.  Unlike nginx, other
-     * programs may treat a backslash as a slash.
+     * nginx matched the decoded and merged path, but sends the raw one, in
+     * which the upstream must not find another account.  A backslash is a
+     * character as any other only to nginx, in a path that it has made, too.
      */
 
     if ((((r->complex_uri || r->quoted_uri) && r->valid_unparsed_uri)

@@ -11,7 +11,7 @@
 #include <openssl/crypto.h>
 
 
-/* limit of pending commands */
+/* more waiting commands than this only pile up behind a slow Redis */
 #define NGX_HTTP_REAUTH_REDIS_COMMANDS     100000
 #define NGX_HTTP_REAUTH_REDIS_BYTES        (64 * 1024 * 1024)
 
@@ -126,8 +126,8 @@ ngx_http_reauth_redis_write_handler(ngx_event_t *wev)
 
 
 /*
- * Formats an array of bulk strings (RESP, redis.io): hiredis needs 750
- * instructions for each argument.  NULL: no memory.
+ * An array of bulk strings (the protocol's "RESP", redis.io): hiredis takes
+ * 750 instructions for each argument of it.  NULL: no memory.
  */
 
 static ngx_http_reauth_redis_command_t *
@@ -312,8 +312,8 @@ ngx_http_reauth_redis_free_command(ngx_http_reauth_redis_t *redis,
 
 
 /*
- * One timer for all commands checks the oldest one.  It may fire early and is
- * then set again.
+ * One timer for all commands: it looks at the oldest.  It may fire early, and
+ * looks again then.
  */
 
 void
@@ -326,7 +326,7 @@ ngx_http_reauth_redis_arm_deadline(ngx_http_reauth_redis_t *redis)
         return;
     }
 
-    /* pending commands delay the exit of a worker, except blocking ones */
+    /* a worker waits with its exit for all but those that wait in Redis */
 
     redis->deadline.cancelable = (redis->ncommands == redis->nwaits);
 
@@ -345,7 +345,7 @@ ngx_http_reauth_redis_arm_deadline(ngx_http_reauth_redis_t *redis)
             return;
         }
 
-        /* nginx ignores small changes of a timer */
+        /* nginx takes small changes of a timer for none */
 
         ngx_del_timer(&redis->deadline);
     }
@@ -450,7 +450,7 @@ ngx_http_reauth_redis_fill(ngx_http_reauth_redis_t *redis)
         redis->unsent = ngx_queue_next(redis->unsent);
         redis->offset = 0;
 
-        /* kept, as a script may have to be sent again */
+        /* a script may have to be sent again */
 
         if (!command->script) {
             ngx_http_reauth_redis_free_text(redis, command);

@@ -31,22 +31,22 @@ typedef enum {
 
 typedef struct {
     ngx_queue_t                        queue;
-    u_char                            *text;     /* NULL: sent and freed */
+    u_char                            *text;     /* NULL: sent, and freed */
     size_t                             len;
     ngx_msec_t                         start;
     ngx_msec_t                         timeout;
     ngx_http_reauth_redis_handler_pt   handler;
     void                              *data;
-    unsigned                           waits:1;  /* own timeout */
+    unsigned                           waits:1;  /* a time-out of its own */
     unsigned                           script:1;
-    unsigned                           again:1;  /* sent again */
+    unsigned                           again:1;  /* sent for a second time */
     unsigned                           secret:1;
 } ngx_http_reauth_redis_command_t;
 
 
 /*
- * Texts for errors of Redis.  The original text may repeat arguments of the
- * command and is not sent to clients.
+ * What an error of Redis means.  Its own words may repeat the arguments of the
+ * command, so that only these are shown to whoever asks.
  */
 
 typedef struct {
@@ -68,8 +68,8 @@ struct ngx_http_reauth_redis_s {
     ngx_http_reauth_redis_event_pt     event;
 
     ngx_http_reauth_redis_state_e      state;
-    ngx_http_reauth_redis_state_e      failed;   /* of the last attempt */
-    const char                        *refusal;  /* text, or NULL */
+    ngx_http_reauth_redis_state_e      failed;   /* where it did last */
+    const char                        *refusal;  /* in plain words, or NULL */
     ngx_peer_connection_t              peer;
     redisReader                       *reader;
     size_t                             unread;   /* bytes since a reply */
@@ -87,12 +87,12 @@ struct ngx_http_reauth_redis_s {
     ngx_queue_t                        commands;
     ngx_queue_t                       *unsent;   /* first of them, or end */
     size_t                             offset;   /* in that */
-    ngx_queue_t                        lost;     /* to be called */
+    ngx_queue_t                        lost;     /* to be told */
     ngx_uint_t                         ncommands;
     ngx_uint_t                         nwaits;
     size_t                             bytes;
 
-    ngx_uint_t                         loading;  /* being loaded */
+    ngx_uint_t                         loading;  /* scripts asked for */
     ngx_uint_t                         loaded;   /* of them, in order */
     ngx_msec_t                         progress; /* when bytes came */
     ngx_msec_t                         latency;

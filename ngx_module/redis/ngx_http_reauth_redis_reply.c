@@ -12,7 +12,7 @@
 #include <openssl/crypto.h>
 
 
-/* larger than any expected reply */
+/* no reply that we ask for comes near to this */
 #define NGX_HTTP_REAUTH_REDIS_REPLY        (64 * 1024 * 1024)
 
 
@@ -56,9 +56,9 @@ ngx_http_reauth_redis_read_handler(ngx_event_t *rev)
     if (c->close) {
 
         /*
-         * worker_shutdown_timeout has passed.  Until then the connection is
-         * used by requests of the exiting worker: it is not "idle" and is
-         * closed with the process.
+         * worker_shutdown_timeout is over.  Until then the connection serves
+         * what the worker still has to finish: it is not "idle", and it ends
+         * with the process.
          */
 
         ngx_http_reauth_redis_fail(redis, 0, "nginx is shutting down");
@@ -122,7 +122,7 @@ ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
 }
 
 
-/* NGX_ERROR: the connection was closed */
+/* NGX_ERROR: the connection is gone */
 
 static ngx_int_t
 ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
@@ -155,7 +155,7 @@ ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
 
         freeReplyObject(reply);
 
-        /* a handler may close the connection, but does not open another one */
+        /* a handler never leads to a new connection, only to none */
 
         if (redis->peer.connection == NULL) {
             return NGX_ERROR;
@@ -253,9 +253,7 @@ ngx_http_reauth_redis_is_readonly(redisReply *reply, ngx_uint_t script)
         return 1;
     }
 
-    /*
-     * Before Redis 7, an error of a command in a script is quoted in the text.
-     */
+    /* before Redis 7 the error of a command in a script is only quoted */
 
     return script
            && ngx_http_reauth_redis_is_error(reply, "ERR Error running script")
@@ -296,7 +294,7 @@ ngx_http_reauth_redis_shown(const redisReply *reply,
 }
 
 
-/* closes the connection with the error of Redis */
+/* fails with the words of Redis */
 
 void
 ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,

@@ -20,7 +20,7 @@ static void ngx_http_reauth_redis_load_handler(redisReply *reply, void *data);
 static void ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis);
 
 
-/* performs the next step of the current state */
+/* the next step after the state that the connection is in */
 
 void
 ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
@@ -34,8 +34,8 @@ ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
     c->write->handler = ngx_http_reauth_redis_write_handler;
 
     /*
-     * Data that was already received (Redis may reject the connection
-     * immediately) causes no further event if events are edge-triggered.
+     * What came already (Redis may have refused us at once) makes no further
+     * event where events are edge-triggered.
      */
 
     if (c->read->ready) {
@@ -188,8 +188,8 @@ ngx_http_reauth_redis_select_handler(redisReply *reply, void *data)
 
 
 /*
- * Loads all scripts.  Replies are in order, and loading is not repeated before
- * the last reply, so the scripts are identified by counting.
+ * All scripts in one go.  Replies come in order and no second go begins
+ * before the last reply of the first, so counting tells which is which.
  */
 
 ngx_int_t

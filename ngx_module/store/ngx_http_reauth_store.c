@@ -15,11 +15,11 @@
 #include "ngx_http_reauth_sync.h"
 
 
-/* milliseconds that an attempt may last, on any gateway */
+/* ms that an attempt may last, whichever gateway has begun it */
 #define NGX_HTTP_REAUTH_LIFE_MAX  86400000
 
 
-/* gateways of earlier versions use the first one only */
+/* gateways of earlier versions know the first one only */
 
 const char  *ngx_http_reauth_store_queues[REAUTH_POLL_CLASSES] = {
     "due", "due:person", "due:last"
@@ -72,7 +72,7 @@ ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer, ngx_str_t *prefix,
 }
 
 
-/* "option" is NULL or "XX", so that an ended attempt is not added again */
+/* "option" NULL, or XX: one that has ended meanwhile does not come back */
 
 static void
 ngx_http_reauth_store_queue(ngx_http_reauth_store_t *store,
@@ -148,7 +148,7 @@ ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
         return;
     }
 
-    /* a webhook may have moved the account to the first queue */
+    /* a webhook may have moved it to the first queue */
 
     ngx_http_reauth_store_queue(store, queue, NULL, at_ms, account);
     ngx_http_reauth_store_unqueue(store, first, account);

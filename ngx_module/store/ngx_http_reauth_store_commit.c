@@ -33,7 +33,7 @@
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
 
 
-/* a begin, with the data needed to judge it again */
+/* a begin as its caller sees it, and what is needed to judge it again */
 
 typedef struct {
     ngx_http_reauth_store_op_t   op;            /* must be the first */
@@ -44,19 +44,6 @@ typedef struct {
     char                         account[REAUTH_ACCOUNT_MAX + 1];
     char                         caller[REAUTH_CALLER_MAX + 1];
 } ngx_http_reauth_begin_op_t;
-
-
-/* a fact, with the data needed to judge it again */
-
-typedef struct {
-    reauth_fact_t                fact;
-    char                         attempt[REAUTH_ATTEMPT_MAX + 1];
-    char                         caller[REAUTH_CALLER_MAX + 1];
-    char                         progress[REAUTH_PROGRESS_MAX + 1];
-    char                         error_code[REAUTH_ERROR_CODE_MAX + 1];
-    char                         error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
-    uint8_t                      sealed[REAUTH_SEALED_MAX];
-} ngx_http_reauth_kept_fact_t;
 
 
 struct ngx_http_reauth_commit_s {
@@ -100,8 +87,8 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 
 
 /*
- * The keys of the script: the account, the sets that list it, its new queue
- * and those it may have been in.
+ * The keys that the script is given: of the account, of what it is listed in,
+ * and of its queue from now on and those that it may have been in.
  */
 
 static ngx_str_t *
@@ -133,8 +120,8 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 
 
 /*
- * Sends the record to Redis.  NGX_OK: the commit is freed when it completes;
- * otherwise it is still owned by the calling function.
+ * Sends the commit's record to Redis.  NGX_OK: the commit is on its way and
+ * frees itself; else it is still the caller's.
  */
 
 static ngx_int_t
@@ -221,8 +208,8 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
 
 /*
- * The update is not sent.  It is settled as rejected, as it may already be in
- * Redis.
+ * The update is not sent: it is taken back as one that the upstream refused,
+ * since Redis may have been told of it.
  */
 
 static ngx_int_t
@@ -258,7 +245,7 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
                && begin->op.begun == REAUTH_BEGIN_STARTED
                && ngx_http_reauth_begin_reject(begin, "NOT_SENT") != NGX_OK)
     {
-        /* the request has ended and cannot settle it */
+        /* its caller has gone, and so has the one who would settle it */
 
         ngx_log_error(NGX_LOG_ERR, ev->log, 0,
                       "reauth: the state of an account could not be stored");
@@ -268,7 +255,7 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
 }
 
 
-/* the handler is not called before ngx_http_reauth_store_begin() returns */
+/* the handler is never called from inside the call that began */
 
 static void
 ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
@@ -285,7 +272,7 @@ ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
 }
 
 
-/* Redis is unavailable: proceed as specified by reauth_redis_failure */
+/* Redis can't be told now: the operator chose what becomes of the update */
 
 static void
 ngx_http_reauth_begin_local(ngx_http_reauth_begin_op_t *begin)
@@ -321,7 +308,7 @@ ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
 }
 
 
-/* Redis has a later record than the one used to judge the begin */
+/* the begin was judged by a record that Redis has a later one of */
 
 static void
 ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
@@ -391,7 +378,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
 
     if (reply->type == REDIS_REPLY_NIL) {
 
-        /* Redis has no record: it has expired or was flushed */
+        /* Redis has none: it expired there, or was flushed */
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                        "reauth commit: account \"%s\" refused, Redis has no "
@@ -486,10 +473,7 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     if (rc == NGX_AGAIN && begin == NULL) {
 
-        /*
-         * The record has changed meanwhile, and the commit of this change may
-         * have failed.
-         */
+        /* it has changed meanwhile, and that one's commit may have failed */
 
         ngx_http_reauth_store_flush_account(commit->store,
                                             commit->record.account);
@@ -585,49 +569,6 @@ ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op)
 }
 
 
-static void
-ngx_http_reauth_keep_string(reauth_string_t *s, char *buffer, size_t max)
-{
-    if (s->data != NULL) {
-        reauth_copy(buffer, max, s);
-        *s = reauth_string_from(buffer);
-    }
-}
-
-
-static ngx_http_reauth_kept_fact_t *
-ngx_http_reauth_keep_fact(ngx_http_reauth_store_t *store, reauth_fact_t *fact)
-{
-    ngx_http_reauth_kept_fact_t  *kept;
-
-    kept = ngx_calloc(sizeof(ngx_http_reauth_kept_fact_t), store->cycle->log);
-    if (kept == NULL) {
-        return NULL;
-    }
-
-    kept->fact = *fact;
-
-    ngx_http_reauth_keep_string(&kept->fact.attempt, kept->attempt,
-                                REAUTH_ATTEMPT_MAX);
-    ngx_http_reauth_keep_string(&kept->fact.caller, kept->caller,
-                                REAUTH_CALLER_MAX);
-    ngx_http_reauth_keep_string(&kept->fact.progress, kept->progress,
-                                REAUTH_PROGRESS_MAX);
-    ngx_http_reauth_keep_string(&kept->fact.error_code, kept->error_code,
-                                REAUTH_ERROR_CODE_MAX);
-    ngx_http_reauth_keep_string(&kept->fact.error_message,
-                                kept->error_message,
-                                REAUTH_ERROR_MESSAGE_MAX);
-
-    if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
-        ngx_memcpy(kept->sealed, fact->sealed, fact->sealed_len);
-        kept->fact.sealed = kept->sealed;
-    }
-
-    return kept;
-}
-
-
 ngx_int_t
 ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, reauth_fact_t *fact,
@@ -675,12 +616,12 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
         return NGX_OK;
     }
 
-    /* on any later failure the record remains dirty and is written later */
+    /* whatever fails from here on: it stays dirty, and is written later */
 
     commit = ngx_http_reauth_commit_create(store, &changed);
 
     if (commit) {
-        commit->fact = ngx_http_reauth_keep_fact(store, fact);
+        commit->fact = ngx_http_reauth_store_fact_keep(store, fact);
 
         if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
             ngx_http_reauth_commit_free(commit);

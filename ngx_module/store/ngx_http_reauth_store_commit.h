@@ -21,9 +21,22 @@
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
 
+/* a fact that may have to be judged again */
+
+typedef struct {
+    reauth_fact_t                fact;
+    char                         attempt[REAUTH_ATTEMPT_MAX + 1];
+    char                         caller[REAUTH_CALLER_MAX + 1];
+    char                         progress[REAUTH_PROGRESS_MAX + 1];
+    char                         error_code[REAUTH_ERROR_CODE_MAX + 1];
+    char                         error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
+    uint8_t                      sealed[REAUTH_SEALED_MAX];
+} ngx_http_reauth_kept_fact_t;
+
+
 /* ngx_http_reauth_store.c */
 
-/* decodes a record of Redis and checks its times; NGX_ERROR: invalid */
+/* a record of Redis, judged by the clock; NGX_ERROR: it is none */
 ngx_int_t ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
     const redisReply *reply, reauth_record_t *record);
 
@@ -35,6 +48,12 @@ void ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
 
 void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
 void ngx_http_reauth_store_flush_handler(ngx_event_t *ev);
+
+
+/* ngx_http_reauth_store_fact.c; freed by ngx_free(), NULL: no memory */
+
+ngx_http_reauth_kept_fact_t *ngx_http_reauth_store_fact_keep(
+    ngx_http_reauth_store_t *store, const reauth_fact_t *fact);
 
 
 /* ngx_http_reauth_store_outcome.c */

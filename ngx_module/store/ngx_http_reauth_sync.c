@@ -11,19 +11,20 @@
 #include "ngx_http_reauth_store_commit.h"
 
 
-/* an ID before all entries of a stream */
+/* a place before all entries of a stream */
 #define NGX_HTTP_REAUTH_SYNC_START   "0-0"
 
 /*
- * A flush followed by writes, or a stream trimmed faster than it is read,
- * cannot be detected: all records are read again periodically.
+ * A Redis that was flushed and written to since, or that trimmed its stream
+ * faster than it was followed, says nothing of it: all is read again now and
+ * then.
  */
 #define NGX_HTTP_REAUTH_SYNC_AGAIN   30000
 
-/* events processed in one turn of the event loop */
+/* events handled before others get their turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
-/* milliseconds until sync is restarted after an allocation failure */
+/* ms until all is begun anew, where there was no memory */
 #define NGX_HTTP_REAUTH_SYNC_RETRY   1000
 
 
@@ -65,8 +66,8 @@ void
 ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
 {
     /*
-     * Without a reply the connection is lost, and sync starts again when it is
-     * back.  After an error reply it is closed, so that sync is retried.
+     * Without a reply the connection is lost: its return begins anew.  With one
+     * it is given up for the same: what Redis refuses now it may not later.
      */
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
@@ -112,10 +113,7 @@ ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync, ngx_uint_t argc,
 }
 
 
-/*
- * The end of the stream is read before the records, so that no change is
- * missed.
- */
+/* the stream's end is remembered before reading, so that nothing is missed */
 
 static void
 ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
@@ -218,7 +216,7 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 }
 
 
-/* no events for some time: check that the stream still exists */
+/* nothing happened for a while: has Redis still what happened before? */
 
 static void
 ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
@@ -247,7 +245,7 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
 }
 
 
-/* requests the records of "changed", whose events are partial */
+/* the records of "changed", whose events have parts of them only */
 
 static ngx_int_t
 ngx_http_reauth_sync_get_changed(ngx_http_reauth_sync_t *sync)
@@ -322,7 +320,7 @@ ngx_http_reauth_sync_entries(ngx_http_reauth_sync_t *sync,
         text = reauth_reply_event(entries->element[i], sync->last, &writer,
                                   &partial);
 
-        /* own events: these changes are already in the zone */
+        /* what was written here is in the zone since before it was in Redis */
 
         if (text == NULL
             || ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
@@ -357,7 +355,7 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
 
     ngx_http_reauth_zone_set_not_following(&sync->store->zone, 0);
 
-    /* nil: no events */
+    /* nil: nothing happened for a while */
 
     entries = reauth_reply_entries(reply);
     pending = sync->pending;
@@ -411,7 +409,7 @@ ngx_http_reauth_sync_pause_handler(ngx_event_t *ev)
 
     if (sync->anew && sync->pending) {
 
-        /* replies to earlier commands are still pending */
+        /* answers are still to come for what was begun before */
         ngx_http_reauth_sync_anew(sync);
 
     } else if (sync->anew) {

@@ -29,20 +29,20 @@
 #define NGX_HTTP_REAUTH_STAND_IN_SIZE  (sizeof("Bearer ") - 1                 \
                                         + REAUTH_SECRET_MAX)
 
-/* random bytes of a stand-in; the rest is padding to the length of the key */
+/* what of a stand-in is random; the rest is as long as the key is longer */
 #define NGX_HTTP_REAUTH_STAND_IN_RANDOM  24
 
-/* marks a stand-in, so that a modified one is detected */
+/* what tells it from other text, and shows one that was changed */
 #define NGX_HTTP_REAUTH_STAND_IN_HEAD  (sizeof("Bearer ") - 1 + 1)
 
-/* random bytes generated at once: much cheaper than for each request */
+/* bytes that are drawn at once, which is much cheaper than for each request */
 #define NGX_HTTP_REAUTH_STAND_IN_DRAWN                                        \
     (512 * NGX_HTTP_REAUTH_STAND_IN_RANDOM)
 
 
 #if (NGX_HTTP_SSL)
 
-/* wraps the output of TLS connections to upstreams */
+/* around the output of an upstream that is talked to by TLS */
 
 typedef struct {
     ngx_http_upstream_t        *upstream;
@@ -57,9 +57,9 @@ typedef struct {
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 /*
- * The stand-in of the key while a request is built.  Its bytes are unusual in
- * headers, so that it is found quickly, and not shortened by HPACK, so that
- * HTTP/2 leaves it unchanged.  It is used for one request.
+ * What the key has in its place while a request is built: of bytes that no
+ * header has as a rule, so that it is found at once, and that HPACK does not
+ * shorten, so that it is left as it is by HTTP/2.  It is of one request.
  */
 
 static u_char  ngx_http_reauth_key_stand_in[NGX_HTTP_REAUTH_STAND_IN_SIZE];
@@ -69,7 +69,7 @@ static struct {
     size_t   left;
 } ngx_http_reauth_key_drawn;
 
-/* the request to the upstream that is being built, and its key */
+/* whose request to the upstream is being built, and with which key */
 
 static struct {
     ngx_http_request_t        *request;        /* NULL: none is */
@@ -78,10 +78,7 @@ static struct {
     ngx_uint_t                 failed;         /* to make a stand-in */
 } ngx_http_reauth_key_build;
 
-/*
- * The value at other times; its address records that the variable was
- * evaluated.
- */
+/* the value that it has outside; where it is remembers that it was asked for */
 
 static u_char  ngx_http_reauth_key_empty[] = "";
 
@@ -89,7 +86,7 @@ static ngx_str_t  ngx_http_reauth_key_name =
     ngx_string("reauth_authorization");
 
 
-/* the header filter replaces nginx's 500 response */
+/* the answer is made of nginx's own 500 by the header filter */
 
 static void
 ngx_http_reauth_key_refuse(ngx_http_request_t *r, const char *why)
@@ -106,7 +103,7 @@ ngx_http_reauth_key_refuse(ngx_http_request_t *r, const char *why)
         ctx->key_refused = 1;
     }
 
-    /* not replaced by error_page */
+    /* nor is there a page for it */
 
     r->error_page = 1;
 }
@@ -122,8 +119,8 @@ ngx_http_reauth_key_refuse_peer(ngx_http_request_t *r,
 
 
 /*
- * The request being built needs a key and there is none: fail the selection of
- * a peer.
+ * A request that is being built is to have the key, and there is none: it goes
+ * to an upstream that takes none.
  */
 
 static void
@@ -227,7 +224,7 @@ ngx_http_reauth_key_scrub(void *data)
 }
 
 
-/* NULL: neither a stand-in nor a part of one */
+/* NULL: it is not there, nor is a part of it */
 
 static u_char *
 ngx_http_reauth_key_find(u_char *p, u_char *last)
@@ -252,9 +249,9 @@ ngx_http_reauth_key_find(u_char *p, u_char *last)
 
 
 /*
- * Replaces stand-ins by the key and returns their number; NGX_DECLINED: a
- * stand-in was modified.  Buffers with the key are zeroed when the request's
- * pool is destroyed.
+ * Puts the key where its stand-in is; returns in how many places.  NGX_DECLINED
+ * if there is one that was changed.  What holds the key goes back to the
+ * allocator with the request's pool: it is zeroed then.
  */
 
 static ngx_int_t
@@ -300,7 +297,7 @@ ngx_http_reauth_key_put(ngx_http_request_t *r, const reauth_string_t *key)
 }
 
 
-/* evaluated before the request is built: an empty value may be cached */
+/* outside of the building: a value that was made of it is kept, and empty */
 
 static ngx_uint_t
 ngx_http_reauth_key_was_asked(ngx_http_request_t *r,
@@ -311,7 +308,7 @@ ngx_http_reauth_key_was_asked(ngx_http_request_t *r,
 }
 
 
-/* nginx caches values, for example of a map */
+/* nginx keeps values, of a map for one, for whoever asks next */
 
 static void
 ngx_http_reauth_key_forget_values(ngx_http_request_t *r)
@@ -338,7 +335,7 @@ ngx_http_reauth_key_forget_values(ngx_http_request_t *r)
 }
 
 
-/* the cached value of the variable shows whether it was evaluated as empty */
+/* what is kept of the variable shows whether it was empty for somebody */
 
 static void
 ngx_http_reauth_key_forget(ngx_http_request_t *r,
@@ -355,7 +352,7 @@ ngx_http_reauth_key_forget(ngx_http_request_t *r,
     if (ngx_http_reauth_key_build.asked) {
         ngx_http_reauth_key_forget_values(r);
 
-        /* so that it is not in a later core file */
+        /* it is in no core file that is written later */
 
         ngx_memzero(ngx_http_reauth_key_stand_in,
                     NGX_HTTP_REAUTH_STAND_IN_RANDOM);
@@ -364,8 +361,9 @@ ngx_http_reauth_key_forget(ngx_http_request_t *r,
 
 
 /*
- * A request that uses the variable is sent with the key or not at all: nginx
- * omits an empty header, and a value cached before is empty, too.
+ * A request in which the key was asked for goes out with it or not at all:
+ * nginx leaves out a header that is empty.  A value that was made of it before,
+ * and kept, is empty, too.
  */
 
 static ngx_int_t
@@ -420,7 +418,7 @@ ngx_http_reauth_key_scrub_tls(void *data)
 }
 
 
-/* pending output is discarded if the connection is closed */
+/* a connection that ends with something unsent ends without this, too */
 
 static ngx_int_t
 ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
@@ -443,7 +441,7 @@ ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
 
 #ifdef SSL_OP_CLEANSE_PLAINTEXT
 
-    /* OpenSSL 3.0: zeroes the library's read buffer */
+    /* OpenSSL 3.0: what was read does not stay in the library's buffer */
 
     SSL_set_options(c->ssl->connection, SSL_OP_CLEANSE_PLAINTEXT);
 
@@ -454,8 +452,8 @@ ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
 
 
 /*
- * nginx copies TLS output to a buffer of the connection, which may exist much
- * longer than the request.
+ * nginx copies what it sends by TLS into a buffer of the connection, which may
+ * outlive the request by far.
  */
 
 static ngx_int_t
@@ -518,7 +516,7 @@ ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
 
     if (output->filter == NULL) {
 
-        /* as chosen by nginx */
+        /* what nginx would choose */
 
         output->filter = ngx_chain_writer;
         output->data = &u->writer;
@@ -544,7 +542,7 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    /* reading the request body may have taken some time */
+    /* the request's body may have been a while in coming */
 
     if (lcf->authorize && ngx_http_reauth_call_revoked(r, lcf)) {
         return NGX_ERROR;
@@ -590,7 +588,7 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 
     if (lcf->key != NULL) {
 
-        /* the client's header is never passed to the upstream */
+        /* the caller's own never reaches the upstream */
 
         ngx_http_reauth_drop_token(r);
 
@@ -621,7 +619,7 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 }
 
 
-/* sends a response of the gateway instead of nginx's error page */
+/* a response of ours in the place of nginx's own page */
 
 static ngx_int_t
 ngx_http_reauth_key_send_bad_answer(ngx_http_request_t *r,
@@ -650,7 +648,7 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 
     if (r == ngx_http_reauth_upstream_deferred) {
 
-        /* not an upstream: do not delay its output */
+        /* no upstream: its output must not be held up */
 
         ngx_http_reauth_upstream_deferred = NULL;
         r->aio = 0;
@@ -658,7 +656,7 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 
     if ((ssize_t) r->headers_out.charset.len < 0) {
 
-        /* a charset parsed by nginx from "charset=" with an unmatched quote */
+        /* what nginx makes of the upstream's "charset=" and one quote */
 
         ngx_str_null(&r->headers_out.charset);
     }
@@ -683,7 +681,7 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    /* sends a response of the gateway instead of nginx's error page */
+    /* an answer of ours in the place of nginx's own page */
 
     r->err_status = 0;
 
@@ -714,7 +712,7 @@ ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r)
 }
 
 
-/* before the access log, which may use $http_authorization */
+/* before the access log is written: it may name $http_authorization */
 
 static ngx_int_t
 ngx_http_reauth_key_log_handler(ngx_http_request_t *r)

@@ -19,16 +19,16 @@
 #include "ngx_http_reauth_unread.h"
 
 
-/* milliseconds between two lists, for all gateways */
+/* of the fleet, in ms: between two lists */
 #define NGX_HTTP_REAUTH_LIST_TIME      10000
 
-/* milliseconds; a list that takes longer is ended */
+/* in ms: a list that takes longer is cut */
 #define NGX_HTTP_REAUTH_LIST_MAX       300000
 
-/* milliseconds until the next check, if another gateway requests the list */
+/* another gateway has asked for one: it is looked again whether to ask */
 #define NGX_HTTP_REAUTH_LIST_RETRY     1000
 
-/* attempts settled per turn because the list does not contain them */
+/* attempts that one list ends because it does not mention them */
 #define NGX_HTTP_REAUTH_UNLISTED_MAX   100
 
 
@@ -93,7 +93,7 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
 }
 
 
-/* an incomplete list does not settle attempts that are not in it */
+/* the list says nothing of those that wait for it and are not in it */
 
 static void
 ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
@@ -309,7 +309,7 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
 
     if (!forward->done) {
 
-        /* the process exits; waiting attempts are in the zone */
+        /* this process ends; those that wait are in the zone */
 
         return;
     }
@@ -529,7 +529,7 @@ ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
 
     if (poller->nasked < NGX_HTTP_REAUTH_LIST_ASKED) {
 
-        /* only a hint: dropped if there is no room */
+        /* it was only a hint: what does not fit is dropped */
 
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
                        "reauth list: account \"%*s\" to be looked up",

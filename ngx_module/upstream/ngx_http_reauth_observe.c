@@ -17,7 +17,7 @@
 #include "ngx_http_reauth_unread.h"
 
 
-/* bytes; a longer 401 response is not parsed, the account is polled */
+/* a 401 that is longer than that is judged by the poller */
 #define NGX_HTTP_REAUTH_OBSERVED_MAX  4096
 
 
@@ -35,9 +35,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
-/*
- * Whether the response is from the upstream, not generated or cached by nginx.
- */
+/* the upstream itself said so just now, neither nginx nor a cache */
 
 static ngx_uint_t
 ngx_http_reauth_observe_upstream(ngx_http_request_t *r)
@@ -50,7 +48,7 @@ ngx_http_reauth_observe_upstream(ngx_http_request_t *r)
 }
 
 
-/* whether the response is about an account whose gate is open */
+/* whether the response says something of an account that we take for open */
 
 static ngx_uint_t
 ngx_http_reauth_observe_account(ngx_http_request_t *r,
@@ -71,7 +69,7 @@ ngx_http_reauth_observe_account(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    /* active attempts are polled anyway */
+    /* one that logs in is followed anyway */
 
     return ngx_http_reauth_zone_gate(&mcf->store.zone,
                                      (u_char *) account->data, account->len,
@@ -135,7 +133,7 @@ ngx_http_reauth_observe(ngx_http_request_t *r)
 
     if (r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
 
-        /* not conclusive */
+        /* it proves nothing */
 
         ngx_http_reauth_store_poll_soon(&mcf->store, &account);
         return NGX_OK;
@@ -181,7 +179,7 @@ ngx_http_reauth_observe_header_filter(ngx_http_request_t *r)
 }
 
 
-/* the account needs a person; the gate is not changed */
+/* the account needs a person; that closes no gate, and opens none */
 
 static void
 ngx_http_reauth_observe_expired(ngx_http_request_t *r,
@@ -200,7 +198,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 
     if (record.updated_ms >= began_ms) {
 
-        /* about the session before a login that has ended meanwhile */
+        /* of the time before the login that ended meanwhile */
 
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth call: account \"%*s\" unchanged, the call began "
@@ -258,8 +256,8 @@ ngx_http_reauth_observe_judge(ngx_http_request_t *r, reauth_string_t *account,
 
 
 /*
- * A response replaced by error_page: only the part of its body received with
- * the header is read.
+ * A response that nginx replaces by a page: of its body only what came with
+ * the header is ever read.
  */
 
 void
@@ -279,7 +277,7 @@ ngx_http_reauth_observe_intercepted(ngx_http_request_t *r)
 
     if (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED) {
 
-        /* skips the chunk size if the body is chunked */
+        /* without what is around it if it is chunked */
 
         b = &u->buffer;
         first = ngx_strlchr(b->pos, b->last, '{');

@@ -17,20 +17,20 @@
 
 #define NGX_HTTP_REAUTH_POLLER_STEP     200
 
-/* concurrent polls of a gateway: each uses one of worker_connections */
+/* polls of one instance at once: each takes one of worker_connections */
 #define NGX_HTTP_REAUTH_POLLS_MAX       16
 
-/* milliseconds of a lease: the poll is due again on any gateway after it */
+/* a poll may take so long, and is due again after that wherever it is */
 #define NGX_HTTP_REAUTH_LEASE           20000
 
-/* burst, in seconds of the rate */
+/* the polls of so many seconds may come at once */
 #define NGX_HTTP_REAUTH_BURST           5
 
 typedef struct {
     ngx_http_reauth_background_t   background;   /* must be the first */
     ngx_http_reauth_poller_t      *poller;
     ngx_queue_t                    queue;
-    reauth_record_t                record;       /* the record at that time */
+    reauth_record_t                record;       /* as it was then */
     int64_t                        asked_ms;
     char                           account[REAUTH_ACCOUNT_MAX + 1];
     u_char                         uri[256];
@@ -43,7 +43,7 @@ static ngx_str_t  ngx_http_reauth_poll_fansly_path =
     ngx_string("/api/fansly/authenticate/");
 
 
-/* the poll had no result; the attempt may be unknown to the upstream */
+/* the poll said nothing of the attempt, maybe since it is not there */
 
 static void
 ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
@@ -87,7 +87,7 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
 }
 
 
-/* the response of the endpoint of the attempt */
+/* the answer of an attempt's own endpoint */
 
 static void
 ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
@@ -174,7 +174,7 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 
     if (!forward->done) {
 
-        /* the process exits: another one polls */
+        /* this process ends: another one is to do it */
 
         ngx_http_reauth_store_poll_at(poller->store, &account, now_ms, 1);
         return;
@@ -268,7 +268,7 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
 }
 
 
-/* an attempt that cannot be polled is settled by a list or by webhooks */
+/* an account without anything to poll is left to a list, or to webhooks */
 
 static ngx_uint_t
 ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
@@ -305,7 +305,7 @@ ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
 }
 
 
-/* NGX_DECLINED: nothing to send */
+/* NGX_DECLINED: there is nothing to send */
 
 static ngx_int_t
 ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
@@ -340,7 +340,7 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
                            ? "its update is being sent"
                            : "left to the list of accounts or to webhooks");
 
-        /* being sent and settled by its request, or settled by a list */
+        /* being sent: whoever sends it settles it; or a list tells */
 
         ngx_free(poll);
         return NGX_DECLINED;
@@ -404,7 +404,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
     if (reply->type == REDIS_REPLY_INTEGER) {
 
-        /* another gateway was asked to pause by the upstream */
+        /* the upstream has asked another instance for a pause */
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
                        "reauth poll: paused for %L ms by another instance",
@@ -436,7 +436,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
         if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0) {
 
-            /* polling was paused meanwhile */
+            /* the pause was asked for meanwhile */
 
             ngx_http_reauth_store_poll_at(poller->store, &account,
                                           ngx_http_reauth_now(), 1);
@@ -514,7 +514,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms,
 }
 
 
-/* without Redis: uses the queue of the zone and a local token bucket */
+/* without Redis: the same by the zone's own queue and a bucket of our own */
 
 static ngx_uint_t
 ngx_http_reauth_poller_token(ngx_http_reauth_poller_t *poller)
@@ -629,7 +629,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
 
-        /* an active poll must not delay the exit of this worker */
+        /* a poll under way must not hold up the reload that ends this worker */
 
         ngx_http_reauth_poller_abort(poller);
         return;

@@ -36,7 +36,7 @@ ngx_http_reauth_zone_node_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
 }
 
 
-/* a record without an attempt is also in a bucket */
+/* one without an attempt is in a bucket all the same */
 
 static ngx_http_reauth_node_t **
 ngx_http_reauth_zone_node_attempts(ngx_http_reauth_zone_shctx_t *sh,
@@ -159,7 +159,7 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* the oldest record that is in Redis, among the last few; or NULL */
+/* the oldest record that Redis has seen, among the last few; or NULL */
 
 static ngx_http_reauth_node_t *
 ngx_http_reauth_zone_evictable(ngx_http_reauth_zone_shctx_t *sh,
@@ -191,8 +191,8 @@ ngx_http_reauth_zone_evictable(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * Drops the oldest ended record: first those kept briefly, last those not yet
- * in Redis.
+ * Drops the oldest ended record: of those that are kept briefly first; one that
+ * Redis has not seen last.
  */
 
 static ngx_int_t
@@ -269,9 +269,7 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
 }
 
 
-/*
- * Truncates strings, the last ones first, to the size limit of ended records.
- */
+/* the strings are cut, the last ones first, to what an ended record may take */
 
 size_t
 ngx_http_reauth_zone_node_size(const reauth_record_t *record,
@@ -423,7 +421,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 
     if (node == NULL) {
 
-        /* the gate remains correct: an account without a record is open */
+        /* the gate is right all the same: what is not there is open */
 
         return NGX_OK;
     }

@@ -32,7 +32,7 @@ ngx_http_reauth_zone_power_of_two(size_t n)
 }
 
 
-/* survives reloads, as the numbers that it hides */
+/* it lives as long as the numbers that it hides, over reloads */
 
 static ngx_int_t
 ngx_http_reauth_zone_told_init(ngx_http_reauth_zone_shctx_t *sh)
@@ -84,7 +84,7 @@ ngx_http_reauth_zone_keep(ngx_shm_zone_t *shm_zone,
 }
 
 
-/* the sizes of tables depend on the size of the zone */
+/* all tables have their sizes by that of the zone */
 
 static ngx_int_t
 ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
@@ -172,7 +172,7 @@ ngx_http_reauth_zone_queues(ngx_http_reauth_zone_shctx_t *sh)
 }
 
 
-/* identifies this instance of the zone */
+/* what this life of the zone is told from others by */
 
 static ngx_int_t
 ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
@@ -251,15 +251,10 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_sprintf(shpool->log_ctx, " in reauth_zone \"%V\"%Z",
                 &shm_zone->shm.name);
 
-    /*
-     * Ended records are dropped first, so do not log each allocation failure.
-     */
+    /* ended records make room first: not each failure is worth a log line */
     shpool->log_nomem = 0;
 
-    /*
-     * Ended records are dropped for active ones: all of the memory may become
-     * slots.
-     */
+    /* ended records give way to active ones: all of this may become slots */
 
     sh->capacity = shpool->pfree * ngx_pagesize / NGX_HTTP_REAUTH_CHUNK_SIZE
                    * NGX_HTTP_REAUTH_CHUNK_SLOTS;

@@ -1,0 +1,57 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * A fact with the texts that it points to, which outlive the request that it
+ * came from.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_reauth_store_commit.h"
+
+
+static void
+ngx_http_reauth_store_fact_text(reauth_string_t *s, char *buffer, size_t max)
+{
+    if (s->data != NULL) {
+        reauth_copy(buffer, max, s);
+        *s = reauth_string_from(buffer);
+    }
+}
+
+
+ngx_http_reauth_kept_fact_t *
+ngx_http_reauth_store_fact_keep(ngx_http_reauth_store_t *store,
+    const reauth_fact_t *fact)
+{
+    ngx_http_reauth_kept_fact_t  *kept;
+
+    kept = ngx_calloc(sizeof(ngx_http_reauth_kept_fact_t), store->cycle->log);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    kept->fact = *fact;
+
+    ngx_http_reauth_store_fact_text(&kept->fact.attempt, kept->attempt,
+                                    REAUTH_ATTEMPT_MAX);
+    ngx_http_reauth_store_fact_text(&kept->fact.caller, kept->caller,
+                                    REAUTH_CALLER_MAX);
+    ngx_http_reauth_store_fact_text(&kept->fact.progress, kept->progress,
+                                    REAUTH_PROGRESS_MAX);
+    ngx_http_reauth_store_fact_text(&kept->fact.error_code, kept->error_code,
+                                    REAUTH_ERROR_CODE_MAX);
+    ngx_http_reauth_store_fact_text(&kept->fact.error_message,
+                                    kept->error_message,
+                                    REAUTH_ERROR_MESSAGE_MAX);
+
+    if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
+        ngx_memcpy(kept->sealed, fact->sealed, fact->sealed_len);
+        kept->fact.sealed = kept->sealed;
+    }
+
+    return kept;
+}
