@@ -321,3 +321,40 @@ reauth_judge_webhook(const reauth_webhook_t *webhook,
 
     return REAUTH_HEARD_FACT;
 }
+
+
+reauth_commit_step_t
+reauth_judge_unwritten(unsigned *tries, int exists, int begin)
+{
+    if (++*tries == REAUTH_COMMIT_TRIES) {
+        return REAUTH_COMMIT_GIVE_UP;
+    }
+
+    if (!exists) {
+        return REAUTH_COMMIT_AS_NEW;
+    }
+
+    return begin ? REAUTH_COMMIT_BEGIN_AGAIN : REAUTH_COMMIT_JUDGE_AGAIN;
+}
+
+
+int
+reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
+    int64_t timeout_ms)
+{
+    return record->updated_ms + timeout_ms <= now_ms;
+}
+
+
+void
+reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
+    const char *code, reauth_fact_t *fact)
+{
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    fact->epoch = begin->epoch;
+    fact->source = begin->source;
+    fact->state = REAUTH_STATE_REJECTED;
+    fact->error_code = reauth_string_from(code);
+}

@@ -60,6 +60,18 @@ typedef enum {
 } reauth_heard_t;
 
 
+/* a commit is written only if Redis has the revision that it was judged by */
+
+#define REAUTH_COMMIT_TRIES  6
+
+typedef enum {
+    REAUTH_COMMIT_GIVE_UP = 0,     /* it remains dirty and is written later */
+    REAUTH_COMMIT_AS_NEW,          /* Redis has lost the record */
+    REAUTH_COMMIT_BEGIN_AGAIN,     /* reauth_judge_begin() by its record */
+    REAUTH_COMMIT_JUDGE_AGAIN      /* reauth_judge_conflict() by its record */
+} reauth_commit_step_t;
+
+
 /*
  * A begin.  If Redis has a later record than the one that the begin was judged
  * by, it is judged again: "remote" is that record, otherwise NULL.  Sets
@@ -97,6 +109,27 @@ void reauth_judge_lost(const reauth_stored_t *stored,
 int reauth_judge_committed(const reauth_stored_t *stored,
     const reauth_record_t *record, uint64_t revision,
     reauth_judgement_t *verdict);
+
+/*
+ * A commit was not written; "exists": Redis has a record.  *tries counts the
+ * conflicts of this commit.
+ */
+reauth_commit_step_t reauth_judge_unwritten(unsigned *tries, int exists,
+    int begin);
+
+/*
+ * Whether a dirty record is to be written by the timer: its own commit may
+ * still be in progress for "timeout_ms".
+ */
+int reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
+    int64_t timeout_ms);
+
+/*
+ * The update of a begin is not sent: the fact that takes it back as one that
+ * the upstream has rejected, since Redis may have its record.
+ */
+void reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
+    const char *code, reauth_fact_t *fact);
 
 /*
  * What a webhook closes or confirms: for REAUTH_HEARD_FACT, *fact is set, and

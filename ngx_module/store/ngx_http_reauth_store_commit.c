@@ -11,12 +11,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_judge.h"
 #include "reauth_reply.h"
 #include "ngx_http_reauth_store_commit.h"
 #include "ngx_http_reauth_redis.h"
 
 
-#define NGX_HTTP_REAUTH_COMMIT_TRIES    6
 
 #define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
 
@@ -51,7 +51,7 @@ struct ngx_http_reauth_commit_s {
     ngx_http_reauth_begin_op_t  *begin;         /* or NULL */
     ngx_http_reauth_kept_fact_t *fact;          /* or NULL */
     ngx_uint_t                   flush;
-    ngx_uint_t                   tries;
+    unsigned                     tries;
     reauth_record_t              record;
 };
 
@@ -218,13 +218,7 @@ ngx_http_reauth_begin_reject(ngx_http_reauth_begin_op_t *begin,
 {
     reauth_fact_t  fact;
 
-    ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-    fact.now_ms = ngx_http_reauth_now();
-    fact.epoch = begin->begin.epoch;
-    fact.source = begin->begin.source;
-    fact.state = REAUTH_STATE_REJECTED;
-    fact.error_code = reauth_string_from(code);
+    reauth_judge_unsent(&begin->begin, ngx_http_reauth_now(), code, &fact);
 
     return ngx_http_reauth_store_advance(begin->store, &begin->begin.account,
                                          &fact, NULL, NULL);
@@ -365,9 +359,14 @@ static void
 ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
     redisReply *reply)
 {
-    reauth_record_t  remote;
+    reauth_record_t       remote;
+    reauth_commit_step_t  step;
 
-    if (++commit->tries == NGX_HTTP_REAUTH_COMMIT_TRIES) {
+    step = reauth_judge_unwritten(&commit->tries,
+                                  reply->type != REDIS_REPLY_NIL,
+                                  commit->begin != NULL);
+
+    if (step == REAUTH_COMMIT_GIVE_UP) {
         ngx_log_error(NGX_LOG_WARN, commit->store->cycle->log, 0,
                       "redis: account \"%s\" is being changed by other "
                       "instances, the write is retried "
@@ -376,7 +375,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         return;
     }
 
-    if (reply->type == REDIS_REPLY_NIL) {
+    if (step == REAUTH_COMMIT_AS_NEW) {
 
         /* Redis has none: it expired there, or was flushed */
 
@@ -410,7 +409,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
                    remote.revision, remote.epoch,
                    reauth_state_name((reauth_state_t) remote.state));
 
-    if (commit->begin) {
+    if (step == REAUTH_COMMIT_BEGIN_AGAIN) {
         ngx_http_reauth_commit_begin_again(commit, &remote);
 
     } else {
@@ -748,7 +747,9 @@ ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
 
         /* the worker that has changed it may still be writing it */
 
-        if (record.updated_ms + (int64_t) store->redis_conf->timeout > now_ms) {
+        if (!reauth_judge_flush(&record, now_ms,
+                                (int64_t) store->redis_conf->timeout))
+        {
             continue;
         }
 

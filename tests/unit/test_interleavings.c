@@ -39,7 +39,6 @@
 #define DELAY_MAX      340000        /* of a fact, and a bit */
 #define TIMEOUT        250
 #define NOT_STARTED    60000
-#define COMMIT_TRIES   6
 #define SKEW           3000          /* of the gateways' clocks */
 #define UPSTREAM_SKEW  60000
 
@@ -97,7 +96,7 @@ typedef struct {
 
 typedef struct {
     int              instance;
-    int              tries;
+    unsigned         tries;
     unsigned         flush;
     unsigned         has_begin;
     unsigned         has_fact;
@@ -1048,10 +1047,9 @@ begin_local(int instance, begin_op_t *op)
     memset(&news, 0, sizeof(news_t));
 
     news.truth = NOBODY;
-    news.fact.now_ms = clock_of(&world.instances[instance]);
-    news.fact.epoch = op->begin.epoch;
-    news.fact.source = REAUTH_SOURCE_UPDATE;
-    news.fact.state = REAUTH_STATE_REJECTED;
+
+    reauth_judge_unsent(&op->begin, clock_of(&world.instances[instance]),
+                        "STORE_UNAVAILABLE", &news.fact);
 
     (void) store_advance(instance, &news);
 }
@@ -1188,18 +1186,24 @@ commit_reply(message_t *m)
 
     if (!m->written) {
 
-        if (++commit->tries == COMMIT_TRIES) {
+        switch (reauth_judge_unwritten(&commit->tries, (int) m->exists,
+                                       (int) commit->has_begin))
+        {
+        case REAUTH_COMMIT_GIVE_UP:
             commit_local(commit);
+            break;
 
-        } else if (!m->exists) {
+        case REAUTH_COMMIT_AS_NEW:
             zone_lost(in, &commit->record);
             commit->record.revision = 0;
             commit_send(commit);
+            break;
 
-        } else if (commit->has_begin) {
+        case REAUTH_COMMIT_BEGIN_AGAIN:
             commit_begin_again(commit, &m->record);
+            break;
 
-        } else {
+        default: /* REAUTH_COMMIT_JUDGE_AGAIN */
             commit_again(commit, &m->record);
         }
 
@@ -1305,7 +1309,7 @@ store_timer(int instance)
     }
 
     if (in->zone.dirty && in->up
-        && in->zone.record.updated_ms + TIMEOUT <= clock_of(in))
+        && reauth_judge_flush(&in->zone.record, clock_of(in), TIMEOUT))
     {
         flush(instance);
     }

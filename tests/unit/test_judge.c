@@ -826,6 +826,51 @@ test_webhook(void **state)
 }
 
 
+static void
+test_commit(void **state)
+{
+    unsigned                    tries;
+    reauth_begin_t              begin;
+    reauth_fact_t               fact;
+    reauth_record_t             record;
+    static const row_record_t   row = { RUNNING, 5, 1, 0, 0 };
+
+    (void) state;
+
+    tries = 0;
+
+    assert_int_equal(reauth_judge_unwritten(&tries, 0, 0),
+                     REAUTH_COMMIT_AS_NEW);
+    assert_int_equal(reauth_judge_unwritten(&tries, 0, 1),
+                     REAUTH_COMMIT_AS_NEW);
+    assert_int_equal(reauth_judge_unwritten(&tries, 1, 0),
+                     REAUTH_COMMIT_JUDGE_AGAIN);
+    assert_int_equal(reauth_judge_unwritten(&tries, 1, 1),
+                     REAUTH_COMMIT_BEGIN_AGAIN);
+
+    tries = REAUTH_COMMIT_TRIES - 1;
+
+    assert_int_equal(reauth_judge_unwritten(&tries, 1, 1),
+                     REAUTH_COMMIT_GIVE_UP);
+
+    make(&row, &record);
+
+    assert_false(reauth_judge_flush(&record, NOW_MS + 249, 250));
+    assert_true(reauth_judge_flush(&record, NOW_MS + 250, 250));
+
+    make_begin(1, &begin);
+    begin.epoch = 7;
+
+    reauth_judge_unsent(&begin, NOW_MS, "NOT_SENT", &fact);
+
+    assert_int_equal(fact.epoch, 7);
+    assert_int_equal(fact.state, REAUTH_STATE_REJECTED);
+    assert_int_equal(fact.source, REAUTH_SOURCE_UPDATE);
+    assert_int_equal(fact.now_ms, NOW_MS);
+    assert_true(reauth_string_equals(&fact.error_code, "NOT_SENT"));
+}
+
+
 int
 main(void)
 {
@@ -839,7 +884,8 @@ main(void)
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_committed),
-        cmocka_unit_test(test_webhook)
+        cmocka_unit_test(test_webhook),
+        cmocka_unit_test(test_commit)
     };
 
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
