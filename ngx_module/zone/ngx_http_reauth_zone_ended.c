@@ -191,18 +191,15 @@ ngx_http_reauth_zone_evictable(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * Drops the oldest ended record: of those that are kept briefly first; one that
- * Redis has not seen last.
+ * The record to drop: the oldest one, of those that are kept briefly first; one
+ * that Redis has not seen last.  NULL: there is none.
  */
 
-static ngx_int_t
-ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
+static ngx_http_reauth_node_t *
+ngx_http_reauth_zone_oldest(ngx_http_reauth_zone_shctx_t *sh)
 {
-    ngx_queue_t                   *queue;
-    ngx_http_reauth_node_t        *node;
-    ngx_http_reauth_zone_shctx_t  *sh;
-
-    sh = zone->sh;
+    ngx_queue_t             *queue;
+    ngx_http_reauth_node_t  *node;
 
     ngx_http_reauth_zone_check_lock(sh);
 
@@ -212,29 +209,159 @@ ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone)
         node = ngx_http_reauth_zone_evictable(sh, &sh->ended_queue);
     }
 
-    if (node == NULL) {
-        queue = ngx_queue_empty(&sh->brief_queue) ? &sh->ended_queue
-                                                  : &sh->brief_queue;
-
-        if (ngx_queue_empty(queue)) {
-            return NGX_DECLINED;
-        }
-
-        node = ngx_queue_data(ngx_queue_last(queue), ngx_http_reauth_node_t,
-                              queue);
+    if (node != NULL) {
+        return node;
     }
 
-    ngx_http_reauth_zone_node_free(zone,
-        ngx_http_reauth_zone_node_find(sh, node->dirty.hash, node->data,
-                                  node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT]));
-    sh->evicted++;
+    queue = ngx_queue_empty(&sh->brief_queue) ? &sh->ended_queue
+                                              : &sh->brief_queue;
+
+    return ngx_queue_empty(queue)
+           ? NULL
+           : ngx_queue_data(ngx_queue_last(queue), ngx_http_reauth_node_t,
+                            queue);
+}
+
+
+/* the link of the record at this place of a page; NULL: there is none */
+
+static ngx_http_reauth_node_t **
+ngx_http_reauth_zone_node_at(ngx_http_reauth_zone_shctx_t *sh, u_char *p)
+{
+    ngx_http_reauth_node_t  *node, **link;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    node = (ngx_http_reauth_node_t *) p;
+
+    for (link = &sh->ended[node->dirty.hash & sh->ended_mask];
+         *link != NULL;
+         link = &(*link)->next)
+    {
+        if (*link == node) {
+            return link;
+        }
+    }
+
+    return NULL;
+}
+
+
+static u_char *
+ngx_http_reauth_zone_page(ngx_http_reauth_node_t *node)
+{
+    return (u_char *) ((uintptr_t) node & ~((uintptr_t) ngx_pagesize - 1));
+}
+
+
+/* one of the page's records has changes that Redis does not have */
+
+static ngx_uint_t
+ngx_http_reauth_zone_page_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
+    u_char *page)
+{
+    u_char                   *p;
+    ngx_http_reauth_node_t  **link;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    for (p = page; p < page + ngx_pagesize; p += NGX_HTTP_REAUTH_NODE_MAX) {
+        link = ngx_http_reauth_zone_node_at(sh, p);
+
+        if (link != NULL && (*link)->dirty.queue.next != NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * The page of the oldest record, if Redis has all of the page's records; of one
+ * of the next oldest otherwise, if one of a few pages is such.
+ */
+
+static u_char *
+ngx_http_reauth_zone_oldest_page(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *oldest)
+{
+    u_char       *page;
+    ngx_uint_t    n;
+    ngx_queue_t  *q, *prev;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    q = &oldest->queue;
+
+    for (n = 0; n < NGX_HTTP_REAUTH_EVICT_PAGES; n++) {
+        page = ngx_http_reauth_zone_page(
+                   ngx_queue_data(q, ngx_http_reauth_node_t, queue));
+
+        if (!ngx_http_reauth_zone_page_is_dirty(sh, page)) {
+            return page;
+        }
+
+        prev = ngx_queue_prev(q);
+
+        if (prev == &sh->brief_queue || prev == &sh->ended_queue) {
+            break;
+        }
+
+        q = prev;
+    }
+
+    return ngx_http_reauth_zone_page(oldest);
+}
+
+
+/*
+ * Room for one more: a record is replaced by the oldest one.  Slots need a page
+ * of their own, and the oldest records are not all in one page: those that are
+ * in a page with the oldest one are dropped with it.
+ */
+
+static ngx_int_t
+ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone, ngx_uint_t page)
+{
+    u_char                        *p, *last;
+    ngx_http_reauth_node_t        *node, **link;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    node = ngx_http_reauth_zone_oldest(sh);
+
+    if (node == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (page) {
+        p = ngx_http_reauth_zone_oldest_page(sh, node);
+        last = p + ngx_pagesize;
+
+    } else {
+        p = (u_char *) node;
+        last = p + 1;
+    }
+
+    for ( /* void */ ; p < last; p += NGX_HTTP_REAUTH_NODE_MAX) {
+        link = ngx_http_reauth_zone_node_at(sh, p);
+
+        if (link != NULL) {
+            ngx_http_reauth_zone_node_free(zone, link);
+            sh->evicted++;
+        }
+    }
 
     return NGX_OK;
 }
 
 
 void *
-ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
+ngx_http_reauth_zone_room(ngx_http_reauth_zone_t *zone, size_t size)
 {
     void        *p;
     ngx_uint_t   n;
@@ -242,7 +369,6 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
     ngx_http_reauth_zone_check_lock(zone->sh);
 
     if (zone->sh->allocating) {
-        zone->sh->dropped++;
         return NULL;
     }
 
@@ -250,19 +376,34 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
 
     for (n = 0; p == NULL && n < NGX_HTTP_REAUTH_EVICT_MAX; n++) {
 
-        if (ngx_http_reauth_zone_evict(zone) != NGX_OK) {
+        if (ngx_http_reauth_zone_evict(zone, size > NGX_HTTP_REAUTH_NODE_MAX)
+            != NGX_OK)
+        {
             break;
         }
 
         p = ngx_http_reauth_zone_slab_alloc(zone, size);
     }
 
+    return p;
+}
+
+
+void *
+ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
+{
+    void  *p;
+
+    p = ngx_http_reauth_zone_room(zone, size);
+
     if (p == NULL) {
         zone->sh->dropped++;
 
-        ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
-                      "reauth_zone \"%V\" is full of active accounts; "
-                      "increase its size", &zone->shm_zone->shm.name);
+        if (!zone->sh->allocating) {
+            ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
+                          "reauth_zone \"%V\" is full of active accounts; "
+                          "increase its size", &zone->shm_zone->shm.name);
+        }
     }
 
     return p;
@@ -387,7 +528,6 @@ ngx_int_t
 ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint32_t hash, size_t len, ngx_uint_t dirty)
 {
-    size_t                          size;
     uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
     const char                     *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
     ngx_http_reauth_node_t         *node, **link;
@@ -398,9 +538,9 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    size = ngx_http_reauth_zone_node_size(record, strings, lens);
+    (void) ngx_http_reauth_zone_node_size(record, strings, lens);
 
-    node = ngx_http_reauth_zone_alloc(zone, size);
+    node = ngx_http_reauth_zone_alloc(zone, NGX_HTTP_REAUTH_NODE_MAX);
 
     slot = ngx_http_reauth_zone_slot_find(sh, hash,
                                           (u_char *) record->account, len);

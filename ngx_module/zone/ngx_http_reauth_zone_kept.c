@@ -251,7 +251,10 @@ ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     outcome = ngx_http_reauth_zone_outcome_set(zone->sh, account, &hash);
     outcome = ngx_http_reauth_zone_outcome_place(zone, outcome, now_ms);
 
-    p = ngx_http_reauth_zone_slab_alloc(zone, sealed->len);
+    /* not in a page of ended records, which would not be free then */
+
+    p = ngx_http_reauth_zone_room(zone, ngx_max(sealed->len,
+                                                NGX_HTTP_REAUTH_NODE_MAX + 1));
 
     if (p) {
         ngx_memcpy(p, sealed->data, sealed->len);

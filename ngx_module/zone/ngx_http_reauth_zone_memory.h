@@ -33,12 +33,18 @@
 /* buckets of active records: small enough to stay in a core's cache */
 #define NGX_HTTP_REAUTH_BUCKETS_MAX       65536
 
-/* an ended record's text gives way before its account does */
+/*
+ * The size of each ended record: a page of them has no others, and is free when
+ * they are dropped.  A record's text gives way before its account does.
+ */
 #define NGX_HTTP_REAUTH_NODE_MAX          256
+
+/* pages of ended records dropped for one of slots; looked at for each */
+#define NGX_HTTP_REAUTH_EVICT_MAX         4
+#define NGX_HTTP_REAUTH_EVICT_PAGES       8
 
 #define NGX_HTTP_REAUTH_READ_TRIES        8
 #define NGX_HTTP_REAUTH_READ_STEPS        64
-#define NGX_HTTP_REAUTH_EVICT_MAX         1024
 #define NGX_HTTP_REAUTH_LIST_BUCKETS      4096
 
 #define NGX_HTTP_REAUTH_LOAD_TIME         2000
@@ -395,6 +401,8 @@ void ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
 
 /* ngx_http_reauth_zone_ended.c */
 
+/* ended records make room; NULL: there is none, the second one logs it */
+void *ngx_http_reauth_zone_room(ngx_http_reauth_zone_t *zone, size_t size);
 void *ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size);
 size_t ngx_http_reauth_zone_node_size(const reauth_record_t *record,
     const char **strings, uint8_t *lens);

@@ -1,0 +1,112 @@
+# A zone that is full of ended records has room for active ones until all of it
+# is active: ended records of any age, kept for a day or briefly, are dropped.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Webhook;
+
+my $gateway;
+
+
+sub summary { return $gateway->http('GET', '/reauth/summary')->{json}; }
+
+sub start {
+    my ($name) = @_;
+
+    $gateway = gateway(
+        name        => $name,
+        http_config => 'reauth_zone accounts:1m;',
+        config      => <<'EOC');
+location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
+EOC
+
+    return;
+}
+
+# An account whose login has failed: kept for a day.
+
+sub failed {
+    my ($n) = @_;
+
+    my $answer = deliver($gateway,
+        event('accounts.authentication_failed', "acct_f$n" . 'x' x ($n % 40),
+            started_at => started_at(-5), error_message => 'y' x ($n % 120)));
+
+    return $answer->{body} eq '{"received":true}';
+}
+
+# One whose update was rejected: kept briefly.
+
+sub rejected {
+    my ($n) = @_;
+
+    return $gateway->update("acct_r$n", 'limit')->{status} == 429;
+}
+
+# As many updates as are taken; the first of them that is refused.
+
+sub begin {
+    my ($from, $to) = @_;
+
+    for my $n ($from .. $to) {
+        my $answer = $gateway->update("acct_$n", 'ok');
+
+        return ($n, $answer) if $answer->{status} != 200;
+    }
+
+    return ($to + 1, undef);
+}
+
+
+# ---- what is kept briefly is in all pages, and so is what is not ----
+
+start('mixed');
+
+my $all = grep { $_ % 16 ? rejected($_) : failed($_) } 1 .. 3600;
+
+is($all, 3600, 'more have ended than fit');
+
+my $kept = summary()->{zone}{accounts};
+cmp_ok($kept, '<', 3600, "some were dropped: $kept are kept");
+
+my ($n, $refused) = begin(1, 150);
+
+is($n, 151, 'each of 150 updates has room');
+is(summary()->{active}, 150, 'all of them are active');
+cmp_ok($kept - summary()->{zone}{accounts}, '<', 600,
+    'at most four ended records were dropped for each');
+
+($n, $refused) = begin(151, 1000);
+
+is($refused->{json}{error}, 'STORE_UNAVAILABLE', 'at last one has none');
+is(summary()->{zone}{accounts}, summary()->{active},
+    'when nothing is left that has ended: ' . ($n - 1) . ' are active');
+is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 503,
+    'those that were first are closed still');
+
+
+# ---- all that is there has ended, in texts of all lengths ----
+
+start('ended');
+
+$all = grep { failed($_) } 1 .. 7000;
+is($all, 7000, 'all logins have failed');
+
+# accounts in between log in again: their records leave gaps of all ages
+
+for my $again (grep { $_ % 7 == 0 } 6000 .. 7000) {
+    rejected($again);
+}
+
+($n, $refused) = begin(1, 1000);
+
+is($refused->{json}{error}, 'STORE_UNAVAILABLE', 'one has no room');
+is(summary()->{zone}{accounts}, summary()->{active},
+    'when nothing is left that has ended: ' . ($n - 1) . ' are active');
+is(() = $gateway->error_log =~ /\[alert\].*is full of active accounts/g, 1,
+    'the log says it once');
+
+done_testing();
