@@ -75,6 +75,56 @@ reauth_reply_is_pair(const redisReply *reply)
 }
 
 
+/* a decimal number below "end"; -1: it is none */
+
+static int
+reauth_reply_number(const redisReply *reply, int64_t end, int64_t *number)
+{
+    size_t  i;
+
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0) {
+        return -1;
+    }
+
+    *number = 0;
+
+    for (i = 0; i < (size_t) reply->len; i++) {
+
+        if (reply->str[i] < '0' || reply->str[i] > '9') {
+            return -1;
+        }
+
+        *number = *number * 10 + (reply->str[i] - '0');
+
+        if (*number >= end) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+reauth_reply_time(const redisReply *reply, int64_t *ms)
+{
+    int64_t  seconds, microseconds;
+
+    if (!reauth_reply_is_pair(reply)
+        || reauth_reply_number(reply->element[0], INT64_C(253402300800),
+                               &seconds)
+           != 0
+        || reauth_reply_number(reply->element[1], 1000000, &microseconds) != 0)
+    {
+        return -1;
+    }
+
+    *ms = seconds * 1000 + microseconds / 1000;
+
+    return 0;
+}
+
+
 int
 reauth_reply_record(const redisReply *reply, reauth_record_t *record)
 {

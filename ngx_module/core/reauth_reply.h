@@ -39,6 +39,12 @@ redisReader *reauth_reply_reader(void);
 /* 0, or -1 where it is no record as text */
 int reauth_reply_record(const redisReply *reply, reauth_record_t *record);
 
+/*
+ * A reply to TIME, in milliseconds; -1: it is none, or not of the years 1970 to
+ * 9999.
+ */
+int reauth_reply_time(const redisReply *reply, int64_t *ms);
+
 /* a page of ZSCAN, members and scores in turn; NULL: it is none */
 const redisReply *reauth_reply_page(const redisReply *reply,
     char cursor[REAUTH_CURSOR_MAX + 1]);

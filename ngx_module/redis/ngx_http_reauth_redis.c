@@ -3,7 +3,7 @@
  * Copyright (C) the nginx-reauth authors
  *
  * One connection to Redis is one state machine: connect, TLS, AUTH, SELECT,
- * SCRIPT LOAD, ready.  Whatever goes wrong in any state ends in
+ * SCRIPT LOAD, TIME, ready.  Whatever goes wrong in any state ends in
  * ngx_http_reauth_redis_fail(), which says what and where, tells all that
  * wait, and starts the timer for the next try.
  *

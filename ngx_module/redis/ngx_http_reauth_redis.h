@@ -18,6 +18,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "reauth_clock.h"
 #include "reauth_reply.h"
 #include "reauth_secret.h"
 #include "ngx_http_reauth_scripts.h"
@@ -106,6 +107,16 @@ void ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply);
 
 ngx_uint_t ngx_http_reauth_redis_ready(ngx_http_reauth_redis_t *redis);
+
+/* round trips of which the shortest counts */
+#define NGX_HTTP_REAUTH_REDIS_CLOCK_SAMPLES  3
+
+/*
+ * The clock of Redis, which is read last before the connection is ready.  Times
+ * of the sample are those of ngx_current_msec.
+ */
+const reauth_clock_sample_t *ngx_http_reauth_redis_clock(
+    ngx_http_reauth_redis_t *redis);
 
 /*
  * Milliseconds that the last reply took; for the status.  Commands with a

@@ -25,6 +25,7 @@ typedef enum {
     NGX_HTTP_REAUTH_REDIS_AUTH,
     NGX_HTTP_REAUTH_REDIS_SELECT,
     NGX_HTTP_REAUTH_REDIS_SCRIPTS,
+    NGX_HTTP_REAUTH_REDIS_CLOCK,
     NGX_HTTP_REAUTH_REDIS_READY
 } ngx_http_reauth_redis_state_e;
 
@@ -96,6 +97,10 @@ struct ngx_http_reauth_redis_s {
     ngx_uint_t                         loaded;   /* of them, in order */
     ngx_msec_t                         progress; /* when bytes came */
     ngx_msec_t                         latency;
+
+    reauth_clock_sample_t              clock;
+    ngx_uint_t                         clock_replies;
+    ngx_msec_t                         clock_sent;
 
     u_char                            *in;
     u_char                            *out;

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What comes before the first command: AUTH, SELECT, SCRIPT LOAD.
+ * What comes before the first command: AUTH, SELECT, SCRIPT LOAD, TIME.
  */
 
 
@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_reauth_redis_select(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_select_handler(redisReply *reply,
     void *data);
 static void ngx_http_reauth_redis_load_handler(redisReply *reply, void *data);
+static void ngx_http_reauth_redis_clock_ask(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_clock_handler(redisReply *reply, void *data);
 static void ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis);
 
 
@@ -250,8 +252,73 @@ ngx_http_reauth_redis_load_handler(redisReply *reply, void *data)
     if (--redis->loading == 0
         && redis->state == NGX_HTTP_REAUTH_REDIS_SCRIPTS)
     {
-        ngx_http_reauth_redis_up(redis);
+        redis->state = NGX_HTTP_REAUTH_REDIS_CLOCK;
+        redis->log.action = "reading the clock of";
+        redis->clock_replies = 0;
+
+        ngx_http_reauth_redis_clock_ask(redis);
     }
+}
+
+
+/* one after the other: those that go out together take as long as the last */
+
+static void
+ngx_http_reauth_redis_clock_ask(ngx_http_reauth_redis_t *redis)
+{
+    ngx_str_t  argv[1];
+
+    ngx_str_set(&argv[0], "TIME");
+
+    redis->clock_sent = ngx_current_msec;
+
+    if (ngx_http_reauth_redis_internal(redis, 1, argv,
+                                       ngx_http_reauth_redis_clock_handler, 0)
+        != NGX_OK)
+    {
+        ngx_http_reauth_redis_fail(redis, 0, "no memory");
+    }
+}
+
+
+static void
+ngx_http_reauth_redis_clock_handler(redisReply *reply, void *data)
+{
+    ngx_http_reauth_redis_t *redis = data;
+
+    reauth_clock_sample_t  sample;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reauth_reply_time(reply, &sample.time_ms) != 0) {
+        ngx_http_reauth_redis_refused(redis, reply);
+        return;
+    }
+
+    sample.sent_ms = (int64_t) redis->clock_sent;
+    sample.received_ms = (int64_t) ngx_current_msec;
+
+    if (redis->clock_replies == 0
+        || reauth_clock_shorter(&sample, &redis->clock))
+    {
+        redis->clock = sample;
+    }
+
+    if (++redis->clock_replies < NGX_HTTP_REAUTH_REDIS_CLOCK_SAMPLES) {
+        ngx_http_reauth_redis_clock_ask(redis);
+        return;
+    }
+
+    ngx_http_reauth_redis_up(redis);
+}
+
+
+const reauth_clock_sample_t *
+ngx_http_reauth_redis_clock(ngx_http_reauth_redis_t *redis)
+{
+    return &redis->clock;
 }
 
 

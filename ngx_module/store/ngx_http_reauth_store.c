@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_reauth_store_clock.h"
 #include "ngx_http_reauth_store_commit.h"
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_sync.h"
@@ -235,6 +236,8 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_HTTP_REAUTH_TIMER);
 
+    ngx_http_reauth_store_clock_timer(store);
+
     now_ms = ngx_http_reauth_now();
 
     for (n = 0; n < NGX_HTTP_REAUTH_TIMER_WORK; n++) {
@@ -281,6 +284,10 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     void *data)
 {
     ngx_http_reauth_store_t *store = data;
+
+    if (up) {
+        ngx_http_reauth_store_clock_up(store, redis);
+    }
 
     if (store->timer.data == NULL) {
         return;

@@ -52,6 +52,12 @@ struct ngx_http_reauth_store_s {
     ngx_uint_t                         flush_left;    /* of this round */
     ngx_uint_t                         flush_written; /* in this round */
     ngx_uint_t                         flushing;      /* commits in progress */
+    reauth_clock_sample_t              clock_best;
+    ngx_uint_t                         clock_replies;
+    ngx_msec_t                         clock_sent;
+    ngx_msec_t                         clock_asked;
+    ngx_msec_t                         clock_looked;
+    unsigned                           clock_pending:1;
     ngx_cycle_t                       *cycle;
 };
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_reauth_sync.h"
+#include "ngx_http_reauth_store_clock.h"
 #include "ngx_http_reauth_store_commit.h"
 
 
@@ -210,6 +211,8 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     if (!up) {
         return;
     }
+
+    ngx_http_reauth_store_clock_up(sync->store, redis);
 
     sync->loaded = 0;
     ngx_http_reauth_sync_begin(sync);

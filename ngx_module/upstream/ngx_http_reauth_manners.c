@@ -156,7 +156,7 @@ ngx_http_reauth_manners_pause(ngx_http_reauth_poller_t *poller,
                   status);
 
     if (ngx_http_reauth_store_connected(poller->store)) {
-        ngx_http_reauth_poller_lease(poller, ngx_http_reauth_now(), ms);
+        ngx_http_reauth_poller_lease(poller, ms);
     }
 }
 

@@ -449,11 +449,11 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
 
 void
-ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms,
+ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms)
 {
     u_char      *p, buffer[1024];
-    ngx_str_t    argv[12], *arg;
+    ngx_str_t    argv[11], *arg;
     ngx_uint_t   i, burst;
     ngx_str_t   *prefix;
 
@@ -473,11 +473,6 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms,
     }
 
     arg = &argv[6];
-
-    arg->data = p;
-    p = ngx_sprintf(p, "%L", now_ms);
-    arg->len = p - arg->data;
-    arg++;
 
     arg->data = p;
     p = ngx_sprintf(p, "%ui", NGX_HTTP_REAUTH_POLLS_MAX - poller->npolls);
@@ -505,7 +500,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller, int64_t now_ms,
     arg++;
 
     if (ngx_http_reauth_redis_script(poller->store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 6, 12, argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 6, 11, argv,
                                      ngx_http_reauth_poller_leased, poller)
         == NGX_OK)
     {
@@ -665,7 +660,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
     }
 
     if (!poller->leasing) {
-        ngx_http_reauth_poller_lease(poller, now_ms, 0);
+        ngx_http_reauth_poller_lease(poller, 0);
     }
 }
 

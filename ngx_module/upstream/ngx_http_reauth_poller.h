@@ -73,7 +73,7 @@ reauth_poll_error_t ngx_http_reauth_manners_broken(
 
 /* leases what is due; "rest_ms" > 0: the fleet is to rest for that time */
 void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
-    int64_t now_ms, int64_t rest_ms);
+    int64_t rest_ms);
 
 /* this instance starts no poll for "ms" milliseconds at least */
 void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,

@@ -16,6 +16,7 @@
 
 #include "ngx_http_reauth_clock.h"
 #include "reauth_attempt.h"
+#include "reauth_clock.h"
 #include "reauth_schedule.h"
 #include "reauth_seal.h"
 
@@ -422,6 +423,17 @@ ngx_uint_t ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_summary_t *summary);
 
+
+/* the clock of the zone becomes that of Redis; "sample" is monotonic */
+void ngx_http_reauth_zone_correct(ngx_http_reauth_zone_t *zone,
+    const reauth_clock_sample_t *sample);
+
+/*
+ * Whether the wall clock of this machine has moved against that of the zone
+ * since this was asked last; *ahead_ms is their difference.
+ */
+ngx_uint_t ngx_http_reauth_zone_clock_changed(ngx_http_reauth_zone_t *zone,
+    int64_t *ahead_ms);
 
 /* Redis has been read, or will not be waited for any longer */
 ngx_uint_t ngx_http_reauth_zone_loaded(ngx_http_reauth_zone_t *zone,

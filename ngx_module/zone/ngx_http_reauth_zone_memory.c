@@ -299,7 +299,7 @@ ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
 }
 
 
-static void
+void
 ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot)
 {

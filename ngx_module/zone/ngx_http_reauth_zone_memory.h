@@ -222,6 +222,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
     int64_t                         load_until_ms;
+    int64_t                         ahead_ms;  /* worker 0: of the wall clock,
+                                                  as logged last */
 
     uint64_t                        boot;      /* names this life of it */
     reauth_seal_t                   told;      /* hides numbers from callers */
@@ -230,6 +232,8 @@ struct ngx_http_reauth_zone_shctx_s {
     uint32_t                        lists;     /* of accounts, asked for */
 
     /* under the lock only */
+    int64_t                         measured_ms; /* when Redis' clock was read
+                                                    last; 0: never */
     ngx_uint_t                      held;      /* by a worker that may die */
     ngx_uint_t                      allocating;
     ngx_http_reauth_redo_t          redo;
@@ -395,6 +399,8 @@ reauth_place_t *ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
 
 void ngx_http_reauth_zone_write_start(ngx_http_reauth_zone_shctx_t *sh);
 void ngx_http_reauth_zone_write_end(ngx_http_reauth_zone_shctx_t *sh);
+void ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot);
 void ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot);
 

@@ -297,6 +297,53 @@ test_entries(void **state)
 }
 
 
+static void
+test_time(void **state)
+{
+    int          rc;
+    size_t       i;
+    int64_t      ms;
+    redisReply  *reply;
+
+    static const struct {
+        const char  *text;
+        int64_t      ms;         /* -1: it is none */
+    } cases[] = {
+        { "*2\r\n$10\r\n1795872331\r\n$6\r\n027999\r\n",
+          INT64_C(1795872331027) },
+        { "*2\r\n$1\r\n0\r\n$1\r\n0\r\n", 0 },
+        { "*2\r\n$12\r\n253402300799\r\n$6\r\n999999\r\n",
+          INT64_C(253402300799999) },
+        { "*2\r\n$12\r\n253402300800\r\n$1\r\n0\r\n", -1 },
+        { "*2\r\n$20\r\n99999999999999999999\r\n$1\r\n0\r\n", -1 },
+        { "*2\r\n$10\r\n1795872331\r\n$7\r\n1000000\r\n", -1 },
+        { "*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", -1 },
+        { "*2\r\n$0\r\n\r\n$1\r\n0\r\n", -1 },
+        { "*2\r\n:1795872331\r\n:0\r\n", -1 },
+        { "*1\r\n$10\r\n1795872331\r\n", -1 },
+        { "-NOPERM this user has no permissions\r\n", -1 },
+        { "$-1\r\n", -1 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        reply = read_reply(cases[i].text);
+        assert_non_null(reply);
+
+        rc = reauth_reply_time(reply, &ms);
+
+        assert_int_equal(rc, cases[i].ms < 0 ? -1 : 0);
+
+        if (rc == 0) {
+            assert_int_equal(ms, cases[i].ms);
+        }
+
+        freeReplyObject(reply);
+    }
+}
+
+
 int
 main(void)
 {
@@ -306,6 +353,7 @@ main(void)
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_event),
+        cmocka_unit_test(test_time),
         cmocka_unit_test(test_entries),
     };
 

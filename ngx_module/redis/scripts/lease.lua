@@ -8,21 +8,21 @@
 --
 -- KEYS: due, rate, pause, active, due of those that wait for a person, due of
 --       those never heard of
--- ARGV: 1 now, in ms    2 how many at most    3 the lease, in ms
---       4 polls a minute for the fleet        5 polls that may come at once
---       6 how long the upstream wants no polls from now on, in ms, or 0
+-- ARGV: 1 how many at most    2 the lease, in ms
+--       3 polls a minute for the fleet        4 polls that may come at once
+--       5 how long the upstream wants no polls from now on, in ms, or 0
 --
 -- Returns the accounts, or for how many ms the upstream wants no polls.
 
-local now = tonumber(ARGV[1])
-local most = tonumber(ARGV[2])
-local rate = tonumber(ARGV[4])
-local burst = tonumber(ARGV[5])
-local rest = tonumber(ARGV[6])
+local most = tonumber(ARGV[1])
+local lease = tonumber(ARGV[2])
+local rate = tonumber(ARGV[3])
+local burst = tonumber(ARGV[4])
+local rest = tonumber(ARGV[5])
 
 
--- the rate and the pause go by one clock for all; that may be set back, or be
--- another one's after a failover
+-- one clock for all, which may be set back, or be another one's after a
+-- failover
 
 local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -51,7 +51,8 @@ local accounts = {}
 local first, person, last = {}, {}, {}
 
 local function due(key)
-    return redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[1], 'LIMIT', 0, n)
+    return redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', clock),
+                      'LIMIT', 0, n)
 end
 
 if n > 0 then
@@ -62,7 +63,7 @@ local function take(key, queue)
     local account = table.remove(queue, 1)
 
     if redis.call('ZSCORE', KEYS[4], account) then
-        redis.call('ZADD', key, string.format('%.0f', now + ARGV[3]), account)
+        redis.call('ZADD', key, string.format('%.0f', clock + lease), account)
     else
         redis.call('ZREM', key, account)
     end

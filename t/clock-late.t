@@ -1,0 +1,92 @@
+# Gateways whose clocks are hours ahead or behind begin attempts before they
+# have ever reached Redis: its clock corrects them.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(time);
+
+use Reauth::Clock;
+use Reauth::Test sandbox_options => ['--hold'];
+
+plan skip_all => Reauth::Clock::missing() if Reauth::Clock::missing();
+
+redis_stop();
+
+my %ahead = (ahead => 7200, behind => -7200);
+my %gateway;
+
+for my $name (sort keys %ahead) {
+    my $clock = Reauth::Clock->new(
+        Reauth::Test::work_dir() . "/clock-$name", $ahead{$name});
+
+    $gateway{$name} = gateway(
+        name        => $name,
+        http_config => 'reauth_gate_max 10m;',
+        config      => 'reauth_poll on /upstream interval=200ms rate=20r/s;',
+        without     => ['ready'],
+        $clock->arguments,
+    );
+}
+
+
+sub gate {
+    my ($name, $account) = @_;
+
+    return $gateway{$name}->http('GET', "/reauth/gate/$account")->{status};
+}
+
+
+
+
+for my $name (sort keys %ahead) {
+    is($gateway{$name}->update("acct_$name", 'ok')->{status}, 200,
+        "$name: an update without Redis");
+    is($gateway{$name}->update("acct_ended_$name", 'limit')->{status}, 429,
+        "$name: a rejected one");
+    is(gate($name, "acct_$name"), 503, "$name: the gate is closed");
+}
+
+redis_start();
+
+for my $name (sort keys %ahead) {
+    my $account = "acct_$name";
+
+    ok(wait_for { stored($account, 'state') } "$name: the record is written");
+
+    for my $field ([since => 0], [updated => 0], [deadline => 600]) {
+        my $seconds = stored($account, $field->[0]) / 1000 - time;
+
+        cmp_ok(abs($seconds - $field->[1]), '<', 120,
+            "$name: $field->[0] is by Redis' clock");
+    }
+
+    ok(wait_for { stored("acct_ended_$name", 'state') }
+        "$name: the ended one is written");
+    cmp_ok(abs(stored("acct_ended_$name", 'since') / 1000 - time), '<', 120,
+        "$name: with its time");
+
+    for my $other (sort keys %ahead) {
+        ok(wait_for { gate($other, $account) == 503 }
+            "$other: the gate of $account is closed");
+        ok(wait_for {
+            $gateway{$other}->http('GET', '/reauth/readyz')->{json}{status}
+                eq 'ready'
+        } "$other: it is ready");
+        is(gate($other, $account), 503, 'and the gate is closed still');
+    }
+}
+
+# ---- polls come in time: neither hours late nor all at once ----
+
+for my $name (sort keys %ahead) {
+    sandbox('POST', "/finish/acct_$name");
+
+    for my $other (sort keys %ahead) {
+        ok(wait_for { gate($other, "acct_$name") == 204 }
+            "$other: a background poll opens the gate of acct_$name");
+    }
+}
+
+done_testing();
