@@ -45,7 +45,7 @@ typedef struct {
 } reauth_accounts_one_t;
 
 
-/* the progress is a word, or an object as a poll is answered with */
+/* "progress" is a string, or an object as in the response to a poll */
 
 static void
 reauth_accounts_read(const reauth_value_t *values, reauth_read_listed_t *read)

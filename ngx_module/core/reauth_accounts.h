@@ -31,7 +31,7 @@ typedef struct {
 } reauth_account_status_t;
 
 
-/* called for each entry that has an account's id; not 0: stop reading */
+/* called for each entry with an account ID; a non-zero result stops reading */
 
 typedef int (*reauth_accounts_pt)(void *data, const reauth_string_t *account,
     const reauth_account_status_t *status);
@@ -48,16 +48,16 @@ typedef struct {
 void reauth_accounts_init(reauth_accounts_t *accounts,
     reauth_accounts_pt handler, void *data);
 
-/* the next piece; once it failed it goes on failing */
+/* parses the next piece; after a failure, further calls fail too */
 reauth_reader_result_t reauth_accounts_feed(reauth_accounts_t *accounts,
     const unsigned char *p, size_t len);
 
-/* -1: it was not such a list, as a whole; then "why" is set */
+/* -1: not a complete list of accounts, "why" is set */
 int reauth_accounts_end(reauth_accounts_t *accounts, reauth_unread_t *why);
 
 /*
- * One account of a list that is there as a whole.  Zeroes *out first.  -1: it
- * is not such a list; then "why" is set.
+ * Finds an account in a complete list.  Zeroes *out first.  -1: not a list of
+ * accounts, "why" is set.
  */
 int reauth_accounts_parse(const unsigned char *body, size_t len,
     const reauth_string_t *account, reauth_account_status_t *out,

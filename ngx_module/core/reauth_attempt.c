@@ -39,7 +39,7 @@ reauth_copy(char *dst, size_t max, const reauth_string_t *s)
 
     n = s->len < max ? s->len : max;
 
-    /* a UTF-8 character is not cut in the middle */
+    /* do not truncate within a UTF-8 character */
 
     if (n < s->len) {
         while (n > 0 && (s->data[n] & 0xc0) == 0x80) {
@@ -68,7 +68,7 @@ reauth_fact_asked(reauth_fact_t *fact, const reauth_record_t *record,
 }
 
 
-/* when the latest attempt began that is known to be over */
+/* the start of the latest attempt that is known to have ended */
 
 int64_t
 reauth_attempt_before_us(const reauth_record_t *record)
@@ -88,7 +88,7 @@ reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms)
 static int
 reauth_attempt_is_sending(const reauth_record_t *record, int64_t now_ms)
 {
-    /* one whose sender died must not hold up the next one for ever */
+    /* an update whose sender died must not block the next one forever */
 
     return record->state == REAUTH_STATE_STARTING
            && now_ms < record->since_ms + REAUTH_STARTING_MAX_MS;
@@ -103,7 +103,10 @@ reauth_attempt_same_update(const reauth_record_t *record,
         return begin->source == REAUTH_SOURCE_REAUTHENTICATE;
     }
 
-    /* a fingerprint is a MAC, no secret: an ordinary comparison will do */
+    /*
+     * A fingerprint is a MAC, not a secret: no constant-time comparison
+     * needed.
+     */
 
     return record->fingerprint_set
            && memcmp(record->fingerprint, begin->fingerprint,
@@ -133,7 +136,7 @@ reauth_attempt_save_prior(const reauth_record_t *current,
     memcpy(prior->fingerprint, current->fingerprint, REAUTH_FINGERPRINT_LEN);
     memcpy(prior->attempt, current->attempt, sizeof(prior->attempt));
 
-    /* whether a sender that died got through is not known */
+    /* the sender died: the upstream may have received the request */
 
     prior->state = current->state == REAUTH_STATE_STARTING
                    ? REAUTH_STATE_UNKNOWN : current->state;
@@ -155,7 +158,7 @@ reauth_attempt_kept_ms(const reauth_record_t *record)
 }
 
 
-/* to begin anew what it has begun itself takes no further room */
+/* an attempt of the same caller is replaced and already counted */
 
 static int
 reauth_attempt_is_further(const reauth_record_t *current,
@@ -233,7 +236,7 @@ reauth_attempt_is(const char *attempt, const reauth_string_t *name)
 }
 
 
-/* nothing was started upstream: back to what ran before, if it still does */
+/* nothing was started: restore the prior attempt, if it is still active */
 
 static void
 reauth_attempt_reject(const reauth_record_t *current,
@@ -361,7 +364,7 @@ reauth_attempt_advance_prior(const reauth_record_t *current,
         && (fact->started_us == 0
             || fact->started_us != current->prior.started_us))
     {
-        /* see reauth_attempt_is_proven(): the next poll tells */
+        /* see reauth_attempt_is_proven(): the next poll decides */
 
         return REAUTH_ADVANCE_STALE;
     }
@@ -388,8 +391,8 @@ reauth_attempt_advance_prior(const reauth_record_t *current,
 
 
 /*
- * A poll did not find the attempt.  That is counted in the record, whichever
- * gateway polls; it is no change that anybody waits for.
+ * A poll did not find the attempt.  This is counted in the record for polls of
+ * all gateways, and is not reported as a change.
  */
 
 static reauth_advance_result_t
@@ -436,7 +439,7 @@ reauth_attempt_lose(const reauth_record_t *current, const reauth_fact_t *fact,
 }
 
 
-/* what follows from the state that it is in now, and whether this is news */
+/* sets fields that depend on the state, and whether this is a change */
 
 static reauth_advance_result_t
 reauth_attempt_settle(const reauth_record_t *current,
@@ -459,7 +462,7 @@ reauth_attempt_settle(const reauth_record_t *current,
 
     if (reauth_state_is_end(next->state)) {
 
-        /* what was kept to answer a repeat has no use any more */
+        /* data for repeated updates is not needed any more */
 
         next->accepted_ms = 0;
         next->stepped_ms = 0;
@@ -469,7 +472,7 @@ reauth_attempt_settle(const reauth_record_t *current,
         memset(next->sealed, 0, sizeof(next->sealed));
     }
 
-    /* who said it and when is no news; both are set if anything else is */
+    /* source and time alone are no change; they are set with other changes */
 
     next->updated_ms = current->updated_ms;
 
@@ -477,7 +480,9 @@ reauth_attempt_settle(const reauth_record_t *current,
         next->source = current->source;
     }
 
-    /* the one is a copy of the other, or both were zeroed: padding and all */
+    /*
+     * One is a copy of the other, or both were zeroed, including the padding.
+     */
 
     /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,*exp42-c) */
     if (memcmp(next, current, sizeof(reauth_record_t)) == 0) {
@@ -556,9 +561,8 @@ reauth_attempt_advance_state(const reauth_record_t *current,
 
 
 /*
- * What the polls of this attempt give is kept if it is something else than
- * before: polls that always succeed leave no trace.  It is no change that
- * anybody waits for.
+ * Stores the result of a poll if it differs from the previous one.  It is not
+ * reported as a change.
  */
 
 static int

@@ -36,44 +36,45 @@
 #define REAUTH_SEALED_MAX          192
 
 /*
- * An update that was not answered for this long has lost its sender (a worker
- * died): whether the upstream has it is not known then.  Longer than any
- * sensible proxy_read_timeout of the internal location.
+ * Milliseconds.  The sender of an update without a response after this time
+ * has died, and the attempt becomes "unknown".  Longer than any reasonable
+ * proxy_read_timeout of the internal location.
  */
 #define REAUTH_STARTING_MAX_MS     90000
 
-/* polls in a row that do not find the attempt: the list of accounts decides */
+/* consecutive polls that do not find the attempt, until the list decides */
 #define REAUTH_LOST_MAX            3
 
-/* how long an ended record is kept; see reauth_attempt_kept_ms() */
+/* milliseconds that an ended record is kept; see reauth_attempt_kept_ms() */
 #define REAUTH_KEPT_MS             86400000
 #define REAUTH_KEPT_BRIEF_MS       300000
 
 /*
- * While a login runs the upstream may still answer as if for the session before
- * it: that long, an end takes more than its word.
+ * Milliseconds.  While a login is in progress, the upstream may still report
+ * the previous session: for this time an end needs more evidence.
  */
 #define REAUTH_OLD_SESSION_MS      10000
 
 /*
- * An end that was started by the upstream's clock at most that long before the
- * attempt was begun by ours is that of the attempt; one that was started longer
- * before than the second is not, however wrong either clock may be.
+ * Milliseconds.  An end is that of the attempt if it started, by the
+ * upstream's clock, not earlier than the first value before the attempt began
+ * by ours.  If it started earlier than the second value before, it is not,
+ * whatever the clocks.
  */
 #define REAUTH_CLOCKS_AGREE_MS     2000
 #define REAUTH_CLOCKS_DIFFER_MS    300000
 
 
 typedef enum {
-    REAUTH_STATE_NONE = 0,         /* nothing is known of the account */
+    REAUTH_STATE_NONE = 0,         /* unknown account */
     REAUTH_STATE_STARTING,
     REAUTH_STATE_RUNNING,
     REAUTH_STATE_NEEDS_OTP,
     REAUTH_STATE_NEEDS_FACE,
     REAUTH_STATE_NEEDS_APP,
-    REAUTH_STATE_NEEDS_PERSON,     /* in a way that has no name here */
+    REAUTH_STATE_NEEDS_PERSON,     /* by another action */
     REAUTH_STATE_UNKNOWN,
-    REAUTH_STATE_SUCCEEDED,        /* this one and all below are ends */
+    REAUTH_STATE_SUCCEEDED,    /* this state and the following ones are ends */
     REAUTH_STATE_FAILED,
     REAUTH_STATE_REJECTED,
     REAUTH_STATE_EXPIRED,
@@ -94,7 +95,7 @@ typedef enum {
 
 
 typedef enum {
-    REAUTH_AUTH_TYPE_NONE = 0,     /* not known: begun elsewhere */
+    REAUTH_AUTH_TYPE_NONE = 0,     /* unknown: not begun by a gateway */
     REAUTH_AUTH_TYPE_EMAIL_PASSWORD,
     REAUTH_AUTH_TYPE_RAW_DATA,
     REAUTH_AUTH_TYPE_MOBILE_APP,
@@ -107,20 +108,20 @@ typedef enum {
     REAUTH_SOURCE_UPDATE,
     REAUTH_SOURCE_START,
     REAUTH_SOURCE_REAUTHENTICATE,
-    REAUTH_SOURCE_POLL,            /* a caller's poll, seen on its way */
+    REAUTH_SOURCE_POLL,            /* a poll of a client */
     REAUTH_SOURCE_SUBMIT_2FA,
     REAUTH_SOURCE_WEBHOOK,
-    REAUTH_SOURCE_POLLER,          /* our own background poll */
-    REAUTH_SOURCE_CALL,            /* an ordinary call's answer */
+    REAUTH_SOURCE_POLLER,          /* a background poll */
+    REAUTH_SOURCE_CALL,            /* a response to an ordinary call */
     REAUTH_SOURCE_TIMER,           /* reauth_gate_max */
     REAUTH_SOURCE_LAST
 } reauth_source_t;
 
 
-/* why the last poll of an attempt said nothing of it */
+/* why the last poll of an attempt had no result */
 
 typedef enum {
-    REAUTH_POLL_ERROR_NONE = 0,    /* it did */
+    REAUTH_POLL_ERROR_NONE = 0,    /* it had a result */
     REAUTH_POLL_ERROR_HTTP,        /* by its status */
     REAUTH_POLL_ERROR_NOT_FOUND,
     REAUTH_POLL_ERROR_NOT_LISTED,
@@ -136,7 +137,7 @@ typedef enum {
 } reauth_poll_error_t;
 
 
-/* what a rejected update falls back to: the attempt that ran before it */
+/* the prior attempt, restored if an update is rejected */
 
 typedef struct {
     int64_t   since_ms;
@@ -154,39 +155,38 @@ typedef struct {
 
 
 /*
- * All that is kept of an account.  Nothing here is a credential: what may be
- * kept is an allow-list, and the deeplink is kept sealed (reauth_seal.h).
+ * The record of an account.  It contains no credentials: its fields are an
+ * allow-list, and the deeplink is sealed (reauth_seal.h).
  */
 
 typedef struct {
     uint64_t        epoch;         /* hybrid logical clock, see below */
-    uint64_t        revision;      /* of the copy in Redis; 0: not there */
+    uint64_t        revision;      /* of the copy in Redis; 0: none */
 
     int64_t         since_ms;      /* the attempt was begun */
-    int64_t         updated_ms;    /* the last fact that counted */
-    int64_t         deadline_ms;   /* the gate opens at the latest */
+    int64_t         updated_ms;    /* the last applied fact */
+    int64_t         deadline_ms;   /* latest opening of the gate */
     int64_t         started_us;    /* upstream's lastAttempt.started_at */
     int64_t         completed_us;  /* upstream's completed_at, or our end */
     int64_t         before_us;     /* started_at of the latest attempt before
                                       this one */
-    int64_t         accepted_ms;   /* it was not being sent any more */
-    int64_t         stepped_ms;    /* a poll has shown this login running */
-    int64_t         polled_ms;     /* since when polls give what is below;
-                                      0: none has failed */
+    int64_t         accepted_ms;   /* the update was sent */
+    int64_t         stepped_ms;   /* a poll has shown this login in progress */
+    int64_t         polled_ms;     /* time of the first poll with this result;
+                                      0: no failure */
 
     uint8_t         state;         /* reauth_state_t */
     uint8_t         auth_type;     /* reauth_auth_type_t */
     uint8_t         action;        /* reauth_action_t */
-    uint8_t         source;        /* reauth_source_t: who said so last */
+    uint8_t         source;        /* reauth_source_t: of the last fact */
     uint8_t         fingerprint_set;
     uint8_t         sealed_len;    /* 0: nothing sealed */
-    uint8_t         lost;          /* polls that did not find it, in a row */
+    uint8_t         lost;          /* consecutive polls that did not find it */
     uint8_t         fresh;         /* nothing was known before, nor since */
     uint8_t         poll_error;    /* reauth_poll_error_t */
     uint16_t        poll_status;   /* of HTTP; 0: none */
-    uint8_t         kept;          /* the response to the request that began
-                                      it, by since_ms; 0: it can be composed of
-                                      the record */
+    uint8_t         kept;          /* a response is stored, by since_ms; 0: it
+                                      can be composed */
 
     uint8_t         fingerprint[REAUTH_FINGERPRINT_LEN];
 
@@ -199,7 +199,7 @@ typedef struct {
 
     uint8_t         sealed[REAUTH_SEALED_MAX];
 
-    reauth_prior_t  prior;         /* only while starting; else zeroed */
+    reauth_prior_t  prior;         /* while starting; otherwise zeroed */
 } reauth_record_t;
 
 
@@ -211,8 +211,8 @@ typedef struct {
     reauth_auth_type_t  auth_type;
     reauth_string_t     account;
     reauth_string_t     caller;         /* may be empty */
-    unsigned            resend;         /* active or not, send it anyway */
-    unsigned            waited;         /* no other one is to be sent first */
+    unsigned            resend;         /* force: send in any case */
+    unsigned            waited;         /* no other update is sent first */
     unsigned            bounded;        /* so is what this caller may begin: */
     size_t              callers;        /* all there are */
     size_t              attempts_max;   /* active ones of this; 0: by default */
@@ -224,78 +224,76 @@ typedef struct {
 
 
 typedef enum {
-    REAUTH_BEGIN_STARTED = 0,    /* next is to be written: forward now */
-    REAUTH_BEGIN_COALESCED,      /* same update is active: answer from record */
-    REAUTH_BEGIN_JOIN,           /* same update is being sent: await it */
-    REAUTH_BEGIN_WAIT,           /* another one is being sent: await its end */
-    REAUTH_BEGIN_TOO_MANY        /* the caller has begun too many others */
+    REAUTH_BEGIN_STARTED = 0,    /* store "next", then forward */
+    REAUTH_BEGIN_COALESCED,      /* identical update is active: compose */
+    REAUTH_BEGIN_JOIN,           /* identical update is being sent: wait */
+    REAUTH_BEGIN_WAIT,           /* another update is being sent: wait */
+    REAUTH_BEGIN_TOO_MANY        /* the caller has too many attempts */
 } reauth_begin_result_t;
 
 
 /*
- * A fact about an attempt.  Which attempt it is about is said by exactly one
- * of, in this order: epoch (an update of our own that is being settled),
- * attempt (a poll), started_us (a webhook, which names no attempt).
+ * A fact about an attempt, which is identified by one of, in this order: epoch
+ * (an update being settled), attempt (a poll), started_us (a webhook, which
+ * does not name its attempt).
  */
 
 typedef struct {
     int64_t          now_ms;
-    int64_t          gate_max_ms;    /* for an attempt that shows itself */
-    uint64_t         epoch;          /* 0: not said */
-    uint64_t         new_epoch;      /* for an attempt that shows itself */
-    reauth_string_t  attempt;        /* empty: not said */
-    reauth_string_t  caller;         /* who has polled; may be empty */
+    int64_t          gate_max_ms;   /* of an attempt first seen by this fact */
+    uint64_t         epoch;          /* 0: unknown */
+    uint64_t         new_epoch;     /* of an attempt first seen by this fact */
+    reauth_string_t  attempt;        /* empty: unknown */
+    reauth_string_t  caller;         /* caller that polled; may be empty */
     unsigned         bounded;        /* so is what this caller may begin: */
     size_t           callers;        /* all there are */
     size_t           attempts_max;   /* active ones of this; 0: by default */
-    unsigned         full;           /* it may begin no further one */
-    unsigned         live;           /* seen after the record of that epoch
-                                        had ended: it is about what came after
-                                        that */
+    unsigned         full;           /* its limit is reached */
+    unsigned         live;           /* seen after the end of this epoch: about
+                                        a later attempt */
 
-    /* set by reauth_fact_asked(), for what the upstream was asked */
-    int64_t          asked_ms;       /* 0: it was not asked */
+    /* set by reauth_fact_asked() */
+    int64_t          asked_ms;       /* 0: not requested */
     uint64_t         asked_epoch;
     unsigned         asked_known;    /* asked_epoch is that of the record */
     unsigned         asked_sending;  /* which was being sent */
 
-    unsigned         step;           /* the login is in progress; not said of a
-                                        session from before it */
-    unsigned         needs_step;     /* an end only if a step was seen before */
-    unsigned         unconfirmed;    /* a poll must confirm that it opens a
-                                        gate */
+    unsigned         step;           /* the login is in progress; not about an
+                                        earlier session */
+    unsigned         needs_step;     /* an end only after a step was seen */
+    unsigned         unconfirmed; /* opens a gate only if a poll confirms it */
     int64_t          before_us;      /* started_at of an earlier attempt */
 
-    unsigned         polled;         /* it is what a poll gave: */
-    reauth_poll_error_t  poll_error; /* not NONE: all below is unset but the
-                                        source */
+    unsigned         polled;         /* the result of a poll: */
+    reauth_poll_error_t  poll_error; /* not NONE: of the rest, only the source
+                                        is set */
     unsigned         poll_status;    /* 0: no response */
-    unsigned         lost;           /* the upstream does not know what was
-                                        polled; with a poll_error */
+    unsigned         lost;           /* unknown to the upstream; with a
+                                        poll_error */
 
     reauth_source_t  source;
-    reauth_state_t   state;          /* NONE: refresh only, no change */
+    reauth_state_t   state;          /* NONE: no change of state */
     reauth_action_t  action;
-    reauth_auth_type_t  auth_type;   /* NONE: as it is */
+    reauth_auth_type_t  auth_type;   /* NONE: unchanged */
     int64_t          started_us;
     int64_t          completed_us;
-    reauth_string_t  progress;       /* data NULL: as it is */
+    reauth_string_t  progress;       /* data NULL: unchanged */
     reauth_string_t  error_code;     /* data NULL: none */
     reauth_string_t  error_message;  /* data NULL: none */
 
     unsigned         kept;           /* the response is, apart */
 
-    const uint8_t   *sealed;         /* NULL: as it is */
+    const uint8_t   *sealed;         /* NULL: unchanged */
     size_t           sealed_len;
 } reauth_fact_t;
 
 
 typedef enum {
     REAUTH_ADVANCE_APPLIED = 0,
-    REAUTH_ADVANCE_SAME,         /* true, but nothing new: nothing to write */
+    REAUTH_ADVANCE_SAME,         /* applies, but changes nothing */
     REAUTH_ADVANCE_STALE,        /* about an older attempt */
-    REAUTH_ADVANCE_ENDED,        /* its attempt is already at an end */
-    REAUTH_ADVANCE_UNPLACED      /* can't be said which attempt: poll once */
+    REAUTH_ADVANCE_ENDED,        /* its attempt has ended */
+    REAUTH_ADVANCE_UNPLACED      /* unknown attempt: poll once */
 } reauth_advance_result_t;
 
 
@@ -346,9 +344,9 @@ reauth_state_is_end(unsigned state)
 
 
 /*
- * Hybrid logical clock: milliseconds * 1024 + counter, so that it stays an
- * integer that a double (Lua, JSON) holds exactly until the year 2248.
- * Greater than "last" always, and not behind the wall clock.
+ * Hybrid logical clock: milliseconds * 1024 + counter, exact in a double (Lua,
+ * JSON) until the year 2248.  Always greater than "last", and not behind the
+ * wall clock.
  */
 
 #define REAUTH_EPOCH_MAX    (UINT64_C(1) << 53)
@@ -357,9 +355,9 @@ reauth_state_is_end(unsigned state)
 uint64_t reauth_epoch_next(uint64_t last, int64_t now_ms);
 
 /*
- * The next epoch after "last" that ends in "salt", which is the instance's:
- * two that are cut off from each other make no two equal ones.  An odd salt
- * is for attempts that show themselves.
+ * The next epoch after "last" that ends in "salt", which differs between
+ * gateways: disconnected gateways do not create equal epochs.  An odd salt is
+ * for attempts that were not begun by a gateway.
  */
 
 #define REAUTH_EPOCH_SALT_MASK  1022
@@ -367,14 +365,14 @@ uint64_t reauth_epoch_next(uint64_t last, int64_t now_ms);
 uint64_t reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt);
 
 
-/* copies at most max bytes of s, control bytes as blanks; terminates */
+/* copies at most "max" bytes, control characters as spaces; NUL-terminated */
 void reauth_copy(char *dst, size_t max, const reauth_string_t *s);
 
 
 /*
- * The fact is what the upstream answered to a question that was asked when the
- * account's record was this one: it is about that epoch, and about no other.
- * NULL: whose account it is was not known then.
+ * The fact is from a response to a request sent when the account had this
+ * record, and applies to its epoch only.  NULL: the account was not known
+ * then.
  */
 void reauth_fact_asked(reauth_fact_t *fact, const reauth_record_t *record,
     int64_t asked_ms);
@@ -386,30 +384,30 @@ reauth_advance_result_t reauth_attempt_advance(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next);
 
 /*
- * The epoch of an attempt that shows itself by the fact: by when it started,
- * since the fact may be late and others may have begun one meanwhile; and the
- * same one wherever it shows itself.
+ * The epoch of an attempt first seen by the fact.  It is derived from the
+ * start of the attempt, as the fact may be late, and is identical on all
+ * gateways.
  */
 uint64_t reauth_attempt_new_epoch(const reauth_record_t *current,
     const reauth_fact_t *fact, unsigned salt);
 
 /*
- * Which of two copies of an account's record is the later one: > 0 if "a" is,
- * < 0 if "b" is, 0 if they say the same.
+ * Compares two copies of a record: > 0 if "a" is later, < 0 if "b" is later, 0
+ * if they are equivalent.
  */
 int reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b);
 
-/* whether nothing happened to the account between the two */
+/* whether the account was not changed between the two */
 int reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b);
 
 
 typedef enum {
-    REAUTH_MERGE_LATE = 0,       /* ours is newer: nothing to do */
-    REAUTH_MERGE_ASK,            /* the same, unless Redis has lost its data:
-                                    it is to be asked what it has */
-    REAUTH_MERGE_TAKEN,          /* theirs is to be kept, as it is in Redis */
-    REAUTH_MERGE_SAME,           /* ours says the same, at their revision */
-    REAUTH_MERGE_OURS            /* ours is to be written over theirs */
+    REAUTH_MERGE_LATE = 0,       /* ours is later: nothing to do */
+    REAUTH_MERGE_ASK,            /* equal, unless Redis has lost its data: read
+                                    the record of Redis */
+    REAUTH_MERGE_TAKEN,          /* store theirs, as it is in Redis */
+    REAUTH_MERGE_SAME,           /* equivalent: take over the revision */
+    REAUTH_MERGE_OURS            /* write ours to Redis */
 } reauth_merge_result_t;
 
 
@@ -417,38 +415,37 @@ const char *reauth_merge_result_name(reauth_merge_result_t result);
 
 
 /*
- * What becomes of "current", which is here, as Redis or an event of another
- * instance says "remote".  "live": it is in Redis now, else it may be late.
- * "dirty": what is here has changed since it was the same as in Redis.
+ * Decides between "current", which is stored here, and "remote", of Redis or
+ * an event.  "live": it is in Redis now; otherwise it may be late.  "dirty":
+ * "current" has changes that are not in Redis.
  */
 reauth_merge_result_t reauth_attempt_merge(const reauth_record_t *current,
     int dirty, const reauth_record_t *remote, int live);
 
 /*
- * Whether what was judged by what was here, and became "current", has to be
- * judged again by "remote", which is in Redis; "epoch" is the one that the
- * begin or the fact gave to "current", or 0.
+ * Whether a begin or a fact that resulted in "current" must be judged again by
+ * "remote", which is in Redis.  "epoch" is that given to "current", or 0.
  */
 int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
     const reauth_record_t *remote, uint64_t epoch);
 
 /*
- * How long a record is kept after its last change (an active one, after its
- * deadline): an update of an account of which nothing else is known and that
- * the upstream refused is kept briefly, as the account may not exist.
+ * Milliseconds that a record is kept after its last change, or after the
+ * deadline of an active one.  If only a rejected update of the account is
+ * known, it is kept briefly, as the account may not exist.
  */
 int64_t reauth_attempt_kept_ms(const reauth_record_t *record);
 
 /*
- * Its platform, Fanvue, has nothing to poll, nor is it known what a list of
- * accounts says of it: webhooks alone tell how the login goes.
+ * Whether the platform is Fanvue: there is nothing to poll, and the list of
+ * accounts is not documented for it.  Only webhooks report its logins.
  */
 int reauth_attempt_is_told(const reauth_record_t *record);
 
 
 /*
- * An active attempt that has no resource of its own to poll, as far as is
- * known: the list of accounts tells what becomes of it.
+ * Whether an active attempt has no known resource to poll: it is settled by
+ * the list of accounts.
  */
 int reauth_attempt_is_listed(const reauth_record_t *record);
 
@@ -459,10 +456,10 @@ reauth_state_t reauth_record_state(const reauth_record_t *record,
 /* the record as it is at this time */
 void reauth_record_view(reauth_record_t *record, int64_t now_ms);
 
-/* when time alone changes the state of an active record */
+/* the time at which an active record is changed by time alone */
 int64_t reauth_attempt_due_ms(const reauth_record_t *record);
 
-/* 1: the time has come, and *fact says what follows from it */
+/* 1: this time has passed, and *fact is set */
 int reauth_attempt_overdue(const reauth_record_t *record, int64_t now_ms,
     reauth_fact_t *fact);
 

@@ -9,7 +9,7 @@
 #include "reauth_attempt_parts.h"
 
 
-/* within an epoch an attempt is sent, then it runs, then it ends */
+/* order within an epoch: being sent, in progress, ended */
 
 static int
 reauth_attempt_stage(const reauth_record_t *record)
@@ -39,7 +39,7 @@ reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
     }
 
     if (reauth_state_is_end(a->state)) {
-        /* the first end that was kept in Redis is the final one */
+        /* the first end in Redis is final */
 
         if (a->revision == b->revision) {
             return 0;
@@ -69,7 +69,7 @@ reauth_attempt_new_epoch(const reauth_record_t *current,
     if (fact->started_us > 0
         && fact->started_us / 1000 < fact->now_ms + fact->gate_max_ms)
     {
-        /* ticks of its microseconds: the same for all who learn of it */
+        /* derived from its microseconds: identical on all gateways */
 
         epoch = (uint64_t) fact->started_us * REAUTH_EPOCH_TICKS / 1000 | 1;
 
@@ -96,9 +96,9 @@ reauth_attempt_replaces(const reauth_record_t *remote,
         && reauth_attempt_stage(remote) == reauth_attempt_stage(current))
     {
         /*
-         * What is not dirty is a copy of what Redis had, so that a higher
-         * revision says enough.  A lower one that is live: Redis has lost its
-         * data.
+         * A record that is not dirty is a copy of that in Redis, so the higher
+         * revision is later.  A lower revision read from Redis means that
+         * Redis has lost its data.
          */
 
         return remote->revision > current->revision

@@ -11,8 +11,8 @@
 
 
 /*
- * When the attempt that a fact is about began, as far as is known: the fact
- * may be late.  The upstream's clock may be ahead.
+ * The start of the attempt of a fact, if known, as the fact may be late.  The
+ * upstream's clock may be ahead.
  */
 
 int64_t
@@ -27,7 +27,7 @@ reauth_attempt_started_ms(const reauth_fact_t *fact)
 }
 
 
-/* the fact is about an attempt that nobody here began: it is kept as its own */
+/* the attempt was not begun by a gateway: it gets an epoch of its own */
 
 void
 reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
@@ -50,7 +50,7 @@ reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
 }
 
 
-/* which attempt a fact without an epoch is about, by upstream's started_at */
+/* finds the attempt of a fact without an epoch by the upstream's started_at */
 
 static reauth_attempt_place_t
 reauth_attempt_place_by_time(const reauth_record_t *current,
@@ -62,7 +62,7 @@ reauth_attempt_place_by_time(const reauth_record_t *current,
 
     if (fact->started_us == 0) {
 
-        /* as they come, where nothing else can be asked */
+        /* in the order of arrival, if nothing can be polled */
 
         return current->started_us == 0
                && reauth_state_is_active(current->state)
@@ -72,7 +72,7 @@ reauth_attempt_place_by_time(const reauth_record_t *current,
 
     if (current->started_us != 0) {
 
-        /* both by the upstream's clock */
+        /* both times are by the upstream's clock */
 
         if (fact->started_us == current->started_us) {
             return REAUTH_PLACE_CURRENT;
@@ -83,9 +83,8 @@ reauth_attempt_place_by_time(const reauth_record_t *current,
     }
 
     /*
-     * The clocks of two machines can't be compared: only that it is an end,
-     * which can't close a gate that is open, may be taken here, and it must
-     * not say which facts are older.
+     * The clocks of two machines cannot be compared.  Only an end is accepted,
+     * which cannot close an open gate, and it must not make other facts stale.
      */
 
     if (!reauth_state_is_active(current->state)
@@ -112,7 +111,7 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
             return REAUTH_PLACE_CURRENT;
         }
 
-        /* one that was let through by time may still be the one that runs */
+        /* an expired attempt may still be in progress */
 
         return current->state == REAUTH_STATE_EXPIRED
                && reauth_state_is_active(fact->state)
@@ -125,7 +124,7 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
 
     if (fact->asked_sending && current->state != REAUTH_STATE_STARTING) {
 
-        /* it may have been answered before the update arrived */
+        /* the response may have been generated before the update arrived */
 
         return REAUTH_PLACE_OLD;
     }
@@ -144,7 +143,7 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
             return REAUTH_PLACE_PRIOR;
         }
 
-        /* ours has no name yet: nothing newer can be known */
+        /* ours has no ID yet: nothing newer can be known */
 
         return REAUTH_PLACE_OLD;
     }
@@ -152,14 +151,14 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
     if (current->attempt[0] == '\0'
         && reauth_state_is_active(current->state))
     {
-        /* ours has no name and may be this one; started_at decides */
+        /* ours has no ID and may be this attempt: started_at decides */
 
         return reauth_attempt_place_by_time(current, fact);
     }
 
     if (current->state == REAUTH_STATE_NONE) {
 
-        /* an old attempt's end is no news of an account nobody asked about */
+        /* the end of an old attempt is not stored for an unknown account */
 
         return reauth_state_is_active(fact->state) ? REAUTH_PLACE_NEW
                                                    : REAUTH_PLACE_OLD;
@@ -175,9 +174,9 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
 
 
 /*
- * An end that the upstream was asked for may still be that of the session
- * before this login: by its words, by the attempt that it names, or since both
- * platforms are asked by an id that is not this login's alone.
+ * A polled end may still be that of the session before this login: by its
+ * words, by the attempt it names, or because the ID used to poll is not unique
+ * to this login.
  */
 
 int

@@ -18,32 +18,31 @@
 typedef struct {
     reauth_string_t  method;
     reauth_string_t  path;         /* decoded, without a query string */
-    reauth_string_t  account;      /* of the call, empty: none; that of the
-                                      path, or said by something else */
-    size_t           prefix;       /* of the path, what the gateway's
-                                      location names; 0: not known */
+    reauth_string_t  account;      /* of the path or of reauth_gate_account;
+                                      empty: none */
+    size_t           prefix;  /* length of the location's prefix; 0: unknown */
 } reauth_call_t;
 
 
 typedef enum {
     REAUTH_CALL_ALLOWED = 0,
     REAUTH_CALL_NO_SCOPE,
-    REAUTH_CALL_NO_TEAM,           /* paths of the team are not for it */
+    REAUTH_CALL_NO_TEAM,           /* paths of the team are not allowed */
     REAUTH_CALL_NO_ACCOUNT,
     REAUTH_CALL_NO_ROUTE
 } reauth_call_result_t;
 
 
 /*
- * Whether the path is an account's; "rest" is what follows the account then,
- * and begins with a slash.
+ * Whether the path is of the account; "rest" is the part after the account and
+ * begins with a slash.
  */
 int reauth_call_is_accounts(const reauth_call_t *call, reauth_string_t *rest);
 
 reauth_call_result_t reauth_caller_may_call(const reauth_caller_t *caller,
     const reauth_call_t *call);
 
-/* whether METHOD:/path of "routes=" is one */
+/* whether a METHOD:/path of "routes=" is valid */
 int reauth_call_route_valid(const reauth_string_t *route);
 
 

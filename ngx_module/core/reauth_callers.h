@@ -59,8 +59,8 @@ typedef struct reauth_callers_s  reauth_callers_t;
 
 
 /*
- * Returns a table that keeps nothing of the text, or NULL with the line and
- * what is wrong there in "error"; nothing of the line is quoted but a name.
+ * Returns a table that does not refer to the text, or NULL with the line
+ * number and the reason in "error", which quotes only names.
  */
 reauth_callers_t *reauth_callers_parse(const reauth_string_t *text,
     char error[REAUTH_CALLERS_ERROR_SIZE]);
@@ -68,11 +68,11 @@ void reauth_callers_free(reauth_callers_t *callers);
 
 size_t reauth_callers_count(const reauth_callers_t *callers);
 
-/* NULL in "caller": nobody's token; -1: no memory for its hash */
+/* "caller" NULL: unknown token; -1: no memory for its hash */
 int reauth_callers_find(const reauth_callers_t *callers,
     const reauth_string_t *token, const reauth_caller_t **caller);
 
-/* by its name, where something else than a token has proved it; or NULL */
+/* finds a caller by name, for callers authenticated otherwise; or NULL */
 const reauth_caller_t *reauth_callers_find_name(
     const reauth_callers_t *callers, const reauth_string_t *name);
 

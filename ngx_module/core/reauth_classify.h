@@ -20,7 +20,7 @@
 
 #define REAUTH_WORD_MAX  47
 
-/* of a word as it may be logged */
+/* maximum length of a logged value */
 #define REAUTH_SHOWN_MAX  32
 
 
@@ -86,18 +86,18 @@ typedef struct {
 
 
 /*
- * The law: no unknown word opens a gate.  "succeeded" and "failed" take known
- * words or a known shape; anything else is in progress.
+ * Unknown values never open a gate: "succeeded" and "failed" need known values
+ * or a known shape, anything else is in progress.
  */
 
 typedef struct {
     reauth_state_t   state;        /* one of running, needs_*, succeeded,
                                       failed */
     reauth_action_t  action;
-    unsigned         step:1;       /* a login is in progress; not said of a
-                                      session from before it */
-    unsigned         needs_step:1; /* an end by flags and an unknown word: only
-                                      after a step of this login was seen */
+    unsigned         step:1;       /* a login is in progress; not about an
+                                      earlier session */
+    unsigned         needs_step:1; /* an end by flags with an unknown value:
+                                      only after a step was seen */
 } reauth_verdict_t;
 
 
@@ -105,8 +105,8 @@ typedef struct {
 void reauth_word(char word[REAUTH_WORD_MAX + 1], const reauth_string_t *text);
 
 /*
- * As it is, if it has letters, digits, "-", "_" and "." only and is no longer
- * than a word, else "(not a word)": it may be a secret that went astray.
+ * The value itself if it has only letters, digits, "-", "_" and "." and is not
+ * too long, otherwise "(not a word)", as it may be a misplaced secret.
  */
 void reauth_shown(char shown[REAUTH_SHOWN_MAX + 1],
     const reauth_string_t *text);

@@ -16,7 +16,7 @@
 #include "reauth_string.h"
 
 
-/* the value of a field as it is to be written; freed by reauth_value_free() */
+/* the normalized value of a field; to be freed by reauth_value_free() */
 
 typedef struct {
     unsigned char  *data;        /* malloc()ed, or NULL */
@@ -33,9 +33,9 @@ typedef enum {
 
 
 /*
- * A trimmed text: "name=value; name=value", a JSON export or a Netscape
- * cookies.txt.  Whatever the result, "value" is to be freed.  If the text is
- * invalid, "looks" is set to a static text that completes "it looks like".
+ * Parses a trimmed text: "name=value; name=value", a JSON export or a Netscape
+ * cookies.txt.  "value" must be freed in any case.  If the text is invalid,
+ * "looks" is a static text that completes "it looks like".
  */
 reauth_cookies_result_t reauth_cookies_parse(const reauth_string_t *text,
     reauth_value_t *value, const char **looks);

@@ -11,13 +11,13 @@
 
 
 /*
- * What a body of "len" bytes can become: a value is not written longer than it
- * came, but for blanks between cookies; some names and the type are added.
+ * The maximum size of a normalized body of "len" bytes: values do not grow,
+ * except for spaces between cookies; some names and the type are added.
  */
 #define REAUTH_CREDENTIALS_SIZE(len)  (2 * (len) + 512)
 
 
-/* another name that was probably meant for a field */
+/* names that are probably meant for a field */
 
 typedef struct {
     const char           *name;
@@ -99,7 +99,7 @@ static const char  *reauth_2fa_names[] = {
 };
 
 
-/* what is no spelling of a name, but hardly means anything else */
+/* not a spelling of the name, but unambiguous */
 
 static const reauth_hint_t  reauth_hints[] = {
     { "email", "mail" },
@@ -346,7 +346,7 @@ reauth_credentials_login(reauth_fields_t *f)
 
         status = reauth_field(f, field);
 
-        /* of a bad auth_type it can't be said what it requires */
+        /* the required fields of an invalid auth_type are unknown */
 
         if (status == REAUTH_FIELD_MISSING
             && f->types != REAUTH_FIELD_ANY_TYPE)
@@ -411,7 +411,7 @@ reauth_credentials_meant(reauth_fields_t *f, const char *name)
 }
 
 
-/* the default is email_password, which who sends raw_data may not know */
+/* the default is email_password: suggest raw_data if its fields were sent */
 
 static void
 reauth_credentials_looks_raw(reauth_fields_t *f)
@@ -445,7 +445,7 @@ reauth_credentials_start(reauth_fields_t *f, reauth_unknown_fields_t unknown)
 
     proxy = reauth_field_member(f, "customProxy");
 
-    /* an empty array is none, as in the upstream's own example */
+    /* an empty array means no proxy, as in the upstream's example */
 
     if (proxy && !(json_is_array(proxy) && json_array_size(proxy) == 0)) {
 
@@ -508,7 +508,7 @@ reauth_credentials_proxy(reauth_fields_t *f, json_t *proxy,
 }
 
 
-/* a number; digits in a string are taken for one, as the upstream does */
+/* a number, or a string of digits, which the upstream accepts as well */
 
 static reauth_field_status_t
 reauth_credentials_port(reauth_fields_t *f)

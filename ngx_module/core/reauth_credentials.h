@@ -31,10 +31,10 @@
 #define REAUTH_NAME_MAX            255
 #define REAUTH_CODE_MAX            64
 
-/* of what reauth_unknown_fields lets pass, in all, as it is written */
+/* bytes of all fields passed by reauth_unknown_fields */
 #define REAUTH_PASSED_MAX          16384
 
-/* the names that are told, and how long each may be */
+/* reported names: number and maximum length */
 #define REAUTH_DROPPED_NAMES       16
 #define REAUTH_FIELD_SHOWN_MAX     64
 
@@ -72,7 +72,7 @@ typedef struct {
 
     reauth_json_error_t   json_error;
 
-    unsigned              nunknown;      /* dropped: known nowhere, */
+    unsigned              nunknown;      /* dropped: unknown, */
     unsigned              nforeign;      /* of another auth_type */
     char                 *dropped;       /* "name,..." of the first; NULL: 0 */
 
@@ -82,8 +82,8 @@ typedef struct {
 
 
 /*
- * "operation" is one of update, start, submit_2fa.  Whatever the result, the
- * credentials are to be given to reauth_credentials_free().
+ * "operation" is update, start or submit_2fa.  The credentials must be freed
+ * by reauth_credentials_free() in any case.
  */
 
 reauth_credentials_result_t reauth_credentials_parse(

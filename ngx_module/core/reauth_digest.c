@@ -50,7 +50,7 @@ reauth_hmac_sha256(const reauth_string_t *key, const reauth_string_t *parts,
     size_t        i, len;
     EVP_MAC_CTX  *ctx;
 
-    /* everybody could make a MAC under no key at all */
+    /* reject an empty key */
 
     if (key->len == 0) {
         return -1;

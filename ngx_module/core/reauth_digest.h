@@ -25,15 +25,15 @@ int reauth_sha256(const reauth_string_t *text,
     uint8_t digest[REAUTH_SHA256_LEN]);
 
 /*
- * Of n parts, as if they were one text.  0, or -1 if there is no key or the
- * library fails; then the MAC is zeroed.
+ * The MAC of n concatenated parts.  Returns 0, or -1 if there is no key or the
+ * library fails; the MAC is zeroed then.
  */
 int reauth_hmac_sha256(const reauth_string_t *key,
     const reauth_string_t *parts, size_t n, uint8_t mac[REAUTH_SHA256_LEN]);
 
 /*
- * Gives back what is kept from one digest to the next, before the module's code
- * goes; the next digest makes it again.
+ * Frees cached objects, before the module is unloaded; the next digest creates
+ * them again.
  */
 void reauth_digest_free(void);
 

@@ -49,14 +49,14 @@ typedef struct {
 
 
 /*
- * "error" is a code such as SESSION_EXPIRED:NEEDS_REAUTHENTICATION, or a
- * sentence, which becomes the message.  Zeroes *out first.  -1: the body cannot
- * be read; then "why" is set.
+ * Parses an error of the upstream.  "error" is a code such as
+ * SESSION_EXPIRED:NEEDS_REAUTHENTICATION, or a sentence, which becomes the
+ * message.  Zeroes *out first.  -1: unreadable, "why" is set.
  */
 int reauth_error_read(const unsigned char *body, size_t len,
     reauth_error_t *out, reauth_unread_t *why);
 
-/* upper case letters, digits and "_:.-", beginning with a letter; not cut */
+/* a code: upper case letters, digits and "_:.-", beginning with a letter */
 int reauth_error_is_code(const reauth_string_t *text);
 
 /* "error" of a response of the gateway, and its status */

@@ -14,9 +14,9 @@
 
 
 /*
- * Whether nobody but root and the user that starts nginx may write the file.
- * Returns NULL, or what is wrong with it and what to do.  A directory that
- * others may write matters less: a file that they put there is theirs.
+ * Checks that only root and the user that starts nginx can write the file.
+ * Returns NULL, or an error text.  Directories are not checked: a file created
+ * there by another user is owned by that user.
  */
 const char *reauth_file_check(const struct stat *st, uid_t master);
 

@@ -38,37 +38,37 @@ typedef struct {
 
 
 /*
- * "error" is set with REAUTH_JSON_INVALID only.  The tree is to be freed by
- * reauth_json_cleanse_free() where it may hold secrets.
+ * "error" is set with REAUTH_JSON_INVALID only.  A tree that may contain
+ * secrets must be freed by reauth_json_cleanse_free().
  */
 
 reauth_json_result_t reauth_json_parse(const reauth_string_t *text,
     unsigned flags, json_t **json, reauth_json_error_t *error);
 
-/* drops the reference; zeroes the memory of all that goes away with it */
+/* drops the reference; memory that is freed is zeroed */
 void reauth_json_cleanse_free(json_t *json);
 
 /*
- * Compact text, members in their order, NUL-terminated; NULL: no memory.
- * To be freed by reauth_json_text_free(), which zeroes it.
+ * Returns compact, NUL-terminated text with members in their order; NULL: no
+ * memory.  Must be freed by reauth_json_text_free(), which zeroes it.
  */
 char *reauth_json_text(const json_t *json, size_t *len);
 
-/* the same, members by their names: identical objects are identical texts */
+/* the same with members sorted by name: equal objects give identical texts */
 char *reauth_json_text_sorted(const json_t *json, size_t *len);
 void reauth_json_text_free(char *text);
 
-/* for such a text that is written otherwise; NULL: no memory */
+/* allocates such a text; NULL: no memory */
 char *reauth_json_text_alloc(size_t size);
 
-/* 1 and the value if there is such a member and it is a string, else 0 */
+/* returns 1 and the value if the member exists and is a string, otherwise 0 */
 int reauth_json_string(const json_t *object, const char *name,
     reauth_string_t *value);
 
 /*
- * 1 and the value of a whole number from 0 to 2^63 - 1, else 0.  How the
- * number is written does not matter: JSON has one type of number, and some
- * clients write 8080 as 8080.0 or 8.08e3 (RFC 8259, 6).
+ * Returns 1 and the value of a whole number from 0 to 2^63 - 1, otherwise 0.
+ * JSON has one type of number (RFC 8259, 6): 8080.0 and 8.08e3 are accepted as
+ * 8080.
  */
 int reauth_json_whole_number(const json_t *json, json_int_t *value);
 

@@ -17,16 +17,16 @@
 #include "reauth_webhook.h"
 
 
-/* what a gateway has stored, as far as a decision depends on it */
+/* the stored data that decisions depend on */
 
 typedef struct {
     reauth_record_t  record;       /* state NONE: nothing is known */
     unsigned         dirty;        /* it has changes that Redis does not have */
 
     unsigned         has_redis;
-    uint64_t         epoch;        /* the greatest one seen, of any account */
+    uint64_t         epoch;        /* the largest one seen, of any account */
     unsigned         salt;         /* see reauth_epoch_make() */
-    unsigned         waiting;      /* other updates wait for their turn */
+    unsigned         waiting;      /* other updates are waiting */
 
     /* see reauth_shares_allow() */
     size_t           attempts;     /* active ones of the caller */
@@ -51,11 +51,11 @@ typedef struct {
 } reauth_judgement_t;
 
 
-/* what a webhook is about its account */
+/* how a webhook is handled */
 
 typedef enum {
     REAUTH_HEARD_NOTHING = 0,
-    REAUTH_HEARD_HINT,             /* the account is to be polled */
+    REAUTH_HEARD_HINT,             /* poll the account */
     REAUTH_HEARD_FACT
 } reauth_heard_t;
 

@@ -48,21 +48,22 @@ enum {
 
 
 /*
- * "values" begin with the slot of the object.  What is missing or of another
- * type is zero.  Of links and phone numbers only their presence is read.
+ * "values" begins with the slot of the object.  Missing members and those of
+ * another type are zero.  Only the presence of links and phone numbers is
+ * read.
  */
 void reauth_last_attempt_read(const reauth_value_t *values,
     reauth_last_attempt_t *last);
 
-/* a bounded, terminated copy of a string, or nothing */
+/* a NUL-terminated copy of a string of limited length, otherwise empty */
 void reauth_value_copy(const reauth_value_t *value, char *dst, size_t max);
 
-/* the same if it is an account's id as a whole */
+/* the same if the string is an account ID */
 void reauth_value_copy_account(const reauth_value_t *value,
     char dst[REAUTH_ACCOUNT_MAX + 1]);
 
 /*
- * The value as a word of reauth_classify.h: empty if it is missing, null or an
+ * The value as a word of reauth_classify.h; empty if it is missing, null or an
  * empty array.
  */
 void reauth_value_word(const reauth_value_t *value,

@@ -14,14 +14,14 @@
 #include "reauth_accounts.h"
 
 
-/* a login that the upstream does not show did not start by then */
+/* milliseconds after which a login that is not in the list has not started */
 #define REAUTH_LIST_NOT_STARTED_MS  60000
 
 
 /*
- * "record" is as it was when the list was asked for or later, of the same
- * epoch; "status" is NULL if a list that was read to its end does not mention
- * the account.  Returns 0 if nothing follows; else *fact, which points into
+ * "record" is the record when the list was requested, or a later one of the
+ * same epoch.  "status" is NULL if a complete list does not contain the
+ * account.  Returns 0 if there is no fact; otherwise *fact points into
  * "status".
  */
 int reauth_list_fact(const reauth_record_t *record,
@@ -30,8 +30,8 @@ int reauth_list_fact(const reauth_record_t *record,
 
 
 /*
- * What no fact follows from, as a fact of the record's "last_poll": that the
- * account is not in the list, or is in it again.  Returns 0 if that is no news.
+ * If the list is not conclusive, a fact about "last_poll": the account is not
+ * in the list, or is in it again.  Returns 0 if this is no change.
  */
 int reauth_list_tell(const reauth_record_t *record,
     const reauth_account_status_t *status, reauth_fact_t *fact);

@@ -16,23 +16,23 @@
 #include "reauth_attempt.h"
 
 
-/* the upstream cannot stop the poller for longer */
+/* maximum pause, milliseconds */
 #define REAUTH_MANNERS_WAIT_MAX_MS   300000
 
-/* a pause that the upstream asks for without a length */
+/* default pause, milliseconds */
 #define REAUTH_MANNERS_PAUSE_MS      10000
 
 
 typedef enum {
     REAUTH_POLL_ANSWERED = 0,    /* 2xx: the body tells */
     REAUTH_POLL_LIMITED,         /* the upstream wants fewer requests */
-    REAUTH_POLL_REFUSED,         /* the API key, the credits, the plan */
-    REAUTH_POLL_LOST,            /* what was asked for is not there */
+    REAUTH_POLL_REFUSED,         /* the API key, the credits or the plan */
+    REAUTH_POLL_LOST,            /* unknown to the upstream */
     REAUTH_POLL_FAILED           /* try again */
 } reauth_poll_outcome_t;
 
 
-/* a response as far as manners go */
+/* the parts of a response that control polling */
 
 typedef struct {
     unsigned  status;
@@ -52,16 +52,17 @@ typedef struct {
 
 
 /*
- * The value of Retry-After, delta-seconds or any form of HTTP-date: how long to
- * wait, 0 for a date in the past.  Returns 0 or -1 if the value is neither.
+ * Parses Retry-After (RFC 9110, 10.2.3): delta-seconds or any form of
+ * HTTP-date; 0 for a date in the past.  Returns 0, or -1 if the value is
+ * invalid.
  */
 int reauth_retry_after_parse(const reauth_string_t *value, int64_t now_ms,
     int64_t *wait_ms);
 
-/* a whole number, not negative; -1 if the value is not one */
+/* parses a non-negative whole number; -1: invalid */
 int64_t reauth_manners_number(const reauth_string_t *value);
 
-/* what a response other than a 2xx is in the record's "last_poll" */
+/* the value of "last_poll" for a response other than 2xx */
 reauth_poll_error_t reauth_manners_error(reauth_poll_outcome_t outcome,
     unsigned status);
 

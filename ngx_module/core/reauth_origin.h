@@ -31,12 +31,12 @@ typedef struct {
 
     reauth_string_t         origin;
     reauth_string_t         fetch_site;
-    int                     repeated;      /* one of them came twice */
+    int                     repeated;      /* a header is repeated */
 
-    /* of the server, as the client has addressed it */
+    /* of this server, as addressed by the client */
 
     int                     tls;
-    reauth_string_t         host;          /* with a port, if there is one */
+    reauth_string_t         host;          /* with an optional port */
     reauth_string_t         public_url;    /* empty: none */
 
     /* reauth_origin */
@@ -47,8 +47,9 @@ typedef struct {
 
 
 /*
- * Whether "origin" is one as browsers send it: a scheme, a host, a port unless
- * it is the scheme's own, all in lower case.  Returns NULL, or what is wrong.
+ * Checks that "origin" has the form sent by browsers (RFC 6454, 6.2): scheme,
+ * host, and a port unless it is the default one, in lower case.  Returns NULL,
+ * or an error text.
  */
 const char *reauth_origin_check(const reauth_string_t *origin);
 

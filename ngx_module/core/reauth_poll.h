@@ -40,19 +40,19 @@ typedef struct {
 
 
 /*
- * Whether the response is about this account, as far as it names one; empty: it
- * is not known whose attempt was polled.  0: "why" is set.
+ * Whether the response is about this account, if it names one; empty: the
+ * account is unknown.  If 0 is returned, "why" is set.
  */
 int reauth_poll_is_of(const reauth_poll_t *poll,
     const reauth_string_t *account, reauth_unread_t *why);
 
-/* what a poll says of its attempt; the fact points into the poll */
+/* sets the fact of a poll; it points into the poll */
 void reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact);
 
 
 /*
- * Zeroes *out first.  -1: it is not a response to a poll, whether it is not
- * JSON or is JSON of another shape; then "why" is set.
+ * Parses the response to a poll.  Zeroes *out first.  -1: not JSON, or another
+ * format; "why" is set.
  */
 int reauth_poll_parse(const unsigned char *body, size_t len,
     reauth_poll_t *out, reauth_unread_t *why);

@@ -13,13 +13,13 @@
 #include "reauth_string.h"
 
 
-/* longer than anybody waits; larger numbers count as this */
+/* seconds; larger numbers are reduced to this */
 #define REAUTH_PREFER_WAIT_MAX  86400
 
 
 /*
- * The seconds of the first "wait" among the preferences; 0 where there is
- * none, or its value is no number.
+ * The seconds of the first "wait" preference (RFC 7240, 4.3); 0 if there is
+ * none or its value is invalid.
  */
 unsigned reauth_prefer_wait(const reauth_string_t *header);
 

@@ -26,7 +26,7 @@
 
 #define REAUTH_READER_PATH_MAX    5        /* names of one path */
 #define REAUTH_READER_NAME_MAX    47       /* bytes of one name */
-#define REAUTH_READER_TEXT_MAX    255      /* bytes that are kept of a value */
+#define REAUTH_READER_TEXT_MAX    255     /* maximum bytes stored of a value */
 
 
 typedef enum {
@@ -36,7 +36,7 @@ typedef enum {
 } reauth_reader_result_t;
 
 
-/* why and where a text could not be read; the reason is static */
+/* why and where a text is unreadable; the reason is static */
 
 typedef struct {
     const char  *reason;
@@ -59,10 +59,10 @@ typedef enum {
 typedef struct {
     reauth_value_type_t  type;
 
-    unsigned             cut:1;            /* longer than what is kept */
+    unsigned             cut:1;            /* longer than the maximum */
     unsigned             empty:1;          /* a string or a container */
 
-    /* where a string or a number stands in all that was read, with quotes */
+    /* position of a string, with quotes, or of a number in the text */
     size_t               start;
     size_t               end;
 
@@ -73,9 +73,9 @@ typedef struct {
 
 
 /*
- * "path" is the names from the top, with "." between them; a name "*" stands
- * for each element of an array.  "" is the top level itself.  "slot" is the
- * index of the value; several paths can have the same one.
+ * "path" is the names from the top level, separated by "."; "*" matches each
+ * element of an array, "" is the top level.  "slot" is the index of the value;
+ * several paths can have the same slot.
  */
 
 typedef struct {
@@ -86,16 +86,16 @@ typedef struct {
 
 
 /*
- * Called at the end of each element of an array that a path has as "*", with
- * the values of that element.  Not 0: stop reading.
+ * Called at the end of each element of an array matched by "*", with the
+ * values of the element.  A non-zero result stops reading.
  */
 
 typedef int (*reauth_reader_element_pt)(void *data);
 
 
 /*
- * Called for each name that no path has, in those objects in which paths have
- * names.  Of a name that is longer than what is kept it gets the beginning.
+ * Called for each name that is in no path, in objects of which paths have
+ * names.  A name that is too long is truncated.
  */
 
 typedef void (*reauth_reader_other_pt)(void *data, const reauth_string_t *name);
@@ -149,18 +149,18 @@ typedef struct {
 
 
 /*
- * Zeroes the values.  If "root" is not NULL, the paths begin in the member of
- * that name, which is an object, instead of at the top.
+ * Zeroes the values.  If "root" is not NULL, paths begin in the member of this
+ * name, an object, instead of the top level.
  */
 void reauth_reader_init(reauth_reader_t *reader,
     const reauth_reader_field_t *fields, unsigned nfields, const char *root,
     reauth_value_t *values, unsigned nvalues);
 
-/* the next piece of the text; once it failed it goes on failing */
+/* parses the next piece; after a failure, further calls fail too */
 reauth_reader_result_t reauth_reader_feed(reauth_reader_t *reader,
     const unsigned char *p, size_t len);
 
-/* whether the text was whole */
+/* whether the text was complete */
 reauth_reader_result_t reauth_reader_end(reauth_reader_t *reader);
 
 /* a whole text at once */
@@ -171,8 +171,8 @@ reauth_reader_result_t reauth_reader_read(reauth_reader_t *reader,
 void reauth_reader_unread(const reauth_reader_t *reader, reauth_unread_t *why);
 
 /*
- * All of a string whose place in "text" the value tells; "dst" has room for
- * end - start bytes.  Returns its length.
+ * Decodes the whole string of a value from "text"; "dst" has room for end -
+ * start bytes.  Returns its length.
  */
 size_t reauth_reader_string(const reauth_string_t *text,
     const reauth_value_t *value, unsigned char *dst);
@@ -204,7 +204,7 @@ void reauth_string_unit(reauth_reader_string_t *string, unsigned unit);
 size_t reauth_string_finish(reauth_reader_string_t *string);
 
 
-/* the value as a string; an empty one if it is none */
+/* the value as a string; empty if it is not a string */
 reauth_string_t reauth_value_string(const reauth_value_t *value);
 
 /* true, 1 or "true" in any case */
@@ -213,7 +213,7 @@ int reauth_value_is_true(const reauth_value_t *value);
 /* no such member, null, false, 0, "false" in any case, or empty */
 int reauth_value_is_no(const reauth_value_t *value);
 
-/* neither: what it says is not known here */
+/* neither true nor false */
 int reauth_value_is_doubtful(const reauth_value_t *value);
 
 /* a string that is not empty */

@@ -25,30 +25,29 @@
 
 
 /*
- * Writes all fields to text[REAUTH_RECORD_TEXT_MAX], "revision" first.  Returns
- * the length; "*event" is that of the beginning that an event may have: all
- * fields but fingerprints and the sealed value.
+ * Writes all fields to text[REAUTH_RECORD_TEXT_MAX], "revision" first.
+ * Returns the length; *event is the length of the beginning used in events:
+ * all fields except fingerprints and the sealed value.
  */
 size_t reauth_record_encode(const reauth_record_t *record,
     unsigned char *text, size_t *event);
 
 /*
- * Sets the fields of a record that was zeroed before; fields of a later version
- * are passed over.  Returns 0, or -1 where a line is none or a known field's
- * value is none.
+ * Sets the fields of a zeroed record; unknown fields, of a later version, are
+ * skipped.  Returns 0, or -1 if a line or the value of a known field is
+ * invalid.
  */
 int reauth_record_decode(const reauth_string_t *text, reauth_record_t *record);
 
-/* the fields make sense together */
+/* whether the fields are consistent */
 int reauth_record_valid(const reauth_record_t *record);
 
 /*
- * Times of a record from elsewhere, whose clock may differ from ours by
- * REAUTH_CLOCKS_DIFFER_MS: one that is further ahead becomes "now_ms", a
- * deadline that is later than "life_ms" from now becomes that.  Returns 0, or
- * -1 if a time is negative or after the year 9999, or the epoch is more than a
- * year ahead: epochs never go back, and what is refused here does not become
- * the largest seen.
+ * Limits the times of a record from another gateway, whose clock may differ by
+ * REAUTH_CLOCKS_DIFFER_MS: a time further ahead becomes "now_ms", a deadline
+ * later than "life_ms" from now becomes that.  Returns 0, or -1 if a time is
+ * negative or after the year 9999, or if the epoch is more than a year ahead,
+ * so that it does not become the largest one seen.
  */
 int reauth_record_judge(reauth_record_t *record, int64_t now_ms,
     int64_t life_ms);

@@ -20,15 +20,15 @@
 
 #define REAUTH_REDACT_WINDOW  12
 
-/* anything shorter is not searched for */
+/* minimum length of a secret */
 #define REAUTH_REDACT_MIN     4
 
 #define REAUTH_REDACT_WORDS   256
 
 
 /*
- * Holds hashes of all windows of the secret, and points to it: it has to be
- * zeroed with the secret.
+ * Hashes of all windows of the secret, and a pointer to it: must be zeroed
+ * with the secret.
  */
 
 typedef struct {
@@ -42,19 +42,19 @@ void reauth_redact_init(reauth_redact_t *redact,
     const reauth_string_t *secret);
 
 /*
- * Overwrites each byte of what is found by "*", escapes included: the length
- * stays, and JSON stays JSON.  Returns the number of places.
+ * Overwrites each occurrence by "*", including escapes: the length does not
+ * change, and JSON remains valid.  Returns the number of occurrences.
  */
 size_t reauth_redact(const reauth_redact_t *redact, unsigned char *text,
     size_t len);
 
-/* the same without changing the text: whether there is such a place */
+/* whether the text has an occurrence */
 int reauth_redact_find(const reauth_redact_t *redact,
     const unsigned char *text, size_t len);
 
 /*
- * Overwrites the values of a JSON object, such as credentials that were sent,
- * in a terminated text.  Values of the member "auth_type" are no secret.
+ * Overwrites values of a JSON object, such as credentials, in a NUL-terminated
+ * text.  Values of "auth_type" are not secret.
  */
 void reauth_redact_values(const reauth_string_t *json, char *text);
 

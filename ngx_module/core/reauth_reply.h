@@ -23,7 +23,7 @@
 #define REAUTH_STREAM_ID_MAX   41
 
 
-/* of one array; a page of ours has some hundreds */
+/* elements of an array; pages have some hundreds */
 #define REAUTH_REPLY_ELEMENTS_MAX   65536
 
 /* bytes of an idle reader's buffer that are kept */
@@ -31,8 +31,9 @@
 
 
 /*
- * hiredis' reader, which makes room for an array before any of it is there:
- * one that is too large is an error of the protocol.  NULL: no memory.
+ * Creates a reader of hiredis with a limit for arrays, which it allocates
+ * before their elements are received: a larger array is a protocol error.
+ * NULL: no memory.
  */
 redisReader *reauth_reply_reader(void);
 
@@ -45,19 +46,18 @@ int reauth_reply_record(const redisReply *reply, reauth_record_t *record);
  */
 int reauth_reply_time(const redisReply *reply, int64_t *ms);
 
-/* a page of ZSCAN, members and scores in turn; NULL: it is none */
+/* a page of ZSCAN, alternating members and scores; NULL: invalid */
 const redisReply *reauth_reply_page(const redisReply *reply,
     char cursor[REAUTH_CURSOR_MAX + 1]);
 
-/* the entries in an answer of XREAD for one stream; NULL: there are none */
+/* the entries in a reply of XREAD for one stream; NULL: none */
 const redisReply *reauth_reply_entries(const redisReply *reply);
 
 /*
- * An entry has one field: the writer's name, and the record; a second field,
+ * An entry has one field: the writer's name and the record; a second field,
  * "partial", if the record has fields that events do not have.  Gateways of
- * earlier versions skip entries of two fields.  Returns the record, or NULL;
- * the entry's id, if there is one, goes to "id", which keeps what it has
- * otherwise.
+ * earlier versions skip entries with two fields.  Returns the record, or NULL;
+ * "id" is set if the entry has an ID.
  */
 const redisReply *reauth_reply_event(const redisReply *entry,
     char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer,

@@ -17,7 +17,7 @@
 typedef struct {
     unsigned  state;         /* reauth_state_t */
     int64_t   age_ms;        /* of the attempt */
-    int64_t   typical_ms;    /* how long such attempts took; 0: not known */
+    int64_t   typical_ms;    /* measured duration; 0: unknown */
     int64_t   deadline_ms;   /* until the gate opens anyway */
     unsigned  min;           /* seconds: bounds of what is returned */
     unsigned  max;
@@ -25,8 +25,8 @@ typedef struct {
 
 
 /*
- * Seconds to wait.  "random" spreads it, so that those who are told at one time
- * do not all return at one time.
+ * Seconds to wait.  "random" spreads the value, so that clients do not return
+ * at the same time.
  */
 unsigned reauth_retry_after(const reauth_wait_t *wait, unsigned random);
 

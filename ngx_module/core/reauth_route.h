@@ -25,7 +25,7 @@
 #define REAUTH_FANVUE_PREFIX         "fanvue_acct_"    /* as long */
 
 
-/* what $reauth_operation says */
+/* values of $reauth_operation */
 
 typedef enum {
     REAUTH_OPERATION_NONE = 0,
@@ -74,8 +74,8 @@ typedef enum {
     REAUTH_ROUTE_NOT_FOUND,
     REAUTH_ROUTE_METHOD_NOT_ALLOWED,
     REAUTH_ROUTE_BAD_PATH,
-    REAUTH_ROUTE_BAD_QUERY,            /* an argument names another method */
-    REAUTH_ROUTE_NO_FAMILY             /* a platform that has no logins here */
+    REAUTH_ROUTE_BAD_QUERY,            /* an argument overrides the method */
+    REAUTH_ROUTE_NO_FAMILY             /* a platform without logins by API */
 } reauth_route_result_t;
 
 
@@ -91,7 +91,7 @@ typedef struct {
 typedef enum {
     REAUTH_ACCOUNT_NONE = 0,
     REAUTH_ACCOUNT_FOUND,
-    REAUTH_ACCOUNT_BAD,                /* begins as an id, but is none */
+    REAUTH_ACCOUNT_BAD,                /* begins like an ID, but is invalid */
     REAUTH_ACCOUNT_NO_MEMORY           /* of a value, never of a path */
 } reauth_account_result_t;
 
@@ -106,21 +106,18 @@ const char *reauth_operation_name(reauth_operation_t op);   /* NULL for NONE */
 /* for the debug log */
 const char *reauth_route_result_name(reauth_route_result_t result);
 
-/* which kind of id all of the string is */
+/* the kind of ID of the whole string */
 reauth_id_kind_t reauth_id_kind(const reauth_string_t *id);
 
-/* whether it is the id of an account of any platform */
+/* whether it is an account ID of any platform */
 int reauth_id_is_account(const reauth_string_t *id);
 
-/*
- * The path is the raw one as it came over the wire, with or without a query
- * string.
- */
+/* "path" is the raw path, with or without a query string. */
 reauth_route_result_t reauth_route(const reauth_string_t *method,
     const reauth_string_t *path, reauth_route_t *route);
 
 
-/* the length of the prefix that an account's id begins with, 0: none */
+/* the length of the prefix of an account ID, 0: none */
 
 static inline size_t
 reauth_account_prefix(const unsigned char *p, size_t len)
@@ -148,9 +145,9 @@ reauth_account_prefix(const unsigned char *p, size_t len)
 
 
 /*
- * The first whole segment of a path that is an account's id; inline, as it
- * runs for each ordinary call.  The path is a decoded one, without a query
- * string: a question mark in it is a character as any other.
+ * Finds the first segment of a path that is an account ID.  Inline, as it runs
+ * for each ordinary call.  The path is decoded and without a query string: a
+ * question mark has no meaning.
  */
 
 static inline reauth_account_result_t
@@ -163,7 +160,7 @@ reauth_route_account(const unsigned char *path, size_t len,
     p = path;
     last = path + len;
 
-    /* as nearly all begin: no account, and passed at one step */
+    /* the usual prefix, skipped at once */
 
     if (len >= sizeof(REAUTH_PATH_ROOT) - 1
         && memcmp(p, REAUTH_PATH_ROOT, sizeof(REAUTH_PATH_ROOT) - 1) == 0)
@@ -205,36 +202,36 @@ reauth_route_account(const unsigned char *path, size_t len,
 
 
 /*
- * The same of a path as it came over the wire, with or without a query string,
- * for paths that hold an escape, a dot or an empty segment.  BAD, too: what two
- * programs could read differently up to the account, or a dot segment.
+ * The same for a raw path, with or without a query string, with escapes, dots
+ * or empty segments.  BAD also if programs could interpret the path up to the
+ * account differently, or if it has a dot segment.
  */
 reauth_account_result_t reauth_route_raw_account(const unsigned char *path,
     size_t len, reauth_string_t *account);
 
 /*
- * An account that is not in the path: the value is decoded once into the
- * buffer, which is as long.  NONE: the value is empty.
+ * Parses an account that is not in the path: the value is decoded once to the
+ * buffer, which has the same size.  NONE: the value is empty.
  */
 reauth_account_result_t reauth_route_value_account(
     const reauth_string_t *value, unsigned char *buffer,
     reauth_string_t *account);
 
 /*
- * Whether an argument is in a query string at most once, by all spellings of
- * its name that some program takes for it, and then in the plain one.
+ * Whether an argument is in a query string at most once, counting all
+ * spellings that some program accepts, and only in the plain spelling.
  */
 int reauth_route_arg_is_plain(const reauth_string_t *args,
     const reauth_string_t *name);
 
 /*
- * How many cookies of this name a "Cookie" header has; -1: one has another
- * spelling that some program takes for it.
+ * The number of cookies with this name in a "Cookie" header; -1: one has
+ * another spelling that some program accepts.
  */
 int reauth_route_count_cookie(const reauth_string_t *header,
     const reauth_string_t *name);
 
-/* Whether it is in a query string at all, by any of these spellings. */
+/* Whether the argument is in a query string, in any of these spellings. */
 int reauth_route_has_arg(const reauth_string_t *args,
     const reauth_string_t *name);
 

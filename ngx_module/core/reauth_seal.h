@@ -32,7 +32,7 @@ typedef struct {
 } reauth_seal_t;
 
 
-/* All return 0, or -1; what a failed one was to write is zeroed. */
+/* All functions return 0, or -1; on failure the output is zeroed. */
 
 int reauth_seal_init(reauth_seal_t *seal, const reauth_string_t *secret);
 void reauth_seal_cleanse(reauth_seal_t *seal);

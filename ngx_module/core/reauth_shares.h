@@ -23,12 +23,12 @@ typedef struct {
 } reauth_share_t;
 
 
-/* never 0; "seed": so that nobody can choose a name that shares a counter */
+/* never 0; "seed" prevents names from being chosen to share a counter */
 uint64_t reauth_shares_key(const reauth_string_t *name, uint64_t seed);
 
 /*
- * "mask" is the number of entries, a power of two, less 1; there are more
- * entries than callers are counted at a time.
+ * "mask" is the number of entries, a power of two, minus 1.  There must be
+ * more entries than callers that are counted at a time.
  */
 uint32_t reauth_shares_count(const reauth_share_t *table, size_t mask,
     uint64_t caller);
@@ -37,17 +37,16 @@ void reauth_shares_remove(reauth_share_t *table, size_t mask,
     uint64_t caller);
 
 /*
- * Whether a caller that has "n" active attempts may begin a further one.  Half
- * of the room is kept for all callers alike, "callers" of them; the other half
- * is for whoever comes first.  "max" is the bound of this one, 0: a quarter of
- * the room.
+ * Whether a caller with "n" active attempts can begin a further one.  Half of
+ * the room is shared equally by "callers" callers, the other half is not
+ * reserved.  "max" is the limit of the caller, 0: a quarter of the room.
  */
 int reauth_shares_allow(size_t n, size_t max, size_t active, size_t capacity,
     size_t callers);
 
 /*
- * Whether a caller of which "n" requests wait may have one more wait: half of
- * "max" is for one at most.
+ * Whether a caller with "n" waiting requests can have one more: a caller can
+ * use half of "max".
  */
 int reauth_shares_may_wait(size_t n, size_t max);
 

@@ -17,15 +17,15 @@
 typedef enum {
     REAUTH_SIGNATURE_VALID = 0,
     REAUTH_SIGNATURE_INVALID,
-    REAUTH_SIGNATURE_ERROR         /* can't be said: out of memory */
+    REAUTH_SIGNATURE_ERROR         /* unknown: out of memory */
 } reauth_signature_result_t;
 
 
 /*
- * Whether the header's value is the HMAC of the raw body under one of the
- * secrets, of which the second serves while they are changed.
+ * Checks that the header's value is the HMAC of the raw body with one of two
+ * secrets; the second one is used while they are changed.
  */
-/* whether the header may be a signature at all */
+/* whether the header has the form of a signature */
 int reauth_signature_is_formed(const reauth_string_t *header);
 
 reauth_signature_result_t reauth_signature_verify(

@@ -15,8 +15,8 @@
 
 
 /*
- * No record takes more: every string at its bound and each byte of it as an
- * escape of six, names, times and numbers on top.
+ * The maximum size: all strings with their maximum length, each byte as an
+ * escape of six bytes, names, times and numbers.
  */
 #define REAUTH_STATUS_RECORD_MAX                                              \
     (6 * (REAUTH_ACCOUNT_MAX + REAUTH_ATTEMPT_MAX + REAUTH_PROGRESS_MAX       \
@@ -24,18 +24,18 @@
           + REAUTH_CALLER_MAX) + 896)
 
 
-/* what the record itself does not say */
+/* data that is not in the record */
 
 typedef struct {
     int64_t      now_ms;
     unsigned     retry_after;     /* seconds; of a closed gate only */
-    const char  *action;          /* who must act; NULL: nobody */
+    const char  *action;          /* the required action; NULL: none */
 } reauth_status_view_t;
 
 
 /*
- * Writes the object into buf[REAUTH_STATUS_RECORD_MAX], with no NUL at the
- * end.  Returns its length, 0: no memory.
+ * Writes the object to buf[REAUTH_STATUS_RECORD_MAX], not NUL-terminated.
+ * Returns its length, 0: no memory.
  */
 size_t reauth_status_record(char *buf, const reauth_record_t *record,
     const reauth_status_view_t *view);

@@ -48,8 +48,8 @@ reauth_string_equals(const reauth_string_t *s, const char *text)
 
 
 /*
- * Writes the number in decimal to out[REAUTH_NUMBER_MAX], returns its length:
- * some thirty are written for each change, where printf is felt.
+ * Writes the number in decimal to out[REAUTH_NUMBER_MAX], returns its length.
+ * Faster than snprintf(): each change writes some thirty numbers.
  */
 
 static inline size_t
@@ -106,20 +106,20 @@ reauth_string_hex64(uint64_t number, unsigned char *out)
 }
 
 
-/* without ASCII blanks and line breaks at both ends */
+/* removes ASCII whitespace at both ends */
 reauth_string_t reauth_string_trim(const reauth_string_t *s);
 
 /*
- * For logs: what is not printable ASCII, a quotation mark and a backslash are
- * written as \xHH, and "..." stands for what does not fit into "size", which is
- * 4 at least.  Terminates "dst" and returns it.
+ * Escapes a string for logs: bytes other than printable ASCII, quotation marks
+ * and backslashes are written as \xHH; "..." replaces what does not fit into
+ * "size", which is at least 4.  Returns "dst", NUL-terminated.
  */
 char *reauth_string_shown(const reauth_string_t *s, char *dst, size_t size);
 
 /* C0, DEL, and C1 in UTF-8 */
 int reauth_string_has_control(const reauth_string_t *s);
 
-/* without what a header's value may not have: C0 but the tab, DEL, C1 */
+/* removes characters invalid in a header value: C0 except the tab, DEL, C1 */
 int reauth_string_is_field_value(const reauth_string_t *s);
 
 /* a token of RFC 9110 */

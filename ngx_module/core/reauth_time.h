@@ -26,9 +26,9 @@
 
 
 /*
- * Text with up to nine digits of a fraction, what is finer than a microsecond
- * is cut off, and "Z" or a numeric offset, which is taken off.  Returns 0 and
- * microseconds since the Unix epoch, or -1 if it is no such time.
+ * Parses a time (RFC 3339) with up to nine digits of a fraction, truncated to
+ * microseconds, and "Z" or a numeric offset.  Returns 0 and microseconds since
+ * the Unix epoch, or -1 if the text is invalid.
  */
 int reauth_time_parse(const reauth_string_t *text, int64_t *us);
 
@@ -43,9 +43,9 @@ int reauth_time_parse_http(const reauth_string_t *text, int64_t now_ms,
     int64_t *ms);
 
 /*
- * Write a NUL-terminated text in UTC into a buffer of the size above and return
- * its length.  What lies outside of the years above is written as the nearest
- * time inside.
+ * Write a NUL-terminated text in UTC to a buffer of the size above and return
+ * its length.  Times outside of the range are written as the nearest time
+ * inside.
  */
 size_t reauth_time_format_us(char *buf, int64_t us);
 size_t reauth_time_format_ms(char *buf, int64_t ms);

@@ -19,7 +19,7 @@
 
 typedef enum {
     REAUTH_UPDATE_ANSWER_OK = 0,
-    REAUTH_UPDATE_ANSWER_BAD,          /* no JSON object with an attempt */
+    REAUTH_UPDATE_ANSWER_BAD,          /* not a JSON object with an attempt */
     REAUTH_UPDATE_ANSWER_NO_MEMORY
 } reauth_update_answer_result_t;
 
@@ -31,17 +31,18 @@ typedef struct {
     char    *deeplink;     /* NULL: none */
     size_t   deeplink_len;
 
-    char    *body;         /* NULL: pass on the bytes that came */
+    char    *body;         /* NULL: pass the original bytes */
     size_t   body_len;
 
-    unsigned elsewhere:1;  /* polling_url led there: it was replaced */
+    unsigned elsewhere:1;  /* polling_url led elsewhere: replaced */
 } reauth_update_answer_t;
 
 
 /*
- * "origin" is scheme and host of this gateway, "https://gateway:8443".
- * Whatever the result, the answer is to be given to
- * reauth_update_answer_free().  "why" is set with REAUTH_UPDATE_ANSWER_BAD.
+ * "origin" is the scheme and host of this gateway, such as
+ * "https://gateway:8443".  The answer must be freed by
+ * reauth_update_answer_free() in any case.  "why" is set with
+ * REAUTH_UPDATE_ANSWER_BAD.
  */
 
 reauth_update_answer_result_t reauth_update_answer_parse(
@@ -53,9 +54,10 @@ reauth_update_answer_result_t reauth_update_answer_parse(
 void reauth_update_answer_free(reauth_update_answer_t *answer);
 
 /*
- * The answer to a repeated update or reauthenticate, from what is kept of the
- * first; "id" is the attempt's, or for Fansly the account's, and "deeplink"
- * may be empty.  To be freed by reauth_json_text_free(); NULL: no memory.
+ * Composes the response to a repeated update or reauthentication from the
+ * record.  "id" is that of the attempt, or for Fansly of the account;
+ * "deeplink" may be empty.  Must be freed by reauth_json_text_free(); NULL: no
+ * memory.
  */
 char *reauth_update_answer_text(reauth_operation_t operation, unsigned fansly,
     const reauth_string_t *id, const reauth_string_t *origin,
@@ -63,8 +65,8 @@ char *reauth_update_answer_text(reauth_operation_t operation, unsigned fansly,
 
 
 /*
- * Whether reauth_update_answer_text() gives the same bytes as "body", which the
- * first caller was sent; 0 also where there is no memory to say.
+ * Whether reauth_update_answer_text() returns the same bytes as "body", the
+ * first response; 0 also if memory is short.
  */
 int reauth_update_answer_is_composed(reauth_operation_t operation,
     unsigned fansly, const reauth_string_t *id, const reauth_string_t *origin,

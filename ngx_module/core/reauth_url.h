@@ -17,9 +17,9 @@
 
 
 /*
- * Whether "url" is http:// or https://, a host, a port where there is one, and
- * a prefix of paths where there is one.  Slashes at its end are taken off.
- * Returns NULL, or what is wrong.
+ * Checks that "url" is http:// or https://, a host, an optional port and an
+ * optional path prefix.  Slashes at its end are removed.  Returns NULL, or an
+ * error text.
  */
 const char *reauth_url_check(reauth_string_t *url);
 

@@ -48,11 +48,11 @@ typedef enum {
 typedef struct {
     reauth_event_t   event;
 
-    /* what the event means; NONE: at most a reason to refresh */
+    /* state reported by the event; NONE: at most a reason to poll */
     reauth_state_t   state;
     reauth_action_t  action;
 
-    /* as the payload has it */
+    /* as in the payload */
     int64_t          started_us;
     int64_t          completed_us;
     unsigned         succeeded:1;
@@ -64,14 +64,14 @@ typedef struct {
     char             error_code[REAUTH_ERROR_CODE_MAX + 1];
     char             error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
 
-    /* of the payload only if the event has a meaning: others have any form */
+    /* of the payload, for events with a meaning; others have any form */
     reauth_unknown_t  unknown;
 } reauth_webhook_t;
 
 
 /*
- * Zeroes *out first.  -1: it is not an object with the name of an event; then
- * "why" is set.
+ * Parses a webhook.  Zeroes *out first.  -1: not an object with the name of an
+ * event, "why" is set.
  */
 int reauth_webhook_parse(const unsigned char *body, size_t len,
     reauth_webhook_t *out, reauth_unread_t *why);

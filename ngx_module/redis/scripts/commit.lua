@@ -1,15 +1,15 @@
--- Writes one account's record, if the copy that the writer judged by is still
--- the one that is here.
+-- Writes the record of an account if the revision in Redis is still the one
+-- that the change was judged by.
 --
 -- KEYS: record, active, events, queue of polls, the other queues of polls
 -- ARGV: 1 revision the writer saw (0: no record)   2 account
---       3 seconds the record lives                 4 score in "active" or ""
+--       3 seconds until the record expires         4 score in "active" or ""
 --       5 score in the queue or ""                 6 length of the stream
 --       7 the record, in its next revision         8 the writer's name
---       9 length of the record's beginning that an event may have
+--       9 length of the record's beginning that is used in events
 --
--- Returns 1 where it was written; else the record that is here, or nil, for the
--- writer to judge again by that.
+-- Returns 1 if the record was written; otherwise the record in Redis, or nil, by
+-- which the change is judged again.
 
 local seen = redis.call('GET', KEYS[1])
 local revision = '0'
@@ -39,9 +39,9 @@ end
 redis.call('ZREM', KEYS[5], ARGV[2])
 redis.call('ZREM', KEYS[6], ARGV[2])
 
--- Events live a day, as records do; those that are older are removed at one of
--- sixteen writes, and the stream itself where none comes for so long.  Redis
--- before 6.2 knows no age.
+-- Events expire after a day, as records do.  Older ones are removed at one of
+-- sixteen writes; the stream expires if there are none for a day.  Redis before
+-- 6.2 cannot trim a stream by age.
 
 local day = 86400
 local now = redis.call('TIME')

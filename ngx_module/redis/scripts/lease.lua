@@ -1,18 +1,18 @@
--- Hands out attempts that are due to be polled, each to one instance, within
--- the fleet's rate.  One that was handed out is due again when its lease ends;
--- an account that is not active was asked for once only.
+-- Leases accounts whose polls are due, each to one gateway, within the rate of
+-- all gateways.  A leased account is due again when its lease ends; an account
+-- without an active attempt is removed from its queue.
 --
--- The queues are those of reauth_schedule.h, by class: those that wait for a
--- person get one of four polls at most while others are due, and those never
--- heard of what is left.
+-- The queues are the classes of reauth_schedule.h: attempts that wait for a
+-- person get at most one of four polls while others are due, attempts that the
+-- upstream has never confirmed get the rest.
 --
--- KEYS: due, rate, pause, active, due of those that wait for a person, due of
---       those never heard of
--- ARGV: 1 how many at most    2 the lease, in ms
---       3 polls a minute for the fleet        4 polls that may come at once
---       5 how long the upstream wants no polls from now on, in ms, or 0
+-- KEYS: due, rate, pause, active, due of attempts that wait for a person, due of
+--       attempts never confirmed
+-- ARGV: 1 maximum number of accounts        2 the lease, in ms
+--       3 polls a minute of all gateways    4 burst, in polls
+--       5 length of a pause requested by the upstream, in ms, or 0
 --
--- Returns the accounts, or for how many ms the upstream wants no polls.
+-- Returns the accounts, or the remaining time of the pause in ms.
 
 local most = tonumber(ARGV[1])
 local lease = tonumber(ARGV[2])
@@ -21,7 +21,7 @@ local burst = tonumber(ARGV[4])
 local rest = tonumber(ARGV[5])
 
 
--- one clock for all, which may be set back, or be another one's after a
+-- the clock of Redis, which may be set back, or be that of another host after a
 -- failover
 
 local time = redis.call('TIME')
