@@ -28,6 +28,7 @@ my %wrapper = (
     ngx_http_reauth_key_refuse =>
         'reauth: $reauth_authorization %s, the request is not sent',
     reauth_secret_system_error => "%s: \x01",
+    ngx_http_reauth_store_refused => "redis: %s: \x01",
 );
 
 my %composed = map { s/%s/\x01/r => 1 } values %wrapper;

@@ -67,7 +67,7 @@ Cache-Control: no-store
 --- request
 GET /reauth/readyz
 --- response_body chomp
-{"status":"ready"}
+{"status":"ready","reasons":[]}
 
 
 
@@ -80,7 +80,7 @@ main::ready('ready');
 --- error_code eval
 [200, 200, 200, 404]
 --- response_body_like eval
-[qr/\A\{"status":"ready"\}\z/, qr/"store":\{"redis":"up","lag_ms":\d+\}/,
+[qr/\A\{"status":"ready","reasons":\[\]\}\z/, qr/"store":\{"redis":"up","lag_ms":\d+\}/,
  qr/"store":"redis","degraded":false\}\z/, qr/"error":"NOT_FOUND"/]
 
 

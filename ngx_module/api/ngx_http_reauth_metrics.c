@@ -228,6 +228,40 @@ ngx_http_reauth_metrics_counts(u_char *p, u_char *last,
 }
 
 
+/* each reason is there, so that an alert may wait for it */
+
+static u_char *
+ngx_http_reauth_metrics_degraded(u_char *p, u_char *last,
+    ngx_http_reauth_store_t *store)
+{
+    unsigned         i, k, n, set;
+    const char      *name;
+    reauth_health_t  health;
+    reauth_reason_t  reasons[REAUTH_REASONS_MAX];
+
+    ngx_http_reauth_store_health(store, &health);
+
+    n = reauth_health_reasons(&health, reasons);
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_degraded", "gauge",
+                                     "Whether readyz has this reason.");
+
+    for (i = 0; (name = reauth_reason_names(i)) != NULL; i++) {
+
+        set = 0;
+
+        for (k = 0; k < n; k++) {
+            set |= ngx_strcmp(reauth_reason_name(&reasons[k]), name) == 0;
+        }
+
+        p = ngx_slprintf(p, last, "reauth_degraded{reason=\"%s\"} %ui\n",
+                         name, (ngx_uint_t) set);
+    }
+
+    return p;
+}
+
+
 static u_char *
 ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     ngx_http_reauth_store_t *store)
@@ -278,6 +312,8 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     p = ngx_slprintf(p, last, "reauth_clock_offset_seconds %s%L.%03L\n",
                      offset_ms < 0 ? "-" : "", ngx_abs(offset_ms) / 1000,
                      ngx_abs(offset_ms) % 1000);
+
+    p = ngx_http_reauth_metrics_degraded(p, last, store);
 
     if (store->redis_conf == NULL) {
         return p;

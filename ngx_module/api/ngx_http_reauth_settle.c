@@ -69,7 +69,7 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
     ctx->auth_type = record.auth_type;
     ctx->stored = 1;
     ctx->local = mcf->store.redis_conf == NULL
-                 || !ngx_http_reauth_store_connected(&mcf->store);
+                 || !ngx_http_reauth_store_writes(&mcf->store);
 }
 
 

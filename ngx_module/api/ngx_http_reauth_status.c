@@ -20,8 +20,9 @@
 
 #define NGX_HTTP_REAUTH_STATUS_LIMIT      100
 
-/* the size of a response of readyz with its reason */
-#define NGX_HTTP_REAUTH_STATUS_DEGRADED   256
+/* a response of readyz with its reasons, the first of them twice */
+#define NGX_HTTP_REAUTH_STATUS_READYZ                                         \
+    (64 + (REAUTH_REASONS_MAX + 1) * (REAUTH_REASON_LEN + 3))
 
 
 typedef ngx_int_t (*ngx_http_reauth_status_handler_pt)(ngx_http_request_t *r,
@@ -197,20 +198,17 @@ ngx_http_reauth_status_store(ngx_http_request_t *r)
 }
 
 
-/* Redis is configured but unavailable */
+/* Redis is configured, but is not used for all that it is needed for */
 
 ngx_uint_t
 ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 {
-    ngx_uint_t  up, lag_ms;
+    reauth_health_t  health;
+    reauth_reason_t  reasons[REAUTH_REASONS_MAX];
 
-    if (store->redis_conf == NULL) {
-        return 0;
-    }
+    ngx_http_reauth_store_health(store, &health);
 
-    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
-
-    return !up || ngx_http_reauth_zone_not_following(&store->zone);
+    return reauth_health_reasons(&health, reasons) != 0;
 }
 
 
@@ -416,22 +414,53 @@ ngx_http_reauth_status_healthz(ngx_http_request_t *r, ngx_str_t *rest)
 }
 
 
+/* ,"reasons":[...], and ,"reason": as before there could be several */
+
+static u_char *
+ngx_http_reauth_status_reasons(ngx_http_reauth_store_t *store, u_char *p)
+{
+    char             text[REAUTH_REASON_LEN];
+    size_t           len;
+    unsigned         i, n;
+    reauth_health_t  health;
+    reauth_reason_t  reasons[REAUTH_REASONS_MAX];
+
+    ngx_http_reauth_store_health(store, &health);
+
+    n = reauth_health_reasons(&health, reasons);
+
+    p = ngx_sprintf(p, "\"status\":\"%s\"", n ? "degraded" : "ready");
+
+    if (n) {
+        len = reauth_reason_text(&reasons[0], text);
+        p = ngx_sprintf(p, ",\"reason\":\"%*s\"", len, text);
+    }
+
+    p = ngx_sprintf(p, ",\"reasons\":[");
+
+    for (i = 0; i < n; i++) {
+        len = reauth_reason_text(&reasons[i], text);
+        p = ngx_sprintf(p, "%s\"%*s\"", i ? "," : "", len, text);
+    }
+
+    *p++ = ']';
+
+    return p;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
 {
     u_char                   *p;
     ngx_str_t                 body;
-    ngx_uint_t                up, lag_ms;
-    const char               *reason;
     ngx_http_reauth_store_t  *store;
 
     static ngx_str_t  retry_after = ngx_string("1");
-    static ngx_str_t  loading = ngx_string("{\"status\":\"loading\"}");
-    static ngx_str_t  ready = ngx_string("{\"status\":\"ready\"}");
-    static ngx_str_t  not_following = ngx_string(
-                          "{\"status\":\"degraded\",\"reason\":"
-                          "\"Redis refuses to be followed: what other "
-                          "instances do is not known here\"}");
+    static ngx_str_t  loading = ngx_string(
+                          "{\"status\":\"loading\",\"reason\":"
+                          "\"the accounts are being read\",\"reasons\":"
+                          "[\"the accounts are being read\"]}");
 
     store = ngx_http_reauth_status_store(r);
 
@@ -446,33 +475,18 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
         return ngx_http_reauth_send(r, NGX_HTTP_SERVICE_UNAVAILABLE, &loading);
     }
 
-    if (!ngx_http_reauth_status_degraded(store)) {
-        return ngx_http_reauth_send(r, NGX_HTTP_OK, &ready);
-    }
-
-    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
-
-    if (up) {
-        return ngx_http_reauth_send(r, NGX_HTTP_OK, &not_following);
-    }
-
-    reason = ngx_http_reauth_store_refusal(store);
-
-    if (reason == NULL) {
-        reason = "Redis can't be reached";
-    }
-
-    p = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_STATUS_DEGRADED);
+    p = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_STATUS_READYZ);
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     body.data = p;
-    body.len = ngx_snprintf(p, NGX_HTTP_REAUTH_STATUS_DEGRADED,
-                            "{\"status\":\"degraded\",\"reason\":\"%s: "
-                            "updates are kept by this instance alone\"}",
-                            reason)
-               - p;
+
+    *p++ = '{';
+    p = ngx_http_reauth_status_reasons(store, p);
+    *p++ = '}';
+
+    body.len = p - body.data;
 
     return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
 }

@@ -144,7 +144,7 @@ ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis)
 }
 
 
-const char *
+reauth_refusal_t
 ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis)
 {
     return redis->refusal;
@@ -349,9 +349,11 @@ ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis, ngx_err_t err,
 
     /* of several addresses one that can't be reached says less than this */
 
-    if (redis->tried == 0) {
-        redis->refusal = NULL;
+    if (redis->tried == 0 || redis->failing != REAUTH_REFUSAL_NONE) {
+        redis->refusal = redis->failing;
     }
+
+    redis->failing = REAUTH_REFUSAL_NONE;
 
     ngx_log_error(level, &redis->log, err, "%s", text);
 

@@ -19,6 +19,7 @@
 #include <hiredis/hiredis.h>
 
 #include "reauth_clock.h"
+#include "reauth_degraded.h"
 #include "reauth_reply.h"
 #include "reauth_secret.h"
 #include "ngx_http_reauth_scripts.h"
@@ -124,11 +125,11 @@ const reauth_clock_sample_t *ngx_http_reauth_redis_clock(
  */
 ngx_msec_t ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis);
 
-/*
- * What the last try ended with, where Redis was reached and refused; for the
- * status: in words of ours, a phrase, fit for JSON.  NULL: it did not refuse.
- */
-const char *ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis);
+/* what the last try ended with; NONE: Redis was not reached */
+reauth_refusal_t ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis);
+
+/* what the reply means if it is an error, or unexpected */
+reauth_refusal_t ngx_http_reauth_redis_meaning(const redisReply *reply);
 
 
 /*

@@ -45,18 +45,6 @@ typedef struct {
 } ngx_http_reauth_redis_command_t;
 
 
-/*
- * What an error of Redis means.  Its own words may repeat the arguments of the
- * command, so that only these are shown to whoever asks.
- */
-
-typedef struct {
-    const char                        *code;
-    const char                        *hint;     /* for the log */
-    const char                        *refusal;
-} ngx_http_reauth_redis_error_t;
-
-
 struct ngx_http_reauth_redis_s {
     ngx_pool_t                        *pool;
     ngx_http_reauth_redis_conf_t      *conf;
@@ -70,7 +58,8 @@ struct ngx_http_reauth_redis_s {
 
     ngx_http_reauth_redis_state_e      state;
     ngx_http_reauth_redis_state_e      failed;   /* where it did last */
-    const char                        *refusal;  /* in plain words, or NULL */
+    reauth_refusal_t                   refusal;
+    reauth_refusal_t                   failing;  /* the refusal of a fail() */
     ngx_peer_connection_t              peer;
     redisReader                       *reader;
     size_t                             unread;   /* bytes since a reply */
@@ -159,8 +148,5 @@ void ngx_http_reauth_redis_arm_deadline(ngx_http_reauth_redis_t *redis);
 
 void ngx_http_reauth_redis_read_handler(ngx_event_t *rev);
 ngx_uint_t ngx_http_reauth_redis_is_error(redisReply *reply, const char *code);
-const ngx_http_reauth_redis_error_t *
-ngx_http_reauth_redis_error(redisReply *reply);
-
 
 #endif /* _NGX_HTTP_REAUTH_REDIS_CONNECTION_H_INCLUDED_ */

@@ -16,30 +16,12 @@
 #define NGX_HTTP_REAUTH_REDIS_REPLY        (64 * 1024 * 1024)
 
 
-static const ngx_http_reauth_redis_error_t  ngx_http_reauth_redis_errors[] = {
-
-    { "NOAUTH", ": add password_file= to \"reauth_redis\"",
-      "Redis wants a password (NOAUTH)" },
-
-    { "WRONGPASS", "", "Redis refuses the user or the password (WRONGPASS)" },
-
-    { "NOPERM", ": see \"ACL LIST\" in Redis",
-      "Redis' user lacks a right (NOPERM)" },
-
-    { "LOADING", "", "Redis is still loading its data (LOADING)" },
-
-    { "", "", "Redis refuses to serve; the error log says why" }
-};
-
-
 static void ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis);
 static ngx_int_t ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis,
     redisReply *reply);
 static ngx_int_t ngx_http_reauth_redis_send_again(
     ngx_http_reauth_redis_t *redis, ngx_http_reauth_redis_command_t *command);
-static ngx_uint_t ngx_http_reauth_redis_is_readonly(redisReply *reply,
-    ngx_uint_t script);
 
 
 void
@@ -202,7 +184,9 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
         redis->latency = ngx_current_msec - command->start;
     }
 
-    readonly = ngx_http_reauth_redis_is_readonly(reply, command->script);
+    readonly = reply->type == REDIS_REPLY_ERROR
+               && ngx_http_reauth_redis_meaning(reply)
+                  == REAUTH_REFUSAL_REPLICA;
 
     if (command->handler) {
         command->handler(reply, command->data);
@@ -211,6 +195,7 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
     ngx_http_reauth_redis_free_command(redis, command);
 
     if (readonly && redis->peer.connection) {
+        redis->failing = REAUTH_REFUSAL_REPLICA;
         ngx_http_reauth_redis_fail(redis, 0, "Redis is now a replica "
                                              "(READONLY)");
     }
@@ -246,34 +231,19 @@ ngx_http_reauth_redis_is_error(redisReply *reply, const char *code)
 }
 
 
-static ngx_uint_t
-ngx_http_reauth_redis_is_readonly(redisReply *reply, ngx_uint_t script)
+reauth_refusal_t
+ngx_http_reauth_redis_meaning(const redisReply *reply)
 {
-    if (ngx_http_reauth_redis_is_error(reply, "READONLY ")) {
-        return 1;
+    reauth_string_t  text;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return REAUTH_REFUSAL_OTHER;
     }
 
-    /* before Redis 7 the error of a command in a script is only quoted */
+    text.data = (u_char *) reply->str;
+    text.len = reply->len;
 
-    return script
-           && ngx_http_reauth_redis_is_error(reply, "ERR Error running script")
-           && ngx_strstr(reply->str, "-READONLY ") != NULL;
-}
-
-
-const ngx_http_reauth_redis_error_t *
-ngx_http_reauth_redis_error(redisReply *reply)
-{
-    const ngx_http_reauth_redis_error_t  *error;
-
-    for (error = ngx_http_reauth_redis_errors; *error->code; error++) {
-
-        if (ngx_http_reauth_redis_is_error(reply, error->code)) {
-            break;
-        }
-    }
-
-    return error;
+    return reauth_refusal_parse(&text);
 }
 
 
@@ -300,23 +270,35 @@ void
 ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply)
 {
-    char                                  shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
-    u_char                                text[512];
-    const ngx_http_reauth_redis_error_t  *error;
+    char         shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    u_char       text[512];
+    const char  *hint;
+
+    redis->failing = ngx_http_reauth_redis_meaning(reply);
 
     if (reply->type != REDIS_REPLY_ERROR) {
         ngx_http_reauth_redis_fail(redis, 0, "unexpected reply");
         return;
     }
 
-    error = ngx_http_reauth_redis_error(reply);
+    switch (redis->failing) {
+
+    case REAUTH_REFUSAL_PASSWORD:
+        hint = ": add password_file= to \"reauth_redis\"";
+        break;
+
+    case REAUTH_REFUSAL_RIGHTS:
+        hint = ": see \"ACL LIST\" in Redis";
+        break;
+
+    default:
+        hint = "";
+    }
 
     (void) ngx_snprintf(text, sizeof(text), "Redis returned the error "
                                             "\"%s\"%s%Z",
                         ngx_http_reauth_redis_shown(reply, shown),
-                        error->hint);
+                        hint);
 
     ngx_http_reauth_redis_fail(redis, 0, (char *) text);
-
-    redis->refusal = error->refusal;
 }

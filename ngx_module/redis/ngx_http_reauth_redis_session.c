@@ -131,14 +131,14 @@ ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data)
 
     /* the text of an error may repeat the password */
 
+    redis->failing = ngx_http_reauth_redis_meaning(reply);
+
     ngx_http_reauth_redis_fail(redis, 0,
                 ngx_http_reauth_redis_is_error(reply, "WRONGPASS")
                 ? "wrong user or password (WRONGPASS): check the user in the "
                   "URL, password_file=, and \"ACL LIST\" in Redis"
                 : "AUTH failed: no password is set for this user, or Redis is "
                   "older than 6.0, or it accepts no connections");
-
-    redis->refusal = ngx_http_reauth_redis_error(reply)->refusal;
 }
 
 
@@ -342,7 +342,7 @@ ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis)
     redis->ready = ngx_current_msec;
     redis->outage = 0;
     redis->tried = 0;
-    redis->refusal = NULL;
+    redis->refusal = REAUTH_REFUSAL_NONE;
 
     ngx_del_timer(&redis->deadline);
 

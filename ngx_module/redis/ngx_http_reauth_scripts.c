@@ -21,5 +21,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_LEASE] = {
         ngx_string("lease"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_LEASE)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_PROBE] = {
+        ngx_string("probe"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_PROBE)
     }
 };

@@ -18,6 +18,7 @@
 typedef enum {
     NGX_HTTP_REAUTH_SCRIPT_COMMIT = 0,
     NGX_HTTP_REAUTH_SCRIPT_LEASE,
+    NGX_HTTP_REAUTH_SCRIPT_PROBE,
     NGX_HTTP_REAUTH_SCRIPT_LAST
 } ngx_http_reauth_script_e;
 

@@ -20,6 +20,10 @@
 #define NGX_HTTP_REAUTH_LIFE_MAX  86400000
 
 
+/* ms from one probe to the next */
+#define NGX_HTTP_REAUTH_PROBE_TIME  5000
+
+
 /* gateways of earlier versions know the first one only */
 
 const char  *ngx_http_reauth_store_queues[REAUTH_POLL_CLASSES] = {
@@ -35,10 +39,81 @@ ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store)
 }
 
 
-const char *
-ngx_http_reauth_store_refusal(ngx_http_reauth_store_t *store)
+ngx_uint_t
+ngx_http_reauth_store_writes(ngx_http_reauth_store_t *store)
 {
-    return ngx_http_reauth_redis_refusal(store->redis);
+    return ngx_http_reauth_store_connected(store)
+           && ngx_http_reauth_zone_refused(&store->zone,
+                                           NGX_HTTP_REAUTH_REFUSED_WRITE)
+              == REAUTH_REFUSAL_NONE;
+}
+
+
+void
+ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
+    reauth_health_t *health)
+{
+    ngx_uint_t               up, lag_ms;
+    ngx_http_reauth_zone_t  *zone;
+
+    zone = &store->zone;
+
+    ngx_http_reauth_zone_get_remote(zone, &up, &lag_ms);
+
+    health->redis = store->redis_conf != NULL;
+    health->up = up != 0;
+    health->down = ngx_http_reauth_zone_refused(zone,
+                                          NGX_HTTP_REAUTH_REFUSED_DOWN);
+    health->follow = ngx_http_reauth_zone_refused(zone,
+                                          NGX_HTTP_REAUTH_REFUSED_FOLLOW);
+    health->write = ngx_http_reauth_zone_refused(zone,
+                                          NGX_HTTP_REAUTH_REFUSED_WRITE);
+    health->lease = ngx_http_reauth_zone_refused(zone,
+                                          NGX_HTTP_REAUTH_REFUSED_LEASE);
+}
+
+
+/* what a refusal leaves undone is logged once, not at each try */
+
+void
+ngx_http_reauth_store_refused(ngx_http_reauth_store_t *store,
+    ngx_http_reauth_refused_e what, const redisReply *reply, const char *text)
+{
+    char              shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    ngx_uint_t        level;
+    reauth_refusal_t  why;
+
+    why = ngx_http_reauth_redis_meaning(reply);
+    level = NGX_LOG_ERR;
+
+    if (why != REAUTH_REFUSAL_NONE
+        && ngx_http_reauth_zone_refuse(&store->zone, what, why) == why)
+    {
+        level = NGX_LOG_INFO;
+    }
+
+    ngx_log_error(level, store->cycle->log, 0, "redis: %s: %s", text,
+                  ngx_http_reauth_redis_shown(reply, shown));
+}
+
+
+void
+ngx_http_reauth_store_accepted(ngx_http_reauth_store_t *store,
+    ngx_http_reauth_refused_e what)
+{
+    if (ngx_http_reauth_zone_refused(&store->zone, what)
+        == REAUTH_REFUSAL_NONE)
+    {
+        return;
+    }
+
+    (void) ngx_http_reauth_zone_refuse(&store->zone, what,
+                                       REAUTH_REFUSAL_NONE);
+
+    ngx_log_error(NGX_LOG_NOTICE, store->cycle->log, 0,
+                  what == NGX_HTTP_REAUTH_REFUSED_WRITE
+                      ? "redis: writes are accepted again"
+                      : "redis: polls are shared with other instances again");
 }
 
 
@@ -218,6 +293,85 @@ ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
 }
 
 
+/*
+ * Whether Redis writes.  If it has refused before, a record that is still to be
+ * written proves it, if there is one.
+ */
+
+static void
+ngx_http_reauth_store_probe_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_store_t *store = data;
+
+    store->probing = 0;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        ngx_http_reauth_store_refused(store, NGX_HTTP_REAUTH_REFUSED_WRITE,
+                                      reply, "writes are rejected");
+        return;
+    }
+
+    if (ngx_http_reauth_zone_refused(&store->zone,
+                                     NGX_HTTP_REAUTH_REFUSED_WRITE)
+        && ngx_http_reauth_store_flush_one(store) != NGX_OK)
+    {
+        ngx_http_reauth_store_accepted(store, NGX_HTTP_REAUTH_REFUSED_WRITE);
+    }
+}
+
+
+static void
+ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
+{
+    u_char      keys[3][128];
+    ngx_str_t   argv[4], *prefix;
+
+    if (store->probing
+        || !ngx_http_reauth_store_connected(store)
+        || (!ngx_http_reauth_zone_refused(&store->zone,
+                                          NGX_HTTP_REAUTH_REFUSED_WRITE)
+            && ngx_current_msec - store->probed < NGX_HTTP_REAUTH_PROBE_TIME))
+    {
+        return;
+    }
+
+    store->probed = ngx_current_msec;
+
+    prefix = &store->redis_conf->prefix;
+
+    ngx_http_reauth_redis_key(&argv[0], keys[0], prefix, "probe", "");
+    ngx_http_reauth_redis_key(&argv[1], keys[1], prefix, "probe", ":set");
+    ngx_http_reauth_redis_key(&argv[2], keys[2], prefix, "probe", ":stream");
+    ngx_http_reauth_zone_writer(&store->zone, &argv[3]);
+
+    if (ngx_http_reauth_redis_script(store->redis,
+                                     NGX_HTTP_REAUTH_SCRIPT_PROBE, 3, 4, argv,
+                                     ngx_http_reauth_store_probe_reply, store)
+        == NGX_OK)
+    {
+        store->probing = 1;
+    }
+}
+
+
+/* worker 0 tells all others how it stands with Redis */
+
+static void
+ngx_http_reauth_store_tell(ngx_http_reauth_store_t *store, ngx_uint_t up)
+{
+    (void) ngx_http_reauth_zone_refuse(&store->zone,
+                                 NGX_HTTP_REAUTH_REFUSED_DOWN,
+                                 ngx_http_reauth_redis_refusal(store->redis));
+
+    ngx_http_reauth_zone_set_remote(&store->zone, up,
+                                 ngx_http_reauth_redis_latency(store->redis));
+}
+
+
 static void
 ngx_http_reauth_store_timer(ngx_event_t *ev)
 {
@@ -272,9 +426,13 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
     ngx_http_reauth_store_flush(store);
 
     if (store->follower) {
-        ngx_http_reauth_zone_set_remote(&store->zone,
-                        ngx_http_reauth_redis_ready(store->redis),
-                        ngx_http_reauth_redis_latency(store->redis));
+        ngx_http_reauth_store_probe(store);
+        ngx_http_reauth_store_tell(store,
+                                   ngx_http_reauth_redis_ready(store->redis));
+
+        if (!ngx_http_reauth_redis_ready(store->follower)) {
+            ngx_http_reauth_sync_unread(store);
+        }
     }
 }
 
@@ -289,14 +447,20 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
         ngx_http_reauth_store_clock_up(store, redis);
     }
 
-    if (store->timer.data == NULL) {
+    store->probing = 0;
+
+    if (store->timer.data == NULL
+        || ngx_exiting || ngx_terminate || ngx_quit)
+    {
         return;
     }
 
-    ngx_http_reauth_zone_set_remote(&store->zone, up,
-                                    ngx_http_reauth_redis_latency(redis));
+    ngx_http_reauth_store_tell(store, up);
 
     if (up) {
+        store->probed = ngx_current_msec - NGX_HTTP_REAUTH_PROBE_TIME;
+
+        ngx_http_reauth_store_probe(store);
         ngx_http_reauth_store_flush(store);
     }
 }

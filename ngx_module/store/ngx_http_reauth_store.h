@@ -18,6 +18,8 @@
 #include "ngx_http_reauth_zone.h"
 
 
+struct redisReply;
+
 typedef struct ngx_http_reauth_store_s     ngx_http_reauth_store_t;
 typedef struct ngx_http_reauth_store_op_s  ngx_http_reauth_store_op_t;
 
@@ -58,6 +60,8 @@ struct ngx_http_reauth_store_s {
     ngx_msec_t                         clock_asked;
     ngx_msec_t                         clock_looked;
     unsigned                           clock_pending:1;
+    ngx_uint_t                         probing;       /* a reply is to come */
+    ngx_msec_t                         probed;        /* when */
     ngx_cycle_t                       *cycle;
 };
 
@@ -150,8 +154,19 @@ void ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op);
 /* "redis" or "local": where a change goes now */
 ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
 
-/* where Redis is configured: why it refuses us, NULL: it does not */
-const char *ngx_http_reauth_store_refusal(ngx_http_reauth_store_t *store);
+/* and Redis writes it */
+ngx_uint_t ngx_http_reauth_store_writes(ngx_http_reauth_store_t *store);
+
+/* how this instance stands with Redis, by what all its workers see */
+void ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
+    reauth_health_t *health);
+
+/* Redis refused, or did what it had refused before */
+void ngx_http_reauth_store_refused(ngx_http_reauth_store_t *store,
+    ngx_http_reauth_refused_e what, const struct redisReply *reply,
+    const char *text);
+void ngx_http_reauth_store_accepted(ngx_http_reauth_store_t *store,
+    ngx_http_reauth_refused_e what);
 
 ngx_int_t ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
     ngx_cycle_t *cycle);

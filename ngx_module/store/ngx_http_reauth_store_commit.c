@@ -423,7 +423,6 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_commit_t *commit = data;
 
-    char                         shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
     uint64_t                     revision;
     ngx_int_t                    rc;
     ngx_http_reauth_begin_op_t  *begin;
@@ -443,12 +442,15 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
     }
 
     if (reply->type != REDIS_REPLY_INTEGER) {
-        ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
-                      "redis: failed to write a change: %s",
-                      ngx_http_reauth_redis_shown(reply, shown));
+        ngx_http_reauth_store_refused(commit->store,
+                                      NGX_HTTP_REAUTH_REFUSED_WRITE,
+                                      reply, "failed to write a change");
         ngx_http_reauth_commit_local(commit);
         return;
     }
+
+    ngx_http_reauth_store_accepted(commit->store,
+                                   NGX_HTTP_REAUTH_REFUSED_WRITE);
 
     if (commit->flush) {
         commit->store->flush_written++;
@@ -666,6 +668,23 @@ ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
 }
 
 
+ngx_int_t
+ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store)
+{
+    reauth_record_t  record;
+
+    if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    store->flush_written = 0;
+
+    ngx_http_reauth_store_flush_record(store, &record);
+
+    return NGX_OK;
+}
+
+
 /*
  * Records that were changed while Redis was away are written in rounds, each of
  * as many records as are dirty when it begins.  A turn of the event loop looks
@@ -676,7 +695,10 @@ ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
 void
 ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store)
 {
-    if (store->flush_left || store->flushing) {
+    if (store->flush_left
+        || store->flushing
+        || !ngx_http_reauth_store_writes(store))
+    {
         return;
     }
 
@@ -717,7 +739,7 @@ ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
 
     store = ev->data;
 
-    if (!ngx_http_reauth_store_connected(store)) {
+    if (!ngx_http_reauth_store_writes(store)) {
         store->flush_left = 0;
         return;
     }

@@ -81,7 +81,9 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
                       "redis: failed to read accounts; changes made by other "
                       "instances are ignored until this is resolved");
 
-        ngx_http_reauth_zone_set_not_following(&sync->store->zone, 1);
+        (void) ngx_http_reauth_zone_refuse(&sync->store->zone,
+                                       NGX_HTTP_REAUTH_REFUSED_FOLLOW,
+                                       ngx_http_reauth_redis_meaning(reply));
 
         ngx_http_reauth_redis_refused(sync->store->follower, reply);
     }
@@ -198,6 +200,20 @@ ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync)
 }
 
 
+void
+ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store)
+{
+    if (ngx_http_reauth_zone_refused(&store->zone,
+                                     NGX_HTTP_REAUTH_REFUSED_FOLLOW)
+        == REAUTH_REFUSAL_NONE)
+    {
+        (void) ngx_http_reauth_zone_refuse(&store->zone,
+                                           NGX_HTTP_REAUTH_REFUSED_FOLLOW,
+                                           REAUTH_REFUSAL_UNREAD);
+    }
+}
+
+
 static void
 ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     void *data)
@@ -207,6 +223,12 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     if (sync->pause.timer_set) {
         ngx_del_timer(&sync->pause);
     }
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        return;
+    }
+
+    ngx_http_reauth_sync_unread(sync->store);
 
     if (!up) {
         return;
@@ -356,7 +378,9 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         return;
     }
 
-    ngx_http_reauth_zone_set_not_following(&sync->store->zone, 0);
+    (void) ngx_http_reauth_zone_refuse(&sync->store->zone,
+                                       NGX_HTTP_REAUTH_REFUSED_FOLLOW,
+                                       REAUTH_REFUSAL_NONE);
 
     /* nil: nothing happened for a while */
 
@@ -437,7 +461,18 @@ ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
     ngx_str_set(&argv[1], "COUNT");
     ngx_str_set(&argv[2], NGX_HTTP_REAUTH_SYNC_EVENTS);
     ngx_str_set(&argv[3], "BLOCK");
-    ngx_str_set(&argv[4], "5000");
+
+    /* what was refused until now is tried at once */
+
+    if (ngx_http_reauth_zone_refused(&sync->store->zone,
+                                     NGX_HTTP_REAUTH_REFUSED_FOLLOW))
+    {
+        ngx_str_set(&argv[4], "1");
+
+    } else {
+        ngx_str_set(&argv[4], "5000");
+    }
+
     ngx_str_set(&argv[5], "STREAMS");
 
     argv[6].data = key;

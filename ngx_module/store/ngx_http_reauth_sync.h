@@ -55,6 +55,9 @@ typedef struct {
 
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
 
+/* what other instances do is not followed now */
+void ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store);
+
 
 /* ngx_http_reauth_sync.c */
 

@@ -30,6 +30,15 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
 
     sync->following = 1;
 
+    if (ngx_http_reauth_zone_refused(&sync->store->zone,
+                                     NGX_HTTP_REAUTH_REFUSED_FOLLOW)
+        == REAUTH_REFUSAL_UNREAD)
+    {
+        (void) ngx_http_reauth_zone_refuse(&sync->store->zone,
+                                           NGX_HTTP_REAUTH_REFUSED_FOLLOW,
+                                           REAUTH_REFUSAL_NONE);
+    }
+
     ngx_http_reauth_zone_set_loaded(&sync->store->zone);
 
     if (sync->loaded == 0) {

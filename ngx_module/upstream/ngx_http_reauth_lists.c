@@ -442,8 +442,6 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
 {
     ngx_http_reauth_poller_t *poller = data;
 
-    char  shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
-
     poller->list_leasing = 0;
 
     if (reply != NULL && reply->type == REDIS_REPLY_STATUS
@@ -454,9 +452,11 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
     }
 
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                      "redis: failed to lease the list of accounts: %s",
-                      ngx_http_reauth_redis_shown(reply, shown));
+        poller->refused = ngx_current_msec;
+        ngx_http_reauth_store_refused(poller->store,
+                                      NGX_HTTP_REAUTH_REFUSED_LEASE,
+                                      reply,
+                                      "failed to lease the list of accounts");
     }
 }
 
@@ -506,7 +506,7 @@ ngx_http_reauth_lists_step(ngx_http_reauth_poller_t *poller)
         return;
     }
 
-    if (ngx_http_reauth_store_connected(poller->store)) {
+    if (ngx_http_reauth_poller_shares(poller)) {
         ngx_http_reauth_list_lease(poller);
         return;
     }

@@ -26,6 +26,9 @@
 /* the polls of so many seconds may come at once */
 #define NGX_HTTP_REAUTH_BURST           5
 
+/* ms until Redis is asked again for what it has refused */
+#define NGX_HTTP_REAUTH_LEASE_AGAIN     5000
+
 typedef struct {
     ngx_http_reauth_background_t   background;   /* must be the first */
     ngx_http_reauth_poller_t      *poller;
@@ -392,7 +395,6 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 {
     ngx_http_reauth_poller_t *poller = data;
 
-    char             shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
     size_t           i;
     reauth_string_t  account;
 
@@ -401,6 +403,20 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
     if (reply == NULL) {
         return;
     }
+
+    if (reply->type != REDIS_REPLY_INTEGER
+        && reply->type != REDIS_REPLY_ARRAY)
+    {
+        poller->refused = ngx_current_msec;
+        ngx_http_reauth_store_refused(poller->store,
+                                      NGX_HTTP_REAUTH_REFUSED_LEASE,
+                                      reply,
+                                      "failed to read the polls that are due");
+        return;
+    }
+
+    ngx_http_reauth_store_accepted(poller->store,
+                                   NGX_HTTP_REAUTH_REFUSED_LEASE);
 
     if (reply->type == REDIS_REPLY_INTEGER) {
 
@@ -411,13 +427,6 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
                        (int64_t) reply->integer);
 
         ngx_http_reauth_poller_rest(poller, reply->integer);
-        return;
-    }
-
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                      "redis: failed to read the polls that are due: %s",
-                      ngx_http_reauth_redis_shown(reply, shown));
         return;
     }
 
@@ -612,6 +621,17 @@ ngx_http_reauth_poller_expire(ngx_http_reauth_poller_t *poller)
 }
 
 
+ngx_uint_t
+ngx_http_reauth_poller_shares(ngx_http_reauth_poller_t *poller)
+{
+    return ngx_http_reauth_store_writes(poller->store)
+           && (!ngx_http_reauth_zone_refused(&poller->store->zone,
+                                             NGX_HTTP_REAUTH_REFUSED_LEASE)
+               || ngx_current_msec - poller->refused
+                  >= NGX_HTTP_REAUTH_LEASE_AGAIN);
+}
+
+
 static void
 ngx_http_reauth_poller_timer(ngx_event_t *ev)
 {
@@ -647,7 +667,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
         return;
     }
 
-    if (!ngx_http_reauth_store_connected(poller->store)) {
+    if (!ngx_http_reauth_poller_shares(poller)) {
         ngx_http_reauth_poller_local(poller, now_ms);
         return;
     }

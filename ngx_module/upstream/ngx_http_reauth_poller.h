@@ -42,6 +42,7 @@ struct ngx_http_reauth_poller_s {
     ngx_queue_t               polls;         /* under way */
     ngx_uint_t                npolls;
     ngx_uint_t                leasing;       /* requests to Redis */
+    ngx_msec_t                refused;       /* by Redis, at */
     ngx_msec_t                refused_at;    /* logged last */
     ngx_http_reauth_list_t   *list;          /* being read; or NULL */
     ngx_uint_t                list_leasing;  /* Redis was asked */
@@ -74,6 +75,9 @@ reauth_poll_error_t ngx_http_reauth_manners_broken(
 /* leases what is due; "rest_ms" > 0: the fleet is to rest for that time */
 void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms);
+
+/* whether Redis tells which gateway polls; what it refused is tried again */
+ngx_uint_t ngx_http_reauth_poller_shares(ngx_http_reauth_poller_t *poller);
 
 /* this instance starts no poll for "ms" milliseconds at least */
 void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,

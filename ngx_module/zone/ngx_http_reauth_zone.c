@@ -560,18 +560,27 @@ ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone, ngx_uint_t *up,
 }
 
 
-void
-ngx_http_reauth_zone_set_not_following(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t not_following)
+reauth_refusal_t
+ngx_http_reauth_zone_refuse(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_refused_e what, reauth_refusal_t why)
 {
-    zone->sh->not_following = not_following;
+    reauth_refusal_t  before;
+
+    before = ngx_http_reauth_zone_refused(zone, what);
+
+    if (before != why) {
+        zone->sh->refused[what] = (ngx_atomic_uint_t) why;
+    }
+
+    return before;
 }
 
 
-ngx_uint_t
-ngx_http_reauth_zone_not_following(ngx_http_reauth_zone_t *zone)
+reauth_refusal_t
+ngx_http_reauth_zone_refused(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_refused_e what)
 {
-    return zone->sh->not_following;
+    return (reauth_refusal_t) zone->sh->refused[what];
 }
 
 

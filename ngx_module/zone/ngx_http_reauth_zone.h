@@ -17,6 +17,7 @@
 #include "ngx_http_reauth_clock.h"
 #include "reauth_attempt.h"
 #include "reauth_clock.h"
+#include "reauth_degraded.h"
 #include "reauth_schedule.h"
 #include "reauth_seal.h"
 
@@ -495,10 +496,23 @@ void ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone,
     ngx_uint_t *up, ngx_uint_t *lag_ms);
 
-/* and whether Redis refuses to tell what other instances do */
-void ngx_http_reauth_zone_set_not_following(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t not_following);
-ngx_uint_t ngx_http_reauth_zone_not_following(ngx_http_reauth_zone_t *zone);
+/*
+ * What Redis refuses, and why: to connect, to tell what other instances do, to
+ * write, to share polls.  refuse: the refusal until now.
+ */
+
+typedef enum {
+    NGX_HTTP_REAUTH_REFUSED_DOWN = 0,
+    NGX_HTTP_REAUTH_REFUSED_FOLLOW,
+    NGX_HTTP_REAUTH_REFUSED_WRITE,
+    NGX_HTTP_REAUTH_REFUSED_LEASE,
+    NGX_HTTP_REAUTH_REFUSED_LAST
+} ngx_http_reauth_refused_e;
+
+reauth_refusal_t ngx_http_reauth_zone_refuse(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_refused_e what, reauth_refusal_t why);
+reauth_refusal_t ngx_http_reauth_zone_refused(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_refused_e what);
 
 
 #endif /* _NGX_HTTP_REAUTH_ZONE_H_INCLUDED_ */

@@ -25,7 +25,7 @@
  * can be very many, are packed into as little as they need.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       24
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       25
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -218,7 +218,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    changes;
     ngx_atomic_t                    remote_up;
     ngx_atomic_t                    remote_lag;
-    ngx_atomic_t                    not_following; /* Redis tells no changes */
+    ngx_atomic_t                    refused[NGX_HTTP_REAUTH_REFUSED_LAST];
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
     int64_t                         load_until_ms;

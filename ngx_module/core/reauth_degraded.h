@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Why a gateway is degraded: what an error of Redis means, and what that leaves
+ * undone.
+ */
+
+
+#ifndef REAUTH_DEGRADED_H
+#define REAUTH_DEGRADED_H
+
+
+#include "reauth_string.h"
+
+
+/* what keeps Redis from doing what it is asked for */
+
+typedef enum {
+    REAUTH_REFUSAL_NONE = 0,
+    REAUTH_REFUSAL_UNREACHABLE,
+    REAUTH_REFUSAL_PASSWORD,           /* NOAUTH */
+    REAUTH_REFUSAL_USER,               /* WRONGPASS */
+    REAUTH_REFUSAL_RIGHTS,             /* NOPERM */
+    REAUTH_REFUSAL_LOADING,
+    REAUTH_REFUSAL_BUSY,
+    REAUTH_REFUSAL_KILLED,             /* SCRIPT KILL */
+    REAUTH_REFUSAL_MEMORY,             /* OOM */
+    REAUTH_REFUSAL_DISK,               /* MISCONF */
+    REAUTH_REFUSAL_REPLICAS,           /* NOREPLICAS */
+    REAUTH_REFUSAL_REPLICA,            /* READONLY */
+    REAUTH_REFUSAL_CLUSTER,            /* CLUSTERDOWN, MOVED, ASK, TRYAGAIN */
+    REAUTH_REFUSAL_UNREAD,             /* connected, and not read yet */
+    REAUTH_REFUSAL_OTHER,
+    REAUTH_REFUSAL_LAST
+} reauth_refusal_t;
+
+
+/*
+ * The meaning of an error reply.  NONE: it concerns one key only (WRONGTYPE).
+ */
+reauth_refusal_t reauth_refusal_parse(const reauth_string_t *error);
+
+/* a phrase of ours, fit for JSON: an error of Redis may quote anything */
+const char *reauth_refusal_text(reauth_refusal_t refusal);
+
+
+/* how a gateway stands with Redis */
+
+typedef struct {
+    unsigned           redis;          /* is configured */
+    unsigned           up;             /* is connected */
+    reauth_refusal_t   down;           /* if not: why */
+    reauth_refusal_t   write;          /* changes are refused */
+    reauth_refusal_t   follow;         /* changes of others are not read */
+    reauth_refusal_t   lease;          /* polls are not shared */
+} reauth_health_t;
+
+
+typedef enum {
+    REAUTH_REASON_NONE = 0,
+    REAUTH_REASON_WRITE,
+    REAUTH_REASON_FOLLOW,
+    REAUTH_REASON_UNREAD,
+    REAUTH_REASON_LEASE,
+    REAUTH_REASON_LAST
+} reauth_reason_kind_t;
+
+
+typedef struct {
+    reauth_reason_kind_t  kind;
+    reauth_refusal_t      refusal;
+} reauth_reason_t;
+
+
+#define REAUTH_REASONS_MAX    8
+#define REAUTH_REASON_LEN     200      /* of its text */
+
+
+/* fills reasons[REAUTH_REASONS_MAX], the gravest first; returns their number */
+unsigned reauth_health_reasons(const reauth_health_t *health,
+    reauth_reason_t *reasons);
+
+/* the text into out[REAUTH_REASON_LEN]; returns its length */
+size_t reauth_reason_text(const reauth_reason_t *reason, char *out);
+
+/* its name in metrics, and all of them; NULL: there are no more */
+const char *reauth_reason_name(const reauth_reason_t *reason);
+const char *reauth_reason_names(unsigned n);
+
+
+#endif /* REAUTH_DEGRADED_H */
