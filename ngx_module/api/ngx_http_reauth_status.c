@@ -335,16 +335,9 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 
     if (ngx_http_reauth_caller_confined(r)) {
         return ngx_http_reauth_caller_forbidden(r,
-                   "The caller is not allowed to read the "
-                   "summary.", "The summary "
-                                                               "counts all "
-                                                               "accounts, but "
-                                                               "the caller is "
-                                                               "confined to "
-                                                               "certain "
-                                                               "accounts; "
-                                                               "list these "
-                                                               "instead.");
+                   "The caller is not allowed to read the summary.",
+                   "The summary counts all accounts, but the caller is "
+                   "confined to certain accounts; list these instead.");
     }
 
     store = ngx_http_reauth_status_store(r);
@@ -390,14 +383,12 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 
     text.last = ngx_http_reauth_status_redis(store, text.last);
 
-    text.last = ngx_sprintf(text.last, ",\"clock_offset_ms\":%L",
-                            ngx_http_reauth_clock_offset_ms());
-
     text.last = ngx_sprintf(text.last,
-                            ",\"zone\":{\"size\":%uz,\"free\":%uz,"
+                            ",\"clock_offset_ms\":%L,"
+                            "\"zone\":{\"size\":%uz,\"free\":%uz,"
                             "\"accounts\":%ui,\"dropped\":%ui}}",
-                            summary.size, summary.free, summary.accounts,
-                            summary.dropped);
+                            ngx_http_reauth_clock_offset_ms(), summary.size,
+                            summary.free, summary.accounts, summary.dropped);
 
     return ngx_http_reauth_status_send(r, &text);
 }
