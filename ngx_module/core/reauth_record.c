@@ -81,11 +81,14 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec_string("error_message", error_message,
                        REAUTH_ERROR_MESSAGE_MAX),
     reauth_spec_string("caller", caller, REAUTH_CALLER_MAX),
+    reauth_spec_binary("fingerprint", fingerprint, REAUTH_FINGERPRINT_LEN,
+                       fingerprint_set),
     reauth_spec("lost", REAUTH_FIELD_BYTE, lost),
     reauth_spec("fresh", REAUTH_FIELD_BYTE, fresh),
     reauth_spec("polled", REAUTH_FIELD_INT64, polled_ms),
     reauth_spec("poll_status", REAUTH_FIELD_UINT16, poll_status),
     reauth_spec("poll_error", REAUTH_FIELD_POLL_ERROR, poll_error),
+    reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
     reauth_spec("kept", REAUTH_FIELD_BYTE, kept),
 
     reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
@@ -97,21 +100,13 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("prior_deadline", REAUTH_FIELD_INT64, prior.deadline_ms),
     reauth_spec("prior_started_at", REAUTH_FIELD_INT64, prior.started_us),
     reauth_spec("prior_completed_at", REAUTH_FIELD_INT64, prior.completed_us),
-    reauth_spec("prior_kept", REAUTH_FIELD_BYTE, prior.kept),
-
-    /* the last ones: an event has what is before them */
-    reauth_spec_binary("fingerprint", fingerprint, REAUTH_FINGERPRINT_LEN,
-                       fingerprint_set),
-    reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
     reauth_spec_binary("prior_fingerprint", prior.fingerprint,
-                       REAUTH_FINGERPRINT_LEN, prior.fingerprint_set)
+                       REAUTH_FINGERPRINT_LEN, prior.fingerprint_set),
+    reauth_spec("prior_kept", REAUTH_FIELD_BYTE, prior.kept)
 };
 
 #define REAUTH_FIELD_SPECS                                                    \
     (sizeof(reauth_field_specs) / sizeof(reauth_field_specs[0]))
-
-/* the fields of an event */
-#define REAUTH_FIELD_EVENT   (REAUTH_FIELD_SPECS - 3)
 
 
 /*
@@ -246,8 +241,7 @@ reauth_encode_field(const reauth_record_t *record,
 
 
 size_t
-reauth_record_encode(const reauth_record_t *record, unsigned char *text,
-    size_t *event)
+reauth_record_encode(const reauth_record_t *record, unsigned char *text)
 {
     size_t                      i, len;
     unsigned char              *p, *value;
@@ -257,10 +251,6 @@ reauth_record_encode(const reauth_record_t *record, unsigned char *text,
 
     for (i = 0; i < REAUTH_FIELD_SPECS; i++) {
         spec = &reauth_field_specs[i];
-
-        if (i == REAUTH_FIELD_EVENT) {
-            *event = (size_t) (p - text);
-        }
 
         memcpy(p, spec->name.data, spec->name.len);
 

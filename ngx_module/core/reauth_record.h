@@ -26,11 +26,10 @@
 
 /*
  * Writes all fields to text[REAUTH_RECORD_TEXT_MAX], "revision" first.
- * Returns the length; *event is the length of the beginning used in events:
- * all fields except fingerprints and the sealed value.
+ * Returns the length.
  */
 size_t reauth_record_encode(const reauth_record_t *record,
-    unsigned char *text, size_t *event);
+    unsigned char *text);
 
 /*
  * Sets the fields of a zeroed record; unknown fields, of a later version, are

@@ -180,22 +180,9 @@ reauth_reply_entries(const redisReply *reply)
 }
 
 
-static int
-reauth_reply_is_partial(const redisReply *fields)
-{
-    static const char  name[] = "partial";
-
-    return fields->type == REDIS_REPLY_ARRAY
-           && fields->elements == 4
-           && fields->element[2]->type == REDIS_REPLY_STRING
-           && (size_t) fields->element[2]->len == sizeof(name) - 1
-           && memcmp(fields->element[2]->str, name, sizeof(name) - 1) == 0;
-}
-
-
 const redisReply *
 reauth_reply_event(const redisReply *entry, char id[REAUTH_STREAM_ID_MAX + 1],
-    reauth_string_t *writer, int *partial)
+    reauth_string_t *writer)
 {
     const redisReply  *fields;
 
@@ -206,9 +193,8 @@ reauth_reply_event(const redisReply *entry, char id[REAUTH_STREAM_ID_MAX + 1],
     (void) reauth_reply_text(entry->element[0], id, REAUTH_STREAM_ID_MAX);
 
     fields = entry->element[1];
-    *partial = reauth_reply_is_partial(fields);
 
-    if ((!reauth_reply_is_pair(fields) && !*partial)
+    if (!reauth_reply_is_pair(fields)
         || fields->element[0]->type != REDIS_REPLY_STRING)
     {
         return NULL;

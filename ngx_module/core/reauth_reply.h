@@ -54,14 +54,11 @@ const redisReply *reauth_reply_page(const redisReply *reply,
 const redisReply *reauth_reply_entries(const redisReply *reply);
 
 /*
- * An entry has one field: the writer's name and the record; a second field,
- * "partial", if the record has fields that events do not have.  Gateways of
- * earlier versions skip entries with two fields.  Returns the record, or NULL;
- * "id" is set if the entry has an ID.
+ * An entry has one field: the writer's name and the record.  Returns the
+ * record, or NULL; "id" is set if the entry has an ID.
  */
 const redisReply *reauth_reply_event(const redisReply *entry,
-    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer,
-    int *partial);
+    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
 
 
 #endif /* REAUTH_REPLY_H */

@@ -87,7 +87,6 @@ static ngx_uint_t
 ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     redisReply *entry)
 {
-    int                partial;
     const redisReply  *text;
     reauth_record_t    record;
     reauth_string_t    writer;
@@ -95,7 +94,7 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     /* what comes before it is the next page, if one is wanted */
 
     op->before[0] = '(';
-    text = reauth_reply_event(entry, &op->before[1], &writer, &partial);
+    text = reauth_reply_event(entry, &op->before[1], &writer);
 
     if (text == NULL
         || ngx_http_reauth_store_record(op->store, text, &record) != NGX_OK

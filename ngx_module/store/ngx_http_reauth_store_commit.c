@@ -27,7 +27,7 @@
 /* keys, arguments */
 #define NGX_HTTP_REAUTH_COMMIT_KEYS     6
 #define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
-#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 8)
 
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
@@ -127,11 +127,9 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 static ngx_int_t
 ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
-    size_t            event;
     int64_t           lives;
     u_char            revision[REAUTH_NUMBER_MAX], ttl[REAUTH_NUMBER_MAX];
     u_char            deadline[REAUTH_NUMBER_MAX], due[REAUTH_NUMBER_MAX];
-    u_char            event_len[REAUTH_NUMBER_MAX];
     u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
                           [NGX_HTTP_REAUTH_COMMIT_KEY_LEN];
     u_char            text[REAUTH_RECORD_TEXT_MAX];
@@ -185,13 +183,12 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     record->revision++;
 
     arg->data = text;
-    arg->len = reauth_record_encode(record, text, &event);
+    arg->len = reauth_record_encode(record, text);
     arg++;
 
     record->revision--;
 
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
-    ngx_http_reauth_number(arg++, event_len, (int64_t) event);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                    "reauth commit: account \"%s\" sent, epoch %uL, state %s, "

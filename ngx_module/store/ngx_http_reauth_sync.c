@@ -123,7 +123,6 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    int              partial;
     reauth_string_t  writer;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
@@ -135,8 +134,7 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
                 sizeof(sync->last));
 
     if (reply->elements == 1) {
-        (void) reauth_reply_event(reply->element[0], sync->last, &writer,
-                                  &partial);
+        (void) reauth_reply_event(reply->element[0], sync->last, &writer);
     }
 
     ngx_http_reauth_sync_scan(sync);
@@ -270,98 +268,25 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
 }
 
 
-/* the records of "changed", whose events have parts of them only */
-
-static ngx_int_t
-ngx_http_reauth_sync_get_changed(ngx_http_reauth_sync_t *sync)
-{
-    ngx_uint_t                   i, n;
-    reauth_string_t              accounts[NGX_HTTP_REAUTH_SYNC_PAGE];
-    ngx_http_reauth_sync_get_t  *get;
-
-    n = sync->nchanged;
-    sync->nchanged = 0;
-
-    if (n == 0) {
-        return NGX_OK;
-    }
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
-                   "reauth sync: %ui changed accounts are to be read", n);
-
-    get = ngx_http_reauth_sync_get_create(sync);
-    if (get == NULL) {
-        return NGX_ERROR;
-    }
-
-    get->event = 1;
-
-    for (i = 0; i < n; i++) {
-        accounts[i] = reauth_string_from(sync->changed[i]);
-    }
-
-    return ngx_http_reauth_sync_get(get, accounts, n);
-}
-
-
-/* NGX_ERROR: there was no memory */
-
-static ngx_int_t
-ngx_http_reauth_sync_changed(ngx_http_reauth_sync_t *sync,
-    const redisReply *text)
-{
-    ngx_uint_t       i;
-    reauth_record_t  record;
-
-    if (ngx_http_reauth_store_record(sync->store, text, &record) != NGX_OK) {
-        ngx_http_reauth_sync_not_one(sync);
-        return NGX_OK;
-    }
-
-    for (i = 0; i < sync->nchanged; i++) {
-        if (ngx_strcmp(sync->changed[i], record.account) == 0) {
-            return NGX_OK;
-        }
-    }
-
-    ngx_memcpy(sync->changed[sync->nchanged++], record.account,
-               sizeof(record.account));
-
-    return sync->nchanged == NGX_HTTP_REAUTH_SYNC_PAGE
-           ? ngx_http_reauth_sync_get_changed(sync) : NGX_OK;
-}
-
-
-static ngx_int_t
+static void
 ngx_http_reauth_sync_entries(ngx_http_reauth_sync_t *sync,
     const redisReply *entries)
 {
-    int                partial;
     size_t             i;
     reauth_string_t    writer;
     const redisReply  *text;
 
     for (i = 0; i < entries->elements; i++) {
-        text = reauth_reply_event(entries->element[i], sync->last, &writer,
-                                  &partial);
+        text = reauth_reply_event(entries->element[i], sync->last, &writer);
 
-        /* what was written here is in the zone since before it was in Redis */
+        /* the zone already has what this instance has written */
 
-        if (text == NULL
-            || ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
+        if (text != NULL
+            && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
         {
-            continue;
-        }
-
-        if (!partial) {
             ngx_http_reauth_sync_merge(sync, text, 0);
-
-        } else if (ngx_http_reauth_sync_changed(sync, text) != NGX_OK) {
-            return NGX_ERROR;
         }
     }
-
-    return ngx_http_reauth_sync_get_changed(sync);
 }
 
 
@@ -390,13 +315,8 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     if (entries != NULL) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
                        "reauth sync: %uz events", entries->elements);
-    }
 
-    if (entries != NULL
-        && ngx_http_reauth_sync_entries(sync, entries) != NGX_OK)
-    {
-        ngx_http_reauth_sync_anew(sync);
-        return;
+        ngx_http_reauth_sync_entries(sync, entries);
     }
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {

@@ -34,9 +34,6 @@ typedef struct {
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
     ngx_event_t                     pause;
-    ngx_uint_t                      nchanged;
-    char                            changed[NGX_HTTP_REAUTH_SYNC_PAGE]
-                                           [REAUTH_ACCOUNT_MAX + 1];
     char                            scan[REAUTH_CURSOR_MAX + 1];
     char                            last[REAUTH_STREAM_ID_MAX + 1];
 } ngx_http_reauth_sync_t;
@@ -48,7 +45,6 @@ typedef struct {
     ngx_http_reauth_sync_t         *sync;
     reauth_record_t                *known;     /* the zone's own, or NULL */
     ngx_uint_t                      n;
-    ngx_uint_t                      event;     /* asked for by an event */
     reauth_record_t                 one;       /* where it is a single one's */
 } ngx_http_reauth_sync_get_t;
 

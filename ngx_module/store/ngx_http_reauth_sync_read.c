@@ -72,7 +72,7 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
     for (i = 0; i < reply->elements; i++) {
 
         if (reply->element[i]->type != REDIS_REPLY_NIL) {
-            ngx_http_reauth_sync_merge(sync, reply->element[i], !get->event);
+            ngx_http_reauth_sync_merge(sync, reply->element[i], 1);
 
         } else if (get->known != NULL && i < get->n) {
 

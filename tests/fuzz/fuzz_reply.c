@@ -48,13 +48,12 @@ check_record(const redisReply *reply)
 static void
 check_entry(const redisReply *entry)
 {
-    int                partial;
     char               id[REAUTH_STREAM_ID_MAX + 1];
     reauth_string_t    writer;
     const redisReply  *record;
 
     id[0] = '\0';
-    record = reauth_reply_event(entry, id, &writer, &partial);
+    record = reauth_reply_event(entry, id, &writer);
 
     check_text(id, REAUTH_STREAM_ID_MAX);
 

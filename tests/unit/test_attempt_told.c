@@ -404,7 +404,6 @@ static void
 test_it_is_kept_in_redis(void **state)
 {
     int              error;
-    size_t           event;
     unsigned char    text[REAUTH_RECORD_TEXT_MAX];
     reauth_record_t  record, back;
     reauth_string_t  s;
@@ -419,7 +418,7 @@ test_it_is_kept_in_redis(void **state)
         record.poll_error = (uint8_t) error;
 
         s.data = text;
-        s.len = reauth_record_encode(&record, text, &event);
+        s.len = reauth_record_encode(&record, text);
 
         memset(&back, 0, sizeof(reauth_record_t));
 

@@ -88,7 +88,6 @@ largest(reauth_record_t *record)
 static void
 encode(const reauth_record_t *record, reauth_string_t *text)
 {
-    size_t          event;
     unsigned char  *buffer;
 
     /* as long as it must be: a byte too many is a fault */
@@ -97,9 +96,8 @@ encode(const reauth_record_t *record, reauth_string_t *text)
     assert_non_null(buffer);
 
     text->data = buffer;
-    text->len = reauth_record_encode(record, buffer, &event);
+    text->len = reauth_record_encode(record, buffer);
     assert_in_range(text->len, 0, REAUTH_RECORD_TEXT_MAX);
-    assert_in_range(event, 0, text->len);
 }
 
 
@@ -147,49 +145,6 @@ test_round_trip_largest(void **state)
     largest(&record);
     round_trip(&record);
     assert_int_equal(reauth_record_valid(&record), 1);
-}
-
-
-/* an event has all that a record has but fingerprints and the sealed value */
-
-static void
-test_event(void **state)
-{
-    size_t           event;
-    unsigned char    text[REAUTH_RECORD_TEXT_MAX];
-    reauth_record_t  record, back;
-    reauth_string_t  part;
-
-    (void) state;
-
-    largest(&record);
-
-    part.len = reauth_record_encode(&record, text, &event);
-    part.data = text;
-
-    assert_in_range(event, 1, part.len - 1);
-
-    part.len = event;
-    memset(&back, 0, sizeof(back));
-    assert_int_equal(reauth_record_decode(&part, &back), 0);
-
-    assert_int_equal(back.fingerprint_set, 0);
-    assert_int_equal(back.sealed_len, 0);
-    assert_int_equal(back.prior.fingerprint_set, 0);
-
-    record.fingerprint_set = 0;
-    record.sealed_len = 0;
-    record.prior.fingerprint_set = 0;
-    memset(record.fingerprint, 0, sizeof(record.fingerprint));
-    memset(record.sealed, 0, sizeof(record.sealed));
-    memset(record.prior.fingerprint, 0, sizeof(record.prior.fingerprint));
-
-    assert_memory_equal(&back, &record, sizeof(back));
-
-    /* without them it has all */
-
-    part.len = reauth_record_encode(&record, text, &event);
-    assert_int_equal(event, part.len);
 }
 
 
@@ -758,7 +713,6 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_round_trip_largest),
-        cmocka_unit_test(test_event),
         cmocka_unit_test(test_judge_as_it_is),
         cmocka_unit_test(test_judge_future),
         cmocka_unit_test(test_judge_absurd),

@@ -186,9 +186,8 @@ test_page(void **state)
 /* writer: NULL, there is no record */
 
 static void
-event_of(const char *text, const char *id, const char *writer, int is_partial)
+event(const char *text, const char *id, const char *writer)
 {
-    int                partial;
     char               got[REAUTH_STREAM_ID_MAX + 1];
     redisReply        *reply;
     reauth_string_t    name;
@@ -203,8 +202,7 @@ event_of(const char *text, const char *id, const char *writer, int is_partial)
     assert_non_null(entries);
     assert_int_equal(entries->elements, 1);
 
-    record = reauth_reply_event(entries->element[0], got, &name,
-                                &partial);
+    record = reauth_reply_event(entries->element[0], got, &name);
 
     assert_string_equal(got, id);
     assert_int_equal(record != NULL, writer != NULL);
@@ -212,21 +210,12 @@ event_of(const char *text, const char *id, const char *writer, int is_partial)
     if (writer != NULL) {
         assert_true(reauth_string_equals(&name, writer));
         assert_string_equal(record->str, "b");
-        assert_int_equal(partial, is_partial);
     }
 
     freeReplyObject(reply);
 }
 
 
-static void
-event(const char *text, const char *id, const char *writer)
-{
-    event_of(text, id, writer, 0);
-}
-
-
-#define ENTRY   "*2\r\n$3\r\n1-0\r\n"
 #define STREAM  "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n"
 #define LONG    "18446744073709551615-18446744073709551615"
 
@@ -238,16 +227,6 @@ test_event(void **state)
 
     event(STREAM "*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", "1-0",
           "a");
-
-    event_of(STREAM ENTRY "*4\r\n$1\r\na\r\n$1\r\nb\r\n$7\r\npartial\r\n"
-             "$1\r\n1\r\n", "1-0", "a", 1);
-
-    event(STREAM ENTRY "*4\r\n$1\r\na\r\n$1\r\nb\r\n$7\r\nanother\r\n"
-          "$1\r\n1\r\n", "1-0", NULL);
-    event(STREAM ENTRY "*4\r\n$1\r\na\r\n$1\r\nb\r\n:1\r\n:1\r\n", "1-0",
-          NULL);
-    event(STREAM ENTRY "*3\r\n$1\r\na\r\n$1\r\nb\r\n$7\r\npartial\r\n",
-          "1-0", NULL);
 
     /* what is none is passed over, and the place in the stream moves on */
 

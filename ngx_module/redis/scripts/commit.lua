@@ -6,7 +6,6 @@
 --       3 seconds until the record expires         4 score in "active" or ""
 --       5 score in the queue or ""                 6 length of the stream
 --       7 the record, in its next revision         8 the writer's name
---       9 length of the record's beginning that is used in events
 --
 -- Returns 1 if the record was written; otherwise the record in Redis, or nil, by
 -- which the change is judged again.
@@ -47,19 +46,13 @@ local day = 86400
 local now = redis.call('TIME')
 local added
 
-local event = {'*', ARGV[8], string.sub(ARGV[7], 1, ARGV[9])}
-
-if #event[3] < #ARGV[7] then
-    event[4], event[5] = 'partial', '1'
-end
-
 if tonumber(now[2]) % 16 == 0 then
-    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000',
-                        unpack(event))
+    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000', '*',
+                        ARGV[8], ARGV[7])
 end
 
 if not added or type(added) == 'table' and added.err then
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], unpack(event))
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], ARGV[7])
 end
 
 redis.call('EXPIRE', KEYS[3], day)
