@@ -62,7 +62,7 @@ ngx_http_reauth_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    /* "off" asks for nothing */
+    /* "off" needs no other directive */
 
     if (rv != NGX_CONF_OK
         || ((rule->needs & NGX_HTTP_REAUTH_MAY_BE_OFF)
@@ -142,7 +142,7 @@ ngx_http_reauth_check_serves(ngx_http_reauth_loc_conf_t *conf,
 }
 
 
-/* a key and a callers file are in use where they are in force, not above */
+/* a key and a callers file are used in locations that inherit them */
 
 static void
 ngx_http_reauth_check_files(ngx_http_reauth_loc_conf_t *conf, ngx_uint_t key,
@@ -209,7 +209,7 @@ ngx_http_reauth_check_level(ngx_conf_t *cf, ngx_http_reauth_loc_conf_t *parent,
 
     if (conf->webhook_nsecrets) {
 
-        /* of reauth_gate_max only the value at the http level counts */
+        /* only the value of reauth_gate_max at the http level is used */
 
         for (top = conf; top->parent; top = top->parent) { /* void */ }
 
@@ -310,8 +310,8 @@ ngx_http_reauth_check_served(ngx_conf_t *cf, ngx_http_reauth_use_t *use)
 
 
 /*
- * The location of a uri, as nginx finds it; NULL: none.  "unsure" is set where
- * that depends on a regular expression.
+ * Finds the location of a URI as nginx does; NULL: none.  "unsure" is set if
+ * it depends on a regular expression.
  */
 
 static ngx_http_reauth_loc_conf_t *
@@ -373,7 +373,7 @@ ngx_http_reauth_check_locate(ngx_http_reauth_main_conf_t *mcf,
 }
 
 
-/* where a directive of ours sends its subrequests */
+/* checks the location to which a directive sends its subrequests */
 
 static ngx_int_t
 ngx_http_reauth_check_target(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
@@ -483,7 +483,7 @@ ngx_http_reauth_check_targets(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 }
 
 
-/* a directive that says what its location is for: that must be so */
+/* checks that a content directive determines the content handler */
 
 static ngx_int_t
 ngx_http_reauth_check_handler(ngx_conf_t *cf, ngx_http_reauth_use_t *use)
@@ -593,7 +593,7 @@ ngx_http_reauth_check_location(ngx_conf_t *cf,
 
 #if (NGX_HTTP_SSL)
 
-/* whether a server in which this callers file is in force verifies clients */
+/* whether a server that uses this callers file verifies client certificates */
 
 static ngx_uint_t
 ngx_http_reauth_check_verified(ngx_conf_t *cf,
@@ -626,7 +626,7 @@ ngx_http_reauth_check_verified(ngx_conf_t *cf,
 #endif
 
 
-/* the events block comes before the http block as a rule; else 0 is known */
+/* 0 if the events block follows the http block */
 
 static void
 ngx_http_reauth_check_wait_max(ngx_conf_t *cf,

@@ -13,16 +13,16 @@
 #include "ngx_http_reauth_conf.h"
 
 
-/* other directives that a directive needs, and what else applies to it */
+/* flags: requirements of a directive */
 
 #define NGX_HTTP_REAUTH_NEEDS_ZONE        0x01
 #define NGX_HTTP_REAUTH_NEEDS_REDIS       0x02
-#define NGX_HTTP_REAUTH_NEEDS_POLL        0x04    /* a warning only */
-#define NGX_HTTP_REAUTH_NEEDS_SERVED      0x08    /* else a warning only */
+#define NGX_HTTP_REAUTH_NEEDS_POLL        0x04    /* only a warning */
+#define NGX_HTTP_REAUTH_NEEDS_SERVED      0x08    /* otherwise a warning */
 #define NGX_HTTP_REAUTH_IS_HANDLER        0x10    /* of the location */
-#define NGX_HTTP_REAUTH_MAY_BE_OFF        0x20    /* else "off" is a file */
+#define NGX_HTTP_REAUTH_MAY_BE_OFF        0x20  /* otherwise "off" is a file */
 
-/* what a level of the configuration serves, itself or in a level below */
+/* flags: what a configuration level or a level below serves */
 
 #define NGX_HTTP_REAUTH_SERVES_GATE          0x01
 #define NGX_HTTP_REAUTH_SERVES_HOLD          0x02
@@ -45,8 +45,8 @@ typedef struct ngx_http_reauth_rule_s {
     char                   *(*set)(ngx_conf_t *cf, ngx_command_t *cmd,
                                    void *conf);
     void                     *post;            /* for "set" */
-    ngx_uint_t                needs;           /* all of these */
-    ngx_uint_t                serves;          /* one of these; 0: nothing */
+    ngx_uint_t                needs;           /* all are required */
+    ngx_uint_t                serves;          /* one is required; 0: none */
 } ngx_http_reauth_rule_t;
 
 #define ngx_http_reauth_rule(set, post, needs, serves)                        \
@@ -56,14 +56,14 @@ typedef struct ngx_http_reauth_rule_s {
 char *ngx_http_reauth_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* ngx_conf_set_enum_slot() with an error that names directive and values */
+/* like ngx_conf_set_enum_slot(), but the error lists the valid values */
 char *ngx_http_reauth_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* each level is noted when it has been merged */
+/* records a merged configuration level */
 ngx_int_t ngx_http_reauth_check_level(ngx_conf_t *cf,
     ngx_http_reauth_loc_conf_t *parent, ngx_http_reauth_loc_conf_t *conf);
 
-/* when the whole configuration is read; NGX_ERROR: the error was logged */
+/* checks the complete configuration; NGX_ERROR: an error was logged */
 ngx_int_t ngx_http_reauth_check(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf);
 

@@ -272,7 +272,7 @@ ngx_http_reauth_conf_retry_after_bounds(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* what a location is for is said once: by its content handler */
+/* a location can have one content handler only */
 
 static char *
 ngx_http_reauth_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
@@ -320,7 +320,7 @@ ngx_http_reauth_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
 
     lcf->forward = value[1];
 
-    /* what follows begins with a slash of its own */
+    /* the rest of the URI begins with a slash */
 
     if (lcf->forward.data[lcf->forward.len - 1] == '/') {
         lcf->forward.len--;
@@ -453,7 +453,7 @@ ngx_http_reauth_conf_positive_size(ngx_conf_t *cf, void *post, void *data)
 }
 
 
-/* less is not enough for one webhook of the greatest length */
+/* less would not be enough for a webhook of the maximum size */
 
 char *
 ngx_http_reauth_conf_body_memory(ngx_conf_t *cf, void *post, void *data)
@@ -504,7 +504,9 @@ ngx_http_reauth_create_main_conf(ngx_conf_t *cf)
     mcf->wait_max = NGX_CONF_UNSET_UINT;
     mcf->body_memory = NGX_CONF_UNSET_SIZE;
 
-    /* other instances may poll what this one writes, even if it does not */
+    /*
+     * Other gateways may poll attempts of this one, even if it does not poll.
+     */
 
     mcf->store.zone.schedule.interval_ms = NGX_HTTP_REAUTH_POLL_INTERVAL;
     mcf->store.zone.schedule.max_interval_ms =
@@ -557,8 +559,8 @@ ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
 
 
 /*
- * An "if" or a "limit_except" that applies changes a request's configuration:
- * unless it says another content handler, it is the same kind of location.
+ * "if" and "limit_except" blocks replace the location configuration: they
+ * inherit the content handler.
  */
 
 static void
@@ -582,7 +584,7 @@ ngx_http_reauth_merge_if(ngx_http_core_loc_conf_t *clcf,
 }
 
 
-/* what the location serves, itself or by the handler that ours is around */
+/* what the location serves, itself or by the wrapped handler */
 
 static void
 ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
@@ -592,12 +594,15 @@ ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
         || conf->webhook_nsecrets)
     {
 
-        /* these look after themselves, but not after what is in them */
+        /*
+         * These handlers check themselves; nested locations are not checked by
+         * them.
+         */
 
         conf->gate_inner = conf->gate;
         conf->gate = NGX_HTTP_REAUTH_GATE_OFF;
 
-        /* the body is read, and refused, by a bound of our own */
+        /* the module has its own limits for request bodies */
 
         if (conf->forward.len || conf->webhook_nsecrets) {
             clcf->client_max_body_size = 0;
@@ -610,8 +615,9 @@ ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
         clcf->handler = ngx_http_reauth_key_handler;
 
         /*
-         * Whoever uses the key has to be allowed to.  Without one only where
-         * the location says so: it may be another application's.
+         * Callers are authenticated in locations with a key.  In locations
+         * without a key, only if the directive is specified there: the
+         * location may belong to another application.
          */
 
         conf->authorize = conf->callers != NULL
@@ -619,12 +625,12 @@ ngx_http_reauth_merge_handler(ngx_http_core_loc_conf_t *clcf,
 
     } else if (clcf->handler == NULL) {
 
-        /* files, or what another phase makes */
+        /* static files, or content of another phase */
 
         conf->authorize |= conf->callers_here;
     }
 
-    /* webhooks are signed: no page can make one */
+    /* webhooks are signed: a page cannot create one */
 
     conf->guarded = conf->forward.len || conf->status || conf->metrics
                     || conf->gate == NGX_HTTP_REAUTH_GATE_ON
@@ -663,7 +669,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->callers_certificate,
                               prev->callers_certificate, 0);
 
-    /* of a location that this one is in, too */
+    /* also of the enclosing location */
 
     conf->callers_here |= prev->callers_here;
 

@@ -355,9 +355,9 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     /*
-     * The handlers of a phase run last registered first.  The place that
-     * "config" gives to the module, among the first body filters, comes after
-     * all modules of the HTTP server, try_files and mirror too.
+     * Handlers of a phase run in the reverse order of their registration.  The
+     * module's position in "config", among the first body filters, is after
+     * all HTTP modules, including try_files and mirror.
      */
 
     h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
@@ -372,7 +372,7 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_reauth_gate_handler;
 
-    /* for attempts that nobody here began */
+    /* for attempts that were not begun by a gateway */
 
     lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
     mcf->store.gate_max = lcf->gate_max == NGX_CONF_UNSET_MSEC ? 900000
@@ -386,9 +386,9 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
 
 
 /*
- * Requests that wait must leave connections for others, and for the upstream.
- * Without a value the default follows worker_connections, which are
- * known for sure only when everything is read.
+ * Waiting requests must leave connections for others and for the upstream.
+ * The default is derived from worker_connections, which is known when the
+ * whole configuration has been read.
  */
 
 static ngx_int_t
@@ -441,7 +441,7 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
 
     if (mcf->store.zone.shm_zone == NULL) {
 
-        /* there is but a key */
+        /* only reauth_key_file is configured */
 
         return NGX_OK;
     }

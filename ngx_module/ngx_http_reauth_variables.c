@@ -89,7 +89,7 @@ ngx_http_reauth_add_variables(ngx_conf_t *cf)
 }
 
 
-/* a call that the gate lets through leaves no trace: it is told from here */
+/* a call that passed an open gate has no context */
 
 static void
 ngx_http_reauth_variable_of_call(ngx_http_request_t *r,

@@ -36,9 +36,8 @@ ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
 
 
 /*
- * For browsers that load a response into another page, as a script or an image:
- * it is neither guessed to be one, nor does its body get into the page's
- * process.
+ * For browsers: a response is not interpreted as a script or an image, and
+ * cannot be loaded by pages of other origins.
  */
 
 ngx_int_t
@@ -107,7 +106,9 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* method, path and body are the main request's: a subrequest has none */
+/*
+ * A subrequest does not have the method, the path and the body of the client.
+ */
 
 ngx_int_t
 ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r, const char *directive)
@@ -147,8 +148,8 @@ ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
 
 
 /*
- * Names one answer, so that a caller's log can be matched with ours.  Unique
- * enough for that, not a secret.
+ * Identifies a response in the logs of the client and of the gateway.  Random,
+ * but not a secret.
  */
 
 static uint64_t
@@ -188,7 +189,7 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* no text goes out unescaped; one that is not UTF-8 is left out */
+/* texts are escaped; one that is not UTF-8 is omitted */
 
 static void
 ngx_http_reauth_answer_string(reauth_json_out_t *out, const char *text)
@@ -203,7 +204,7 @@ ngx_http_reauth_answer_string(reauth_json_out_t *out, const char *text)
 }
 
 
-/* "extra" is whole members, written by such a writer, with a comma before */
+/* "extra" is zero or more JSON members, each preceded by a comma */
 
 ngx_int_t
 ngx_http_reauth_send_error(ngx_http_request_t *r,

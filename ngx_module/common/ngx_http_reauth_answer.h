@@ -19,12 +19,12 @@
 #include "ngx_http_reauth_request.h"
 
 
-/* nginx has no name for it */
+/* not defined by nginx */
 #define NGX_HTTP_REAUTH_UNPROCESSABLE  422
 
 
 /*
- * One more header of the answer; NGX_OK or NGX_ERROR.  Strings are kept, the
+ * Adds a response header; NGX_OK or NGX_ERROR.  Strings are not copied, the
  * name is a literal.
  */
 #define ngx_http_reauth_add_header(r, name, value)                            \
@@ -33,46 +33,46 @@
 ngx_int_t ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
     size_t len, ngx_str_t *value);
 
-/* headers that keep a response out of other origins' pages */
+/* adds headers that prevent pages of other origins from loading a response */
 ngx_int_t ngx_http_reauth_not_for_pages(ngx_http_request_t *r);
 
-/* sends a whole answer; its headers were added, its content type was set */
+/* sends a response whose headers and content type are set */
 ngx_int_t ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body);
 
 /*
- * Sends a whole answer of ours: status, application/json, Cache-Control:
- * no-store.  Headers were added before.  HEAD is taken care of.  The result is
+ * Sends a response of the gateway: status, application/json, Cache-Control:
+ * no-store.  Other headers must be added before.  Handles HEAD.  The result is
  * for ngx_http_finalize_request().
  */
 ngx_int_t ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body);
 
 /*
- * Sends an error of the gateway's own in the upstream's envelope, with a
- * decision id, which is logged at info.  "extra" is NULL or further members,
- * already JSON, that begin with a comma.  Texts must need no JSON escapes.
+ * Sends an error in the upstream's envelope, with a decision ID, which is
+ * logged at the "info" level.  "extra" is NULL or JSON members, each preceded
+ * by a comma.  Texts must not need JSON escapes.
  */
 ngx_int_t ngx_http_reauth_send_error(ngx_http_request_t *r,
     reauth_error_code_t code, const char *message, const char *description,
     ngx_str_t *extra);
 
-/* 422, with what is wrong by name; takes the reference to "errors" */
+/* sends 422 with errors by name; steals the reference to "errors" */
 ngx_int_t ngx_http_reauth_send_invalid(ngx_http_request_t *r, json_t *errors,
     const char *message, const char *description);
 
 
-/* for content handlers that serve no subrequests: logs why, returns 403 */
+/* for content handlers that reject subrequests: logs an error, returns 403 */
 ngx_int_t ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r,
     const char *directive);
 
-/* 405; "allow" lists the methods, and is kept */
+/* sends 405; "allow" lists the methods and is not copied */
 ngx_int_t ngx_http_reauth_method_not_allowed(ngx_http_request_t *r,
     ngx_str_t *allow);
 
 /*
- * The same for an error that was composed already, from "start" up to "p" in
- * the request's memory: a JSON object without its end, and room for this.
+ * Sends an error that is already composed from "start" to "p" in the request's
+ * memory: a JSON object without its end, followed by room for the end.
  */
 #define NGX_HTTP_REAUTH_DECISION_SIZE                                         \
     (sizeof(",\"decision_id\":\"\"}") - 1 + 16)

@@ -10,11 +10,11 @@
 
 #define NGX_HTTP_REAUTH_BODY_SIZE  1024
 
-/* http2_body_preread_size, by default */
+/* default of http2_body_preread_size */
 #define NGX_HTTP_REAUTH_BODY_WINDOW  65536
 
 
-/* of this worker: of others, of webhooks */
+/* bytes in this worker: of requests, of webhooks */
 
 static size_t  ngx_http_reauth_bodies[2];
 
@@ -23,7 +23,7 @@ static void ngx_http_reauth_body_init(ngx_http_request_t *r);
 static void ngx_http_reauth_body_read_handler(ngx_http_request_t *r);
 
 
-/* of this worker, by caller */
+/* bytes in this worker, by caller */
 
 static ngx_rbtree_t       ngx_http_reauth_bodies_tree;
 static ngx_rbtree_node_t  ngx_http_reauth_bodies_sentinel;
@@ -193,9 +193,9 @@ ngx_http_reauth_body_send_busy(ngx_http_request_t *r)
 
 
 /*
- * What nginx is going to reserve to read into, see
- * ngx_http_read_client_request_body(): for HTTP/2 as much as the client may
- * send unasked, whatever the body's length.
+ * The size of the buffer that nginx is going to allocate, see
+ * ngx_http_read_client_request_body().  For HTTP/2 it is at least the preread
+ * size, whatever the length of the body.
  */
 
 static size_t
@@ -285,9 +285,10 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 
 
 /*
- * The answer does not depend on the body: not a byte of it is asked for.  A
- * caller that waits to be asked may send none, so that its next request could
- * be taken for the body.  What came with the header may be credentials, too.
+ * The response does not depend on the body, so the body is not requested.  A
+ * client that expects "100 Continue" may not send it, and its next request
+ * could be mistaken for the body: the connection is closed.  Bytes received
+ * with the header may be credentials and are zeroed.
  */
 
 ngx_int_t
@@ -303,7 +304,7 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 
     r->expect_tested = 1;
 
-    /* the end of the connection is reported only once, do not read again */
+    /* the end of the connection is reported only once: do not read again */
 
     if (r->connection->read->eof) {
         r->keepalive = 0;
@@ -314,7 +315,7 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 
     if (b == NULL) {
 
-        /* HTTP/2, which has no such buffer */
+        /* HTTP/2 has no such buffer */
 
         return ngx_http_discard_request_body(r);
     }
@@ -325,7 +326,7 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 
     ngx_explicit_memzero(pos, b->pos - pos);
 
-    /* the end may also be found while the body is discarded */
+    /* the connection may also be closed while the body is discarded */
 
     if (r->connection->read->eof) {
         r->keepalive = 0;
@@ -335,7 +336,7 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 }
 
 
-/* nothing is read into nginx's buffer any more: it is given back */
+/* nginx's buffer is not used any more: uncount it */
 
 static void
 ngx_http_reauth_body_read_whole(ngx_http_request_t *r,
@@ -367,7 +368,7 @@ ngx_http_reauth_body_done(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
 
     if (rc != NGX_OK) {
 
-        /* the connection may linger for a while */
+        /* the connection may remain in the lingering state */
 
         ngx_http_reauth_body_cleanse(r, body);
     }
@@ -393,7 +394,7 @@ ngx_http_reauth_body_forget(ngx_chain_t *cl)
 }
 
 
-/* twice as much as before, but no more than the body may become */
+/* double the size, up to the length of the body */
 
 static ngx_int_t
 ngx_http_reauth_body_room(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
@@ -437,7 +438,7 @@ ngx_http_reauth_body_room(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
 }
 
 
-/* takes what nginx has read, and leaves nothing of it in nginx's buffers */
+/* moves what nginx has read, and zeroes nginx's buffers */
 
 static ngx_int_t
 ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
@@ -562,7 +563,7 @@ ngx_http_reauth_body_cleanse(ngx_http_request_t *r,
         body->text.len = 0;
     }
 
-    /* what is small stays in the pool, and in the account */
+    /* small allocations remain in the pool and are still counted */
 
     if (body->size && ngx_pfree(r->pool, body->text.data) == NGX_OK) {
         ngx_http_reauth_body_drop(body->held, body->size);

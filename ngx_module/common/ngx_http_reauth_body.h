@@ -19,12 +19,12 @@
 
 typedef struct ngx_http_reauth_body_s  ngx_http_reauth_body_t;
 
-/* rc: NGX_OK, or the HTTP status of what went wrong */
+/* rc: NGX_OK, or the HTTP status of an error */
 typedef void (*ngx_http_reauth_body_handler_pt)(ngx_http_request_t *r,
     ngx_int_t rc, void *data);
 
 
-/* those of one caller in this worker, while there are any */
+/* request bodies of a caller in this worker, while there are any */
 
 typedef struct {
     ngx_str_node_t                    name;
@@ -34,15 +34,15 @@ typedef struct {
 
 
 /*
- * The bytes that a request holds of bodies.  Of all of this worker
- * reauth_body_memory is the bound, and half of it of webhooks, since anybody
- * may send them, and of one caller.
+ * Bytes of bodies held by a request.  The sum in this worker is limited by
+ * reauth_body_memory.  Webhooks, which can come from any client, and each
+ * caller can use half of it.
  */
 
 typedef struct ngx_http_reauth_held_s {
     size_t                            size;
     ngx_uint_t                        webhook;
-    ngx_http_reauth_bodies_t         *caller;    /* NULL: nobody's */
+    ngx_http_reauth_bodies_t         *caller;    /* NULL: no caller */
 } ngx_http_reauth_held_t;
 
 
@@ -52,41 +52,41 @@ struct ngx_http_reauth_body_s {
     size_t                            max;
     ngx_uint_t                        webhook;
     ngx_http_reauth_held_t           *held;
-    size_t                            reads;     /* of that, to read into */
+    size_t                            reads;   /* of that, in nginx's buffer */
     ngx_http_reauth_body_handler_pt   handler;
     void                             *data;
 };
 
 
 /*
- * For a content handler: its result is the content handler's own.  The
- * handler is called once, maybe from inside this call; the request is its to
- * finalize.
+ * To be called by a content handler, which returns its result.  The handler is
+ * called once, possibly before this function returns, and finalizes the
+ * request.
  */
 ngx_int_t ngx_http_reauth_body_read(ngx_http_request_t *r,
     ngx_http_reauth_body_t *body);
 
-/* for a request that is answered without its body being read; also again */
+/* to be called if the body is not read; can be called repeatedly */
 ngx_int_t ngx_http_reauth_body_refuse(ngx_http_request_t *r);
 
-/* zeroes what was read, and gives its memory back */
+/* zeroes the body and frees its memory */
 void ngx_http_reauth_body_cleanse(ngx_http_request_t *r,
     ngx_http_reauth_body_t *body);
 
 
-/* is closed with the pool; NULL: no memory */
+/* is released with the pool; NULL: no memory */
 ngx_http_reauth_held_t *ngx_http_reauth_body_account(ngx_pool_t *pool,
     ngx_uint_t webhook);
 
-/* NGX_BUSY: they would be too many, nothing was added */
+/* NGX_BUSY: the limit would be exceeded, nothing was added */
 ngx_int_t ngx_http_reauth_body_hold(ngx_http_request_t *r,
     ngx_http_reauth_held_t *held, size_t size);
 
-/* what can't be refused any more */
+/* adds bytes regardless of the limit */
 void ngx_http_reauth_body_add(ngx_http_reauth_held_t *held, size_t size);
 void ngx_http_reauth_body_drop(ngx_http_reauth_held_t *held, size_t size);
 
-/* 503 for a body that would take more */
+/* sends 503: the limit is reached */
 ngx_int_t ngx_http_reauth_body_send_busy(ngx_http_request_t *r);
 
 

@@ -13,7 +13,7 @@
 #include <nginx.h>
 
 
-/* since 1.23.0 headers of one name are a list, and each one must end it */
+/* since 1.23.0 headers of the same name are linked by "next" */
 
 #if (nginx_version >= 1023000)
 #define ngx_http_reauth_header_end(h)  (h)->next = NULL
@@ -22,7 +22,7 @@
 #endif
 
 
-/* since 1.29.0 nginx passes a 103 response on, and waits for the final one */
+/* since 1.29.0 nginx passes a 103 response and waits for the final one */
 
 #ifdef NGX_HTTP_UPSTREAM_EARLY_HINTS
 #define ngx_http_reauth_is_early_hints(rc)                                    \
@@ -32,7 +32,7 @@
 #endif
 
 
-/* kept apart from what runs for each call, which it would slow down */
+/* keeps rare code out of functions that run for each call */
 
 #if defined(__GNUC__)
 #define ngx_http_reauth_noinline  __attribute__((noinline))

@@ -19,7 +19,7 @@
 #include "ngx_http_reauth_store.h"
 
 
-/* reauth_webhook: the second one serves while they are changed */
+/* reauth_webhook: two secrets, so that they can be changed */
 #define NGX_HTTP_REAUTH_WEBHOOK_SECRETS  2
 
 /* reauth_gate */
@@ -34,7 +34,7 @@ typedef struct ngx_http_reauth_callers_s  ngx_http_reauth_callers_t;
 typedef struct ngx_http_reauth_poller_s   ngx_http_reauth_poller_t;
 
 
-/* a directive of ours in the configuration */
+/* a use of a directive of this module */
 
 typedef struct {
     struct ngx_http_reauth_rule_s      *rule;
@@ -64,7 +64,7 @@ typedef struct {
 
 typedef struct ngx_http_reauth_loc_conf_s {
     ngx_uint_t                gate;
-    ngx_uint_t                gate_here;       /* said in the location itself */
+    ngx_uint_t                gate_here;       /* set in the location */
     ngx_uint_t                gate_inner;      /* of locations in this one, if
                                                   its handler is ours */
     ngx_http_complex_value_t *gate_account;    /* NULL: the path's segment */
@@ -76,21 +76,21 @@ typedef struct ngx_http_reauth_loc_conf_s {
     ngx_uint_t                unknown_fields;  /* reauth_unknown_fields_t */
     ngx_str_t                 forward;         /* reauth_authenticate's uri */
     size_t                    answer_max;
-    ngx_http_complex_value_t *public_url;      /* NULL: by the request */
+    ngx_http_complex_value_t *public_url;      /* NULL: from request */
     ngx_array_t              *origins;         /* reauth_string_t; NULL: none */
-    ngx_uint_t                guarded;         /* from pages of other origins */
-    ngx_http_reauth_secret_t *key;             /* NULL: none in force */
-    ngx_http_reauth_callers_t *callers;        /* NULL: none in force */
+    ngx_uint_t                guarded;         /* origin is checked */
+    ngx_http_reauth_secret_t *key;             /* NULL: none */
+    ngx_http_reauth_callers_t *callers;        /* NULL: none */
     ngx_uint_t                callers_certificate;
-    ngx_uint_t                callers_here;    /* said in a location */
-    ngx_uint_t                authorize;       /* calls need a caller */
+    ngx_uint_t                callers_here;    /* specified in a location */
+    ngx_uint_t                authorize;       /* calls are authenticated */
     ngx_uint_t                status;          /* reauth_status is here */
     ngx_uint_t                metrics;         /* reauth_metrics is here */
     ngx_uint_t                webhook_nsecrets; /* 0: no reauth_webhook here */
     ngx_http_reauth_secret_t *webhook_secrets[NGX_HTTP_REAUTH_WEBHOOK_SECRETS];
-    ngx_str_t                 webhook_pass;    /* empty: to nobody */
+    ngx_str_t                 webhook_pass;    /* empty: not passed on */
     ngx_http_handler_pt       handler;         /* of these, NULL: none here */
-    ngx_http_handler_pt       content_handler; /* that ours is around */
+    ngx_http_handler_pt       content_handler; /* wrapped by ours */
 
     /* for the check of the configuration */
     struct ngx_http_reauth_loc_conf_s *parent; /* NULL: the http level */

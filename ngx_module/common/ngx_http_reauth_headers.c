@@ -25,7 +25,7 @@ static ngx_int_t ngx_http_reauth_headers_copy(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
 
 
-/* what takes the place of a request's method or path, in some program */
+/* headers that override the method or the path in some programs */
 
 #define ngx_http_reauth_header_override(name)                                 \
     { ngx_string(name), 0, ngx_http_reauth_headers_override }
@@ -93,7 +93,7 @@ ngx_http_reauth_headers_mark(void *data)
 }
 
 
-/* NULL: there is no memory, and the request has been finalized */
+/* NULL: no memory, the request has been finalized */
 
 static ngx_http_reauth_headers_t *
 ngx_http_reauth_headers_get_noted(ngx_http_request_t *r)
@@ -165,8 +165,8 @@ ngx_http_reauth_headers_override(ngx_http_request_t *r, ngx_table_elt_t *h,
 
 
 /*
- * A list of nginx's can't lose an element, and an empty header would be sent.
- * TE, in contrast, concerns one connection: nginx never passes it.
+ * An element of an ngx_list_t cannot be removed, and an empty header would be
+ * sent: the header is renamed to TE, which nginx never passes.
  */
 
 void
@@ -182,7 +182,7 @@ ngx_http_reauth_headers_drop(ngx_table_elt_t *h)
 }
 
 
-/* the upstream takes the key for the method and the path that were checked */
+/* the key must be used with the method and the path that were checked only */
 
 ngx_http_reauth_noinline void
 ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
@@ -227,8 +227,8 @@ ngx_http_reauth_headers_ignore(ngx_http_request_t *r, ngx_table_elt_t *h,
 
 
 /*
- * Whose pages may read a response, the gateway says.  Elsewhere the header is
- * passed as one that nginx does not know.
+ * CORS headers of the upstream are replaced by those of the gateway.  In other
+ * locations the header is passed as an unknown one.
  */
 
 static ngx_int_t
@@ -274,7 +274,7 @@ ngx_http_reauth_headers_add(ngx_array_t *keys, ngx_str_t *name, void *value)
 }
 
 
-/* nginx's names, and those that other modules have added */
+/* names known to nginx, and added by other modules */
 
 static ngx_int_t
 ngx_http_reauth_headers_list(ngx_array_t *keys, ngx_hash_t *hash)

@@ -25,7 +25,7 @@ typedef enum {
 } ngx_http_reauth_header_e;
 
 
-/* which of them a client's request has */
+/* flags: which of them the request has */
 
 typedef struct {
     ngx_table_elt_t          *first[NGX_HTTP_REAUTH_HEADER_LAST];
@@ -38,7 +38,7 @@ typedef struct {
 void ngx_http_reauth_headers_mark(void *data);
 
 
-/* NULL: none of them; internal redirects and subrequests change nothing */
+/* NULL: none of them; survives internal redirects, shared with subrequests */
 
 static ngx_inline ngx_http_reauth_headers_t *
 ngx_http_reauth_headers_noted(ngx_http_request_t *r)
@@ -55,14 +55,14 @@ ngx_http_reauth_headers_noted(ngx_http_request_t *r)
 }
 
 
-/* no upstream gets the header, and no variable shows it any more */
+/* removes the header from requests to upstreams and from variables */
 void ngx_http_reauth_headers_drop(ngx_table_elt_t *h);
 
-/* those that may change the method or the path */
+/* removes headers that may override the method or the path */
 void ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r);
 
 
-/* nginx's hashes are made, and modules have changed them as they like */
+/* to be called when nginx and all modules have filled the header hashes */
 ngx_int_t ngx_http_reauth_headers_init(ngx_cycle_t *cycle);
 
 

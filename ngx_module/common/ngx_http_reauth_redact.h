@@ -20,7 +20,7 @@
 void ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
     const char *what, u_char *p, size_t len);
 
-/* whether there is one, to be overwritten in a copy */
+/* whether the text contains an API key */
 ngx_uint_t ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf,
     const u_char *p, size_t len);
 

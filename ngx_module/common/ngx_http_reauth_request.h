@@ -36,27 +36,27 @@ typedef struct ngx_http_reauth_capture_s   ngx_http_reauth_capture_t;
 typedef struct ngx_http_reauth_observed_s  ngx_http_reauth_observed_t;
 
 
-/* of one request, a subrequest of ours too */
+/* context of a request or of a subrequest of this module */
 
 typedef struct {
     reauth_operation_t        operation;
     ngx_http_reauth_gate_e    gate;
-    ngx_uint_t                state;           /* NONE: not known */
+    ngx_uint_t                state;           /* NONE: unknown */
     ngx_uint_t                auth_type;
     ngx_str_t                 account;         /* in the request's memory */
     ngx_str_t                 attempt;
     ngx_str_t                 caller;
-    ngx_http_reauth_known_t  *known;           /* who that is; NULL: nobody */
+    ngx_http_reauth_known_t  *known;           /* NULL: no caller */
 
     unsigned                  coalesced:1;
-    unsigned                  local:1;         /* Redis was not told */
-    unsigned                  stored:1;        /* local has a meaning */
-    unsigned                  key_refused:1;   /* nothing goes out without */
+    unsigned                  local:1;         /* not yet in Redis */
+    unsigned                  stored:1;        /* "local" is set */
+    unsigned                  key_refused:1;   /* no key to send */
     unsigned                  caller_refused:1; /* its rights were revoked */
     unsigned                  not_final:1;     /* the upstream's status */
 
 
-    /* of the upstream, ours are around them */
+    /* handlers of the upstream, wrapped */
     ngx_int_t               (*create_request)(ngx_http_request_t *r);
     ngx_int_t               (*reinit_request)(ngx_http_request_t *r);
     ngx_int_t               (*process_header)(ngx_http_request_t *r);
@@ -64,7 +64,7 @@ typedef struct {
 
     ngx_http_reauth_capture_t *capture;        /* of the one subrequest */
 
-    ngx_http_reauth_observed_t *observed;      /* an answer on its way */
+    ngx_http_reauth_observed_t *observed;      /* response being observed */
 
     struct ngx_http_reauth_wait_s *hold;       /* of a held call */
 
@@ -73,10 +73,10 @@ typedef struct {
 } ngx_http_reauth_ctx_t;
 
 
-/* the request's context, made where there is none; NULL: no memory */
+/* returns the request's context, creates it if needed; NULL: no memory */
 ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 
-/* a header of the request, by its name in lower case; NULL: none */
+/* finds a request header by its name in lower case; NULL: none */
 ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
 

@@ -16,11 +16,11 @@
 #include "ngx_http_reauth_watch.h"
 
 
-/* how long the upstream may repeat an API key that was replaced */
+/* seconds for which a replaced API key is still removed from responses */
 #define NGX_HTTP_REAUTH_PREVIOUS_TIME  600000
 
 
-/* what is made of a secret, in the first of its pages */
+/* data derived from a secret, at the beginning of its pages */
 
 typedef struct {
     reauth_seal_t    seal;
@@ -82,7 +82,7 @@ ngx_http_reauth_secret_derive(ngx_http_reauth_secret_t *secret)
 }
 
 
-/* of an API key, to know it in what the upstream says; nothing else of it */
+/* finds the API key in responses of the upstream */
 
 static void
 ngx_http_reauth_secret_replace(ngx_http_reauth_secret_t *secret)
@@ -125,7 +125,7 @@ ngx_http_reauth_secret_expire(ngx_http_reauth_main_conf_t *mcf)
 }
 
 
-/* what is in force until then is only replaced by what is whole */
+/* the current secret is replaced only if the new one is complete */
 
 static ngx_int_t
 ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
@@ -188,8 +188,8 @@ ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf)
 
 
 /*
- * A process of the same user could attach to this one otherwise, or read its
- * memory.  nginx permits both after setuid(), so this comes later.
+ * Other processes of the user cannot attach to the worker or read its memory.
+ * To be called after nginx has set PR_SET_DUMPABLE after setuid().
  */
 
 void
@@ -303,7 +303,7 @@ ngx_http_reauth_secret_is_strong(ngx_conf_t *cf, ngx_str_t *directive,
 {
     char  error[REAUTH_SECRET_ERROR_SIZE];
 
-    /* one file may be of several directives */
+    /* several directives may specify the same file */
 
     secret->least = ngx_max(secret->least, least);
 

@@ -20,28 +20,28 @@
 #include "ngx_http_reauth_conf.h"
 
 
-/* least bytes of reauth_secret_file, and of a file of reauth_webhook */
+/* minimum length in bytes: reauth_secret_file, a file of reauth_webhook */
 #define NGX_HTTP_REAUTH_SECRET_LEAST   32
 #define NGX_HTTP_REAUTH_WEBHOOK_LEAST  16
 
 
 /*
- * A secret that was read from a file, one for each path.  The text, with
- * "Bearer " before it, is in pages of its own that no core file gets.
+ * A secret read from a file, one for each path.  The text, with "Bearer "
+ * before it, is in separate pages that are excluded from core files.
  */
 
 struct ngx_http_reauth_secret_s {
     ngx_str_t                 path;
-    uid_t                     master;          /* who else may write it */
+    uid_t                     master;          /* may also own the file */
     reauth_secret_t           secret;
     reauth_secret_t           authorization;
-    reauth_secret_t           derived;         /* where these two are */
+    reauth_secret_t           derived;         /* pages of both */
     reauth_seal_t            *seal;
     reauth_redact_t          *redact;
-    ngx_uint_t                bearer;          /* it is a bearer token, too */
-    size_t                    least;           /* bytes that it must have */
+    ngx_uint_t                bearer;          /* must be a bearer token */
+    size_t                    least;           /* minimum length in bytes */
 
-    /* the one before it, which the upstream may still speak of for a while */
+    /* the previous secret, which the upstream may still repeat */
     reauth_secret_t           previous;
     reauth_secret_t           previous_derived;
     reauth_redact_t          *previous_redact; /* NULL: none */
@@ -49,25 +49,25 @@ struct ngx_http_reauth_secret_s {
 };
 
 
-/* reads the file, once for each path; NULL: the error was logged */
+/* reads the file, once for each path; NULL: an error was logged */
 ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_str_t *directive, ngx_str_t *path);
 
-/* the secret is to be a bearer token, now and whenever it is read again */
+/* requires the secret to be a bearer token, also when it is reread */
 ngx_int_t ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf,
     ngx_str_t *directive, ngx_http_reauth_secret_t *secret);
 
-/* once a second: zeroes previous ones whose time has passed */
+/* called once a second: zeroes previous secrets that have expired */
 void ngx_http_reauth_secret_expire(ngx_http_reauth_main_conf_t *mcf);
 
-/* the secret must have that many bytes, now and whenever it is read again */
+/* requires a minimum length in bytes, also when it is reread */
 ngx_int_t ngx_http_reauth_secret_is_strong(ngx_conf_t *cf,
     ngx_str_t *directive, ngx_http_reauth_secret_t *secret, size_t least);
 
-/* a worker keeps the master's secrets as well as the master did */
+/* to be called in a worker: locks the pages of secrets again */
 void ngx_http_reauth_secret_init_process(ngx_http_reauth_main_conf_t *mcf);
 
-/* if there are secrets, no other process of this user reads the memory */
+/* if there are secrets, makes the process not dumpable */
 void ngx_http_reauth_secret_protect(ngx_http_reauth_main_conf_t *mcf,
     ngx_log_t *log);
 

@@ -24,8 +24,8 @@ ngx_http_reauth_watch_stat(ngx_http_reauth_watch_t *watch,
 
 
 /*
- * By the time of the last change, too, which is that of a chmod: what was
- * refused for who may read it is looked at again.
+ * Compares the ctime as well, which a chmod changes: a file rejected for its
+ * mode is read again.
  */
 
 static ngx_uint_t
@@ -143,7 +143,7 @@ ngx_http_reauth_watch_timer(ngx_event_t *ev)
 
     mcf = ev->data;
 
-    /* a worker that is to end may still have requests of a revoked caller */
+    /* an exiting worker may still have requests of a revoked caller */
 
     ngx_add_timer(ev, NGX_HTTP_REAUTH_WATCH_STEP);
 
@@ -160,7 +160,10 @@ ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
         return;
     }
 
-    /* what the master read may be old where this one takes another's place */
+    /*
+     * Files may have changed since the master read them, if a worker is
+     * replaced.
+     */
 
     ngx_http_reauth_watch_look_at_all(mcf, cycle->log);
 

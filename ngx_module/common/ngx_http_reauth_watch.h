@@ -14,17 +14,17 @@
 
 
 /*
- * A file that is read again when it changes, whether it was replaced, written
- * anew or reached by a symlink that was swapped.
+ * A file that is reread when it changes: when it is written, replaced, or a
+ * symlink to it is changed.
  */
 
 typedef struct {
     ngx_str_t                 path;            /* with a terminating NUL */
     ngx_file_info_t           info;
-    ngx_uint_t                refused;         /* said so already */
+    ngx_uint_t                refused;         /* already logged */
     ngx_http_reauth_count_e   count;           /* of what was refused */
 
-    /* NGX_ERROR: the new content is refused, which was logged */
+    /* NGX_ERROR: the new content was rejected and an error logged */
     ngx_int_t               (*reload)(void *data, ngx_log_t *log);
     void                     *data;
 } ngx_http_reauth_watch_t;

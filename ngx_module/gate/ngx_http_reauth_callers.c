@@ -28,7 +28,7 @@ typedef enum {
 } ngx_http_reauth_right_e;
 
 
-/* Authorization: Bearer <token>; SDKs put it where they put the API key */
+/* Authorization: Bearer <token>, where SDKs send the API key */
 
 static ngx_int_t
 ngx_http_reauth_caller_token(ngx_http_request_t *r, reauth_string_t *token)
@@ -63,10 +63,10 @@ ngx_http_reauth_caller_token(ngx_http_request_t *r, reauth_string_t *token)
 #if (NGX_HTTP_SSL)
 
 /*
- * The common name of a certificate that was verified by the settings of this
- * request's server.  The connection may have been negotiated by another server
- * of the same address, with other certificate authorities: without SNI, or if
- * a client sends another name in "Host", nginx does not always notice.
+ * The common name of a certificate verified by the settings of this request's
+ * server.  Without SNI, or if "Host" has another name, the connection may have
+ * been negotiated by another server of the address, with other certificate
+ * authorities.
  */
 
 static const reauth_caller_t *
@@ -103,7 +103,7 @@ ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
     len = X509_NAME_get_text_by_NID(subject, NID_commonName, (char *) text,
                                     sizeof(text));
 
-    /* one of several, one that is cut off or holds a NUL is nobody's name */
+    /* reject multiple names, truncated names and names with a NUL */
 
     if (len > 0
         && X509_NAME_get_index_by_NID(subject, NID_commonName,
@@ -222,8 +222,8 @@ ngx_http_reauth_drop_token(ngx_http_request_t *r)
 
 
 /*
- * An internal redirect takes the request's context away, and the token was
- * forgotten: who is calling is remembered where both can't reach.
+ * An internal redirect clears the request's context, and the token is zeroed:
+ * the caller is stored in a cleanup of the pool.
  */
 
 static void
@@ -289,7 +289,7 @@ ngx_http_reauth_caller_remember(ngx_http_request_t *r,
 }
 
 
-/* NULL: not any more */
+/* NULL: not in the file any more */
 
 static const reauth_caller_t *
 ngx_http_reauth_caller_known(ngx_http_reauth_loc_conf_t *lcf,
@@ -323,7 +323,7 @@ ngx_http_reauth_caller_known(ngx_http_reauth_loc_conf_t *lcf,
         caller = NULL;
     }
 
-    /* after an internal redirect, another file may be in force */
+    /* after an internal redirect, another callers file may be in effect */
 
     if (known->callers != callers) {
         known->allowed = 0;
@@ -337,7 +337,7 @@ ngx_http_reauth_caller_known(ngx_http_reauth_loc_conf_t *lcf,
 }
 
 
-/* NGX_DECLINED: nobody who is known here */
+/* NGX_DECLINED: unknown caller */
 
 static ngx_int_t
 ngx_http_reauth_identify(ngx_http_request_t *r,
@@ -420,7 +420,7 @@ ngx_http_reauth_right(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf,
 }
 
 
-/* a request that was allowed before is refused: the operator's doing */
+/* a request that was allowed before is rejected: the file has changed */
 
 static void
 ngx_http_reauth_right_revoked(ngx_http_request_t *r)
@@ -477,7 +477,7 @@ ngx_http_reauth_right_debug(ngx_http_request_t *r,
 #endif
 
 
-/* what the operator can do about a scope that is missing */
+/* the description of an error if a scope is missing */
 
 static const char *
 ngx_http_reauth_scope_missing(unsigned scope)
@@ -679,7 +679,7 @@ ngx_http_reauth_call_revoked(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    /* as nearly always: the file has not changed since then */
+    /* the usual case: the file has not changed since then */
 
     if (ctx != NULL
         && ctx->known != NULL
@@ -701,7 +701,7 @@ ngx_http_reauth_call_revoked(ngx_http_request_t *r,
         ctx->caller_refused = 1;
     }
 
-    /* no page of an operator's takes its place */
+    /* not replaced by error_page */
 
     r->error_page = 1;
 
@@ -710,8 +710,8 @@ ngx_http_reauth_call_revoked(ngx_http_request_t *r,
 
 
 /*
- * 1: the caller is still who it was, or, with *caller NULL, nobody is asked
- * for; 0: nobody, or not any more.
+ * Returns 1 if the caller is still valid, or, with *caller NULL, if callers
+ * are not authenticated; otherwise 0.
  */
 
 static ngx_uint_t
@@ -756,7 +756,7 @@ ngx_http_reauth_caller_confined(ngx_http_request_t *r)
 {
     const reauth_caller_t  *caller;
 
-    /* nobody, any more: nothing at all is told */
+    /* the caller is not valid any more: it sees nothing */
 
     return !ngx_http_reauth_caller_now(r, &caller)
            || (caller != NULL && caller->accounts.data != NULL);

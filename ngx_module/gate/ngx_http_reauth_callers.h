@@ -17,16 +17,16 @@
 
 struct ngx_http_reauth_callers_s {
     ngx_str_t                 path;
-    uid_t                     master;          /* who else may write it */
+    uid_t                     master;          /* may also own the file */
     reauth_callers_t         *table;
     ngx_uint_t                generation;      /* of the table */
 };
 
 
 /*
- * Who is calling, as long as the file has the same token for the name; a
- * certificate is not of the file.  The caller is that of the generation's
- * table, NULL: of none any more.
+ * An authenticated caller.  It is looked up again when the file has been
+ * reread, and remains valid while its token is the same.  "caller" points into
+ * the table of "generation"; NULL: not in the table any more.
  */
 
 struct ngx_http_reauth_known_s {
@@ -44,22 +44,21 @@ char *ngx_http_reauth_callers_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 /*
- * Who is calling, and whether that one may do this.  NGX_DECLINED: yes, or
- * no callers file is here; else the result of an answer that was sent, for
- * ngx_http_finalize_request().  "account" NULL: accounts do not matter yet, or
- * not at all; empty: a call that names none, which who is confined to some may
- * not make.
+ * Authenticates the caller and checks its rights.  NGX_DECLINED: allowed, or
+ * no callers file is in effect; otherwise an error was sent, and the result is
+ * for ngx_http_finalize_request().  "account" NULL: the account is not
+ * checked; empty: the request has no account, which confined callers are not
+ * allowed to send.
  */
 ngx_int_t ngx_http_reauth_authorize(ngx_http_request_t *r, unsigned scope,
     const reauth_string_t *account);
 
-/* the same for an ordinary call of the account that the context names */
+/* the same for an ordinary call of the account in the context */
 ngx_int_t ngx_http_reauth_authorize_call(ngx_http_request_t *r);
 
 /*
- * Whether the rights of an ordinary call were revoked since it was authorized;
- * a response of nginx's own with the 500 code is replaced by what the caller
- * receives then.
+ * Whether the rights of an ordinary call were revoked since it was authorized.
+ * If so, a 500 response of nginx is replaced by the error for the caller.
  */
 ngx_uint_t ngx_http_reauth_call_revoked(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf);
@@ -67,24 +66,24 @@ ngx_uint_t ngx_http_reauth_call_revoked(ngx_http_request_t *r,
 ngx_int_t ngx_http_reauth_caller_forbidden(ngx_http_request_t *r,
     const char *message, const char *description);
 
-/* zeroes what the caller sent as Authorization: nobody needs it any more */
+/* zeroes the Authorization header of the client */
 void ngx_http_reauth_forget_token(ngx_http_request_t *r);
 
-/* the same, and no upstream gets the header */
+/* the same, and the header is not passed to upstreams */
 void ngx_http_reauth_drop_token(ngx_http_request_t *r);
 
-/* how many attempts it may begin; without a callers file, any number */
+/* sets the limit of attempts; without a callers file there is none */
 void ngx_http_reauth_caller_bounds(ngx_http_request_t *r,
     reauth_begin_t *begin);
 
-/* for lists: the answer holds what the caller may see, no more */
+/* for lists: whether the account is visible to the caller */
 ngx_uint_t ngx_http_reauth_caller_sees(ngx_http_request_t *r,
     const reauth_string_t *account);
 
-/* the caller is confined to some accounts, and is told nothing of others */
+/* whether the caller is confined to certain accounts */
 ngx_uint_t ngx_http_reauth_caller_confined(ngx_http_request_t *r);
 
-/* for what takes long: whether the caller may still do it */
+/* for requests that wait: whether the caller is still allowed to do this */
 ngx_uint_t ngx_http_reauth_caller_still(ngx_http_request_t *r,
     unsigned scope);
 

@@ -61,7 +61,7 @@ ngx_http_reauth_gate_bypassed(ngx_http_request_t *r,
 }
 
 
-/* what the client would wait, in seconds; 0: it does not say */
+/* "wait" of the Prefer header, in seconds; 0: not specified */
 
 static ngx_uint_t
 ngx_http_reauth_gate_prefer(ngx_http_request_t *r)
@@ -99,8 +99,8 @@ ngx_http_reauth_gate_prefer(ngx_http_request_t *r)
 
 
 /*
- * NGX_AGAIN: the call is held and comes here again, when its gate has opened
- * or its time is over; NGX_DECLINED: it is to get its 503 now.
+ * NGX_AGAIN: the call is held; the phase handler runs again when the gate has
+ * opened or the time is over.  NGX_DECLINED: reject it with 503 now.
  */
 
 static ngx_int_t
@@ -121,7 +121,10 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
     hold = ngx_http_reauth_gate_prefer(r) * 1000;
     hold = ngx_min(hold, lcf->gate_hold);
 
-    /* from the request's start: an internal redirect gives no more time */
+    /*
+     * Counted from the request's start: an internal redirect does not extend
+     * it.
+     */
 
     now_ms = ngx_http_reauth_now();
 
@@ -322,7 +325,7 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
 }
 
 
-/* an account that is open; the call may have been held */
+/* the gate is open; the call may have been held */
 
 static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_release(ngx_http_reauth_ctx_t *ctx)
@@ -335,7 +338,7 @@ ngx_http_reauth_gate_release(ngx_http_reauth_ctx_t *ctx)
 }
 
 
-/* an account that is not surely open */
+/* the gate may be closed */
 
 static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_judge(ngx_http_request_t *r,
@@ -395,7 +398,7 @@ ngx_http_reauth_gate_check(ngx_http_request_t *r,
 }
 
 
-/* where the caller's token is asked for, or the account is not in the path */
+/* the caller must be authenticated, or the account is not in the path */
 
 static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
@@ -444,8 +447,8 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
 
 
 /*
- * Requests that the module serves itself carry credentials, tokens or signed
- * events: their content handlers run here, before "mirror" copies what is sent.
+ * Requests served by the module contain credentials, tokens or signed events:
+ * their content handlers run in this phase, before "mirror" copies the body.
  */
 
 static ngx_http_reauth_noinline ngx_int_t
@@ -491,9 +494,9 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     }
 
     /*
-     * nginx matched the decoded and merged path, but sends the raw one, in
-     * which the upstream must not find another account.  A backslash is a
-     * character as any other only to nginx, in a path that it has made, too.
+     * nginx matches the decoded and merged path, but sends the raw one, in
+     * which the upstream must not find another account.  Unlike nginx, other
+     * programs may treat a backslash as a slash.
      */
 
     if ((((r->complex_uri || r->quoted_uri) && r->valid_unparsed_uri)

@@ -15,24 +15,24 @@
 
 ngx_int_t ngx_http_reauth_gate_handler(ngx_http_request_t *r);
 
-/* the account that the request is for; an empty one: none */
+/* the account of the request; empty: none */
 reauth_account_result_t ngx_http_reauth_gate_account(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account);
 
 /*
- * Retry-After for an account that is closed, in whole seconds, within
+ * Retry-After of a closed gate, in whole seconds, within the bounds of
  * reauth_retry_after.
  */
 ngx_uint_t ngx_http_reauth_retry_after(ngx_http_request_t *r,
     ngx_uint_t auth_type, ngx_uint_t state, int64_t since_ms,
     int64_t deadline_ms);
 
-/* NULL: nobody; said by the state where the attempt itself says nothing */
+/* NULL: no action; derived from the state if the attempt has none */
 const char *ngx_http_reauth_action(ngx_uint_t state, ngx_uint_t action);
 
 /*
- * The gate's response, for the gate itself and for /reauth/gate/{id}; "closed"
- * is NULL as long as Redis has not been read.
+ * The response of the gate, also for /reauth/gate/{id}.  "closed" is NULL if
+ * Redis has not been read yet.
  */
 ngx_int_t ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *account, ngx_http_reauth_closed_t *closed);

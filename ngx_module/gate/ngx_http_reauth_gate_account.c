@@ -12,7 +12,7 @@
 #include "ngx_http_reauth_gate.h"
 
 
-/* "$name" or "${name}"; an empty name: there is no more variable */
+/* the next "$name" or "${name}"; an empty name: no more variables */
 
 static u_char *
 ngx_http_reauth_gate_next_variable(u_char *p, u_char *last,
@@ -44,7 +44,7 @@ ngx_http_reauth_gate_next_variable(u_char *p, u_char *last,
 }
 
 
-/* how many headers a variable's name stands for, as nginx finds them */
+/* the number of headers that match a variable's name in nginx */
 
 static ngx_uint_t
 ngx_http_reauth_gate_headers_named(ngx_http_request_t *r,
@@ -125,8 +125,8 @@ ngx_http_reauth_gate_cookie_is_plain(ngx_http_request_t *r,
 
 
 /*
- * nginx takes the first of several arguments, cookies or headers of one name;
- * the upstream may take the last one.
+ * nginx takes the first of several arguments, cookies or headers with the same
+ * name; the upstream may take the last one: more than one is rejected.
  */
 
 static ngx_uint_t

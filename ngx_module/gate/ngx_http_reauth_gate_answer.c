@@ -97,8 +97,8 @@ ngx_http_reauth_gate_headers(ngx_http_request_t *r, ngx_str_t *retry_after,
 
 
 /*
- * Calls that a closed gate refuses come in storms, of one account: its time is
- * not made a text again for each.
+ * Rejected calls of one account come in bursts: the text of the time is
+ * cached.
  */
 
 static u_char *
@@ -117,7 +117,7 @@ ngx_http_reauth_gate_since(u_char *p, int64_t since_ms)
 }
 
 
-/* "closed" is NULL as long as Redis has not been read */
+/* "closed" is NULL if Redis has not been read yet */
 
 #define reauth_put(text)  p = ngx_cpymem(p, text, sizeof(text) - 1)
 #define reauth_put_string(s)  p = ngx_cpymem(p, s, ngx_strlen(s))
@@ -134,7 +134,7 @@ ngx_http_reauth_gate_attempt(u_char *p, ngx_str_t *account,
         return p;
     }
 
-    /* a Fansly login is polled by its account, and has no name of its own */
+    /* a Fansly attempt has no ID of its own and is polled by its account */
 
     if (closed->attempt_len != 0
         && (closed->attempt_len != account->len

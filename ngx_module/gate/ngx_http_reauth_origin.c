@@ -19,7 +19,7 @@
 #include "ngx_http_reauth_log.h"
 
 
-/* what a client has sent is not to be trusted in a log */
+/* values sent by clients are checked before they are logged */
 
 static ngx_str_t
 ngx_http_reauth_origin_text(const reauth_string_t *value)
@@ -104,7 +104,7 @@ ngx_http_reauth_origin_refuse(ngx_http_request_t *r, const reauth_origin_t *o)
 }
 
 
-/* no token is asked for, and nothing is sent on: a preflight has neither */
+/* a preflight has no token and is not passed on */
 
 static ngx_int_t
 ngx_http_reauth_origin_preflight(ngx_http_request_t *r)
@@ -144,7 +144,7 @@ ngx_http_reauth_origin_preflight(ngx_http_request_t *r)
 }
 
 
-/* the response may be read by the page, whoever makes it */
+/* the page can read the response, whether of the gateway or the upstream */
 
 static ngx_int_t
 ngx_http_reauth_origin_allow(ngx_http_request_t *r, ngx_str_t *origin)
@@ -220,7 +220,7 @@ ngx_http_reauth_origin_describe(ngx_http_request_t *r,
 }
 
 
-/* NGX_DECLINED: it may go on */
+/* NGX_DECLINED: allowed */
 
 static ngx_int_t
 ngx_http_reauth_origin_judge(ngx_http_request_t *r,
@@ -247,7 +247,7 @@ ngx_http_reauth_origin_judge(ngx_http_request_t *r,
 
     h = noted->first[NGX_HTTP_REAUTH_HEADER_ORIGIN];
 
-    /* an internal redirect comes here again: two of them are none */
+    /* the phase runs again after an internal redirect: add headers once */
 
     if (!noted->allowed
         && ngx_http_reauth_origin_allow(r, &h->value) != NGX_OK)
@@ -273,7 +273,7 @@ ngx_http_reauth_origin_asked(ngx_http_request_t *r,
 
     rc = NGX_DECLINED;
 
-    /* a shared cache keeps what it has for one origin from the others */
+    /* a shared cache must store responses by origin */
 
     if (lcf->origins != NULL
         && ngx_http_reauth_add_header(r, "Vary", &origin) != NGX_OK)
@@ -294,7 +294,10 @@ ngx_http_reauth_origin_asked(ngx_http_request_t *r,
 }
 
 
-/* a phase handler of its own where there is no gate: no reauth_zone */
+/*
+ * A phase handler for configurations without reauth_zone, i.e.  without a
+ * gate.
+ */
 
 ngx_int_t
 ngx_http_reauth_origin_handler(ngx_http_request_t *r)

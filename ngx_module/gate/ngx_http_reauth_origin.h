@@ -23,8 +23,8 @@ ngx_int_t ngx_http_reauth_origin_asked(ngx_http_request_t *r,
 
 
 /*
- * Of a location that is guarded; NGX_DECLINED: the request may go on, NGX_DONE:
- * it was refused, or was a preflight.
+ * Checks a request to a guarded location.  NGX_DECLINED: allowed; NGX_DONE:
+ * rejected, or a preflight that has been responded to.
  */
 
 static ngx_inline ngx_int_t

@@ -12,8 +12,8 @@
 
 
 /*
- * How late a change is told at most.  The timer runs only while somebody waits,
- * and costs one look at a counter for each of them.
+ * Milliseconds between checks for changes.  The timer runs only while requests
+ * wait, and costs a look at a counter for each.
  */
 #define NGX_HTTP_REAUTH_WAIT_TICK  10
 
@@ -36,7 +36,7 @@ ngx_http_reauth_wait_cleanup(void *data)
 }
 
 
-/* room for more callers than there are places, made when it is first needed */
+/* more entries than requests that can wait, allocated when first needed */
 
 static ngx_int_t
 ngx_http_reauth_wait_table(ngx_http_request_t *r, ngx_uint_t max)
@@ -45,7 +45,7 @@ ngx_http_reauth_wait_table(ngx_http_request_t *r, ngx_uint_t max)
 
     if (ngx_http_reauth_wait_shares != NULL) {
 
-        /* without a master process, a reload may have made the bound larger */
+        /* without a master process, a reload may have increased the limit */
 
         return max * NGX_HTTP_REAUTH_WAIT_LAST <= ngx_http_reauth_wait_mask
                ? NGX_OK : NGX_DECLINED;
@@ -66,7 +66,7 @@ ngx_http_reauth_wait_table(ngx_http_request_t *r, ngx_uint_t max)
 }
 
 
-/* of whom the request is, and of its kind: each has a share of its own */
+/* the key of a share: the caller and the kind of request */
 
 static ngx_int_t
 ngx_http_reauth_wait_share(ngx_http_request_t *r,
@@ -173,7 +173,7 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r,
     wait->request = r;
     wait->zone = &mcf->store.zone;
 
-    /* so that it is asked once whatever happened before it was parked */
+    /* call ready() once: something may have changed before it was parked */
 
     wait->changes = ngx_http_reauth_zone_changes(wait->zone) - 1;
 
@@ -214,8 +214,8 @@ ngx_http_reauth_wait_handler(ngx_event_t *ev)
     ngx_http_reauth_wait_t  *wait;
 
     /*
-     * The end of one request may be the end of others, which leave the queue
-     * then, whichever they are in.
+     * Finalizing one request may finalize others, which are then removed from
+     * either queue.
      */
 
     ngx_queue_init(&waiting);
@@ -243,7 +243,7 @@ ngx_http_reauth_wait_handler(ngx_event_t *ev)
         ngx_http_run_posted_requests(c);
     }
 
-    /* not cancelable: a worker that is to end must answer first */
+    /* not cancelable: an exiting worker must respond first */
 
     if (!ngx_queue_empty(&ngx_http_reauth_waiting) && !ev->timer_set) {
         ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_TICK);

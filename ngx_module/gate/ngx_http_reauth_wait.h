@@ -28,13 +28,13 @@ typedef enum {
 
 typedef struct ngx_http_reauth_wait_s  ngx_http_reauth_wait_t;
 
-/* something has changed; 1: it is what was waited for */
+/* called when something has changed; returns 1 if the wait is over */
 typedef ngx_uint_t (*ngx_http_reauth_wait_ready_pt)(
     ngx_http_reauth_wait_t *wait);
 
 /*
- * The wait is over: by ready(), by time, or since the worker is to end; it may
- * be parked again.
+ * Called when the wait is over: by ready(), by timeout, or because the worker
+ * exits.  The request can be parked again.
  */
 typedef void (*ngx_http_reauth_wait_resume_pt)(ngx_http_reauth_wait_t *wait);
 
@@ -46,7 +46,7 @@ struct ngx_http_reauth_wait_s {
 
     ngx_http_reauth_wait_kind_e      kind;
     ngx_http_request_t              *request;
-    uint64_t                         caller;   /* its share; 0: nobody's */
+    uint64_t                         caller;   /* its share; 0: no caller */
     ngx_http_reauth_zone_t          *zone;
     ngx_uint_t                       changes;  /* that it knows of */
     ngx_msec_t                       until;
@@ -55,22 +55,23 @@ struct ngx_http_reauth_wait_s {
 };
 
 
-/* whether this worker is to end: nothing must wait any more */
+/* whether this worker is exiting, so that nothing can wait */
 #define ngx_http_reauth_wait_ending()                                         \
     (ngx_exiting || ngx_quit || ngx_terminate)
 
 
 /*
- * Makes place for the request among those that wait, until it ends or
- * ngx_http_reauth_wait_done().  NGX_BUSY: reauth_wait_max requests of this kind
- * wait in this worker already; NGX_ERROR: no memory.
+ * Counts the request as waiting until it ends or ngx_http_reauth_wait_done()
+ * is called.  NGX_BUSY: reauth_wait_max requests of this kind are already
+ * waiting in this worker; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_reauth_wait_create(ngx_http_request_t *r,
     ngx_http_reauth_wait_kind_e kind, ngx_http_reauth_wait_t **wait);
 
 /*
- * Parks the request for so long at most; its client's going is noticed.  The
- * caller sees to it that the request lives on.  NGX_OK or NGX_ERROR.
+ * Parks the request for "msec" milliseconds at most; a closed connection is
+ * detected.  The calling code must keep a reference to the request.  NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait,
     ngx_msec_t msec);
@@ -78,7 +79,7 @@ ngx_int_t ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait,
 void ngx_http_reauth_wait_unpark(ngx_http_reauth_wait_t *wait);
 void ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait);
 
-/* after it the shares of callers are not kept any more */
+/* frees the shares of callers */
 void ngx_http_reauth_wait_exit_process(void);
 
 

@@ -20,16 +20,16 @@
 
 
 /*
- * The first retry is soon, since a restarted Redis is back at once; the last
- * ones are rare enough to be no load and still find it within seconds.
+ * Back-off in milliseconds: the first retry is early, as a restarted Redis is
+ * available soon; later ones are rare, but still within seconds.
  */
 #define NGX_HTTP_REAUTH_REDIS_BACKOFF_MIN  100
 #define NGX_HTTP_REAUTH_REDIS_BACKOFF_MAX  5000
 
-/* a connection that breaks sooner has not recovered: back-off goes on */
+/* milliseconds after which a connection is stable and the back-off is reset */
 #define NGX_HTTP_REAUTH_REDIS_STEADY       1000
 
-/* TCP, TLS and the greeting take round trips that one command does not */
+/* TCP, TLS and AUTH take more round trips than a command */
 #define NGX_HTTP_REAUTH_REDIS_CONNECT_MIN  1000
 
 
@@ -250,11 +250,11 @@ ngx_http_reauth_redis_connect(ngx_http_reauth_redis_t *redis)
     redis->peer.log = &redis->log;
     redis->peer.so_keepalive = 1;
 
-    /* what was said once is not said again at every try */
+    /* repeated failures of an outage are logged at the "info" level */
 
     redis->peer.log_error = redis->outage ? NGX_ERROR_INFO : NGX_ERROR_ERR;
 
-    /* nginx's own line would come at every try; _fail() says the same */
+    /* prevents nginx from logging each attempt; _fail() logs the error */
 
     level = redis->log.log_level;
 
@@ -333,8 +333,8 @@ ngx_http_reauth_redis_connected(ngx_http_reauth_redis_t *redis)
 
 
 /*
- * Every failure ends here.  When it returns there is no connection, and
- * "redis" may be destroyed (but not freed: see _enter()).
+ * Handles all failures.  When it returns, the connection is closed, and
+ * "redis" may be destroyed, but is not freed, see _enter().
  */
 
 void
@@ -347,7 +347,10 @@ ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis, ngx_err_t err,
     state = redis->state;
     level = ngx_http_reauth_redis_fail_level(redis);
 
-    /* of several addresses one that can't be reached says less than this */
+    /*
+     * An error of Redis is more specific than an address that is not
+     * reachable.
+     */
 
     if (redis->tried == 0 || redis->failing != REAUTH_REFUSAL_NONE) {
         redis->refusal = redis->failing;
@@ -378,9 +381,9 @@ ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis, ngx_err_t err,
 
 
 /*
- * The first failure of an outage is an error, another kind of failure a
- * warning, the rest is information.  So is an address that does not answer
- * while there are others to try ("localhost" is two).
+ * The first failure of an outage is logged at the "error" level, a different
+ * failure at "warn", repeated ones at "info", as well as unreachable addresses
+ * while there are others to try ("localhost" may have two).
  */
 
 ngx_uint_t
@@ -404,7 +407,7 @@ ngx_http_reauth_redis_fail_level(ngx_http_reauth_redis_t *redis)
 }
 
 
-/* the next address at once, all of them again after a while */
+/* try the next address immediately, all of them again after the back-off */
 
 static void
 ngx_http_reauth_redis_schedule(ngx_http_reauth_redis_t *redis,
@@ -430,7 +433,7 @@ ngx_http_reauth_redis_schedule(ngx_http_reauth_redis_t *redis,
         redis->backoff = ngx_min(redis->backoff,
                                  NGX_HTTP_REAUTH_REDIS_BACKOFF_MAX);
 
-        /* not all instances at the same moment */
+        /* jitter: not all instances at the same time */
 
         delay = redis->backoff - ngx_random() % (redis->backoff / 4);
     }
@@ -513,7 +516,7 @@ ngx_http_reauth_redis_close(ngx_http_reauth_redis_t *redis)
 }
 
 
-/* Each is told once, whoever comes here again from inside a handler. */
+/* Each handler is called once, even if a handler gets here again. */
 
 static void
 ngx_http_reauth_redis_tell(ngx_http_reauth_redis_t *redis)

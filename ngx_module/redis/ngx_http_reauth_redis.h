@@ -25,18 +25,18 @@
 #include "ngx_http_reauth_scripts.h"
 
 
-/* what "reauth_redis" says; made at configuration time, never changed later */
+/* parameters of "reauth_redis"; not changed after the configuration is read */
 
 typedef struct ngx_http_reauth_redis_conf_s {
-    ngx_str_t                       url;         /* as written; no password */
+    ngx_str_t                       url;   /* as specified, without password */
     ngx_str_t                       host;        /* empty: a unix socket */
     ngx_addr_t                     *addrs;
     ngx_uint_t                      naddrs;
-    ngx_str_t                       user;        /* empty: the default user */
+    ngx_str_t                       user;        /* empty: default user */
     reauth_secret_t                 password;    /* empty: no AUTH is sent */
     ngx_uint_t                      database;
     ngx_str_t                       prefix;      /* with its braces */
-    ngx_msec_t                      timeout;     /* of one command */
+    ngx_msec_t                      timeout;     /* ms, for one command */
     ngx_flag_t                      tls;
     ngx_flag_t                      verify;
     ngx_flag_t                      numeric;     /* the host is an address */
@@ -50,17 +50,18 @@ typedef struct ngx_http_reauth_redis_conf_s {
 typedef struct ngx_http_reauth_redis_s  ngx_http_reauth_redis_t;
 
 /*
- * Called exactly once for each command that was accepted: with the reply, or
- * with NULL where none came (time-out, connection lost, shutdown).  The reply
- * is freed by the caller of the handler.  A handler may send further commands
- * and may destroy the connection.
+ * Called exactly once for each accepted command: with the reply, or with NULL
+ * if there is none (timeout, connection lost, shutdown).  The reply is freed
+ * after the handler returns.  A handler may send further commands and may
+ * destroy the connection.
  */
 typedef void (*ngx_http_reauth_redis_handler_pt)(redisReply *reply,
     void *data);
 
 /*
- * The connection became ready (up = 1), or is lost (up = 0; before the
- * handlers of what waited are called).  Not called for a destroy.
+ * Called when the connection is ready (up = 1), or lost (up = 0, before the
+ * handlers of pending commands).  Not called by
+ * ngx_http_reauth_redis_destroy().
  */
 typedef void (*ngx_http_reauth_redis_event_pt)(ngx_http_reauth_redis_t *redis,
     ngx_uint_t up, void *data);
@@ -68,36 +69,36 @@ typedef void (*ngx_http_reauth_redis_event_pt)(ngx_http_reauth_redis_t *redis,
 
 /*
  * Parses "reauth_redis url [password_file=] [prefix=] [timeout=] [ca=]
- * [verify=]"; logs precise errors through cf; NULL on error.  A name is
- * resolved here, when nginx reads its configuration; its addresses are tried
- * in turn.
+ * [verify=]".  Returns NULL if an error was logged.  A name is resolved here;
+ * its addresses are tried in turn.
  */
 ngx_http_reauth_redis_conf_t *ngx_http_reauth_redis_parse(ngx_conf_t *cf);
 
 
 /*
- * Makes a connection object in a pool of its own and begins to connect; it
- * reconnects by itself with back-off and jitter until destroyed or until the
- * process is about to exit.  The scripts are loaded (SCRIPT LOAD) before the
- * connection counts as ready.  "event" may be NULL.
+ * Creates a connection with its own pool and connects; reconnects with
+ * back-off and jitter until it is destroyed or the process exits.  The
+ * connection is ready when the scripts are loaded (SCRIPT LOAD).  "event" may
+ * be NULL.
  */
 ngx_http_reauth_redis_t *ngx_http_reauth_redis_create(
     ngx_http_reauth_redis_conf_t *conf, ngx_cycle_t *cycle,
     ngx_http_reauth_redis_event_pt event, void *data);
 
 /*
- * Closes the connection, at the latest in exit_process.  What waits is told
- * (NULL) before this returns, but for the handler that is running.
+ * Closes the connection; to be called in exit_process at the latest.  Handlers
+ * of pending commands are called with NULL before it returns, except the one
+ * that is running.
  */
 void ngx_http_reauth_redis_destroy(ngx_http_reauth_redis_t *redis);
 
 /*
- * Gives the connection up for a reply that says that it is of no use now, and
- * connects again later.  To be called last in the reply's handler.
+ * Closes the connection because of an error reply and reconnects later.  Must
+ * be the last call in the reply's handler.
  */
 /*
- * What an unexpected reply says, for a log: an error of Redis may quote what
- * others have written into it.
+ * The text of an unexpected reply, escaped for the log: an error of Redis may
+ * contain data written by others.
  */
 #define NGX_HTTP_REAUTH_REDIS_SHOWN  256
 
@@ -120,8 +121,8 @@ const reauth_clock_sample_t *ngx_http_reauth_redis_clock(
     ngx_http_reauth_redis_t *redis);
 
 /*
- * Milliseconds that the last reply took; for the status.  Commands with a
- * time-out of their own do not count.
+ * Latency of the last reply in milliseconds, except of commands with a timeout
+ * of their own.
  */
 ngx_msec_t ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis);
 
@@ -133,20 +134,16 @@ reauth_refusal_t ngx_http_reauth_redis_meaning(const redisReply *reply);
 
 
 /*
- * Sends a command, pipelined; all that one cycle of the event loop asks for
- * goes out together.  NGX_OK: accepted, the handler (may be NULL) will be
- * called, never from inside this call.  NGX_DECLINED: not ready, or too much
- * is waiting.  NGX_ERROR: no memory.
- *
- * "timeout" in ms, 0 = the configured one.  It runs from when the command was
- * accepted, or from when something last came from Redis: a Redis that answers
- * is not dropped for a long queue or a long reply.  A command that times out
- * drops the connection, since its late reply could not be told from the next
- * one's.
- *
- * A time-out of its own marks a command that waits in Redis (XREAD BLOCK):
- * others on the same connection wait behind it, and it does not hold up the
- * exit of a worker, as commands otherwise do until they are answered.
+ * Sends a command, pipelined: commands of one cycle of the event loop are sent
+ * together.  NGX_OK: accepted, the handler (may be NULL) will be called after
+ * this function returns; NGX_DECLINED: not ready, or too many commands are
+ * pending; NGX_ERROR: no memory.  "timeout" is in milliseconds, 0: the
+ * configured one, and runs from when the command was accepted or from the last
+ * data received, so that a long queue or a long reply is no timeout.  A
+ * timeout closes the connection, as a late reply could not be distinguished
+ * from the next one.  A timeout of its own is for a command that blocks in
+ * Redis (XREAD BLOCK): it delays other commands of the connection, and does
+ * not delay the exit of a worker, as other commands do until their replies.
  */
 ngx_int_t ngx_http_reauth_redis_command(ngx_http_reauth_redis_t *redis,
     ngx_uint_t argc, ngx_str_t *argv, ngx_msec_t timeout,
@@ -154,8 +151,8 @@ ngx_int_t ngx_http_reauth_redis_command(ngx_http_reauth_redis_t *redis,
 
 
 /*
- * EVALSHA of one of the scripts; argv holds the keys, then the rest.  Where
- * Redis lost the script, it is loaded and the command is sent again, once.
+ * Sends EVALSHA of a script; argv has the keys, then the arguments.  If Redis
+ * has lost the script, it is loaded and the command is sent again, once.
  */
 ngx_int_t ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
     ngx_uint_t script, ngx_uint_t nkeys, ngx_uint_t argc, ngx_str_t *argv,

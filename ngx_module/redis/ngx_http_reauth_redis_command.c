@@ -11,7 +11,7 @@
 #include <openssl/crypto.h>
 
 
-/* more waiting commands than this only pile up behind a slow Redis */
+/* limit of pending commands */
 #define NGX_HTTP_REAUTH_REDIS_COMMANDS     100000
 #define NGX_HTTP_REAUTH_REDIS_BYTES        (64 * 1024 * 1024)
 
@@ -126,8 +126,8 @@ ngx_http_reauth_redis_write_handler(ngx_event_t *wev)
 
 
 /*
- * An array of bulk strings (the protocol's "RESP", redis.io): hiredis takes
- * 750 instructions for each argument of it.  NULL: no memory.
+ * Formats an array of bulk strings (RESP, redis.io): hiredis needs 750
+ * instructions for each argument.  NULL: no memory.
  */
 
 static ngx_http_reauth_redis_command_t *
@@ -312,8 +312,8 @@ ngx_http_reauth_redis_free_command(ngx_http_reauth_redis_t *redis,
 
 
 /*
- * One timer for all commands: it looks at the oldest.  It may fire early, and
- * looks again then.
+ * One timer for all commands checks the oldest one.  It may fire early and is
+ * then set again.
  */
 
 void
@@ -326,7 +326,7 @@ ngx_http_reauth_redis_arm_deadline(ngx_http_reauth_redis_t *redis)
         return;
     }
 
-    /* a worker waits with its exit for all but those that wait in Redis */
+    /* pending commands delay the exit of a worker, except blocking ones */
 
     redis->deadline.cancelable = (redis->ncommands == redis->nwaits);
 
@@ -345,7 +345,7 @@ ngx_http_reauth_redis_arm_deadline(ngx_http_reauth_redis_t *redis)
             return;
         }
 
-        /* nginx takes small changes of a timer for none */
+        /* nginx ignores small changes of a timer */
 
         ngx_del_timer(&redis->deadline);
     }
@@ -450,7 +450,7 @@ ngx_http_reauth_redis_fill(ngx_http_reauth_redis_t *redis)
         redis->unsent = ngx_queue_next(redis->unsent);
         redis->offset = 0;
 
-        /* a script may have to be sent again */
+        /* kept, as a script may have to be sent again */
 
         if (!command->script) {
             ngx_http_reauth_redis_free_text(redis, command);

@@ -18,8 +18,8 @@
 #define NGX_HTTP_REAUTH_REDIS_PREFIX_MAX    64
 
 /*
- * A quarter of a second is long for a Redis nearby, and short enough for the
- * caller who waits for it.
+ * A quarter of a second is long for a nearby Redis, and short for a waiting
+ * client.
  */
 #define NGX_HTTP_REAUTH_REDIS_TIMEOUT       250
 #define NGX_HTTP_REAUTH_REDIS_TIMEOUT_MAX   10000
@@ -147,7 +147,7 @@ ngx_http_reauth_redis_unix(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
 }
 
 
-/* what is before the last "@" */
+/* the part before the last "@" */
 
 static char *
 ngx_http_reauth_redis_user(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
@@ -180,8 +180,8 @@ ngx_http_reauth_redis_user(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
 
 
 /*
- * redis://[user@]host[:port][/db], rediss://..., unix:/path[:db].  What may
- * hold a password is never repeated in a message.
+ * Redis://[user@]host[:port][/db], rediss://..., unix:/path[:db].  Parts that
+ * may contain a password are not logged.
  */
 
 static char *
@@ -213,7 +213,7 @@ ngx_http_reauth_redis_url(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
         return NGX_CONF_ERROR;
     }
 
-    /* a password might hold any character: what is before the last "@" */
+    /* a password can contain any character: use the last "@" */
 
     at = NULL;
 
@@ -290,7 +290,7 @@ ngx_http_reauth_redis_address(ngx_conf_t *cf,
 }
 
 
-/* the name as TLS wants it: zero-terminated, an IPv6 address without "[]" */
+/* the name for TLS: zero-terminated, an IPv6 address without "[]" */
 
 static char *
 ngx_http_reauth_redis_host(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
@@ -380,7 +380,7 @@ ngx_http_reauth_redis_parameters(ngx_conf_t *cf,
 
         if (n == NGX_HTTP_REAUTH_REDIS_KNOWN) {
 
-            /* only the name is shown: it might be "password=..." */
+            /* log only the name: it might be "password=..." */
 
             rest = value[i];
             p = ngx_strlchr(rest.data, rest.data + rest.len, '=');
@@ -572,7 +572,7 @@ ngx_http_reauth_redis_verify(ngx_conf_t *cf,
 
 #if (NGX_SSL)
 
-/* whoever can write it can take Redis' place */
+/* who can write the file can impersonate Redis */
 
 static char *
 ngx_http_reauth_redis_ca_check(ngx_conf_t *cf,
@@ -588,7 +588,7 @@ ngx_http_reauth_redis_ca_check(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    /* one that is missing is reported when it is read */
+    /* a missing file is reported when it is read */
 
     if (ngx_file_info(path.data, &info) == NGX_FILE_ERROR) {
         return NGX_CONF_OK;

@@ -32,15 +32,15 @@ typedef enum {
 
 typedef struct {
     ngx_queue_t                        queue;
-    u_char                            *text;     /* NULL: sent, and freed */
+    u_char                            *text;     /* NULL: sent and freed */
     size_t                             len;
     ngx_msec_t                         start;
     ngx_msec_t                         timeout;
     ngx_http_reauth_redis_handler_pt   handler;
     void                              *data;
-    unsigned                           waits:1;  /* a time-out of its own */
+    unsigned                           waits:1;  /* own timeout */
     unsigned                           script:1;
-    unsigned                           again:1;  /* sent for a second time */
+    unsigned                           again:1;  /* sent again */
     unsigned                           secret:1;
 } ngx_http_reauth_redis_command_t;
 
@@ -77,12 +77,12 @@ struct ngx_http_reauth_redis_s {
     ngx_queue_t                        commands;
     ngx_queue_t                       *unsent;   /* first of them, or end */
     size_t                             offset;   /* in that */
-    ngx_queue_t                        lost;     /* to be told */
+    ngx_queue_t                        lost;     /* to be called */
     ngx_uint_t                         ncommands;
     ngx_uint_t                         nwaits;
     size_t                             bytes;
 
-    ngx_uint_t                         loading;  /* scripts asked for */
+    ngx_uint_t                         loading;  /* being loaded */
     ngx_uint_t                         loaded;   /* of them, in order */
     ngx_msec_t                         progress; /* when bytes came */
     ngx_msec_t                         latency;

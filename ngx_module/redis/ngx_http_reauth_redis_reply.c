@@ -12,7 +12,7 @@
 #include <openssl/crypto.h>
 
 
-/* no reply that we ask for comes near to this */
+/* larger than any expected reply */
 #define NGX_HTTP_REAUTH_REDIS_REPLY        (64 * 1024 * 1024)
 
 
@@ -38,9 +38,9 @@ ngx_http_reauth_redis_read_handler(ngx_event_t *rev)
     if (c->close) {
 
         /*
-         * worker_shutdown_timeout is over.  Until then the connection serves
-         * what the worker still has to finish: it is not "idle", and it ends
-         * with the process.
+         * worker_shutdown_timeout has passed.  Until then the connection is
+         * used by requests of the exiting worker: it is not "idle" and is
+         * closed with the process.
          */
 
         ngx_http_reauth_redis_fail(redis, 0, "nginx is shutting down");
@@ -104,7 +104,7 @@ ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
 }
 
 
-/* NGX_ERROR: the connection is gone */
+/* NGX_ERROR: the connection was closed */
 
 static ngx_int_t
 ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
@@ -137,7 +137,7 @@ ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
 
         freeReplyObject(reply);
 
-        /* a handler never leads to a new connection, only to none */
+        /* a handler may close the connection, but does not open another one */
 
         if (redis->peer.connection == NULL) {
             return NGX_ERROR;
@@ -264,7 +264,7 @@ ngx_http_reauth_redis_shown(const redisReply *reply,
 }
 
 
-/* fails with the words of Redis */
+/* closes the connection with the error of Redis */
 
 void
 ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,

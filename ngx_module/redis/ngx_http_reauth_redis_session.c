@@ -22,7 +22,7 @@ static void ngx_http_reauth_redis_clock_handler(redisReply *reply, void *data);
 static void ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis);
 
 
-/* the next step after the state that the connection is in */
+/* performs the next step of the current state */
 
 void
 ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
@@ -36,8 +36,8 @@ ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
     c->write->handler = ngx_http_reauth_redis_write_handler;
 
     /*
-     * What came already (Redis may have refused us at once) makes no further
-     * event where events are edge-triggered.
+     * Data that was already received (Redis may reject the connection
+     * immediately) causes no further event if events are edge-triggered.
      */
 
     if (c->read->ready) {
@@ -190,8 +190,8 @@ ngx_http_reauth_redis_select_handler(redisReply *reply, void *data)
 
 
 /*
- * All scripts in one go.  Replies come in order and no second go begins
- * before the last reply of the first, so counting tells which is which.
+ * Loads all scripts.  Replies are in order, and loading is not repeated before
+ * the last reply, so the scripts are identified by counting.
  */
 
 ngx_int_t

@@ -64,7 +64,7 @@ ngx_http_reauth_redis_tls_name(ngx_http_reauth_redis_t *redis,
     ssl = c->ssl->connection;
     name = (char *) redis->conf->host.data;
 
-    /* as per RFC 6066, SNI holds no addresses */
+    /* RFC 6066: SNI does not allow addresses */
 
     if (!redis->conf->numeric && SSL_set_tlsext_host_name(ssl, name) == 0) {
         ngx_ssl_error(NGX_LOG_ERR, c->log, 0,
@@ -76,7 +76,7 @@ ngx_http_reauth_redis_tls_name(ngx_http_reauth_redis_t *redis,
         return NGX_OK;
     }
 
-    /* the name becomes part of what SSL_get_verify_result() is about */
+    /* SSL_get_verify_result() includes the check of the name */
 
     param = SSL_get0_param(ssl);
 

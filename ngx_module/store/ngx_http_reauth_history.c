@@ -81,7 +81,7 @@ ngx_http_reauth_history_local(ngx_http_reauth_history_op_t *op)
 }
 
 
-/* one entry of the stream; 0: no more are wanted */
+/* processes an entry of the stream; returns 0 if no more are needed */
 
 static ngx_uint_t
 ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
@@ -91,7 +91,7 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     reauth_record_t    record;
     reauth_string_t    writer;
 
-    /* what comes before it is the next page, if one is wanted */
+    /* the next page, if needed, ends before this entry */
 
     op->before[0] = '(';
     text = reauth_reply_event(entry, &op->before[1], &writer);
@@ -106,7 +106,7 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     if (op->history.n != 0
         && reauth_attempt_same(&op->records[op->history.n - 1], &record))
     {
-        /* written again for what is no change: what polls gave */
+        /* skip records written only for results of polls */
 
         op->records[op->history.n - 1] = record;
         return 1;
@@ -158,7 +158,7 @@ ngx_http_reauth_history_reply(redisReply *reply, void *data)
 
     if (reply->elements < NGX_HTTP_REAUTH_HISTORY_PAGE) {
 
-        /* that is less than what the stream keeps: nothing was cut off yet */
+        /* the stream is shorter than its limit: nothing was trimmed */
 
         op->history.complete = 1;
 

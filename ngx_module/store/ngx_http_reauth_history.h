@@ -25,7 +25,7 @@ struct ngx_http_reauth_history_s {
     void                                *data;
 
     /* filled when the handler is called */
-    reauth_record_t                     *records;   /* the last one first */
+    reauth_record_t                     *records;   /* newest first */
     ngx_uint_t                           n;
     ngx_uint_t                           complete;  /* nothing older is known
                                                        to be missing */
@@ -33,9 +33,8 @@ struct ngx_http_reauth_history_s {
 
 
 /*
- * Reads at most "max" changes.  The handler is called exactly once, never from
- * inside this call; what it is given is freed when it returns.  NULL: no
- * memory.
+ * Reads at most "max" changes.  The handler is called exactly once, after this
+ * function returns; its argument is freed when it returns.  NULL: no memory.
  */
 ngx_http_reauth_history_t *ngx_http_reauth_history_read(
     ngx_http_reauth_store_t *store, const reauth_string_t *account,

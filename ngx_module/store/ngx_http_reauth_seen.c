@@ -29,7 +29,7 @@ ngx_http_reauth_seen_key(ngx_http_reauth_seen_t *seen, u_char *buffer,
 }
 
 
-/* Redis can't be asked: what the zone said has to do */
+/* Redis is unavailable: use the result of the zone */
 
 static ngx_int_t
 ngx_http_reauth_seen_local(ngx_http_reauth_seen_t *seen)

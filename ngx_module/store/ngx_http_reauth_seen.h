@@ -31,26 +31,26 @@ struct ngx_http_reauth_seen_s {
     ngx_http_reauth_store_t           *store;
     ngx_http_reauth_seen_handler_pt    handler;
     void                              *data;
-    ngx_uint_t                         local;     /* Redis was not told */
+    ngx_uint_t                         local;     /* not in Redis */
     uint8_t                            digest[REAUTH_SHA256_LEN];
 };
 
 
 /*
- * NGX_OK: it is new, and the caller's to keep; NGX_DECLINED: it was here
- * before; NGX_BUSY: Redis is away and reauth_redis_failure says reject;
- * NGX_AGAIN: the handler will be called with one of these, exactly once and
- * within the time-out of Redis, so that "seen" has to last until then.
+ * NGX_OK: the digest is new; NGX_DECLINED: it is a duplicate; NGX_BUSY: Redis
+ * is unavailable and "reauth_redis_failure reject" is specified; NGX_AGAIN:
+ * the handler will be called with one of these, exactly once and within the
+ * timeout of Redis, and "seen" must exist until then.
  */
 ngx_int_t ngx_http_reauth_seen_claim(ngx_http_reauth_seen_t *seen);
 
 /*
- * It was kept.  Only now Redis is told: if it were before, an event whose
- * instance died, or did not hear from Redis, would be lost as a repeat.
+ * The event was stored.  The digest is written to Redis only now: otherwise an
+ * event whose gateway died before would be lost as a duplicate.
  */
 void ngx_http_reauth_seen_kept(ngx_http_reauth_seen_t *seen);
 
-/* what was claimed could not be kept: it is new when it comes again */
+/* the event could not be stored: its digest is new when it is sent again */
 void ngx_http_reauth_seen_release(ngx_http_reauth_seen_t *seen);
 
 

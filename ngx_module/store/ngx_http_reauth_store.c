@@ -16,7 +16,7 @@
 #include "ngx_http_reauth_sync.h"
 
 
-/* ms that an attempt may last, whichever gateway has begun it */
+/* milliseconds that an attempt may last, on any gateway */
 #define NGX_HTTP_REAUTH_LIFE_MAX  86400000
 
 
@@ -148,7 +148,7 @@ ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer, ngx_str_t *prefix,
 }
 
 
-/* "option" NULL, or XX: one that has ended meanwhile does not come back */
+/* "option" is NULL or "XX", so that an ended attempt is not added again */
 
 static void
 ngx_http_reauth_store_queue(ngx_http_reauth_store_t *store,
@@ -224,7 +224,7 @@ ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
         return;
     }
 
-    /* a webhook may have moved it to the first queue */
+    /* a webhook may have moved the account to the first queue */
 
     ngx_http_reauth_store_queue(store, queue, NULL, at_ms, account);
     ngx_http_reauth_store_unqueue(store, first, account);

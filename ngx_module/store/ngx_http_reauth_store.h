@@ -26,15 +26,15 @@ typedef struct ngx_http_reauth_store_op_s  ngx_http_reauth_store_op_t;
 typedef void (*ngx_http_reauth_store_handler_pt)(
     ngx_http_reauth_store_op_t *op);
 
-/* an outcome, or NULL: there is none */
+/* the outcome, or NULL */
 typedef void (*ngx_http_reauth_outcome_handler_pt)(ngx_str_t *sealed,
     void *data);
 
 
-/* an outcome that is being fetched; it too outlives who asked for it */
+/* an outcome being read; may outlive the request */
 
 typedef struct {
-    ngx_http_reauth_outcome_handler_pt   handler;   /* NULL: nobody cares */
+    ngx_http_reauth_outcome_handler_pt   handler;   /* NULL: detached */
     void                                *data;
 } ngx_http_reauth_outcome_op_t;
 
@@ -67,9 +67,9 @@ struct ngx_http_reauth_store_s {
 
 
 /*
- * A change under way.  It outlives the request that asked for it; who asked
- * lets go of it by ngx_http_reauth_store_detach(): what has begun then is taken
- * back.  It is freed after its handler was called.
+ * An active begin.  It may outlive its request, which calls
+ * ngx_http_reauth_store_detach(): the attempt is then taken back.  It is freed
+ * after its handler has been called.
  */
 
 struct ngx_http_reauth_store_op_s {
@@ -78,7 +78,7 @@ struct ngx_http_reauth_store_op_s {
 
     /* filled when the handler is called */
     ngx_int_t                          rc;
-    ngx_uint_t                         local;   /* Redis does not know it yet */
+    ngx_uint_t                         local;   /* not in Redis yet */
     reauth_begin_result_t              begun;
     reauth_advance_result_t            advanced;
     reauth_record_t                    record;
@@ -87,40 +87,43 @@ struct ngx_http_reauth_store_op_s {
 
 /*
  * Begins an attempt.  NULL: no memory.  The handler is called exactly once,
- * never from inside this call; op->rc is NGX_OK (see op->begun), NGX_BUSY
- * (Redis is away and reauth_redis_failure says reject) or NGX_ERROR (the zone
- * is full).  begin->epoch is set here; its strings are copied.
+ * after this function returns; op->rc is NGX_OK (see op->begun), NGX_BUSY
+ * (Redis is unavailable and "reauth_redis_failure reject" is specified) or
+ * NGX_ERROR (the zone is full).  Sets begin->epoch; strings are copied.
  */
 ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
     ngx_http_reauth_store_t *store, reauth_begin_t *begin,
     ngx_http_reauth_store_handler_pt handler, void *data);
 
-/* no response that is longer is shared or kept */
+/* maximum length of a response that is stored */
 #define NGX_HTTP_REAUTH_OUTCOME_MAX  8192
 
-/* longer than anybody waits for an update, in milliseconds */
+/* milliseconds; longer than any request waits for an update */
 #define NGX_HTTP_REAUTH_OUTCOME_WAIT  60000
 
 /*
- * The response to an update, if it cannot be composed of the record: for
- * identical ones, in any instance, for so long.  To be put before the update is
- * settled; by its epoch for those that wait for it, by its since_ms for those
- * that repeat it.
+ * Stores the response to an update that cannot be composed from the record,
+ * for identical updates on any gateway.  To be called before the update is
+ * settled.  The key is the epoch for waiting requests, and since_ms for
+ * repeated ones.
  */
 void ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
     int64_t kept_ms);
 
-/* NGX_OK: out is filled; NGX_AGAIN: Redis was asked, *op; NGX_DECLINED */
+/*
+ * NGX_OK: *out is set; NGX_AGAIN: being read from Redis, see *op;
+ * NGX_DECLINED: none.
+ */
 ngx_int_t ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
     ngx_http_reauth_outcome_handler_pt handler, void *data,
     ngx_http_reauth_outcome_op_t **op);
 
 /*
- * The one way of every fact.  In the zone when this returns, in Redis later,
- * whatever becomes of the caller.  NGX_OK: see *result and *record (which may
- * be NULL); NGX_ERROR: no memory.
+ * Applies a fact: to the zone before this function returns, to Redis later,
+ * independently of the request.  NGX_OK: see *result and *record (may be
+ * NULL); NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, reauth_fact_t *fact,
@@ -130,28 +133,28 @@ ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
 void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store);
 
 /*
- * The background poller is to look at the account soon, active or not: what
- * was learned of it is not enough to judge by.  Costs at most one upstream
- * call in the whole fleet.  Nothing happens where no poller is configured.
+ * Requests a poll of the account, active or not, if an event is not
+ * conclusive.  Causes at most one request to the upstream by all gateways.
+ * Does nothing if no poller is configured.
  */
 void ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
     const reauth_string_t *account);
 
-/* the same for what the upstream itself asks for: before all others */
+/* the same for events of the upstream: polled before all others */
 void ngx_http_reauth_store_poll_first(ngx_http_reauth_store_t *store,
     const reauth_string_t *account);
 
-/* the key of the queue in Redis of a class, without the prefix */
+/* the key in Redis of the queue of a class, without the prefix */
 extern const char  *ngx_http_reauth_store_queues[REAUTH_POLL_CLASSES];
 
-/* the next poll of an account; "active": only if it still is */
+/* sets the next poll of an account; "active": only if it is active */
 void ngx_http_reauth_store_poll_at(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, int64_t at_ms, ngx_uint_t active);
 
 void ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op);
 
 
-/* "redis" or "local": where a change goes now */
+/* "redis" or "local": where changes are written now */
 ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
 
 /* and Redis writes it */

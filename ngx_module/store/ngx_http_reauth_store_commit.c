@@ -33,7 +33,7 @@
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
 
 
-/* a begin as its caller sees it, and what is needed to judge it again */
+/* a begin, with the data needed to judge it again */
 
 typedef struct {
     ngx_http_reauth_store_op_t   op;            /* must be the first */
@@ -87,8 +87,8 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 
 
 /*
- * The keys that the script is given: of the account, of what it is listed in,
- * and of its queue from now on and those that it may have been in.
+ * The keys of the script: the account, the sets that list it, its new queue
+ * and those it may have been in.
  */
 
 static ngx_str_t *
@@ -120,8 +120,8 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 
 
 /*
- * Sends the commit's record to Redis.  NGX_OK: the commit is on its way and
- * frees itself; else it is still the caller's.
+ * Sends the record to Redis.  NGX_OK: the commit is freed when it completes;
+ * otherwise it is still owned by the calling function.
  */
 
 static ngx_int_t
@@ -205,8 +205,8 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
 
 /*
- * The update is not sent: it is taken back as one that the upstream refused,
- * since Redis may have been told of it.
+ * The update is not sent.  It is settled as rejected, as it may already be in
+ * Redis.
  */
 
 static ngx_int_t
@@ -236,7 +236,7 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
                && begin->op.begun == REAUTH_BEGIN_STARTED
                && ngx_http_reauth_begin_reject(begin, "NOT_SENT") != NGX_OK)
     {
-        /* its caller has gone, and so has the one who would settle it */
+        /* the request has ended and cannot settle it */
 
         ngx_log_error(NGX_LOG_ERR, ev->log, 0,
                       "reauth: the state of an account could not be stored");
@@ -246,7 +246,7 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
 }
 
 
-/* the handler is never called from inside the call that began */
+/* the handler is not called before ngx_http_reauth_store_begin() returns */
 
 static void
 ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
@@ -263,7 +263,7 @@ ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
 }
 
 
-/* Redis can't be told now: the operator chose what becomes of the update */
+/* Redis is unavailable: proceed as specified by reauth_redis_failure */
 
 static void
 ngx_http_reauth_begin_local(ngx_http_reauth_begin_op_t *begin)
@@ -299,7 +299,7 @@ ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
 }
 
 
-/* the begin was judged by a record that Redis has a later one of */
+/* Redis has a later record than the one used to judge the begin */
 
 static void
 ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
@@ -374,7 +374,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
 
     if (step == REAUTH_COMMIT_AS_NEW) {
 
-        /* Redis has none: it expired there, or was flushed */
+        /* Redis has no record: it has expired or was flushed */
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                        "reauth commit: account \"%s\" refused, Redis has no "
@@ -471,7 +471,10 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     if (rc == NGX_AGAIN && begin == NULL) {
 
-        /* it has changed meanwhile, and that one's commit may have failed */
+        /*
+         * The record has changed meanwhile, and the commit of this change may
+         * have failed.
+         */
 
         ngx_http_reauth_store_flush_account(commit->store,
                                             commit->record.account);
@@ -614,7 +617,7 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
         return NGX_OK;
     }
 
-    /* whatever fails from here on: it stays dirty, and is written later */
+    /* on any later failure the record remains dirty and is written later */
 
     commit = ngx_http_reauth_commit_create(store, &changed);
 

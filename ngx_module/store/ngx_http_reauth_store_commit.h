@@ -21,7 +21,7 @@
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
 
-/* a fact that may have to be judged again */
+/* a fact, with the data needed to judge it again */
 
 typedef struct {
     reauth_fact_t                fact;
@@ -36,7 +36,7 @@ typedef struct {
 
 /* ngx_http_reauth_store.c */
 
-/* a record of Redis, judged by the clock; NGX_ERROR: it is none */
+/* decodes a record of Redis and checks its times; NGX_ERROR: invalid */
 ngx_int_t ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
     const redisReply *reply, reauth_record_t *record);
 

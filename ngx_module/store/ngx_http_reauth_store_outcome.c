@@ -50,7 +50,7 @@ ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
         return;
     }
 
-    /* it goes out on the connection that the commit follows on */
+    /* sent on the same connection, before the commit */
 
     ngx_str_set(&argv[0], "SET");
     ngx_http_reauth_outcome_key(store, &argv[1], key, account, epoch);
@@ -64,8 +64,8 @@ ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
 
 
 /*
- * The attempt of a response that was kept has ended: those that waited for it
- * have yet to see it, and nobody else.
+ * The attempt of a stored response has ended: it is needed only by requests
+ * that are still waiting.
  */
 
 void

@@ -12,20 +12,19 @@
 #include "ngx_http_reauth_store_commit.h"
 
 
-/* a place before all entries of a stream */
+/* an ID before all entries of a stream */
 #define NGX_HTTP_REAUTH_SYNC_START   "0-0"
 
 /*
- * A Redis that was flushed and written to since, or that trimmed its stream
- * faster than it was followed, says nothing of it: all is read again now and
- * then.
+ * A flush followed by writes, or a stream trimmed faster than it is read,
+ * cannot be detected: all records are read again periodically.
  */
 #define NGX_HTTP_REAUTH_SYNC_AGAIN   30000
 
-/* events handled before others get their turn of the event loop */
+/* events processed in one turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
-/* ms until all is begun anew, where there was no memory */
+/* milliseconds until sync is restarted after an allocation failure */
 #define NGX_HTTP_REAUTH_SYNC_RETRY   1000
 
 
@@ -67,8 +66,8 @@ void
 ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
 {
     /*
-     * Without a reply the connection is lost: its return begins anew.  With one
-     * it is given up for the same: what Redis refuses now it may not later.
+     * Without a reply the connection is lost, and sync starts again when it is
+     * back.  After an error reply it is closed, so that sync is retried.
      */
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
@@ -116,7 +115,10 @@ ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync, ngx_uint_t argc,
 }
 
 
-/* the stream's end is remembered before reading, so that nothing is missed */
+/*
+ * The end of the stream is read before the records, so that no change is
+ * missed.
+ */
 
 static void
 ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
@@ -239,7 +241,7 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 }
 
 
-/* nothing happened for a while: has Redis still what happened before? */
+/* no events for some time: check that the stream still exists */
 
 static void
 ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
@@ -307,7 +309,7 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
                                        NGX_HTTP_REAUTH_REFUSED_FOLLOW,
                                        REAUTH_REFUSAL_NONE);
 
-    /* nil: nothing happened for a while */
+    /* nil: no events */
 
     entries = reauth_reply_entries(reply);
     pending = sync->pending;
@@ -356,7 +358,7 @@ ngx_http_reauth_sync_pause_handler(ngx_event_t *ev)
 
     if (sync->anew && sync->pending) {
 
-        /* answers are still to come for what was begun before */
+        /* replies to earlier commands are still pending */
         ngx_http_reauth_sync_anew(sync);
 
     } else if (sync->anew) {

@@ -19,17 +19,17 @@
 #define NGX_HTTP_REAUTH_SYNC_COUNT   "100"
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
 
-/* ms from one reading of events to the next: many come in one reply then */
+/* milliseconds between reads of events, so that a reply has several of them */
 #define NGX_HTTP_REAUTH_SYNC_PAUSE   1
 
 
 typedef struct {
     ngx_http_reauth_store_t        *store;
-    ngx_uint_t                      pending;   /* pages of records asked for */
-    ngx_uint_t                      scanned;   /* all of "active" was seen */
-    ngx_uint_t                      ours;      /* the zone's are asked for */
-    ngx_uint_t                      following; /* all has been read */
-    ngx_uint_t                      anew;      /* there was no memory */
+    ngx_uint_t                      pending;   /* pages requested */
+    ngx_uint_t                      scanned;   /* "active" is read */
+    ngx_uint_t                      ours;      /* the zone's are read */
+    ngx_uint_t                      following; /* sync is complete */
+    ngx_uint_t                      anew;      /* out of memory */
     ngx_msec_t                      loaded;    /* since when; 0: never */
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
@@ -43,7 +43,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_reauth_sync_t         *sync;
-    reauth_record_t                *known;     /* the zone's own, or NULL */
+    reauth_record_t                *known;     /* of the zone, or NULL */
     ngx_uint_t                      n;
     reauth_record_t                 one;       /* where it is a single one's */
 } ngx_http_reauth_sync_get_t;

@@ -14,8 +14,8 @@
 
 
 /*
- * All that was active in Redis is in the zone, and all that the zone has as
- * active was looked up in Redis: now only changes are to be followed.
+ * All active records of Redis are in the zone, and all active records of the
+ * zone were looked up in Redis: from now on only events are read.
  */
 
 static void
@@ -76,7 +76,7 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 
         } else if (get->known != NULL && i < get->n) {
 
-            /* Redis has lost what this zone has, so it gets it back */
+            /* Redis has lost a record of this zone: write it again */
 
             ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
                            "reauth sync: account \"%s\" is not in Redis, to be "
@@ -98,7 +98,7 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 }
 
 
-/* "get" is freed in any case */
+/* always frees "get" */
 
 ngx_int_t
 ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
@@ -184,7 +184,7 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 
     if (get == NULL) {
 
-        /* all is read again soon */
+        /* all records will be read again soon */
         return;
     }
 
@@ -197,10 +197,7 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 }
 
 
-/*
- * Members and their scores in turn: a page of ours, or what Redis thinks one.
- * NGX_DECLINED: it is none.
- */
+/* A page of members and scores. NGX_DECLINED: invalid reply. */
 
 static ngx_int_t
 ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
@@ -248,7 +245,7 @@ ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
 }
 
 
-/* the next page is asked for before these records: Redis works meanwhile */
+/* request the next page first, so that Redis works in parallel */
 
 static void
 ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
@@ -295,9 +292,9 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
 
 
 /*
- * A page of what is active here and was not among the active ones of Redis, to
- * see what became of it there.  Mostly there are none, but many slots to look
- * at, so that others get their turn in between.
+ * Reads a page of records that are active in the zone but not in Redis.
+ * Usually there are none, but all slots are examined, in several turns of the
+ * event loop.
  */
 
 void

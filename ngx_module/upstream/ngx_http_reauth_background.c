@@ -15,7 +15,7 @@ static struct sockaddr_un  ngx_http_reauth_nowhere = {
 static void
 ngx_http_reauth_background_event(ngx_event_t *ev)
 {
-    /* there is no socket that could tell anything */
+    /* there is no socket to send or receive */
 }
 
 
@@ -65,18 +65,18 @@ ngx_http_reauth_background_connection(ngx_log_t *log)
     c->read->handler = ngx_http_reauth_background_event;
     c->write->handler = ngx_http_reauth_background_event;
 
-    /* so that nginx never asks the kernel about a descriptor that is none */
+    /* prevents nginx from using the invalid descriptor */
 
     c->read->active = 1;
     c->write->active = 1;
 
-    /* and takes what it is given, instead of keeping it in a file */
+    /* output is discarded, so nginx does not buffer it in a file */
 
     c->write->ready = 1;
     c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
     c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
 
-    /* variables of the client's address look at it */
+    /* used by variables of the client's address */
 
     c->sockaddr = (struct sockaddr *) &ngx_http_reauth_nowhere;
     c->socklen = sizeof(ngx_http_reauth_nowhere);
@@ -117,7 +117,7 @@ ngx_http_reauth_background_destroy(ngx_http_reauth_background_t *background)
 static void
 ngx_http_reauth_background_end(ngx_http_reauth_background_t *background)
 {
-    /* what was answered is in the request's memory */
+    /* the response is in the request's memory */
 
     background->handler(background);
 
@@ -132,7 +132,7 @@ ngx_http_reauth_background_end(ngx_http_reauth_background_t *background)
 static void
 ngx_http_reauth_background_answered(ngx_http_reauth_forward_t *forward)
 {
-    /* nginx wakes the request when the subrequest is over */
+    /* nginx runs the request when the subrequest has ended */
 }
 
 
@@ -182,7 +182,7 @@ ngx_http_reauth_background_request(ngx_connection_t *c,
     r->http_version = NGX_HTTP_VERSION_11;
     r->http_state = NGX_HTTP_PROCESS_REQUEST_STATE;
 
-    /* limits are for clients: marks that both were asked, and passed */
+    /* limits apply to clients only: mark both as passed */
 
     r->limit_req_status = 1;
     r->limit_conn_status = 1;

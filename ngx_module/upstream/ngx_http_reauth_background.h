@@ -17,13 +17,15 @@
 
 typedef struct ngx_http_reauth_background_s  ngx_http_reauth_background_t;
 
-/* called once, maybe from inside of start; forward.done is 0 if aborted */
+/*
+ * Called once, possibly before start() returns; forward.done is 0 if aborted.
+ */
 typedef void (*ngx_http_reauth_background_handler_pt)(
     ngx_http_reauth_background_t *background);
 
 
 struct ngx_http_reauth_background_s {
-    ngx_http_reauth_forward_t                forward;   /* what to send */
+    ngx_http_reauth_forward_t                forward; /* the request to send */
     ngx_http_reauth_background_handler_pt    handler;
     void                                    *data;
 
@@ -34,21 +36,22 @@ struct ngx_http_reauth_background_s {
 
 
 /*
- * "background" comes from ngx_alloc() and is freed after its handler was
- * called, which it is not if this returns NGX_ERROR: then it is the caller's.
+ * "background" is allocated by ngx_alloc() and freed after its handler has
+ * been called.  On NGX_ERROR the handler is not called, and the calling
+ * function frees it.
  */
 ngx_int_t ngx_http_reauth_background_start(
     ngx_http_reauth_background_t *background, ngx_http_conf_ctx_t *ctx,
     ngx_log_t *log);
 
-/* ends it now; the handler is called */
+/* aborts the request; the handler is called */
 void ngx_http_reauth_background_abort(
     ngx_http_reauth_background_t *background);
 
 /*
- * Ends it as a time-out if it takes longer than "max" milliseconds, whatever
- * arrived of the response; returns 1 then.  proxy_read_timeout does not end
- * a response that arrives byte by byte.
+ * Ends the request as a timeout if it takes longer than "max" milliseconds,
+ * and returns 1.  proxy_read_timeout does not end a response that arrives byte
+ * by byte.
  */
 ngx_uint_t ngx_http_reauth_background_expire(
     ngx_http_reauth_background_t *background, ngx_msec_t max);

@@ -19,9 +19,9 @@ static ngx_http_output_body_filter_pt  ngx_http_next_body_filter;
 
 
 /*
- * The main request's context tells, not the subrequest's own, which does not
- * outlive an internal redirect.  What a subrequest includes is captured, too:
- * the client has not been sent a header yet.
+ * Uses the context of the main request, as that of the subrequest is cleared
+ * by an internal redirect.  Nested subrequests are captured as well: no header
+ * has been sent to the client yet.
  */
 
 ngx_http_reauth_capture_t *
@@ -80,14 +80,14 @@ ngx_http_reauth_capture_room(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* never refused: what was sent has to be settled by its response */
+    /* not limited: the response is needed to settle the request */
 
     ngx_http_reauth_body_add(capture->held, size);
 
     if (capture->body.len) {
         ngx_memcpy(data, capture->body.data, capture->body.len);
 
-        /* answers hold secrets, and the pool gives it to the next one */
+        /* zeroed, as responses contain secrets and the memory is reused */
         ngx_explicit_memzero(capture->body.data, capture->body.len);
 
         if (ngx_pfree(r->pool, capture->body.data) == NGX_OK) {

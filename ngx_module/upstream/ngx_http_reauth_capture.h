@@ -13,29 +13,32 @@
 #include "ngx_http_reauth_request.h"
 
 
-/* what a subrequest answered, kept in memory up to a bound */
+/* the response of a subrequest, in memory, of limited size */
 
 struct ngx_http_reauth_capture_s {
     ngx_http_request_t       *request;         /* the subrequest */
     ngx_str_t                 body;
     size_t                    size;            /* allocated */
     size_t                    max;
-    struct ngx_http_reauth_held_s *held;       /* of the worker's bodies */
+    struct ngx_http_reauth_held_s *held;       /* counted as body memory */
 
-    /* not NULL: is given the body of a 200, of which nothing is kept then */
+    /* not NULL: parses the body of a 200 response, which is not stored */
     void                    (*consume)(void *data, const u_char *p,
                                        size_t len);
     void                     *data;
 
-    unsigned                  over:1;          /* it was longer than that */
-    unsigned                  complete:1;      /* its end was seen */
+    unsigned                  over:1;          /* exceeds the limit */
+    unsigned                  complete:1;      /* complete */
 };
 
 
-/* a subrequest's body goes to the capture that the main request has for it */
+/*
+ * Body filter: bodies of subrequests are stored in the capture of the main
+ * request.
+ */
 void ngx_http_reauth_capture_init(void);
 
-/* where the body of this request goes; NULL: to the client */
+/* the capture of this request's body; NULL: sent to the client */
 ngx_http_reauth_capture_t *ngx_http_reauth_capture(ngx_http_request_t *r);
 
 

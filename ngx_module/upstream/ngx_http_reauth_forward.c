@@ -12,7 +12,7 @@
 #include "ngx_http_reauth_redact.h"
 
 
-/* of a redirect's location, in the log */
+/* maximum length of a redirect's location in the log */
 #define NGX_HTTP_REAUTH_LOCATION_MAX  256
 
 
@@ -161,7 +161,7 @@ ngx_http_reauth_forward_body(ngx_http_request_t *sr, ngx_str_t *body)
 }
 
 
-/* of what the caller sent only the headers of the list go out */
+/* of the client's headers only those of the list are passed */
 
 static ngx_int_t
 ngx_http_reauth_forward_request(ngx_http_request_t *r, ngx_http_request_t *sr,
@@ -178,7 +178,7 @@ ngx_http_reauth_forward_request(ngx_http_request_t *r, ngx_http_request_t *sr,
 
     sr->headers_in.server = server;
 
-    /* a POST without any length is refused by some */
+    /* some servers reject a POST without Content-Length */
 
     sr->headers_in.content_length_n = forward->method == NGX_HTTP_GET ? -1 : 0;
     sr->headers_in.keep_alive_n = -1;
@@ -216,7 +216,7 @@ ngx_http_reauth_forward_request(ngx_http_request_t *r, ngx_http_request_t *sr,
     sr->method_name = forward->method_name;
     sr->header_in = r->header_in;
 
-    /* never the parent's body: it is not ours to send */
+    /* never send the body of the parent request */
 
     sr->request_body = NULL;
 
@@ -259,14 +259,14 @@ ngx_http_reauth_forward_judge(ngx_http_request_t *sr, ngx_int_t rc,
         return NGX_HTTP_REAUTH_ANSWER_TOO_LARGE;
     }
 
-    /* nginx tells a body that was cut off as a success, but gives no end */
+    /* nginx reports a truncated body as success, but without last_buf */
 
     return capture->complete || sr->header_only
            ? NGX_HTTP_REAUTH_ANSWER_WHOLE : NGX_HTTP_REAUTH_ANSWER_BROKEN;
 }
 
 
-/* what the upstream sent is not to be trusted in a log, nor may it fill it */
+/* values of the upstream are escaped and truncated in the log */
 
 static void
 ngx_http_reauth_forward_redirected(ngx_http_request_t *sr)
@@ -321,7 +321,7 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     if (rc == NGX_OK && sr->buffered && !sr->connection->error) {
 
-        /* there is more to come */
+        /* the header is not complete yet */
 
         return rc;
     }
@@ -356,8 +356,8 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     forward->handler(forward);
 
     /*
-     * Where nothing came nginx would make an error page of it, which nobody
-     * wants.  The parent must not be woken here, only by nginx itself.
+     * Without a response, nginx would generate an error page, which is not
+     * needed.  The parent request must be resumed by nginx only.
      */
 
     return sr->connection->error ? rc : NGX_OK;
@@ -406,7 +406,7 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
 }
 
 
-/* what no header may have is not passed on, nor is a key */
+/* headers with control characters and API keys are not passed */
 
 static ngx_uint_t
 ngx_http_reauth_forward_value(ngx_http_request_t *r, ngx_str_t *value)

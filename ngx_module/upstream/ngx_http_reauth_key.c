@@ -29,20 +29,20 @@
 #define NGX_HTTP_REAUTH_STAND_IN_SIZE  (sizeof("Bearer ") - 1                 \
                                         + REAUTH_SECRET_MAX)
 
-/* what of a stand-in is random; the rest is as long as the key is longer */
+/* random bytes of a stand-in; the rest is padding to the length of the key */
 #define NGX_HTTP_REAUTH_STAND_IN_RANDOM  24
 
-/* what tells it from other text, and shows one that was changed */
+/* marks a stand-in, so that a modified one is detected */
 #define NGX_HTTP_REAUTH_STAND_IN_HEAD  (sizeof("Bearer ") - 1 + 1)
 
-/* bytes that are drawn at once, which is much cheaper than for each request */
+/* random bytes generated at once: much cheaper than for each request */
 #define NGX_HTTP_REAUTH_STAND_IN_DRAWN                                        \
     (512 * NGX_HTTP_REAUTH_STAND_IN_RANDOM)
 
 
 #if (NGX_HTTP_SSL)
 
-/* around the output of an upstream that is talked to by TLS */
+/* wraps the output of TLS connections to upstreams */
 
 typedef struct {
     ngx_http_upstream_t        *upstream;
@@ -57,9 +57,9 @@ typedef struct {
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 /*
- * What the key has in its place while a request is built: of bytes that no
- * header has as a rule, so that it is found at once, and that HPACK does not
- * shorten, so that it is left as it is by HTTP/2.  It is of one request.
+ * The stand-in of the key while a request is built.  Its bytes are unusual in
+ * headers, so that it is found quickly, and not shortened by HPACK, so that
+ * HTTP/2 leaves it unchanged.  It is used for one request.
  */
 
 static u_char  ngx_http_reauth_key_stand_in[NGX_HTTP_REAUTH_STAND_IN_SIZE];
@@ -69,7 +69,7 @@ static struct {
     size_t   left;
 } ngx_http_reauth_key_drawn;
 
-/* whose request to the upstream is being built, and with which key */
+/* the request to the upstream that is being built, and its key */
 
 static struct {
     ngx_http_request_t        *request;        /* NULL: none is */
@@ -78,7 +78,10 @@ static struct {
     ngx_uint_t                 failed;         /* to make a stand-in */
 } ngx_http_reauth_key_build;
 
-/* the value that it has outside; where it is remembers that it was asked for */
+/*
+ * The value at other times; its address records that the variable was
+ * evaluated.
+ */
 
 static u_char  ngx_http_reauth_key_empty[] = "";
 
@@ -86,7 +89,7 @@ static ngx_str_t  ngx_http_reauth_key_name =
     ngx_string("reauth_authorization");
 
 
-/* the answer is made of nginx's own 500 by the header filter */
+/* the header filter replaces nginx's 500 response */
 
 static void
 ngx_http_reauth_key_refuse(ngx_http_request_t *r, const char *why)
@@ -103,7 +106,7 @@ ngx_http_reauth_key_refuse(ngx_http_request_t *r, const char *why)
         ctx->key_refused = 1;
     }
 
-    /* nor is there a page for it */
+    /* not replaced by error_page */
 
     r->error_page = 1;
 }
@@ -119,8 +122,8 @@ ngx_http_reauth_key_refuse_peer(ngx_http_request_t *r,
 
 
 /*
- * A request that is being built is to have the key, and there is none: it goes
- * to an upstream that takes none.
+ * The request being built needs a key and there is none: fail the selection of
+ * a peer.
  */
 
 static void
@@ -224,7 +227,7 @@ ngx_http_reauth_key_scrub(void *data)
 }
 
 
-/* NULL: it is not there, nor is a part of it */
+/* NULL: neither a stand-in nor a part of one */
 
 static u_char *
 ngx_http_reauth_key_find(u_char *p, u_char *last)
@@ -249,9 +252,9 @@ ngx_http_reauth_key_find(u_char *p, u_char *last)
 
 
 /*
- * Puts the key where its stand-in is; returns in how many places.  NGX_DECLINED
- * if there is one that was changed.  What holds the key goes back to the
- * allocator with the request's pool: it is zeroed then.
+ * Replaces stand-ins by the key and returns their number; NGX_DECLINED: a
+ * stand-in was modified.  Buffers with the key are zeroed when the request's
+ * pool is destroyed.
  */
 
 static ngx_int_t
@@ -297,7 +300,7 @@ ngx_http_reauth_key_put(ngx_http_request_t *r, const reauth_string_t *key)
 }
 
 
-/* outside of the building: a value that was made of it is kept, and empty */
+/* evaluated before the request is built: an empty value may be cached */
 
 static ngx_uint_t
 ngx_http_reauth_key_was_asked(ngx_http_request_t *r,
@@ -308,7 +311,7 @@ ngx_http_reauth_key_was_asked(ngx_http_request_t *r,
 }
 
 
-/* nginx keeps values, of a map for one, for whoever asks next */
+/* nginx caches values, for example of a map */
 
 static void
 ngx_http_reauth_key_forget_values(ngx_http_request_t *r)
@@ -335,7 +338,7 @@ ngx_http_reauth_key_forget_values(ngx_http_request_t *r)
 }
 
 
-/* what is kept of the variable shows whether it was empty for somebody */
+/* the cached value of the variable shows whether it was evaluated as empty */
 
 static void
 ngx_http_reauth_key_forget(ngx_http_request_t *r,
@@ -352,7 +355,7 @@ ngx_http_reauth_key_forget(ngx_http_request_t *r,
     if (ngx_http_reauth_key_build.asked) {
         ngx_http_reauth_key_forget_values(r);
 
-        /* it is in no core file that is written later */
+        /* so that it is not in a later core file */
 
         ngx_memzero(ngx_http_reauth_key_stand_in,
                     NGX_HTTP_REAUTH_STAND_IN_RANDOM);
@@ -361,9 +364,8 @@ ngx_http_reauth_key_forget(ngx_http_request_t *r,
 
 
 /*
- * A request in which the key was asked for goes out with it or not at all:
- * nginx leaves out a header that is empty.  A value that was made of it before,
- * and kept, is empty, too.
+ * A request that uses the variable is sent with the key or not at all: nginx
+ * omits an empty header, and a value cached before is empty, too.
  */
 
 static ngx_int_t
@@ -418,7 +420,7 @@ ngx_http_reauth_key_scrub_tls(void *data)
 }
 
 
-/* a connection that ends with something unsent ends without this, too */
+/* pending output is discarded if the connection is closed */
 
 static ngx_int_t
 ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
@@ -441,7 +443,7 @@ ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
 
 #ifdef SSL_OP_CLEANSE_PLAINTEXT
 
-    /* OpenSSL 3.0: what was read does not stay in the library's buffer */
+    /* OpenSSL 3.0: zeroes the library's read buffer */
 
     SSL_set_options(c->ssl->connection, SSL_OP_CLEANSE_PLAINTEXT);
 
@@ -452,8 +454,8 @@ ngx_http_reauth_key_scrub_at_end(ngx_connection_t *c)
 
 
 /*
- * nginx copies what it sends by TLS into a buffer of the connection, which may
- * outlive the request by far.
+ * nginx copies TLS output to a buffer of the connection, which may exist much
+ * longer than the request.
  */
 
 static ngx_int_t
@@ -516,7 +518,7 @@ ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
 
     if (output->filter == NULL) {
 
-        /* what nginx would choose */
+        /* as chosen by nginx */
 
         output->filter = ngx_chain_writer;
         output->data = &u->writer;
@@ -542,7 +544,7 @@ ngx_http_reauth_key_create_request(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    /* the request's body may have been a while in coming */
+    /* reading the request body may have taken some time */
 
     if (lcf->authorize && ngx_http_reauth_call_revoked(r, lcf)) {
         return NGX_ERROR;
@@ -588,7 +590,7 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 
     if (lcf->key != NULL) {
 
-        /* the caller's own never reaches the upstream */
+        /* the client's header is never passed to the upstream */
 
         ngx_http_reauth_drop_token(r);
 
@@ -619,7 +621,7 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 }
 
 
-/* a response of ours in the place of nginx's own page */
+/* sends a response of the gateway instead of nginx's error page */
 
 static ngx_int_t
 ngx_http_reauth_key_send_bad_answer(ngx_http_request_t *r,
@@ -648,7 +650,7 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 
     if (r == ngx_http_reauth_upstream_deferred) {
 
-        /* no upstream: its output must not be held up */
+        /* not an upstream: do not delay its output */
 
         ngx_http_reauth_upstream_deferred = NULL;
         r->aio = 0;
@@ -656,7 +658,7 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
 
     if ((ssize_t) r->headers_out.charset.len < 0) {
 
-        /* what nginx makes of the upstream's "charset=" and one quote */
+        /* a charset parsed by nginx from "charset=" with an unmatched quote */
 
         ngx_str_null(&r->headers_out.charset);
     }
@@ -681,7 +683,7 @@ ngx_http_reauth_key_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    /* an answer of ours in the place of nginx's own page */
+    /* sends a response of the gateway instead of nginx's error page */
 
     r->err_status = 0;
 
@@ -712,7 +714,7 @@ ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r)
 }
 
 
-/* before the access log is written: it may name $http_authorization */
+/* before the access log, which may use $http_authorization */
 
 static ngx_int_t
 ngx_http_reauth_key_log_handler(ngx_http_request_t *r)

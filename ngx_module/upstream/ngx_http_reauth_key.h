@@ -16,10 +16,10 @@
 ngx_int_t ngx_http_reauth_key_init(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf);
 
-/* content handler around that of a location */
+/* content handler that wraps that of a location */
 ngx_int_t ngx_http_reauth_key_handler(ngx_http_request_t *r);
 
-/* 503: a request was not sent, as it would have gone out without the key */
+/* sends 503: the request was not sent, as it would have had no key */
 ngx_int_t ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,

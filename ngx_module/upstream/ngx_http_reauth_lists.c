@@ -19,16 +19,16 @@
 #include "ngx_http_reauth_unread.h"
 
 
-/* of the fleet, in ms: between two lists */
+/* milliseconds between two lists, for all gateways */
 #define NGX_HTTP_REAUTH_LIST_TIME      10000
 
-/* in ms: a list that takes longer is cut */
+/* milliseconds; a list that takes longer is ended */
 #define NGX_HTTP_REAUTH_LIST_MAX       300000
 
-/* another gateway has asked for one: it is looked again whether to ask */
+/* milliseconds until the next check, if another gateway requests the list */
 #define NGX_HTTP_REAUTH_LIST_RETRY     1000
 
-/* attempts that one list ends because it does not mention them */
+/* attempts settled per turn because the list does not contain them */
 #define NGX_HTTP_REAUTH_UNLISTED_MAX   100
 
 
@@ -93,7 +93,7 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
 }
 
 
-/* the list says nothing of those that wait for it and are not in it */
+/* an incomplete list does not settle attempts that are not in it */
 
 static void
 ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
@@ -309,7 +309,7 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
 
     if (!forward->done) {
 
-        /* this process ends; those that wait are in the zone */
+        /* the process exits; waiting attempts are in the zone */
 
         return;
     }
@@ -529,7 +529,7 @@ ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
 
     if (poller->nasked < NGX_HTTP_REAUTH_LIST_ASKED) {
 
-        /* it was only a hint: what does not fit is dropped */
+        /* only a hint: dropped if there is no room */
 
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
                        "reauth list: account \"%*s\" to be looked up",

@@ -14,14 +14,14 @@
 #include "ngx_http_reauth_poller.h"
 
 
-/* asks for a list if anybody waits for one and it is time */
+/* requests the list if attempts wait for it and the interval has passed */
 void ngx_http_reauth_lists_step(ngx_http_reauth_poller_t *poller);
 
-/* the account is not active, and the next list is to be asked about it */
+/* looks for an account without an active attempt in the next list */
 void ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
     const reauth_string_t *account);
 
-/* ends the list that takes too long */
+/* ends a list that takes too long */
 void ngx_http_reauth_lists_expire(ngx_http_reauth_poller_t *poller);
 
 void ngx_http_reauth_lists_abort(ngx_http_reauth_poller_t *poller);

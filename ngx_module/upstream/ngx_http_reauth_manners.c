@@ -15,11 +15,11 @@
 #include "ngx_http_reauth_poller.h"
 
 
-/* an upstream that refuses the key is reported that often */
+/* milliseconds between errors about a rejected key */
 #define NGX_HTTP_REAUTH_REFUSED_TIME  60000
 
 
-/* NGX_OK; NGX_DECLINED: none; NGX_ABORT: more than one */
+/* NGX_OK; NGX_DECLINED: no header; NGX_ABORT: several headers */
 
 static ngx_int_t
 ngx_http_reauth_manners_header(ngx_http_reauth_forward_t *forward,
@@ -132,7 +132,7 @@ ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller, int64_t ms)
 }
 
 
-/* the fleet has one budget of calls: if it runs out, all polling rests */
+/* gateways share the rate limit of the team: all of them pause */
 
 static void
 ngx_http_reauth_manners_pause(ngx_http_reauth_poller_t *poller,
@@ -161,7 +161,7 @@ ngx_http_reauth_manners_pause(ngx_http_reauth_poller_t *poller,
 }
 
 
-/* the operator must act: no poll succeeds until then */
+/* an operator must act */
 
 static void
 ngx_http_reauth_manners_refused(ngx_http_reauth_poller_t *poller,

@@ -17,7 +17,7 @@
 #include "ngx_http_reauth_unread.h"
 
 
-/* a 401 that is longer than that is judged by the poller */
+/* bytes; a longer 401 response is not parsed, the account is polled */
 #define NGX_HTTP_REAUTH_OBSERVED_MAX  4096
 
 
@@ -35,7 +35,9 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
-/* the upstream itself said so just now, neither nginx nor a cache */
+/*
+ * Whether the response is from the upstream, not generated or cached by nginx.
+ */
 
 static ngx_uint_t
 ngx_http_reauth_observe_upstream(ngx_http_request_t *r)
@@ -48,7 +50,7 @@ ngx_http_reauth_observe_upstream(ngx_http_request_t *r)
 }
 
 
-/* whether the response says something of an account that we take for open */
+/* whether the response is about an account whose gate is open */
 
 static ngx_uint_t
 ngx_http_reauth_observe_account(ngx_http_request_t *r,
@@ -69,7 +71,7 @@ ngx_http_reauth_observe_account(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    /* one that logs in is followed anyway */
+    /* active attempts are polled anyway */
 
     return ngx_http_reauth_zone_gate(&mcf->store.zone,
                                      (u_char *) account->data, account->len,
@@ -133,7 +135,7 @@ ngx_http_reauth_observe(ngx_http_request_t *r)
 
     if (r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE) {
 
-        /* it proves nothing */
+        /* not conclusive */
 
         ngx_http_reauth_store_poll_soon(&mcf->store, &account);
         return NGX_OK;
@@ -179,7 +181,7 @@ ngx_http_reauth_observe_header_filter(ngx_http_request_t *r)
 }
 
 
-/* the account needs a person; that closes no gate, and opens none */
+/* the account needs a person; the gate is not changed */
 
 static void
 ngx_http_reauth_observe_expired(ngx_http_request_t *r,
@@ -198,7 +200,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 
     if (record.updated_ms >= began_ms) {
 
-        /* of the time before the login that ended meanwhile */
+        /* about the session before a login that has ended meanwhile */
 
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth call: account \"%*s\" unchanged, the call began "
@@ -256,8 +258,8 @@ ngx_http_reauth_observe_judge(ngx_http_request_t *r, reauth_string_t *account,
 
 
 /*
- * A response that nginx replaces by a page: of its body only what came with
- * the header is ever read.
+ * A response replaced by error_page: only the part of its body received with
+ * the header is read.
  */
 
 void
@@ -277,7 +279,7 @@ ngx_http_reauth_observe_intercepted(ngx_http_request_t *r)
 
     if (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED) {
 
-        /* without what is around it if it is chunked */
+        /* skips the chunk size if the body is chunked */
 
         b = &u->buffer;
         first = ngx_strlchr(b->pos, b->last, '{');

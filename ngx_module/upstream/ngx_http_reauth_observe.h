@@ -13,10 +13,10 @@
 #include "ngx_http_reauth_request.h"
 
 
-/* what the upstream answers to ordinary calls is looked at on its way */
+/* observes responses to ordinary calls */
 void ngx_http_reauth_observe_init(void);
 
-/* one whose header was read, but that nginx may replace by an error page */
+/* the header was read, but nginx may replace the response by error_page */
 void ngx_http_reauth_observe_intercepted(ngx_http_request_t *r);
 
 

@@ -17,13 +17,13 @@
 
 #define NGX_HTTP_REAUTH_POLLER_STEP     200
 
-/* polls of one instance at once: each takes one of worker_connections */
+/* concurrent polls of a gateway: each uses one of worker_connections */
 #define NGX_HTTP_REAUTH_POLLS_MAX       16
 
-/* a poll may take so long, and is due again after that wherever it is */
+/* milliseconds of a lease: the poll is due again on any gateway after it */
 #define NGX_HTTP_REAUTH_LEASE           20000
 
-/* the polls of so many seconds may come at once */
+/* burst, in seconds of the rate */
 #define NGX_HTTP_REAUTH_BURST           5
 
 /* ms until Redis is asked again for what it has refused */
@@ -33,7 +33,7 @@ typedef struct {
     ngx_http_reauth_background_t   background;   /* must be the first */
     ngx_http_reauth_poller_t      *poller;
     ngx_queue_t                    queue;
-    reauth_record_t                record;       /* as it was then */
+    reauth_record_t                record;       /* the record at that time */
     int64_t                        asked_ms;
     char                           account[REAUTH_ACCOUNT_MAX + 1];
     u_char                         uri[256];
@@ -46,7 +46,7 @@ static ngx_str_t  ngx_http_reauth_poll_fansly_path =
     ngx_string("/api/fansly/authenticate/");
 
 
-/* the poll said nothing of the attempt, maybe since it is not there */
+/* the poll had no result; the attempt may be unknown to the upstream */
 
 static void
 ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
@@ -90,7 +90,7 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
 }
 
 
-/* the answer of an attempt's own endpoint */
+/* the response of the endpoint of the attempt */
 
 static void
 ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
@@ -177,7 +177,7 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 
     if (!forward->done) {
 
-        /* this process ends: another one is to do it */
+        /* the process exits: another one polls */
 
         ngx_http_reauth_store_poll_at(poller->store, &account, now_ms, 1);
         return;
@@ -271,7 +271,7 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
 }
 
 
-/* an account without anything to poll is left to a list, or to webhooks */
+/* an attempt that cannot be polled is settled by a list or by webhooks */
 
 static ngx_uint_t
 ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
@@ -308,7 +308,7 @@ ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
 }
 
 
-/* NGX_DECLINED: there is nothing to send */
+/* NGX_DECLINED: nothing to send */
 
 static ngx_int_t
 ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
@@ -343,7 +343,7 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
                            ? "its update is being sent"
                            : "left to the list of accounts or to webhooks");
 
-        /* being sent: whoever sends it settles it; or a list tells */
+        /* being sent and settled by its request, or settled by a list */
 
         ngx_free(poll);
         return NGX_DECLINED;
@@ -420,7 +420,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
     if (reply->type == REDIS_REPLY_INTEGER) {
 
-        /* the upstream has asked another instance for a pause */
+        /* another gateway was asked to pause by the upstream */
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
                        "reauth poll: paused for %L ms by another instance",
@@ -445,7 +445,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
         if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0) {
 
-            /* the pause was asked for meanwhile */
+            /* polling was paused meanwhile */
 
             ngx_http_reauth_store_poll_at(poller->store, &account,
                                           ngx_http_reauth_now(), 1);
@@ -518,7 +518,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
 }
 
 
-/* without Redis: the same by the zone's own queue and a bucket of our own */
+/* without Redis: uses the queue of the zone and a local token bucket */
 
 static ngx_uint_t
 ngx_http_reauth_poller_token(ngx_http_reauth_poller_t *poller)
@@ -644,7 +644,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
 
-        /* a poll under way must not hold up the reload that ends this worker */
+        /* an active poll must not delay the exit of this worker */
 
         ngx_http_reauth_poller_abort(poller);
         return;

@@ -21,7 +21,7 @@
 #define NGX_HTTP_REAUTH_POLL_INTERVAL_MAX  30000
 
 
-/* accounts that are not active and that one list is asked about */
+/* inactive accounts that are looked for in a list */
 #define NGX_HTTP_REAUTH_LIST_ASKED         16
 
 
@@ -33,24 +33,24 @@ struct ngx_http_reauth_poller_s {
     ngx_str_t                 uri;           /* of the internal location */
     ngx_msec_t                interval;
     ngx_msec_t                max_interval;
-    ngx_uint_t                rate;          /* polls a minute, of the fleet */
-    ngx_http_conf_ctx_t      *conf_ctx;      /* of the server that it is in */
+    ngx_uint_t                rate;          /* per minute, all gateways */
+    ngx_http_conf_ctx_t      *conf_ctx;      /* of its server */
 
     /* of worker 0 */
     ngx_http_reauth_store_t  *store;
     ngx_event_t               timer;
-    ngx_queue_t               polls;         /* under way */
+    ngx_queue_t               polls;         /* active */
     ngx_uint_t                npolls;
     ngx_uint_t                leasing;       /* requests to Redis */
     ngx_msec_t                refused;       /* by Redis, at */
     ngx_msec_t                refused_at;    /* logged last */
     ngx_http_reauth_list_t   *list;          /* being read; or NULL */
-    ngx_uint_t                list_leasing;  /* Redis was asked */
+    ngx_uint_t                list_leasing;  /* lease requested */
     ngx_msec_t                list_at;       /* not before; 0: now */
     ngx_uint_t                nasked;
     char                      asked[NGX_HTTP_REAUTH_LIST_ASKED]
                                    [REAUTH_ACCOUNT_MAX + 1];
-    ngx_msec_t                tokens_at;     /* without Redis: a bucket */
+    ngx_msec_t                tokens_at;     /* without Redis: bucket */
     ngx_uint_t                tokens;        /* of thousandths of a poll */
 };
 
@@ -63,16 +63,16 @@ ngx_int_t ngx_http_reauth_poller_init_process(
 void ngx_http_reauth_poller_exit_process(ngx_http_reauth_poller_t *poller);
 
 
-/* what the response to a poll asks of the poller; a pause begins at once */
+/* parses what the response requests of the poller; begins a pause */
 void ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account,
     reauth_manners_verdict_t *verdict);
 
-/* why there is no response to judge */
+/* the reason if there is no usable response */
 reauth_poll_error_t ngx_http_reauth_manners_broken(
     ngx_http_reauth_forward_t *forward);
 
-/* leases what is due; "rest_ms" > 0: the fleet is to rest for that time */
+/* leases polls that are due; "rest_ms" > 0: pauses polling of all gateways */
 void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms);
 

@@ -20,7 +20,7 @@
 #include "ngx_http_reauth_zone.h"
 
 
-/* in the order of NGX_HTTP_REAUTH_COUNT_UNREAD_... */
+/* same order as NGX_HTTP_REAUTH_COUNT_UNREAD_... */
 
 typedef enum {
     NGX_HTTP_REAUTH_UNREAD_UPDATE = 0,

@@ -24,15 +24,18 @@ static ngx_int_t ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r);
 static ngx_int_t ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r);
 
 
-/* whose upstream must not begin before its content handler returns */
+/*
+ * The request whose upstream must not start before its content handler
+ * returns.
+ */
 
 ngx_http_request_t  *ngx_http_reauth_upstream_deferred;
 
 
 /*
- * What a handler that proxies names is the same for all its requests.  That of
- * the first handler is kept here, so that an ordinary call of it needs no
- * context: that one would often be the first of another block of its pool.
+ * The functions of a proxying handler are the same for all its requests.
+ * Those of the first handler are stored here, so that its ordinary calls need
+ * no context, which would often require another block of the pool.
  */
 
 static struct {
@@ -44,8 +47,8 @@ static struct {
 
 
 /*
- * What is not a final response of HTTP/1.  "version": of the request, before
- * the response was read.
+ * Rejects anything but a final HTTP/1 response.  "version" is that of the
+ * request, before the response was read.
  */
 
 static ngx_http_reauth_noinline ngx_int_t
@@ -58,7 +61,10 @@ ngx_http_reauth_upstream_refuse(ngx_http_request_t *r, ngx_uint_t version)
 
     if (r->http_version != version) {
 
-        /* nginx takes it for HTTP/0.9, and would answer the caller so, too */
+        /*
+         * nginx treats it as HTTP/0.9, and would send HTTP/0.9 to the client,
+         * too.
+         */
 
         r->http_version = version;
 
@@ -73,7 +79,7 @@ ngx_http_reauth_upstream_refuse(ngx_http_request_t *r, ngx_uint_t version)
                       u->headers_in.status_n);
     }
 
-    /* what follows may be the response to another request */
+    /* following data may be the response to another request */
 
     u->keepalive = 0;
     u->upgrade = 0;
@@ -97,7 +103,9 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
 
     u = r->upstream;
 
-    /* early hints: with every version the same as any other below 200 */
+    /*
+     * Treat early hints like any other status below 200 in all nginx versions.
+     */
 
     if (rc != NGX_OK && !ngx_http_reauth_is_early_hints(rc)) {
         return rc;
@@ -118,11 +126,11 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
         return ngx_http_reauth_upstream_refuse(r, version);
     }
 
-    /* the upstream does not choose a location of this server */
+    /* the upstream must not select a location of this server */
 
     u->headers_in.x_accel_redirect = NULL;
 
-    /* nor does it write X-Accel-Charset, which may be anything, into the log */
+    /* X-Accel-Charset of the upstream must not get into the log */
 
     r->headers_out.override_charset = NULL;
 
@@ -131,8 +139,8 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
 
 
 /*
- * The upstream may repeat the key in a header, which nginx logs where it is
- * invalid, or at the debug level.
+ * The upstream may repeat the key in a header, and nginx logs invalid headers,
+ * or all of them at the "debug" level.
  */
 
 static void
@@ -153,7 +161,7 @@ ngx_http_reauth_upstream_redact(ngx_http_request_t *r)
 }
 
 
-/* the status line is read by one function, the headers may be by another */
+/* the status line and the headers may be parsed by different functions */
 
 static ngx_int_t
 ngx_http_reauth_upstream_process_header(ngx_http_request_t *r)
@@ -209,7 +217,7 @@ ngx_http_reauth_upstream_plain_rest(ngx_http_request_t *r)
 }
 
 
-/* more is to come, which is read by what the first reader has named */
+/* the rest is parsed by the function set by the first one */
 
 static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_upstream_plain_more(ngx_http_request_t *r)
@@ -317,8 +325,8 @@ ngx_http_reauth_upstream_create_request(ngx_http_request_t *r)
 
 
 /*
- * nginx takes PUT for idempotent; ours starts a login each time.  Some forks
- * ask for a cached connection, too, on which nothing was sent.
+ * nginx considers PUT idempotent, but each update starts a login.  Some forks
+ * also check a cached connection on which nothing was sent.
  */
 
 static ngx_int_t
@@ -359,9 +367,9 @@ ngx_http_reauth_upstream_reinit_request(ngx_http_request_t *r)
 
 
 /*
- * Whatever the location says, an answer to be captured is the upstream's own:
- * not replaced by a page, not by what it redirects to, not slowed down, not of
- * a cache.  What it holds has no place on a disk.
+ * Whatever the location specifies, a captured response is the original one: no
+ * error_page, no X-Accel-Redirect, no rate limit, no cache.  It is not written
+ * to disk.
  */
 
 static ngx_int_t
@@ -386,11 +394,11 @@ ngx_http_reauth_upstream_captured(ngx_http_request_t *r,
     conf->limit_rate = 0;
     conf->force_ranges = 0;
 
-    /* the outcome counts, whoever still listens */
+    /* complete the request even if the client closes the connection */
 
     conf->ignore_client_abort = 1;
 
-    /* nor is it to wait for a client that does not read */
+    /* do not wait for a client that does not read */
 
     conf->max_temp_file_size = 0;
 
@@ -405,7 +413,7 @@ ngx_http_reauth_upstream_captured(ngx_http_request_t *r,
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
 
-        /* a response is the response, another server is not asked */
+        /* do not pass the request to the next server because of a response */
 
         conf->next_upstream &= NGX_HTTP_UPSTREAM_FT_ERROR
                                |NGX_HTTP_UPSTREAM_FT_TIMEOUT
@@ -455,7 +463,7 @@ ngx_http_reauth_upstream_prepare(ngx_http_request_t *r)
 }
 
 
-/* one that is sent without a key, as far as we are concerned */
+/* create_request of a request without a key */
 
 ngx_int_t
 ngx_http_reauth_upstream_create_without(ngx_http_request_t *r)
@@ -476,10 +484,10 @@ ngx_http_reauth_upstream_create_without(ngx_http_request_t *r)
 
 
 /*
- * A handler that proxies names its functions, and begins at once if there is
- * no body to wait for.  Ours have to be around them by then: r->aio makes
- * ngx_http_upstream_init() do nothing, and it is called again when the handler
- * has returned.
+ * A proxying handler sets its functions and starts the upstream immediately if
+ * there is no body to read.  They must be wrapped before: r->aio makes
+ * ngx_http_upstream_init() return, and it is called again when the handler has
+ * returned.
  */
 
 ngx_int_t
@@ -542,7 +550,7 @@ ngx_http_reauth_upstream_around(ngx_http_request_t *r,
     if (r->read_event_handler == reading
         || r->read_event_handler == ngx_http_block_reading)
     {
-        /* there is no body to be read first */
+        /* no body needs to be read first */
 
         ngx_http_upstream_init(r);
     }
@@ -551,7 +559,7 @@ ngx_http_reauth_upstream_around(ngx_http_request_t *r,
 }
 
 
-/* what says how a body is sent, or in what form the response may come */
+/* headers about the framing of the body or the form of the response */
 
 static ngx_uint_t
 ngx_http_reauth_upstream_is_ours(u_char *name, size_t len)
@@ -578,7 +586,7 @@ ngx_http_reauth_upstream_is_ours(u_char *name, size_t len)
 }
 
 
-/* the lines of a head that nginx made, without those that are ours */
+/* copies the lines of nginx's request, without headers set by the module */
 
 static u_char *
 ngx_http_reauth_upstream_copy_head(u_char *p, u_char *head, u_char *last)
@@ -627,7 +635,7 @@ ngx_http_reauth_upstream_has(u_char *head, u_char *last, ngx_str_t *name)
 }
 
 
-/* headers of our own request that nginx left out */
+/* adds headers of the request that nginx has omitted */
 
 static u_char *
 ngx_http_reauth_upstream_add_headers(ngx_http_request_t *r, u_char *p,
@@ -713,9 +721,9 @@ ngx_http_reauth_upstream_add_body(ngx_http_request_t *r, ngx_chain_t *cl)
 
 
 /*
- * proxy_set_body, proxy_pass_request_body, proxy_pass_request_headers and
- * proxy_set_header have had their say: the headers of the location stay, the
- * body and what describes it are ours.
+ * Applied after proxy_set_body, proxy_pass_request_body,
+ * proxy_pass_request_headers and proxy_set_header: headers of the location are
+ * kept, the body and its headers are replaced.
  */
 
 ngx_int_t
@@ -741,7 +749,7 @@ ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
         || b->pos[method->len] != ' '
         || ngx_strncmp(b->pos, method->data, method->len) != 0)
     {
-        /* another protocol than HTTP/1 */
+        /* not HTTP/1 */
 
         return NGX_OK;
     }

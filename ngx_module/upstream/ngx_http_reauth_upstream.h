@@ -13,24 +13,27 @@
 #include "ngx_http_reauth_request.h"
 
 
-/* whose upstream has not begun yet, as its content handler has not returned */
+/*
+ * The request whose upstream has not started, as its content handler is
+ * running.
+ */
 extern ngx_http_request_t  *ngx_http_reauth_upstream_deferred;
 
 /*
- * Calls the content handler of a location.  If that proxies, its responses are
- * judged, and its request is made by "create", which is NULL or calls the
+ * Calls the content handler of a location.  If it proxies, its responses are
+ * checked, and its request is created by "create", which is NULL or calls the
  * function below.
  */
 ngx_int_t ngx_http_reauth_upstream_around(ngx_http_request_t *r,
     ngx_http_handler_pt handler, ngx_int_t (*create)(ngx_http_request_t *r));
 
-/* for a location without a key, if a caller's rights may change meanwhile */
+/* create_request for a location without a key: checks the caller's rights */
 ngx_int_t ngx_http_reauth_upstream_create_without(ngx_http_request_t *r);
 
-/* what the handler of the location named to make the request */
+/* calls the create_request function of the location's handler */
 ngx_int_t ngx_http_reauth_upstream_create_request(ngx_http_request_t *r);
 
-/* a captured request that nginx has built becomes what we meant to send */
+/* replaces the request built by nginx by the one to be forwarded */
 ngx_int_t ngx_http_reauth_upstream_own_request(ngx_http_request_t *r);
 
 

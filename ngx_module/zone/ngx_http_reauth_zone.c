@@ -195,7 +195,7 @@ ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* what core/ judges by; "caller": whose attempts are limited, or NULL */
+/* input of core/; "caller": the caller whose attempts are limited, or NULL */
 
 static void
 ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,

@@ -27,8 +27,8 @@ typedef struct ngx_http_reauth_slot_s  ngx_http_reauth_slot_t;
 
 
 /*
- * Digests of webhooks that are remembered at most: fewer in a small zone, one
- * for each kilobyte of it.  A new one replaces the oldest of its set.
+ * Maximum number of stored digests of webhooks; in a small zone, one for each
+ * kilobyte.  A new digest replaces the oldest of its set.
  */
 #define NGX_HTTP_REAUTH_SEEN_MAX   4096
 #define NGX_HTTP_REAUTH_SEEN_TIME  86400           /* seconds */
@@ -45,7 +45,7 @@ typedef struct {
 } ngx_http_reauth_zone_t;
 
 
-/* how the shared memory begins: what every gated call reads */
+/* the beginning of the shared memory, read by each gated call */
 
 typedef struct {
     ngx_uint_t                     layout;
@@ -60,7 +60,7 @@ typedef struct {
 } ngx_http_reauth_zone_gate_t;
 
 
-/* what the gate needs to know of a closed account */
+/* data of a closed gate */
 
 typedef struct {
     int64_t      now_ms;         /* when it was looked up */
@@ -78,8 +78,8 @@ typedef struct {
     ngx_uint_t   states[REAUTH_STATE_LAST];
     ngx_uint_t   active;
     ngx_uint_t   accounts;
-    ngx_uint_t   dropped;        /* changes that found no memory */
-    ngx_uint_t   evicted;        /* ended records that made room */
+    ngx_uint_t   dropped;        /* changes not stored: no memory */
+    ngx_uint_t   evicted;        /* ended records removed */
     ngx_uint_t   dirty;          /* not yet written to Redis */
     size_t       size;
     size_t       free;
@@ -94,7 +94,7 @@ typedef struct {
     ngx_uint_t   unread;         /* of the active: not read in this round */
     ngx_uint_t   limit;
 
-    /* where to go on; zeroed at first, "done" at the end */
+    /* position; zeroed initially, "done" at the end */
     ngx_uint_t   ended;          /* past the active ones */
     ngx_uint_t   index;
     ngx_uint_t   offset;
@@ -102,7 +102,7 @@ typedef struct {
 } ngx_http_reauth_zone_cursor_t;
 
 
-/* a place in the order of all changes, in one life of the zone */
+/* a position in the change log of one instance of the zone */
 
 typedef struct {
     uint64_t     boot;
@@ -110,7 +110,7 @@ typedef struct {
 } ngx_http_reauth_zone_place_t;
 
 
-/* what is counted, by all workers together; api/ngx_http_reauth_metrics.c */
+/* counters of all workers; see api/ngx_http_reauth_metrics.c */
 
 typedef enum {
     NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED = 0,
@@ -168,8 +168,8 @@ typedef enum {
 
 
 /*
- * Of ids, for each ordinary call: whole words, multiplied and folded; the last
- * word overlaps the one before.
+ * Hash of an ID, computed for each ordinary call: words are multiplied and
+ * folded; the last word overlaps the previous one.
  */
 
 static ngx_inline uint32_t
@@ -199,7 +199,7 @@ ngx_http_reauth_zone_hash(const u_char *data, size_t len)
         ngx_memcpy(&word, last, sizeof(uint64_t));
     }
 
-    /* the last characters are the highest bits, but the lowest ones count */
+    /* the last characters are in the highest bits, but the lowest are used */
 
     hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
     hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
@@ -209,8 +209,8 @@ ngx_http_reauth_zone_hash(const u_char *data, size_t len)
 
 
 /*
- * The account is surely open; else the gate's look-up tells.  Inline, as it
- * runs for each ordinary call.
+ * Returns 1 if the gate of the account is certainly open; otherwise use
+ * ngx_http_reauth_zone_gate().  Inline, as it runs for each ordinary call.
  */
 
 static ngx_inline ngx_uint_t
@@ -242,50 +242,49 @@ void ngx_http_reauth_zone_init_process(ngx_http_reauth_zone_t *zone);
 
 
 /*
- * The gate's look-up.  NGX_DECLINED: open; NGX_OK: closed, *closed is filled;
- * NGX_BUSY: Redis has not been read yet, nobody knows.  Takes no lock, unless
- * a writer that died is to be cleaned up after.
+ * Looks up the gate.  NGX_DECLINED: open; NGX_OK: closed, *closed is set;
+ * NGX_BUSY: unknown, Redis has not been read yet.  Takes the lock only to
+ * repair the zone after a writer died.
  */
 ngx_int_t ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone,
     u_char *account, size_t len, ngx_http_reauth_closed_t *closed);
 
 /*
- * NGX_OK or NGX_DECLINED.  An active record that is past its deadline is told
- * as expired; by "kept" as it is kept.
+ * NGX_OK or NGX_DECLINED.  An active record past its deadline is returned as
+ * expired, by "kept" unchanged.
  */
 ngx_int_t ngx_http_reauth_zone_kept(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *record);
 ngx_int_t ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *record);
 
-/* the account whose active attempt this is; NGX_OK or NGX_DECLINED */
+/* finds the account of an active attempt; NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *attempt, reauth_record_t *record);
 
-/* the same for one that has ended and is the account's last */
+/* the same for an ended attempt that is the last one of its account */
 ngx_int_t ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *attempt, reauth_record_t *record);
 
 
 /*
- * Changes.  Each reads what is stored, lets core/reauth_judge.h decide and
- * carries that out, under one lock; *record is the record afterwards.  What
- * was changed counts as dirty until ngx_http_reauth_zone_committed().
- * NGX_ERROR: the zone is full, nothing was changed.
+ * Changes.  Each function reads the stored record, calls core/reauth_judge.h
+ * and stores the result, under one lock; *record is set to the result.  A
+ * changed record is dirty until ngx_http_reauth_zone_committed().  NGX_ERROR:
+ * the zone is full, nothing was changed.
  */
 
 /*
- * Where Redis turned out to know a later record than the zone, the begin of
- * begin->epoch is judged again by it: "remote" is that record, else NULL.
- * begin->epoch is set.
+ * Begins an attempt and sets begin->epoch.  "remote" is NULL, or a later
+ * record of Redis, by which the begin of begin->epoch is judged again.
  */
 ngx_int_t ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     reauth_begin_t *begin, const reauth_record_t *remote,
     reauth_begin_result_t *result, reauth_record_t *record);
 
 /*
- * Whether the caller may begin a further attempt, of an account that is not
- * known yet; of "begin", the caller and its bounds are set.
+ * Whether the caller can begin a further attempt of an account that is not
+ * known yet.  Of "begin", the caller and its limits are used.
  */
 ngx_uint_t ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
     const reauth_begin_t *begin);
@@ -295,27 +294,27 @@ ngx_int_t ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     reauth_advance_result_t *result, reauth_record_t *record);
 
 /*
- * A change was not written, as Redis has "remote"; "fact" made the change, or
- * NULL.  NGX_AGAIN: *record is to be written to Redis.
+ * A change was not written, as Redis has "remote".  "fact" is the cause of the
+ * change, or NULL.  NGX_AGAIN: *record must be written to Redis.
  */
 ngx_int_t ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
     reauth_fact_t *fact, const reauth_record_t *remote,
     reauth_record_t *record);
 
 /*
- * What Redis or another instance says: kept if it is later than ours.
- * "live": it was just read from Redis; else it may be a late event.
- * NGX_AGAIN: ours is the later one and is still to be written; NGX_DECLINED:
- * an event can't tell, Redis is to be asked.
+ * Merges a record of Redis or of an event: it is stored if it is later than
+ * that of the zone.  "live": just read from Redis; otherwise it may be a late
+ * event.  NGX_AGAIN: the zone's record is later and must be written;
+ * NGX_DECLINED: the event is not conclusive, Redis must be read.
  */
 ngx_int_t ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record);
 
-/* "record" is in Redis as "revision"; NGX_AGAIN: it has changed since */
+/* "record" is in Redis as "revision"; NGX_AGAIN: it has changed meanwhile */
 ngx_int_t ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint64_t revision);
 
-/* Redis has lost the record: it is to be written as a new one */
+/* Redis has lost the record: marks it to be written as a new one */
 void ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record);
 
@@ -326,30 +325,29 @@ ngx_uint_t ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone);
 ngx_int_t ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
     reauth_record_t *record);
 
-/* an active record whose time has come; NGX_DECLINED: none */
+/* finds an active record that must be changed by time; NGX_DECLINED: none */
 ngx_int_t ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone,
     int64_t now_ms, reauth_record_t *record);
 
 /*
- * The queues of what to poll, one for each class of reauth_schedule.h.  An
- * active record whose poll is due is put off by
- * "lease_ms"; NGX_DECLINED: none.
+ * Poll queues, one for each class of reauth_schedule.h.  Returns an active
+ * record whose poll is due, and postpones it by "lease_ms".  NGX_DECLINED:
+ * none.
  */
 ngx_int_t ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone,
     int64_t now_ms, int64_t lease_ms, reauth_record_t *record);
 
 /*
- * The next poll of the account; "first": before all others, whatever its class.
- * NGX_DECLINED: it is not active; *class is set all the same.
+ * Sets the next poll of the account; "first": before all others of any class.
+ * NGX_DECLINED: not active; *class is set in any case.
  */
 ngx_int_t ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, int64_t at_ms, ngx_uint_t first,
     reauth_poll_class_t *class);
 
 /*
- * Accounts that are not active and are to be looked at once, a few at a time:
- * the same one not more often than every 10 seconds.  What does not fit is
- * dropped, since it was only a hint.
+ * Accounts without an active attempt that are polled once: a few at a time,
+ * each at most once in 10 seconds.  Further hints are dropped.
  */
 void ngx_http_reauth_zone_ask(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, int64_t now_ms);
@@ -357,10 +355,11 @@ ngx_int_t ngx_http_reauth_zone_next_asked(ngx_http_reauth_zone_t *zone,
     char account[REAUTH_ACCOUNT_MAX + 1]);
 
 /*
- * The list of all accounts: how many attempts wait for it; the number of the
- * one that is requested.  "in_list": NGX_OK if the account's attempt waits
- * for it and was known when it was asked for.  "next_unlisted": the next one
- * that the list did not mention; *index is 0 at first.
+ * The list of accounts: the number of attempts that wait for it, and the
+ * number of the list being requested.  "in_list": NGX_OK if the account's
+ * attempt waits for the list and was known when it was requested.
+ * "next_unlisted": the next attempt that is not in the list; *index is 0
+ * initially.
  */
 ngx_uint_t ngx_http_reauth_zone_waiting(ngx_http_reauth_zone_t *zone);
 uint32_t ngx_http_reauth_zone_list_begin(ngx_http_reauth_zone_t *zone);
@@ -370,8 +369,9 @@ ngx_int_t ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone,
     uint32_t list, ngx_uint_t *index, reauth_record_t *record);
 
 /*
- * Remembers the digest; NGX_DECLINED: it was here within the last
- * NGX_HTTP_REAUTH_SEEN_TIME.  Bounded, so it may forget earlier.
+ * Stores the digest; NGX_DECLINED: it was stored within
+ * NGX_HTTP_REAUTH_SEEN_TIME.  The number is limited, so it may be forgotten
+ * earlier.
  */
 ngx_int_t ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone,
     const uint8_t *digest, int64_t now_ms);
@@ -379,17 +379,17 @@ void ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone,
     const uint8_t *digest);
 
 /*
- * NGX_OK: a word of this kind is to be logged, NGX_DECLINED: it was within the
- * hour, by whichever worker, or too many others were.
+ * NGX_OK: log this value; NGX_DECLINED: it was logged within the last hour by
+ * any worker, or too many others were.
  */
 ngx_int_t ngx_http_reauth_zone_note(ngx_http_reauth_zone_t *zone,
     ngx_uint_t kind, const char *word, int64_t now_ms);
 
 /*
- * The response to an update that cannot be composed of its record, sealed by
- * the caller; dropped before its time if there is no memory, or if the set is
- * full: the one whose time is up first.  get: fills out->data up to out->len;
- * NGX_OK or NGX_DECLINED.  cut: its time is up at until_ms at the latest.
+ * Sealed responses to updates that cannot be composed from their records.  If
+ * memory is short or the set is full, the one that expires first is dropped.
+ * get: fills out->data up to out->len; NGX_OK or NGX_DECLINED.  cut: the
+ * response expires at until_ms at the latest.
  */
 void ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
@@ -401,9 +401,9 @@ void ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, int64_t until_ms);
 
 /*
- * Updates that wait for another one of their account, see reauth_places.h: one
- * takes its place (NGX_BUSY: there is none), asks whether it is its turn, and
- * leaves.  A place that is not asked for is lost in some seconds.
+ * Updates that wait for another one of their account, see reauth_places.h: an
+ * update takes a place (NGX_BUSY: none is free), checks whether it is its
+ * turn, and leaves.  A place that is not checked expires in some seconds.
  */
 ngx_int_t ngx_http_reauth_zone_place_enter(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, const uint8_t *fingerprint);
@@ -412,7 +412,7 @@ ngx_uint_t ngx_http_reauth_zone_place_turn(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_place_leave(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, const uint8_t *fingerprint);
 
-/* drops up to "limit" ended records of each kind that were kept long enough */
+/* drops up to "limit" expired records of each kind */
 void ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone,
     int64_t now_ms, ngx_uint_t limit);
 
@@ -436,61 +436,61 @@ void ngx_http_reauth_zone_correct(ngx_http_reauth_zone_t *zone,
 ngx_uint_t ngx_http_reauth_zone_clock_changed(ngx_http_reauth_zone_t *zone,
     int64_t *ahead_ms);
 
-/* Redis has been read, or will not be waited for any longer */
+/* Redis has been read, or the time to wait for it is over */
 ngx_uint_t ngx_http_reauth_zone_loaded(ngx_http_reauth_zone_t *zone,
     int64_t now_ms);
 void ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone);
 
-/* counts the changes of any record: cheap to look at, never goes back */
+/* the number of changes of all records; cheap to read, never decreases */
 ngx_uint_t ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone);
 
 /*
- * The last changes, in a ring of bounded size.  A record that comes from there
- * is as it became by that change, its long texts may be cut.
+ * The change log, a ring of limited size.  Its records show the result of each
+ * change; long texts may be truncated.
  */
 
-/* a secret of this life of the zone, for what callers are not to read */
+/* a secret of this instance of the zone, to seal values for callers */
 reauth_seal_t *ngx_http_reauth_zone_told(ngx_http_reauth_zone_t *zone);
 
-/* the place of the last change until now */
+/* the position of the last change */
 void ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_place_t *place);
 
 /*
- * The change after *place, which moves on to it; "was" gets the state before.
- * NGX_DECLINED: none yet; NGX_ABORT: the place is of another life of the zone,
- * or so old that what followed is forgotten.
+ * Returns the change after *place and advances *place; "was" is the state
+ * before.  NGX_DECLINED: none yet; NGX_ABORT: the position is of another
+ * instance of the zone, or older than the log.
  */
 ngx_int_t ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_place_t *place, reauth_record_t *record,
     ngx_uint_t *was);
 
 /*
- * Fills records[max] with the changes of one account, the last one first, and
- * returns their number; *complete: there were no others.
+ * Fills records[max] with the changes of an account, newest first, and returns
+ * their number; *complete: there are no others.
  */
 ngx_uint_t ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
     ngx_uint_t *complete);
 
-/* all of Redis is going to be read: no record has been yet in this round */
+/* begins to read all of Redis: marks all records as not read yet */
 void ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone);
 
-/* the name under which this life of the zone writes to Redis */
+/* the writer name of this instance of the zone in Redis */
 void ngx_http_reauth_zone_writer(ngx_http_reauth_zone_t *zone, ngx_str_t *name);
 ngx_uint_t ngx_http_reauth_zone_is_writer(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *name);
 
-/* how long an attempt of this kind takes, learned; 0: not known, in ms */
+/* measured duration of attempts of this type, milliseconds; 0: unknown */
 ngx_uint_t ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,
     ngx_uint_t auth_type);
 
-/* the upstream wants no polls for some time, in ms; kept over a reload */
+/* the end of a pause requested by the upstream, ms; survives a reload */
 void ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone,
     int64_t ms);
 int64_t ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone);
 
-/* worker 0 tells the others how it stands with Redis */
+/* worker 0 publishes the state of its connection to Redis */
 void ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone,
     ngx_uint_t up, ngx_uint_t lag_ms);
 void ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone,

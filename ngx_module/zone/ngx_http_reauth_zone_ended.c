@@ -36,7 +36,7 @@ ngx_http_reauth_zone_node_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
 }
 
 
-/* one without an attempt is in a bucket all the same */
+/* a record without an attempt is also in a bucket */
 
 static ngx_http_reauth_node_t **
 ngx_http_reauth_zone_node_attempts(ngx_http_reauth_zone_shctx_t *sh,
@@ -159,7 +159,7 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* the oldest record that Redis has seen, among the last few; or NULL */
+/* the oldest record that is in Redis, among the last few; or NULL */
 
 static ngx_http_reauth_node_t *
 ngx_http_reauth_zone_evictable(ngx_http_reauth_zone_shctx_t *sh,
@@ -410,7 +410,9 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
 }
 
 
-/* the strings are cut, the last ones first, to what an ended record may take */
+/*
+ * Truncates strings, the last ones first, to the size limit of ended records.
+ */
 
 size_t
 ngx_http_reauth_zone_node_size(const reauth_record_t *record,
@@ -561,7 +563,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 
     if (node == NULL) {
 
-        /* the gate is right all the same: what is not there is open */
+        /* the gate remains correct: an account without a record is open */
 
         return NGX_OK;
     }

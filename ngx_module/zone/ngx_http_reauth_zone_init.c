@@ -32,7 +32,7 @@ ngx_http_reauth_zone_power_of_two(size_t n)
 }
 
 
-/* it lives as long as the numbers that it hides, over reloads */
+/* survives reloads, as the numbers that it hides */
 
 static ngx_int_t
 ngx_http_reauth_zone_told_init(ngx_http_reauth_zone_shctx_t *sh)
@@ -84,7 +84,7 @@ ngx_http_reauth_zone_keep(ngx_shm_zone_t *shm_zone,
 }
 
 
-/* all tables have their sizes by that of the zone */
+/* the sizes of tables depend on the size of the zone */
 
 static ngx_int_t
 ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
@@ -172,7 +172,7 @@ ngx_http_reauth_zone_queues(ngx_http_reauth_zone_shctx_t *sh)
 }
 
 
-/* what this life of the zone is told from others by */
+/* identifies this instance of the zone */
 
 static ngx_int_t
 ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
@@ -251,10 +251,15 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_sprintf(shpool->log_ctx, " in reauth_zone \"%V\"%Z",
                 &shm_zone->shm.name);
 
-    /* ended records make room first: not each failure is worth a log line */
+    /*
+     * Ended records are dropped first, so do not log each allocation failure.
+     */
     shpool->log_nomem = 0;
 
-    /* ended records give way to active ones: all of this may become slots */
+    /*
+     * Ended records are dropped for active ones: all of the memory may become
+     * slots.
+     */
 
     sh->capacity = shpool->pfree * ngx_pagesize / NGX_HTTP_REAUTH_CHUNK_SIZE
                    * NGX_HTTP_REAUTH_CHUNK_SLOTS;

@@ -14,8 +14,8 @@
 
 
 /*
- * A set has the newest first, told by their order: their seconds would be the
- * same for many that come at once.  "place" is the digest's, else the oldest's.
+ * Sets are ordered, newest first, as many digests may have the same second.
+ * "place" is that of the digest, otherwise of the oldest one.
  */
 
 static ngx_http_reauth_digest_t *
@@ -189,7 +189,7 @@ ngx_http_reauth_zone_free_outcome(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_check_lock(zone->sh);
 
-    /* what it refers to is its own, wherever a worker is killed */
+    /* consistent wherever a worker is killed */
 
     p = outcome->data;
     outcome->data = NULL;
@@ -202,7 +202,7 @@ ngx_http_reauth_zone_free_outcome(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* a free place in the set; those whose time is up are freed */
+/* finds a free entry of the set; frees expired ones */
 
 static ngx_http_reauth_outcome_t *
 ngx_http_reauth_zone_outcome_place(ngx_http_reauth_zone_t *zone,

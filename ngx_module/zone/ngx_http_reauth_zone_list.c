@@ -136,8 +136,8 @@ ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
 
 
 /*
- * By the order of their deadlines, so that it takes as long for many accounts
- * as for few; only those that are being sent are out of that order.
+ * Uses the order of deadlines, so that the time does not depend on the number
+ * of accounts; only attempts being sent are not in this order.
  */
 
 static int64_t

@@ -14,7 +14,7 @@
 static ngx_http_reauth_zone_t  *ngx_http_reauth_zone_held;
 
 
-/* nginx's mutex has the pid of its owner, which a stale "held" would not */
+/* nginx's mutex has the PID of its owner, so a stale "held" is detected */
 
 void
 ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh)
@@ -36,7 +36,9 @@ ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh)
 #endif
 
 
-/* nginx's master frees the lock of a worker that died: "held" tells of it */
+/*
+ * Nginx's master releases the lock of a worker that died: "held" is still set.
+ */
 
 void
 ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone)
@@ -72,7 +74,7 @@ ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone)
 }
 
 
-/* "allocating" stays where a worker is killed inside: no more is had then */
+/* "allocating" remains set if a worker is killed here: no more is allocated */
 
 void *
 ngx_http_reauth_zone_slab_alloc(ngx_http_reauth_zone_t *zone, size_t size)

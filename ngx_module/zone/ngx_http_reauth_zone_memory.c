@@ -10,8 +10,8 @@
 
 
 /*
- * The tree's key is an ngx_uint_t: milliseconds since the epoch need 64 bits,
- * which it may lack; seconds, rounded up, will do.
+ * The tree's key is an ngx_uint_t, which may be too small for milliseconds
+ * since the Unix epoch: seconds, rounded up, are used.
  */
 
 static ngx_rbtree_key_t
@@ -224,7 +224,7 @@ ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-/* how many active attempts each caller has begun, of all that are here */
+/* counts active attempts by caller */
 
 static void
 ngx_http_reauth_zone_share(ngx_http_reauth_zone_shctx_t *sh,
@@ -262,7 +262,7 @@ ngx_http_reauth_zone_attempts(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-/* wherever it is found but by its account */
+/* removes the record from all indexes except that by account */
 
 void
 ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
@@ -378,7 +378,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
         return NGX_ERROR;
     }
 
-    /* may be gone already: growing may have made room of it */
+    /* may already be removed to make room */
 
     link = ngx_http_reauth_zone_node_find(sh, hash,
                                           (u_char *) record->account, len);
@@ -402,7 +402,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_slot_fill(zone, slot, record);
 
-    /* a repair takes it for whole from here on */
+    /* from here on, a repair considers it complete */
 
     ngx_memory_barrier();
     slot->used = 1;
@@ -421,7 +421,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* a later revision of what is known already is no change to anybody */
+/* a later revision with identical content is not reported as a change */
 
 static void
 ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,

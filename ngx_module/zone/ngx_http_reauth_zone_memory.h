@@ -19,10 +19,10 @@
 
 
 /*
- * Active records live in slots of a fixed size that are never given back to
- * the slab, so that the gate may read them without the lock: it checks by a
- * sequence count that nobody wrote meanwhile.  Ended records, of which there
- * can be very many, are packed into as little as they need.
+ * Active records are in slots of a fixed size that are never freed to the slab
+ * allocator, so that the gate can read them without the lock: a sequence
+ * counter shows whether they were written meanwhile.  Ended records, of which
+ * there may be many, are packed.
  */
 
 #define NGX_HTTP_REAUTH_ZONE_LAYOUT       25
@@ -53,12 +53,12 @@
 #define NGX_HTTP_REAUTH_RING_MAX          1024
 #define NGX_HTTP_REAUTH_RING_SHARE        16
 
-/* sealed responses, one for each so many bytes of the zone; in sets */
+/* sealed responses: bytes of the zone for each one; in sets */
 #define NGX_HTTP_REAUTH_OUTCOMES_SHARE    32768
 #define NGX_HTTP_REAUTH_OUTCOMES_MAX      4096
 #define NGX_HTTP_REAUTH_OUTCOME_WAYS      8
 
-/* places of updates that wait: a set for each so many bytes of the zone */
+/* places of waiting updates: bytes of the zone for each set */
 #define NGX_HTTP_REAUTH_PLACES_SHARE      131072
 #define NGX_HTTP_REAUTH_PLACES_SETS_MAX   1024
 
@@ -80,10 +80,10 @@
 #define NGX_HTTP_REAUTH_DIRTY_OLD         2
 
 
-/* what Redis has not been told yet: a slot or an ended record */
+/* a dirty record: a slot or an ended record */
 
 typedef struct {
-    ngx_queue_t                     queue;     /* next NULL: it was told */
+    ngx_queue_t                     queue;     /* next NULL: not dirty */
     uint32_t                        index;     /* of the slot; 0: ended */
     uint32_t                        hash;      /* of the account */
 } ngx_http_reauth_dirty_t;
@@ -100,7 +100,7 @@ struct ngx_http_reauth_slot_s {
     uint32_t                        attempt_hash;
     uint8_t                         account_len;
     uint8_t                         used;
-    uint16_t                        round;     /* in which it was last read */
+    uint16_t                        round;     /* in which it was read last */
     uint32_t                        seen;      /* lists asked for before */
     uint32_t                        listed;    /* the last one it was in */
     reauth_record_t                 record;
@@ -159,8 +159,8 @@ typedef struct {
 
 
 /*
- * A webhook's; sets of a few, the newest first, so that looking for one is
- * bounded too.
+ * Digests of webhooks, in small sets, newest first, so that a look-up is
+ * bounded.
  */
 
 #define NGX_HTTP_REAUTH_SEEN_WAYS  8
@@ -171,7 +171,7 @@ typedef struct {
 } ngx_http_reauth_digest_t;
 
 
-/* a word that was logged; the free ones have no time */
+/* a logged value; free if the time is 0 */
 
 #define NGX_HTTP_REAUTH_NOTED_MAX   64
 
@@ -190,7 +190,7 @@ typedef struct {
 } ngx_http_reauth_outcome_t;
 
 
-/* a change as it is remembered: the record, cut as an ended one is */
+/* an entry of the change log: a record, truncated like an ended one */
 
 typedef struct {
     int64_t                         deadline_ms;
@@ -203,7 +203,7 @@ typedef struct {
 } ngx_http_reauth_ring_t;
 
 
-/* a write that is under way, to be done again where its worker is killed */
+/* an active write, repeated if its worker is killed */
 
 typedef struct {
     ngx_uint_t                      set;
@@ -225,7 +225,7 @@ struct ngx_http_reauth_zone_shctx_s {
     int64_t                         ahead_ms;  /* worker 0: of the wall clock,
                                                   as logged last */
 
-    uint64_t                        boot;      /* names this life of it */
+    uint64_t                        boot;      /* identifies this instance */
     reauth_seal_t                   told;      /* hides numbers from callers */
     u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
     uint16_t                        round;     /* of reading all of Redis */
@@ -284,7 +284,7 @@ struct ngx_http_reauth_zone_shctx_s {
 static ngx_inline ngx_http_reauth_slot_t *
 ngx_http_reauth_slot(ngx_http_reauth_zone_shctx_t *sh, uint32_t index)
 {
-    /* indexes begin at 1, so that 0 can say "none" */
+    /* indexes begin at 1: 0 means none */
 
     index--;
 
@@ -293,7 +293,7 @@ ngx_http_reauth_slot(ngx_http_reauth_zone_shctx_t *sh, uint32_t index)
 }
 
 
-/* an active slot by its account; also for readers that hold no lock */
+/* finds an active slot by account; can be called without the lock */
 
 static ngx_inline ngx_http_reauth_slot_t *
 ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
@@ -316,9 +316,9 @@ ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
         }
 
         /*
-         * Without the lock the chain may change under the reader's feet, even
-         * into a ring; the sequence tells it afterwards.  With it, the bound
-         * is never met: there are no more slots than that.
+         * Without the lock, the chain may change while it is read, and even
+         * become a ring, which the sequence shows afterwards.  With the lock,
+         * the limit is never reached: there are not more slots.
          */
 
         if (steps > sh->gate.nslots) {
@@ -333,8 +333,8 @@ ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
 
 
 /*
- * A build with NGX_HTTP_REAUTH_CHECK_LOCK ends the process where a list, a
- * queue or a tree is walked by one that does not hold the lock.
+ * A build with NGX_HTTP_REAUTH_CHECK_LOCK aborts if a list, a queue or a tree
+ * is accessed without the lock.
  */
 
 #if (NGX_HTTP_REAUTH_CHECK_LOCK)
@@ -351,12 +351,12 @@ void ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh);
 void ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone);
 void ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone);
 
-/* all that follows is called with the lock held */
+/* the lock must be held to call the functions below */
 
-/* the one before was killed while it held the lock */
+/* repairs the zone: the previous holder of the lock was killed */
 void ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone);
 
-/* of nginx's slab; NULL: no memory */
+/* allocates from the slab pool; NULL: no memory */
 void *ngx_http_reauth_zone_slab_alloc(ngx_http_reauth_zone_t *zone,
     size_t size);
 void ngx_http_reauth_zone_slab_free(ngx_http_reauth_zone_t *zone, void *p);
@@ -365,7 +365,7 @@ ngx_http_reauth_node_t **ngx_http_reauth_zone_node_find(
     ngx_http_reauth_zone_shctx_t *sh, uint32_t hash, const u_char *account,
     size_t len);
 
-/* one whose attempt it was; NULL: none */
+/* finds an ended record by attempt; NULL: none */
 ngx_http_reauth_node_t *ngx_http_reauth_zone_node_attempt(
     ngx_http_reauth_zone_shctx_t *sh, const u_char *attempt, size_t len);
 

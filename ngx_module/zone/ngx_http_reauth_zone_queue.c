@@ -95,7 +95,7 @@ ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone, int64_t now_ms,
 }
 
 
-/* the one of its class that has been due for longest; NULL: none is due */
+/* the record of the class that is due for the longest time; NULL: none */
 
 static ngx_http_reauth_slot_t *
 ngx_http_reauth_zone_due(ngx_http_reauth_zone_shctx_t *sh, ngx_uint_t class,
@@ -301,7 +301,7 @@ ngx_http_reauth_zone_list_begin(ngx_http_reauth_zone_t *zone)
 }
 
 
-/* the attempt waits for a list, and was there when this one was asked for */
+/* the attempt waits for a list, and was known when this one was requested */
 
 static ngx_uint_t
 ngx_http_reauth_zone_slot_waits(ngx_http_reauth_slot_t *slot, uint32_t list)
@@ -320,7 +320,7 @@ ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
 
     if (ngx_http_reauth_zone_open(zone, account->data, account->len)) {
 
-        /* nearly all accounts of a list are: no lock is taken for them */
+        /* the usual case for accounts of a list: no lock is taken */
 
         return NGX_DECLINED;
     }
@@ -345,7 +345,7 @@ ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* NGX_AGAIN: there are more slots to look at */
+/* NGX_AGAIN: more slots must be examined */
 
 static ngx_int_t
 ngx_http_reauth_zone_find_unlisted(ngx_http_reauth_zone_shctx_t *sh,

@@ -13,7 +13,7 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
-/* of a bucket: nothing yet, but to a reader not empty either */
+/* of a bucket: no slot, but not empty for readers */
 #define NGX_HTTP_REAUTH_BUCKET_UNKNOWN  0xffffffff
 
 
@@ -23,7 +23,7 @@ ngx_http_reauth_zone_repair_dirty(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_http_reauth_zone_check_lock(sh);
 
-    /* never NULL in between: this may be ended by a kill, too */
+    /* never NULL in between: the repair may also be killed */
 
     if (dirty->queue.next != NULL) {
         ngx_queue_insert_tail(&sh->dirty, &dirty->queue);
@@ -33,8 +33,8 @@ ngx_http_reauth_zone_repair_dirty(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * The gate takes an empty bucket, and no active account at all, for open
- * without another look: neither must be seen before it is true.
+ * For the gate, an empty bucket or zero active accounts mean open: neither
+ * must be visible before it is true.
  */
 
 static void
@@ -165,7 +165,10 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
         sh->nasked += sh->asked[i].pending;
     }
 
-    /* the last change may be half of one: who follows them begins anew */
+    /*
+     * The last change may be incomplete: readers of the change log start
+     * again.
+     */
 
     ngx_memzero(&sh->ring[sh->change % sh->nring],
                 sizeof(ngx_http_reauth_ring_t));
