@@ -394,6 +394,8 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
 {
     void  *p;
 
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
     p = ngx_http_reauth_zone_room(zone, size);
 
     if (p == NULL) {

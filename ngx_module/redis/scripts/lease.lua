@@ -6,8 +6,12 @@
 -- person get at most one of four polls while others are due, attempts that the
 -- upstream has never confirmed get the rest.
 --
+-- An active account without a record is removed from the indexes: its key was
+-- deleted, or has expired.  Both are written at once, so a record that is being
+-- written is here or adds the account again.
+--
 -- KEYS: due, rate, pause, active, due of attempts that wait for a person, due of
---       attempts never confirmed
+--       attempts never confirmed, prefix of the keys of records
 -- ARGV: 1 maximum number of accounts        2 the lease, in ms
 --       3 polls a minute of all gateways    4 burst, in polls
 --       5 length of a pause requested by the upstream, in ms, or 0
@@ -63,6 +67,15 @@ local function take(key, queue)
     local account = table.remove(queue, 1)
 
     if redis.call('ZSCORE', KEYS[4], account) then
+
+        if redis.call('EXISTS', KEYS[7] .. account) == 0 then
+            redis.call('ZREM', KEYS[4], account)
+            redis.call('ZREM', KEYS[1], account)
+            redis.call('ZREM', KEYS[5], account)
+            redis.call('ZREM', KEYS[6], account)
+            return
+        end
+
         redis.call('ZADD', key, string.format('%.0f', clock + lease), account)
     else
         redis.call('ZREM', key, account)
