@@ -71,8 +71,11 @@ for my $name (sort keys %ahead) {
         ok(wait_for { gate($other, $account) == 503 }
             "$other: the gate of $account is closed");
         ok(wait_for {
-            $gateway{$other}->http('GET', '/reauth/readyz')->{json}{status}
-                eq 'ready'
+            my $ready = $gateway{$other}->http('GET', '/reauth/readyz')->{json};
+
+            # that its clock is off is told as well
+            $ready->{status} ne 'loading'
+                && !grep { /Redis/ } @{ $ready->{reasons} };
         } "$other: it is ready");
         is(gate($other, $account), 503, 'and the gate is closed still');
     }

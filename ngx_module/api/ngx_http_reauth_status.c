@@ -208,6 +208,10 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 
     ngx_http_reauth_store_health(store, &health);
 
+    /* what is known of the accounts does not depend on it */
+
+    health.clock_ms = 0;
+
     return reauth_health_reasons(&health, reasons) != 0;
 }
 

@@ -35,7 +35,8 @@ static const struct {
     { "redis_cluster", "this node of the Redis cluster does not serve the "
       "keys (CLUSTERDOWN, MOVED, ASK or TRYAGAIN)" },
     { "redis_unread", "Redis has not been read yet" },
-    { "redis_refused", "Redis refuses to serve; the error log says why" }
+    { "redis_refused", "Redis refuses to serve; the error log says why" },
+    { "clock", "the clock of this machine is off by more than a second" }
 };
 
 
@@ -44,7 +45,8 @@ static const char  *reauth_reason_ends[REAUTH_REASON_LAST] = {
     "updates are kept by this instance alone",
     "what other instances do is not known here",
     "what other instances did may not be known here",
-    "polls are not shared with other instances"
+    "polls are not shared with other instances",
+    "times in its logs are wrong"
 };
 
 
@@ -191,6 +193,33 @@ reauth_health_add(reauth_reason_t *reasons, unsigned *n,
 }
 
 
+static void
+reauth_health_redis(const reauth_health_t *health, reauth_reason_t *reasons,
+    unsigned *n)
+{
+    if (!health->up) {
+
+        /* nothing else can be done then either */
+
+        reauth_health_add(reasons, n, REAUTH_REASON_WRITE,
+                          health->down != REAUTH_REFUSAL_NONE
+                          ? health->down : REAUTH_REFUSAL_UNREACHABLE);
+        return;
+    }
+
+    reauth_health_add(reasons, n, REAUTH_REASON_WRITE, health->write);
+
+    reauth_health_add(reasons, n,
+                      health->follow == REAUTH_REFUSAL_UNREAD
+                      ? REAUTH_REASON_UNREAD : REAUTH_REASON_FOLLOW,
+                      health->follow);
+
+    if (health->write == REAUTH_REFUSAL_NONE) {
+        reauth_health_add(reasons, n, REAUTH_REASON_LEASE, health->lease);
+    }
+}
+
+
 unsigned
 reauth_health_reasons(const reauth_health_t *health, reauth_reason_t *reasons)
 {
@@ -198,29 +227,15 @@ reauth_health_reasons(const reauth_health_t *health, reauth_reason_t *reasons)
 
     n = 0;
 
-    if (!health->redis) {
-        return n;
+    if (health->redis) {
+        reauth_health_redis(health, reasons, &n);
     }
 
-    if (!health->up) {
-
-        /* nothing else can be done then either */
-
-        reauth_health_add(reasons, &n, REAUTH_REASON_WRITE,
-                          health->down != REAUTH_REFUSAL_NONE
-                          ? health->down : REAUTH_REFUSAL_UNREACHABLE);
-        return n;
-    }
-
-    reauth_health_add(reasons, &n, REAUTH_REASON_WRITE, health->write);
-
-    reauth_health_add(reasons, &n,
-                      health->follow == REAUTH_REFUSAL_UNREAD
-                      ? REAUTH_REASON_UNREAD : REAUTH_REASON_FOLLOW,
-                      health->follow);
-
-    if (health->write == REAUTH_REFUSAL_NONE) {
-        reauth_health_add(reasons, &n, REAUTH_REASON_LEASE, health->lease);
+    if (health->clock_ms > REAUTH_CLOCK_OFF_MS
+        || health->clock_ms < -REAUTH_CLOCK_OFF_MS)
+    {
+        reauth_health_add(reasons, &n, REAUTH_REASON_CLOCK,
+                          REAUTH_REFUSAL_CLOCK);
     }
 
     return n;

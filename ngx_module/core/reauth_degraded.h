@@ -11,6 +11,8 @@
 #define REAUTH_DEGRADED_H
 
 
+#include <stdint.h>
+
 #include "reauth_string.h"
 
 
@@ -32,6 +34,7 @@ typedef enum {
     REAUTH_REFUSAL_CLUSTER,            /* CLUSTERDOWN, MOVED, ASK, TRYAGAIN */
     REAUTH_REFUSAL_UNREAD,             /* connected, and not read yet */
     REAUTH_REFUSAL_OTHER,
+    REAUTH_REFUSAL_CLOCK,              /* not Redis': of this machine */
     REAUTH_REFUSAL_LAST
 } reauth_refusal_t;
 
@@ -54,6 +57,7 @@ typedef struct {
     reauth_refusal_t   write;          /* changes are refused */
     reauth_refusal_t   follow;         /* changes of others are not read */
     reauth_refusal_t   lease;          /* polls are not shared */
+    int64_t            clock_ms;       /* ahead of the clock of the fleet */
 } reauth_health_t;
 
 
@@ -63,6 +67,7 @@ typedef enum {
     REAUTH_REASON_FOLLOW,
     REAUTH_REASON_UNREAD,
     REAUTH_REASON_LEASE,
+    REAUTH_REASON_CLOCK,
     REAUTH_REASON_LAST
 } reauth_reason_kind_t;
 
@@ -72,6 +77,9 @@ typedef struct {
     reauth_refusal_t      refusal;
 } reauth_reason_t;
 
+
+/* a clock that is off by more is a reason, in ms */
+#define REAUTH_CLOCK_OFF_MS   1000
 
 #define REAUTH_REASONS_MAX    8
 #define REAUTH_REASON_LEN     200      /* of its text */

@@ -60,6 +60,7 @@ ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
 
     ngx_http_reauth_zone_get_remote(zone, &up, &lag_ms);
 
+    health->clock_ms = ngx_http_reauth_clock_offset_ms();
     health->redis = store->redis_conf != NULL;
     health->up = up != 0;
     health->down = ngx_http_reauth_zone_refused(zone,

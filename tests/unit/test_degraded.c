@@ -117,6 +117,19 @@ test_reasons(void **state)
 
     assert_int_equal(reauth_health_reasons(&health, reasons), 0);
 
+    health.clock_ms = 1000;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 0);
+    health.clock_ms = -1000;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 0);
+    health.clock_ms = 1001;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 1);
+    health.clock_ms = -1001;
+    health.redis = 0;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 1);
+    assert_string_equal(reauth_reason_name(&reasons[0]), "clock");
+    health.clock_ms = 0;
+    health.redis = 1;
+
     /* all that is left without a connection */
 
     health.write = REAUTH_REFUSAL_MEMORY;
