@@ -48,7 +48,7 @@ while (@open < 40 && !$refused) {
 
 is($refused && $refused->answer->{status}, 503, 'HTTP/1.1: one is too many');
 cmp_ok(@open * 64000, '<', 700_000, scalar(@open) . ' are half');
-like($gateway->error_log, qr/\[warn\].*of caller "greedy" take \d+ bytes in this/,
+like($gateway->error_log, qr/\[warn\].*of caller "greedy" use \d+ bytes in this/,
     'logged');
 is(modest('acct_2'), 200, 'another caller has room');
 

@@ -117,7 +117,7 @@ sub flooded {
         $FLOOD - $PLACES, 'with a reason');
     is(refused($of), $FLOOD - $PLACES, 'counted');
     is((() = $of->error_log
-        =~ /\[warn\].*"$account" refused: $PLACES different updates/g),
+        =~ /\[warn\].*"$account" rejected: $PLACES different updates/g),
         $FLOOD - $PLACES, 'logged');
     unlike($of->error_log, qr/CANARY/, 'without what was in them');
     is_deeply([sent($account)], [0], 'nothing else is sent meanwhile');

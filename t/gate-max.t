@@ -55,7 +55,7 @@ $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
 is($record->{error_code}, 'GATE_MAX', 'GATE_MAX');
 is($record->{source}, 'timer', 'said by the timer');
 ok(defined $record->{completed_at}, 'with its time');
-like($gateway->error_log, qr/account "acct_1" is expired now: .*reauth_gate_max/,
+like($gateway->error_log, qr/account "acct_1" is now expired: .*reauth_gate_max/,
     'and logged');
 
 # an end is final: what a caller sees of it later does not close it again
