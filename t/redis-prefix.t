@@ -13,7 +13,10 @@ my ($one, $two) = map {
 
 is($one->update('acct_1', 'ok')->{status}, 200, 'an update of the one');
 ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') } 'under its prefix');
-is((grep { !/\A\{one\}:/ } redis_cli('KEYS', '*')), 0, 'and nowhere else');
+
+# each instance probes whether Redis accepts writes
+is((grep { !/\A\{one\}:|\A\{two\}:probe/ } redis_cli('KEYS', '*')), 0,
+    'and nowhere else');
 
 is($one->http('GET', '/reauth/gate/acct_1')->{status}, 503, 'closed');
 sleep 1;

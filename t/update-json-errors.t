@@ -52,7 +52,7 @@ Content-Type: application/json
 [400, 400, 400]
 --- response_body_like eval
 [main::error_at(2, '\d\d', 'a\ comma\ or\ [^"]+'),
- main::error_at(3, '\d', 'a\ name\ is\ given\ twice\ in\ one\ object'),
+ main::error_at(3, '\d', 'a\ name\ is\ duplicated\ in\ an\ object'),
  main::error_at('\d', '\d+', 'a\ line\ break\ inside\ a\ string[^"]+')]
 
 
@@ -120,7 +120,7 @@ Content-Type: application/json
 --- error_code eval
 [400, 400]
 --- response_body_like eval
-[(main::error_at(1, '\d+', 'a\ name\ is\ given\ twice\ in\ one\ object')) x 2]
+[(main::error_at(1, '\d+', 'a\ name\ is\ duplicated\ in\ an\ object')) x 2]
 
 
 

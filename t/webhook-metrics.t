@@ -67,6 +67,6 @@ moves('failed', 503, 'an event that Redis does not take', sub {
 });
 redis_resume();
 
-like($gateway->error_log, qr/webhook not stored/, 'which is logged');
+like($gateway->error_log, qr/webhook could not be stored/, 'which is logged');
 
 done_testing();

@@ -94,7 +94,7 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
         verdict->write = REAUTH_WRITE_RECORD;
         verdict->dirty = stored->has_redis;
 
-    } else if (verdict->again) {
+    } else if (remote != NULL && verdict->again) {
         reauth_judge_take(remote, verdict);
 
     } else {

@@ -55,13 +55,13 @@ reauth_status_string(reauth_json_out_t *out, const char *text)
 }
 
 
-/* a Fansly login has no name of its own: it is polled by its account */
+/* an attempt of a Fansly account has no ID: it is polled by the account */
 
-static void
-reauth_status_attempt(reauth_json_out_t *out, const reauth_record_t *record)
+static const char *
+reauth_status_attempt(const reauth_record_t *record)
 {
-    reauth_status_string(out, strcmp(record->attempt, record->account) != 0
-                              ? record->attempt : NULL);
+    return strcmp(record->attempt, record->account) != 0 ? record->attempt
+                                                         : NULL;
 }
 
 
@@ -144,11 +144,13 @@ reauth_status_record(char *buf, const reauth_record_t *record,
 {
     int                  n, closed;
     char                 number[16];
+    const char          *attempt;
     reauth_state_t       state;
     reauth_json_out_t    out;
 
     reauth_json_out_init(&out, buf, REAUTH_STATUS_RECORD_MAX);
 
+    attempt = reauth_status_attempt(record);
     state = reauth_record_state(record, view->now_ms);
     closed = reauth_state_is_active(state);
 
@@ -156,7 +158,7 @@ reauth_status_record(char *buf, const reauth_record_t *record,
     reauth_status_string(&out, record->account);
 
     reauth_json_out_literal(&out, ",\"attempt_id\":");
-    reauth_status_attempt(&out, record);
+    reauth_status_string(&out, attempt);
 
     reauth_json_out_literal(&out, ",\"state\":");
     reauth_status_string(&out, reauth_state_name(state));
@@ -238,7 +240,7 @@ reauth_status_event(char *buf, const reauth_record_t *record,
     reauth_status_string(&out, reauth_source_name(record->source));
 
     reauth_json_out_literal(&out, ",\"attempt_id\":");
-    reauth_status_attempt(&out, record);
+    reauth_status_string(&out, reauth_status_attempt(record));
 
     reauth_json_out_literal(&out, ",\"action_required\":");
     reauth_status_string(&out, action);

@@ -196,7 +196,7 @@ ngx_http_reauth_zone_evictable(ngx_http_reauth_zone_shctx_t *sh,
  */
 
 static ngx_http_reauth_node_t *
-ngx_http_reauth_zone_oldest(ngx_http_reauth_zone_shctx_t *sh)
+ngx_http_reauth_zone_oldest_node(ngx_http_reauth_zone_shctx_t *sh)
 {
     ngx_queue_t             *queue;
     ngx_http_reauth_node_t  *node;
@@ -332,7 +332,7 @@ ngx_http_reauth_zone_evict(ngx_http_reauth_zone_t *zone, ngx_uint_t page)
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    node = ngx_http_reauth_zone_oldest(sh);
+    node = ngx_http_reauth_zone_oldest_node(sh);
 
     if (node == NULL) {
         return NGX_DECLINED;

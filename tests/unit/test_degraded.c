@@ -187,6 +187,8 @@ test_texts(void **state)
 
     (void) state;
 
+    memset(&reason, 0, sizeof(reauth_reason_t));
+
     for (i = REAUTH_REFUSAL_NONE + 1; i < REAUTH_REFUSAL_LAST; i++) {
         reason.refusal = (reauth_refusal_t) i;
         name = reauth_reason_names(i - 1);
