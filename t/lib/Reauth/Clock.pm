@@ -14,6 +14,9 @@ my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
 # Why no clock can be changed here; empty if it can.
 
 sub missing {
+    return './run asan: the runtime of the sanitizer has to be loaded first'
+        if defined $ENV{ASAN_OPTIONS};
+
     return $library ? '' : 'no libfaketime (Debian: faketime)';
 }
 
