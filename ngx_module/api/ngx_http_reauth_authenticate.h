@@ -34,8 +34,8 @@ typedef struct {
     reauth_credentials_t          credentials;
     reauth_update_answer_t        answer;
 
-    ngx_http_reauth_store_op_t   *op;            /* under way */
-    ngx_http_reauth_outcome_op_t *outcome_op;    /* under way */
+    ngx_http_reauth_store_op_t   *op;            /* in progress */
+    ngx_http_reauth_outcome_op_t *outcome_op;    /* in progress */
     uint64_t                      joined;        /* of the identical update */
     int64_t                       joined_since;  /* when it began, in ms */
     reauth_record_t              *repeated;      /* of its attempt */

@@ -75,7 +75,7 @@ reauth_reply_is_pair(const redisReply *reply)
 }
 
 
-/* a decimal number below "end"; -1: it is none */
+/* a decimal number below "end"; -1 if it is not one */
 
 static int
 reauth_reply_number(const redisReply *reply, int64_t end, int64_t *number)

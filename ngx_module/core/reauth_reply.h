@@ -37,12 +37,12 @@
  */
 redisReader *reauth_reply_reader(void);
 
-/* 0, or -1 where it is no record as text */
+/* 0, or -1 if the reply is not the text of a record */
 int reauth_reply_record(const redisReply *reply, reauth_record_t *record);
 
 /*
- * A reply to TIME, in milliseconds; -1: it is none, or not of the years 1970 to
- * 9999.
+ * The time of a reply to TIME, in milliseconds.  Returns -1 if the reply is not
+ * one or the year is not from 1970 to 9999.
  */
 int reauth_reply_time(const redisReply *reply, int64_t *ms);
 

@@ -9,7 +9,7 @@
 #
 # REAUTH_ROOTS names a directory with roots that debootstrap has made,
 # bookworm.clean and trixie.clean, which are not changed; without it they are made
-# in build/package.  REAUTH_MIRROR: another mirror of Debian.
+# in build/package.  REAUTH_MIRROR: another mirror of Debian than apt's first.
 
 set -euo pipefail
 
@@ -18,7 +18,9 @@ cd "$(dirname "$0")/../.."
 ROOT=$(pwd)
 WORK=$ROOT/build/package
 ROOTS=${REAUTH_ROOTS:-$WORK}
-MIRROR=${REAUTH_MIRROR:-http://deb.debian.org/debian}
+# shellcheck disable=SC2016 # apt's own variable
+MIRROR=${REAUTH_MIRROR:-$(apt-get indextargets --format '$(SITE)' \
+    | sort -u | sed -n 1p)}
 
 # what the installed system has before the packages come, as a server would
 
