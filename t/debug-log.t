@@ -136,17 +136,10 @@ logged($one, 'an identical update joins it',
     'reauth coalesce: account "acct_2" waits for an identical update, at most'
         . ' 60000 ms');
 
-push @updates, put($one, 'acct_2', 'other');
-logged($one, 'another update waits',
-    'reauth begin: account "acct_2" wait, epoch EPOCH, state starting, store'
-        . ' redis',
-    'reauth coalesce: account "acct_2" waits for another update, at most'
-        . ' 60000 ms');
-
 sandbox('POST', '/release/acct_2');
 is($_->finish->{status}, 200, 'a response') for @updates;
 
-logged($one, 'both get their turn',
+logged($one, 'the identical one gets its turn',
     'reauth coalesce: account "acct_2" begins again, the other update is'
         . ' running, epoch EPOCH',
     'reauth begin: account "acct_2" coalesced, epoch EPOCH, state running,'
@@ -154,6 +147,22 @@ logged($one, 'both get their turn',
     'reauth coalesce: account "acct_2" gets the response of its record, state'
         . ' running, attempt "' . $updates[0]->answer->{json}{attempt_id}
         . '"');
+
+sandbox('POST', '/account/acct_22', { delay_ms => 600_000 });
+
+@updates = (put($one, 'acct_22', 'same'));
+ok(wait_for(sub { grep { $_->{account} eq 'acct_22' } sandbox_log() },
+    'the update'), 'an update is being sent');
+
+push @updates, put($one, 'acct_22', 'other');
+logged($one, 'another update waits',
+    'reauth begin: account "acct_22" wait, epoch EPOCH, state starting, store'
+        . ' redis',
+    'reauth coalesce: account "acct_22" waits for another update, at most'
+        . ' 60000 ms');
+
+sandbox('POST', '/release/acct_22');
+is($_->finish->{status}, 200, 'a response') for @updates;
 
 # ---- a gate ----
 
