@@ -58,10 +58,10 @@ WORKDIR /src
 COPY run ./
 COPY tools/lib.sh tools/packages.sh tools/setup tools/
 RUN ./run setup build
-COPY tools/build tools/configure.sh tools/
+COPY tools/build tools/build-token tools/configure.sh tools/reauth-token.c tools/
 COPY config ./
 COPY ngx_module ngx_module
-RUN ./run build
+RUN ./run build && tools/build-token
 
 
 FROM base AS gateway
@@ -73,6 +73,7 @@ RUN apt-get update -q \
 
 COPY --from=build /src/build/ngx_http_reauth_module.so \
     /usr/lib/nginx/modules/
+COPY --from=build /src/build/reauth-token /usr/local/bin/
 COPY docker/nginx.conf /etc/nginx/nginx.conf
 
 USER 10001:10001
