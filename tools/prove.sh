@@ -23,8 +23,17 @@ installed; \"cpan Test::Nginx\", or name its lib in TEST_NGINX_GENUINE_LIB"
 }
 
 
-# prove_them NAME ARGUMENTS...: fails where a test failed or where none was
-# run.
+# The ten slowest files of a log of "prove --timer".
+
+slowest() {
+    sed -n 's/^\[[0-9:]*\] \([^ ]*\) \.*.* \([0-9]*\) ms .*/\2 \1/p' "$1" \
+        | sort -rn | head -n 10 | while read -r ms file; do
+            say "  $((ms / 1000)) s  $file"
+        done
+}
+
+
+# prove_them NAME ARGUMENTS...: fails if a test failed or if none was run.
 
 prove_them() {
     what=$1
@@ -32,7 +41,7 @@ prove_them() {
 
     log=$BUILD/test-$what.log
     rm -f "$log.status"
-    if prove "$@"; then
+    if prove --timer "$@"; then
         say passed > "$log.status"
     fi 2>&1 | tee "$log"
 
@@ -41,6 +50,9 @@ prove_them() {
     count=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$log")
     [ "${count:-0}" -gt 0 ] || fail "no $what test was run"
     total=$((total + count))
+
+    say "the slowest files of $what:"
+    slowest "$log"
 }
 
 
