@@ -1,5 +1,6 @@
 # An account that a start brings is known only when it is polled: it counts for
-# the caller that has polled, and beyond its bound it is not followed.
+# the caller that has polled, and beyond its bound it is not followed.  One that
+# a webhook has reported before counts for the first caller that polls it.
 
 use strict;
 use warnings;
@@ -9,7 +10,9 @@ use Test::More;
 
 use Reauth::Peer ();
 use Reauth::Test redis => 0, sandbox => 0;
+use Reauth::Webhook;
 
+my $started = started_at(-1);
 my $counter = work_dir() . '/counter';
 
 # each start begins an attempt of an account of its own
@@ -19,7 +22,7 @@ my $peer = Reauth::Peer->start(sub {
     if ($request =~ m{\AGET \S*/auth_(\d+)}) {
         return Reauth::Peer::response('200 OK', qq({"account":{"id":"acct_s$1"},)
             . '"state":"authenticating","progress":"started",'
-            . '"lastAttempt":{"success":false}}');
+            . qq("lastAttempt":{"success":false,"started_at":"$started"}}));
     }
 
     open my $out, '>>', $counter or die "$counter: $!\n";
@@ -32,13 +35,16 @@ my $peer = Reauth::Peer->start(sub {
 my $file = secret_file('callers', join '', map {
     "$_->[0] sha256:" . sha256_hex("token of $_->[0]") . " $_->[1]\n"
 } ['greedy', 'update,attempt attempts=3'],
-    ['late', 'update,attempt attempts=3'], ['other', 'all']);
+    ['late', 'update,attempt attempts=3'], ['hooked', 'update,attempt attempts=3'],
+    ['other', 'all']);
 
 my $gateway = gateway(
     http_config => "reauth_callers_file $file;\n"
         . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }',
-    config => 'location = /reauth/metrics { reauth_metrics; }',
-);
+    config => <<"EOC");
+location = /reauth/metrics { reauth_metrics; }
+location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
+EOC
 
 sub ask {
     my ($caller, $method, $path, $body) = @_;
@@ -96,6 +102,29 @@ like($gateway->error_log,
 like($gateway->http('GET', '/reauth/metrics',
         { Authorization => 'Bearer token of other' })->{body},
     qr/^reauth_limited_total\{limit="attempts"\} \d\d$/m, 'and counted');
+
+# ---- webhooks report them first ----
+
+@ids = map { start('hooked')->{json}{attempt_id} } 1 .. 5;
+
+for my $id (@ids) {
+    my $account = $id =~ s/auth_/acct_s/r;
+    my $event   = event('accounts.otp_code_required', $account,
+        started_at => $started);
+
+    $gateway->http('POST', '/reauth/webhook', { Signature => signature($event),
+        'Content-Type' => 'application/json' }, $event);
+    is(ask('other', 'GET', "/reauth/accounts/$account")->{json}{caller}, undef,
+        "$account: nobody is known to have started it");
+}
+
+ask('hooked', 'GET', "/api/authenticate/$_") for @ids;
+is(begun_by('hooked'), 5, 'who polls an ID first has it from the start');
+is(start('hooked')->{status}, 429, 'and starts no other one');
+
+ask('other', 'GET', "/api/authenticate/$_") for @ids;
+is(begun_by('other'), 0, 'whoever polls later has not started it');
+is(begun_by('hooked'), 5, 'which changes nothing');
 
 is(ask('other', 'PUT', '/api/authenticate/acct_other/credentials',
     '{"email":"one@example.com","password":"x"}')->{status}, 200,

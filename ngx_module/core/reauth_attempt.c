@@ -278,10 +278,30 @@ reauth_attempt_reject(const reauth_record_t *current,
 }
 
 
+/*
+ * An attempt reported by webhooks only counts for the caller that is the first
+ * to poll its ID: no record had the ID before, so the caller has it from the
+ * response to the start.  An attempt of Fansly has the ID of its account, which
+ * is known to others.
+ */
+
+static void
+reauth_attempt_claim(const reauth_fact_t *fact, reauth_record_t *next)
+{
+    if (next->attempt[0] == '\0'
+        && next->caller[0] == '\0'
+        && !reauth_string_equals(&fact->attempt, next->account))
+    {
+        reauth_copy(next->caller, REAUTH_CALLER_MAX, &fact->caller);
+    }
+}
+
+
 static void
 reauth_attempt_apply(const reauth_fact_t *fact, reauth_record_t *next)
 {
     if (fact->attempt.len != 0) {
+        reauth_attempt_claim(fact, next);
         reauth_copy(next->attempt, REAUTH_ATTEMPT_MAX, &fact->attempt);
         next->lost = 0;
     }

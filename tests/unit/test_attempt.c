@@ -879,6 +879,73 @@ test_adopt(void **state)
 }
 
 
+/* the ID, which no record has, is known to the caller that started it */
+
+static void
+test_adopt_for_a_caller(void **state)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+
+    (void) state;
+
+    nothing(&record);
+    (void) webhook(&record, REAUTH_STATE_RUNNING, NOW_US, NOW_MS);
+    assert_string_equal(record.caller, "");
+
+    /* a poll without a caller is that of the gateway */
+
+    fact_of(&fact, REAUTH_STATE_RUNNING, NOW_MS + 100);
+    fact.started_us = NOW_US;
+    fact.caller = reauth_string_from("first");
+
+    /* an attempt of another start, and what has no ID */
+
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_SAME);
+    assert_string_equal(record.caller, "");
+
+    fact.attempt = reauth_string_from("auth_9");
+    fact.started_us = NOW_US - 1;
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_STALE);
+    assert_string_equal(record.caller, "");
+
+    fact.started_us = NOW_US;
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_string_equal(record.attempt, "auth_9");
+    assert_string_equal(record.caller, "first");
+
+    /* from now on the record has the ID, which others can poll */
+
+    fact.now_ms += 100;
+    fact.state = REAUTH_STATE_NEEDS_OTP;
+    fact.caller = reauth_string_from("second");
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_string_equal(record.caller, "first");
+
+    /* an attempt that a caller began */
+
+    nothing(&record);
+    (void) begin_at(&record, print_a, NOW_MS);
+    strcpy(record.caller, "first");
+    (void) settle(&record, record.epoch, REAUTH_STATE_UNKNOWN, "",
+                  NOW_MS + 100);
+    record.started_us = NOW_US;
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_string_equal(record.attempt, "auth_9");
+    assert_string_equal(record.caller, "first");
+
+    /* the ID of a Fansly attempt is that of the account */
+
+    nothing(&record);
+    strcpy(record.account, "fansly_acct_1");
+    (void) webhook(&record, REAUTH_STATE_RUNNING, NOW_US, NOW_MS);
+    fact.attempt = reauth_string_from("fansly_acct_1");
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_string_equal(record.attempt, "fansly_acct_1");
+    assert_string_equal(record.caller, "");
+}
+
+
 static void
 test_adopt_a_newer_one(void **state)
 {
@@ -1879,6 +1946,7 @@ main(void)
         cmocka_unit_test(test_errors_come_and_go),
         cmocka_unit_test(test_sealed),
         cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_adopt_for_a_caller),
         cmocka_unit_test(test_adopt_a_newer_one),
         cmocka_unit_test(test_adopt_what_is_live),
         cmocka_unit_test(test_webhook_without_a_started_at_of_ours),
