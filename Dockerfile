@@ -1,12 +1,12 @@
-# Three images from one file: the gateway (the default), and, to try it with,
-# the sandbox upstream and a Redis.
+# Three images: the gateway (the default), and the sandbox upstream and Redis
+# for trials.
 #
 #   docker build -t nginx-reauth .
 #   docker build -t nginx-reauth-sandbox --target sandbox .
 #   docker build -t nginx-reauth-redis --target redis .
 #
-# None holds a secret, and all run as user 10001 on a read-only root, given a
-# tmpfs at /tmp.
+# The images contain no secrets.  They run as user 10001 on a read-only root
+# file system, with a tmpfs at /tmp.
 
 ARG BASE=debian:trixie-slim
 

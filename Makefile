@@ -1,8 +1,8 @@
 # Copyright (C) the nginx-reauth authors
 #
-# For habit: each target is a program in tools/, which "./run" calls as well and
-# "./run help" describes.  TESTS: the files of test and valgrind; DESTDIR,
-# PREFIX and MODULES: see tools/install.
+# Each target is a program in tools/; "./run" calls the same programs, and
+# "./run help" describes them.  TESTS: the files for test and valgrind.
+# DESTDIR, PREFIX and MODULES: see tools/install.
 
 all: build token
 

@@ -19,7 +19,7 @@ if ($what ne 'all' && !grep { $what eq $_ } @suites) {
     die "usage: ./run bench [" . join('|', @suites, 'docs') . "]\n";
 }
 
-# of several, one that fails does not take the others along
+# if one benchmark fails, the others are still run
 
 my @failed;
 

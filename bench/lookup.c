@@ -2,13 +2,13 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The gate's look-up alone, in nanoseconds: the zone's own code over memory as
- * nginx shares it, with stand-ins for the few functions of nginx that it calls.
+ * The look-up of the gate in nanoseconds: the code of the zone on shared memory
+ * like that of nginx, with stubs for the few functions of nginx that it calls.
  *
  *     lookup ACCOUNTS CLOSED
  *
- * prints a look-up of an open and of a closed account, by one process and by
- * two at once, each on a core of its own.
+ * prints the time of a look-up of an open and of a closed account, in one
+ * process and in two at once, each on its own core.
  */
 
 
@@ -56,7 +56,7 @@ ngx_slab_alloc_locked(ngx_slab_pool_t *pool, size_t size)
     void    *p;
     size_t   power;
 
-    /* as the slab does it: powers of two up to half a page, then pages */
+    /* like the slab: powers of two up to half a page, then pages */
 
     for (power = 8; power < size && power < 4096; power *= 2) { /* void */ }
 
@@ -123,7 +123,7 @@ ngx_hex_dump(u_char *dst, u_char *src, size_t len)
 }
 
 
-/* what is due when is not looked at here */
+/* expiry is not measured here */
 
 void
 ngx_rbtree_insert(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
@@ -228,7 +228,7 @@ fill(ngx_http_reauth_zone_t *zone, unsigned accounts, unsigned closed,
 }
 
 
-/* the way of gate/ngx_http_reauth_gate.c */
+/* the same steps as in gate/ngx_http_reauth_gate.c */
 
 static double
 measure(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n,
@@ -279,7 +279,7 @@ on_core(int core)
 }
 
 
-/* the mean of both, if there are two; they begin together */
+/* the mean of the processes, which begin together */
 
 static double
 run(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n, unsigned closed,
@@ -378,7 +378,7 @@ main(int argc, char **argv)
 
     fill(&zone, accounts, closed, now_ms);
 
-    /* in an order that no cache foresees */
+    /* an order that prefetching cannot predict */
 
     open_ids = malloc(IDS * sizeof(*open_ids));
     closed_ids = malloc(IDS * sizeof(*closed_ids));

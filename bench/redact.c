@@ -2,15 +2,15 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What it costs to search a response for the API key, in nanoseconds a KB:
+ * The cost of searching a response for the API key, in nanoseconds per KB:
  *
  *     cc -O2 -D_DEFAULT_SOURCE -I ngx_module/core -o redact bench/redact.c \
  *         ngx_module/core/reauth_redact.c ngx_module/core/reauth_json.c \
  *         -ljansson -lcrypto
  *     ./redact [FILE]
  *
- * The text is FILE, or JSON as the upstream writes it; memmem() for the whole
- * key is there to compare with.
+ * The text is FILE, or JSON like that of the upstream; memmem() for the whole
+ * key is measured for comparison.
  */
 
 
@@ -103,7 +103,7 @@ main(int argc, char **argv)
     start = now();
 
     for (i = 0; i < TIMES; i++) {
-        text[i] = (unsigned char) ("ab"[i % 2]);    /* not only once */
+        text[i] = (unsigned char) ("ab"[i % 2]);    /* more than once */
         found += memmem(text, SIZE, key.data, key.len) != NULL;
     }
 

@@ -2,12 +2,11 @@
 
 # Copyright (C) the nginx-reauth authors
 #
-# Builds the images, brings docker-compose.yml up, does one update through it,
-# and takes it down again.  "./run compose-test" calls it, with the packages it
-# needs installed.
+# Builds the images, starts docker-compose.yml, sends one update through it, and
+# stops it.  "./run compose-test" installs the required packages and calls it.
 #
-# Where no Docker answers it starts one of its own, and stops it.  Where the
-# base image can't be had, a debootstrap stands in for it.
+# If no Docker responds, it starts one and stops it at the end.  If the base
+# image cannot be pulled, it is made by debootstrap.
 
 set -eu
 
@@ -58,25 +57,25 @@ clean_up() {
 # ---- docker ------------------------------------------------------------------
 
 
-# Images are kept between runs, below build/.
+# Images are stored in build/ between runs.
 
 start_docker() {
     docker info >/dev/null 2>&1 && return
 
-    [ "$(id -u)" -eq 0 ] || fail "no Docker answers; as root this starts one"
-    command -v dockerd >/dev/null || fail "no Docker answers, and there is no
-dockerd to start: install docker.io"
+    [ "$(id -u)" -eq 0 ] || fail "no Docker responds; as root, this test starts one"
+    command -v dockerd >/dev/null || fail "no Docker responds, and dockerd is
+not installed: install docker.io"
 
     # a socket's path must be short
     run=$(mktemp -d)
     DOCKER_HOST=unix://$run/docker.sock
     export DOCKER_HOST
 
-    # what is built may need this machine's names and proxies
+    # builds may need the DNS and proxies of this machine
     REAUTH_BUILD_NETWORK=host
     export REAUTH_BUILD_NETWORK
 
-    # without a bridge and iptables it leaves nothing in the machine's network
+    # without a bridge and iptables, the network of the machine is not changed
     dockerd --host "$DOCKER_HOST" --data-root "$WORK/docker" \
         --exec-root "$run/exec" --pidfile "$run/pid" \
         --storage-driver overlay2 --bridge none --iptables=false \
@@ -95,18 +94,18 @@ dockerd to start: install docker.io"
 }
 
 
-# The base image: the local one, the registry's, or a debootstrap from where
-# this machine has its packages, with what its apt was told of the network.
+# The base image: a local one, that of the registry, or one made by debootstrap
+# from the mirror and with the network settings of this machine's apt.
 
 base_image() {
     docker image inspect $BASE >/dev/null 2>&1 && return
     ! timeout 120 docker pull -q $BASE 2>/dev/null || return 0
 
-    [ "$(id -u)" -eq 0 ] || fail "$BASE can't be pulled; as root this makes one"
-    command -v debootstrap >/dev/null || fail "$BASE can't be pulled, and there
-is no debootstrap to make one: install it"
+    [ "$(id -u)" -eq 0 ] || fail "$BASE cannot be pulled; as root, this test makes one"
+    command -v debootstrap >/dev/null || fail "$BASE cannot be pulled, and
+debootstrap is not installed: install it"
 
-    say "$BASE can't be pulled: making one by debootstrap"
+    say "$BASE cannot be pulled: making one by debootstrap"
 
     mirror=$(apt-get indextargets --format "\$(REPO_URI)" \
         "Created-By: Packages" | sed -n '\#/debian/*$#{p;q}')
@@ -144,7 +143,7 @@ request() {
 }
 
 
-# The value of a string in the last answer.
+# The value of a string in the last response.
 
 field() {
     printf '%s' "$body" \
@@ -177,7 +176,7 @@ one_update() {
     [ "$(field state)" = succeeded ] || fail "not succeeded: $body"
     request 200 GET /api/$account/chats
 
-    # what the gateway has kept is in Redis
+    # the record is in Redis
     stored=$(compose exec -T redis sh -c \
         "REDISCLI_AUTH=\$(cat /run/secrets/redis_password) \
             redis-cli --user gateway get '{reauth}:a:$account'")
@@ -202,7 +201,7 @@ compose build > "$WORK/build.log" 2>&1 || {
     fail "an image could not be built; all of it: $WORK/build.log"
 }
 
-say "bringing them up"
+say "starting the images"
 up=yes
 compose up -d > "$WORK/up.log" 2>&1 || {
     cat "$WORK/up.log" >&2
@@ -227,6 +226,6 @@ for _ in $(seq 60); do
     sleep 0.5
 done
 
-[ "$health" = healthy ] || fail "the gateway's health check says $health"
+[ "$health" = healthy ] || fail "the health check of the gateway reports $health"
 
 say "compose-test: all passed"

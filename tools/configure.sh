@@ -8,9 +8,9 @@ WARNINGS="-Wall -Wextra -Wno-unused-parameter -Werror"
 
 
 # configure_and_make DIR SOURCE TARGETS OPTIONS...: configures in a copy of
-# nginx's source (configure writes there), only where something that it reads
-# has changed.  The directory is one of build/: all paths are relative to its
-# src, as neither configure nor its makefiles bear blanks in a path.
+# nginx's source (configure writes there), unless none of its inputs has
+# changed.  DIR is a directory of build/.  All paths are relative to its src,
+# because neither configure nor its makefiles support blanks in paths.
 
 configure_and_make() {
     dir=$1 source=$2 targets=$3

@@ -1,9 +1,10 @@
-# shellcheck shell=sh disable=SC2034 # what the tools read
+# shellcheck shell=sh disable=SC2034 # used by the tools
 
 # Copyright (C) the nginx-reauth authors
 #
-# What every tool begins with, in the checkout's root.  A tool that runs long is
-# a function with "exit" behind it, so that the shell has read the file before.
+# Common to all tools, which are run in the root of the checkout.  A tool that
+# runs long is a function followed by "exit", so that the shell has read the
+# whole file before.
 
 ROOT=$(pwd)
 BUILD=$ROOT/build

@@ -1,8 +1,8 @@
-# shellcheck shell=sh disable=SC2034 # what the tools read
+# shellcheck shell=sh disable=SC2034 # used by the tools
 
 # Copyright (C) the nginx-reauth authors
 #
-# What the tools need, of Debian's packages (Debian 12 and 13).
+# The packages of Debian 12 and 13 that the tools need.
 
 PKG_BUILD="gcc make libc6-dev nginx nginx-dev libhiredis-dev libjansson-dev
     libssl-dev"
@@ -27,7 +27,7 @@ as_root() {
 }
 
 
-# Before anything is changed.
+# Checked before anything is changed.
 
 may_install() {
     [ "$(id -u)" -ne 0 ] || return 0
@@ -35,7 +35,7 @@ may_install() {
     why="there is no sudo"
     if command -v sudo >/dev/null; then
         ! sudo -n true 2>/dev/null && ! sudo -v || return 0
-        why="sudo does not let this user"
+        why="sudo is not allowed for this user"
     fi
 
     fail "only root can install packages, and $why; run as root:
@@ -43,13 +43,13 @@ apt-get install --no-install-recommends$missing"
 }
 
 
-# What is in the way is said before anything is installed.
+# Problems with the directory are reported before anything is installed.
 
 check_place() {
     case $ROOT in
         *[\"\'\\\$\`\|\&\;\*\?[]* | *'
 '*) fail "the directory's name has a quote, a line feed or one of
-\\ \$ \` | & ; * ? [, which configurations can't have: $ROOT" ;;
+\\ \$ \` | & ; * ? [, which configurations do not support: $ROOT" ;;
     esac
 
     for directory in "$ROOT" "$BUILD" "$ROOT/t"; do
@@ -64,7 +64,7 @@ check_place() {
 }
 
 
-# On another distribution what lacks is named, all of it at once.
+# On another distribution, all missing programs are named at once.
 
 need_commands() {
     lacking=
@@ -87,8 +87,8 @@ boot_links() {
 }
 
 
-# Services that an installation has enabled are disabled again, as "systemctl
-# disable" and "update-rc.d disable" do it; a container may lack systemctl.
+# Services enabled by an installation are disabled again, in the same way as by
+# "systemctl disable" and "update-rc.d disable"; a container may lack systemctl.
 
 as_found() {
     [ "$own_policy" = no ] || as_root rm -f "$policy"
@@ -109,9 +109,9 @@ as_found() {
 }
 
 
-# Installing nginx and redis-server must neither start them, now or at boot:
-# policy-rc.d says so for as long as the installation takes, unless the machine
-# has one already, and what was enabled is disabled.
+# Installing nginx and redis-server must not start them, now or at boot.
+# policy-rc.d prevents this during the installation, unless the machine has its
+# own, and services that were enabled are disabled.
 
 install_packages() {
     policy=/usr/sbin/policy-rc.d

@@ -5,8 +5,8 @@
 # How tests are run.
 
 
-# Where the CPAN module lives; its lib goes before our t/lib, which has files of
-# the same names.
+# The directory of the CPAN module.  It precedes t/lib, which has files of the
+# same names.
 
 genuine_lib() {
     if [ -n "${TEST_NGINX_GENUINE_LIB:-}" ]; then
@@ -59,7 +59,7 @@ prove_them() {
 unit_tests() {
     make -s -j "$(jobs)" -C tests all OUT="../$UNIT" "$@"
 
-    # the randomized test has to fail where a fence is missing; once is enough
+    # the randomized test must fail without each fence; checked once only
 
     if [ "$UNIT_FILES" = all ] && [ $# -eq 0 ]; then
         JOBS=$(jobs) make -s -C tests fences OUT="../$UNIT"
@@ -87,8 +87,8 @@ run_tests() {
         set -- -It/lib "$@"
     fi
 
-    # a port and a directory of its own for each file, so that files can run
-    # side by side; the limit is a minute, as that of t/lib
+    # each file has its own port and directory, so that files can run in
+    # parallel; the timeout is a minute, as in t/lib
     TEST_NGINX_RANDOMIZE=1 TEST_NGINX_MODULE=$TEST_MODULE \
     TEST_NGINX_TIMEOUT=${TEST_NGINX_TIMEOUT:-60} \
         prove_them "${SUITE:-integration}" -j "$(jobs)" "$@"

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * reauth-token(1): makes a caller's token, and its line of the callers file,
- * which the module's own parser has read before it is printed.
+ * reauth-token(1): creates a caller's token and its line of the callers file,
+ * which is verified by the module's parser before it is printed.
  */
 
 
@@ -45,8 +45,8 @@ static const char  usage[] =
 
 
 /*
- * A field has no blank, so that it remains the one that it was given as, and
- * does not begin a comment.
+ * A field must not contain a blank, which would divide it, and must not begin a
+ * comment.
  */
 
 static int
@@ -97,7 +97,7 @@ reauth_token_make(char token[REAUTH_TOKEN_SIZE])
 }
 
 
-/* "NAME sha256:HASH" and what was given behind NAME */
+/* "NAME sha256:HASH", followed by the remaining fields */
 
 static int
 reauth_token_line(char line[REAUTH_TOKEN_LINE_SIZE], const char *token,
@@ -136,7 +136,7 @@ reauth_token_line(char line[REAUTH_TOKEN_LINE_SIZE], const char *token,
 }
 
 
-/* whether the line is one caller for the module, and the token is his */
+/* checks that the module reads one caller from the line, with this token */
 
 static int
 reauth_token_valid(const char *line, const char *token)
@@ -177,7 +177,7 @@ reauth_token_valid(const char *line, const char *token)
 }
 
 
-/* the token is not shown if nobody has its line */
+/* the token is printed only if the line was written */
 
 static int
 reauth_token_print(const char *name, const char *line, const char *token)

@@ -1,11 +1,11 @@
-# shellcheck shell=sh disable=SC2034 # what the tools read
+# shellcheck shell=sh disable=SC2034 # used by the tools
 
 # Copyright (C) the nginx-reauth authors
 #
-# Tests under a checker that writes what it finds to files; after prove.sh.
+# Tests under a checker that writes its reports to files; requires prove.sh.
 
 
-# new_reports DIR: where a checker writes what it finds
+# new_reports DIR: the directory for reports of a checker
 
 new_reports() {
     reports=$1
@@ -14,7 +14,7 @@ new_reports() {
 }
 
 
-# A file for each process, empty where nothing was found.
+# The reports; each process has a file, which is empty if nothing was found.
 
 reported() {
     find "$reports" -type f -size +0
@@ -22,7 +22,7 @@ reported() {
 
 
 show_reports() {
-    # a report's name has no blanks, but those of the checkout's may have
+    # names of reports have no blanks, but the path of the checkout may
     reported | head -n 10 | while read -r report; do
         head -n 60 "$report" >&2
     done
@@ -34,17 +34,17 @@ no_report() {
 }
 
 
-# asan_tests MODULE FILES..., with "reports" set
+# asan_tests MODULE FILES...; "reports" must be set
 
 asan_tests() {
     TEST_MODULE=$1
     shift
 
-    # a test that fails does so for what is found, more often than not
+    # a failed test is often caused by what a report describes
     trap show_reports EXIT
 
-    # the module's name is a symbol of every dynamic module: no ODR check;
-    # leaks are looked for at the end of each worker
+    # no check of ODR, because each dynamic module defines the same symbol;
+    # leaks are reported when a worker exits
     asan_options=detect_odr_violation=0:handle_abort=1:handle_sigill=1
 
     SUITE=asan \
@@ -58,7 +58,7 @@ asan_tests() {
 }
 
 
-# valgrind_tests MODULE FILES..., with "reports" set
+# valgrind_tests MODULE FILES...; "reports" must be set
 
 valgrind_tests() {
     TEST_MODULE=$1

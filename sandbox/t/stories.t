@@ -2,7 +2,7 @@
 
 # Copyright (C) the nginx-reauth authors
 #
-# Runs the sandbox upstream as a program and lets it tell every story.
+# Runs the sandbox upstream as a program and tests each story.
 
 use v5.36;
 
@@ -112,7 +112,7 @@ sub steps ($account, $n) {
 }
 
 
-# Waits until so many events of an account have come, and takes them.
+# Waits for the specified number of events of an account, and removes them.
 sub wait_hooks ($account, $n) {
     my $until = time + WAIT;
     my $mine  = sub { grep { ($_->json('/account_id') // q{}) eq $account } @hooks };
@@ -165,7 +165,7 @@ subtest ok => sub {
     is $tx->res->headers->header('x-rate-limit-limit-minute'), 1000;
 
     my $poll = res(GET => $path)->json;
-    is $poll->{state}, 'authenticated', 'the old session is still told';
+    is $poll->{state}, 'authenticated', 'the old session is still reported';
     is $poll->{progress}, 'started';
     ok !$poll->{lastAttempt}{success} && !defined $poll->{lastAttempt}{completed_at}, 'running';
     like $poll->{lastAttempt}{started_at}, qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\z/;
@@ -220,7 +220,7 @@ subtest otp => sub {
 
         res(PUT => "/api/authenticate/$id", { code => '123456' });
         is steps($account, 1)->{progress}, 'signed_in';
-        is res(PUT => "/api/authenticate/$id", { code => '1' })->code, 400, 'nothing waits';
+        is res(PUT => "/api/authenticate/$id", { code => '1' })->code, 400, 'no code is expected';
     }
 };
 
@@ -324,7 +324,7 @@ subtest start => sub {
     my $poll = res(GET => "/api/authenticate/$id")->json;
 
     is $poll->{state}, 'authenticating';
-    ok !exists $poll->{account}{onlyfans_data}, 'nothing to tell before the first success';
+    ok !exists $poll->{account}{onlyfans_data}, 'no onlyfans_data before the first success';
     my $mail = res(POST => "/api/authenticate/$id/send-email-to-creator");
     like $mail->json('/message'), qr/ok\@example/;
     is res(GET => '/api/authenticate/auth_nobody')->code, 404;
@@ -365,7 +365,7 @@ subtest forced => sub {
     is $put->code, 503;
     is $put->headers->header('X-A'), 'b';
     is control(account => 'acct_forced')->{attempts}, 1, 'and yet it began';
-    is res(POST => '/_sandbox/account/acct_forced', { nxt => 1 })->code, 400, 'a typo is told';
+    is res(POST => '/_sandbox/account/acct_forced', { nxt => 1 })->code, 400, 'an unknown field is rejected';
 };
 
 subtest delayed => sub {

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes as the upstream's answer to an update, and as the Prefer header of
- * a caller who waits for it.  The first byte chooses the platform.
+ * Input: the upstream's response to an update, which is also the Prefer header
+ * of a waiting client.  The first byte selects the platform.
  */
 
 

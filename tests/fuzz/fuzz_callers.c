@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes as a callers file.
+ * Input: a callers file.
  */
 
 
@@ -12,7 +12,7 @@
 #include "reauth_call.h"
 
 
-/* what a caller's own line does not say it never may */
+/* a right that the caller's own line does not grant must not be granted */
 
 static void
 fuzz_calls(const reauth_caller_t *caller)

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The first byte chooses operation and policy, the rest is the body.  What is
- * accepted must be in its canonical form: parsed again it gives itself.
+ * Input: a byte that selects operation and policy, then the body.  An accepted
+ * body must be in its canonical form: parsing it again yields the same body.
  */
 
 
@@ -40,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
               : (data[0] & 8) ? REAUTH_UNKNOWN_FIELDS_PASS
                               : REAUTH_UNKNOWN_FIELDS_DROP;
 
-    /* nothing is left to be dropped, what was passed on is passed on again */
+    /* nothing is dropped any more, and all that was forwarded is forwarded */
 
     again = unknown == REAUTH_UNKNOWN_FIELDS_PASS
             ? REAUTH_UNKNOWN_FIELDS_PASS : REAUTH_UNKNOWN_FIELDS_REJECT;

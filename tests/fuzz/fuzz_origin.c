@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes as Origin, Host, Sec-Fetch-Site and public address, one a line.
+ * Input: Origin, Host, Sec-Fetch-Site and public address, one on each line.
  */
 
 
@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     error = reauth_origin_check(&o.origin);
     verdict = reauth_origin_judge(&o);
 
-    /* only what is a whole origin is ever our own, or named */
+    /* only a complete origin can be the own one or a listed one */
 
     if (verdict != REAUTH_ORIGIN_FOREIGN && (error != NULL || o.repeated)) {
         abort();

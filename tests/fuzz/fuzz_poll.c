@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes as the answer to a poll and as the list of accounts.
+ * Input: the response to a poll, which is also parsed as the list of accounts.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes for the lenient reader: the result does not depend on how they come
- * in pieces, and jansson, the strict one, agrees in all that it reads.
+ * Input: text for the lenient reader.  The result does not depend on how the
+ * text is divided, and jansson, which is strict, reads the same values.
  */
 
 
@@ -33,7 +33,7 @@ typedef struct {
     reauth_reader_result_t  result;
     reauth_reader_t         reader;
     reauth_value_t          values[NVALUES];
-    uint64_t                elements;       /* a digest of what they were */
+    uint64_t                elements;       /* a digest of all elements */
 } run_t;
 
 
@@ -168,7 +168,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
 
-    /* jansson takes a NUL byte for the end */
+    /* jansson ends at a NUL byte */
 
     if (whole.result == REAUTH_READER_STOPPED
         || (size != 0 && memchr(data, '\0', size) != NULL))
@@ -192,7 +192,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     } else if (whole.result == REAUTH_READER_OK) {
 
-        /* only for what is lenient */
+        /* only in text that the lenient reader accepts */
 
         switch (json_error_code(&error)) {
         case json_error_invalid_utf8:

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A record of Redis.  Whatever is read in can be written, and is the same when
- * it is read again.
+ * Input: a record of Redis.  Each record that is accepted can be written, and
+ * is identical when it is read again.
  */
 
 
@@ -57,7 +57,7 @@ write_and_read(const reauth_record_t *record)
 }
 
 
-/* whatever is not refused is possible, and is not changed again */
+/* each accepted record is possible, and a second read does not change it */
 
 static void
 judge(reauth_record_t *record)

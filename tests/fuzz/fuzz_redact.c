@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any text that may repeat a secret, which is as long as the first byte says
- * and comes next.  Nothing of the secret is left, and nothing else changes.
+ * Input: a byte with the length of the secret, the secret, and a text that may
+ * repeat it.  Nothing of the secret is left, and nothing else is changed.
  */
 
 
@@ -56,7 +56,7 @@ redact_and_check(const reauth_string_t *secret, const uint8_t *data,
 
     for (i = 0; redact.window && i + redact.window <= secret->len; i++) {
 
-        /* as it is written, where there is nothing to decode */
+        /* as it is written, if it cannot be decoded */
 
         if (memchr(secret->data, '\\', secret->len) == NULL
             && memchr(secret->data, '%', secret->len) == NULL

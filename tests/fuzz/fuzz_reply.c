@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes from the other end of a connection to Redis: hiredis' reader gets
- * them in two pieces, and each answer is taken as every kind that we ask for.
+ * Input: what a Redis server sends, which hiredis' reader gets in two pieces.
+ * Each reply is parsed as the reply to every command that the module sends.
  */
 
 
@@ -102,7 +102,7 @@ check_reply(const redisReply *reply)
 }
 
 
-/* 0, or -1 where these are no replies */
+/* 0, or -1 if these are not replies */
 
 static int
 read_replies(redisReader *reader)
@@ -126,7 +126,7 @@ read_replies(redisReader *reader)
 }
 
 
-/* the first byte says where the first piece ends */
+/* the first byte is the length of the first piece */
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The first byte chooses the method, the rest is the path.
+ * Input: a byte that selects the method, then the path.
  */
 
 
@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     path.data = data + 1;
     path.len = size - 1;
 
-    /* the same bytes as a query and as a "Cookie" header */
+    /* the same bytes as a query and as the "Cookie" header */
 
     if (reauth_route_count_cookie(&path, &name) > (int) path.len
         || (reauth_route_arg_is_plain(&path, &name)
@@ -79,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         }
 
-        /* both readings of one path name the same account */
+        /* both parsers of a path name the same account */
 
         if (route.kind != REAUTH_ID_ATTEMPT
             && (rc != REAUTH_ACCOUNT_FOUND || account.data != route.id.data

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes as each single value from outside that is no document: a time, an
- * URL, a Retry-After, a secret, a sealed value; and as an error response.  What
- * is taken is within its bounds.
+ * Input: each single value from outside that is not a document (a time, a URL,
+ * a Retry-After, a secret, a sealed value), and an error response.  An accepted
+ * value is within its bounds.
  */
 
 
@@ -108,7 +108,7 @@ check_secret(const reauth_string_t *text)
 }
 
 
-/* nothing that was not sealed opens */
+/* only a sealed value can be opened */
 
 static void
 check_sealed(const reauth_string_t *text)

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Any bytes as a webhook, and as the value of its signature's header.
+ * Input: a webhook, and the value of its signature header.
  */
 
 
@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    /* an event that is not known changes nothing */
+    /* an unknown event changes nothing */
 
     if ((hook.event == REAUTH_EVENT_UNKNOWN || hook.event == REAUTH_EVENT_TEST)
         && hook.state != REAUTH_STATE_NONE)

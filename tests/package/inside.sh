@@ -2,7 +2,7 @@
 
 # Copyright (C) the nginx-reauth authors
 #
-# Runs in the system that run.sh has booted, as root, without a network.
+# Runs as root in the system that run.sh has booted, without a network.
 
 # shellcheck disable=SC2016 # for eval
 
@@ -39,16 +39,16 @@ not() { ! "$@"; }
 
 same() { [ "$1" = "$2" ] || { printf 'got %s, expected %s\n' "$1" "$2"; false; }; }
 
-# files PID: how many a process may open
+# files PID: the limit of open files of a process
 
 files() { awk '/^Max open files/ { print $5 }' "/proc/$1/limits"; }
 
-# 65536, unless this system itself may not open as many
+# 65536, unless the limit of this system is lower
 
 limit=$(files 1)
 [ "$limit" -lt 65536 ] || limit=65536
 
-# await COMMAND...: for a minute at most
+# await COMMAND...: waits for at most a minute
 
 await() {
     local i
@@ -61,7 +61,7 @@ await() {
     "$@"
 }
 
-# commands HEADING NUMBER: those of a block below that heading, as they are there
+# commands HEADING NUMBER: those of a block below that heading, unchanged
 
 commands() {
     awk -v heading="$1" -v wanted="$2" '
@@ -103,7 +103,7 @@ received() {
         | grep -q PUT
 }
 
-# begin ACCOUNT: an update that the upstream holds back
+# begin ACCOUNT: an update whose response the upstream delays
 
 begin() {
     control "account/$1" '{"delay_ms":600000}' >/dev/null
@@ -112,7 +112,7 @@ begin() {
     await received "$1"
 }
 
-# finish ACCOUNT: the upstream responds, and the client gets it
+# finish ACCOUNT: the upstream sends the response, and the client receives it
 
 finish() {
     control "release/$1" '{}' >/dev/null
@@ -255,7 +255,7 @@ restart_waits() {
     systemctl --no-block restart nginx
     await stopping || return
 
-    # longer than the 5 and 5 seconds after which Debian's unit cuts
+    # longer than the 5 + 5 seconds after which Debian's unit kills nginx
     sleep 13
     stopping || { echo "nginx was stopped meanwhile"; return 1; }
     finish "$1" || return
@@ -290,7 +290,7 @@ upgrade_keeps() {
     await ready
 }
 
-# a master that is not the main process of the unit any more has an update
+# a master that is no longer the main process of the unit has an update
 
 restart_after_upgrade() {
     begin "$1" || return
@@ -313,7 +313,7 @@ rotates() {
     test -s /var/log/nginx/reauth_access.log.1
 }
 
-# files are there again if all were removed: nginx makes them as root
+# the files exist again after all were removed: nginx creates them as root
 
 remakes_files() {
     systemctl stop nginx || return

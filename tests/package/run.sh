@@ -2,14 +2,14 @@
 
 # Copyright (C) the nginx-reauth authors
 #
-# Builds the packages in a fresh Debian and installs, configures, upgrades and
-# removes them in another one, which systemd-nspawn boots: as root.
+# Builds the packages in a fresh Debian, and installs, configures, upgrades and
+# removes them in another one that systemd-nspawn boots.  Requires root.
 #
 #   tests/package/run.sh [bookworm|trixie]...
 #
-# REAUTH_ROOTS names a directory with roots that debootstrap has made,
-# bookworm.clean and trixie.clean, which are not changed; without it they are made
-# in build/package.  REAUTH_MIRROR: another mirror of Debian than apt's first.
+# REAUTH_ROOTS is a directory with bookworm.clean and trixie.clean, made by
+# debootstrap, which are not changed; by default they are made in build/package.
+# REAUTH_MIRROR is a mirror of Debian; by default the first one of apt.
 
 set -euo pipefail
 
@@ -22,7 +22,7 @@ ROOTS=${REAUTH_ROOTS:-$WORK}
 MIRROR=${REAUTH_MIRROR:-$(apt-get indextargets --format '$(SITE)' \
     | sort -u | sed -n 1p)}
 
-# what the installed system has before the packages come, as a server would
+# packages of the installed system before those of the module, as on a server
 
 BASE="systemd systemd-sysv dbus redis-server redis-tools curl openssl logrotate
     init-system-helpers procps iproute2 man-db libmojolicious-perl
@@ -40,7 +40,7 @@ in_root() {
 }
 
 
-# layer NAME LOWER: a root that begins as another one, which stays as it is
+# layer NAME LOWER: an overlay on a root, which is not changed
 
 layer() {
     local dir=$WORK/$suite/$1
@@ -85,7 +85,7 @@ install_in() {
 }
 
 
-# repack FILE SED OUT: another version of a package, for upgrades
+# repack FILE SED OUT: creates another version of a package, for upgrades
 
 repack() {
     rm -rf "$3"
@@ -109,7 +109,7 @@ build_packages() {
     mkdir -p "$WORK/$suite/first"
     cp "$root"/src/build/deb/*_*.deb "$WORK/$suite/first/"
 
-    # without an init system that runs, as images are built
+    # without a running init system, like a build of an image
     cp "$WORK/$suite"/first/*_*.deb "$root/"
     in_root "$root" sh -c 'cd / && DEBIAN_FRONTEND=noninteractive apt-get \
         install -q -y --no-install-recommends ./nginx-reauth-common_*.deb \
@@ -122,8 +122,8 @@ build_packages() {
 }
 
 
-# The repository that the booted system knows: what it has to fetch, and newer
-# versions of the module and of nginx, one with another ABI.
+# The repository of the booted system: packages to be installed, and newer
+# versions of the module and of nginx, one of them with another ABI.
 
 make_repository() {
     local root=$1 file abi version stage

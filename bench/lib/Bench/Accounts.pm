@@ -1,7 +1,7 @@
 package Bench::Accounts;
 
-# What is known of accounts: in Redis as the gateway reads it, in Redis as the
-# peers keep it, and as a file for a map.
+# Data of accounts: in Redis as the gateway reads it, in Redis as the peers
+# store it, and as a file for a map.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ sub account {
 }
 
 
-# Sends commands to Redis, many at a time, and waits for all answers.
+# Sends commands to Redis in a pipeline and waits for all replies.
 
 sub command {
     my ($port, @commands) = @_;
@@ -88,7 +88,7 @@ sub record {
 }
 
 
-# Accounts that log in: they are read at the gateway's start.
+# Accounts with active attempts, which a gateway reads when it starts.
 
 sub put_active {
     my ($port, $prefix, $first, $count) = @_;
@@ -113,9 +113,9 @@ sub put_active {
 }
 
 
-# Accounts that have logged in: a running gateway learns them from the stream
-# of events.  "whole": their records are in Redis, too, as the next update wants
-# them, which takes Redis half a kilobyte each.
+# Accounts whose attempts have ended, which a running gateway reads from the
+# stream of events.  "whole": their records are also in Redis, as the next
+# update requires; each takes half a kilobyte there.
 
 sub put_ended {
     my ($port, $prefix, $gateway, $first, $count, $whole) = @_;
@@ -144,7 +144,7 @@ sub put_ended {
             return summary($client)->{accounts} >= $known;
         });
 
-        # what has been read only takes room
+        # events that have been read only occupy memory
         command($port, ['XTRIM', "{$prefix}:events", 'MAXLEN', 10]);
     }
 
@@ -159,7 +159,7 @@ sub forget {
 }
 
 
-# /reauth/summary, of which only the numbers are of interest
+# the numbers of /reauth/summary
 
 sub summary {
     my ($client) = @_;
@@ -169,7 +169,7 @@ sub summary {
 }
 
 
-# As the peers keep it: a word for each account, the first ones closed.
+# The format of the peers: a word for each account; the first ones are closed.
 
 sub state_of {
     my ($n, $closed) = @_;

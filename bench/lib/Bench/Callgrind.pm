@@ -1,6 +1,6 @@
 package Bench::Callgrind;
 
-# Instructions of a request in user space, of one worker on one kept-alive
+# Instructions of a request in user space, in one worker, on one keep-alive
 # connection.
 
 use strict;
@@ -20,7 +20,7 @@ our @EXPORT_OK = qw(under instructions);
 my $out = "$build/callgrind";
 
 
-# what a gateway is started under
+# the command under which a gateway is started
 
 sub under {
     my ($name) = @_;
@@ -43,8 +43,8 @@ sub control {
 }
 
 
-# Of all that was counted, what the module's own code took, and not what it
-# calls: this does not depend on how the heap happens to look.
+# The part of all counted instructions that the module's own code took, without
+# the functions that it calls: this does not depend on the state of the heap.
 
 sub of_module {
     my ($text) = @_;
@@ -70,9 +70,9 @@ sub of_module {
 }
 
 
-# The median of blocks: what else the worker does, such as reading Redis anew
-# every 30 seconds, falls into one of them or none. Returns all instructions of
-# a request, and the module's own.
+# The median of several blocks of requests, because other work of the worker,
+# such as reading Redis every 30 seconds, falls into some blocks only.  Returns
+# all instructions of a request, and those of the module.
 
 sub instructions {
     my ($gateway, $name, $request, $idle) = @_;
@@ -85,7 +85,7 @@ sub instructions {
     my $block  = sub {
         $request->($client, $number++) for 1 .. 500;
 
-        # the worker has still to finish the last one
+        # the worker has yet to finish the last request
         sleep 0.1;
         return;
     };

@@ -1,6 +1,6 @@
 package Bench::Client;
 
-# One kept-alive connection, one request at a time.
+# One keep-alive connection, one request at a time.
 
 use strict;
 use warnings;

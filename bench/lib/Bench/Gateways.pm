@@ -1,6 +1,6 @@
 package Bench::Gateways;
 
-# The candidates, each as one would run it: what is in bench/conf, bench/node.
+# The candidates, with the configurations in bench/conf and bench/node.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ my ($module, $upstream_port);
 my %instances;
 
 
-# what was started has been stopped
+# processes that were started have been stopped
 
 sub forget {
     ($module, $upstream_port) = ();
@@ -42,7 +42,7 @@ sub upstream {
 }
 
 
-# Starts an nginx; "under" is what it runs under.
+# Starts an nginx; "under" is a command that runs it.
 
 sub nginx {
     my ($core, $name, $conf, %value) = @_;
@@ -91,7 +91,8 @@ sub bare {
 }
 
 
-# a copy, so that a build meanwhile does not change what is measured
+# a copy, so that a build during the benchmark does not change the measured
+# module
 
 sub module {
     return $module if $module;
@@ -104,7 +105,7 @@ sub module {
 }
 
 
-# REDIS: a port, or none; PREFIX: its accounts.
+# REDIS: a port, or none; PREFIX: the prefix of its accounts.
 
 sub reauth {
     my (%value) = @_;
@@ -165,7 +166,7 @@ sub node {
     my $port = port();
     my $dir  = fresh_dir($name);
 
-    # where npm has put the packages
+    # the directory in which npm has installed the packages
     my $pid = do {
         local $ENV{NODE_PATH} = "$build/node/node_modules";
         spawn($core, "$dir/out", 'node', "$root/bench/node/$name.js", $port,

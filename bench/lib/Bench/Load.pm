@@ -1,6 +1,6 @@
 package Bench::Load;
 
-# wrk from its own core, and what a slice of it cost the gateway.
+# Runs wrk on its own core; measures the cost of each slice for the gateway.
 
 use strict;
 use warnings;
@@ -48,7 +48,7 @@ sub wrk {
 }
 
 
-# One slice against one gateway.  "expect": all answers are 2xx, or none is.
+# One slice against one gateway.  "expect": all responses are 2xx, or none is.
 
 sub slice {
     my ($gateway, %option) = @_;
@@ -83,8 +83,9 @@ sub median {
 }
 
 
-# Candidates in turn, nginx alone before and after each: returns for each the
-# ratios to the mean of both, and nginx alone's own.
+# Runs the candidates in turn, with nginx alone before and after each one.
+# Returns the ratios of each to the mean of both, and the figures of nginx
+# alone.
 
 sub compare {
     my (%option) = @_;

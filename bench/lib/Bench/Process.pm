@@ -1,7 +1,7 @@
 package Bench::Process;
 
-# The processes that are measured, on cores of their own: each is started here
-# and ended at the end, by its pid.
+# The measured processes, on cores of their own: each is started here and
+# stopped at the end, by its PID.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ our @EXPORT_OK = qw($root $build $gateway_core $load_core await await_port cpu
 our $root  = abs_path(dirname(__FILE__) . '/../../..');
 our $build = "$root/build/bench";
 
-# one for what is measured, one for all else
+# one core for the measured process, one for all others
 our ($gateway_core, $load_core) = (0, 1);
 
 my %running;
@@ -123,7 +123,7 @@ sub stop_all {
 }
 
 
-# Waits until it is true; at most so many seconds.
+# Waits until the condition is true, at most for the specified seconds.
 
 sub await {
     my ($what, $seconds, $true) = @_;
@@ -152,7 +152,7 @@ sub await_port {
 }
 
 
-# nginx's only worker
+# the only worker of nginx
 
 sub worker {
     my ($master) = @_;
@@ -164,7 +164,7 @@ sub worker {
 }
 
 
-# seconds of processor, user's and system's, of all threads
+# processor time in seconds, user and system, of all threads
 
 sub cpu {
     my (@pids) = @_;
@@ -180,7 +180,7 @@ sub cpu {
 }
 
 
-# resident, in bytes; of nginx's shared memory what was touched counts too
+# resident memory in bytes; includes the used part of nginx's shared memory
 
 sub rss {
     my ($pid, $kind) = @_;

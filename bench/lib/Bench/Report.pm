@@ -1,6 +1,6 @@
 package Bench::Report;
 
-# Tables, on the screen, in build/bench/results and in docs/benchmarks.md.
+# Tables: on the screen, in build/bench/results, and in docs/benchmarks.md.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ sub table {
 }
 
 
-# A ratio with its spread: the median, the least and the most.
+# A ratio with its spread: the median, the minimum and the maximum.
 
 sub ratio {
     my ($ratio) = @_;
@@ -115,7 +115,7 @@ sub chart {
 }
 
 
-# Puts what was measured between its marks in docs/benchmarks.md.
+# Writes results between their marks in docs/benchmarks.md.
 
 sub docs {
     my (@suites) = @_;

@@ -2,7 +2,7 @@ package Sandbox::Answer;
 
 # Copyright (C) the nginx-reauth authors
 #
-# Sends an answer, or breaks it the way that is asked for.
+# Sends a response, or breaks it in the specified way.
 
 use v5.36;
 
@@ -32,15 +32,15 @@ my %BROKEN = (
 
 my %CDN_TITLE = (
     502 => 'Bad gateway',
-    504 => 'Gateway time-out',
+    504 => 'Gateway Timeout',
     520 => 'Web server is returning an unknown error',
     524 => 'A timeout occurred',
 );
 
 
-# Fields: status, body (bytes, or what becomes JSON), headers, delay_ms, close,
-# and broken (a key of %BROKEN, with the body that a whole answer would have).
-# One that is delayed stands in "delayed", by its timer, until it is sent.
+# Fields: status, body (bytes, or a structure to be encoded as JSON), headers,
+# delay_ms, close, and broken (a key of %BROKEN, with the body of an intact
+# response).  A delayed response is stored in "delayed" until it is sent.
 sub send_answer ($c, %answer) {
     my $delay   = $answer{delay_ms} or return _send($c, \%answer);
     my $delayed = $answer{delayed} // {};
@@ -59,7 +59,7 @@ sub send_answer ($c, %answer) {
 }
 
 
-# Sends what is delayed; how many that are.
+# Sends all delayed responses; returns their number.
 sub send_delayed ($delayed) {
     my @timers = keys %$delayed;
 
@@ -112,7 +112,7 @@ sub _whole ($c, %answer) {
 }
 
 
-# Repeats all that was sent, the key first, wherever a text may stand.
+# Repeats everything that was received, the key first, in each possible text.
 sub _echo ($c, $body, $headers) {
     my $key  = $c->req->headers->authorization // q{};
     my $sent = join "\n", $key, $c->req->body, $c->req->headers->to_string, $c->req->target;
@@ -183,7 +183,7 @@ sub _odd ($c, $answer) {
 }
 
 
-# Content-Length promises more than what comes.
+# Content-Length is larger than the body.
 sub _half ($c, $answer) {
     my $stream = _stream($c) // return;
     my $body   = encode_json($answer->{body});

@@ -2,7 +2,7 @@ package Sandbox::App;
 
 # Copyright (C) the nginx-reauth authors
 #
-# The application: what every request goes through, and the routes.
+# The application: the checks of each request, and the routes.
 
 use v5.36;
 use Mojo::Base 'Mojolicious';
@@ -59,7 +59,7 @@ sub startup ($self) {
 }
 
 
-# As it was at the start, the log file excepted.
+# Resets to the initial state, except for the log file.
 sub reset_all ($self) {
     %{ $self->settings } = %{ $self->initial };
 
@@ -118,7 +118,7 @@ sub _receive ($c) {
 }
 
 
-# Whom a request is about: an account's id, or `team`.
+# The subject of a request: an account ID, or `team`.
 sub _subject ($app, $path) {
     my ($id) = $path =~ m{
         \A /api/ (?: (?: fansly | fanvue ) / )? (?: authenticate/ )?
@@ -134,7 +134,7 @@ sub _subject ($app, $path) {
 }
 
 
-# Told, not enforced.
+# The limit is reported, but not enforced.
 sub _count_minute ($rate) {
     my $minute = int(time / MINUTE);
 
@@ -154,7 +154,7 @@ sub _add_headers ($c) {
     my $headers = $c->res->headers;
     my $id      = $c->req->headers->header('X-Request-Id') // random_hex(ID_LENGTH);
 
-    # RFC 9112, 9.6: or a client sends its next request on a connection that ends
+    # RFC 9112, 9.6: otherwise a client sends its next request on a connection
     $headers->connection('close') if !$c->tx->keep_alive;
 
     my %add     = (

@@ -2,7 +2,7 @@ package Sandbox::Clock;
 
 # Copyright (C) the nginx-reauth authors
 #
-# Times as the upstream tells them, and ids of its kind.
+# Times and IDs in the format of the upstream.
 
 use v5.36;
 
@@ -17,7 +17,7 @@ our @EXPORT_OK = qw(iso_time now_us random_id random_hex);
 my $last_us = 0;
 
 
-# Never twice the same, so that attempts can be told apart by their times.
+# Never returns a value twice, so that attempts can be distinguished by time.
 sub now_us () {
     my $now = int(Time::HiRes::time() * MICRO);
 

@@ -2,7 +2,7 @@ package Sandbox::Controller;
 
 # Copyright (C) the nginx-reauth authors
 #
-# What the controllers share: who gets in, and how answers go out.
+# Functions shared by the controllers: authorization and responses.
 
 use v5.36;
 use Mojo::Base 'Mojolicious::Controller';
@@ -13,7 +13,7 @@ use Sandbox::Answer  qw(cdn_page send_answer);
 use Sandbox::Shapes  qw(problem);
 use Sandbox::Stories qw(story);
 
-# What an account's id has in it to be refused, most telling first.
+# Words in an account ID that make its requests fail, most specific first.
 my @REFUSALS = (
     unknown => {
         status => 404,
@@ -52,7 +52,7 @@ sub world ($self) {
 }
 
 
-# The key, what a test forces, what the account's id stands for.
+# Checks the key, forced responses, and words in the account ID.
 sub admit ($self) {
     my $subject = $self->stash('subject');
 
@@ -101,7 +101,7 @@ sub answer ($self, %answer) {
 }
 
 
-# Starts a login unless its story is not to; $body makes the whole answer.
+# Starts a login unless its story rejects it; $body creates the response.
 sub log_in ($self, $account, $body, %login) {
     my $story = story($login{story} // $account->{story});
 
@@ -127,7 +127,7 @@ sub invalid ($self, $errors) {
 }
 
 
-# As the upstream takes it: what is no JSON object has no fields.
+# Parses as the upstream does: a body that is not a JSON object has no fields.
 sub fields ($self) {
     my $fields = eval { decode_json($self->req->body) };
 
@@ -144,7 +144,7 @@ sub _refusal ($id) {
 }
 
 
-# The first forced answer that fits this request.
+# The first forced response that matches this request.
 sub _take_forced ($self) {
     my $account = $self->world->accounts->{ $self->stash('subject') } // return;
     my $next    = $account->{next};

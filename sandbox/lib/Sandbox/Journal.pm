@@ -2,7 +2,7 @@ package Sandbox::Journal;
 
 # Copyright (C) the nginx-reauth authors
 #
-# What was received: the newest in memory, all in a file of JSON lines.
+# Received requests: the latest in memory, all in a file of JSON lines.
 
 use v5.36;
 use Mojo::Base -base;
@@ -56,7 +56,7 @@ sub record ($self, $tx, $account) {
 }
 
 
-# The last ones that fit, oldest first.
+# The latest matching requests, oldest first.
 sub find ($self, $last, %filter) {
     my @found;
 

@@ -2,8 +2,8 @@ package Sandbox::Request;
 
 # Copyright (C) the nginx-reauth authors
 #
-# A request that remembers its target as it came: Mojo::URL normalizes, and a
-# test wants to see what the gateway really sent.
+# A request that keeps its target as received: Mojo::URL normalizes it, but
+# tests have to see what the gateway sent.
 
 use v5.36;
 use Mojo::Base 'Mojo::Message::Request';

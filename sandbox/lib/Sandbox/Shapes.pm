@@ -2,8 +2,8 @@ package Sandbox::Shapes;
 
 # Copyright (C) the nginx-reauth authors
 #
-# The bodies of the upstream's answers.  What must never be stored or logged
-# holds the word CANARY, for leak tests to search for.
+# The bodies of responses.  Values that must never be stored or logged contain
+# the word CANARY, for which leak tests search.
 
 use v5.36;
 
@@ -32,7 +32,7 @@ sub problem ($code, $message, %more) {
 }
 
 
-# Absolute URLs name either host.
+# Absolute URLs contain one of both hosts.
 sub upstream_url ($number, $path) {
     return $HOSTS[($number - 1) % @HOSTS] . $path;
 }
@@ -63,7 +63,7 @@ sub attempt_poll ($account, $attempt) {
 }
 
 
-# While it runs: success false, completed_at null.
+# While it is active: success is false, completed_at null.
 sub last_attempt ($attempt) {
     my $needs_otp  = _waits_for($attempt, 'otp') || _waits_for($attempt, 'appotp');
     my $needs_face = _waits_for($attempt, 'face');
@@ -86,7 +86,7 @@ sub fansly_poll ($account) {
     my $attempt = $account->{attempt};
     my $waiting = $attempt && $attempt->{waiting};
 
-    # "verifying" is said with needs_code still true
+    # "verifying" is reported while needs_code is still true
 
     return {
         account_id       => $account->{id},
@@ -154,7 +154,7 @@ sub _face_url ($attempt) {
 }
 
 
-# During a re-login the old session's `authenticated` is still told.
+# During a new login, the `authenticated` of the old session is still reported.
 sub _state ($account, $attempt) {
     return $WAITING_STATE{ $attempt->{waiting} } if $attempt->{waiting};
 
@@ -177,7 +177,7 @@ sub _fansly_status ($account, $attempt) {
 }
 
 
-# The upstream leaves onlyfans_data out before a first success.
+# The upstream omits onlyfans_data before the first successful login.
 sub _account ($account) {
     return {
         id           => $account->{id},

@@ -2,8 +2,8 @@ package Sandbox::Stories;
 
 # Copyright (C) the nginx-reauth authors
 #
-# What happens to a login, chosen by the e-mail's (or auth_id's) local part up
-# to a '-' or '+': otp-17@example.com tells the story `otp`.
+# The course of a login, selected by the local part of the e-mail (or auth_id)
+# up to a '-' or '+': otp-17@example.com selects the story `otp`.
 
 use v5.36;
 
@@ -15,8 +15,8 @@ my @FILL    = ([progress => 'filling_out_login']);
 my @SUCCEED = (@FILL, [progress => 'submitting'], ['succeed']);
 
 # plan:   the steps after `started`
-# answer: a broken answer to the request that starts the login
-# refuse: the login does not start
+# answer: a broken response to the request that starts the login
+# refuse: the login is not started
 my %STORY = (
     ok     => { plan => [@SUCCEED] },
     slow   => { plan => [@SUCCEED], slow => 1 },

@@ -2,9 +2,9 @@ package Sandbox::Validation;
 
 # Copyright (C) the nginx-reauth authors
 #
-# The upstream's checks and their texts.  It knows the documented names only:
-# x_bc and userAgent count as missing, so that a gateway which does not fold
-# its clients' aliases is noticed.
+# The checks of the upstream and their texts.  Only documented names are known:
+# x_bc and userAgent count as missing, so that a gateway that does not convert
+# aliases is noticed.
 
 use v5.36;
 
@@ -46,7 +46,7 @@ sub check_fansly ($fields) {
 }
 
 
-# One of the two; "selfie done" is also seen as the string "true".
+# One of the two is required; "selfie done" may also be the string "true".
 sub check_code ($fields) {
     my $code   = _filled($fields->{code});
     my $selfie = _filled($fields->{selfie_verification_completed});

@@ -2,7 +2,7 @@ package Sandbox::Webhooks;
 
 # Copyright (C) the nginx-reauth authors
 #
-# Delivers events: signed, at least once, in an order that is not promised.
+# Delivers events: signed, at least once, in any order.
 
 use v5.36;
 use Mojo::Base -base;
@@ -66,8 +66,8 @@ sub announce ($self, $account, $attempt, $change) {
 }
 
 
-# The upstream's examples carry the same values whatever the event: its name is
-# the fact, and of the payload only the times are the attempt's own.
+# In the upstream's examples, all events carry the same values: the name of an
+# event is the fact, and only the times in its payload belong to the attempt.
 sub payload ($attempt) {
     my $last = last_attempt($attempt);
     my %same = (needs_otp => Mojo::JSON->false, otp_phone_ending => undef, error_message => undef);
@@ -87,8 +87,8 @@ sub payload ($attempt) {
 }
 
 
-# Fields: event, account_id, payload; body (raw, instead of those), key,
-# signature and redelivery_of to send what the upstream would not.
+# Fields: event, account_id, payload; body (raw, instead of these), key,
+# signature and redelivery_of to send what the upstream would not send.
 sub send_event ($self, %message) {
     my %fields = map { $_ => $message{$_} } qw(event account_id payload);
     my $body   = $message{body} // encode_json(\%fields);
@@ -121,7 +121,7 @@ sub send_event ($self, %message) {
 }
 
 
-# What waits to be sent is dropped too.
+# Events that wait to be sent are dropped too.
 sub clear ($self) {
     $_->{dropped} = 1 for @{ $self->deliveries };
 

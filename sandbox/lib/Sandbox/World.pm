@@ -3,7 +3,7 @@ package Sandbox::World;
 # Copyright (C) the nginx-reauth authors
 #
 # The accounts and their logins.  Emits `change` with the account, the attempt
-# and what happened: otp, face, success, success_again or failure.
+# and the event: otp, face, success, success_again or failure.
 
 use v5.36;
 use Mojo::Base 'Mojo::EventEmitter';
@@ -37,7 +37,7 @@ sub account ($self, $id) {
 }
 
 
-# Not among the accounts before its login starts.
+# The account does not exist before its login has started.
 sub new_account ($self, $prefix) {
     my $account = _unseen_account(random_id($prefix, ACCOUNT_LENGTH));
 
@@ -74,7 +74,7 @@ sub running ($self, $account) {
 }
 
 
-# A login that runs is dropped: the upstream has no idempotency.
+# An active login is dropped: the upstream is not idempotent.
 sub start_login ($self, $account, %login) {
     $self->_supersede($account);
     $self->accounts->{ $account->{id} } = $account;
@@ -102,7 +102,7 @@ sub start_login ($self, $account, %login) {
 }
 
 
-# One step on; false where nothing runs or a person is waited for.
+# Performs one step; returns false if no login is active or a person is needed.
 sub step ($self, $account) {
     my $attempt = $self->running($account) // return 0;
 
@@ -118,7 +118,7 @@ sub step ($self, $account) {
 }
 
 
-# "Received", not "right": the verdict comes a step later.
+# The code is received, not verified: the result follows one step later.
 sub submit_code ($self, $account, $attempt, $code) {
     my $wait = $attempt->{waiting};
     my @plan = $code eq OTP_CODE
@@ -134,7 +134,7 @@ sub submit_selfie ($self, $account, $attempt) {
 }
 
 
-# Ends the running login now; false where none runs.
+# Ends the active login; returns false if there is none.
 sub finish ($self, $account, $end) {
     my $attempt = $self->running($account) // return 0;
 
@@ -225,7 +225,7 @@ sub _wait ($self, $account, $attempt, $what, $code = undef, $message = undef) {
     $attempt->{progress} = $coded ? 'waiting_for_otp' : 'checking';
     @{$attempt}{qw(error_code error_message)} = ($code, $message);
 
-    # no event is known for what needs a person in another way
+    # there is no known event for other actions of a person
     return if $what eq 'person';
 
     $self->emit(change => $account, $attempt, $coded ? 'otp' : 'face');

@@ -1,7 +1,7 @@
 package Bench::Suite::Gate;
 
-# Calls through the gate: processor time of the gateway for each, against nginx
-# alone in the slices before and after.
+# Calls through the gate: processor time of the gateway for each call, compared
+# with nginx alone in the slices before and after.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Bench::Report qw(chart publish ratio table us);
 my ($known, $closed, $million) = (100_000, 1000, 1_000_000);
 
 
-# A candidate's slices: its name, the gateway, its port, what closes it.
+# The slices of a candidate: its name, the gateway, its port, how it is closed.
 
 sub candidates {
     my ($which, $seconds, @them) = @_;
@@ -74,7 +74,7 @@ sub run {
     peers($redis->{port}, $known, $closed);
     my $map = map_file($known, $closed);
 
-    # Redis works for Lua and for Node while they do
+    # the processor time of Redis for Lua and Node
     my $lua  = lua(REDIS_PORT => $redis->{port}, ACCOUNTS => $map);
     my $auth = auth_request(REDIS_PORT => $redis->{port});
     my $ha   = haproxy(ACCOUNTS => $map);

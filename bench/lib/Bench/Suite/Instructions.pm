@@ -1,7 +1,7 @@
 package Bench::Suite::Instructions;
 
-# Instructions of a request in user space: the figure that repeats.  Kept in
-# bench/instructions.txt, so that a change that costs shows.
+# Instructions of a request in user space, a figure that is reproducible.  They
+# are stored in bench/instructions.txt, so that a regression is visible.
 
 use strict;
 use warnings;
@@ -16,11 +16,11 @@ use Bench::Report qw(nginx_version publish table);
 my ($known, $closed) = (100_000, 1000);
 my $kept = "$root/bench/instructions.txt";
 
-# nginx's allocator and timers take some hundred more or less from one start to
-# the next; so the module's figures are those of several
+# nginx's allocator and timers take some hundred instructions more or less from
+# one start to the next, so figures of the module are those of several starts
 my $starts = 3;
 
-# other connections that are open meanwhile, as they are in a real gateway
+# other connections that are open during the measurement, as in production
 my $idle = 16;
 
 
@@ -54,7 +54,7 @@ my $open = call(200, sub { $closed + $_[0] * 7919 % ($known - $closed) });
 my $shut = call(503, sub { $_[0] % $closed });
 
 
-# [name, what it is measured against, gateway's port, request] each
+# [name, what it is compared with, the gateway's port, request] each
 
 sub measure {
     my ($found, $gateway, @what) = @_;
@@ -86,7 +86,7 @@ sub measure {
 }
 
 
-# "+200 (+150 to +250)" where there was more than one start
+# "+200 (+150 to +250)" if there was more than one start
 
 sub more {
     my ($found, $it) = @_;

@@ -1,7 +1,7 @@
 package Bench::Suite::Memory;
 
-# What a worker's own memory does over many requests; the zone, which all
-# workers share and which has a size, is not counted.
+# The private memory of a worker over many requests.  The zone is not included:
+# all workers share it, and its size is fixed.
 
 use strict;
 use warnings;

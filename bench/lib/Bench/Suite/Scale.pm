@@ -1,6 +1,7 @@
 package Bench::Suite::Scale;
 
-# How the cost grows: the look-up alone, the zone's room, the start.
+# How the cost grows with accounts: the look-up, the memory of the zone,
+# startup.
 
 use strict;
 use warnings;
@@ -15,7 +16,7 @@ use Bench::Process qw($build $root read_file stop);
 use Bench::Report qw(publish table);
 
 
-# The zone's own code, without nginx around it.
+# The code of the zone, without nginx.
 
 sub lookups {
     my $program = "$build/lookup";
@@ -75,8 +76,8 @@ sub room {
 }
 
 
-# From the start of nginx until all of Redis has been read, and how long
-# another request waits meanwhile.
+# The time from the start of nginx until all of Redis has been read, and the
+# response time of another request meanwhile.
 
 sub start {
     my @rows;

@@ -1,7 +1,7 @@
 package Bench::Suite::Stall;
 
-# Redis stops for 2 s while calls come at a steady rate, one in ten of them for
-# an account that is closed.
+# Redis stops for 2 s while calls arrive at a steady rate; one in ten of them is
+# for an account whose gate is closed.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my ($rate, $length, $stop_at, $stop_for) = (500, 6, 2, 2);
 sub finish {
     my ($call, $result) = @_;
 
-    # none where the connection was closed instead
+    # no status if the connection was closed instead
     my $status = $call->{buffer} =~ m{^HTTP/1\.1 (\d+)} ? $1 : 0;
     my $want   = $call->{closed} ? 503 : 200;
 
@@ -45,8 +45,9 @@ sub whole {
 }
 
 
-# Calls at their times, whether or not others have been answered: a call is due
-# at its time, and what it waits for a connection counts.
+# Sends calls at their scheduled times, whether or not earlier ones have been
+# answered.  Latency is counted from the scheduled time, so it includes the wait
+# for a connection.
 
 sub steady {
     my ($port, $redis, $gated) = @_;
@@ -141,7 +142,7 @@ sub run {
         ['nginx-reauth',                 $gateway->{port}, 0, 1],
         ['nginx-reauth, Redis stopped',  $gateway->{port}, 1, 1],
         ['Lua shared dict, Redis stopped', $slow->{port2}, 1, 1],
-        ['Lua, 1 s time-out, fail open, Redis stopped', $slow->{port}, 1, 1],
+        ['Lua, 1 s timeout, fail open, Redis stopped', $slow->{port}, 1, 1],
         ['Lua, 50 ms, fail open, Redis stopped', $fast->{port}, 1, 1],
         ['auth_request to Node, Redis stopped', $auth->{port}, 1, 1])
     {
@@ -153,7 +154,7 @@ sub run {
             "$found->{let_through} of $found->{503}",
             "$found->{refused} of $found->{200}"];
 
-        # what was left behind is dealt with before the next one
+        # outstanding responses are read before the next run
         sleep 1;
     }
 

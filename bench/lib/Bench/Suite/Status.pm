@@ -1,7 +1,7 @@
 package Bench::Suite::Status;
 
-# The list of accounts, of a gateway with 10,000 that log in: how long the
-# worker is busy with a page, which is what all others wait.
+# The list of accounts of a gateway with 10,000 active attempts: how long a page
+# occupies the worker, which all other requests have to wait.
 
 use strict;
 use warnings;

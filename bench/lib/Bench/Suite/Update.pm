@@ -1,7 +1,7 @@
 package Bench::Suite::Update;
 
-# Updates of credentials: checked, kept in Redis, sent on with the key; against
-# the same PUT through nginx alone.
+# Updates of credentials, validated, stored in Redis and forwarded; compared
+# with the same PUT through nginx alone.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 package Bench::Suite::Webhook;
 
-# Webhooks: signature, whether it was here before, what it says, kept.
+# Webhooks: verification of the signature, duplicates, parsing, storing.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use Bench::Report qw(publish table us);
 my $accounts = 100_000;
 
 
-# Each of another account or time: its key, its signature and its body.
+# Each for another account or time: its key, its signature and its body.
 
 sub bodies {
     my ($count) = @_;
@@ -65,7 +65,7 @@ sub run {
             ready($gateway);
             $gateway->{services} = [$redis->{pid}] if $redis;
 
-            # never more than there are bodies
+            # at most the number of prepared bodies
             my $slice = slice($gateway, script => 'webhook.lua',
                 connections => 32, seconds => $seconds, expect => 'all',
                 arguments => [bodies(60_000 * $seconds)]);

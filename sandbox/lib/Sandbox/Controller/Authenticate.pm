@@ -39,7 +39,7 @@ sub update ($self) {
 }
 
 
-# With the credentials it has.  No attempt_id in the answer.
+# Uses the stored credentials.  The response has no attempt_id.
 sub reauthenticate ($self) {
     my $account = $self->world->account($self->stash('account'));
 
@@ -105,7 +105,7 @@ sub submit ($self) {
 }
 
 
-# The text holds the creator's address.
+# The text contains the address of the creator.
 sub send_email ($self) {
     my ($account) = $self->_attempt or return;
 

@@ -2,7 +2,7 @@ package Sandbox::Controller::Calls;
 
 # Copyright (C) the nginx-reauth authors
 #
-# Ordinary calls of an account, and the team's own.
+# Ordinary calls of an account, and those of the team.
 
 use v5.36;
 use Mojo::Base 'Sandbox::Controller';
@@ -29,7 +29,7 @@ sub ordinary ($self) {
 }
 
 
-# A bare array with one item an account, secrets and all.
+# A bare array with one item for each account, including secrets.
 sub accounts ($self) {
     my $accounts = $self->world->accounts;
     my @ids      = grep {/\Aacct_/} sort keys %$accounts;
@@ -118,7 +118,8 @@ sub _with_meta ($self, $body) {
 }
 
 
-# What came, so that a test sees what the gateway passed on.
+# Returns the request as received, so that a test sees what the gateway
+# forwards.
 sub _result ($self, $account) {
     my $req    = $self->req;
     my $body   = $req->body;

@@ -2,7 +2,7 @@ package Sandbox::Controller::Control;
 
 # Copyright (C) the nginx-reauth authors
 #
-# /_sandbox: how a test looks behind the upstream and pulls its strings.
+# /_sandbox: lets tests inspect and control the upstream.
 
 use v5.36;
 use Mojo::Base 'Sandbox::Controller';
@@ -32,7 +32,7 @@ my @FORCED  = qw(apply body close delay_ms headers method path status times);
 my @WEBHOOK = qw(account_id body event key payload redelivery_of signature);
 
 
-# With min=K it waits until so many are there, at most wait_ms.
+# With min=K, waits until K requests have been received, at most wait_ms.
 sub received ($self) {
     my $params = $self->req->query_params;
     my %filter = map { $_ => $params->param($_) } qw(account after method path);
@@ -113,7 +113,7 @@ sub finish ($self) {
 }
 
 
-# What is delayed goes out, and nothing is delayed from then on.
+# Sends all delayed responses and ends the delay.
 sub release ($self) {
     my $account = $self->_account;
 
@@ -132,7 +132,7 @@ sub step ($self) {
 }
 
 
-# An event out of turn: old, replayed, unsigned, of an account nobody knows.
+# Sends an irregular event: old, replayed, unsigned, or of an unknown account.
 sub send_webhook ($self) {
     my $fields  = $self->_known_fields(@WEBHOOK) // return;
     my $account = $self->world->accounts->{ $fields->{account_id} // q{} };

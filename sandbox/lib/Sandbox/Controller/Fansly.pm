@@ -2,7 +2,7 @@ package Sandbox::Controller::Fansly;
 
 # Copyright (C) the nginx-reauth authors
 #
-# The Fansly variant: no attempt id, the account's id is what is polled.
+# The Fansly variant: without attempt IDs; the account ID is polled.
 
 use v5.36;
 use Mojo::Base 'Sandbox::Controller';
