@@ -1,8 +1,7 @@
 # Copyright (C) the nginx-reauth authors
 #
-# A gateway with callers, in front of the sandbox upstream, and schemathesis
-# against it: whatever it sends, the response has to be one that
-# docs/openapi.yaml describes.  Run by "./run contract".
+# Runs schemathesis against a gateway with callers and the sandbox upstream:
+# each response must match docs/openapi.yaml.  Called by "./run contract".
 #
 #   perl -It/lib tests/contract/contract.pl PYTHON SECONDS SEED
 
@@ -14,10 +13,10 @@ use Digest::SHA qw(sha256_hex);
 
 use Reauth::Test redis => 0, sandbox_options => ['--step-ms', 50];
 
-# Not called: the stream of events does not end by itself.
+# Excluded: the stream of events does not end.
 my @EXCLUDED = qw(followEvents);
 
-# Most requests to one operation in one phase; the time ends the rest.
+# The maximum number of requests to an operation in a phase, unless time is up.
 my $EXAMPLES = 200;
 
 my ($python, $seconds, $seed) = @ARGV;
@@ -39,7 +38,7 @@ location = /reauth/webhook { reauth_webhook $secret; }
 location = /reauth/metrics { reauth_metrics; }
 EOC
 
-# Callers are optional in the description, and required here.
+# Callers are optional in the description, but required here.
 
 my $description = Reauth::Test::slurp("$root/docs/openapi.yaml");
 $description =~ s/^security:\n\K  - \{\}\n//m
@@ -52,7 +51,7 @@ if (my @repeated = repeated($description)) {
 
 print "contract: schemathesis for $seconds s, seed $seed\n";
 
-# it writes where it is started
+# schemathesis writes to its current directory
 chdir $dir or die "chdir $dir: $!\n";
 
 my $status = system $python, '-m', 'schemathesis.cli',
@@ -79,8 +78,7 @@ print @crashes;
 exit($status != 0 || @crashes ? 1 : 0);
 
 
-# The keys that a mapping has twice: of these YAML's readers keep the last one
-# and say nothing.
+# Duplicate keys of a mapping; YAML parsers keep the last one without a message.
 
 sub repeated {
     my ($yaml) = @_;

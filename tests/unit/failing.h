@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * An allocator for jansson that fails after so many allocations.
+ * An allocator for jansson that fails after a number of allocations.
  */
 
 

@@ -2,12 +2,13 @@
 
 # Copyright (C) the nginx-reauth authors
 #
-# Shows that a randomized test can fail: builds it once without each of the
-# fences of a source, and wants it to find a violation.  JOBS of them at once.
+# Shows that a randomized test can fail: builds it without each fence of a
+# source in turn, and checks that it finds a violation.  Runs JOBS of them in
+# parallel.
 #
 #   CC=cc FLAGS=... without-fences.sh list test sources out-dir core-dir object...
 #
-# "sources" may be several, "a b": a fence stands in one of them.
+# "sources" may be several, "a b": each fence is in one of them.
 
 set -eu
 
@@ -19,7 +20,7 @@ out=$4
 core=$5
 shift 5
 
-# one of them: the name of its line, then the objects
+# arguments of a job: the name of the fence, then the objects
 
 without() {
     name=$1

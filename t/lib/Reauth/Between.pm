@@ -1,8 +1,7 @@
 package Reauth::Between;
 
-# Stands between a gateway and the file's Redis, passes on what both say, and
-# answers a command in Redis' place where a test wants it to.  To be used after
-# Reauth::Test.
+# A proxy between a gateway and the Redis of this file: passes commands and
+# replies on, and can reply to a command itself.  Requires Reauth::Test.
 
 use strict;
 use warnings;
@@ -24,7 +23,7 @@ sub start {
 }
 
 
-# From now on: the raw answer to each command of that name.
+# From now on, each command of this name gets this raw reply.
 
 sub answer {
     my ($self, $command, $raw) = @_;
@@ -36,12 +35,12 @@ sub answer {
 }
 
 
-# From now on everything is passed on.
+# From now on, all commands are passed on.
 
 sub pass { return $_[0]->answer('', ''); }
 
 
-# How often it answered that command itself.
+# The number of commands to which the proxy itself replied.
 
 sub answered {
     my ($self, $command) = @_;

@@ -1,7 +1,7 @@
 package Reauth::Canary;
 
-# Secrets with a name, and whether a text, a file, a directory, Redis or the
-# memory of a process has one of them in it.  To be used after Reauth::Test.
+# Named secrets, and searches for them in a text, a file, a directory, Redis or
+# the memory of a process.  Requires Reauth::Test.
 
 use strict;
 use warnings;
@@ -16,11 +16,11 @@ use Reauth::Test ();
 our @EXPORT = qw(files_of look_for memory_of redis_of);
 
 
-# ---- what is looked for ------------------------------------------------------
+# ---- secrets -----------------------------------------------------------------
 
 
-# As it is, and as it may have been written: hexadecimal, or a part of a text
-# in base64, at any of the three offsets.
+# A secret in plain text, in hexadecimal, or as part of a base64 text at any of
+# the three offsets.
 
 sub forms {
     my ($secret) = @_;
@@ -30,7 +30,7 @@ sub forms {
     for my $offset (0 .. 2) {
         my $text = encode_base64('x' x $offset . $secret, '');
 
-        # its first and last digits depend on what is around it
+        # the first and last digits depend on the adjacent bytes
         push @forms, substr $text, $offset ? 4 : 0,
             int(length($secret) / 3 - 1) * 4;
     }
@@ -39,7 +39,7 @@ sub forms {
 }
 
 
-# The names of the canaries that are in the text.
+# The names of the canaries that the text contains.
 
 sub look_for {
     my ($canaries, $text) = @_;
@@ -50,7 +50,7 @@ sub look_for {
 }
 
 
-# ---- where -------------------------------------------------------------------
+# ---- places to search --------------------------------------------------------
 
 
 # All files below the directories, and their names, as one text.
@@ -69,8 +69,8 @@ sub files_of {
 }
 
 
-# What Redis has: each key's value by its type, and as Redis dumps it, which
-# may be compressed.
+# The data of Redis: the value of each key by its type, and its DUMP, which may
+# be compressed.
 
 sub redis_of {
     my %reader = (
@@ -99,7 +99,7 @@ sub redis_of {
 }
 
 
-# All memory but what the process keeps out of core files ("dd").
+# All memory except what the process excludes from core files ("dd").
 
 sub memory_of {
     my ($pid) = @_;
@@ -121,7 +121,7 @@ sub memory_of {
         } elsif ($line =~ /\AVmFlags:/ && defined $from) {
             next if $line =~ / dd\b/;
 
-            # what is no memory, such as [vvar], is not read
+            # mappings that are not memory, such as [vvar], cannot be read
             sysseek $memory, $from, 0;
             sysread $memory, $text, $to - $from, length $text;
         }

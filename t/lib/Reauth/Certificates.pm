@@ -1,7 +1,7 @@
 package Reauth::Certificates;
 
-# Authorities of a test's own, and certificates that they sign: for any name,
-# any time, any key.
+# Certificate authorities of a test, and certificates signed by them: for any
+# name, time and key.
 
 use strict;
 use warnings;
@@ -30,8 +30,8 @@ sub openssl {
 }
 
 
-# A self-signed certificate that signs others; certificate() and sign() are its
-# methods.
+# A self-signed certificate that signs others by its methods certificate() and
+# sign().
 
 sub authority {
     my ($class, $name) = @_;
@@ -71,7 +71,7 @@ sub certificate { return $_[0]{dir} . '/ca.crt'; }
 
 
 # sign($name, names => 'DNS:...,IP:...', subject => '/CN=...', days => 2,
-# from => 'YYYYMMDDHHMMSSZ', to => ..., authority => 1): the files of a
+# from => 'YYYYMMDDHHMMSSZ', to => ..., authority => 1): returns the files of a
 # certificate and of its key.
 
 sub sign {
@@ -99,8 +99,8 @@ sub sign {
 }
 
 
-# What another authority signed for this one takes the place of its own
-# certificate: it is an intermediate one then.
+# Replaces the own certificate by one that another authority has signed, which
+# makes this authority an intermediate one.
 
 sub intermediate {
     my ($self, $name) = @_;

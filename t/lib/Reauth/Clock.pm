@@ -1,7 +1,7 @@
 package Reauth::Clock;
 
-# The wall clock of one gateway, as libfaketime shows it; the monotonic clock is
-# the machine's.
+# The wall clock of one gateway, set by libfaketime; its monotonic clock is that
+# of the machine.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use File::Spec ();
 my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
 
 
-# Why no clock can be changed here; empty if it can.
+# The reason why no clock can be set here; empty if it can.
 
 sub missing {
     return './run asan: the runtime of the sanitizer has to be loaded first'
@@ -21,7 +21,7 @@ sub missing {
 }
 
 
-# $ahead: by how many seconds it is ahead of the machine's.
+# $ahead: the number of seconds by which it is ahead of the machine's clock.
 
 sub new {
     my ($class, $path, $ahead) = @_;
@@ -39,7 +39,7 @@ sub set {
 
     my $path = $self->{path};
 
-    # never half of it
+    # a reader must never see half of the file
 
     open my $out, '>', "$path.new" or die "cannot write $path.new: $!\n";
     printf {$out} "%+d\n", $ahead;
@@ -50,7 +50,8 @@ sub set {
 }
 
 
-# Of Reauth::Test::gateway(): nginx removes what it is not told to keep.
+# For gateway() of Reauth::Test: nginx removes environment variables that no
+# "env" directive names.
 
 sub arguments {
     my ($self) = @_;

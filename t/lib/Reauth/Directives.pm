@@ -1,7 +1,7 @@
 package Reauth::Directives;
 
-# The directives that an nginx has, read from the tables in its binary (64-bit
-# little-endian ELF): a name, and where it may stand.
+# The directives of an nginx, read from the tables in its binary (64-bit
+# little-endian ELF): the name and the context of each.
 
 use strict;
 use warnings;
@@ -59,7 +59,7 @@ sub of {
 }
 
 
-# Where in the file what is at an address is.
+# The offset in the file of a virtual address.
 
 sub place {
     my ($sections, $address) = @_;
@@ -76,8 +76,8 @@ sub place {
 }
 
 
-# Address => what the word there points to: by the relocations or, without
-# them, as it is.
+# Address => the pointer stored there: from the relocations, or, without them,
+# from the file.
 
 sub pointers {
     my ($elf, $sections) = @_;

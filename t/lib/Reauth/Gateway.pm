@@ -1,6 +1,6 @@
 package Reauth::Gateway;
 
-# An nginx with the module, started, reloaded and ended by a test itself.
+# An nginx with the module that a test starts, reloads and stops itself.
 
 use strict;
 use warnings;
@@ -20,8 +20,8 @@ sub latest { return $running[-1] // die "no gateway has been started\n"; }
 
 # Arguments: dir, main_config, http_config, config, workers, port, listen
 # (parameters of "listen"), log_level, await_ready; counted, for works_at;
-# environment, a hash of variables.
-# "text" is a whole configuration, in place of all that make one.
+# environment, a hash of variables.  "text" is a whole configuration, instead of
+# the arguments that form one.
 
 sub start {
     my ($class, %argument) = @_;
@@ -117,7 +117,7 @@ sub launch {
         return -s "$dir/logs/nginx.pid";
     }) or die "nginx did not start in $Reauth::Test::LIMIT s:\n", $self->said;
 
-    # the file is written before they are there
+    # the file is written before the workers exist
 
     Reauth::Test::wait_for(sub { $self->{workers} <= $self->worker_pids })
         or die "nginx has no workers:\n", $self->said;
@@ -128,7 +128,7 @@ sub launch {
 }
 
 
-# The end of its error log, and what it printed.
+# The end of the error log, and the output of nginx.
 
 sub said {
     my ($self) = @_;
@@ -174,7 +174,7 @@ sub resume {
 }
 
 
-# Returns when new workers serve; the old ones may still be finishing.
+# Returns when the new workers serve; old ones may still be finishing.
 
 sub reload {
     my ($self) = @_;
@@ -217,8 +217,9 @@ sub stop {
 }
 
 
-# Starts again as a daemon, which alone takes USR2, and which is nobody's child.
-# Its pid; the one of a binary that is replaced is in nginx.pid.oldbin.
+# Restarts as a daemon, because only a daemon handles USR2; it is no child of
+# the test.  Its PID is read from the file; that of a replaced binary is in
+# nginx.pid.oldbin.
 
 sub daemonize {
     my ($self) = @_;
@@ -226,7 +227,7 @@ sub daemonize {
     my $dir  = $self->{dir};
     my $conf = Reauth::Test::slurp("$dir/nginx.conf");
 
-    # nginx starts itself again by the name it was started with
+    # nginx restarts itself by the name with which it was started
     my ($nginx) = grep { defined && -x } $ENV{TEST_NGINX_BINARY},
         map { "$_/nginx" } split(/:/, $ENV{PATH}), '/usr/sbin';
 
@@ -259,7 +260,7 @@ sub daemon_pid {
 
 
 sub stop_all {
-    # stopping takes it off the list that is walked
+    # stopping removes the gateway from the list
 
     my @all = @running;
 
@@ -300,7 +301,7 @@ sub update {
 }
 
 
-# Waits until the account has the state, as this gateway knows it.
+# Waits until this gateway reports the state for the account.
 
 sub becomes {
     my ($self, $account, $state, $what) = @_;
@@ -318,14 +319,14 @@ sub becomes {
 }
 
 
-# Waits until all workers together have so many requests that have come whole
-# and are not answered whole: what is to wait there has arrived.  It asks with
-# these headers.
+# Waits until all workers together have the specified number of requests that
+# are received completely and not answered completely: the requests that are to
+# wait have then arrived.  Sends these headers.
 
 sub works_at {
     my ($self, $n, $headers) = @_;
 
-    # the one that asks is one itself
+    # the request that counts is one of them
     my $writing = 1 + $n;
 
     return Reauth::Test::wait_for(sub {

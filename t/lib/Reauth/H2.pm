@@ -1,7 +1,7 @@
 package Reauth::H2;
 
-# One HTTP/2 connection, frame by frame, for what no client does of itself:
-# going in the middle, sending bodies piecemeal.
+# One HTTP/2 connection, frame by frame, for what clients do not do by
+# themselves: closing in the middle, sending a body in pieces.
 
 use strict;
 use warnings;
@@ -52,7 +52,8 @@ sub frame {
 }
 
 
-# Returns the stream.  Without a body it is ended; "open": the body goes on.
+# Returns the stream.  Without a body the stream is ended; "open": the body
+# follows.
 
 sub request {
     my ($self, $method, $path, $headers, %argument) = @_;
@@ -65,7 +66,7 @@ sub request {
         %{ $headers || {} });
     my $block = '';
 
-    # literals that are not indexed, in plain
+    # literals without indexing and without Huffman coding
     while (my ($name, $value) = splice @fields, 0, 2) {
         $block .= "\0" . chr(length $name) . $name . chr(length $value)
             . $value;
@@ -96,7 +97,7 @@ sub data {
 }
 
 
-# As a caller that has lost interest.
+# Resets a stream, like a client that cancels a request.
 
 sub cancel {
     my ($self, $stream) = @_;
@@ -108,7 +109,7 @@ sub cancel {
 sub close { return close $_[0]{socket}; }
 
 
-# Waits until so many bytes more may be sent in the stream.
+# Waits until this number of bytes can be sent in the stream.
 
 sub await_window {
     my ($self, $stream, $bytes, $seconds) = @_;
@@ -127,7 +128,7 @@ sub await_window {
 }
 
 
-# { status, body } of a stream once it ends.
+# Waits for the end of a stream; returns { status, body }.
 
 sub answer {
     my ($self, $stream, $seconds) = @_;
@@ -136,8 +137,8 @@ sub answer {
 }
 
 
-# The same of several at once, by stream: of those that have not ended in this
-# time, status is 0.
+# The same for several streams at once; status is 0 for those that have not
+# ended in time.
 
 sub answers {
     my ($self, $streams, $seconds) = @_;
@@ -155,7 +156,7 @@ sub answers {
         if ($type == $TYPE{DATA}) {
             $answer{$of}{body} .= $payload;
 
-            # many answers are more than the connection has room for at first
+            # the responses are larger than the initial window of the connection
             $self->frame(WINDOW_UPDATE => 0, 0, pack 'N', length $payload)
                 if length $payload;
 
@@ -171,8 +172,8 @@ sub answers {
 }
 
 
-# nginx sends :status first: an entry of the static table, or a plain literal;
-# before it may stand a change of the dynamic table's size.
+# nginx sends :status first, as an entry of the static table or a plain literal;
+# a change of the size of the dynamic table may precede it.
 
 sub status_of {
     my ($block) = @_;
@@ -187,7 +188,7 @@ sub status_of {
 }
 
 
-# The next frame; settings are acknowledged.
+# Reads the next frame; acknowledges settings.
 
 sub read_frame {
     my ($self, $deadline) = @_;

@@ -1,6 +1,6 @@
 package Reauth::Mutants;
 
-# Answers of the upstream, mutated at random: the same of the same seed and
+# Responses of the upstream with random mutations, reproducible by seed and
 # number.  The examples are in tests/data/upstream/examples.json.
 
 use strict;
@@ -23,7 +23,7 @@ our @EVENTS = qw(
 my @any = qw(poll fansly_poll update start reauthenticate
     fansly_reauthenticate submit_2fa send_email call);
 
-# What takes the place of a value; JSON, as not all of it has a value in Perl.
+# Replacements of a value, as JSON, because not all of them are values in Perl.
 
 my @values = (
     qw(null true false 0 1 -1 2 1e999 -0.0 18446744073709551616 [] {} ""),
@@ -92,7 +92,7 @@ sub examples {
 }
 
 
-# The example's text, with names in the place of "$account" and so on.
+# The text of an example, with values for "$account" and other variables.
 
 sub fill {
     my ($example, $name) = @_;
@@ -145,7 +145,7 @@ sub mutate_member {
 }
 
 
-# Values of the list go in as they are written, so that any are.
+# Values of the list are inserted unencoded, so that any text is possible.
 
 sub mutate_structure {
     my ($text) = @_;
@@ -155,7 +155,7 @@ sub mutate_structure {
 
     mutate_member($root) for 1 .. rand 4;
 
-    # nesting and types of the whole
+    # nesting and types of the whole document
     $root = pick({ data => $root }, [$root], { result => $root }, $root->{data})
         if ref $root eq 'HASH' && chance(12);
 
@@ -206,8 +206,8 @@ sub mutate_bytes {
 }
 
 
-# What is sent, and what it is: "status" where it has a good one, "whole",
-# "received": the body that a client sees.
+# Returns the response to send, and its properties: "status" if it has a valid
+# one, "whole", and "received", the body that a client sees.
 
 sub frame {
     my ($example, $text, $mutate) = @_;
@@ -275,7 +275,7 @@ sub frame {
 
     @headers = reverse @headers if $mutate && chance(2);
 
-    # these have no body, however much comes
+    # these statuses have no body, whatever follows
     @mutant{qw(whole received)} = (1, '')
         if defined $status && ($status == 204 || $status == 304);
 
@@ -283,7 +283,7 @@ sub frame {
     $mutant{status}  = $status;
     $mutant{wire}    = join "\r\n", "$interim$line", @headers, '', $body;
 
-    # no status line at all
+    # without a status line
     if ($mutate && chance(60)) {
         @mutant{qw(wire status odd)} = ($body, undef, 1);
     }
@@ -310,7 +310,7 @@ sub chunked {
 }
 
 
-# Mutant number $n of $seed; the example as it stands with $plain.
+# Mutant number $n of $seed; with $plain, the unchanged example.
 
 sub mutant {
     my ($example, $name) = @_;

@@ -1,7 +1,7 @@
 package Reauth::Peer;
 
-# An upstream that misbehaves as a test wants it to: the test's own code decides
-# for each request what is sent back.
+# An upstream with faults: code of the test determines the response to each
+# request.
 
 use strict;
 use warnings;
@@ -13,8 +13,8 @@ use Socket qw(SOL_SOCKET SO_LINGER);
 my @running;
 
 
-# Calls $answer->($request, $number, $socket) for each whole request, where
-# $number counts those of one connection, from 1.  It returns the raw answer;
+# Calls $answer->($request, $number, $socket) for each complete request; $number
+# counts the requests of a connection from 1.  It returns the raw response;
 # undef closes the connection, and 'reset' resets it.
 
 sub start {
@@ -42,7 +42,7 @@ sub start {
         POSIX::_exit(0);
     }
 
-    # here, too: whichever is first
+    # also here, because either may be first
     setpgrp $self->{pid}, $self->{pid};
 
     push @running, $self;
@@ -57,7 +57,7 @@ sub serve {
     while (1) {
         my $socket = $listen->accept or next;
 
-        # one that stalls must not keep the others waiting
+        # a stalled connection must not delay others
         my $pid = fork // return;
 
         if ($pid == 0) {
@@ -118,7 +118,7 @@ sub read_request {
 }
 
 
-# For an answer that never comes: waits until the other side has closed.
+# For a response that is never sent: waits until the other side has closed.
 
 sub silence {
     my ($socket) = @_;
@@ -129,8 +129,8 @@ sub silence {
 }
 
 
-# For an answer that never ends: a byte of it now and then, until the other
-# side has closed.
+# For a response that never ends: sends a byte now and then until the other side
+# has closed.
 
 sub drip {
     my ($socket) = @_;
@@ -163,7 +163,7 @@ sub note {
 sub port { return $_[0]{port}; }
 
 
-# "number METHOD target version" for each request that came in, in order.
+# "number METHOD target version" for each received request, in order.
 
 sub requests {
     my ($self) = @_;
@@ -172,7 +172,7 @@ sub requests {
 }
 
 
-# A whole answer, and the one to an update.
+# A complete response, and the response to an update.
 
 sub response {
     my ($status, $body, @headers) = @_;
@@ -194,7 +194,7 @@ sub stop {
 
     my $pid = delete $self->{pid} // return;
 
-    # those that still talk, or wait for something, go with it
+    # also ends children that still send or wait
 
     local ($?, $!);
     kill 'TERM', -$pid;
@@ -205,7 +205,7 @@ sub stop {
 
 
 END {
-    # a child of start() is none of ours
+    # a child of start() is not a child of this process
     $_->stop for @running;
 }
 

@@ -1,6 +1,6 @@
 package Reauth::Ports;
 
-# Free ports of 127.0.0.1 that stay reserved until this process ends.
+# Free ports of 127.0.0.1 that are reserved until this process ends.
 
 use strict;
 use warnings;
@@ -11,8 +11,8 @@ use Socket qw(AF_INET INADDR_LOOPBACK SOCK_STREAM SOL_SOCKET SO_REUSEADDR
 my @held;
 
 
-# A socket that is bound but does not listen keeps the port: the kernel gives it
-# to nobody else, neither to another test nor to an outgoing connection.  With
+# A socket that is bound but does not listen reserves the port: the kernel
+# assigns it neither to another test nor to an outgoing connection.  With
 # SO_REUSEADDR on both sides a server can bind it and listen, as nginx, Redis
 # and the sandbox do.
 

@@ -1,7 +1,7 @@
 package Reauth::Requests;
 
-# The requests that test files in Test::Nginx's format are made of, as text,
-# and how the sandbox is asked through the gateway for what it received.
+# Requests for test files in Test::Nginx's format, as text, and queries of the
+# sandbox, through the gateway, for the requests that it received.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use Exporter 'import';
 
 our @EXPORT = qw($look login logged put raw_data received);
 
-# what a block's config needs for received()
+# the location that received() requires
 our $look = 'location /_sandbox/ { proxy_pass http://fans_api; }';
 
 
@@ -21,7 +21,7 @@ sub put {
 }
 
 
-# The e-mail's local part picks the sandbox's story.
+# The local part of the e-mail selects the story of the sandbox.
 
 sub login {
     my ($story, $password) = @_;
@@ -42,7 +42,7 @@ sub raw_data {
 }
 
 
-# The last requests about an account, oldest first.
+# The latest requests about an account, oldest first.
 
 sub received {
     my ($account, $last) = @_;
@@ -53,7 +53,7 @@ sub received {
 }
 
 
-# A body, as it stands in what received() gets.
+# A body in the form in which received() returns it.
 
 sub logged {
     my ($body) = @_;

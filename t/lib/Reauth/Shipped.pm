@@ -1,7 +1,7 @@
 package Reauth::Shipped;
 
-# A gateway with a configuration that is shipped: the paths, addresses and the
-# upstream's scheme in it are replaced by the test's, and nothing else.
+# A gateway with a shipped configuration: only its paths, addresses and the
+# scheme of the upstream are replaced by those of the test.
 
 use strict;
 use warnings;
@@ -51,7 +51,7 @@ sub start {
         $text =~ s/$what/ref $by ? $by->() : $by/ge;
     }
 
-    # nginx's usual places for temporary files are root's
+    # nginx's default directories for temporary files are writable for root only
     my $temp = join ' ', map { "${_}_temp_path $_;" }
         grep { $text !~ /${_}_temp_path/ } qw(client_body proxy fastcgi scgi uwsgi);
     $text =~ s/^http \{/http { $temp/m;
@@ -71,8 +71,8 @@ sub start {
 }
 
 
-# The text of a recipe in docs/operations.md: the first one, or the number told,
-# that is written in that language under "Other proxies".
+# The text of a recipe in docs/operations.md: the first one in this language
+# under "Other proxies", or the one with this number.
 
 sub recipe {
     my ($class, $language, $number) = @_;

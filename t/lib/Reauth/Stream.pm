@@ -1,7 +1,7 @@
 package Reauth::Stream;
 
-# A request whose answer comes later or bit by bit: many of them may be open at
-# a time.
+# A request whose response is read later or in pieces; several can be open at
+# the same time.
 
 use strict;
 use warnings;
@@ -17,8 +17,9 @@ use Reauth::Test ();
 # Reauth::Stream->open($gateway, 'GET', '/path', \%headers, $body,
 #     receive => 4096)
 #
-# "receive" bounds what is received before it is read.  It is set before the
-# other side is told of a window: one that gets smaller makes it wait.
+# "receive" limits the data received before it is read.  It is set before the
+# window is announced: a window that is reduced later would stall the other
+# side.
 
 sub open {
     my ($class, $gateway, $method, $path, $headers, $body, %option) = @_;
@@ -49,7 +50,8 @@ sub open {
 }
 
 
-# Reads what there is, for so long; 0 when the other side has closed.
+# Reads available data for the specified time; returns 0 if the connection is
+# closed.
 
 sub fill {
     my ($self, $seconds) = @_;
@@ -90,8 +92,8 @@ sub is_open {
 }
 
 
-# Waits until the text so far is like this; returns whether it is.  Shorter than
-# the limit is only what must not come.
+# Waits until the received text matches; returns whether it does.  A shorter
+# time than the limit is only for text that must not arrive.
 
 sub saw {
     my ($self, $pattern, $seconds) = @_;
@@ -108,7 +110,7 @@ sub saw {
 }
 
 
-# What has come so far of the body.
+# The part of the body received so far.
 
 sub text { return $_[0]->answer->{body}; }
 
@@ -116,7 +118,7 @@ sub text { return $_[0]->answer->{body}; }
 sub answer { return Reauth::Test::parse_answer($_[0]{raw}); }
 
 
-# Waits for the end; the answer, and how long it took in "took".
+# Waits for the end; returns the response, with the elapsed time in "took".
 
 sub finish {
     my ($self, $seconds) = @_;
@@ -136,7 +138,7 @@ sub finish {
 }
 
 
-# Server-sent events that have come so far: { id, event, data } each.
+# The server-sent events received so far: { id, event, data } each.
 
 sub events {
     my ($self) = @_;

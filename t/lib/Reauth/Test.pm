@@ -1,8 +1,8 @@
 package Reauth::Test;
 
-# What the gateway needs around it, for a test: a Redis and a sandbox upstream
-# of this file's own, secret files, ports, and the configuration that loads the
-# module.  See tests/README.md for how a test uses it.
+# The environment of the gateway in a test: Redis and a sandbox upstream of this
+# file, secret files, ports, and the configuration that loads the module.  See
+# tests/README.md.
 
 use strict;
 use warnings;
@@ -15,13 +15,13 @@ use File::Path qw(make_path remove_tree);
 use File::Spec ();
 use File::Temp ();
 use IO::Socket::INET ();
-use IO::Select ();
 use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use Reauth::Gateway ();
+use Reauth::HTTP qw(check_json http parse_answer);
 use Reauth::Ports ();
 
 our @EXPORT = qw(
@@ -30,8 +30,8 @@ our @EXPORT = qw(
     store store_and_tell stored update wait_for work_dir
 );
 
-# How long anything is waited for, in seconds: the end of what never comes, no
-# measure of how fast a machine is.  All of t/lib and all tests use this one.
+# The timeout of every wait in seconds, so that a failing test ends; it does not
+# measure speed.  Used by all of t/lib and all tests.
 our $LIMIT = 60;
 
 our $API_KEY = 'sandbox-api-key-for-tests-only';
@@ -46,7 +46,7 @@ my (%option, %port, %child, $dir);
 
 # use Reauth::Test redis => 0, sandbox => 0, sandbox_options => [...],
 #     redis_auth => 'none' | 'password' | 'acl', redis_tls => 1,
-#     redis_timeout => '' (nginx's own);
+#     redis_timeout => '' (the default of reauth_redis);
 
 sub import {
     my ($class, @options) = @_;
@@ -66,27 +66,27 @@ sub import {
         Test::Nginx::Socket::add_response_body_check(\&check_json);
     }
 
-    # a syntax check (perl -c) would start it all and end nothing
+    # a syntax check (perl -c) would start the processes and not stop them
     set_up() if !$^C && !$started++;
 
-    # the arguments are options, no names to be exported
+    # the arguments are options, not names to export
     return $class->export_to_level(1, $class, @EXPORT);
 }
 
 
 sub set_up {
 
-    # a test that is told to go takes along what it has started
+    # a terminated test stops the processes that it has started
     for my $signal (grep { !ref $SIG{$_} } qw(HUP INT TERM)) {
         $SIG{$signal} = sub { exit 1 };
     }
 
-    # its name stands in configurations, where a blank would end it
+    # the path appears in configurations, where a blank would end it
     my $tmp = File::Spec->tmpdir;
     $tmp = '/tmp' if $tmp !~ m{\A[\w./-]+\z};
     $dir = File::Temp::tempdir("$tmp/reauth-test-XXXXXX");
 
-    # files that a group may write are refused
+    # files that are writable for a group are rejected
     umask oct 22;
 
     $ENV{TEST_NGINX_MODULE}   = $module;
@@ -115,7 +115,7 @@ sub set_up_harness {
 
     $Test::Nginx::Util::Sections{$_} = 1 for qw(without same_nginx);
 
-    # the module's work is the workers', which there are with a master only
+    # the module works in workers, which exist only with a master
     Test::Nginx::Util::master_on();
     Test::Nginx::Util::worker_connections(256);
     Test::Nginx::Util::no_root_location();
@@ -189,7 +189,7 @@ EOC
 }
 
 
-# The defaults, without those that the text has itself.
+# Adds the defaults that the text itself does not contain.
 
 sub with_defaults {
     my ($text, $defaults, $without) = @_;
@@ -248,8 +248,8 @@ sub complete_block {
 }
 
 
-# A gateway that has not read Redis yet answers 503 to everything; one without
-# the status pages is not asked twice.
+# A gateway that has not yet read Redis returns 503 for all requests.  A gateway
+# without the status pages returns another status at once.
 
 sub await_ready {
     my (@argument) = @_;
@@ -261,8 +261,8 @@ sub await_ready {
 }
 
 
-# A gateway of its own, for a test that needs more than one, or that does
-# things to it in the middle: reload, kill, restart.
+# A separate gateway, for a test that needs several, or that reloads, kills or
+# restarts one.
 
 sub gateway {
     my (%argument) = @_;
@@ -305,7 +305,7 @@ sub secret_file {
 sub free_port { return Reauth::Ports::free_port(); }
 
 
-# wait_for { ... } $what; a number in its place or before it has no meaning.
+# wait_for { ... } $what; a number before or instead of $what is ignored.
 
 sub wait_for (&;$$) {
     my ($condition, @rest) = @_;
@@ -327,8 +327,8 @@ sub wait_for (&;$$) {
 }
 
 
-# Why the memory of a process that is not dumpable, as a worker is, cannot be
-# read or traced here; undef: it can.
+# The reason why the memory of a process that is not dumpable, such as a worker,
+# cannot be read or traced here; undef if it can.
 
 sub memory_hidden {
     my %prctl = (x86_64 => 157, aarch64 => 167);
@@ -361,8 +361,8 @@ sub memory_hidden {
 }
 
 
-# Whether a process still does something: where process 1 does not collect
-# orphans, as in many containers, one that has ended can be signalled still.
+# Checks that a process is running: if process 1 does not reap orphans, as in
+# many containers, a process that has ended still accepts signals.
 
 sub runs {
     my ($pid) = @_;
@@ -468,7 +468,7 @@ sub set_up_redis {
         $options .= ' password_file=' . secret_file('redis_password', $password);
     }
 
-    # the directive's own is short: a machine that is busy has none to lose
+    # the default of the directive may be too short on a busy machine
     $options .= " timeout=$option{redis_timeout}" if $option{redis_timeout};
 
     $ENV{TEST_NGINX_REDIS_URL}     = "$scheme://$user$host:$port{redis}/0";
@@ -488,7 +488,7 @@ EOC
 }
 
 
-# A self-signed certificate for localhost is its own authority.
+# Creates a self-signed certificate for localhost.
 
 sub certificate {
     my ($name) = @_;
@@ -515,8 +515,8 @@ sub redis_pause  { return kill 'STOP', $child{redis}; }
 sub redis_resume { return kill 'CONT', $child{redis}; }
 
 
-# Runs redis-cli as the default user, who may do everything; in list context
-# the lines of the answer.
+# Runs redis-cli as the default user, who has all rights; in list context,
+# returns the lines of the reply.
 
 sub redis_cli {
     my (@arguments) = @_;
@@ -538,7 +538,7 @@ sub redis_cli {
 }
 
 
-# An account's record, as Redis has it, or one field of it ('' for none).
+# The record of an account in Redis, or one of its fields ('' if missing).
 
 sub stored {
     my ($account, $field) = @_;
@@ -550,8 +550,8 @@ sub stored {
 }
 
 
-# A record as its text; a field that is empty is left out.  What follows a state
-# in it stands at the end.
+# The text of a record.  Empty fields are omitted.  Fields that depend on a
+# state are at the end.
 
 sub record_text {
     my (%record) = @_;
@@ -565,8 +565,9 @@ sub record_text {
 }
 
 
-# Changes fields of it behind the gateway's back; "tell" also as another
-# instance would, in its next revision and by an event.
+# Changes fields of a record in Redis without the gateway's knowledge;
+# store_and_tell() does so like another gateway: with the next revision and an
+# event.
 
 sub store {
     my ($account, %value) = @_;
@@ -606,7 +607,7 @@ sub sandbox_start {
 sub sandbox_stop { return reap('sandbox', 'TERM'); }
 
 
-# Pulls the sandbox's strings: sandbox('POST', '/step/acct_1').
+# Controls the sandbox: sandbox('POST', '/step/acct_1').
 
 sub sandbox {
     my ($method, $path, $body) = @_;
@@ -616,7 +617,7 @@ sub sandbox {
 }
 
 
-# What the sandbox received, one hash a request, oldest first.
+# The requests that the sandbox received, one hash each, oldest first.
 
 sub sandbox_log {
     return map { JSON::PP::decode_json($_) }
@@ -624,139 +625,38 @@ sub sandbox_log {
 }
 
 
-# ---- HTTP --------------------------------------------------------------------
+# ---- requests ----------------------------------------------------------------
 
 
-# One request, one connection: http('GET', '/x', { Header => 'value' }, $body).
-# A body that is a reference is sent as JSON.  Returns { status, headers (lower
-# case), body, json }; status 0 where no answer came.
+sub server_port {
+    return Test::Nginx::Util::server_port()
+        if defined &Test::Nginx::Util::server_port;
 
-sub http {
-    my ($method, $path, $headers, $body, %argument) = @_;
-
-    my $to      = $argument{port} // server_port();
-    my $timeout = $argument{timeout} // $LIMIT;
-    my %header  = (Host => 'localhost', Connection => 'close',
-                   %{ $headers || {} });
-
-    if (ref $body) {
-        $body = JSON::PP->new->utf8->canonical->encode($body);
-        $header{'Content-Type'} //= 'application/json';
-    }
-
-    $header{'Content-Length'} //= length $body if defined $body;
-
-    my $request = "$method $path HTTP/1.1\r\n"
-        . join('', map { "$_: $header{$_}\r\n" }
-               grep { defined $header{$_} } sort keys %header)
-        . "\r\n" . ($body // '');
-
-    my $socket = IO::Socket::INET->new(
-        PeerAddr => '127.0.0.1',
-        PeerPort => $to,
-        Proto    => 'tcp',
-        Timeout  => $timeout,
-    ) or return { status => 0, headers => {}, body => "connect: $@" };
-
-    local $SIG{PIPE} = 'IGNORE';
-    print {$socket} $request;
-    $socket->flush;
-
-    if ($argument{abandon}) {
-        close $socket;
-        return { status => 0, headers => {}, body => '' };
-    }
-
-    my $select   = IO::Select->new($socket);
-    my $deadline = time + $timeout;
-    my $raw      = '';
-
-    while ($select->can_read($deadline - time)) {
-        my $n = sysread $socket, $raw, 65536, length $raw;
-        last if !$n;
-    }
-
-    close $socket;
-
-    return parse_answer($raw);
+    return Reauth::Gateway->latest->port;
 }
 
 
-sub parse_answer {
-    my ($raw) = @_;
+# Sends an update of credentials; the local part of the e-mail selects the story
+# of the sandbox.
 
-    my ($head, $body) = split /\r\n\r\n/, $raw, 2;
-    my ($start, @lines) = split /\r\n/, $head // '';
-    my ($status) = ($start // '') =~ m{^HTTP/1\.[01] (\d{3})};
-    my %header;
+sub update {
+    my ($account, $credentials, %argument) = @_;
 
-    for my $line (@lines) {
-        my ($key, $value) = split /:\s*/, $line, 2;
-        $key = lc $key;
-        $header{$key} = defined $header{$key} ? "$header{$key}, $value" : $value;
-    }
+    $credentials = { email => "$credentials\@example.com", password => 'secret' }
+        if !ref $credentials;
 
-    $body //= '';
-
-    if (($header{'transfer-encoding'} // '') eq 'chunked') {
-        my $decoded = '';
-
-        while ($body =~ s/\A([0-9A-Fa-f]+)\r\n//) {
-            my $size = hex $1 or last;
-            $decoded .= substr $body, 0, $size, '';
-            $body =~ s/\A\r\n//;
-        }
-
-        $body = $decoded;
-    }
-
-    my $json = eval { JSON::PP::decode_json($body) };
-
-    # what the gateway writes itself; passed on is what the upstream sent
-
-    fail_invalid_json($body)
-        if !defined $json && $body ne ''
-            && ($header{'content-type'} // '') =~ m{^application/json}
-            && ($header{'cache-control'} // '') eq 'no-store'
-            && length $body == ($header{'content-length'} // -1);
-
-    return {
-        status  => $status // 0,
-        headers => \%header,
-        body    => $body,
-        json    => $json,
-    };
+    return http('PUT', "/api/authenticate/$account/credentials",
+        $argument{headers}, $credentials, %argument);
 }
 
 
-# Each response that the gateway composes has to be JSON, whatever else the test
-# looks at.
-
-sub fail_invalid_json {
-    my ($body) = @_;
-
-    require Test::More;
-
-    return Test::More::fail("the gateway's own response is JSON: $body");
-}
+# ---- end of the test ---------------------------------------------------------
 
 
-sub check_json {
-    my ($block, $body) = @_;
-
-    fail_invalid_json($body)
-        if defined $body
-        && $body =~ /\A\{"error":"[A-Z_]+","message":.*"decision_id":/s
-        && !defined eval { JSON::PP::decode_json($body) };
-
-    return;
-}
-
-
-# Files of a test that failed move into the checkout: nothing stays in the
+# Files of a failed test are moved to the checkout, so that none are left in the
 # directory for temporary files.
 
-sub keep {
+sub keep_files {
     my ($files) = @_;
 
     my $kept = "$root/build/failed";
@@ -770,37 +670,15 @@ sub keep {
 }
 
 
-sub server_port {
-    return Test::Nginx::Util::server_port()
-        if defined &Test::Nginx::Util::server_port;
-
-    return Reauth::Gateway->latest->port;
-}
-
-
-# The call that all this is about; the e-mail's local part picks the sandbox's
-# story.
-
-sub update {
-    my ($account, $credentials, %argument) = @_;
-
-    $credentials = { email => "$credentials\@example.com", password => 'secret' }
-        if !ref $credentials;
-
-    return http('PUT', "/api/authenticate/$account/credentials",
-        $argument{headers}, $credentials, %argument);
-}
-
-
 END {
     if ($$ == $owner && $dir) {
         local $?;
 
-        # what is left of the output may have no reader: after a bail-out prove
-        # goes at once
+        # the remaining output may have no reader: after a bail-out, prove exits
+        # at once
         $SIG{$_} = 'IGNORE' for qw(HUP INT PIPE TERM);
 
-        # the gateway before what it talks to, so that it ends in peace
+        # the gateway is stopped before the servers to which it is connected
         Reauth::Gateway->stop_all;
 
         if (defined &Test::Nginx::Util::server_root) {
@@ -818,7 +696,7 @@ END {
             remove_tree($dir);
 
         } else {
-            my $kept = keep($dir);
+            my $kept = keep_files($dir);
             Test::More::diag("files of this test are kept in $kept");
         }
     }

@@ -1,7 +1,7 @@
 package Reauth::Tracer;
 
-# Stops a process at a function, and lets it go on instruction by instruction,
-# so that it can be killed at any of them.  Linux's ptrace, on x86-64 only.
+# Stops a process at a function and continues it instruction by instruction, so
+# that it can be killed at each of them.  Uses ptrace of Linux, on x86-64 only.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ use constant {
 };
 
 
-# Why it can't be used here; undef: it can.
+# The reason why it cannot be used here; undef if it can.
 
 sub missing {
     my ($module) = @_;
@@ -68,7 +68,7 @@ sub number {
 }
 
 
-# What is read is written to the last argument itself.
+# PTRACE_PEEK* writes the data to its last argument.
 
 sub trace { return syscall SYS_PTRACE, $_[0], $_[1], $_[2], $_[3]; }
 
@@ -85,7 +85,8 @@ sub attach {
 }
 
 
-# The signal by which it stopped; perl's waitpid does not tell it.
+# The signal by which the process was stopped; waitpid of Perl does not return
+# it.
 
 sub stopped {
     my ($self) = @_;
@@ -102,7 +103,7 @@ sub stopped {
 }
 
 
-# It waits for a lock; it has stopped.
+# Checks that the stopped process waits for a lock.
 
 sub waits {
     my ($pid) = @_;
@@ -130,8 +131,8 @@ sub word {
 }
 
 
-# Runs until the module's function is entered for the $times-th time; what is
-# to be done when it runs may follow.
+# Continues until the module's function is entered for the $times-th time; a
+# function to call meanwhile may follow.
 
 sub run_to {
     my ($self, $module, $name, $times, $meanwhile) = @_;
@@ -181,7 +182,7 @@ sub step {
 }
 
 
-# How many instructions the function takes that it has just entered.
+# The number of instructions of the function that was just entered.
 
 sub step_out {
     my ($self) = @_;
@@ -198,7 +199,7 @@ sub step_out {
 }
 
 
-# Its parent hears of its end only after us.
+# The parent of the process is notified of its end only after this process.
 
 sub kill {
     my ($self) = @_;

@@ -1,7 +1,7 @@
 package Reauth::Webhook;
 
-# Webhooks as the upstream sends them, signed by hand: what the sandbox's own
-# would not say, or not in that order.  To be used after Reauth::Test.
+# Webhooks of the upstream, signed by the test: events or orders that the
+# sandbox does not send.  Requires Reauth::Test.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ our @EXPORT = qw(deliver event signature started_at);
 our $SECRET = 'webhook-secret-for-tests-only';
 our $NEXT   = 'the-next-webhook-secret-for-tests';
 
-# a syntax check (perl -c) has no directory to write to
+# a syntax check (perl -c) has no directory for files
 
 if (!$^C) {
     $ENV{TEST_NGINX_WEBHOOK_SECRET}
@@ -32,7 +32,7 @@ if (!$^C) {
 my $keys = 0;
 
 
-# So many seconds from now, as the upstream writes it.
+# The time in so many seconds, in the format of the upstream.
 
 sub started_at {
     my ($seconds) = @_;
@@ -45,8 +45,8 @@ sub started_at {
 }
 
 
-# The body; of the attempt only what is given is not as in the upstream's
-# examples.
+# The body of a webhook; fields of the attempt that are not specified are those
+# of the upstream's examples.
 
 sub event {
     my ($name, $account, %attempt) = @_;
@@ -81,7 +81,7 @@ sub signature {
 }
 
 
-# Signs it, and delivers it to a gateway's /reauth/webhook.
+# Signs a webhook and sends it to /reauth/webhook of a gateway.
 
 sub deliver {
     my ($gateway, $body, %header) = @_;

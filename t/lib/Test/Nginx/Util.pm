@@ -1,7 +1,7 @@
 package Test::Nginx::Util;
 
-# The server's side of the harness: writes nginx.conf for a block, starts and
-# ends nginx, walks through the blocks.
+# The server side of the harness: writes nginx.conf for each block, and starts
+# and stops nginx.
 
 use strict;
 use warnings;
@@ -64,13 +64,13 @@ our $AccLogFile = "$ServRoot/logs/access.log";
 
 $ENV{TEST_NGINX_SERVER_ROOT} = $ServRoot;
 
-# a harness that is told to go takes its nginx along
+# a terminated harness stops its nginx
 for my $signal (qw(HUP INT PIPE TERM)) {
     $SIG{$signal} = sub { exit 1 };
 }
 
-# A section that nobody reads would be a check that is never made, so a
-# mistyped name stops the file.  A helper module adds the names it reads.
+# An unknown section, for example a misspelled one, would be a check that is
+# never made, so it is an error.  A helper module adds the names that it uses.
 our %Sections = map { $_ => 1 } qw(
     abort access_log config curl_options description error_code
     error_code_like error_log grep_error_log grep_error_log_out http2
@@ -106,7 +106,7 @@ sub master_process_enabled (@) {
 }
 
 
-# The settings that are read without and set with an argument.
+# Settings that are read without an argument and set with one.
 
 for my $setting (
     [ log_level              => \$LogLevel ],
@@ -148,8 +148,8 @@ sub read_lines {
 }
 
 
-# The lines of a log; until "enough" says that all that is expected is there, or
-# the time is up: nginx writes some lines only after it has closed the
+# Returns the lines of a log when "enough" reports that all expected ones are
+# there, or after the timeout: nginx writes some lines after it has closed the
 # connection.
 
 sub await_lines {
@@ -217,8 +217,8 @@ sub canon_version {
 }
 
 
-# An nginx that only tells its version, or refuses its configuration, leaves
-# its memory to the process's end: no leak, whatever AddressSanitizer thinks.
+# An nginx that only prints its version, or rejects its configuration, frees
+# memory by exiting: AddressSanitizer must not report it as a leak.
 
 sub asan_without_leaks {
     return join ':', grep { defined && length } $ENV{ASAN_OPTIONS},
@@ -226,9 +226,9 @@ sub asan_without_leaks {
 }
 
 
-# "nginx version: nginx/1.22.1", also where it is openresty/1.25.3.1, or
-# freenginx/1.27.4.  Angie tells its own version, and then that of the nginx it
-# is made of, which is the one that says what there is.
+# "nginx version: nginx/1.22.1", also for openresty/1.25.3.1 or
+# freenginx/1.27.4.  Angie prints its own version, and then that of the nginx on
+# which it is based; the latter determines the features.
 
 sub nginx_version {
     my ($text) = @_;
@@ -278,7 +278,7 @@ sub write_file {
 sub set_up_server_root {
     my ($block) = @_;
 
-    # only what this harness makes itself is removed
+    # only files created by this harness are removed
     remove_tree(map { "$ServRoot/$_" } qw(conf html logs cache),
                 glob("'$ServRoot'/*_temp '$ServRoot'/*_cache"));
 
@@ -294,8 +294,8 @@ sub set_up_server_root {
 }
 
 
-# These sections are Perl code that is run in this package, as the CPAN module
-# does: a function of the test file is reached by its full name.
+# These sections are Perl code that is run in this package, as in the CPAN
+# module: a function of the test file must be called by its full name.
 
 sub eval_section {
     my ($block, $section) = @_;
@@ -420,8 +420,8 @@ EOC
 }
 
 
-# nginx stays in the foreground as a child of ours: so its end can be waited
-# for, also where process 1 does not collect orphans.
+# nginx runs in the foreground as a child, so that its end can be awaited even
+# if process 1 does not reap orphans.
 
 sub start_nginx {
     my ($quiet, $dies) = @_;
@@ -450,7 +450,7 @@ sub start_nginx {
 }
 
 
-# Returns undef once nginx listens, or its wait status if it ended instead.
+# Returns undef when nginx listens, or its wait status if it has exited.
 
 sub await_start {
     my $deadline = time + ($ENV{TEST_NGINX_START_TIMEOUT} || 60);
@@ -490,7 +490,7 @@ sub stop_nginx {
         while (time < $deadline) {
             if (waitpid($pid, WNOHANG) != 0) {
 
-                # a master that had to be killed leaves this behind
+                # a killed master does not remove its PID file
                 unlink $PidFile;
                 return;
             }
@@ -531,7 +531,7 @@ sub check_must_die {
             Test::More::isnt($status, 0, "$name - die as expected");
         }
 
-        Test::Nginx::Client::check_error_log($block, $i);
+        Test::Nginx::Checks::check_error_log($block, $i);
     }
 
     return;
@@ -587,7 +587,7 @@ sub check_shutdown_log {
     my $block = $previous_block or return;
 
     undef $previous_block;
-    Test::Nginx::Client::check_shutdown_error_log($block);
+    Test::Nginx::Checks::check_shutdown_error_log($block);
 
     return;
 }
@@ -688,12 +688,12 @@ END {
     if (!$InSubprocess && $$ == $owner) {
         local $?;       # Test::Builder's own END decides on the exit code
 
-        # after a bail-out the output has no reader any more
+        # after a bail-out the output has no reader
         $SIG{$_} = 'IGNORE' for qw(HUP INT PIPE TERM);
 
         finish();
 
-        # what failed is worth a look
+        # files of a failed test are kept
         if ($ENV{TEST_NGINX_RANDOMIZE} && -d $ServRoot) {
             if (Test::More->builder->is_passing) {
                 remove_tree($ServRoot);
