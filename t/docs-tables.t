@@ -369,4 +369,24 @@ for my $name (@sections) {
 
 cmp_ok($defaults, '>', 8, 'defaults are compared');
 
+# ---- proofs -----------------------------------------------------------------------
+
+my $security = slurp('docs/security.md');
+my %proof    = map { $_ => 1 } $security =~ /`((?:fuzz|test)_\w+|t\/[\w*-]+\.t)`/g;
+
+my @unproven = grep {
+    my $file = /\Afuzz/ ? "tests/fuzz/$_.c" : /\Atest/ ? "tests/unit/$_.c" : $_;
+    !(() = glob $file) || !-e (glob $file)[0];
+} sort keys %proof;
+is("@unproven", '', 'docs/security.md: tests that it names');
+
+same([grep { /\Afuzz/ } keys %proof], [map { m{(fuzz_\w+)\.c\z} } glob 'tests/fuzz/fuzz_*.c'],
+    'docs/security.md: fuzz targets');
+
+my ($values) = $security =~ /^## Values from outside\n(.*?)(?=^## )/ms;
+my @rows = map { [split / \| /] } $values =~ /^\| (.*) \|$/mg;
+my @bare = map { $_->[0] } grep { $_->[-1] !~ /`/ } @rows[2 .. $#rows];
+cmp_ok(scalar @rows, '>', 30, 'docs/security.md: values from outside');
+is("@bare", '', 'docs/security.md: each value has a proof');
+
 done_testing();

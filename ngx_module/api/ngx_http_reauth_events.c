@@ -9,6 +9,10 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_query.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_callers.h"
@@ -45,48 +49,15 @@ typedef char  ngx_http_reauth_events_one_fits
 static void ngx_http_reauth_events_write(ngx_http_request_t *r);
 
 
-static ngx_int_t
-ngx_http_reauth_events_hex(u_char **pos, u_char *last, u_char end,
-    uint64_t *value)
-{
-    u_char     *p, ch;
-    ngx_uint_t  digits;
-
-    *value = 0;
-    digits = 0;
-
-    for (p = *pos; p < last && *p != end; p++) {
-        ch = (u_char) (*p | 0x20);
-
-        if (digits++ == 16) {
-            return NGX_ERROR;
-        }
-
-        if (*p >= '0' && *p <= '9') {
-            *value = *value * 16 + (*p - '0');
-
-        } else if (ch >= 'a' && ch <= 'f') {
-            *value = *value * 16 + (ch - 'a' + 10);
-
-        } else {
-            return NGX_ERROR;
-        }
-    }
-
-    *pos = p;
-
-    return digits ? NGX_OK : NGX_ERROR;
-}
-
-
 /* parses "<boot>-<change>" in hex; an invalid ID is an unknown position */
 
 static void
 ngx_http_reauth_events_parse_id(ngx_http_reauth_events_t *events,
     ngx_str_t *id)
 {
-    u_char                        *p, *last;
-    ngx_http_reauth_zone_place_t   parsed, *place;
+    uint64_t                       pair[2];
+    reauth_string_t                text;
+    ngx_http_reauth_zone_place_t  *place;
 
     place = &events->place;
 
@@ -102,26 +73,16 @@ ngx_http_reauth_events_parse_id(ngx_http_reauth_events_t *events,
         return;
     }
 
-    p = id->data;
-    last = p + id->len;
+    text.data = id->data;
+    text.len = id->len;
 
-    if (ngx_http_reauth_events_hex(&p, last, '-', &parsed.boot) != NGX_OK
-        || p == last)
-    {
+    if (reauth_query_pair(&text, pair) != 0) {
         place->boot = 0;
         return;
     }
 
-    p++;
-
-    if (ngx_http_reauth_events_hex(&p, last, '\0', &parsed.change) != NGX_OK
-        || p != last)
-    {
-        place->boot = 0;
-        return;
-    }
-
-    *place = parsed;
+    place->boot = pair[0];
+    place->change = pair[1];
 }
 
 

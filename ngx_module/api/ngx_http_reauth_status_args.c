@@ -11,6 +11,7 @@
 #include <ngx_core.h>
 
 #include "reauth_json.h"
+#include "reauth_query.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_callers.h"
@@ -174,46 +175,35 @@ ngx_int_t
 ngx_http_reauth_status_args(ngx_http_request_t *r,
     ngx_http_reauth_status_param_t *params, void *data, ngx_int_t *rc)
 {
-    u_char      *p, *last, *end, *equals, *src, *dst;
-    json_t      *errors;
-    ngx_str_t    name, value;
-    ngx_uint_t   given;
-    const char  *text;
+    u_char           *dst;
+    json_t           *errors;
+    ngx_str_t         name, value;
+    ngx_uint_t        given;
+    const char       *text;
+    reauth_string_t   rest, key, decoded;
 
     *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     errors = NULL;
     given = 0;
 
-    /* all the values, unescaped */
+    /* for all the values, decoded */
 
     dst = ngx_pnalloc(r->pool, r->args.len + 1);
     if (dst == NULL) {
         return NGX_DECLINED;
     }
 
-    last = r->args.data + r->args.len;
+    rest.data = r->args.data;
+    rest.len = r->args.len;
 
-    for (p = r->args.data; p < last; p = end + 1) {
+    while (reauth_query_next(&rest, &dst, &key, &decoded)) {
 
-        end = ngx_strlchr(p, last, '&');
-        if (end == NULL) {
-            end = last;
-        }
+        name.data = (u_char *) key.data;
+        name.len = key.len;
 
-        if (end == p) {
-            continue;
-        }
-
-        equals = ngx_strlchr(p, end, '=');
-        src = equals != NULL ? equals + 1 : end;
-
-        name.data = p;
-        name.len = (equals != NULL ? equals : end) - p;
-
-        value.data = dst;
-        ngx_unescape_uri(&dst, &src, end - src, 0);
-        value.len = dst - value.data;
+        value.data = (u_char *) decoded.data;
+        value.len = decoded.len;
 
         text = ngx_http_reauth_status_arg(params, &given, &name, &value, data);
 
@@ -338,9 +328,8 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 {
     ngx_http_reauth_status_query_t  *query = data;
 
-    u_char     *p, *dash, *last;
-    uint64_t    place[2];
-    ngx_int_t   index, offset;
+    uint64_t         place[2];
+    reauth_string_t  pair;
 
     if (ngx_http_reauth_caller_confined(query->request)) {
 
@@ -358,28 +347,20 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
         return NULL;
     }
 
-    p = value->data;
-    last = p + value->len;
-
-    if (p == last || (*p != 'a' && *p != 'e')) {
+    if (value->len == 0 || (value->data[0] != 'a' && value->data[0] != 'e')) {
         goto invalid;
     }
 
-    dash = ngx_strlchr(p, last, '-');
-    if (dash == NULL) {
+    pair.data = value->data + 1;
+    pair.len = value->len - 1;
+
+    if (reauth_query_pair(&pair, place) != 0) {
         goto invalid;
     }
 
-    index = ngx_hextoi(p + 1, dash - (p + 1));
-    offset = ngx_hextoi(dash + 1, last - (dash + 1));
-
-    if (index == NGX_ERROR || offset == NGX_ERROR) {
-        goto invalid;
-    }
-
-    query->cursor.ended = (*p == 'e');
-    query->cursor.index = index;
-    query->cursor.offset = offset;
+    query->cursor.ended = (value->data[0] == 'e');
+    query->cursor.index = place[0];
+    query->cursor.offset = place[1];
 
     return NULL;
 
