@@ -79,7 +79,7 @@ sleep 1.5;
 is(scalar polls('acct_1'), $polls, 'what has ended is not polled');
 is(redis_cli('ZCARD', '{reauth}:due'), 0, 'nothing is due');
 
-# who killed an instance's worker 0 has ended no polling
+# whoever kills all workers of an instance has ended no polling
 
 $one->update('acct_3', 'ok');
 kill 'KILL', $one->worker_pids, $two->worker_pids;

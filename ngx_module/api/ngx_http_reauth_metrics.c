@@ -304,6 +304,11 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
             "counter", "Ended records removed to make room for others.",
             summary.evicted);
 
+    p = ngx_http_reauth_metrics_value(p, last, "reauth_clerk_takeovers_total",
+            "counter", "Times that a worker process replaced one that did not "
+            "respond.", ngx_http_reauth_zone_counted(&store->zone,
+                NGX_HTTP_REAUTH_COUNT_CLERK_TAKEN));
+
     offset_ms = ngx_http_reauth_clock_offset_ms();
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_clock_offset_seconds",
@@ -320,7 +325,7 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     }
 
     p = ngx_http_reauth_metrics_value(p, last, "reauth_redis_up", "gauge",
-            "Whether worker 0 is connected to Redis.", up);
+            "Whether the gateway is connected to Redis.", up);
     p = ngx_http_reauth_metrics_head(p, last, "reauth_redis_latency_seconds",
             "gauge", "Latency of the last reply of Redis.");
     p = ngx_slprintf(p, last, "reauth_redis_latency_seconds %ui.%03ui\n",

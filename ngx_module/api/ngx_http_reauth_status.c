@@ -212,7 +212,7 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 
     health.clock_ms = 0;
 
-    return reauth_health_reasons(&health, reasons) != 0;
+    return health.redis && reauth_health_reasons(&health, reasons) != 0;
 }
 
 

@@ -36,6 +36,8 @@ static const struct {
       "keys (CLUSTERDOWN, MOVED, ASK or TRYAGAIN)" },
     { "redis_unread", "Redis has not been read yet" },
     { "redis_refused", "Redis refuses to serve; the error log says why" },
+    { "clerk", "the worker process that polls and follows Redis does not "
+      "respond" },
     { "clock", "the clock of this machine is off by more than a second" }
 };
 
@@ -46,6 +48,7 @@ static const char  *reauth_reason_ends[REAUTH_REASON_LAST] = {
     "what other instances do is not known here",
     "what other instances did may not be known here",
     "polls are not shared with other instances",
+    "another one replaces it within seconds",
     "times in its logs are wrong"
 };
 
@@ -230,6 +233,8 @@ reauth_health_reasons(const reauth_health_t *health, reauth_reason_t *reasons)
     if (health->redis) {
         reauth_health_redis(health, reasons, &n);
     }
+
+    reauth_health_add(reasons, &n, REAUTH_REASON_CLERK, health->clerk);
 
     if (health->clock_ms > REAUTH_CLOCK_OFF_MS
         || health->clock_ms < -REAUTH_CLOCK_OFF_MS)

@@ -34,7 +34,8 @@ typedef enum {
     REAUTH_REFUSAL_CLUSTER,            /* CLUSTERDOWN, MOVED, ASK, TRYAGAIN */
     REAUTH_REFUSAL_UNREAD,             /* connected, and not read yet */
     REAUTH_REFUSAL_OTHER,
-    REAUTH_REFUSAL_CLOCK,              /* not Redis': of this machine */
+    REAUTH_REFUSAL_CLERK,              /* not Redis': of this gateway */
+    REAUTH_REFUSAL_CLOCK,              /* of this machine */
     REAUTH_REFUSAL_LAST
 } reauth_refusal_t;
 
@@ -57,6 +58,7 @@ typedef struct {
     reauth_refusal_t   write;          /* changes are refused */
     reauth_refusal_t   follow;         /* changes of others are not read */
     reauth_refusal_t   lease;          /* polls are not shared */
+    reauth_refusal_t   clerk;          /* no worker does its work */
     int64_t            clock_ms;       /* ahead of the clock of the fleet */
 } reauth_health_t;
 
@@ -67,6 +69,7 @@ typedef enum {
     REAUTH_REASON_FOLLOW,
     REAUTH_REASON_UNREAD,
     REAUTH_REASON_LEASE,
+    REAUTH_REASON_CLERK,
     REAUTH_REASON_CLOCK,
     REAUTH_REASON_LAST
 } reauth_reason_kind_t;

@@ -57,7 +57,7 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
 
         if (current->epoch == begin->epoch) {
 
-            /* it is this begin: worker 0 has written it meanwhile */
+            /* it is this begin: the clerk has written it meanwhile */
 
             reauth_judge_take(remote, verdict);
             return REAUTH_BEGIN_STARTED;

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_reauth_clerk.h"
 #include "ngx_http_reauth_store_clock.h"
 #include "ngx_http_reauth_store_commit.h"
 #include "ngx_http_reauth_redis.h"
@@ -61,6 +62,8 @@ ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
     ngx_http_reauth_zone_get_remote(zone, &up, &lag_ms);
 
     health->clock_ms = ngx_http_reauth_clock_offset_ms();
+    health->clerk = ngx_http_reauth_zone_clerk_missing(zone)
+                    ? REAUTH_REFUSAL_CLERK : REAUTH_REFUSAL_NONE;
     health->redis = store->redis_conf != NULL;
     health->up = up != 0;
     health->down = ngx_http_reauth_zone_refused(zone,
@@ -306,7 +309,7 @@ ngx_http_reauth_store_probe_reply(redisReply *reply, void *data)
 
     store->probing = 0;
 
-    if (reply == NULL) {
+    if (reply == NULL || !ngx_http_reauth_store_clerk(store)) {
         return;
     }
 
@@ -359,7 +362,7 @@ ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
 }
 
 
-/* worker 0 tells all others how it stands with Redis */
+/* the clerk tells all others how it stands with Redis */
 
 static void
 ngx_http_reauth_store_tell(ngx_http_reauth_store_t *store, ngx_uint_t up)
@@ -385,7 +388,9 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
 
     store = ev->data;
 
-    if (ngx_exiting || ngx_terminate || ngx_quit) {
+    if (ngx_exiting || ngx_terminate || ngx_quit
+        || !ngx_http_reauth_store_clerk(store))
+    {
         return;
     }
 
@@ -439,6 +444,16 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
 
 
 static void
+ngx_http_reauth_store_up(ngx_http_reauth_store_t *store)
+{
+    store->probed = ngx_current_msec - NGX_HTTP_REAUTH_PROBE_TIME;
+
+    ngx_http_reauth_store_probe(store);
+    ngx_http_reauth_store_flush(store);
+}
+
+
+static void
 ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     void *data)
 {
@@ -450,8 +465,8 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 
     store->probing = 0;
 
-    if (store->timer.data == NULL
-        || ngx_exiting || ngx_terminate || ngx_quit)
+    if (ngx_exiting || ngx_terminate || ngx_quit
+        || !ngx_http_reauth_store_clerk(store))
     {
         return;
     }
@@ -459,11 +474,39 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     ngx_http_reauth_store_tell(store, up);
 
     if (up) {
-        store->probed = ngx_current_msec - NGX_HTTP_REAUTH_PROBE_TIME;
-
-        ngx_http_reauth_store_probe(store);
-        ngx_http_reauth_store_flush(store);
+        ngx_http_reauth_store_up(store);
     }
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_clerk_begin(ngx_http_reauth_store_t *store)
+{
+    ngx_add_timer(&store->timer, NGX_HTTP_REAUTH_TIMER);
+
+    if (store->redis_conf == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_reauth_redis_ready(store->redis)) {
+        ngx_http_reauth_store_tell(store, 1);
+        ngx_http_reauth_store_up(store);
+    }
+
+    return ngx_http_reauth_sync_start(store);
+}
+
+
+void
+ngx_http_reauth_store_clerk_end(ngx_http_reauth_store_t *store)
+{
+    if (store->timer.timer_set) {
+        ngx_del_timer(&store->timer);
+    }
+
+    store->flush_left = 0;
+
+    ngx_http_reauth_sync_stop(store);
 }
 
 
@@ -474,44 +517,33 @@ ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
     store->cycle = cycle;
     store->zone.log = cycle->log;
 
-    if (ngx_process == NGX_PROCESS_SINGLE || ngx_worker == 0) {
-        store->timer.handler = ngx_http_reauth_store_timer;
-        store->timer.data = store;
-        store->timer.log = cycle->log;
-        store->timer.cancelable = 1;
+    store->timer.handler = ngx_http_reauth_store_timer;
+    store->timer.data = store;
+    store->timer.log = cycle->log;
+    store->timer.cancelable = 1;
 
-        store->flush.handler = ngx_http_reauth_store_flush_handler;
-        store->flush.data = store;
-        store->flush.log = cycle->log;
+    store->flush.handler = ngx_http_reauth_store_flush_handler;
+    store->flush.data = store;
+    store->flush.log = cycle->log;
 
-        ngx_add_timer(&store->timer, NGX_HTTP_REAUTH_TIMER);
-    }
-
-    if (store->redis_conf == NULL) {
-        return NGX_OK;
-    }
-
-    store->redis = ngx_http_reauth_redis_create(store->redis_conf, cycle,
+    if (store->redis_conf) {
+        store->redis = ngx_http_reauth_redis_create(store->redis_conf, cycle,
                                           ngx_http_reauth_store_event, store);
-    if (store->redis == NULL) {
-        return NGX_ERROR;
+        if (store->redis == NULL) {
+            return NGX_ERROR;
+        }
     }
 
-    if (store->timer.data == NULL) {
-        return NGX_OK;
-    }
+    ngx_http_reauth_clerk_init_process(store);
 
-    return ngx_http_reauth_sync_start(store);
+    return NGX_OK;
 }
 
 
 void
 ngx_http_reauth_store_exit_process(ngx_http_reauth_store_t *store)
 {
-    if (store->follower) {
-        ngx_http_reauth_redis_destroy(store->follower);
-        store->follower = NULL;
-    }
+    ngx_http_reauth_clerk_give_up(store);
 
     if (store->redis) {
         ngx_http_reauth_redis_destroy(store->redis);

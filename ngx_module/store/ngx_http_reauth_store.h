@@ -31,6 +31,10 @@ typedef void (*ngx_http_reauth_outcome_handler_pt)(ngx_str_t *sealed,
     void *data);
 
 
+/* whether this worker is the clerk from now on */
+typedef void (*ngx_http_reauth_clerk_handler_pt)(void *data, ngx_uint_t is);
+
+
 /* an outcome being read; may outlive the request */
 
 typedef struct {
@@ -48,9 +52,16 @@ struct ngx_http_reauth_store_s {
 
     /* of this process */
     struct ngx_http_reauth_redis_s    *redis;
-    struct ngx_http_reauth_redis_s    *follower;      /* worker 0 only */
-    ngx_event_t                        timer;         /* worker 0 only */
-    ngx_event_t                        flush;         /* worker 0 only */
+    ngx_event_t                        clerk;
+    uint32_t                           clerk_term;    /* 0: not the clerk */
+    ngx_http_reauth_clerk_handler_pt   clerk_handler; /* or NULL */
+    void                              *clerk_data;
+
+    /* of the clerk only */
+    struct ngx_http_reauth_sync_s     *sync;          /* kept; or NULL */
+    struct ngx_http_reauth_redis_s    *follower;
+    ngx_event_t                        timer;
+    ngx_event_t                        flush;
     ngx_uint_t                         flush_left;    /* of this round */
     ngx_uint_t                         flush_written; /* in this round */
     ngx_uint_t                         flushing;      /* commits in progress */
@@ -129,7 +140,13 @@ ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, reauth_fact_t *fact,
     reauth_advance_result_t *result, reauth_record_t *record);
 
-/* writes all records that Redis does not have; worker 0 only */
+/*
+ * Whether this worker is the clerk: to be checked before each step of its work,
+ * as it may have been stopped since the last one.
+ */
+ngx_uint_t ngx_http_reauth_store_clerk(ngx_http_reauth_store_t *store);
+
+/* writes all records that Redis does not have; the clerk only */
 void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store);
 
 /*

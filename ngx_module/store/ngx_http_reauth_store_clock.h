@@ -18,7 +18,7 @@
 void ngx_http_reauth_store_clock_up(ngx_http_reauth_store_t *store,
     ngx_http_reauth_redis_t *redis);
 
-/* worker 0, regularly: asks Redis again, and looks at the wall clock */
+/* the clerk, regularly: asks Redis again, and looks at the wall clock */
 void ngx_http_reauth_store_clock_timer(ngx_http_reauth_store_t *store);
 
 

@@ -287,7 +287,7 @@ ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
 {
     ngx_http_reauth_begin_op_t  *begin;
 
-    /* the record stays dirty in the zone; worker 0 writes it later */
+    /* the record stays dirty in the zone; the clerk writes it later */
 
     begin = commit->begin;
 
@@ -697,6 +697,7 @@ ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store)
 {
     if (store->flush_left
         || store->flushing
+        || !ngx_http_reauth_store_clerk(store)
         || !ngx_http_reauth_store_writes(store))
     {
         return;
@@ -716,7 +717,7 @@ ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store)
 static void
 ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store)
 {
-    if (store->flush.handler == NULL) {
+    if (!ngx_http_reauth_store_clerk(store)) {
         return;
     }
 
@@ -739,7 +740,9 @@ ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
 
     store = ev->data;
 
-    if (!ngx_http_reauth_store_writes(store)) {
+    if (!ngx_http_reauth_store_clerk(store)
+        || !ngx_http_reauth_store_writes(store))
+    {
         store->flush_left = 0;
         return;
     }

@@ -28,6 +28,14 @@
 #define NGX_HTTP_REAUTH_SYNC_RETRY   1000
 
 
+ngx_uint_t
+ngx_http_reauth_sync_ended(ngx_http_reauth_sync_t *sync)
+{
+    return ngx_exiting || ngx_quit || ngx_terminate
+           || !ngx_http_reauth_store_clerk(sync->store);
+}
+
+
 static void
 ngx_http_reauth_sync_not_one(ngx_http_reauth_sync_t *sync)
 {
@@ -127,6 +135,10 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 
     reauth_string_t  writer;
 
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
+
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         ngx_http_reauth_sync_failed(sync, reply);
         return;
@@ -224,7 +236,7 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
         ngx_del_timer(&sync->pause);
     }
 
-    if (ngx_exiting || ngx_terminate || ngx_quit) {
+    if (ngx_http_reauth_sync_ended(sync)) {
         return;
     }
 
@@ -247,6 +259,10 @@ static void
 ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
+
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         ngx_http_reauth_sync_failed(sync, reply);
@@ -300,6 +316,10 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
     ngx_uint_t         pending;
     const redisReply  *entries;
 
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
+
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         ngx_http_reauth_sync_failed(sync, reply);
         return;
@@ -319,10 +339,6 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
                        "reauth sync: %uz events", entries->elements);
 
         ngx_http_reauth_sync_entries(sync, entries);
-    }
-
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
-        return;
     }
 
     if (pending == 0
@@ -352,7 +368,7 @@ ngx_http_reauth_sync_pause_handler(ngx_event_t *ev)
 
     sync = ev->data;
 
-    if (sync->store->follower == NULL) {
+    if (ngx_http_reauth_sync_ended(sync)) {
         return;
     }
 
@@ -412,14 +428,14 @@ ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
 }
 
 
-ngx_int_t
-ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
+static ngx_http_reauth_sync_t *
+ngx_http_reauth_sync_create(ngx_http_reauth_store_t *store)
 {
     ngx_http_reauth_sync_t  *sync;
 
     sync = ngx_pcalloc(store->cycle->pool, sizeof(ngx_http_reauth_sync_t));
     if (sync == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     sync->store = store;
@@ -433,13 +449,55 @@ ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
                                NGX_HTTP_REAUTH_SYNC_PAGE
                                * sizeof(reauth_record_t));
     if (sync->records == NULL) {
+        return NULL;
+    }
+
+    return sync;
+}
+
+
+ngx_int_t
+ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
+{
+    if (store->sync == NULL) {
+        store->sync = ngx_http_reauth_sync_create(store);
+    }
+
+    if (store->sync == NULL) {
         return NGX_ERROR;
     }
+
+    /* what other instances did meanwhile is not known */
+
+    ngx_http_reauth_sync_unread(store);
 
     store->follower = ngx_http_reauth_redis_create(store->redis_conf,
                                                    store->cycle,
                                                    ngx_http_reauth_sync_event,
-                                                   sync);
+                                                   store->sync);
 
     return store->follower == NULL ? NGX_ERROR : NGX_OK;
+}
+
+
+void
+ngx_http_reauth_sync_stop(ngx_http_reauth_store_t *store)
+{
+    ngx_http_reauth_redis_t  *follower;
+
+    follower = store->follower;
+
+    if (follower == NULL) {
+        return;
+    }
+
+    if (store->sync->pause.timer_set) {
+        ngx_del_timer(&store->sync->pause);
+    }
+
+    store->follower = NULL;
+
+    /* calls the handlers of all commands that wait for replies */
+
+    ngx_http_reauth_redis_destroy(follower);
 }

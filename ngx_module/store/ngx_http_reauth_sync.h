@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Worker 0 reads Redis into the zone: all that is active whenever it has
+ * The clerk reads Redis into the zone: all that is active whenever it has
  * connected, and from then on every change as it happens.
  */
 
@@ -23,7 +23,9 @@
 #define NGX_HTTP_REAUTH_SYNC_PAUSE   1
 
 
-typedef struct {
+typedef struct ngx_http_reauth_sync_s  ngx_http_reauth_sync_t;
+
+struct ngx_http_reauth_sync_s {
     ngx_http_reauth_store_t        *store;
     ngx_uint_t                      pending;   /* pages requested */
     ngx_uint_t                      scanned;   /* "active" is read */
@@ -36,7 +38,7 @@ typedef struct {
     ngx_event_t                     pause;
     char                            scan[REAUTH_CURSOR_MAX + 1];
     char                            last[REAUTH_STREAM_ID_MAX + 1];
-} ngx_http_reauth_sync_t;
+};
 
 
 /* a page of records that were asked for */
@@ -50,12 +52,16 @@ typedef struct {
 
 
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
+void ngx_http_reauth_sync_stop(ngx_http_reauth_store_t *store);
 
 /* what other instances do is not followed now */
 void ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store);
 
 
 /* ngx_http_reauth_sync.c */
+
+/* this worker exits, or another one is the clerk: no further step is made */
+ngx_uint_t ngx_http_reauth_sync_ended(ngx_http_reauth_sync_t *sync);
 
 void ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
     const redisReply *text, ngx_uint_t live);

@@ -63,6 +63,11 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
     sync = get->sync;
     sync->pending--;
 
+    if (ngx_http_reauth_sync_ended(sync)) {
+        ngx_free(get);
+        return;
+    }
+
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         ngx_free(get);
         ngx_http_reauth_sync_failed(sync, reply);
@@ -253,6 +258,10 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
     ngx_http_reauth_sync_t *sync = data;
 
     const redisReply  *page;
+
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
 
     page = reply ? reauth_reply_page(reply, sync->scan) : NULL;
 

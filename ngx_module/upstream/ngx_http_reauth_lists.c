@@ -444,6 +444,10 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
 
     poller->list_leasing = 0;
 
+    if (!ngx_http_reauth_store_clerk(poller->store)) {
+        return;
+    }
+
     if (reply != NULL && reply->type == REDIS_REPLY_STATUS
         && poller->list == NULL)
     {

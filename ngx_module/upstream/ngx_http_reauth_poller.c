@@ -400,7 +400,11 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
     poller->leasing--;
 
-    if (reply == NULL) {
+    if (reply == NULL
+        || (!ngx_exiting && !ngx_http_reauth_store_clerk(poller->store)))
+    {
+        /* what was leased is due again after the lease */
+
         return;
     }
 
@@ -443,9 +447,10 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
             continue;
         }
 
-        if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0) {
-
-            /* polling was paused meanwhile */
+        if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0
+            || !ngx_http_reauth_store_clerk(poller->store))
+        {
+            /* polling was paused meanwhile, or this worker exits */
 
             ngx_http_reauth_store_poll_at(poller->store, &account,
                                           ngx_http_reauth_now(), 1);
@@ -650,10 +655,21 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(ev, NGX_HTTP_REAUTH_POLLER_STEP);
-
     ngx_http_reauth_poller_expire(poller);
     ngx_http_reauth_lists_expire(poller);
+
+    if (!ngx_http_reauth_store_clerk(poller->store)) {
+
+        /* polls that were sent before are not sent again, but end */
+
+        if (poller->npolls) {
+            ngx_add_timer(ev, NGX_HTTP_REAUTH_POLLER_STEP);
+        }
+
+        return;
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_REAUTH_POLLER_STEP);
 
     now_ms = ngx_http_reauth_now();
 
@@ -685,14 +701,29 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
 }
 
 
+static void
+ngx_http_reauth_poller_clerk(void *data, ngx_uint_t is)
+{
+    ngx_http_reauth_poller_t *poller = data;
+
+    if (!is) {
+
+        /* two lists at a time could settle the same attempt */
+
+        ngx_http_reauth_lists_abort(poller);
+        return;
+    }
+
+    if (!poller->timer.timer_set) {
+        ngx_add_timer(&poller->timer, NGX_HTTP_REAUTH_POLLER_STEP);
+    }
+}
+
+
 ngx_int_t
 ngx_http_reauth_poller_init_process(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_store_t *store, ngx_cycle_t *cycle)
 {
-    if (ngx_process != NGX_PROCESS_SINGLE && ngx_worker != 0) {
-        return NGX_OK;
-    }
-
     poller->store = store;
 
     ngx_queue_init(&poller->polls);
@@ -702,7 +733,8 @@ ngx_http_reauth_poller_init_process(ngx_http_reauth_poller_t *poller,
     poller->timer.log = cycle->log;
     poller->timer.cancelable = 1;
 
-    ngx_add_timer(&poller->timer, NGX_HTTP_REAUTH_POLLER_STEP);
+    store->clerk_handler = ngx_http_reauth_poller_clerk;
+    store->clerk_data = poller;
 
     return NGX_OK;
 }

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The one background poller of the fleet: worker 0 of each instance takes
+ * The one background poller of the fleet: the clerk of each instance takes
  * attempts that are due from the queue in Redis, each with a lease, or from
  * the zone where there is no Redis.
  */
@@ -36,7 +36,7 @@ struct ngx_http_reauth_poller_s {
     ngx_uint_t                rate;          /* per minute, all gateways */
     ngx_http_conf_ctx_t      *conf_ctx;      /* of its server */
 
-    /* of worker 0 */
+    /* of the clerk */
     ngx_http_reauth_store_t  *store;
     ngx_event_t               timer;
     ngx_queue_t               polls;         /* active */

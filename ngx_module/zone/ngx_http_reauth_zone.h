@@ -16,6 +16,7 @@
 
 #include "ngx_http_reauth_clock.h"
 #include "reauth_attempt.h"
+#include "reauth_clerk.h"
 #include "reauth_clock.h"
 #include "reauth_degraded.h"
 #include "reauth_schedule.h"
@@ -163,6 +164,7 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_FILE_CALLERS,
     NGX_HTTP_REAUTH_COUNT_FILE_SECRET,
     NGX_HTTP_REAUTH_COUNT_KEY_UNAVAILABLE,
+    NGX_HTTP_REAUTH_COUNT_CLERK_TAKEN,
     NGX_HTTP_REAUTH_COUNT_LAST
 } ngx_http_reauth_count_e;
 
@@ -490,7 +492,19 @@ void ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone,
     int64_t ms);
 int64_t ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone);
 
-/* worker 0 publishes the state of its connection to Redis */
+/*
+ * The lease of the clerk, see core/reauth_clerk.h; "term" is that of this
+ * process.
+ */
+reauth_clerk_step_t ngx_http_reauth_zone_clerk(ngx_http_reauth_zone_t *zone,
+    uint32_t *term, reauth_clerk_former_t *former);
+void ngx_http_reauth_zone_clerk_give_up(ngx_http_reauth_zone_t *zone,
+    uint32_t *term);
+ngx_uint_t ngx_http_reauth_zone_is_clerk(ngx_http_reauth_zone_t *zone,
+    uint32_t term);
+ngx_uint_t ngx_http_reauth_zone_clerk_missing(ngx_http_reauth_zone_t *zone);
+
+/* the clerk publishes the state of its connection to Redis */
 void ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone,
     ngx_uint_t up, ngx_uint_t lag_ms);
 void ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone,

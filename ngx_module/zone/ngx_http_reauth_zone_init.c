@@ -232,6 +232,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->gate.loaded = !zone->remote;
     sh->paused = ngx_current_msec;
+    sh->clerk.beat_ms = ngx_http_reauth_monotonic();
     sh->gate.clock = ngx_http_reauth_wall_clock()
                      - ngx_http_reauth_monotonic();
     sh->load_until_ms = ngx_http_reauth_wall_clock()

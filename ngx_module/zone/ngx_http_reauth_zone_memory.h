@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       25
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       26
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -222,7 +222,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
     int64_t                         load_until_ms;
-    int64_t                         ahead_ms;  /* worker 0: of the wall clock,
+    int64_t                         ahead_ms;  /* the clerk: of the wall clock,
                                                   as logged last */
 
     uint64_t                        boot;      /* identifies this instance */
@@ -230,6 +230,8 @@ struct ngx_http_reauth_zone_shctx_s {
     u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
     uint16_t                        round;     /* of reading all of Redis */
     uint32_t                        lists;     /* of accounts, asked for */
+
+    reauth_clerk_t                  clerk;     /* written under the lock */
 
     /* under the lock only */
     int64_t                         measured_ms; /* when Redis' clock was read

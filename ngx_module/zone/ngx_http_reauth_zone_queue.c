@@ -334,7 +334,13 @@ ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
                account->data, account->len);
 
     if (slot != NULL && ngx_http_reauth_zone_slot_waits(slot, list)) {
-        slot->listed = list;
+
+        /* not of an earlier list that a former clerk still reads */
+
+        if ((int32_t) (slot->listed - list) < 0) {
+            slot->listed = list;
+        }
+
         *record = slot->record;
         rc = NGX_OK;
     }
@@ -365,7 +371,7 @@ ngx_http_reauth_zone_find_unlisted(ngx_http_reauth_zone_shctx_t *sh,
         slot = ngx_http_reauth_slot(sh, (uint32_t) ++*index);
 
         if (slot->used
-            && slot->listed != list
+            && (int32_t) (slot->listed - list) < 0
             && ngx_http_reauth_zone_slot_waits(slot, list))
         {
             *record = slot->record;

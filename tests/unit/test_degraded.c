@@ -127,6 +127,10 @@ test_reasons(void **state)
     health.redis = 0;
     assert_int_equal(reauth_health_reasons(&health, reasons), 1);
     assert_string_equal(reauth_reason_name(&reasons[0]), "clock");
+    health.clerk = REAUTH_REFUSAL_CLERK;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 2);
+    assert_string_equal(reauth_reason_name(&reasons[0]), "clerk");
+    health.clerk = REAUTH_REFUSAL_NONE;
     health.clock_ms = 0;
     health.redis = 1;
 

@@ -282,7 +282,7 @@ test_begin_again(void **state)
         uint64_t                epoch;     /* 0: a new one */
     } rows[] = {
 
-        { "it is there: worker 0 has written it",
+        { "it is there: the clerk has written it",
           { STARTING, 10, 1, 1, 0 }, { STARTING, 10, 2, 1, 0 },
           REAUTH_BEGIN_STARTED, RECORD, CLEAN, 1, STARTING, 10 },
 
