@@ -1,5 +1,5 @@
-# Whatever is wrong, what the gateway answers is JSON: its texts are escaped, and
-# hold nothing of the request.
+# Error responses of the gateway are valid JSON in all cases: their texts are
+# escaped and contain nothing of the request.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ for my $body (q({"email":"a@b.c","password":"\ud83d"}),
     ok($answer->{json} && $answer->{json}{description}, 'which says what');
 }
 
-# an attempt of Fansly has no name of its own
+# a Fansly attempt has no ID of its own
 
 is($gateway->http('POST',
     '/api/fansly/authenticate/fansly_acct_1/reauthenticate')->{status}, 200,
@@ -41,7 +41,7 @@ is($closed->{status}, 503, 'its gate is closed');
 is($closed->{json}{attempt_id}, undef, 'null there, too');
 like($closed->{json}{description}, qr/retry after/, 'it says to retry');
 
-# one that waits for a person says nothing of retrying, in no place
+# while a person is awaited, neither the text nor the headers suggest a retry
 
 is($gateway->update('acct_2', 'otp')->{status}, 200, 'a login with a code');
 sandbox('POST', '/step/acct_2') for 1 .. 2;

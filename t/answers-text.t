@@ -1,5 +1,5 @@
-# Texts go into responses and events escaped, whatever is in them; and the 503
-# code of a gate says the same in its text and in its headers, in each state.
+# Texts are escaped in responses and events, whatever they contain; and the 503
+# response of the gate says the same in its text and headers in each state.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ sub record {
 }
 
 
-# ---- texts, as another instance may write them ----
+# ---- texts written by another gateway ----
 
 my %text = (
     quotes    => '"}],"gate":"open',
@@ -33,7 +33,7 @@ my %text = (
     invalid   => "c\xff\xc3 \xed\xa0\x80",
 );
 
-# a later change of the record, by another instance
+# a later change of the record by another gateway
 
 sub changed {
     my ($account, %field) = @_;
@@ -55,7 +55,7 @@ for my $name (sort keys %text) {
     ok(wait_for { defined record($account)->{error_message} },
         "$name: the record has it");
 
-    # a control character is not kept
+    # control characters are removed
 
     my $kept = $text{$name} =~ tr/\x00-\x1f\x7f/ /r;
 
@@ -89,7 +89,7 @@ unlike($metrics, qr/gate":"open|data: \{/, 'no text is in the metrics');
 
 $stream->close;
 
-# ---- texts of the upstream, with what a strict reader refuses ----
+# ---- texts of the upstream that a strict parser rejects ----
 
 my $upstream = gateway(name => 'upstream', without => ['all'],
     config => <<"EOC");
@@ -154,7 +154,7 @@ for my $state (sort keys %action) {
         : (state => $state, needs => '',
            action => defined $action ? $action : '');
 
-    # a login that begins anew
+    # a new login
 
     $stored{epoch} = (1 << 20) + stored('acct_states', 'epoch')
         if $state eq 'starting';

@@ -1,5 +1,5 @@
-# A code, and the word that a selfie was made: passed on as they were checked,
-# and a code that was received makes the attempt run again.
+# A code, and the confirmation that a selfie was made: forwarded as validated; a
+# code that was accepted makes the attempt running again.
 
 use strict;
 use warnings;

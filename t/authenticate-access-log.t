@@ -1,4 +1,4 @@
-# The variables in the access log, for the calls of the family.
+# The variables in the access log for requests of the authenticate family.
 
 use strict;
 use warnings;

@@ -1,5 +1,4 @@
-# The Fansly variant: the account's id is what is polled, and there is no
-# attempt's.
+# The Fansly variant: the account ID is polled, and attempts have no IDs.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What the upstream still says of the session before a login opens no gate: a
-# poll that was sent before the login began, and a first one that speaks of it.
+# Responses about the session before a login do not open the gate: a poll sent
+# before the login began, and a first poll that reports the old session.
 
 use strict;
 use warnings;
@@ -35,7 +35,7 @@ sub answers {
     return;
 }
 
-# ---- a Fansly poll that is on its way while the login begins ----
+# ---- a Fansly poll that is in progress when the login begins ----
 
 {
     my $account = 'fansly_acct_1';
@@ -77,7 +77,7 @@ sub answers {
        'the gate is open');
 }
 
-# ---- the first poll of an ordinary one ----
+# ---- the first poll of an OnlyFans login ----
 
 for my $case (
     ['an earlier attempt', { started_at => at(-3600),
@@ -104,7 +104,7 @@ for my $case (
     is(state_of($account), 'succeeded', "$name: its own end ends it");
 }
 
-# ---- the attempt before is known: the time is the upstream's alone ----
+# ---- the previous attempt is known: only the upstream's time decides ----
 
 {
     my $account = 'acct_again';

@@ -1,5 +1,5 @@
-# What a poll tells moves the state: each of the ends and of the waits, the trap
-# of a session that is still there, and an attempt that is not ours any more.
+# A poll changes the state: each end, each wait for a person, the session that
+# still exists, and an attempt that has been superseded.
 
 use strict;
 use warnings;
@@ -43,7 +43,7 @@ sub start {
     return $answer->{json}{attempt_id};
 }
 
-# success; on the way "authenticated" is said of the session before
+# success; before that, "authenticated" refers to the old session
 
 {
     my $attempt = start('acct_ok', 'ok');
@@ -53,7 +53,7 @@ sub start {
         is($poll->{json}{state}, 'authenticated', "$progress: the trap");
         is($poll->{json}{progress}, $progress, "$progress");
         is(gate('acct_ok'), 'closed', "$progress: the gate stays closed");
-        is(record('acct_ok')->{progress}, $progress, "$progress is told");
+        is(record('acct_ok')->{progress}, $progress, "$progress is shown");
         step('acct_ok');
     }
 
@@ -67,7 +67,7 @@ sub start {
        'a call passes');
 }
 
-# failure: the upstream answers calls itself
+# failure: the upstream itself responds to calls
 
 {
     my $attempt = start('acct_wrong', 'wrong');
@@ -82,7 +82,7 @@ sub start {
        'SESSION_EXPIRED:NEEDS_REAUTHENTICATION', 'a call gets the upstream\'s');
 }
 
-# a person must act
+# a person has to act
 
 for my $case (
     [otp    => 'needs_otp',  'otp'],
@@ -109,7 +109,7 @@ for my $case (
     is(record('acct_app')->{state}, 'succeeded', 'app: succeeded');
 }
 
-# an answer in "data"
+# a response in "data"
 
 {
     my $attempt = start('acct_wrapped', 'ok');

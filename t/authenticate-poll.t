@@ -1,4 +1,4 @@
-# A poll passes through unchanged, byte for byte.
+# The response to a poll is passed unchanged, byte by byte.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ our $attempt = sandbox('POST', '/account/acct_1', { next => [map { {
 
 no_shuffle();
 
-# the file's own gateway is not there yet
+# the gateway of this file is not yet started
 sub update_first {
     return http('PUT', '/api/authenticate/acct_1/credentials',
         { Authorization => "Bearer $Reauth::Test::API_KEY" },
@@ -30,7 +30,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a poll's response passes as it is: blanks, escapes, an odd end, errors
+=== TEST 1: a poll's response is not changed: blanks, escapes, errors
 --- config eval: $::look
 --- request eval
 [("GET /api/authenticate/$::attempt?a=b&c=%20d") x 4,
@@ -51,7 +51,7 @@ CANARY
 
 
 
-=== TEST 2: the response is the one that the sandbox gives itself
+=== TEST 2: the response is identical to that of the sandbox
 --- config eval: $::look
 --- request eval
 ["GET /_sandbox/account/acct_1", "GET /api/authenticate/$::attempt"]
@@ -62,7 +62,7 @@ CANARY
 
 
 
-=== TEST 3: an attempt that the upstream does not know is the upstream's 404
+=== TEST 3: an unknown attempt is the upstream's 404
 --- request
 GET /api/authenticate/auth_nobody
 --- error_code: 404
@@ -70,7 +70,7 @@ GET /api/authenticate/auth_nobody
 
 
 
-=== TEST 4: HEAD is answered as GET, without the body
+=== TEST 4: HEAD is processed as GET, without the body
 --- request eval
 ["HEAD /api/authenticate/$::attempt", 'HEAD /api/authenticate/auth_nobody']
 --- error_code eval

@@ -1,5 +1,5 @@
-# A login with the credentials that the upstream has: the attempt's id is in
-# polling_url only; 400 when there is nothing to do.
+# A login with the credentials stored by the upstream: polling_url contains the
+# attempt ID; 400 if no login is needed.
 
 use strict;
 use warnings;
@@ -35,7 +35,7 @@ __DATA__
 
 
 
-=== TEST 2: the upstream's refusal passes, and the gate stays open
+=== TEST 2: the upstream's error is passed, and the gate stays open
 --- request eval
 [main::again('acct_2'), 'GET /reauth/accounts/acct_2',
  'GET /reauth/gate/acct_2']
@@ -47,7 +47,7 @@ __DATA__
 
 
 
-=== TEST 3: while any attempt is active, the response is that of the attempt
+=== TEST 3: while an attempt is active, the response is about that attempt
 --- config eval: $::look
 --- request eval
 [main::put('acct_expired_3', main::login('slow')),
@@ -83,7 +83,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: a body that comes along is not read, and not sent
+=== TEST 5: a body is neither read nor sent
 --- config eval: $::look
 --- request eval
 [main::again('acct_expired_5') . "\n{CANARY", main::received('acct_expired_5')]

@@ -1,5 +1,4 @@
-# Paths and methods: what there is not, what is not allowed, what could be read
-# in two ways.
+# Paths and methods: unknown, not allowed, and ambiguous ones.
 
 use strict;
 use warnings;
@@ -72,7 +71,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a path that could be read in two ways is 400, and nothing is sent
+=== TEST 2: an ambiguous path is 400, and nothing is sent
 --- config eval: $::look
 --- request eval
 [(map { "PUT $_\n" . main::login('slow') } @::bad), main::received('acct_1')]
@@ -85,7 +84,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: a method that the path does not have is 405
+=== TEST 3: a method that the path does not support is 405
 --- request eval
 [map { "$_->[0] $_->[1]" } @::methods]
 --- error_code eval
@@ -98,7 +97,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a query is passed on, and changes no route
+=== TEST 4: a query is passed and does not change the route
 --- config eval: $::look
 --- request eval
 ['PUT /api/authenticate/acct_4/credentials?a=/../x&b=%00' . "\n"

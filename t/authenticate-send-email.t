@@ -1,4 +1,4 @@
-# The mail to the creator: passes through, with the key.
+# The e-mail to the creator: forwarded with the key.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the response, which has an address, passes and is in no log
+=== TEST 1: the response contains an address; it is passed and not logged
 --- config eval: $::look
 --- request eval
 ["POST /api/authenticate/$::attempt/send-email-to-creator",
@@ -36,7 +36,7 @@ slow@example.com
 
 
 
-=== TEST 2: an attempt that the upstream does not know is 404
+=== TEST 2: an unknown attempt is the upstream's 404
 --- request
 POST /api/authenticate/auth_nobody/send-email-to-creator
 --- error_code: 404
@@ -46,7 +46,7 @@ x-should-retry: false
 
 
 
-=== TEST 3: an account in place of the attempt is 404
+=== TEST 3: an account ID instead of the attempt ID is 404
 --- request
 POST /api/authenticate/acct_1/send-email-to-creator
 --- error_code: 404

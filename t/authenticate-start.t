@@ -1,5 +1,5 @@
-# A new account: the same fields as an update has and some of its own; nobody
-# knows yet what account it will be.
+# A new account: the fields of an update and some others; the account ID is not
+# yet known.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a start passes normalized, its polling_url leads to the gateway
+=== TEST 1: a start is sent normalized, its polling_url leads to the gateway
 --- config eval: $::look
 --- request eval
 [main::start('{"name":" Somebody ","email":"slow@EXAMPLE.com","password":"p ",'
@@ -41,7 +41,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a proxy of the client's own passes, and all its faults are named
+=== TEST 2: a proxy of the client is passed, and all of its errors are named
 --- request eval
 [main::start('{"auth_type":"mobile_app","customProxy":{"host":"h","port":8080,"username":"u","password":"p"}}'),
  main::start('{"auth_type":"mobile_app","customProxy":{"host":"h h","port":0},"proxyCountry":"us","force_connect":"yes"}')]
@@ -63,7 +63,7 @@ POST /api/authenticate
 
 
 
-=== TEST 4: what clients send besides is taken in the forms in which they send it
+=== TEST 4: other forms of fields that clients use are accepted
 --- config eval: $::look
 --- request eval
 [main::start('{"email":"slow@example.com","password":"p","customProxy":[],'

@@ -1,5 +1,5 @@
-# The upstream's words of both platforms: what each makes of the state, the gate
-# and the action; and that no word that is not known opens a gate.
+# The words of both platforms: the state, the gate and the action that follow
+# from each; an unknown word does not open a gate.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ sub now {
         $time[4] + 1, @time[3, 2, 1, 0];
 }
 
-# the answer to a poll of a login that has just begun
+# the response to a poll of a login that has just begun
 
 sub is_told {
     my ($name, $poll, $state, $action) = @_;
@@ -128,7 +128,7 @@ is_told_fansly('another', { status => 'needs-captcha',
 is_told_fansly('an error alone', { status => undef, last_error => 'x' },
     'running', undef);
 
-# ---- needs_person everywhere ----
+# ---- needs_person in all responses ----
 
 my $account = 'acct_person';
 my $attempt = $gateway->update($account, 'person')->{json}{attempt_id};

@@ -1,5 +1,5 @@
-# A body that was read before the location was chosen: it is used if it is in
-# memory, and refused if nginx wrote it to a file.
+# A body that was read before the location was chosen is used if it is in
+# memory, and rejected if nginx wrote it to a file.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ is(deliver($gateway, event('accounts.reconnected', 'acct_1'))->{status}, 200,
 is($gateway->http('GET', '/reauth/healthz')->{status}, 200, 'without a body');
 
 
-# larger than the buffer of the server
+# larger than the server's buffer
 
 my $answer = $gateway->http('PUT', '/api/authenticate/acct_2/credentials',
     { 'Content-Type' => 'application/json' },

@@ -1,5 +1,6 @@
-# What a caller may begin is bounded: attempts= of its line, by default a quarter
-# of the room for active attempts, half of which is kept for all alike.
+# The number of attempts that a caller can begin is limited: by attempts= of its
+# line, by default to a quarter of the active attempts that fit into the zone;
+# half of these are available to all callers.
 
 use strict;
 use warnings;
@@ -86,7 +87,7 @@ like(ask($gateway, 'other', 'GET', '/reauth/metrics')->{body},
 like($gateway->error_log,
     qr/\[warn\].*caller "greedy" has too many active attempts/, 'logged');
 
-# whoever counts, and whatever became of who counted before
+# whichever caller counts, and whatever became of the previous one
 
 $gateway->reload;
 refused($gateway, 'after a reload');
@@ -104,7 +105,7 @@ ok(wait_for { ask($second, 'other', 'GET', '/reauth/accounts/acct_g3')->{status}
     == 200 } 'another gateway has read Redis');
 refused($second, 'there');
 
-# an end makes room, wherever it is seen
+# an end makes room, whichever gateway reports it
 
 sandbox('POST', '/finish/acct_g1');
 ok(wait_for {
@@ -144,7 +145,7 @@ is(join(' ', map { put_h2('greedy', "acct_h$_") } 1 .. 4), '200 200 200 429!',
 is(put_h2('other', 'acct_h5'), 200, "HTTP/2: another caller's is not");
 $http2->stop;
 
-# by time
+# expiry
 
 my $short = gateway(name => 'short', without => ['reauth_redis'], %argument,
     http_config => "reauth_callers_file $file;\nreauth_gate_max 2s;");
@@ -155,7 +156,7 @@ ok(wait_for { put($short, 'greedy', 'acct_t4')->{status} == 200 }
     'those that expire make room');
 $short->stop;
 
-# many that are confined, each with made-up accounts of its own
+# many confined callers, each with nonexistent accounts
 
 my $small = gateway(name => 'small', without => ['reauth_redis'], %argument,
     http_config => "reauth_zone accounts:1m;\nreauth_callers_file $file;");
@@ -177,7 +178,7 @@ is($statuses{429}, $CONFINED, 'each comes to its bound');
 is_deeply([sort keys %statuses], [200, 429], 'before the zone is full');
 is((grep { ($begun{$_} // 0) < 1 } 1 .. $CONFINED), 0,
     'each has begun some');
-# half of the room is for whoever comes first: two quarters
+# half of the room is for all callers: two quarters
 
 cmp_ok(abs($begun{1} - $begun{2}), '<=', 1, 'one gets as much as the next one');
 cmp_ok($begun{3}, '<', $begun{1} / 2, 'and two get all that is not kept');

@@ -1,5 +1,5 @@
-# One caller's bodies take half of reauth_body_memory at most, over HTTP/1.1 and
-# HTTP/2, and another caller's update is taken meanwhile.
+# The bodies of one caller use at most half of reauth_body_memory, over HTTP/1.1
+# and HTTP/2; meanwhile updates of another caller are accepted.
 
 use strict;
 use warnings;
@@ -33,7 +33,7 @@ sub modest {
         headers => { Authorization => 'Bearer token-of-modest' })->{status};
 }
 
-# bodies that do not end
+# incomplete bodies
 
 my (@open, $refused);
 
@@ -54,7 +54,7 @@ is(modest('acct_2'), 200, 'another caller has room');
 
 $_->close for @open;
 
-# HTTP/2: each stream takes room before anything of its body has come
+# HTTP/2: each stream reserves memory before its body arrives
 
 my @connections = map { Reauth::H2->connect_to($http2) } 1 .. 2;
 my @refused;

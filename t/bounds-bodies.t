@@ -1,5 +1,5 @@
-# Bodies that a worker holds are bounded by reauth_body_memory, webhooks by half
-# of it; what the head of a webhook tells is enough to refuse it.
+# reauth_body_memory limits the bodies that a worker holds; webhooks use at most
+# half of it.  A webhook can be rejected by its header alone.
 
 use strict;
 use warnings;
@@ -38,7 +38,7 @@ sub metric {
 
 my $refused = 'reauth_limited_total{limit="body_memory"}';
 
-# by its head: the body does not come, so an answer did not wait for it
+# by its header: the body is never sent, so the response did not wait for it
 
 for (
     ['no signature', 401, {}],
@@ -70,7 +70,7 @@ for (
 }
 
 is(metric($gateway, 'reauth_webhooks_total{result="bad_signature"}'), 6,
-    'signatures that are none are counted');
+    'invalid signatures are counted');
 is(metric($gateway, 'reauth_webhooks_total{result="malformed"}'), 7,
     'and what is no webhook');
 
@@ -83,7 +83,7 @@ for my $type ('application/json', 'application/json; charset=utf-8',
     is($answer->{status}, 200, "$type is taken");
 }
 
-# webhooks that look signed, and do not end: two are more than half
+# incomplete webhooks with a signature: two are more than half
 
 sub webhook {
     return Reauth::Stream->open($gateway, 'POST', $PATH,
@@ -115,7 +115,7 @@ ok(wait_for {
 } 'it goes, and its memory is free again');
 $_->close for @open;
 
-# updates: their length is known, or not
+# updates, with and without a length
 
 my %json = ('Content-Type' => 'application/json');
 
@@ -161,7 +161,7 @@ for my $kind ('length', 'chunked') {
         "$kind: they go, and an update is taken");
 }
 
-# HTTP/2: each stream may send 64 KB unasked, which is room that it takes
+# HTTP/2: each stream can send 64 KB at once, which is reserved
 
 my $h2 = Reauth::H2->connect_to($h2_gateway->port);
 my @streams;
@@ -191,7 +191,7 @@ ok(wait_for {
         body => '{"email":"ok@example.com","password":"x"}'))->{status} == 200;
 } 'the connection goes, and an update is taken');
 
-# whatever was read, answered or broken off is given back
+# memory is released after a response, an error or an abort
 
 my $cut = 0;
 for (1 .. 300) {

@@ -1,4 +1,4 @@
-# A callers file has 8 MB at most; a larger one is not read.
+# A callers file is at most 8 MB; a larger one is rejected.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ sub callers {
     my $line = 'alice sha256:' . sha256_hex($token) . " all\n";
     my $pad  = '# ' . 'x' x 1021 . "\n";
 
-    # comments of a kilobyte, the last one as long as is left
+    # comments of a kilobyte; the last one fills the rest
     my $text = $line . $pad x (($size - length $line) / length $pad);
     my $left = $size - length $text;
 

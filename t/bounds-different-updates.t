@@ -1,6 +1,6 @@
-# While an update is sent, few different ones of its account may wait: the next
-# ones are refused at once, whatever their number.  Those that wait are sent in
-# the order in which they came.
+# While an update is being sent, a few different ones of the account can wait;
+# all others are rejected at once.  Waiting updates are sent in the order of
+# arrival.
 
 use strict;
 use warnings;
@@ -60,7 +60,7 @@ sub path { return "/api/authenticate/$_[0]/credentials"; }
 
 sub body { return qq({"email":"a\@example.com","password":"CANARY-$_[0]"}); }
 
-# by the protocol that the gateway speaks
+# by protocol of the gateway
 
 sub ask {
     my ($of, $method, $path, @rest) = @_;
@@ -103,7 +103,7 @@ sub state_of {
     return ask($of, 'GET', "/reauth/accounts/$account")->{json} || {};
 }
 
-# what must be true of a gateway after the flood, and what comes then
+# checks after the flood, and the next update
 
 sub flooded {
     my ($of, $account, $answers) = @_;
@@ -155,7 +155,7 @@ sub settled {
 my $first = Reauth::Stream->open($plain, 'PUT', path('acct_1'), \%json, body(0));
 ok(wait_for { sent('acct_1') } 'the first one is being sent');
 
-# so that their order is known, one after the other
+# one after the other, so that their order is known
 
 my @waiting = map {
     my $stream = Reauth::Stream->open($plain, 'PUT', path('acct_1'), \%json,
@@ -164,7 +164,7 @@ my @waiting = map {
     $stream
 } 1 .. $PLACES;
 
-# on one connection, which would be held up by one that waits
+# on one connection, a waiting request would delay the others
 
 my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
     PeerPort => $plain->port) or die "connect: $!\n";
@@ -226,7 +226,7 @@ flooded($gateway, 'acct_2', \@refused);
 my $answers = $h2->answers(\@streams);
 settled($gateway, 'acct_2', map { $answers->{$_}{status} } @streams);
 
-# one that goes leaves its place, and the others their order
+# one client closes: its place is free, the order of others is unchanged
 
 $h2->close;
 $first = Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json, body(0));

@@ -1,6 +1,6 @@
-# An account that a start brings is known only when it is polled: it counts for
-# the caller that has polled, and beyond its bound it is not followed.  One that
-# a webhook has reported before counts for the first caller that polls it.
+# An account created by a start is known after a poll.  It counts for the caller
+# that polled it, and is not followed beyond that caller's limit.  One that a
+# webhook has reported counts for the first caller that polls it.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Reauth::Webhook;
 my $started = started_at(-1);
 my $counter = work_dir() . '/counter';
 
-# each start begins an attempt of an account of its own
+# each start begins an attempt of a new account
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
 
@@ -69,7 +69,7 @@ sub begun_by {
             ->{json}{accounts} };
 }
 
-# ---- each is polled at once ----
+# ---- each is polled immediately ----
 
 my %statuses;
 
@@ -84,7 +84,7 @@ for (1 .. 10) {
 is_deeply(\%statuses, { 200 => 3, 429 => 7 }, 'the bound is that of updates');
 is(begun_by('greedy'), 3, 'the attempts are those of who has polled');
 
-# ---- they are polled when all have been started ----
+# ---- polled after all have been started ----
 
 my @ids = map { start('late')->{json}{attempt_id} } 1 .. 10;
 is((grep { defined } @ids), 10, 'nothing is known of them yet');
@@ -103,7 +103,7 @@ like($gateway->http('GET', '/reauth/metrics',
         { Authorization => 'Bearer token of other' })->{body},
     qr/^reauth_limited_total\{limit="attempts"\} \d\d$/m, 'and counted');
 
-# ---- webhooks report them first ----
+# ---- reported by webhooks first ----
 
 @ids = map { start('hooked')->{json}{attempt_id} } 1 .. 5;
 

@@ -1,5 +1,5 @@
-# Updates that wait for another one's answer are among those that
-# reauth_wait_max counts: one more is not kept, nor its body.
+# Updates that wait for the response to another one count for reauth_wait_max;
+# beyond it, an update and its body are rejected.
 
 use strict;
 use warnings;

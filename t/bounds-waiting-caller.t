@@ -1,5 +1,5 @@
-# Of the places of requests that wait one caller gets half at most, of each kind:
-# others wait undisturbed.
+# One caller can use at most half of the places for waiting requests of each
+# kind; others are not affected.
 
 use strict;
 use warnings;
@@ -50,7 +50,7 @@ my $h2_gateway = gateway(%argument, name => 'h2', listen => 'http2');
 
 my $BODY = '{"email":"a@example.com","password":"x"}';
 
-# request, status beyond the bound
+# request, status beyond the limit
 
 my %kind = (
     'status requests' => [503, 'GET', '/reauth/accounts/acct_1?wait=60s'],
@@ -89,7 +89,7 @@ for my $kind (sort keys %kind) {
     my ($status, @request) = @{ $kind{$kind} };
     my @open;
 
-    # places of the kind before may not be free yet
+    # places of the previous kind may not be free yet
 
     ok(wait_for {
         push @open, plain('greedy', @request);
@@ -109,7 +109,7 @@ for my $kind (sort keys %kind) {
     $_->close for @open, @others;
 }
 
-# each kind has places of its own
+# each kind has its own places
 
 {
     my ($status, $held) = map { [ @{ $kind{$_} }[1 .. $#{ $kind{$_} }] ] }
@@ -124,7 +124,7 @@ for my $kind (sort keys %kind) {
     ok(wait_for {
         push @open, plain('greedy', @$held);
         waits($open[-1]) && 2 == grep { $_->is_open } @open[0, 1];
-    } 'are none of those for held calls');
+    } 'do not count for held calls');
 
     $_->close for @open;
 }
@@ -164,7 +164,7 @@ for my $kind ('held calls', 'status requests') {
     $greedy->close;
 }
 
-# all that was taken is given back
+# all places are released
 
 for my $n (1 .. 20) {
     my $stream = plain('greedy', @{ $kind{'status requests'} }[1 .. 2]);

@@ -1,6 +1,7 @@
-# At the bound of reauth_wait_max, for some seconds: requests of every kind that
-# waits come all the time, many hang up, logins begin and end, nginx is reloaded.
-# Each answer is one of those that there are, and all places are free afterwards.
+# At the limit of reauth_wait_max for some seconds: requests of every kind that
+# waits arrive continuously, many clients close, logins begin and end, nginx is
+# reloaded.  Each response is a documented one, and all places are free
+# afterwards.
 
 use strict;
 use warnings;
@@ -22,7 +23,7 @@ my $peer = Reauth::Peer->start(sub {
 
     return Reauth::Peer::response('200 OK', '{}') if $request !~ /\APUT /;
 
-    # slower than updates come, on a busy machine too
+    # slower than updates arrive, also on a busy machine
     sleep 0.3 + rand 0.6;
 
     return $request =~ /"refuse/
@@ -44,7 +45,7 @@ location /api/ {
 }
 EOC
 
-# what each may be answered
+# the possible responses of each kind
 
 my %kind = (
     account => [sub { ('GET', "/reauth/accounts/$_[0]?wait=2s") },
@@ -64,7 +65,7 @@ my $start  = time;
 my $end    = $start + $Reauth::Test::LIMIT;
 my $reload = $start + 2;
 
-# whether some of each kind were answered, and some were too many
+# checks that of each kind some succeeded, and some were rejected
 
 sub all_seen {
     return !grep {
@@ -120,7 +121,7 @@ ok($answers{$_}{200}, "$_: some got what they waited for") for sort keys %kind;
 ok($answers{$_}{503}, "$_: some were too many") for qw(account list events held);
 ok($answers{update}{409}, 'update: some were too many');
 
-# the response to an update whose client has gone would end what waits
+# the response to an update whose client has closed would end waiting requests
 ok(wait_for {
     my $json = $gateway->http('GET', '/reauth/summary')->{json};
     return $json && !$json->{states}{starting};

@@ -1,5 +1,5 @@
-# Without Redis the zone remembers a number of webhooks that its size says: the
-# newest ones, in memory that does not grow.
+# Without Redis, the zone stores a number of webhook digests that depends on its
+# size: the latest ones, in constant memory.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my $gateway = gateway(
 
 my $started_at = started_at(-1);
 
-# of one attempt, or the records take room too
+# of one attempt, because records also need memory
 
 sub webhook {
     my ($number) = @_;
@@ -60,7 +60,7 @@ my $known = grep { duplicate($_) } reverse $last - $remembered + 1 .. $last;
 cmp_ok($known, '>', 0, "$known of the last $remembered are known");
 is(duplicate(0), 0, 'the oldest one is forgotten');
 
-# Digests are kept in sets of eight: the first byte says in which.
+# Digests are stored in sets of eight, selected by the first byte.
 
 my $ways   = 8;
 my $sets   = $remembered / $ways;

@@ -1,5 +1,5 @@
-# auth_basic, auth_request and "satisfy" beside the module: who has to be let in
-# by both is let in by neither alone, and "satisfy any" skips no caller.
+# auth_basic, auth_request and "satisfy" together with the module: access
+# requires both, and "satisfy any" does not skip the check of the caller.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 my $basic  = 'Basic ' . encode_base64('user:password', '');
 my $bearer = 'Bearer token-of-alice';
 
-# lets the user in, and tells what it was sent
+# accepts the user, and reports the received headers
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -80,7 +80,7 @@ sub status_of {
     return $answer->{status};
 }
 
-# ---- auth_basic sees the header before the key takes its place ----
+# ---- auth_basic sees the header before it is replaced by the key ----
 
 for my $path ('/api/acct_1/me', '/reauth/accounts') {
     is(status_of($path, $basic), 200, "$path: a user");
@@ -98,14 +98,14 @@ is(status_of($update, $basic, @update), 200, 'an update of a user');
 is(status_of('/api/acct_1/me', $basic), 503, 'closes the gate');
 is(status_of('/api/acct_1/me'), 401, 'which is asked after the access phase');
 
-# ---- auth_request, where no key is in force, too ----
+# ---- auth_request, also without a key ----
 
 is(status_of('/asked/api/acct_2/me', $basic), 200, 'auth_request: a user');
 is(status_of('/asked/api/acct_2/me'), 403, 'nobody');
 is(status_of('/keyed/api/acct_2/me', $basic), 403,
     'in a location with a key it is not passed on');
 
-# ---- a caller's header is gone by then ----
+# ---- the header of the caller is removed before ----
 
 is(status_of('/asked/called/api/acct_2/me', $bearer), 403,
     'a caller whom auth_request does not know');
@@ -118,6 +118,6 @@ is(status_of('/any/allowed/api/acct_2/me', $bearer), 200, 'any: a caller');
 is(status_of('/any/allowed/api/acct_2/me', $basic), 401, 'a user is no caller');
 is(status_of('/any/allowed/api/acct_2/me'), 401, 'nor is an address');
 is(status_of('/any/denied/api/acct_2/me', $bearer), 401,
-    'a caller who is nobody else');
+    'an unknown caller');
 
 done_testing();

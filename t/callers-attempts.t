@@ -1,5 +1,5 @@
-# A caller that is confined to accounts reaches the attempts of these, active
-# and ended ones; nothing is sent for one that is not known to be theirs.
+# A confined caller has access to active and ended attempts of its accounts; for
+# attempts that are not known to be theirs, nothing is sent.
 
 use strict;
 use warnings;
@@ -73,7 +73,7 @@ is(poll('alice', $foreign), 403, 'the other way round');
 is(poll('alice', "${own}x"), 403, 'one that begins alike');
 is(scalar sandbox_log(), $before + 2, 'and nothing is sent');
 
-# ---- many of them, in each other's buckets; then another login ----
+# ---- many attempts in the same buckets; then another login ----
 
 my %attempts;
 

@@ -1,5 +1,5 @@
-# With certificate=cn a client certificate that nginx has verified names the
-# caller; any other names nobody.
+# With certificate=cn, a client certificate verified by nginx identifies the
+# caller; other names identify none.
 
 use strict;
 use warnings;
@@ -68,9 +68,9 @@ my $gateway = gateway(
         . server($port{demanded}, 'on', 'certificate=cn')
         . server($port{token}, 'optional_no_ca', '')
         . server($port{unverified}, 'off', 'certificate=cn')
-        # the same address, by another name
+        # the same address, another server name
         . server('$TEST_NGINX_SERVER_PORT', 'off', 'certificate=cn')
-        # two of one address with authorities of their own
+        # two servers of one address with different authorities
         . server($port{two}, 'optional', 'certificate=cn', 'clients.example')
         . server($port{two}, 'optional', 'certificate=cn', 'strangers.example',
             $stranger),
@@ -131,7 +131,7 @@ is(status('stranger', '/reauth/accounts', @bob), 200,
     'and is enough without a good certificate');
 is(status('alice', '/api/accounts',
     headers => ['Authorization: Bearer what-sdks-need']), 200,
-    'one that is nobody\'s is passed over');
+    'a certificate of no caller is ignored');
 
 is(status('alice', '/reauth/accounts', port => $port{demanded}), 200,
     'a certificate that nginx demands');
@@ -149,8 +149,8 @@ is(status('alice', '/reauth/accounts', sni => 'off.example',
     headers => ['Host: gateway.example']), 421,
     'nor where the server of the request did not');
 
-# Two servers of one address, each with an authority of its own; without SNI
-# nginx takes the first one, and its authority.
+# Two servers of one address, each with its own authority; without SNI, nginx
+# uses the first server and its authority.
 
 sub of_two {
     my ($client, $sni, $host, @headers) = @_;

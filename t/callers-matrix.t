@@ -1,7 +1,7 @@
-# Each operation for each kind of caller, own, foreign and unknown accounts, by
-# token and by the certificate of another server.  Laws judge: who is refused
-# reaches nothing, and who is allowed reaches the upstream.  Tokens that are
-# revoked in the middle: t/callers-revoked-sent.t.
+# Each operation, for each kind of caller, with own, foreign and unknown
+# accounts, by token and by the certificate of another server.  Rules decide: a
+# rejected request is not sent to the upstream, an allowed one is.  Tokens that
+# are revoked meanwhile: t/callers-revoked-sent.t.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 my $own   = 'accounts=acct_own*,fansly_acct_own*,fanvue_acct_own*';
 my @words = qw(update attempt call call:read team team:read status operate all);
 
-# name => [words, what follows them in the line]
+# name => [words, the rest of the line]
 my %caller = (
     (map { my $word = $_; (tr/:/_/r => [[$word]],
         tr/:/_/r . '_own' => [[$word], $own]) } @words),
@@ -102,9 +102,9 @@ sub confined { return ($caller{ $_[0] } && $caller{ $_[0] }[1] // '') =~ /accoun
 my %failed;
 my $sent_so_far = 0;
 
-# Asks, and judges by the law: 401 or 403 and nothing sent, or neither and, if
-# it is for the upstream, sent once.  The upstream logs a request after it has
-# responded, so that only what is expected is waited for.
+# Sends a request and checks it by the rules: 401 or 403 and nothing sent, or
+# another status and, if it is for the upstream, sent once.  The upstream logs a
+# request after it has responded, so only expected requests are awaited.
 
 sub judge {
     my ($name, $what, $allowed, $sent, $method, $path, $body) = @_;
@@ -137,7 +137,7 @@ sub whole {
     return;
 }
 
-# ---- ordinary calls: every operation of the vendor ----
+# ---- ordinary calls: all operations of the vendor ----
 
 my @calls;
 
@@ -151,7 +151,7 @@ while (my $line = <$table>) {
 
 cmp_ok(scalar @calls, '>=', 230, 'operations');
 
-# each of them for few callers, some of them for all
+# each of them for a few callers, some of them for all
 my @few = qw(call call_read team team_read all_own);
 
 for my $i (0 .. $#calls) {
@@ -182,11 +182,11 @@ for my $i (0 .. $#calls) {
 
 whole('ordinary calls');
 
-# ---- what the gateway serves itself ----
+# ---- requests that the gateway itself processes ----
 
 my $credentials = { email => 'ok@example.com', password => 'secret' };
 
-# name, method, path, body, scope, how confined callers are judged, sent
+# name, method, path, body, scope, the rule for confined callers, sent
 my @own = (
     ['update', 'PUT', '/api/authenticate/{account}/credentials',
         $credentials, 'update', 'account', 1],
@@ -251,7 +251,7 @@ for my $case (@own, ['call', 'GET', '/api/{account}/me'],
         my $status = <$curl>;
         close $curl;
 
-        # nginx itself refuses another name than that of the connection
+        # nginx rejects another name than that of the connection
         $failed{"$what by $sni->[0]: $status"} = 1
             if $status != $sni->[1] && $status != 400;
     }

@@ -1,5 +1,5 @@
 # The callers file and the key file are read again when they change, without a
-# reload; a bad new version is refused and the old one stays in force.
+# reload; an invalid new version is rejected and the old one stays in use.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ my $dir = work_dir() . '/secrets';
 mkdir $dir;
 chmod oct 755, $dir;
 
-# as Kubernetes lays them: a link to a link to a folder that is swapped
+# like Kubernetes: a link to a link to a directory that is replaced
 
 sub version {
     my ($number, %content) = @_;
@@ -74,7 +74,7 @@ ok(wait_for(sub { status('two') == 401 }, 'the upstream to refuse it'),
 is((sandbox_log())[-1]{headers}{authorization}, 'Bearer another-key',
     'as it is in the file');
 
-# ---- calls that are under way keep the key that they were sent with ----
+# ---- requests in progress keep the key with which they were sent ----
 
 sandbox('POST', '/account/acct_slow', { delay_ms => 600_000 });
 version('4b', callers => caller_line('alice', 'two'), key => $key);
@@ -91,7 +91,7 @@ ok(wait_for(sub { status('two') == 401 && status('three') == 401
 sandbox('POST', '/release/acct_slow');
 is($call->finish->{status}, 200, 'it is answered all the same');
 
-# ---- written anew in its place, to a text of the same length ----
+# ---- overwritten by a text of the same length ----
 
 sub rewrite {
     my ($text) = @_;
@@ -111,7 +111,7 @@ for my $token (qw(bbb ccc ddd)) {
     ok(wait_for(sub { status($token) == 200 }), "written anew: $token");
 }
 
-# ---- a file that was refused for its mode, and that is mended ----
+# ---- a file with a wrong mode, which is corrected ----
 
 version('4e', callers => caller_line('alice', 'two'), key => $key);
 ok(wait_for(sub { status('two') == 200 }), 'a key');
@@ -126,7 +126,7 @@ is(status('two'), 200, 'and the one before stays');
 chmod oct 640, "$dir/v4f/key";
 ok(wait_for(sub { status('two') == 401 }), 'until its mode is right');
 
-# ---- a worker in the place of one that died has what is in force ----
+# ---- a worker that replaces a dead one uses the current files ----
 
 for my $worker ($gateway->worker_pids) {
     kill 'KILL', $worker;
@@ -139,7 +139,7 @@ for (1 .. 20) {
 is(scalar(grep { $_->{headers}{authorization} ne 'Bearer another-key' }
     (sandbox_log())[-20 .. -1]), 0, 'a new worker has it at once');
 
-# ---- files that are gone, and come back ----
+# ---- files that are removed and restored ----
 
 unlink "$dir/data";
 ok(wait_for(sub { $gateway->error_log =~ /cannot be checked for changes/ }),
@@ -163,7 +163,7 @@ version(7, callers => caller_line('alice', 'two'), key => $key);
 ok(wait_for(sub { status('two') == 200 }, 'the key to be good again'),
     'and a good one is taken again');
 
-# ---- a key without anything else ----
+# ---- a key without other directives ----
 
 my $alone_key = secret_file('alone_key', "another-key\n");
 my $alone = gateway(

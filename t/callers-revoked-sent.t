@@ -1,5 +1,5 @@
-# A caller that loses its rights while its request waits, or while its body is
-# on its way: nothing is sent for it any more, and nothing is given to it.
+# A caller loses its rights while its request waits or its body is being sent:
+# nothing is sent for it any more, and it gets no data.
 
 use strict;
 use warnings;
@@ -17,8 +17,7 @@ my $file = work_dir() . '/callers';
 my $hold = work_dir() . '/hold';
 my $link = 'fansapiauth://auth/deeplink-of-the-account';
 
-# The upstream: whatever is sent to it while $hold exists is answered when it is
-# gone.
+# The upstream: while $hold exists, responses are delayed until it is removed.
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -131,7 +130,7 @@ sub reached {
     return wait_for(sub { sent($what) }, "$what at the upstream");
 }
 
-# waits until the file is in force: 415 for an update that would be allowed
+# waits until the file is in use: 415 for an update that would be allowed
 
 sub in_force {
     my ($token, $status) = @_;
@@ -144,8 +143,8 @@ sub in_force {
 
 sub hold { Reauth::Test::write_file($hold, ''); return; }
 
-# The ways to lose rights: the line is gone, has another token, other scopes, or
-# other accounts.
+# The ways to lose rights: the line is removed, or has another token, other
+# scopes or other accounts.
 
 my @ways = (
     [ 'revoked',        401, alice => undef ],
@@ -161,7 +160,7 @@ for my $way (@ways) {
 
     hold();
 
-    # another caller's updates are being sent: these join one and wait
+    # updates of another caller are being sent: one joins, one waits
     my $first  = put('all', "acct_joined_$tag", 'same');
     my $second = put('all', "acct_wait_$tag", 'one');
     my $third  = put('all', "acct_refused_$tag", 'refused');
@@ -173,7 +172,7 @@ for my $way (@ways) {
         'waits'         => put('one', "acct_wait_$tag", 'two'),
     );
 
-    # and these are sent, or asked, and not answered yet
+    # these are being sent, without a response yet
     $late{'has been sent'} = put('one', "acct_sent_$tag", 'own');
     $late{'polls'}
         = request('one', 'GET', "/api/authenticate/auth_$tag");
@@ -230,13 +229,13 @@ for my $way (@ways) {
 like($gateway->error_log, qr/\[notice\] .* rights of caller "alice" have been revoked, its active request is rejected/,
     'it is logged');
 
-# ---- while Redis is told of an update ----
+# ---- while an update is being written to Redis ----
 
 redis_pause();
 my $begins = put('one', 'acct_begins', 'own');
 $gateway->works_at(1, { Authorization => 'Bearer all' });
 callers(alice => undef);
-ok(in_force('one', 401), 'revoked while Redis is told of an update');
+ok(in_force('one', 401), 'revoked while an update is written to Redis');
 redis_resume();
 is($begins->finish->{status}, 401, 'which is refused');
 is(sent('acct_begins'), 0, 'and not sent');
@@ -249,7 +248,7 @@ is("$record->{state} $record->{error_code}", 'rejected NOT_SENT',
 callers();
 ok(in_force('one', 415), 'as before');
 
-# ---- a second server is not asked ----
+# ---- a second server is not tried ----
 
 hold();
 my $retry = request('one', 'GET', '/api/acct_retry/me');
@@ -263,7 +262,7 @@ is(sent('acct_retry'), 1, 'it was sent once');
 callers();
 ok(in_force('one', 415), 'as before');
 
-# ---- a certificate: its line counts, not the token's hash there ----
+# ---- a certificate: the line counts, not its token hash ----
 
 sub put_by_certificate {
     my ($account, $release) = @_;
@@ -299,7 +298,7 @@ like(put_by_certificate('acct_cert_gone', sub {
     unlink $hold;
 }), qr/UNAUTHORIZED_CALLER.*401\z/s, 'a certificate that names nobody');
 
-# ---- a worker that is to end after a reload ----
+# ---- a worker that exits after a reload ----
 
 callers();
 ok(in_force('one', 415), 'as before');
@@ -312,7 +311,7 @@ $gateway->works_at(1, { Authorization => 'Bearer all' });
 
 my ($old) = $gateway->worker_pids;
 
-# how often it has read the file
+# how many times it has read the file
 
 sub old_has_read {
     return scalar(() = $gateway->error_log
@@ -324,7 +323,7 @@ $gateway->reload;
 callers(alice => undef);
 ok(in_force('one', 401), 'revoked after a reload');
 
-# the old worker looks at its own pace
+# the old worker reads it at its own interval
 ok(wait_for(sub { old_has_read() > $read }, 'the old worker'),
     'the old worker reads the file, too');
 

@@ -1,5 +1,5 @@
-# A token that is no longer in the callers file: what was begun with it, and is
-# not answered yet, ends too, whether or not the caller's name has a new one.
+# A token that was removed from the callers file: requests that began with it
+# and have no response yet are ended, whether or not the caller has a new token.
 
 use strict;
 use warnings;

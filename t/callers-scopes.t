@@ -1,5 +1,5 @@
-# Callers are known by their tokens; scopes and account patterns hold on every
-# endpoint but webhooks, health and metrics.
+# Callers are identified by tokens; scopes and account patterns apply to all
+# endpoints except webhooks, health and metrics.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 my %token = map { $_ => "token-of-$_" } qw(alice bob carol dave);
 
 my $callers = secret_file('callers', <<"EOC", oct 644);
-# name and what it may do
+# name and scopes
 alice sha256:${\ sha256_hex($token{alice}) } all
 bob   sha256:${\ sha256_hex($token{bob}) } update,attempt,call,status accounts=acct_b*
 carol sha256:${\ sha256_hex($token{carol}) } call
@@ -48,11 +48,11 @@ my $answer = as(undef, 'GET', '/api/acct_1/me');
 is($answer->{status}, 401, 'nobody');
 is($answer->{json}{error}, 'UNAUTHORIZED_CALLER', 'in the envelope');
 like($answer->{headers}{'www-authenticate'}, qr/^Bearer/,
-    'and is told how to be somebody');
+    'and the response says how to authenticate');
 
 $answer = $gateway->http('GET', '/api/acct_1/me',
     { Authorization => 'Bearer wrong' });
-is($answer->{status}, 401, 'a token that is nobody\'s');
+is($answer->{status}, 401, 'an unknown token');
 unlike($answer->{body}, qr/wrong/, 'is not echoed');
 
 is($gateway->http('GET', '/api/acct_1/me',
@@ -74,7 +74,7 @@ is(as('bob', 'GET', "/api/$_/api/acct_b1")->{status}, 403, "$_: the team's")
 is(as('bob', 'GET', '/api/accounts')->{status}, 403,
     'who is confined to accounts may not see all of them upstream');
 is(as('bob', 'GET', '/api/acct_1/../acct_b1/me')->{status}, 400,
-    'a path of two accounts is nobody\'s');
+    'a path with two accounts is rejected');
 
 is(put('carol', 'acct_c1', 'ok')->{status}, 403, 'no scope for updates');
 like(put('carol', 'acct_c1', 'ok')->{json}{description}, qr/scope update;/,

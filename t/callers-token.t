@@ -1,6 +1,5 @@
-# reauth-token makes a token and a line of the callers file that belong
-# together, and refuses what the module would refuse; ./run callers-token calls
-# it.
+# reauth-token creates a token and the matching line of the callers file, and
+# rejects what the module would reject; ./run callers-token calls it.
 
 use strict;
 use warnings;
@@ -15,7 +14,7 @@ my $made = 'build/reauth-token';
 
 system('./tools/build-token') == 0 or die "reauth-token was not built\n";
 
-# what a program says on standard output and on standard error, and its status
+# standard output, standard error and exit status of a program
 
 sub program {
     my ($program, @arguments) = @_;
@@ -111,7 +110,7 @@ for my $bad (['alice'], ['alice', 'all', 'x*'], ['alice', 'all', 'acct_*x']) {
 my $told = `$made alice all 2>&1 >/dev/full`;
 
 is($? >> 8, 1, 'a line that cannot be written');
-like($told, qr/the line could not be written: No space left/, 'is told');
+like($told, qr/the line could not be written: No space left/, 'is reported');
 unlike($told, qr/rgw_/, 'and its token is not shown');
 
 my ($help, undef, $helped) = program($made, '--help');

@@ -1,5 +1,5 @@
-# A location that names a callers file asks for a caller, whether or not a key is
-# in force there; one that proxies without a key and inherits the file does not.
+# A location that specifies a callers file requires a caller, with or without a
+# key; one that proxies without a key and inherits the file does not.
 
 use strict;
 use warnings;

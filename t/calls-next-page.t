@@ -1,6 +1,6 @@
-# The upstream's answers to ordinary calls pass as they are, with its own URLs in
-# _pagination.next_page; nginx's sub_filter makes them lead back, as
-# docs/http-api.md shows it.
+# Responses to ordinary calls are passed unchanged, with the upstream's URLs in
+# _pagination.next_page; sub_filter of nginx rewrites them, as shown in
+# docs/http-api.md.
 
 use strict;
 use warnings;
@@ -32,7 +32,7 @@ like($plain->http('GET', '/api/acct_1/chats')->{json}{_pagination}{next_page},
     qr{\Ahttps://(?:app\.onlyfansapi|api\.fansapi)\.com/api/acct_1/chats\?},
     'as it is: the upstream\'s');
 
-# the sandbox names one of its two hosts for each page
+# the sandbox alternates between its two hosts
 my $next = '/api/acct_1/chats';
 
 for my $page (1 .. 4) {

@@ -1,6 +1,6 @@
-# A request's secrets are not in the worker's memory when it is over, however it
-# ended: each has secrets of its own, and the memory is searched after it, before
-# the next one's take their place.
+# A request's secrets are not in the memory of the worker after its end, however
+# it ended: each request has its own secrets, and the memory is searched before
+# the next request can overwrite them.
 
 use strict;
 use warnings;
@@ -24,13 +24,13 @@ if (my $hidden = Reauth::Test::memory_hidden()) {
 my $number = 0;
 my $gateway;
 
-# of the request that is told by its number
+# of the request with this number
 
 sub token    { return "canary-token-$number-7d10"; }
 sub password { return "canary-pw-$number-7d10"; }
 sub account  { return "acct_canary$number"; }
 
-# in the upstream's answers
+# in responses of the upstream
 my @story = qw(csrf wsAuthToken wsUrl face upload masked-email ip);
 
 my $callers = secret_file('callers', join('', map {
@@ -67,7 +67,7 @@ sub ask {
     }, $body);
 }
 
-# For somebody else: its token is no secret of this request.
+# Sent by another client, whose token is not a secret of this request.
 
 sub state_of {
     return ask('GET', '/reauth/accounts/' . account(), undef,
@@ -77,7 +77,7 @@ sub state_of {
 sub put { return ask('PUT', update_path(), @_)->{status}; }
 
 
-# The header, and the parts of the body one after the other; "close" hangs up.
+# Sends the header, and the parts of the body; "close" closes the connection.
 
 sub send_parts {
     my ($header, @parts) = @_;
@@ -214,7 +214,7 @@ for my $name ('redis', 'none') {
             map { $_ => "CANARY-$_" } @story);
         my $found;
 
-        # some of them until its connection ends, which the worker may see later
+        # some until the connection is closed, which the worker may notice later
         wait_for {
             my ($memory) = Reauth::Canary::memory_of($worker);
 

@@ -1,5 +1,5 @@
-# Nothing leaks: secrets of every kind go through every endpoint, to success
-# and to every failure, and are then looked for wherever something is kept.
+# No leaks: secrets of every kind are sent to every endpoint, with success and
+# with every failure, and are then searched for wherever data is stored.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my $port = free_port();
 my $keyless = free_port();
 my $http2   = free_port();
 
-# what nobody may keep; the last ones are the sandbox's
+# secrets that must not be stored; the last ones are those of the sandbox
 my %canary = (
     'API key'        => $key,
     'caller token'   => 'canary-caller-token-4e1b',
@@ -40,13 +40,13 @@ my %canary = (
                                  masked-email ip),
 );
 
-# proves of each place that it is looked at
+# shows for each place that it is searched
 my $control = 'control-canary-2d9f';
 
 sandbox_start('--step-ms', 50, '--stall-s', 10);
 my $sandbox = $ENV{TEST_NGINX_SANDBOX_PORT};
 
-# ---- the upstream speaks TLS, so that there are such buffers ----
+# ---- the upstream uses TLS, so that there are its buffers ----
 
 my ($certificate, $private) = Reauth::Test::certificate('upstream');
 
@@ -61,7 +61,7 @@ ssl_certificate_key $private;
 location / { proxy_pass http://127.0.0.1:$sandbox; proxy_read_timeout 10s; }
 EOC
 
-# ---- every variable there is ----
+# ---- all variables ----
 
 my @variables = qw(
     args body_bytes_sent connection content_length content_type document_root
@@ -174,15 +174,15 @@ EOC
 wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
     eq 'ready' } 'Redis';
 
-# A request body or an answer that nginx wants to write to disk is an error
-# from now on, in the log and for the caller.
+# From now on, a request body or a response that nginx tries to write to disk is
+# an error in the log and for the client.
 
 for my $temp (map { "$dir/gateway/${_}_temp" } qw(client_body proxy)) {
     rmdir $temp or die "rmdir $temp: $!\n";
     Reauth::Test::write_file($temp, '');
 }
 
-# what the gateway tells Redis, from now on
+# all commands that the gateway sends to Redis from now on
 
 my $monitor = open(my $monitored, '-|', 'redis-cli', '-h', '127.0.0.1', '-p',
     $ENV{TEST_NGINX_REDIS_PORT}, '-a', $canary{'Redis password'},
@@ -286,7 +286,7 @@ ask('POST', '/reauth/webhook',
 
 status_is(ask('GET', "/cached/acct_raw/me"), 200, 'a cached call') for 1 .. 2;
 
-# ---- refused here ----
+# ---- rejected by the gateway ----
 
 status_is(put('acct_e', qq({"email":"$canary{'e-mail'}","password":)
     . qq("$canary{'password'}), 'Content-Type' => 'application/json'), 400,
@@ -332,8 +332,8 @@ put('acct_slowly', email('ok'), 'Content-Length' => 5_000, timeout => 1);
 
 # ---- over HTTP/2 ----
 
-# The status.  Headers of answers are not looked at here: they are in a code of
-# HTTP/2's own, and are those of HTTP/1.1.
+# Returns the status.  Response headers are not searched here: they are encoded
+# by HPACK, and identical to those of HTTP/1.1.
 
 my $h2 = Reauth::H2->connect_to($http2);
 
@@ -401,9 +401,9 @@ for my $case ([down => 502], [limit => 429], [lost => 504], [stall => 504],
 
 ask('GET', "/api/acct_$_/me") for qw(unknown broken cdn maintenance expired);
 
-# ---- an upstream that repeats all that it is sent ----
+# ---- an upstream that repeats everything that it receives ----
 
-# to the caller, who sent it, it may; nothing of it is kept
+# the client that sent it may receive it; nothing of it is stored
 
 sandbox('POST', '/settings', { echo => 1 });
 
@@ -434,7 +434,7 @@ for my $case ([ok => 200], [restricted => 403], [broken => 500],
 
 sandbox('POST', '/settings', { echo => 0 });
 
-# ---- no key, no upstream ----
+# ---- without a key, without an upstream ----
 
 status_is(ask('GET', '/api/acct_ok/me', undef, port => $keyless), 503,
     'no key');
@@ -444,7 +444,7 @@ status_is(put('acct_down', email('ok')), 502, 'no upstream');
 status_is(ask('GET', '/api/acct_ok/me'), 502, 'nor for a call');
 $front->launch;
 
-# ---- what is kept meanwhile ----
+# ---- data stored meanwhile ----
 
 my @pages = map { "/reauth/$_" } qw(accounts accounts/acct_ok
     accounts/acct_phone accounts/acct_otp/timeline accounts/acct_wrong
@@ -472,20 +472,20 @@ wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
 redis_cli('SET', 'control', $control);
 $place{Redis} .= redis_of();
 
-# ---- each place gets something that has to be found ----
+# ---- each place contains something that must be found ----
 
 $gateway->http('GET', "/control?$control");
 $gateway->http('GET', "/missing?$control");
 ask('GET', '/control');
 ask('GET', "/api/acct_$control/me");
 
-# the requests are over, the poller's too; connections are kept
+# requests and polls have ended; connections are kept alive
 sandbox('POST', "/finish/$_", {})
     for qw(acct_phone acct_local2 acct_http2 acct_http2_app);
 ok(wait_for { ask('GET', '/reauth/summary')->{json}{active} == 0 }
     'all attempts are at an end');
 
-# what is made of the master secret, by HKDF
+# keys derived from the master secret by HKDF
 
 my %made = map {
     ("key for $_" => hmac_sha256("nginx-reauth $_ v1\x01",
@@ -510,7 +510,7 @@ if (defined $ENV{ASAN_OPTIONS}) {
         =~ /^VmLck:\s+(\d+)/m;
     cmp_ok($locked, '>', 0, 'the worker\'s secrets are locked in memory');
 
-    # a list that the poller has asked for may still be on its way
+    # a list requested by the poller may still be in progress
 
     wait_for {
         ($core, $how) = memory_of($worker);
@@ -521,12 +521,12 @@ if (defined $ENV{ASAN_OPTIONS}) {
 $gateway->stop;
 $front->stop;
 
-# not before: after a minute nginx removes what is no file of its cache
+# not before: after a minute nginx removes other files from its cache
 Reauth::Test::write_file("$dir/gateway/cache/control", $control);
 
 my %all = (%canary, control => $control);
 
-# nginx's own lines at the debug level show headers and bodies
+# lines of nginx itself contain headers and bodies at the debug level
 
 my (%log, $module);
 

@@ -1,6 +1,6 @@
-# The programs of docs/clients.md are run as they stand there: each updates
-# credentials, polls until the login has ended, and sends a call whose gate is
-# closed, which it repeats by Retry-After.
+# Runs the programs of docs/clients.md unchanged: each updates credentials,
+# polls until the login has ended, and sends a call whose gate is closed, which
+# it repeats by Retry-After.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ sub ask {
         $body);
 }
 
-# what runs a program, and what it needs: a command that succeeds
+# the command that runs a program, and one that succeeds if it is available
 
 my @languages = (
     ['sh',              'client.sh',   'command -v jq && command -v curl',
@@ -108,7 +108,7 @@ for my $language (@languages) {
             exec 'sh', '-c', "exec $run" or POSIX::_exit(127);
         }
 
-        # the login goes on until it has been polled
+        # the login continues after it has been polled
 
         my $first;
         wait_for {
@@ -116,8 +116,8 @@ for my $language (@languages) {
             return $first && polls($first);
         } "$name: a poll";
 
-        # another service has begun another login by the time that the program
-        # sees the end of its own, so that its call meets a closed gate
+        # another service begins a login before the program sees the end of its
+        # own, so that the gate is closed for its call
 
         forced($account, $first, undef, JSON::PP::false());
         is(ask('PUT', "/api/authenticate/$account/credentials",

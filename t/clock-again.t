@@ -1,5 +1,5 @@
-# The clock of Redis is read again while a gateway is connected; a reply that is
-# no time is refused.
+# The clock of Redis is read regularly while a gateway is connected; a reply
+# that is not a time is rejected.
 
 use strict;
 use warnings;
@@ -44,7 +44,7 @@ $between->pass;
 ok((wait_for { abs(offset()) < 1000 }), 'the clock is right again');
 ok((wait_for { $gateway->error_log =~ /the system clock agrees/ }), 'logged');
 
-# ---- no time ----
+# ---- an invalid time ----
 
 $between->answer('TIME', "-NOPERM User gateway has no permissions\r\n");
 redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');

@@ -1,5 +1,5 @@
-# The wall clock of a gateway without Redis is set forward and back by hours:
-# no gate opens or remains closed for it.
+# The wall clock of a gateway without Redis is changed by hours: gates neither
+# open nor remain closed because of it.
 
 use strict;
 use warnings;

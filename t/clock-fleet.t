@@ -1,5 +1,5 @@
-# Gateways whose clocks are hours ahead or behind share a Redis: its clock is
-# that of all, and each gate opens and closes in time.
+# Gateways whose clocks are hours ahead or behind share a Redis: all use its
+# clock, and each gate opens and closes in time.
 
 use strict;
 use warnings;
@@ -61,7 +61,7 @@ sub all_gates {
 }
 
 
-# The gate stays as it is: no event, and no task of a timer, changes it.
+# The gate is not changed: neither by an event nor by a timer.
 
 sub remains {
     my ($account, $status, $what) = @_;
@@ -125,7 +125,7 @@ for my $name (sort keys %ahead) {
     all_gates($account, 204, "the gate of $account is open");
 }
 
-# ---- it changes while it runs ----
+# ---- the clock changes at run time ----
 
 my $before = () = $gateway{ahead}->error_log =~ /the system clock is/g;
 
@@ -150,7 +150,7 @@ is($gateway{ahead}->update('acct_after', 'ok')->{status}, 200, 'an update');
 all_gates('acct_after', 503, 'the gate of acct_after is closed');
 near_now(stored('acct_after', 'since'), 'begun now');
 
-# ---- what one gateway begins is no older to another ----
+# ---- an attempt of one gateway is not stale for another ----
 
 is($gateway{behind}->update('acct_after', 'second')->{status}, 200,
     'another update of the account');
@@ -159,7 +159,7 @@ is($gateway{ahead}->update('acct_after', 'third')->{status}, 200,
     'and another one');
 cmp_ok(stored('acct_after', 'epoch'), '>', $epoch, 'epochs never decrease');
 
-# ---- Redis is away while the clock changes ----
+# ---- the clock changes while Redis is unavailable ----
 
 $clock{right}->set(0);
 about('right', 0, 'right: it is right again');

@@ -1,5 +1,5 @@
 # Gateways whose clocks are hours ahead or behind begin attempts before they
-# have ever reached Redis: its clock corrects them.
+# have reached Redis, whose clock then corrects them.
 
 use strict;
 use warnings;
@@ -73,7 +73,7 @@ for my $name (sort keys %ahead) {
         ok(wait_for {
             my $ready = $gateway{$other}->http('GET', '/reauth/readyz')->{json};
 
-            # that its clock is off is told as well
+            # the offset of its clock is reported as well
             $ready->{status} ne 'loading'
                 && !grep { /Redis/ } @{ $ready->{reasons} };
         } "$other: it is ready");

@@ -1,6 +1,6 @@
-# Configurations at the edge of what is refused, which are right all the same.
-# They have a file of their own, since blocks that start nginx and blocks where
-# it must not start do not mix.
+# Valid configurations similar to those that are rejected.  They are in a
+# separate file, because blocks that start nginx cannot be mixed with blocks in
+# which it must not start.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a key file that a group may read
+=== TEST 1: a key file readable by its group
 --- http_config eval: "reauth_key_file $::group;"
 --- config
 location = /t { return 204; }
@@ -54,7 +54,7 @@ GET /api/acct_1/me
 
 
 
-=== TEST 4: the module loaded, and nothing of it used
+=== TEST 4: the module is loaded and not used
 --- without: all
 --- config
 location = /t { return 204; }
@@ -66,7 +66,7 @@ GET /t
 
 
 
-=== TEST 5: a gate for everything, and one location without
+=== TEST 5: a gate for all locations except one
 --- http_config
 reauth_gate on;
 --- config
@@ -79,7 +79,7 @@ location = /health { reauth_gate off; return 204; }
 
 
 
-=== TEST 6: one key for two places
+=== TEST 6: one key in two places
 --- http_config eval: "reauth_key_file $::group;"
 --- config eval
 "location /x/ { reauth_key_file $::group; return 204; }"

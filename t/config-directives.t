@@ -1,6 +1,6 @@
-# No directive is accepted and then silently ignored: without another one that
-# it needs, "nginx -t" refuses it or warns, and says where it is and what to do.
-# The table has a row for every directive in the module's source.
+# No directive is accepted and silently ignored: if another directive that it
+# needs is missing, "nginx -t" rejects it or warns, with its place and what to
+# do.  The table has a row for every directive of the module.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ sub try {
 
     make_path("$dir/try/logs");
 
-    # its usual places for the log and temporary files are root's
+    # nginx's default paths for logs and temporary files require root
     my $places = join ' ', 'access_log logs/access.log;', map { "${_}_temp_path $_;" }
         qw(client_body proxy fastcgi scgi uwsgi);
     $text =~ s/http \{/http { $places/;
@@ -78,7 +78,7 @@ sub try {
             : "load_module \"$ENV{TEST_NGINX_MODULE}\";\n")
         . "pid logs/nginx.pid;\nevents { }\n$text");
 
-    # with "-t" nginx leaves its memory to the end of the process: no leaks
+    # with "-t", nginx does not free its memory at exit: no leaks
 
     local $ENV{ASAN_OPTIONS} = join ':', $ENV{ASAN_OPTIONS} // (),
         'detect_leaks=0';
@@ -93,9 +93,9 @@ sub try {
 
 # ---- the table -----------------------------------------------------------------
 
-# A directive: how it is written, the places where it has its effect (the http
-# level, the server, the location of a part), and what it is without.  A part of
-# the same name gives way to it.
+# A directive: its syntax, the contexts in which it has an effect (http, server,
+# the location of a part), and its result without them.  It replaces a part of
+# the same name.
 
 my $zone      = [['zone'], emerg => qr/needs shared memory: add "reauth_zone/];
 my $unused    = qr/has no effect: it needs .*; add that, or remove/;
@@ -155,7 +155,7 @@ my %row = (
         [['poll'], warn => qr/needs "reauth_poll": .*add "reauth_poll on/]],
 );
 
-# how nginx's own words for contexts are written in the source
+# the names of contexts in the source of nginx
 
 my %context = (
     http         => 'NGX_HTTP_MAIN_CONF',
@@ -185,7 +185,8 @@ is_deeply([sort keys %row], [sort keys %flags],
 is_deeply([try(configuration([]))], [1],
     'the whole configuration is accepted without a word');
 
-# ---- with all that it needs, in each context; and without -----------------------
+# ---- with all that it needs, in each context; and without
+# ------------------------
 
 sub parts_without {
     my ($directive, $place, @without) = @_;
@@ -193,7 +194,7 @@ sub parts_without {
     (my $short = $directive) =~ s/^reauth_(?:gate_)?//;
     $short =~ s/_file$//;
 
-    # what is written at a level is not there twice
+    # the directive of a level is not written there twice
     my $own = exists $part{$short} && $part{$short} =~ /^\Q$directive\E /
         && ($place eq 'http'
             || $short =~ /^(?:poll|gate|hold)$/ && $place ne 'files');
@@ -224,7 +225,7 @@ for my $directive (sort keys %row) {
 
             my @about = grep { /"\Q$directive\E"/ } @said;
 
-            # without a zone the first directive that needs one is named
+            # without a zone, the first directive that needs one is named
             @about = @said if $parts->[0] eq 'zone';
 
             my $name = "$directive: $place, without @$parts";
@@ -237,7 +238,7 @@ for my $directive (sort keys %row) {
         }
     }
 
-    # a context of the source that no row has been written for, and the others
+    # a context in the source for which there is no row, and the others
 
     for my $context (sort keys %context) {
         my $in = $flags{$directive} =~ /\b$context{$context}\b/ ? 1 : 0;
@@ -263,7 +264,8 @@ for my $directive (sort keys %row) {
 Reauth::Test::write_file("$dir/try/off", Reauth::Test::slurp($callers),
     oct 644);
 
-# ---- pairs that make no sense -----------------------------------------------------
+# ---- contradictory pairs
+# ----------------------------------------------------------
 
 for my $case (
     [{ status => 'reauth_gate on;' }, [], emerg =>
@@ -302,7 +304,7 @@ for my $case (
     [{ files => "reauth_webhook $secret $secret;" }, [], emerg =>
         qr/"reauth_webhook" directive specifies the same secret file twice/],
 
-    # "off" is a file here
+    # "off" is the name of a file here
     [{ http => "reauth_callers_file off;" }, [qw(zone redis)], emerg =>
         qr/"reauth_callers_file" needs shared memory: add "reauth_zone/],
 
@@ -320,14 +322,14 @@ for my $case (
         $place) or diag(join "\n", @said);
 }
 
-# a location that a regular expression chooses can't be known, nor is it refused
+# a location with a regular expression cannot be checked, and is not rejected
 
 is_deeply([try(configuration(['upstream'], {
     server => 'location ~ ^/upstream/ { internal;'
         . " $part{variable} proxy_pass http://127.0.0.1:1; }" }))], [1],
     'a location by regular expression');
 
-# "off" asks for nothing
+# "off" needs no other directive
 
 is_deeply([try("http { reauth_gate $_; server { listen 127.0.0.1:$port;"
     . " reauth_poll off; reauth_origin off; } }")], [1], "$_ needs no zone")

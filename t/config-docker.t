@@ -1,5 +1,5 @@
-# The configuration of the container, docker/nginx.conf: nginx takes it, and what
-# the README promises of a gateway is in it.
+# The configuration of the image, docker/nginx.conf: nginx accepts it, and it
+# contains the gateway described in the README.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ my $dir  = work_dir();
 my $port = free_port();
 my $text = Reauth::Test::slurp('docker/nginx.conf');
 
-# the container's paths and addresses are the test's
+# paths and addresses of the image are replaced by those of the test
 for my $replaced (
     ['/tmp/nginx.pid',                    'logs/nginx.pid'],
     ['/tmp/',                             ''],

@@ -1,5 +1,5 @@
-# Files that give rights may be written by root and the user that starts nginx
-# alone: the others are refused at start, and whenever they are read again.
+# Files that grant rights must be writable only for root and the user that
+# starts nginx: others are rejected at startup and whenever they are read again.
 
 use strict;
 use warnings;
@@ -32,7 +32,7 @@ my @directives = (
 
 my $judged = 0;
 
-# what "nginx -t" says of the configuration, in which FILE is one of that text
+# the output of "nginx -t" for the configuration, in which FILE has this text
 
 sub judged {
     my ($directive, $kind, $http, $config, $mode, $owner) = @_;
@@ -41,7 +41,7 @@ sub judged {
     chown $owner, -1, $file if defined $owner;
     s/FILE/$file/ for $http, my $server = $config // '';
 
-    # nginx that does not start leaves its memory to the end of the process
+    # nginx does not free its memory if it fails to start
 
     local $ENV{ASAN_OPTIONS} = "$ENV{ASAN_OPTIONS}:detect_leaks=0"
         if defined $ENV{ASAN_OPTIONS};

@@ -1,4 +1,4 @@
-# nginx must not start with a gate that has no account or makes no sense.
+# nginx must not start with an invalid gate.
 
 use strict;
 use warnings;
@@ -52,7 +52,7 @@ location /calls/ { reauth_gate on; reauth_gate on; }
 
 
 
-=== TEST 5: one account for all calls is rejected
+=== TEST 5: a single account for all calls is rejected
 --- config
 location /calls/ { reauth_gate on; reauth_gate_account acct_1; }
 --- must_die
@@ -85,7 +85,7 @@ location /calls/ {
 
 
 
-=== TEST 8: a bypass for everybody is rejected
+=== TEST 8: a bypass for all clients is rejected
 --- config
 location /calls/ { reauth_gate_bypass 1; }
 --- must_die

@@ -1,4 +1,4 @@
-# nginx must not start with an API key that is missing, no secret, or no key.
+# nginx must not start with an API key that is missing or invalid.
 
 use strict;
 use warnings;
@@ -57,7 +57,7 @@ __DATA__
 
 
 
-=== TEST 3: a file with nothing but a newline is rejected
+=== TEST 3: a file that contains only a newline is rejected
 --- http_config eval: main::key($::blank)
 --- must_die
 --- suppress_stderr
@@ -91,7 +91,7 @@ two
 
 
 
-=== TEST 7: a file that all can read is rejected
+=== TEST 7: a file readable by all is rejected
 --- http_config eval: main::key($::read)
 --- must_die
 --- suppress_stderr
@@ -102,7 +102,7 @@ secret-that-all-can-see
 
 
 
-=== TEST 8: a file that others can write is rejected
+=== TEST 8: a file writable by others is rejected
 --- http_config eval: main::key($::write)
 --- must_die
 --- suppress_stderr
@@ -166,7 +166,7 @@ very-secret
 
 
 
-=== TEST 15: a key with the scheme before it is rejected
+=== TEST 15: a key with an authentication scheme is rejected
 --- http_config eval: main::key($::scheme)
 --- must_die
 --- suppress_stderr
@@ -186,7 +186,7 @@ very secret
 
 
 
-=== TEST 17: a key with a letter that is not ASCII is rejected, in a location too
+=== TEST 17: a key with a non-ASCII letter is rejected, in a location too
 --- config eval: "location /a/ { ${\ main::key($::other)} }"
 --- must_die
 --- suppress_stderr

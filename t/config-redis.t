@@ -1,4 +1,4 @@
-# nginx must not start with a reauth_redis that makes no sense; what may be a
+# nginx must not start with an invalid reauth_redis; a value that may be a
 # password is never repeated.
 
 use strict;
@@ -17,7 +17,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a value that is no URL is rejected
+=== TEST 1: an invalid URL is rejected
 --- http_config
 reauth_redis 127.0.0.1:6379;
 --- must_die
@@ -57,7 +57,7 @@ of "reauth_redis": expected redis://[user@]host[:port][/db]
 
 
 
-=== TEST 5: a port that is none is rejected
+=== TEST 5: an invalid port is rejected
 --- http_config
 reauth_redis redis://127.0.0.1:99999;
 --- must_die
@@ -77,7 +77,7 @@ host not found in "no-such-host.invalid" of "reauth_redis"
 
 
 
-=== TEST 7: a database that is none is rejected
+=== TEST 7: an invalid database is rejected
 --- http_config
 reauth_redis redis://127.0.0.1/first;
 --- must_die
@@ -142,7 +142,7 @@ reauth_redis redis://127.0.0.1;
 
 
 
-=== TEST 13: a time that is none is rejected
+=== TEST 13: an invalid time is rejected
 --- http_config
 reauth_redis redis://127.0.0.1 timeout=0;
 --- must_die
@@ -191,7 +191,7 @@ qr/password_file=\Q$::none\E of "reauth_redis": .*No such file/
 
 
 
-=== TEST 18: a password file that all can read is rejected
+=== TEST 18: a password file readable by all is rejected
 --- http_config eval: "reauth_redis redis://127.0.0.1 password_file=$::open;"
 --- must_die
 --- suppress_stderr

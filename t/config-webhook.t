@@ -1,4 +1,4 @@
-# nginx must not start with a reauth_webhook that makes no sense.
+# nginx must not start with an invalid reauth_webhook.
 
 use strict;
 use warnings;
@@ -71,7 +71,7 @@ location = /hook {
 
 
 
-=== TEST 6: pass= that is no path is rejected
+=== TEST 6: pass= with an invalid path is rejected
 --- config
 location = /hook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET pass=events; }
 --- must_die

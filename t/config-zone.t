@@ -1,4 +1,4 @@
-# nginx must not start with a reauth_zone that is missing or makes no sense.
+# nginx must not start with a missing or invalid reauth_zone.
 
 use strict;
 use warnings;
@@ -95,7 +95,7 @@ invalid value ":1m" in "reauth_zone"
 
 
 
-=== TEST 8: a size that is none is rejected
+=== TEST 8: an invalid size is rejected
 --- http_config
 reauth_zone accounts:large;
 --- must_die
@@ -115,7 +115,7 @@ qr/"reauth_zone" "accounts:64k" is too small: it needs at least \d+k/
 
 
 
-=== TEST 10: a name that another module's zone has is rejected
+=== TEST 10: the name of another module's zone is rejected
 --- http_config
 limit_req_zone $uri zone=accounts:1m rate=1r/s;
 reauth_zone accounts:1m;
@@ -126,7 +126,7 @@ the shared memory zone "accounts" is already declared for a different use
 
 
 
-=== TEST 11: callers without a zone: strangers must not get the key
+=== TEST 11: callers without a zone: others must not be able to use the key
 --- without: all
 --- http_config eval
 "reauth_key_file $ENV{TEST_NGINX_KEY_FILE};"

@@ -1,5 +1,5 @@
 # The debug log has a line for each decision: what, for which account, and why;
-# and none of the module's lines has a secret.
+# lines of the module contain no secrets.
 
 use strict;
 use warnings;
@@ -56,8 +56,8 @@ sub lines {
         split /\n/, $gateway->error_log;
 }
 
-# waits until the lines, or their beginnings, are there, in this order, with
-# others in between; EPOCH stands for one
+# Waits for the lines, or their beginnings, in this order, with others in
+# between; EPOCH stands for any epoch.
 
 sub logged {
     my ($gateway, $what, @expected) = @_;

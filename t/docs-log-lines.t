@@ -1,5 +1,5 @@
-# What the module logs at warn and above is in docs/troubleshooting.md, and what
-# is quoted there is in the module.
+# All log lines of the module at warn and above are in docs/troubleshooting.md,
+# and all lines quoted there are in the module.
 
 use strict;
 use warnings;
@@ -9,7 +9,7 @@ use Test::More;
 
 use Reauth::Test redis => 0, sandbox => 0;
 
-# Lines that the document doesn't quote, each with the reason.
+# Lines that are not documented, each with the reason.
 
 my @excepted = (
     [qr/\A\W+\z/, 'what is put into it is quoted'],
@@ -21,7 +21,7 @@ my @excepted = (
         'only in a build for tests'],
 );
 
-# Functions that log a text of their caller's: what is logged.
+# Functions that log a text passed by the caller.
 
 my %wrapper = (
     ngx_http_reauth_redis_fail => '%s',
@@ -33,14 +33,15 @@ my %wrapper = (
 
 my %composed = map { s/%s/\x01/r => 1 } values %wrapper;
 
-# ---- what the module logs ------------------------------------------------------
+# ---- log lines of the module
+# ---------------------------------------------------
 
 my $string = qr/"(?:[^"\\]++|\\.)*+"/;
 my $char   = qr/'(?:[^'\\]|\\.)++'/;
 my $spec   = qr/%|[.*\d]*(?:u[izDLd]?|z[ud]?|[VvsdiDLMPTl])/;
 my $nested = qr/(\((?:[^()"']++|$string|$char|(?-1))*+\))/;
 
-# adjacent strings are one; its escapes are resolved
+# joins adjacent strings and resolves escapes
 
 sub joined {
     my ($code) = @_;
@@ -76,7 +77,7 @@ sub arguments {
     return @argument;
 }
 
-# The texts of a format: what is put into it is \x01, unless it is one of
+# The texts of a format: arguments are \x01, unless the argument is one of
 # several strings.
 
 sub texts {
@@ -146,7 +147,7 @@ find({ no_chdir => 1, wanted => sub {
         push @logged, @text if $level !~ /NGX_LOG_(?:NOTICE|INFO|DEBUG)/;
     }
 
-    # reasons that nginx writes behind the name of the directive
+    # reasons that nginx appends to the name of the directive
 
     while ($source =~ /^(?:static )?char \*\n\w+\([^{}]*?\)\n\{(.*?)^\}/gms) {
         my $body = $1;
@@ -155,7 +156,7 @@ find({ no_chdir => 1, wanted => sub {
             $body =~ /return (?:[^;"]*\? )?((?:$string\s*)+)[:;]/g;
     }
 
-    # and those that stand behind the name of a file
+    # and reasons that follow the name of a file
 
     if ($file =~ m{/core/reauth_(?:secret|file)\.c\z}) {
         push @logged, map { [$file, texts(joined($_))] }
@@ -166,7 +167,8 @@ find({ no_chdir => 1, wanted => sub {
 
 cmp_ok(scalar @logged, '>', 150, 'lines are found in the source');
 
-# ---- what the document quotes ----------------------------------------------------
+# ---- lines of the document
+# -----------------------------------------------------
 
 my ($lines) = Reauth::Test::slurp('docs/troubleshooting.md')
     =~ /^(## At start.*)^## Responses to clients$/ms;
@@ -175,8 +177,8 @@ my @quoted = map { /nginx's own/ ? () : /`([^`\n]+)`/g }
 
 cmp_ok(scalar @quoted, '>', 150, 'lines are quoted');
 
-# A quoted line as an expression.  "..." stands for any text; and a word, for
-# what differs.
+# Converts a quoted line to a pattern.  "..." stands for any text, and a word in
+# place of an argument for any value.
 
 sub expression {
     my ($quote) = @_;
@@ -204,7 +206,7 @@ for my $line (@logged) {
 
 is(join("\n", sort keys %missing), '', 'each line is quoted');
 
-# a line of the module, or, as what is put into one may be quoted, strings
+# a line of the module or, because arguments may be quoted, strings
 
 my $literals = join "\n", @literals;
 

@@ -1,4 +1,4 @@
-# What the documentation names exists: files, functions, directives, metrics and
+# Names in the documentation exist: files, functions, directives, metrics and
 # constants of the module, and the targets of links.
 
 use strict;
@@ -20,13 +20,13 @@ find({ no_chdir => 1, wanted => sub {
 
 my %word = map { $_ => 1 } $source =~ /\w+/g;
 
-# folders that a path begins with: those of the repository, and in the module
+# folders with which a path begins, in the repository and in the module
 
 my $roots = join '|',
     qw(ngx_module t tests tools sandbox bench conf docker docs packaging),
     map { m{([^/]+)/\z} } glob 'ngx_module/*/';
 
-# GitHub's anchors of the headings of a file, and those that are written
+# anchors that GitHub creates for headings, and explicit ones
 
 sub anchors {
     my ($text) = @_;
@@ -46,7 +46,7 @@ sub anchors {
     return \%anchor;
 }
 
-# what is wrong in one file
+# the errors of one file
 
 sub missing {
     my ($file) = @_;
@@ -60,7 +60,7 @@ sub missing {
         if ($name =~ m{\A(?:$roots)/[\w./*-]*\z}o) {
             my @found = grep { -e } glob "{,ngx_module/}$name";
 
-            # those in capitals are placeholders, others are made
+            # capitals are placeholders, other files are generated
             push @missing, $name
                 if !@found && $name !~ m{[A-Z]{3}|\Adocker/secrets/|/servroot_};
 
@@ -84,7 +84,7 @@ sub missing {
     return @missing;
 }
 
-# the rows of a table that say in which file functions are defined
+# rows of a table that name files and the functions defined there
 
 sub misplaced {
     my ($file) = @_;

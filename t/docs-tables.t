@@ -8,8 +8,8 @@ use Test::More;
 
 use Reauth::Test;
 
-# The tables as the code has them: those of core/ are printed by a program that
-# is built from it, metrics come from a gateway, others from the source.
+# The tables of the code: those of core/ are printed by a program built from it,
+# metrics are those of a gateway, others are read from the source.
 
 my $program = 'build/tests/unit/tables';
 
@@ -54,7 +54,7 @@ sub same {
         || diag("got: @{[sort @$got]}\nexpected: @{[sort @$expected]}");
 }
 
-# a list of openapi.yaml, by the names that lead to it
+# a list of openapi.yaml, by its path
 
 sub listed {
     my (@path) = @_;
@@ -72,7 +72,7 @@ sub listed {
     return split /,\s*/, $values;
 }
 
-# the rows of a table of a document, below a heading
+# the rows of a table below a heading of a document
 
 sub rows {
     my ($text, $heading) = @_;
@@ -131,7 +131,7 @@ my $gateway = gateway(config => 'location = /reauth/metrics { reauth_metrics; }'
 is($gateway->http('GET', '/reauth/accounts?state=x')->{json}{errors}{state}[0]
     =~ s/.*one of | and |, / /gr, " @names", 'the text of 422: states');
 
-# the sandbox waits for a person in each way that the gateway knows
+# the sandbox has each wait for a person that the gateway knows
 
 my %reached = map { (split / /)[1] => 1 } @{ $list{word} };
 $reached{needs_app} = 1 if $shapes =~ /deeplink/;
@@ -239,7 +239,7 @@ for my $row (rows($api, 'Webhooks and metrics')) {
         my ($family) = $name =~ /(\w+)\{/ or next;
         my ($below)  = $api =~ /^(`$family` counts.*?)\n(?:\n`reauth_|\n## )/ms;
 
-        # what stands in parentheses is about a value
+        # text in parentheses describes a value
         1 while $meaning =~ s/\([^()]*\)//;
 
         $meaning = $below if $meaning =~ /see below/;
@@ -270,7 +270,7 @@ while ($commands =~ /\{ ngx_string\("(reauth_\w+)"\),\s*(\S+),(.*?)\) \},/gs) {
         field => $rest =~ /offsetof\(\w+, ([\w.]+)\)/ ? $1 : $name =~ s/^reauth_//r };
 }
 
-# how many parameters there may be, by the flags of nginx
+# the number of parameters, by nginx's flags
 
 sub least_and_most {
     my ($flags) = @_;
@@ -280,7 +280,7 @@ sub least_and_most {
     return $flags =~ /NGX_CONF_TAKE(\d)(?:\d*(\d))?/ ? ($1, $2 // $1) : ();
 }
 
-# the same by the syntax: of several forms the shortest and the longest
+# the same by the syntax; of several forms, the shortest and the longest
 
 sub least_and_most_documented {
     my ($name, $syntax) = @_;
@@ -304,8 +304,8 @@ sub least_and_most_documented {
     return ($least, $most);
 }
 
-# Whether a value is the expression of the code: NULL, a word of a list, or a
-# number in nginx's units.
+# Checks that a value is that of the code: NULL, a word of a list, or a number
+# in nginx's units.
 
 my $conf = $commands . slurp('ngx_module/ngx_http_reauth_conf.c');
 

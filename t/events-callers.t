@@ -1,5 +1,5 @@
-# Named callers: the status is for who may see it, and shows the accounts that
-# the caller may see.
+# Named callers: the status requires a scope, and shows only accounts that the
+# caller can access.
 
 use strict;
 use warnings;
@@ -97,7 +97,7 @@ is(@{ get('all', '/reauth/accounts')->{json}{accounts} }, 2, 'of all');
 is(get('some', '/reauth/accounts/acct_b1/timeline')->{status}, 200,
     'a timeline');
 
-# a held call is its caller's to the end
+# a held call belongs to its caller until the end
 my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_b1/chats',
     as('some', Prefer => 'wait=60'));
 $gateway->works_at(3, as('all'));

@@ -1,5 +1,5 @@
-# A client of the event stream that does not read gets behind, which it is told,
-# and does not hold up a reload.
+# A client of the event stream that does not read falls behind: it gets a
+# "reset" event, and does not delay a reload.
 
 use strict;
 use warnings;
@@ -9,7 +9,7 @@ use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-# on a busy machine all those changes may take longer than a minute
+# on a busy machine, these changes may take longer than a minute
 my $gateway = gateway(
     listen => 'sndbuf=4k rcvbuf=4k',
     config => 'send_timeout 10m;',
@@ -24,7 +24,7 @@ sub follow {
     return $stream;
 }
 
-# more than the sockets between them keep, and more than the ring does
+# more than the socket buffers, and more than the ring
 
 sub change {
     $gateway->update('acct_' . ('x' x 50) . $_, 'limit') for 1 .. 400;
@@ -36,7 +36,7 @@ my $slow = follow();
 change();
 is($gateway->http('GET', '/reauth/healthz')->{status}, 200,
     'the worker serves');
-ok($slow->saw(qr/event: reset\n.*\n\n/), 'it is told that it has missed some');
+ok($slow->saw(qr/event: reset\n.*\n\n/), '"reset" reports that events were missed');
 $gateway->update('acct_after', 'limit');
 ok($slow->saw(qr/"acct_after".*"rejected".*\n\n/), 'and goes on from there');
 my $text = $slow->text;

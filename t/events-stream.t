@@ -49,7 +49,7 @@ is($events[1]{json}{gate}, 'closed', 'gate');
 is($events[1]{json}{attempt_id}, $id, 'attempt_id');
 is($events[0]{event}, undef, 'an ordinary message');
 
-# where it was
+# continues at the last event
 my $again = follow($events[1]{id});
 ok($again->saw(qr/"state":"succeeded"/), 'Last-Event-ID');
 is(join(' ', map { $_->{json}{state} } grep { $_->{data} } $again->events),
@@ -58,16 +58,16 @@ is(join(' ', map { $_->{json}{state} } grep { $_->{data} } $again->events),
 $again = follow($events[3]{id});
 $gateway->update('acct_2', 'ok');
 ok($again->saw(qr/"account_id":"acct_2"/), 'nothing was missed');
-unlike($again->text, qr/acct_1/, 'and nothing is told twice');
+unlike($again->text, qr/acct_1/, 'and no event is repeated');
 
-# what can't be known here
+# unknown IDs
 for my $last ('0-1', 'x', '1-', '-1', 'ffffffffffffffffffff-1', "$events[0]{id}0",
     '123', "$events[0]{id} ")
 {
     $again = follow($last);
 
     if ($last =~ /1 \z/) {
-        ok($again->saw(qr/succeeded/), 'blanks around it are none of it');
+        ok($again->saw(qr/succeeded/), 'blanks around it are ignored');
         next;
     }
 
@@ -76,13 +76,13 @@ for my $last ('0-1', 'x', '1-', '-1', 'ffffffffffffffffffff-1', "$events[0]{id}0
     unlike($again->text, qr/acct_1/, 'no events before that');
 }
 
-# more changes than are kept
+# more changes than the ring stores
 my ($before) = map { $_->{id} } grep { $_->{data} } $streams[0]->events;
 $gateway->update("acct_$_", 'limit') for 100 .. 240;
 $again = follow($before);
 ok($again->saw(qr/event: reset/), 'too long ago');
 
-# a client that did not read meanwhile
+# a client that does not read meanwhile
 ok($streams[1]->saw(qr/"account_id":"acct_240".*\n\n/), 'gets all of them');
 @events = grep { $_->{data} } $streams[1]->events;
 is_deeply([map { hex((split /-/, $_->{id})[1]) } @events], [1 .. @events],
@@ -96,13 +96,13 @@ is($head->{headers}{'content-type'}, 'text/event-stream', 'says what it is');
 is($gateway->http('POST', '/reauth/events', {}, '{}')->{status}, 405,
     'not with POST');
 
-# a client that goes
+# a client that closes
 $_->close for @streams, $again;
 ok(wait_for { 8 <= (() = $gateway->error_log =~ /prematurely closed/g) }
     'a client that goes is noticed');
 unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
 
-# another life of the zone
+# another instance of the zone
 my ($last) = map { $_->{id} } grep { $_->{data} } reverse @events;
 $gateway->restart;
 $again = follow($last);

@@ -1,6 +1,6 @@
-# Fanvue, the third platform: its calls are gated and its accounts known by
-# their IDs; logins happen in the vendor's widget, so that webhooks alone tell
-# of them: nothing is polled, and there is no authenticate family.
+# Fanvue, the third platform: calls are gated, accounts are identified by their
+# IDs.  Logins take place in the vendor's widget and are reported by webhooks
+# only: nothing is polled, and there is no authenticate family.
 
 use strict;
 use warnings;
@@ -78,7 +78,7 @@ sub asked {
 }
 
 
-# ---- calls, and what webhooks say ----
+# ---- calls and webhooks ----
 
 for my $account ('fanvue_acct_1', $longest) {
     is(call($account)->{status}, 200, 'an unknown account is open');
@@ -96,7 +96,7 @@ for my $account ('fanvue_acct_1', $longest) {
     is($answer->{status}, 503, 'the gate is closed');
     is($answer->{json}{account_id}, $account, 'for this account');
     is($gateway->http('GET', "/reauth/gate/$account")->{status}, 503,
-        'a proxy that asks is told so');
+        'an authorization request gets it too');
 
     says("accounts.$_", $account, started_at => $login) for qw(alert updated);
     says('creators.connected', $account, started_at => $login);
@@ -116,7 +116,7 @@ for my $account ('fanvue_acct_1', $longest) {
     is($record->{error_message}, 'Wrong password', 'the message');
 }
 
-# without times they count as they come
+# without times, webhooks are applied in the order of arrival
 
 says('accounts.otp_code_required', 'fanvue_acct_2');
 state_is('fanvue_acct_2', 'needs_otp closed');
@@ -125,10 +125,10 @@ my $ended = state_is('fanvue_acct_2', 'failed open');
 is($ended->{error_code}, 'DISCONNECTED', 'why');
 
 is($gateway->http('GET', '/api/fanvue/fanvue_acct_/chats')->{status}, 400,
-    'what begins as an ID but is none');
+    'an invalid ID with the prefix');
 
 
-# ---- nobody polls; another account shows that the poller runs ----
+# ---- no polls; another account shows that the poller runs ----
 
 says('accounts.otp_code_required', 'fanvue_acct_3');
 says('accounts.updated', 'fanvue_acct_3');
@@ -138,7 +138,7 @@ wait_for { asked(qr{\A/api/authenticate/auth_}) >= 5 };
 
 cmp_ok(asked(qr{\A/api/authenticate/auth_}), '>=', 5, 'the poller runs');
 is(asked(qr{authenticate.*fanvue|fanvue.*authenticate}), 0,
-    'no path that is none is polled');
+    'no nonexistent path is polled');
 is(asked(qr{\A/api/accounts}), 0, 'nor is the list of accounts read for it');
 state_is('fanvue_acct_3', 'needs_otp closed');
 

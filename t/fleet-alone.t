@@ -1,5 +1,5 @@
-# Without Redis, or while it is away, each instance polls what its own zone
-# has.
+# Without Redis, or while it is unavailable, each gateway polls the attempts of
+# its own zone.
 
 use strict;
 use warnings;
@@ -28,7 +28,7 @@ becomes($alone, 'acct_0', 503, 'no Redis: closed');
 sandbox('POST', '/finish/acct_0');
 becomes($alone, 'acct_0', 204, 'no Redis: the poller opens it');
 
-# both know of it when Redis goes
+# known to both when Redis becomes unavailable
 
 $one->update('acct_1', 'ok');
 becomes($two, 'acct_1', 503, 'closed on both');
@@ -37,7 +37,7 @@ redis_stop();
 sandbox('POST', '/finish/acct_1');
 becomes($_, 'acct_1', 204, 'Redis away: open') for $one, $two;
 
-# one begins while it is away, and the end is in Redis when it is back
+# begins during the outage; its end is in Redis after it
 
 $one->update('acct_2', 'ok');
 becomes($one, 'acct_2', 503, 'begun without Redis: closed');

@@ -1,5 +1,5 @@
-# Redis loses all that it had, and nobody writes to it: the fleet notices, and
-# goes on polling what runs.
+# Redis loses all data while nothing is written: the gateways notice and
+# continue to poll active attempts.
 
 use strict;
 use warnings;

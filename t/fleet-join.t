@@ -1,5 +1,5 @@
-# Two gateways on one Redis: identical updates are one for the upstream,
-# whichever gateway they come to, and whatever the upstream responds.
+# Two gateways with one Redis: identical updates are sent to the upstream once,
+# whichever gateway receives them and whatever the upstream responds.
 
 use strict;
 use warnings;
@@ -61,8 +61,8 @@ sub finished {
     return $stream->answer;
 }
 
-# Its update is sent through the first gateway, and an identical one comes to
-# each of them before the upstream responds.
+# The update is sent through the first gateway; identical ones arrive at each
+# gateway before the upstream responds.
 
 sub join_there {
     my ($account, @next) = @_;
@@ -97,7 +97,7 @@ sub join_there {
     is(scalar(received('acct_yes')), 1, 'which is not sent');
 }
 
-# ---- refused ----
+# ---- rejected ----
 
 {
     my @answers = join_there('acct_no', { status => 422, delay_ms => 600_000,
@@ -107,7 +107,7 @@ sub join_there {
     is(scalar(received('acct_no')), 1, 'the upstream got one');
 }
 
-# ---- refused while an attempt is active: back to that one's fingerprint ----
+# ---- rejected while an attempt is active: its fingerprint is restored ----
 
 {
     is(repeat($one, 'acct_back', 'first')->{status}, 200, 'an attempt');
@@ -129,7 +129,7 @@ sub join_there {
     is(scalar(received('acct_back')), 3, 'and is sent');
 }
 
-# ---- what the other gateway learns leaves both where they are ----
+# ---- facts of the other gateway do not change the result ----
 
 {
     my $id = repeat($one, 'acct_step', 'same')->{json}{attempt_id};

@@ -1,5 +1,5 @@
-# Of what the poller is answered, Redis, the status and the logs get what is
-# meant to be kept, and nothing else.
+# Of responses to the poller, Redis, the status and the logs contain only what
+# is meant to be stored.
 
 use strict;
 use warnings;

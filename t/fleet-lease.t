@@ -1,5 +1,5 @@
-# An instance that dies while it polls: another one takes over when its lease
-# has ended, and not before.
+# A gateway dies during a poll: another one takes over when the lease has
+# expired, and not before.
 
 use strict;
 use warnings;
@@ -28,7 +28,7 @@ is($one->update('acct_1', 'ok')->{status}, 200, 'a login');
 sandbox('POST', '/account/acct_1', { delay_ms => 600_000 });
 
 my $polls = polls();
-ok(wait_for { polls() > $polls } 'a poll is under way');
+ok(wait_for { polls() > $polls } 'a poll is in progress');
 cmp_ok(due(), '>', 1_000, 'it is leased, not due at the next interval');
 cmp_ok(due(), '<=', 20_000, 'for a bounded time');
 
@@ -42,14 +42,14 @@ my $two = gateway(name => 'two', %poll);
 is($two->http('GET', '/reauth/gate/acct_1')->{status}, 503,
     'another one has read it from Redis');
 
-# however long this test takes
+# independent of the duration of this test
 redis_cli('ZADD', '{reauth}:due', 'XX', int 1000 * (time + 600), 'acct_1');
 
 $polls = polls();
 sleep 1;
 is(polls(), $polls, 'and respects the lease');
 
-# when it has ended
+# after it has expired
 redis_cli('ZADD', '{reauth}:due', 'XX', int 1000 * time, 'acct_1');
 
 ok(wait_for { polls() > $polls } 'then it polls');

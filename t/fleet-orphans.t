@@ -1,5 +1,5 @@
-# An active account whose record has gone from Redis goes from the indexes when
-# it is due, in each of the queues, and is not polled; others go on.
+# An active account without a record in Redis is removed from the indexes when
+# it is due, in each queue, and is not polled; others are.
 
 use strict;
 use warnings;
@@ -56,7 +56,7 @@ for my $name (sort keys %queue) {
         "acct_$name is not");
 }
 
-# the same account begins anew
+# a new attempt of the same account
 
 is($gateways[0]->update('acct_gone', 'ok')->{status}, 200, 'an update');
 ok(wait_for { stored('acct_gone', 'state') eq 'running' } 'it is written');

@@ -1,6 +1,6 @@
-# One poller for the whole fleet: each login is polled by one instance at a
-# time, within one rate, and both instances learn how it ends, with neither a
-# webhook nor a client's poll.
+# One poller for all gateways: each login is polled by one gateway at a time,
+# within one rate, and both gateways learn its end without a webhook or a
+# client's poll.
 
 use strict;
 use warnings;
@@ -27,7 +27,7 @@ sub becomes {
 }
 
 
-# when the account was polled, in seconds
+# the times of polls of the account, in seconds
 
 sub polls {
     my ($account) = @_;
@@ -43,8 +43,8 @@ sub polls {
 }
 
 
-# One that is logged late makes the pause before it longer and the one after it
-# shorter, so it is their mean that counts.
+# A poll that is logged late makes one interval longer and the next one shorter,
+# so the mean is compared.
 
 sub pause {
     my (@times) = @_;
@@ -72,14 +72,14 @@ becomes('acct_2', 'succeeded', 'a success');
 is($_->http('GET', '/reauth/gate/acct_2')->{status}, 204, 'the gate is open')
     for $one, $two;
 
-# what has ended is polled no more
+# ended attempts are not polled
 
 my $polls = polls('acct_1');
 sleep 1.5;
 is(scalar polls('acct_1'), $polls, 'what has ended is not polled');
 is(redis_cli('ZCARD', '{reauth}:due'), 0, 'nothing is due');
 
-# whoever kills all workers of an instance has ended no polling
+# killing all workers of a gateway does not stop polling
 
 $one->update('acct_3', 'ok');
 kill 'KILL', $one->worker_pids, $two->worker_pids;

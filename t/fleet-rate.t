@@ -1,5 +1,5 @@
-# The rate of the poller is one for all instances, however many logins run; a
-# 429 makes all of them rest as long as it says.
+# The rate of the poller is shared by all gateways, however many logins are
+# active; a 429 stops all of them for the specified time.
 
 use strict;
 use warnings;
@@ -44,8 +44,8 @@ cmp_ok($left, '<=', 10_000, 'as long as Retry-After says');
 
 sandbox('POST', "/account/acct_$_", { next => [] }) for 1 .. 15;
 
-# from when those that were under way have come, by the log's own times, as
-# this test may be late on a busy machine
+# after polls in progress have arrived; by the times in the log, because this
+# test may be slow on a busy machine
 my ($from, $to) = map { Reauth::Webhook::started_at($seen + $_ - time) }
     3, $left / 1000 - 0.1;
 

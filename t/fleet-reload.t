@@ -1,5 +1,5 @@
-# A poll under way holds up neither a reload nor the end; whoever comes next
-# does it over.
+# A poll in progress delays neither a reload nor a shutdown; it is repeated by
+# the next worker or gateway.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ sub stalled {
     my $polls = polls();
     sandbox('POST', '/account/acct_1', { delay_ms => 600_000 });
 
-    ok(wait_for { polls() > $polls } "$what: a poll is under way");
+    ok(wait_for { polls() > $polls } "$what: a poll is in progress");
 
     return sandbox('POST', '/account/acct_1', { delay_ms => 0 });
 }
@@ -40,7 +40,7 @@ $gateway->reload;
 ok(wait_for { !grep { runs($_) } @old } 'the old workers have ended');
 cmp_ok(time - $start, '<', 50, 'the poll is not waited for');
 
-# it does not wait for the lease's end
+# it does not wait until the lease expires
 
 ok(wait_for { polls() > $polls } 'a new worker polls');
 

@@ -1,6 +1,6 @@
-# A rest that the upstream asks for is held: neither cut short by what another
-# answer says, nor by a number that is too large to count with.  And the rate
-# is not that of an instance whose clock was wrong.
+# A pause requested by the upstream is observed: it is shortened neither by
+# another response nor by an overflow.  The rate is not affected by a gateway
+# whose clock was wrong.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use Time::HiRes qw(sleep time);
 use Reauth::Peer ();
 use Reauth::Test sandbox => 0;
 
-# what was asked for first is answered last
+# the first response is sent last
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -44,7 +44,7 @@ sub polls { return scalar grep { /GET/ } $peer->requests; }
 sub rest { return redis_cli('PTTL', '{reauth}:pause'); }
 
 
-# another instance's answer says only that little is left of the minute
+# the response to another gateway asks for the rest of the minute only
 
 my $two = gateway(name => 'two', %poll);
 
@@ -58,7 +58,7 @@ sleep 1;
 is(polls(), $polls, 'nobody polls');
 $_->stop for $one, $two;
 
-# ---- alone ----
+# ---- a single gateway ----
 
 redis_cli('FLUSHALL');
 my $alone = gateway(name => 'alone', %poll, without => ['reauth_redis']);
@@ -71,7 +71,7 @@ sleep 1;
 is(polls(), $polls, 'it does not poll');
 $alone->stop;
 
-# ---- an instance that was hours ahead has taken all of the budget ----
+# ---- a gateway that was hours ahead has used the whole budget ----
 
 redis_cli('HSET', '{reauth}:rate', 'tokens', 0,
     'at', sprintf '%.0f', 1000 * (time + 10_000));

@@ -1,5 +1,5 @@
-# An update whose answer was lost: the list of the accounts tells whether the
-# login runs, and how it ends; other accounts' attempts are not mixed up.
+# An update without a response: the list of accounts shows whether the login
+# runs and how it ends; attempts of other accounts are not confused with it.
 
 use strict;
 use warnings;
@@ -57,7 +57,7 @@ for my $story (qw(lost stall)) {
 
 cmp_ok(lists(), '>=', 2, 'the list was asked for');
 
-# one that never arrived is followed as long as it may still show itself
+# one that has not started is followed as long as it may still appear
 
 cmp_ok($one->update('acct_down', 'down')->{status}, '>=', 500,
     'down: no login starts');

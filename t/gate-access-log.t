@@ -1,4 +1,4 @@
-# What the variables say in an access log.
+# The variables of the gate in an access log.
 
 use strict;
 use warnings;

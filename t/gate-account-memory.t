@@ -1,5 +1,5 @@
-# A request whose account cannot be found for lack of memory is the gateway's
-# fault, not the client's: 500, and nothing is sent.
+# If an account cannot be determined for lack of memory, it is an error of the
+# gateway, not of the client: 500, and nothing is sent.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ EOC
 
 my ($worker) = $gateway->worker_pids;
 
-# The address space that the worker may have, beyond what it has.
+# The additional address space that the worker can use.
 
 sub limit {
     my ($more) = @_;

@@ -1,4 +1,4 @@
-# reauth_gate_account: the account is where the operator says.
+# reauth_gate_account: the operator specifies where the account is.
 
 use strict;
 use warnings;
@@ -51,7 +51,7 @@ EOC
 
 $gateway->update('acct_1', 'ok');
 
-# "return" is done before any gate
+# "return" is processed before the gate
 is($gateway->http('GET', '/report?account=acct_1')->{status}, 204, 'return');
 
 sub by_header {
@@ -68,7 +68,7 @@ is(by_header('acct_1 '), 503, 'nginx takes blanks off a header');
 is(by_header('%61cct_1'), 503, 'decoded');
 is(by_header('%2561cct_1'), 400, 'decoded once');
 is(by_header('acct_1/'), 400, 'no account id');
-is(by_header('ACCT_1'), 400, 'ids are told apart by case');
+is(by_header('ACCT_1'), 400, 'IDs are case-sensitive');
 is(by_header('a' x 3000), 400, 'far too long');
 
 for my $case (
@@ -124,7 +124,7 @@ for my $case (
     like($answer, qr/\AHTTP\S+ $status /, $headers =~ s/\r\n/ /gr . $status);
 }
 
-# ---- a cookie: of several, nginx takes the first, others the last ----
+# ---- a cookie: of several, nginx uses the first, others use the last ----
 
 for my $case (
     ['account_id=acct_1', 503], ['account_id=acct_2', 200], ['other=acct_1', 200],

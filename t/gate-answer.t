@@ -1,4 +1,4 @@
-# What the gate answers, word for word, and that nothing of the call goes on.
+# The complete response of the gate; the call is not forwarded.
 
 use strict;
 use warnings;
@@ -56,7 +56,7 @@ $gateway->http('GET', "/api/authenticate/$id");
 
 $answer = $gateway->http('GET', '/api/acct_1/chats');
 is($answer->{json}{state}, 'needs_otp', 'a person must act');
-is($answer->{json}{action_required}, 'otp', 'and is told how');
+is($answer->{json}{action_required}, 'otp', 'and the required action is named');
 like($answer->{json}{retry_after}, qr/\A[4-7]\z/,
     'retry_after is nearer to the maximum');
 is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},

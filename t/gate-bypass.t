@@ -1,4 +1,4 @@
-# reauth_gate_bypass: with a value that is neither empty nor "0" a call passes.
+# reauth_gate_bypass: a value that is neither empty nor "0" passes the call.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# reauth_gate dry_run lets through, and says that it would not have.
+# reauth_gate dry_run passes calls, and reports that they would be rejected.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ EOC
 
 is($gateway->update('acct_1', 'ok')->{status}, 200, 'it logs in');
 
-# the upstream itself holds off calls while an account logs in
+# the upstream itself rejects calls during a login
 is($gateway->http('GET', '/api/acct_1/me')->{json}{decision_id}, undef,
     'no answer of ours');
 is($gateway->http('GET', '/api/acct_2/me')->{status}, 200, 'another one');

@@ -1,4 +1,4 @@
-# The gate answers over HTTP/2 as it does over HTTP/1.1.
+# The gate over HTTP/2 responds as over HTTP/1.1.
 
 use strict;
 use warnings;
@@ -42,13 +42,13 @@ like(curl("http://127.0.0.1:$port/api/authenticate/$id"), qr{^HTTP/2 200},
 
 $closed = curl("http://127.0.0.1:$port/api/acct_1/me");
 like($closed, qr/^x-should-retry: false\r$/m, 'a person must act');
-like($closed, qr/"action_required":"otp"/, 'and is told how');
+like($closed, qr/"action_required":"otp"/, 'and the required action is named');
 
 like(curl("http://127.0.0.1:$port/api/acct_2/me"), qr{^HTTP/2 200}, 'open');
 like(curl('--path-as-is',
         "http://127.0.0.1:$port/api/acct_2/../acct_1/me"),
     qr{^HTTP/2 400}, 'a path written another way');
 like(curl("http://127.0.0.1:$port/api/acct_/me"), qr{^HTTP/2 400},
-    'an id that is none');
+    'an invalid ID');
 
 done_testing();

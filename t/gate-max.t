@@ -1,4 +1,4 @@
-# reauth_gate_max: the gate opens at that age at the latest, and the attempt
+# reauth_gate_max: the gate opens at this age at the latest, and the attempt
 # becomes "expired".
 
 use strict;
@@ -8,7 +8,7 @@ use Test::More;
 use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
-# ---- of a location ----
+# ---- in a location ----
 
 my $long = gateway(name => 'long', http_config => 'reauth_gate_max 10m;',
     config => <<'EOC');
@@ -26,7 +26,7 @@ ok(wait_for { $long->http('GET', '/shorter/acct_1')->{status} == 200 }
 cmp_ok(time - $start, '>=', 1, 'when its time has come');
 is($long->http('GET', '/api/acct_1/me')->{status}, 503, 'the others do not');
 
-# ---- of all ----
+# ---- in http ----
 
 my $gateway = gateway(http_config => 'reauth_gate_max 5s;');
 
@@ -39,7 +39,7 @@ ok(wait_for {
     my $answer = $gateway->http('GET', '/api/acct_1/me');
 
     $late++ if ($answer->{json}{retry_after} // 0) > 3;
-    # what the upstream says to it is no matter
+    # the response of the upstream does not matter
     return !$answer->{json}{decision_id};
 } 'it opens');
 cmp_ok(time - $start, '>=', 4.9, 'not before its time');
@@ -58,7 +58,7 @@ ok(defined $record->{completed_at}, 'with its time');
 like($gateway->error_log, qr/account "acct_1" is now expired: .*reauth_gate_max/,
     'and logged');
 
-# an end is final: what a caller sees of it later does not close it again
+# an end is final: a later poll of a client does not close the gate again
 my $id = $record->{attempt_id};
 is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200, 'a poll');
 is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'still open');

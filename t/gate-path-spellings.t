@@ -1,5 +1,5 @@
-# Every spelling of tests/data/paths, over HTTP/1.1 and HTTP/2: it reaches the
-# upstream byte for byte, meets the closed gate of its account, or is refused.
+# Every spelling in tests/data/paths, over HTTP/1.1 and HTTP/2: it is forwarded
+# byte by byte, rejected by the gate of its account, or rejected as ambiguous.
 
 use strict;
 use warnings;

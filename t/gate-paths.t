@@ -1,5 +1,5 @@
-# The account that is checked is the account that is sent, however the path is
-# written.
+# The account that is checked is the account that is forwarded, however the path
+# is written.
 
 use strict;
 use warnings;
@@ -41,7 +41,7 @@ for ($gateway, $unmerged) {
 }
 
 
-# What the upstream saw of a call, undef where nothing.
+# The call that the upstream received, or undef.
 
 sub sent {
     my ($through, $path) = @_;
@@ -91,13 +91,13 @@ sub refused {
 }
 
 
-# ---- the plain one ----
+# ---- the plain form ----
 
 closed('/api/acct_closed/me');
 passed('/api/acct_open/me?a=%2F..%2F', '/api/acct_open/me?a=%2F..%2F');
 passed('/api/acct_open/a%20b', '/api/acct_open/a%20b');
 
-# ---- written another way: it could be read as another account ----
+# ---- other spellings, which could be read as another account ----
 
 refused($_) for '/api/%61cct_closed/me', '/api/acct%5Fclosed/me',
     '//api///acct_closed//me', '/api/./acct_closed/./me',
@@ -113,13 +113,13 @@ passed('/api/acct_open/a%2Fb', '/api/acct_open/a%2Fb');
 
 closed('/api/acct_closed/acct_open');
 
-# ---- a question mark that is part of the path ends nothing ----
+# ---- an encoded question mark does not end the path ----
 
 refused('/api/x%3F/acct_closed/me');
 closed('/api/acct_closed/a%3Fb');
 passed('/api/acct_open/a%3Fb', '/api/acct_open/a%3Fb');
 
-# ---- what begins as an id but is none ----
+# ---- invalid IDs with the prefix of one ----
 
 refused('/api/acct_/me');
 refused('/api/acct_clo%20sed/me');
@@ -132,7 +132,7 @@ refused('/api/acct_' . 'a' x 65 . '/me');
 refused('/api/fansly_acct_/me');
 refused("/api/acct_clos\xc3\xa9d/me");
 
-# ---- paths that nginx itself makes ----
+# ---- paths that nginx itself creates ----
 
 closed('/replaced/acct_closed/me');
 refused('/replaced/acct_open/../acct_closed/me');
@@ -150,7 +150,7 @@ refused('/rewritten/acct_open/x%5C..%5C..%5Cacct_closed/me');
 passed('/api/acct_v/a%2Fb', '/api/acct_v/a%2Fb');
 refused('/api/acct_v/x%2F..%2Facct_closed/me');
 
-# ---- where nginx leaves doubled slashes alone ----
+# ---- with merge_slashes off ----
 
 refused('/api//acct_closed/me', $unmerged);
 refused('/api/acct_open/..//acct_closed/me', $unmerged);

@@ -1,5 +1,6 @@
-# The gate and the callers are asked after all limits and access checks, and
-# before anything is sent: who is denied learns nothing and is not held.
+# The gate and the callers are checked after all limits and access checks, and
+# before the request is forwarded: a denied client gets no information and is
+# not held.
 
 use strict;
 use warnings;
@@ -137,13 +138,13 @@ ok(wait_for { get('/connections/acct_1/x')->{status} == 429 }
     'a held call is a connection');
 $held->close;
 
-# ---- what comes after ----
+# ---- later phases ----
 
 for my $where (qw(files fallback mirrored)) {
     is(get("/$where/acct_1/x")->{status}, 503, "$where: closed");
 }
 
-# ---- other ways to a location ----
+# ---- internal redirects ----
 
 is(get('/paged/acct_1/x')->{status}, 503, 'a named location by error_page');
 is(get('/redirected/acct_2/x')->{status}, 503, 'another uri by error_page');

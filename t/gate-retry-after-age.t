@@ -1,5 +1,5 @@
-# Retry-After of an attempt that takes longer than the ones before grows with
-# its age; by default it lasts for a login of a minute and a half in two waits.
+# Retry-After grows with the age of an attempt that takes longer than previous
+# ones; by default, a login of a minute and a half takes two waits.
 
 use strict;
 use warnings;
@@ -40,7 +40,7 @@ sub begin {
     return $id;
 }
 
-# ---- nothing is known yet ----
+# ---- no login was observed ----
 
 begin('acct_1', 0);
 my ($least, $most) = told('acct_1');
@@ -56,7 +56,7 @@ begin('acct_3', 700);
 cmp_ok($least, '>=', 54, 'near the maximum by default');
 cmp_ok($most,  '<=', 60, 'of 60 seconds');
 
-# ---- one took 95 seconds ----
+# ---- one login took 95 seconds ----
 
 my $id = begin('acct_4', 95);
 sandbox('POST', '/finish/acct_4');

@@ -1,5 +1,5 @@
-# Retry-After: within its bounds, by how long logins take, and not the same for
-# all, so that not all come back at one instant.
+# Retry-After: within its limits, by the duration of previous logins, and
+# different for each client, so that they do not all return at the same time.
 
 use strict;
 use warnings;
@@ -37,13 +37,13 @@ sub told {
     return sort { $a <=> $b } keys %told;
 }
 
-# nothing is known of how long it takes: soon
+# no duration is known: soon
 my $start = time;
 my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 is(join(' ', told('/api/acct_1/chats', 40)), '2 3', 'about the minimum');
 is(join(' ', told('/fixed/acct_1', 5)), '5', 'no room between the bounds');
 
-# nobody knows when a person acts: late
+# the time at which a person acts is unknown: late
 sandbox('POST', '/step/acct_1') for 1 .. 2;
 $gateway->http('GET', "/api/authenticate/$id");
 my @told = told('/api/acct_1/chats', 60);
@@ -54,7 +54,7 @@ cmp_ok(@told, '>=', 4, 'spread');
 my $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
 cmp_ok($record->{retry_after}, '>=', 6, 'the status says the like');
 
-# learned: one took some seconds, so the next one is expected to
+# learned: one login took some seconds, so the next one is expected to
 sleep 4;
 sandbox('POST', '/finish/acct_1');
 $gateway->http('GET', "/api/authenticate/$id");
@@ -66,7 +66,7 @@ $gateway->update('acct_2', 'ok');
 my $passed = time - $start;
 cmp_ok(min(@told), '>=', 4 - $passed, 'learned from how long the last one took');
 
-# an eighth more than it took, in whole seconds, and up to half of that again
+# an eighth more than it took, in whole seconds, plus up to half of that
 cmp_ok(max(@told), '<=', 1.5 * ($took * 9 / 8 + 1), 'and not much more');
 
 done_testing();

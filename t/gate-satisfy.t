@@ -1,4 +1,4 @@
-# "satisfy any" cannot skip the gate.
+# "satisfy any" does not skip the gate.
 
 use strict;
 use warnings;

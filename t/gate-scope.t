@@ -1,5 +1,5 @@
-# A gate at server level is in force in every location but those that turn it
-# off, the authenticate family and the status; subrequests are not gated.
+# A gate at the server level applies to all locations that do not turn it off,
+# except the authenticate family and the status; subrequests are not gated.
 
 use strict;
 use warnings;

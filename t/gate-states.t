@@ -1,5 +1,4 @@
-# The gate is closed in each state in which an attempt is active, and open in
-# each in which it has ended.
+# The gate is closed in each active state, and open in each end state.
 
 use strict;
 use warnings;
@@ -75,7 +74,7 @@ sub opened {
 
 # ---- closed ----
 
-# whoever asked has gone, and the upstream does not answer yet
+# the client has closed, and the upstream does not respond yet
 $gateway->update('acct_starting', 'stall', abandon => 1);
 wait_for { $gateway->http('GET', '/reauth/gate/acct_starting')->{status}
     == 503 } 'the update';
@@ -132,13 +131,13 @@ is($gateway->update('acct_face', 'wrong')->{status}, 422,
     'another update is refused');
 closed('acct_face', 'needs_face', 'face');
 
-# ---- a code that was taken: it runs on, until the next news ----
+# ---- a code that was accepted: running until the next fact ----
 
 is($gateway->http('PUT', "/api/authenticate/$attempt{acct_appotp}", {},
     { code => '123456' })->{status}, 200, 'the code is taken');
 closed('acct_appotp', 'running', undef);
 
-# it is what nginx would wait for at its end
+# nginx would wait for this at its exit
 sandbox_stop();
 
 done_testing();

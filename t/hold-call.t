@@ -1,4 +1,4 @@
-# reauth_gate_hold: a call that says "Prefer: wait=N" waits for its gate.
+# reauth_gate_hold: a call with "Prefer: wait=N" waits for its gate to open.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ $answer = call('/api/acct_1/chats', 'wait=1')->finish;
 is($answer->{status}, 503, 'the gate stays closed');
 cmp_ok($answer->{took}, '>=', 0.9, 'for as long as the client waits');
 cmp_ok($answer->{took}, '<', 50, 'and no longer');
-is($answer->{headers}{'preference-applied'}, 'wait=1', 'which is told');
+is($answer->{headers}{'preference-applied'}, 'wait=1', 'which is reported');
 is($answer->{json}{state}, 'running', 'the usual 503');
 ok($answer->{headers}{'retry-after'}, 'with Retry-After');
 
@@ -76,12 +76,12 @@ $answer = call('/bounded/acct_1/chats', 'wait=60')->finish;
 is($answer->{status}, 503, 'still closed');
 cmp_ok($answer->{took}, '>=', 2.9, 'after the operator\'s bound');
 cmp_ok($answer->{took}, '<', 50, 'and no longer');
-is($answer->{headers}{'preference-applied'}, 'wait=3', 'which is told, too');
+is($answer->{headers}{'preference-applied'}, 'wait=3', 'which is reported too');
 
 $answer = call('/short/acct_1/chats', 'wait=60')->finish;
 is($answer->{status}, 200, 'reauth_gate_max opens it for this location');
 
-# with and without a body; it opens
+# with and without a body; the gate opens
 my $body = 'x' x 300_000;
 my @held = (
     call('/api/acct_1/chats', 'wait=60'),
@@ -121,7 +121,7 @@ sandbox('POST', '/finish/acct_1');
 $gateway->http('GET', "/api/authenticate/$id");
 is($held->finish->{status}, 200, 'until that one ends');
 
-# a client that goes
+# a client that closes
 $gateway->update('acct_1', 'ok');
 $held = call('/api/acct_1/gone', 'wait=60', 'POST', '{"text":"small"}');
 $gateway->works_at(1);

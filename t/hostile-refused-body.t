@@ -1,6 +1,6 @@
-# A request that is refused may have a body all the same: nothing of it is taken
-# for the next request of the connection, which may be somebody else's, behind a
-# proxy; nor is it asked for.
+# A rejected request may have a body: no part of it is read as the next request
+# of the connection, which may be that of another client of a proxy, and the
+# client is not asked for it.
 
 use strict;
 use warnings;
@@ -31,7 +31,8 @@ is($gateway->update('acct_b9', 'ok', headers => { Authorization => 'Bearer all' 
     ->{status}, 200, 'a login, so that there is a closed gate');
 
 
-# Sends the bytes and returns what comes until nothing does for a while.
+# Sends the bytes and returns what is received until nothing follows for a
+# while.
 
 sub answer {
     my ($bytes, $until) = @_;
@@ -102,9 +103,9 @@ for my $case (
     like($asking, qr/^Connection: close\r$/m, "$name: may send it or not");
 }
 
-# ---- one that ends too early: nobody waits for the rest ----
+# ---- a body that ends too early: no request waits for the rest ----
 
-# "closes": it was refused twice, so that the end was seen before the answer
+# "closes": rejected twice, so that the end was seen before the response
 
 for my $case (
     [ 401, 'GET',  '/reauth/accounts', 'nobody', 'closes' ],
@@ -122,7 +123,7 @@ for my $case (
         PeerPort => $gateway->port,
     ) or die "cannot connect: $!\n";
 
-    # the end is there when the request is read
+    # the end has arrived when the request is read
     my @workers = $gateway->suspend;
     print {$socket} "$method $path HTTP/1.1\r\nHost: localhost\r\n"
         . "Authorization: Bearer $token\r\nContent-Type: application/json\r\n"

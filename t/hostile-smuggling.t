@@ -1,6 +1,6 @@
-# Requests that two programs could take apart differently: what reaches the
-# upstream is one request for each that was checked, of an account whose gate is
-# open, with the gateway's key and no other.
+# Requests that two programs could parse differently: the upstream receives
+# exactly one request for each that was checked, of an account whose gate is
+# open, with the gateway's key only.
 
 use strict;
 use warnings;
@@ -38,14 +38,14 @@ my $gateway  = gateway(http_config => $upstream);
 my $http2    = gateway(name => 'http2', listen => 'http2',
     http_config => $upstream);
 
-# as the gateway writes it
+# in the form in which the gateway writes it
 my $json = '{"auth_type":"email_password","email":"a@example.com",'
     . '"password":"b"}';
 
 is($gateway->update('acct_closed', 'ok')->{status}, 200, 'it logs in');
 
 
-# One request over HTTP/2, its answer's status.
+# Sends one request over HTTP/2; returns the status.
 
 sub h2 {
     my ($method, $target, $headers, $body) = @_;
@@ -64,7 +64,7 @@ is(h2('PUT', '/api/authenticate/acct_closed/credentials',
     200, 'it logs in over HTTP/2');
 
 
-# What came in since the last time, polls aside.
+# The requests received since the last call, except polls.
 
 my $seen = 0;
 
@@ -79,7 +79,7 @@ sub came {
 came();
 
 
-# One request and no byte more, with the gateway's key, of an open account.
+# Checks for one complete request with the gateway's key, of an open account.
 
 sub clean {
     my ($request, $what) = @_;
@@ -108,7 +108,7 @@ sub clean {
 }
 
 
-# Sends bytes and returns the answers' statuses.
+# Sends bytes and returns the statuses of the responses.
 
 sub raw {
     my ($bytes) = @_;
@@ -128,7 +128,7 @@ sub raw {
 
     while ($select->can_read($deadline - time)) {
         sysread $socket, $text, 65536, length $text or last;
-        # a connection that is kept is waited on for what else it says
+        # a kept-alive connection is read until nothing follows
         $deadline = time + 0.5 if $bytes !~ /^Connection: close\r$/m;
     }
 
@@ -136,8 +136,8 @@ sub raw {
 }
 
 
-# Wants these statuses (a pattern, or undef: whatever they are), and so many requests to have
-# come to the upstream, each of them clean.
+# Checks the statuses (a pattern, or undef for any) and the number of requests
+# that reached the upstream, each of them complete.
 
 sub attack {
     my ($what, $bytes, $statuses, $count) = @_;
@@ -189,7 +189,7 @@ for my $length ('+2', '-2', '0x2', '2, 2', '2 2', "2\t2", '',
         $length =~ /\A9+\z|\A184/ ? undef : '400', 0);
 }
 
-# ---- encodings that somebody might understand ----
+# ---- encodings that some programs might support ----
 
 for my $encoding ('xchunked', 'chunked, identity', 'identity, chunked',
     'chunked, chunked', '"chunked"', "chunked\x0b", 'gzip, chunked', 'identity',
@@ -207,9 +207,9 @@ attack('an encoding in HTTP/1.0',
     "POST /api/acct_open/messages HTTP/1.0\r\nTransfer-Encoding: chunked\r\n"
     . "\r\n0\r\n\r\n$smuggled", undef, 0);
 
-# What nginx takes for no header at all is not sent, so that nobody after it
-# can take it for one: the request has no body, and what follows is checked as
-# the request that it is.
+# A line that nginx does not accept as a header is not forwarded, so that no
+# other program can read it as one: the request has no body, and the following
+# bytes are checked as the request that they are.
 
 for my $header ("Transfer-Encoding : chunked", "Transfer_Encoding: chunked",
     "X: y\r\n Transfer-Encoding: chunked", "X: y\nTransfer-Encoding : chunked",
@@ -259,7 +259,7 @@ for my $case (
     }
 }
 
-# ---- one behind the other: each is checked ----
+# ---- pipelined requests: each is checked ----
 
 my @came = attack('pipelined',
     post("Content-Length: 2\r\n", 'ab') . $smuggled
@@ -271,7 +271,7 @@ attack('a body that is a request',
     post("Content-Length: " . length($smuggled) . "\r\n$close", $smuggled),
     '200', 1);
 
-# ---- where the path is in the request line ----
+# ---- the position of the path in the request line ----
 
 for my $case (
     [ 'absolute', 'http://gateway/api/acct_closed/me', '503', 0 ],
@@ -344,7 +344,7 @@ for my $case (
     attack(@$case);
 }
 
-# ---- headers that there are twice ----
+# ---- duplicate headers ----
 
 attack('keys of a caller', post("Authorization: Bearer a\r\n"
     . "authorization: Bearer b\r\nContent-Length: 0\r\n$close", ''),
@@ -355,7 +355,7 @@ attack('a key that goes hop by hop', post("Authorization: Bearer a\r\n"
     . "Connection: close, Authorization\r\nContent-Length: 0\r\n", ''),
     '200', 1);
 
-# ---- an update: checked and sent alike ----
+# ---- an update: validated and sent are identical ----
 
 my $credentials = '/api/authenticate/acct_open/credentials';
 my $type = "Content-Type: application/json\r\n";
@@ -392,7 +392,7 @@ for my $case (
 {
     my ($name, $target, $headers, $count) = @$case;
 
-    # the same update again would be answered without the upstream
+    # an identical update would be answered without the upstream
     (my $body = $json) =~ s/"b"/'"b' . ++$number . '"'/e;
 
     raw("PUT $target HTTP/1.1\r\nHost: gateway\r\n$close${headers}"

@@ -1,5 +1,5 @@
-# Over HTTP/2 a caller goes by ending its stream, or the connection: what was sent
-# is followed to its end, what was not is forgotten.
+# Over HTTP/2, a client closes its stream or the connection: an update that was
+# sent is followed to its end, one that was not is dropped.
 
 use strict;
 use warnings;
@@ -65,7 +65,7 @@ sub settled {
     return is(state_of($account), $state, "$account is $state");
 }
 
-# while the body is on its way
+# while the body is being sent
 
 my $h2 = Reauth::H2->connect_to($gateway->port);
 my $stream = $h2->request('PUT', path('acct_half'), \%json,
@@ -81,7 +81,7 @@ sleep 0.2;
 is(state_of($_), 'none', "nothing is known of $_") for qw(acct_half acct_none);
 is(scalar($peer->requests), 0, 'the upstream got nothing');
 
-# while the upstream thinks about it
+# before the upstream responds
 
 $h2 = Reauth::H2->connect_to($gateway->port);
 $stream = $h2->request('PUT', path('acct_stream'), \%json, body => $body);

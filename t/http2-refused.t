@@ -1,5 +1,5 @@
-# Over HTTP/2: bodies that are refused before they are read, and bodies that
-# come piecemeal.
+# Over HTTP/2: bodies that are rejected before they are read, and bodies in
+# pieces.
 
 use strict;
 use warnings;
@@ -39,7 +39,7 @@ my $h2 = Reauth::H2->connect_to($gateway->port);
     my $stream = $h2->request('PUT', path('acct_3'), \%json,
         body => 'x' x 65_000, open => 1);
 
-    # beyond the first window, which is widened once this was read
+    # more than the initial window, which is enlarged after this is read
     $h2->await_window($stream, 1_000);
     $h2->data($stream, 'x' x 500) for 1 .. 2;
     my $answer = $h2->answer($stream);
@@ -66,7 +66,7 @@ $h2 = Reauth::H2->connect_to($gateway->port);
 }
 
 ok(wait_for { sandbox_log() == 9 } 'the upstream got those that were taken');
-# an open connection would keep the workers from ending
+# an open connection would prevent the workers from exiting
 
 $h2->close;
 

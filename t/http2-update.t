@@ -1,5 +1,5 @@
-# The same over HTTP/2: a body has no need of a length, names are in lower case,
-# and Host is :authority.
+# The same over HTTP/2: a body requires no length, names are in lower case, and
+# Host is :authority.
 
 use strict;
 use warnings;
@@ -34,7 +34,7 @@ sub put {
 
 my $login = '"email":"slow@example.com","password":"secret"}';
 
-# an update, what is known of it, and the gate
+# an update, its record, and the gate
 
 my $answer = put('acct_1', "{$login");
 my $attempt = $answer->{json}{attempt_id};
@@ -67,7 +67,7 @@ $answer = ask('GET', "/api/authenticate/$attempt");
 is($answer->{status}, 200, 'a poll');
 is($answer->{json}{account}{id}, 'acct_1', 'passes');
 
-# what is wrong
+# errors
 
 $answer = put('acct_3', '{"email":"nobody"}');
 is($answer->{status}, 422, 'field errors');
@@ -84,13 +84,13 @@ $answer = put('acct_3', '{"email":CANARY}');
 is($answer->{status}, 400, 'no JSON');
 is($answer->{json}{error}, 'INVALID_JSON', 'and says so');
 
-# as large as is allowed
+# the maximum size
 
 $answer = put('acct_4',
     '{"x":"' . 'x' x (65_536 - length(qq({"x":"",$login))) . qq(",$login));
 is($answer->{status}, 200, '64 KB');
 
-# the upstream's own errors
+# errors of the upstream
 
 for my $case ([limit => 429, qr/RATE_LIMIT/], [down => 502, qr/<!DOCTYPE html>/])
 {
@@ -106,7 +106,7 @@ is(ask('POST', '/api/authenticate/acct_5/credentials')->{status}, 405,
 is(scalar(@{ ask('GET', '/reauth/accounts')->{json}{accounts} }), 4,
    'four accounts are known');
 
-# an open connection would keep the workers from ending
+# an open connection would prevent the workers from exiting
 
 $h2->close;
 

@@ -1,5 +1,5 @@
-# Ordinary calls: the key goes out, the caller's own token does not, whatever
-# the location says.
+# Ordinary calls: the key is sent and the token of the caller is not, whatever
+# the location specifies.
 
 use strict;
 use warnings;
@@ -50,7 +50,7 @@ Authorization: Bearer mine
 
 
 
-=== TEST 3: a location that sets the caller's token sends none, either
+=== TEST 3: a location that sets the caller's token sends none either
 --- config
 location /api/ {
     proxy_pass http://fans_api;
@@ -69,7 +69,7 @@ Authorization: Bearer mine
 
 
 
-=== TEST 4: the key is sent without buffering, and over a kept connection
+=== TEST 4: the key is sent without buffering and over a keep-alive connection
 --- config
 location /api/ {
     proxy_pass http://fans_api;

@@ -1,5 +1,5 @@
-# The key goes where the operator's configuration says, and nothing in a
-# request chooses another place, or another key.
+# The key is sent where the configuration specifies; a request can select
+# neither another destination nor another key.
 
 use strict;
 use warnings;
@@ -43,7 +43,7 @@ EOS
 
 my $port = $gateway->port;
 
-# A request as it stands; the status.
+# Sends a raw request; returns the status.
 
 sub raw {
     my ($request, $headers, $body) = @_;
@@ -107,7 +107,7 @@ for my $headers (@heads) {
 
 cmp_ok($sent, '>', 60, 'calls and updates that ask for another place');
 
-# ---- the one door is no door to others ----
+# ---- the locations that add the key cannot be used for others ----
 
 for my $path ('/upstream/', '/upstream/api/accounts', '//upstream/api/accounts',
     '/api/../upstream/api/accounts', '/%75pstream/api/accounts')
@@ -123,7 +123,7 @@ for my $path ("/api/authenticate/..%2f..%2f$there", '/api/authenticate/../x',
     like(raw("PUT $path", \@json, $login), qr/\A4/, "$path is refused");
 }
 
-# ---- nor does the upstream's answer send it anywhere ----
+# ---- the upstream's response does not redirect the key ----
 
 sandbox('POST', '/account/acct_4', { next => [
     { path => '/credentials', status => 302, headers =>
@@ -145,7 +145,7 @@ is(raw('GET /api/acct_6/me', ['Host: localhost']), 307,
 is(scalar(grep { $_->{target} =~ /acct_9/ } sandbox_log()), 0,
     'and not followed');
 
-# ---- a tenant's key is its server's ----
+# ---- the key of a tenant is that of its server ----
 
 Reauth::Test::http('GET', '/api/acct_5/me', { Host => 'localhost' }, undef,
     port => $tenant);

@@ -1,5 +1,5 @@
-# An "if" in a location, which has a configuration of its own in nginx: the
-# location is what it was, with the key, the gate and the callers.
+# An "if" in a location, which has its own configuration in nginx: the key, the
+# gate and the callers apply as in the location.
 
 use strict;
 use warnings;

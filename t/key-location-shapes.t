@@ -1,5 +1,5 @@
-# Every way by which nginx leads a request into a location, or a location's
-# configuration changes under way: the callers file is asked, the key stays in.
+# Every way in which nginx routes a request into a location or changes its
+# configuration meanwhile: the caller is checked, and the key is not exposed.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A location with a key in force and no proxy_set_header Authorization: the
-# upstream gets no such header, neither the client's nor an empty one.
+# A location with a key but without proxy_set_header Authorization: the upstream
+# gets no such header, neither that of the client nor an empty one.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Headers that some program takes for another method or another path do not go
-# out with the key, and an argument that names another method is refused in the
+# Headers that some programs read as another method or path are not sent with
+# the key, and an argument that names another method is rejected in the
 # authenticate family.
 
 use strict;
@@ -80,7 +80,7 @@ for my $protocol (sort keys %ask) {
     unlike($sent, qr/evil-value/, 'and nothing else');
 }
 
-# ---- the family ----
+# ---- the authenticate family ----
 
 my $poll = $gateway->http('GET', '/api/authenticate/auth_1',
     { map { $_ => 'evil-value' } @dropped });

@@ -1,5 +1,5 @@
-# The upstream repeats the API key in everything that it says: no part of it is
-# kept, logged, even at the debug level, or passed on; nor of the one before it.
+# The upstream repeats the API key in all responses: no part of it, or of the
+# previous key, is stored, logged, even at the debug level, or passed.
 
 use strict;
 use warnings;
@@ -9,7 +9,7 @@ use Test::More;
 use Reauth::Test sandbox => 0;
 use Reauth::Webhook;
 
-# as it may be: JSON and URLs have characters of it in other ways, too
+# a possible key whose characters JSON and URLs may encode differently
 my $key  = 'fa_live_0a1B2c3D4e5F/6g7H8i9J~k0L+m1N==';
 my $next = 'fa_live_1Z2y3X4w5V6u/7T8s9R0q~p1O+n2M==';
 
@@ -77,8 +77,8 @@ sub state_of {
 }
 
 
-# What of the secret is in the text: its parts, as they are, as JSON and URLs
-# have them.
+# The parts of the secret that the text contains, in plain form and as encoded
+# in JSON and URLs.
 
 sub parts_of {
     my ($secret, $text) = @_;
@@ -129,7 +129,7 @@ $answer = ask('POST', '/api/fansly/authenticate',
 ask('GET', "/api/fansly/authenticate/$answer->{json}{account_id}")
     if $answer->{json}{account_id};
 
-# ---- refused, redirected, broken ----
+# ---- rejected, redirected, broken ----
 
 for my $case ([ broken => 500 ], [ restricted => 403 ], [ relayed => 404 ],
     [ limited => 429 ], [ cdn => 502 ])
@@ -158,7 +158,7 @@ sandbox('POST', '/settings', { echo => 1 });
 like(ask('GET', '/reauth/accounts/acct_restricted')->{json}{error_message},
     qr/\ABearer \*{39,40}/, 'an error is kept without it');
 
-# a list, of an account whose attempt is not known
+# a list, with an account whose attempt is not known
 
 is(update_of('acct_lost', 'lost')->{status}, 504, 'an unknown outcome');
 ok(wait_for { grep { $_->{target} eq '/api/accounts' } sandbox_log() }
@@ -183,7 +183,7 @@ ok(wait_for { state_of('acct_hooked') eq 'failed' } 'it is kept');
 like(ask('GET', '/reauth/accounts/acct_hooked')->{json}{error_message},
     qr/\Athe key \*{39,40} is bad\z/, 'without the key');
 
-# ---- another key; the upstream still speaks of the one before ----
+# ---- another key; the upstream repeats the previous one ----
 
 rename secret_file('api_key.new', "$next\n"), $ENV{TEST_NGINX_KEY_FILE}
     or die "rename: $!\n";

@@ -1,6 +1,6 @@
-# Servers with keys and callers of their own in one nginx, one zone and one pool
-# of connections to the upstream: each request is sent with the key of its own
-# server, and each caller is known by its own server only.
+# Servers with their own keys and callers in one nginx, with one zone and one
+# pool of connections to the upstream: each request is sent with the key of its
+# server, and each caller is known to its server only.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 
 my $go = work_dir() . '/go';
 
-# the key that it was sent with is in what it answers
+# the response contains the key with which the request was sent
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -82,7 +82,8 @@ sub ask {
         { Authorization => 'Bearer ' . $whose }, $body, port => $port{$server});
 }
 
-# ---- one connection to the upstream, each request with its own key ----
+# ---- one connection to the upstream, each request with the key of its server
+# ----
 
 my %sent;
 
@@ -97,7 +98,7 @@ is_deeply(\%sent, { map { ("$_ by $_" => 10) } @names }, 'each by its own key');
 cmp_ok((() = grep { /\A1 / } $peer->requests), '<', 30,
     'on connections of each other');
 
-# ---- a caller of another server is nobody ----
+# ---- a caller of another server is unknown ----
 
 for my $server (@names) {
     for my $token (map { ("token-of-$_", "only-$_") }
@@ -112,10 +113,10 @@ for my $server (@names) {
     }
 }
 
-# ---- equal updates of one account at the same time ----
+# ---- identical updates of one account at the same time ----
 
-# The fingerprint is made of the key: they are not equal to each other, and no
-# answer is told to a caller of another server.
+# The fingerprint depends on the key: the updates differ between servers, and no
+# response is given to a caller of another server.
 
 my $body = '{"auth_type":"mobile_app"}';
 
@@ -142,7 +143,7 @@ for my $name (@names) {
 
 is((() = grep { /PUT/ } $peer->requests), scalar @names, 'each was sent');
 
-# the last one to be sent is the account's; the same again is the same server's
+# the account has the last one that was sent; a repeat is that server's
 
 my %again = map {
     $_ => ask($_, "token-of-$_", 'PUT',

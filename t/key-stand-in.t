@@ -1,6 +1,6 @@
-# What stands for the key while nginx builds a request: it is of that request
-# alone, and the key is put where the variable was used, wherever that is; if
-# it was changed on the way, nothing is sent.
+# The stand-in of the key while nginx builds a request: it is unique to that
+# request, and is replaced by the key wherever the variable was used; if it was
+# changed, nothing is sent.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 
 my $bearer = 'Bearer sandbox-api-key-for-tests-only';
 
-# repeats what it is sent in a header and in the body, but for a login
+# repeats what it receives in a header and in the body, except for logins
 
 my $peer = Reauth::Peer->start(sub {
     my ($request, $number) = @_;
@@ -61,7 +61,7 @@ location /parent/ { auth_request /twice/asked; proxy_pass http://fans_api; $set 
 EOC
 
 
-# one request, byte for byte, since these are no ASCII
+# one request, byte by byte, because these are not ASCII
 
 sub ask {
     my ($path, @headers) = @_;
@@ -85,14 +85,14 @@ sub keys_in {
 }
 
 
-# what the debug log shows of the requests that were built, in order
+# the requests in the debug log, in order
 
 sub shown {
     return $gateway->error_log =~ /^Authorization: (.*?)\r$/mg;
 }
 
 
-# ---- in all places, and nowhere else ----
+# ---- in all places, and only there ----
 
 my %places = (twice => 3, body => 2, next => 1, kept => 1, missing => 3,
     parent => 1);
@@ -109,12 +109,12 @@ for my $where (sort keys %places) {
     }
 }
 
-# a connection that the upstream resets, and the location for that
+# a connection that the upstream resets, and the location for this error
 
 my $answer = ask('/page/reset') . ask('/page/reset');
 is(keys_in($answer), 2, 'sent again, by another location, with the key');
 
-# ---- what a caller sends that has stood for the key ----
+# ---- a caller sends a former stand-in ----
 
 my @shown = shown();
 my %seen = map { $_ => 1 } @shown;
@@ -135,7 +135,7 @@ SKIP: {
     is(keys_in($sent), 3, 'it is no name of the key any more');
 }
 
-# ---- text of the caller's that looks like it ----
+# ---- text of the caller that resembles it ----
 
 my $many = "\x80\xc3\xff\xfe" x 500;
 $answer = ask('/twice/acct_1', "X-Echo: $many");
@@ -143,7 +143,7 @@ $answer = ask('/twice/acct_1', "X-Echo: $many");
 is(keys_in($answer), 3, 'bytes that are no ASCII: the key in its places');
 like($answer, qr/^X-Echo: \Q$many\E\r$/m, 'and they as they were');
 
-# ---- changed on its way ----
+# ---- changed before the request is sent ----
 
 for my $where (qw(cut less)) {
     my $before = () = $peer->requests;
@@ -157,7 +157,7 @@ for my $where (qw(cut less)) {
 like($gateway->error_log, qr/\[error\].*was modified before the request was sent/,
     'which is logged');
 
-# ---- an update, and what follows ----
+# ---- an update, and its poll ----
 
 is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
 

@@ -1,6 +1,6 @@
-# No call goes out without the key: where a location uses $reauth_authorization
-# and there is none, or it was empty when nginx kept a value that was made of
-# it, the answer is 503 in the upstream's envelope and nothing is sent.
+# No call is sent without the key: if a location uses $reauth_authorization and
+# there is no key, or nginx has stored a value made of the empty variable, the
+# response is 503 in the upstream's format and nothing is sent.
 
 use strict;
 use warnings;
@@ -149,7 +149,7 @@ for my $request (['GET', '/api/acct_1/me'], ['GET', '/api/authenticate/auth_1'])
     is(counted(), $before + 1, "@$request: counted once");
 }
 
-# ---- what goes on ----
+# ---- what still works ----
 
 is($gateway->http('GET', '/keyed/afresh/me')->{status}, 200,
     'a volatile map is asked again');
@@ -176,7 +176,7 @@ for my $path (qw(/stub /keyed/stub)) {
 }
 
 is($gateway->http('GET', $_)->{headers}{'content-type'}, 'image/gif',
-    "$_, which is none either") for qw(/gif /keyed/gif);
+    "$_, which is not a key either") for qw(/gif /keyed/gif);
 
 is($gateway->http('GET', '/plain/acct_1/me',
     { Authorization => 'Bearer mine' })->{status}, 401,

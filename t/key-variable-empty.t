@@ -1,5 +1,5 @@
-# $reauth_authorization has a value while an upstream request is built, and
-# nowhere else: not where it could be shown to somebody.
+# $reauth_authorization has a value only while an upstream request is built: it
+# is empty wherever it could be shown.
 
 use strict;
 use warnings;
@@ -121,7 +121,7 @@ GET /page.html
 
 
 
-=== TEST 6: the value is empty in a URL, and the key in the header all the same
+=== TEST 6: the value is empty in a URL; the header still has the key
 --- config
 location /api/ {
     proxy_pass http://fans_api/api/acct_6/x?key=$reauth_authorization;
@@ -164,7 +164,7 @@ sandbox-api-key
 
 
 
-=== TEST 8: a map that the header is set by gives the key to the upstream only
+=== TEST 8: a map used for the header gives the key to the upstream only
 --- http_config
 map $http_x $kept { default "$reauth_authorization"; }
 map $reauth_authorization $afresh {
@@ -206,7 +206,7 @@ CANARY
 
 
 
-=== TEST 9: the value is empty where a response, of any location, is changed
+=== TEST 9: the value is empty where a response of any location is changed
 --- http_config
 map $reauth_authorization $mapped { "" none; default "CANARY[$reauth_authorization]"; }
 --- config

@@ -1,6 +1,6 @@
-# Directives of nginx that locations inherit from http and server do not change
-# what the module sends, the outcome of updates and webhooks, and what clients
-# get of it.  The directives are those that the nginx under test has.
+# Directives of nginx that locations inherit from http and server change neither
+# what the module sends nor the outcome of updates and webhooks nor the
+# responses to clients.  All directives of the nginx under test are checked.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ my ($binary) = grep { -f && -x } $nginx,
 
 my $has = Reauth::Directives::of($binary);
 
-# What is in front of the API, and what else requests could go to.
+# The server in front of the API, and other destinations of requests.
 
 my $started = started_at(0);
 my $work    = work_dir();
@@ -71,7 +71,7 @@ my ($to, $away) = ($upstream->port, $other->port);
 
 # ---- the table ---------------------------------------------------------------
 
-# Values under which nothing may change.  Paths are below the test's directory;
+# Values with which nothing may change.  Paths are below the test's directory;
 # /other is a location that passes requests to another server.
 
 my %holds = (
@@ -170,7 +170,7 @@ my %holds = (
     slice                        => '1k',
 );
 
-# Values that apply, as docs/directives.md says, and to what.
+# Values that have an effect according to docs/directives.md, and on what.
 
 my $client  = 'responses to clients';
 my $access  = 'who may ask, and how often';
@@ -197,7 +197,7 @@ my %documented = (
         proxy_socket_rcvbuf proxy_socket_sndbuf resolver resolver_timeout)),
 );
 
-# Of these a response can have no other meaning, or they say how others work.
+# These change a response by design, or control other directives.
 
 my %apart = map { $_ => 1 } qw(
     access_log alias auth_basic_user_file autoindex_exact_size
@@ -237,7 +237,8 @@ my %apart = map { $_ => 1 } qw(
 my $families = qr/\A(?:fastcgi|scgi|uwsgi|grpc|memcached|tunnel|ssl|proxy_ssl
                    |http2|http3|quic|reauth)(?:_|\z)/x;
 
-# ---- a story -----------------------------------------------------------------
+# ---- a scenario
+# ----------------------------------------------------------------
 
 sub files {
     return grep { -f } glob("$_[0]/*"), glob("$_[0]/*/*"), glob("$_[0]/*/*/*");
@@ -257,7 +258,7 @@ sub shown {
 
 my $number = 0;
 
-# What was seen, as lines.
+# The observed results, as lines.
 
 sub story {
     my ($http, $server) = @_;
@@ -321,7 +322,7 @@ EOC
     my @lost = noted($lost_log);
     splice @lost, 0, $lost;
 
-    # of ordinary calls the mirror gets what it is configured for
+    # mirror is configured for ordinary calls
 
     push @seen, map { "copied: $_" } grep { !/Purpose: ordinary/ } @lost;
     push @seen, map { "on disk: $_" }
@@ -348,7 +349,8 @@ SKIP: {
        'every inheritable directive is in the table');
 }
 
-# ---- they hold ---------------------------------------------------------------
+# ---- the checks
+# ----------------------------------------------------------------
 
 my @plain = story('', '');
 
@@ -360,7 +362,7 @@ sub config_of {
     } @_;
 }
 
-# The directives of the list that change something.
+# The directives of the list that change a result.
 
 sub guilty {
     my ($level, @list) = @_;
@@ -395,7 +397,7 @@ for my $level (qw(http server)) {
     my @list = grep { defined $holds{$_} && $has->{$_}{$level} }
         sort keys %holds;
 
-    # nginx does not take proxy_store beside proxy_cache
+    # nginx does not accept proxy_store together with proxy_cache
 
     my @guilty = (guilty($level, grep { $_ ne 'proxy_store' } @list),
         guilty($level, 'proxy_store'));

@@ -1,5 +1,5 @@
-# The alerts and the dashboard of conf/monitoring: a Prometheus scrapes a gateway
-# and loads them, and all that they name is exported and documented.
+# The alerts and the dashboard of conf/monitoring: Prometheus scrapes a gateway
+# and loads them, and everything that they name is exported and documented.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ for my $program (qw(promtool prometheus)) {
         if system("command -v $program >/dev/null") != 0;
 }
 
-# output and status of a command with this input
+# output and exit status of a command with this input
 
 sub command {
     my ($input, @command) = @_;
@@ -92,7 +92,7 @@ my @link    = $rules =~ /runbook_url: \S+\/troubleshooting\.md#(\w+)$/mg;
 is("@section", "@alerts", 'each has its section, in this order');
 is("@link", lc "@alerts", 'each links to it');
 
-# lines of the log that the commands look for are quoted above
+# lines of the log for which the commands search are quoted above
 
 my ($quoted, $commands) = split /^## Alerts$/m, $runbook;
 my @sought = map { split /\|/ } $commands =~ /grep (?:-E )?'?([^'\n]+?)'? [^'|;]*error\.log/g;
@@ -101,7 +101,7 @@ cmp_ok(scalar @sought, '>', 15, 'commands look for lines of the log');
 is(join(', ', grep { index($quoted, $_) < 0 } @sought), '',
     'which are those that the module logs');
 
-# ---- a Prometheus ----
+# ---- Prometheus ----
 
 my $root = Cwd::getcwd();
 my $dir  = work_dir();
@@ -150,7 +150,7 @@ ok(wait_for(sub {
         && $result->{data}{result}[0]{value}[1] == 1;
 }, 'a scrape'), 'a gateway is scraped');
 
-# evaluated once, all are either healthy or not
+# after one evaluation, all of them are healthy or not
 
 my @loaded;
 
@@ -216,7 +216,7 @@ ok(wait_for(sub {
     return !grep { !@{ query($_)->{data}{result} } } @gauges;
 }, 'the values'), 'each query of gauges has a result');
 
-# ---- what they name ----
+# ---- names in the rules and the dashboard ----
 
 my @expressions = (@shown, map { $_->{query} } @loaded);
 my (@missing, @other, %used);

@@ -1,16 +1,16 @@
-# The mutating upstream: its documented answers and webhooks, with words, types,
-# members, nesting, bytes, headers, statuses and framing changed at random, sent
-# through a running gateway.  Laws judge, not expected values:
+# Responses and webhooks of the upstream, as documented, with words, types,
+# members, nesting, bytes, headers, statuses and framing changed at random, are
+# sent through a running gateway.  Rules are checked, not expected values:
 #
-#   no gate opens but by a known end of this login;
-#   a caller gets a response of ours that is JSON, or the upstream's own, with
-#   the headers that may pass;
-#   what cannot be read is counted;
-#   no worker ends, and nothing is logged above "error";
-#   updates go on as if nothing had been.
+#   a gate is opened only by a known end of this login;
+#   a client gets JSON of the gateway, or the response of the upstream, with the
+#   allowed headers;
+#   unreadable responses are counted;
+#   no worker exits, and nothing is logged above "error";
+#   updates continue to work.
 #
-# REAUTH_SEED=n     another seed
-# REAUTH_MUTANTS=n  so many
+# REAUTH_SEED=n     uses another seed
+# REAUTH_MUTANTS=n  tests n mutants
 # REAUTH_TRACE=n    prints mutant n
 
 use strict;
@@ -49,10 +49,10 @@ my $gateway = gateway(
 my @workers = sort $gateway->worker_pids;
 my $strict  = JSON::PP->new->allow_nonref;
 
-# ---- one exchange: the gateway's caller and its upstream are both here -------
+# ---- one exchange: the client and the upstream of the gateway are both here --
 
-# Each request that reaches the upstream gets the next answer of the list, and
-# one that finds none an ordinary 200.
+# Each request to the upstream gets the next response of the list; if the list
+# is empty, an ordinary 200.
 
 my $ordinary = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
     . "Content-Length: 2\r\n\r\n{}";
@@ -111,10 +111,10 @@ sub whole {
     return $head >= 0 && length($text) >= $head + 4 + ($length // 0);
 }
 
-# ---- what may end a login ----------------------------------------------------
+# ---- possible ends of a login ------------------------------------------------
 
-# Halves of surrogate pairs, and a byte order mark, are all that JSON::PP refuses
-# of what is to be read.
+# JSON::PP rejects only halves of surrogate pairs and a byte order mark, which
+# the gateway reads.
 
 sub read_json {
     my ($text) = @_;
@@ -164,7 +164,7 @@ sub text {
     return defined $value && !ref $value && length $value ? $value : undef;
 }
 
-# "step": a poll has shown this login, or it began long ago; "began": when.
+# "step": a poll has reported this login, or it began long ago; "began": when.
 
 sub poll_may_end {
     my ($json, $login) = @_;
@@ -200,7 +200,7 @@ my %ends = map { $_ => 1 } qw(accounts.connected accounts.reconnected
     fansly.accounts.connected fansly.accounts.disconnected
     fansly.accounts.authentication_failed);
 
-# a webhook is about a login that a poll has told the beginning of
+# a webhook is about a login whose start was reported by a poll
 
 sub event_may_end {
     my ($json, $login) = @_;
@@ -216,7 +216,7 @@ sub may_end {
 
     my $status = $mutant->{status} // 0;
 
-    # a refused update leaves what was before, and so does one that was redirected
+    # a rejected or redirected update restores the previous state
     return ($mutant->{whole} || $status < 400) && $status >= 300
         && $status < 500 && $status != 408
         if $op =~ /update|reauthenticate/;
@@ -235,7 +235,7 @@ sub may_end {
         || ($op =~ /poll/ && $judge->($data, $login));
 }
 
-# ---- what a caller may get ---------------------------------------------------
+# ---- possible responses to a client ------------------------------------------
 
 my $passed = qr/\A(?:server|date|content-type|content-length|connection|(?#
     )retry-after|x-request-id|x-ofapi-.*|x-rate-limit-.*|idempotent-replayed|(?#
@@ -251,7 +251,7 @@ sub is_ours {
         qw(error message description decision_id);
 }
 
-# all but the addresses that are rewritten, or null where they led elsewhere
+# all members except addresses that are rewritten, or null if they led elsewhere
 
 sub fixed {
     my ($text) = @_;
@@ -264,7 +264,7 @@ sub fixed {
 sub wrong_answer {
     my ($op, $mutant, $answer) = @_;
 
-    # what was on its way ends with the connection
+    # data in transit is lost with the connection
     return if $op =~ /call|accounts/ && !$mutant->{whole};
     return 'no response' if !$answer->{status};
 
@@ -279,7 +279,7 @@ sub wrong_answer {
     return if is_ours($answer) || $op eq 'webhook';
     return 'a response of the upstream that was cut off' if !$mutant->{whole};
 
-    # where it can be read in two ways, nginx reads it in one of them
+    # ambiguous responses are read by nginx in one of the ways
     return if $mutant->{odd};
 
     my $status = $mutant->{status} // 0;
@@ -411,7 +411,7 @@ sub send_mutant {
 
 my $ended = 0;
 
-# What law a mutant broke.
+# The rule that a mutant broke.
 
 sub broken {
     my ($op, $mutant, $login) = @_;

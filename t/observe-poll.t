@@ -1,5 +1,5 @@
-# A 503 for an account that we believe open is no verdict, but a reason to look
-# at the account once.
+# A 503 of the upstream for an account whose gate is open does not close the
+# gate, but makes the poller request the account's state once.
 
 use strict;
 use warnings;
@@ -12,12 +12,12 @@ my $gateway = gateway(
     config => 'reauth_poll on /upstream interval=60s max_interval=60s;',
 );
 
-sub looks {
+sub polls {
     return scalar grep { $_->{method} eq 'GET'
         && $_->{target} =~ m{\A/api/(?:accounts|authenticate/)} } sandbox_log();
 }
 
-# not known to the gateway, but the upstream has one that logs in
+# unknown to the gateway, while the account logs in at the upstream
 sandbox('POST', '/account/acct_away', {
     next => [ { status => 503, times => 0, path => '/chats',
         body => { error => 'SERVICE_UNAVAILABLE', message => 'x' } } ],
@@ -25,16 +25,16 @@ sandbox('POST', '/account/acct_away', {
 
 is($gateway->http('GET', '/api/acct_away/me')->{status}, 200, 'a good answer');
 sleep 0.5;
-is(looks(), 0, 'is none');
+is(polls(), 0, 'causes no poll');
 
 my $answer = $gateway->http('GET', '/api/acct_away/chats');
 is($answer->{status}, 503, 'a 503');
 is($answer->{json}{message}, 'x', 'is passed on as it is');
-ok(wait_for { looks() == 1 } 'and the account is looked at');
+ok(wait_for { polls() == 1 } 'and the account is polled');
 
 $gateway->http('GET', '/api/acct_away/chats') for 1 .. 5;
 sleep 1.5;
-is(looks(), 1, 'once');
+is(polls(), 1, 'once');
 
 is($gateway->http('GET', '/reauth/gate/acct_away')->{status}, 204,
     'its gate stays open');

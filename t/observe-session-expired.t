@@ -1,5 +1,5 @@
-# A 401 that an ordinary call got marks the account as needing a person; it
-# closes no gate, and the answer goes to the caller as it came.
+# A 401 response to an ordinary call marks the account as needing a person; it
+# closes no gate, and is passed unchanged.
 
 use strict;
 use warnings;
@@ -57,7 +57,7 @@ sub unknown {
         $name);
 }
 
-# What the upstream answers to the account's next call.
+# The response of the upstream to the next call of the account.
 
 sub answers {
     my ($account, $status, $body, $headers) = @_;
@@ -71,7 +71,7 @@ sub answers {
 
 my $answer = $gateway->http('GET', '/api/acct_expired_1/chats');
 is($answer->{status}, 401, 'the upstream wants a login');
-is($answer->{json}{error}, $code, 'which the caller is told');
+is($answer->{json}{error}, $code, 'which the caller gets');
 is(length $answer->{body}, $answer->{headers}{'content-length'}, 'all of it');
 
 my $record = record('acct_expired_1');
@@ -112,7 +112,7 @@ $record = record('acct_1');
 is("$record->{state} $record->{gate}", 'running closed', 'starts anew');
 is($record->{error_code}, undef, 'the mark has gone');
 
-# a call from before an update, answered after that one succeeded
+# a call from before an update, answered after the update succeeded
 
 sandbox('POST', '/account/acct_late', { next =>
     [ { status => 401, body => { error => $code }, delay_ms => 600_000 } ] });
@@ -150,7 +150,7 @@ for my $n (0 .. $#others) {
     unknown("acct_other_$n", 'says nothing');
 }
 
-# what is not read leaves a trace
+# an unreadable response is counted and logged
 
 sub unread {
     return $gateway->http('GET', '/reauth/metrics')->{body}

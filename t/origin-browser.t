@@ -1,6 +1,6 @@
-# A real browser, with a page of another origin open in it, and the gateway as it
-# is shipped: nothing that the page does reaches the upstream, and it can read
-# nothing; an origin that reauth_origin names can do both.  t/origin.t has the
+# A real browser that displays a page of another origin, and the shipped
+# gateway: no request of the page reaches the upstream, and it can read no
+# response; an origin listed in reauth_origin can do both.  t/origin.t sends the
 # same requests without a browser.
 
 use strict;
@@ -165,7 +165,7 @@ sub close_browsers {
 
 END { close_browsers(); }
 
-# what the page reports when it has done all of it
+# the report of the page at its end
 
 sub outcomes {
     my ($host, $gateway) = @_;
@@ -186,7 +186,8 @@ sub start {
         replace => $origin ? [[qr/(?=^ +reauth_poll )/m, "reauth_origin $origin;\n"]] : []);
 }
 
-# ---- no origin is named --------------------------------------------------------
+# ---- no origin is listed
+# -------------------------------------------------------
 
 my %refused = (
     frame => qr/\Aloaded\z/,
@@ -200,8 +201,8 @@ my @names = ('text/plain', 'get', 'no-cors get', 'no-cors post', 'delete', 'toke
 
 my $gateway = start();
 
-# one of another site, and one of another port of the same host; "get", "no-cors
-# get", the image, the frame, "closed" and the navigation are for one path
+# a page of another site, and one of another port of the same host; "get",
+# "no-cors get", the image, the frame, "closed" and the navigation use one path
 
 my $pages = 0;
 
@@ -224,7 +225,7 @@ for my $host ('localhost', '127.0.0.1') {
     close_browsers();
 }
 
-# a page whose name leads to the gateway is of its origin
+# a page whose host name resolves to the gateway is of its origin
 
 browse('http://rebound.example:' . $gateway->port . '/reauth/accounts');
 ok(Reauth::Test::wait_for(sub { $gateway->access_log =~ /"status":"421"/ }),
@@ -232,7 +233,8 @@ ok(Reauth::Test::wait_for(sub { $gateway->access_log =~ /"status":"421"/ }),
 close_browsers();
 $gateway->stop;
 
-# ---- an origin that is named ---------------------------------------------------
+# ---- a listed origin
+# -----------------------------------------------------------
 
 $gateway = start('http://localhost:' . $elsewhere->port);
 

@@ -1,7 +1,7 @@
-# What a browser sends for a page of another origin is refused before anything
-# is sent, held, looked up or told, by HTTP/1.1 and HTTP/2, unless
-# reauth_origin names the page's origin; the upstream does not say whose pages
-# may read a response.
+# A request that a browser sends for a page of another origin is rejected before
+# anything is sent, held, looked up or returned, over HTTP/1.1 and HTTP/2,
+# unless reauth_origin lists the origin of the page; the upstream does not
+# decide which pages can read a response.
 
 use strict;
 use warnings;
@@ -100,7 +100,7 @@ sub ask {
         { Host => $own, 'Content-Type' => 'text/plain', %$headers }, $body);
 }
 
-# the request's answer by HTTP/2
+# the response over HTTP/2
 sub ask2 {
     my ($headers, $method, $path, $body) = @_;
 
@@ -119,7 +119,8 @@ sub refused {
         && !grep { /\Aaccess-control-/ } keys %{ $answer->{headers} // {} };
 }
 
-# ---- refused ---------------------------------------------------------------------
+# ---- rejected
+# --------------------------------------------------------------------
 
 my $before = sent();
 my @wrong;
@@ -140,7 +141,7 @@ is("@wrong", '', 'each request of each foreign page is refused');
 
 for my $headers (@foreign) {
 
-    # names that differ in case only are one in HTTP/2
+    # names that differ only in case are one name in HTTP/2
     next if keys(%$headers) != keys %{ { map { lc $_ => 1 } keys %$headers } };
 
     for my $request (@requests) {
@@ -177,7 +178,8 @@ like($lines[0], qr/\[warn\] .* Origin "https:\/\/evil\.example", Sec-Fetch-Site 
 ask({ Origin => "\e[31mevil" }, GET => '/reauth/healthz');
 unlike($one->error_log, qr/\e/, 'and nothing that is no origin');
 
-# ---- not refused -----------------------------------------------------------------
+# ---- not rejected
+# ----------------------------------------------------------------
 
 for my $headers (
     {},
@@ -199,9 +201,10 @@ is(ask({ Origin => 'https://gateway.example' }, GET => '/api/acct_public/x')->{s
 ok(refused(ask({ Origin => 'http://gateway.example' }, GET => '/api/acct_public/x')),
     'but not of another scheme');
 
-# ---- what is loaded all the same ---------------------------------------------------
+# ---- navigations and resources
+# -----------------------------------------------------
 
-# by a browser that says neither, over HTTP on another machine than its own
+# of a browser that sends neither header, over HTTP on another machine
 
 for my $answer (ask({}, GET => '/reauth/accounts'), ask({}, GET => '/reauth/nothing'),
     ask({}, GET => '/metrics'), ask({}, GET => '/api/acct_1/..%2facct_2'),
@@ -224,7 +227,7 @@ $events->close;
     my $answer = ask(\%page, GET => '/named/accounts');
     is($answer->{status}, 200, 'a page of an origin that is named');
     is($answer->{headers}{'access-control-allow-origin'}, $named, 'may read it');
-    is($answer->{headers}{vary}, 'Origin', 'a cache is told');
+    is($answer->{headers}{vary}, 'Origin', 'Vary is set for caches');
     like($answer->{headers}{'access-control-expose-headers'}, qr/\bRetry-After\b/,
         'and sees the headers');
     ok(!exists $answer->{headers}{'access-control-allow-credentials'},
@@ -279,7 +282,8 @@ $events->close;
     is($answer->{headers}{'access-control-allow-origin'}, $named, 'as well');
 }
 
-# ---- the upstream's --------------------------------------------------------------
+# ---- headers of the upstream
+# -----------------------------------------------------
 
 my @theirs = map { "Access-Control-$_" } qw(Allow-Origin Allow-Credentials
     Allow-Methods Allow-Headers Allow-Private-Network Expose-Headers Max-Age);
@@ -336,7 +340,8 @@ $answer = $three->http('GET', '/api/acct_5/x', \%page);
 is($answer->{headers}{'access-control-allow-origin'}, $named,
     'once, after an internal redirect, too');
 
-# ---- an absolute target: its host is the one that nginx takes ---------------------
+# ---- an absolute target: nginx uses its host
+# --------------------------------------
 
 for my $case (
     [$own, $own, "http://$own", 1],
@@ -354,7 +359,7 @@ for my $case (
 
     my $status = (do { local $/; <$socket> }) =~ /\AHTTP\S+ (\d+)/ ? $1 : 0;
 
-    # later versions of nginx refuse a target with another host themselves
+    # later versions of nginx themselves reject a target with another host
 
     ok($passed ? $status != 403 || $target ne $host : $status =~ /\A40[03]\z/,
         "target $target, Host $host, Origin $origin: $status");

@@ -1,5 +1,5 @@
-# One list of all accounts, of any size, settles every attempt that waits for
-# it: it is read as it arrives, in constant memory, while calls are served.
+# One list of all accounts, of any size, settles all attempts that wait for it:
+# it is parsed as it arrives, in constant memory, while calls are served.
 #
 # REAUTH_LIST_ACCOUNTS=50000 makes it 150 MB.
 
@@ -14,7 +14,7 @@ use Reauth::Test sandbox => 0;
 
 my $accounts = $ENV{REAUTH_LIST_ACCOUNTS} // 10_000;
 
-# how the list is sent: whole, cut, or with a byte that is not JSON
+# the form of the list: complete, cut, or with a byte that is not JSON
 my $mode = work_dir() . '/mode';
 
 sub mode {
@@ -28,7 +28,7 @@ sub mode {
     return;
 }
 
-# some 3 KB, with texts of strangers that a strict reader refuses
+# some 3 KB, with texts of others that a strict parser rejects
 my $bulk = '"onlyfans_data":{"about":"\u0000\ud83d ' . 'x' x 2800
     . '","balance":1e999,"n":18446744073709551616,"csrf":"a","csrf":"b"}';
 
@@ -39,7 +39,7 @@ sub entry {
         . qq("authentication_progress":$progress});
 }
 
-# those that wait are spread over the list
+# waiting accounts are spread over the list
 sub send_list {
     my ($socket, $how) = @_;
 
@@ -130,7 +130,7 @@ sub rss {
 }
 
 
-# ---- many settled by one, without Redis ----
+# ---- many attempts settled by one list, without Redis ----
 
 mode('cut "started"');
 
@@ -138,7 +138,7 @@ my @names = map { "w$_" } 1 .. 40;
 my $alone = start('alone', without => ['reauth_redis'], workers => 1);
 my ($pid) = $alone->worker_pids;
 
-# the first one is read, so that what is allocated once is there
+# the first list is read before, so that one-time allocations are done
 
 $alone->update('acct_first', 'ok');
 ok(wait_for { $alone->error_log =~ /incomplete list of accounts/ } 60,
@@ -183,7 +183,7 @@ SKIP: {
 cmp_ok($slowest, '<', 10, sprintf 'a call meanwhile took %.3f s at most',
     $slowest);
 
-# ---- what was read whole of a list that is cut or broken counts ----
+# ---- complete elements of a cut or broken list are used ----
 
 mode('cut "signed_in"');
 
@@ -207,7 +207,7 @@ ok(wait_for { states($alone, @names) eq 'succeeded 40' } 60,
 $alone->stop;
 
 
-# ---- one list for the fleet ----
+# ---- one list for all gateways ----
 
 mode('whole "started"') if $accounts <= 10_000;
 

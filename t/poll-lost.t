@@ -1,5 +1,5 @@
-# The upstream does not know the attempt that is polled: after three such
-# responses in a row, whichever gateway got them, the list of accounts decides.
+# The upstream does not know a polled attempt: after three such responses in a
+# row, to any gateway, the list of accounts decides.
 
 use strict;
 use warnings;
@@ -79,7 +79,7 @@ sub becomes {
 }
 
 
-# ---- it is not there ----
+# ---- not in the list ----
 
 listed('"started"', 'false');
 
@@ -105,7 +105,7 @@ listed('"signed_in"', 'true');
 becomes("acct_$_", 'succeeded', "$_, as the list says") for 404, 401;
 
 
-# ---- that says nothing of the attempt ----
+# ---- in the list, without information about the attempt ----
 
 for my $name (qw(500 key plain credits)) {
     $one->update("acct_$name", 'ok');

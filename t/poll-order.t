@@ -1,6 +1,6 @@
-# Of the polls that are due, those of logins in progress come first, those that
-# wait for a person get a quarter, and accounts of which the upstream has never
-# said anything what is left.  What a webhook asks for is polled before all.
+# Of due polls, those of logins in progress are first; those that wait for a
+# person get a quarter; the rest is for accounts for which the upstream has
+# never responded.  Polls requested by webhooks precede all others.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Reauth::Peer ();
 use Reauth::Test sandbox => 0;
 use Reauth::Webhook;
 
-# more of each than may be polled at once
+# more of each than can be polled at once
 my $MANY = 8;
 
 my $peer = Reauth::Peer->start(sub {
@@ -66,7 +66,7 @@ for my $with ('Redis', 'no Redis') {
     );
     my $tag = $with =~ /^no/ ? 'n' : 'y';
 
-    # those that are never heard of have been due for longest
+    # accounts without responses have been due for the longest time
 
     is($gateway->http('POST',
         "/api/fansly/authenticate/fansly_acct_m$tag$_/reauthenticate")
@@ -87,14 +87,14 @@ for my $with ('Redis', 'no Redis') {
     my @polls = (polls())[$before .. $before + 23];
     my $n     = shares(@polls);
 
-    # the last one may have been chosen before the first one was there
+    # the last one may have been chosen before the first one was due
     cmp_ok($n->{m}, '<=', 2, 'none of which nothing is known, while others wait')
         or diag "@polls";
     cmp_ok($n->{p}, '<=', 6 + 1, 'a quarter for a person');
     cmp_ok($n->{p}, '>=', 4, 'and no less');
 
-    # a webhook's: before all of those that are due; a poll or two may be on
-    # their way
+    # requested by a webhook: before all that are due; one or two polls may be
+    # in progress
 
     my $last   = "acct_p$tag$MANY";
     my $before_it = () = $peer->requests;

@@ -1,5 +1,6 @@
-# The recipes of docs/operations.md for proxies that ask with the path of the
-# request: the gateway's part, asked in the manner of Envoy and of Traefik.
+# The recipes of docs/operations.md for proxies that query the gateway with the
+# path of the request: the part of the gateway, queried like Envoy and Traefik
+# do.
 
 use strict;
 use warnings;

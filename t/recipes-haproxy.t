@@ -1,5 +1,5 @@
-# The recipe of docs/operations.md for HAProxy, as it stands there: only paths
-# and addresses are replaced.
+# The recipe of docs/operations.md for HAProxy; only paths and addresses are
+# replaced.
 
 use strict;
 use warnings;
@@ -100,7 +100,7 @@ is($answer->{status}, 503, 'is closed');
 is($answer->{json}{action_required}, 'app', 'and says what is to be done');
 is($answer->{headers}{'x-should-retry'}, 'false', 'so does the header');
 
-# ---- paths in which the service may find another account ----
+# ---- paths that the service may read as another account ----
 
 for my $path (qw(/service/acct_2/../acct_1/x /service/acct_2/%2e%2e/acct_1/x
     /service/acct_2%2f..%2facct_1/x /service/acct_2/..%2Facct_1
@@ -132,7 +132,7 @@ $answer = $private->http('PUT', '/api/authenticate/acct_1/credentials',
 is($answer->{status}, 200, 'it logs in');
 is(request($known, 'GET', '/service/acct_1/x')->{status}, 503, 'closed');
 
-# ---- no gateway ----
+# ---- without a gateway ----
 
 $gateway->stop;
 

@@ -1,5 +1,5 @@
-# The recipe of docs/operations.md for an nginx that asks the gateway by
-# auth_request, as it stands there: only addresses are replaced.
+# The recipe of docs/operations.md for an nginx that queries the gateway by
+# auth_request; only addresses are replaced.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# The ACL of conf/redis-acl.rules is enough for all that the gateway does, and
-# each command of it is needed.
+# The ACL of conf/redis-acl.rules is sufficient for the gateway, and each of its
+# commands is needed.
 
 use strict;
 use warnings;
@@ -38,7 +38,7 @@ for my $log ($gateway->error_log, $other->error_log) {
 my $rights = redis_cli('ACL', 'GETUSER', 'gateway');
 unlike($rights, qr/\+\@/, 'it has no categories');
 
-# ---- with less it does not work, and says what is missing ----
+# ---- without a command, the gateway reports what is missing ----
 
 redis_cli('ACL', 'SETUSER', 'gateway', '-script');
 my $third = gateway(name => 'third', without => ['ready']);
@@ -68,7 +68,7 @@ for my $user ('gateway', 'nobody') {
         "$user: readyz says so");
 }
 
-# ---- a user without keys of ours ----
+# ---- a user without access to the keys ----
 
 redis_cli('ACL', 'SETUSER', 'gateway', '+script|load', 'resetkeys',
     '~{other}:*');

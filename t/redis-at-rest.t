@@ -1,6 +1,6 @@
-# What is at rest in Redis: every key has an end but those that are named here,
-# old events are removed, and no value holds what a caller or the upstream sent
-# in confidence.
+# Data at rest in Redis: every key expires except those named here, old events
+# are removed, and no value contains confidential data of clients or the
+# upstream.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ reauth_poll on /upstream interval=100ms max_interval=500ms rate=50r/s;
 location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
 EOC
 
-# these are emptied by whatever ends, and hold account ids and times only
+# emptied as attempts end; they contain only account IDs and times
 my %endless = map { ("{reauth}:$_" => 1) } qw(active due due:person due:last rate);
 
 # ---- events of two days ago, and one of an hour ago ----
@@ -67,7 +67,7 @@ $gateway->http('POST', '/reauth/webhook', { Signature => signature($event),
 ok(wait_for { ($gateway->http('GET', '/reauth/accounts/acct_ok')
     ->{json}{state} // '') eq 'succeeded' } 'a login ends');
 
-# until an age was looked at: one write of sixteen
+# until old events are removed: one write of sixteen
 
 my $n = 0;
 ok(wait_for {

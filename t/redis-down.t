@@ -1,5 +1,5 @@
-# Redis is killed: gate, status and updates go on; what was kept here is written
-# when Redis is back.
+# Redis is killed: gate, status and updates continue to work; changes are
+# written when Redis is available again.
 
 use strict;
 use warnings;
@@ -40,13 +40,13 @@ is($update->{status}, 200, 'an update is taken');
 is(state_of('acct_2'), 'running', 'and known');
 is($gateway->http('GET', '/api/acct_2/me')->{status}, 503, 'and gated');
 
-# the one from before ends
+# the previous attempt ends
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id{1}");
 is(state_of('acct_1'), 'succeeded', 'an end is taken');
 is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'it is open');
 
-# one begins and ends while Redis is away
+# one begins and ends during the outage
 $id{3} = $gateway->update('acct_3', 'ok')->{json}{attempt_id};
 sandbox('POST', '/finish/acct_3', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id{3}");
@@ -66,7 +66,7 @@ ok(wait_for { $gateway->http('GET', '/reauth/readyz')->{json}{status}
     eq 'ready' } 'readyz: ready');
 is($gateway->http('GET', '/api/acct_2/me')->{status}, 503, 'gated still');
 
-# and another instance learns it
+# and another gateway learns it
 my $other = gateway(name => 'other');
 is($other->http('GET', '/api/acct_2/me')->{status}, 503, 'by another one too');
 is($other->http('GET', '/api/acct_1/me')->{status}, 200, 'open there too');

@@ -1,5 +1,5 @@
-# What Redis says in an error may quote what others wrote: no control character
-# of it reaches the log or a response.
+# An error of Redis may quote text of others: its control characters reach
+# neither the log nor a response.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Reauth::Test redis => 0;
 my $listen = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1',
     ReuseAddr => 1) or die "listen: $!\n";
 
-# a Redis that takes nobody
+# a Redis that rejects all clients
 
 my $pid = fork // die "fork: $!\n";
 

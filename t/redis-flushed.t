@@ -1,4 +1,4 @@
-# Redis loses all that it had: the gate stays closed, and Redis gets it back.
+# Redis loses all data: the gate stays closed, and the data is written back.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ my %id = map { $_ => $gateway->update("acct_$_", 'ok')->{json}{attempt_id} }
 redis_cli('FLUSHALL');
 is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
 
-# what changes is written whole
+# a changed record is written completely
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id{1}");
 is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'it ends');
@@ -25,7 +25,7 @@ is($gateway->update('acct_3', 'ok')->{status}, 200, 'another one begins');
 ok(wait_for { stored('acct_3', 'state') eq 'running' }
     'and is written');
 
-# what does not change is written back as well
+# an unchanged record is written back as well
 ok(wait_for { stored('acct_2', 'state') eq 'running' }
     'what only runs on comes back');
 is(stored('acct_2', 'attempt'), $id{2}, 'whole');

@@ -7,7 +7,7 @@ use Test::More;
 use Time::HiRes qw(time);
 use Reauth::Test redis_timeout => '', sandbox_options => ['--hold'];
 
-# what does not wait for Redis at all does not wait for this timeout
+# calls that do not need Redis do not wait for this timeout
 
 my ($gateway, $patient) = map {
     gateway(name => "timeout$_", http_config => 'reauth_redis '

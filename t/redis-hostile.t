@@ -1,5 +1,5 @@
-# Records of Redis that nobody here wrote: an id that is none is neither sent to
-# the upstream, with the key, nor put into an answer.
+# Hostile records in Redis: an invalid ID is neither sent to the upstream with
+# the key nor included in a response.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ my %attempt = map { $_ => $gateway->update("acct_$_", 'ok')->{json}{attempt_id} 
 
 ok(wait_for { sandbox_log() > 2 * @bad } 'they are followed');
 
-# what another gateway would have written: a later state of the same attempt
+# as written by another gateway: a later state of the same attempt
 
 store_and_tell("acct_$_", attempt => $bad[$_],
     updated => 1_000 + stored("acct_$_", 'updated')) for 0 .. $#bad;
@@ -27,7 +27,7 @@ store_and_tell("acct_$_", attempt => $bad[$_],
 ok(wait_for { 5 < (() = $gateway->error_log =~ /invalid record under .*, skipped/g) }
     'each is said to be none');
 
-# ---- a gateway that reads them when it starts ----
+# ---- a gateway that reads them at startup ----
 
 my $before = sandbox_log();
 my $two = gateway(name => 'two', config => $poll);
@@ -47,7 +47,7 @@ for my $n (0 .. $#bad) {
     is($answer->{json}{state}, 'running', 'in its state');
 }
 
-# ---- times that cannot be ----
+# ---- impossible times ----
 
 my $year = 365 * 86_400_000;
 
@@ -78,6 +78,6 @@ cmp_ok(record('acct_ahead')->{$_}, 'lt', $soon, "$_: now")
     for qw(since updated_at);
 
 isnt(record('acct_absurd')->{caller}, 'absurd',
-    'a record with a time that is absurd is none');
+    'a record with an absurd time is ignored');
 
 done_testing();

@@ -1,5 +1,5 @@
-# What answers in place of Redis announces an array that has no end: no memory
-# is set aside for it, the connection is given up, and calls don't notice.
+# A server in place of Redis announces a huge array: no memory is allocated for
+# it, the connection is closed, and calls are not affected.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ my $other   = gateway(name => 'other');
 my ($worker) = $gateway->worker_pids;
 
 
-# The most memory that it ever had, of addresses and of pages, in KB.
+# The peak of the process's address space and resident memory, in KB.
 
 sub peak {
     my $status = Reauth::Test::slurp("/proc/$worker/status");
@@ -63,7 +63,7 @@ for my $command (qw(XREAD EVALSHA)) {
     is($gateway->http('GET', '/api/acct_2/me')->{status}, 200,
         "$command: and of one that does not");
 
-    # it tries again, and gets the same
+    # it reconnects, and gets the same reply
     ok(wait_for { failures() - $failures > 2 } "$command: more than once");
 
     $between->pass;

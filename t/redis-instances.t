@@ -1,4 +1,4 @@
-# Two gateways on one Redis: what one learns, the other knows.
+# Two gateways with one Redis: each learns the facts of the other.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ my $id = $one->update('acct_1', 'otp')->{json}{attempt_id};
 is($one->http('GET', '/api/acct_1/me')->{status}, 503, 'closed at once here');
 becomes($two, 'acct_1', 503, 'and there');
 
-# at first it is known there that one begins
+# at first, the other gateway learns that an attempt begins
 wait_for { ($two->http('GET', '/reauth/accounts/acct_1')->{json}{attempt_id}
     // '') eq $id } 'the attempt to be known there';
 
@@ -35,12 +35,12 @@ is_deeply([ map { $theirs->{$_} } qw(attempt_id state since source auth_type) ],
     [ map { $mine->{$_} } qw(attempt_id state since source auth_type) ],
     'both say the same');
 
-# an update through the other one coalesces
+# an update through the other gateway coalesces
 my $again = $two->update('acct_1', 'otp');
 is($again->{headers}{'reauth-coalesced'}, '1', 'coalesced across instances');
 is($again->{json}{attempt_id}, $id, 'with the same attempt');
 
-# a poll through the other one moves it
+# a poll through the other gateway changes the state
 sandbox('POST', '/step/acct_1') for 1 .. 2;
 $two->http('GET', "/api/authenticate/$id");
 ok(wait_for { $one->http('GET', '/reauth/accounts/acct_1')->{json}{state}
@@ -52,7 +52,7 @@ isnt($next, $id, 'another attempt');
 ok(wait_for { ($one->http('GET', '/reauth/accounts/acct_1')->{json}{attempt_id}
     // '') eq $next } 'is the one that counts here');
 
-# what is late about the old one changes nothing
+# a late fact about the old attempt changes nothing
 $one->http('GET', "/api/authenticate/$id");
 becomes($one, 'acct_1', 503, 'the old attempt does not open it');
 

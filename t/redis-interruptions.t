@@ -1,5 +1,5 @@
-# What happens to a Redis in its daily life: scripts are flushed, clients are
-# killed. No update notices.
+# Interruptions of a Redis in operation: scripts are flushed, clients are
+# killed.  Updates are not affected.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ $gateway->update('acct_4', 'ok');
 ok(wait_for { $other->http('GET', '/reauth/gate/acct_4')->{status} == 503 }
     'what was missed is read again');
 
-# a Redis that another program has filled with something else
+# a Redis with data of another program
 redis_cli('SET', '{reauth}:a:acct_5', 'no record');
 redis_cli('SET', '{reauth}:a:acct_6', "revision 1\nstate nonsense\n");
 redis_cli('HSET', '{reauth}:a:acct_7', 'no', 'text');
@@ -47,6 +47,6 @@ is($third->http('GET', '/api/acct_4/me')->{json}{state}, 'running',
     'the rest is read by one that starts');
 ok(wait_for { $third->error_log =~ /accounts have been read/ } 'whole');
 like($third->error_log, qr/invalid record under "\{reauth\}", skipped/,
-    'what is none is said');
+    'invalid data is reported');
 
 done_testing();

@@ -1,4 +1,4 @@
-# No Redis configured: everything works on one instance.
+# Without reauth_redis, everything works in a single gateway.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# password_file= for the default user; without it the log says what is missing.
+# password_file= for the default user; without it, the log names what is
+# missing.
 
 use strict;
 use warnings;

@@ -14,7 +14,7 @@ my ($one, $two) = map {
 is($one->update('acct_1', 'ok')->{status}, 200, 'an update of the one');
 ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') } 'under its prefix');
 
-# each instance probes whether Redis accepts writes
+# each gateway tests whether Redis accepts writes
 is((grep { !/\A\{one\}:|\A\{two\}:probe/ } redis_cli('KEYS', '*')), 0,
     'and nowhere else');
 

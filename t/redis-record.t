@@ -1,5 +1,4 @@
-# What is kept in Redis: under which keys, which fields, how long, how much; and
-# that no credential is among it.
+# Data in Redis: keys, fields, lifetime and size; no credentials.
 
 use strict;
 use warnings;
@@ -89,7 +88,7 @@ unlike($all, qr/CANARY/, 'nothing that the upstream says in confidence');
 unlike($all, qr/\Q$app->{mobile_auth_session_deeplink}\E/, 'no deeplink');
 unlike($all, qr/\Q$Reauth::Test::API_KEY\E/, 'no key');
 
-# ---- when it ends ----
+# ---- after its end ----
 
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id");

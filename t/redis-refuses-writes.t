@@ -1,6 +1,6 @@
-# Redis refuses to write, or to do anything, in each way that a real one does:
-# readyz tells why, gates and polls go on by what this gateway knows, and what
-# was not written is written as soon as Redis takes it, without a reload.
+# Redis rejects writes, or all commands, in each way of a real server: readyz
+# reports the reason, gates and polls use the gateway's own data, and records
+# are written when Redis accepts them again, without a reload.
 
 use strict;
 use warnings;
@@ -41,7 +41,7 @@ sub redis_log {
 }
 
 
-# "break" and "mend" change the Redis that is there.
+# "break" and "mend" change the running Redis.
 
 sub refuses {
     my (%case) = @_;
@@ -87,7 +87,7 @@ sub refuses {
 }
 
 
-# how many scripts were run that change something
+# the number of scripts run that change data
 
 sub probes {
     return redis_cli('INFO', 'commandstats') =~ /cmdstat_evalsha:calls=(\d+)/
@@ -117,7 +117,7 @@ refuses(
     mend   => sub { config('min-replicas-to-write', 0) },
 );
 
-# a folder has the name of the file that it saves to
+# a directory with the name of its dump file
 
 my $dump = work_dir() . '/dump.rdb';
 
@@ -159,7 +159,7 @@ refuses(
     mend   => sub { redis_cli('ACL', 'SETUSER', 'gateway', '+set') },
 );
 
-# a change takes more than one right
+# a change requires more than one right
 
 redis_cli('ACL', 'SETUSER', 'gateway', '-xadd');
 $gateway->update('acct_xadd', 'ok');
@@ -176,7 +176,7 @@ redis_cli('ACL', 'SETUSER', 'gateway', '+xadd');
 ok(wait_for { readyz()->{status} eq 'ready' }, 'allowed again: ready');
 ok(wait_for { stored('acct_xadd', 'state') eq 'running' }, 'and written');
 
-# polls that may not be shared are done by this gateway
+# polls that cannot be shared are sent by this gateway
 
 redis_cli('ACL', 'SETUSER', 'gateway', '-zrangebyscore');
 ok(wait_for { (readyz()->{reason} // '') =~ /NOPERM\).*polls are not shared/ },
@@ -210,7 +210,7 @@ refuses(
     },
 );
 
-# it is slow to load what it has saved
+# it loads its data slowly
 
 config('rdbcompression', 'no');
 redis_cli('EVAL', 'for i = 1, 5000 do redis.call("SET", "x" .. i, '
@@ -232,7 +232,7 @@ refuses(
     mend   => sub { config('key-load-delay', 0) },
 );
 
-# a node of a cluster, whose slots nobody serves
+# a node of a cluster with slots that are not served
 
 refuses(
     what   => 'a cluster',

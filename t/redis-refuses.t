@@ -1,5 +1,5 @@
-# What Redis refuses for a while, by its ACL or for a state that it is in: the
-# instances follow each other again when it is over, without a reload.
+# Redis rejects commands for a while, by its ACL or because of its state: the
+# gateways follow each other again after it, without a reload.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# reauth_redis_failure reject: no update without Redis; the gate and the rest go
-# on, and what was refused leaves no trace.
+# reauth_redis_failure reject: no updates without Redis; the gate and others
+# work, and a rejected update changes nothing.
 
 use strict;
 use warnings;
@@ -41,7 +41,7 @@ is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503,
     'the gate of what ran is closed');
 is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'calls pass');
 
-# it reads now what it was sent before the connection was given up
+# it now reads the data sent before the connection was closed
 redis_resume();
 ok(wait_for { $gateway->http('GET', '/reauth/readyz')->{json}{status}
     eq 'ready' } 'it is back');

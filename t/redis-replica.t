@@ -1,5 +1,5 @@
-# Redis becomes a replica, which takes no writes: as if it were away, and said
-# by name.
+# Redis becomes a replica, which rejects writes: handled like an outage, and
+# reported by this reason.
 
 use strict;
 use warnings;

@@ -1,7 +1,6 @@
-# An update has its turn at the moment when Redis is slow, with what came before
-# it still on its way there: it is sent once and never takes itself for another
-# one.  Where its caller goes away meanwhile nobody sends it any more, and it is
-# taken back.
+# An update gets its turn while Redis is slow and the previous record is still
+# being written: it is sent once and is not mistaken for another one.  If its
+# client closes meanwhile, it is not sent, and is taken back.
 
 use strict;
 use warnings;
@@ -11,7 +10,7 @@ use Time::HiRes qw(sleep);
 use Reauth::Stream ();
 use Reauth::Test;
 
-# in one worker all goes to Redis on one connection, in two on two
+# with one worker all commands use one connection, with two workers two
 
 my %arguments = (http_config => <<"EOC");
 reauth_update_wait 30s;
@@ -47,7 +46,7 @@ for my $workers (1, 2) {
             // 'none';
     };
 
-    # the second one's turn comes when the first one is answered
+    # the second update's turn comes when the first has its response
 
     my $turn = sub {
         my ($account, @next) = @_;
@@ -80,7 +79,7 @@ for my $workers (1, 2) {
     is(sent($sent), 2, 'the upstream got it once');
     is($state->($sent), 'running', 'and it runs');
 
-    # ---- the caller goes ----
+    # ---- the client closes ----
 
     my $running = "acct_running$workers";
     ($two, $first) = $turn->($running);

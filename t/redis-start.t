@@ -1,5 +1,5 @@
-# A gateway that starts reads back what is active before it says ready, and does
-# not wait for a Redis that does not answer for more than two seconds.
+# A gateway that starts reads active attempts before it reports ready, and waits
+# at most two seconds for a Redis that does not respond.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ $one->update("acct_more$_", 'ok') for 1 .. 30;
 ok(wait_for { stored('acct_more30', 'state')
     eq 'running' } 'one has begun some');
 
-# ---- Redis answers ----
+# ---- Redis responds ----
 
 my $two = gateway(name => 'two', without => ['ready']);
 my $ready;
@@ -35,18 +35,18 @@ is($two->http('GET', '/reauth/accounts/acct_active')->{json}{attempt_id},
     $attempt, 'with its attempt');
 is($two->http('GET', '/reauth/summary')->{json}{active}, 31, 'and no more');
 
-# a restart of the first, whose memory is empty then
+# a restart of the first, with an empty zone
 $one->restart;
 is($one->http('GET', '/api/acct_active/me')->{status}, 503,
     'closed after a restart');
 
-# ---- Redis does not ----
+# ---- Redis does not respond ----
 
 redis_pause();
 
 my ($three, $answer, $healthz, $readyz, $start);
 
-# until all of this is seen in the two seconds that there are for it
+# repeated until all of this is seen within the two seconds
 
 ok(wait_for {
     $three->stop if $three;

@@ -1,5 +1,5 @@
-# rediss://: a certificate must be signed by the CA that is named, and for the
-# name in the url; verify=off takes any.
+# rediss://: a certificate must be signed by the specified CA, for the name in
+# the URL; verify=off accepts any.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ my $count = 0;
 my ($mine) = "$dir/redis.crt";
 
 
-# A certificate of its own for other names.
+# A certificate for other names.
 
 sub certificate {
     my ($name, $names) = @_;
@@ -30,7 +30,7 @@ sub certificate {
 }
 
 
-# Redis is started again with another certificate.
+# Restarts Redis with another certificate.
 
 sub serve {
     my ($name) = @_;
@@ -115,7 +115,7 @@ refused('another address', '127.0.0.1', "ca=$other",
     qr/the certificate does not match the name in the URL/);
 accepted('another name, verify=off', 'localhost', 'verify=off');
 
-# ---- a certificate that is over, or not yet valid; one that is ----
+# ---- a certificate that has expired or is not yet valid; a valid one ----
 
 my $ca = Reauth::Certificates->authority('redis-ca');
 
@@ -144,7 +144,7 @@ refused('one that is not valid yet', 'localhost', 'ca=' . $ca->certificate,
 serve_signed('signed');
 accepted('one that a CA signed', 'localhost', 'ca=' . $ca->certificate);
 
-# ---- a name that only looks like it ----
+# ---- a name that only resembles the right one ----
 
 my $wild = certificate('wild', 'DNS:*.localhost,DNS:localhost.example');
 serve('wild');

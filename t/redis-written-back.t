@@ -1,5 +1,5 @@
-# Redis was away while many records changed: they are written when it is back,
-# the last change first, thousands a second.
+# Many records change while Redis is unavailable: they are written after it, the
+# last change first, thousands in a second.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ sub unwritten {
     return $n;
 }
 
-# Redis' time in ms and the account of each event, oldest first.
+# The time of Redis in ms and the account of each event, oldest first.
 
 sub events {
     my @lines = redis_cli('XRANGE', '{reauth}:events', '-', '+');
@@ -40,7 +40,7 @@ sub events {
     return @events;
 }
 
-# The most of them that came within a second.
+# The maximum number of events in a second.
 
 sub rate {
     my @ms = map { $_->[0] } @_;
@@ -72,7 +72,7 @@ sub change {
 }
 
 
-# ---- Redis comes back empty ----
+# ---- Redis is empty when it returns ----
 
 redis_stop();
 ok(wait_for { $gateway->http('GET', '/reauth/summary')->{json}{store}{redis}
@@ -82,7 +82,7 @@ my @accounts = map {"acct_$_"} 1 .. $N;
 
 change('accounts.otp_code_required', @accounts);
 
-# the first ones are changed once more, and so are the last ones
+# the first and the last ones are changed once more
 
 change('accounts.face_otp_required', @accounts[0 .. 9]);
 
@@ -90,7 +90,7 @@ my @order = reverse @accounts[10 .. $N - 1], @accounts[0 .. 9];
 
 is(unwritten(), $N, 'all changes are to be written');
 
-# a worker has a second for what it has changed itself
+# a worker may take a second for its own changes
 
 sleep 1.5;
 
@@ -108,7 +108,7 @@ is(redis_cli('ZCARD', '{reauth}:active'), $N, 'all are active in Redis');
 is(stored('acct_1', 'action'), 'face', 'as they were changed last');
 
 
-# ---- Redis comes back with what it had ----
+# ---- Redis still has its data when it returns ----
 
 redis_pause();
 

@@ -1,5 +1,5 @@
-# A worker is killed while it has the zone locked, at any instruction of a
-# write: the others find all in order.
+# A worker is killed while it holds the lock of the zone, at any instruction of
+# a write: the other workers find consistent data.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ my $seed = $ENV{REAUTH_SEED} // (time ^ $$) & 0xffff;
 note "REAUTH_SEED=$seed";
 srand $seed;
 
-# small, so that it gets full of ended records
+# small, so that it is filled with ended records
 
 my $gateway = gateway(workers => 2, log_level => 'notice',
     http_config => "reauth_zone accounts:128k;\nreauth_gate_max 25s;");
@@ -34,7 +34,7 @@ my $shortest;                       # of the whole writes, in instructions
 sub run_to {
     my ($tracer, $function, @more) = @_;
 
-    # one that is traced still would not end with its gateway
+    # a traced process would not exit with its gateway
     local $SIG{ALRM} = sub {
         $tracer->kill;
         die "no $function in a minute\n";
@@ -47,7 +47,7 @@ sub run_to {
 }
 
 
-# The other one answers only where this one does not have the lock.
+# The other worker responds only while this one does not hold the lock.
 
 sub stop_without_lock {
     my ($pid) = @_;
@@ -64,7 +64,7 @@ sub stop_without_lock {
 }
 
 
-# A worker that sends an update and is stopped where it calls a function.
+# Stops a worker that sends an update at the call of a function.
 
 sub stop_at {
     my ($account, $story, $function, $times) = @_;
@@ -102,8 +102,8 @@ sub kill_at {
 }
 
 
-# The other worker waits for the lock, and cleans up.  Where the new one was
-# faster, it is tried again.
+# The other worker waits for the lock and repairs the zone.  If the new worker
+# was faster, this is repeated.
 
 sub kill_who_cleans_up {
     my ($steps) = @_;
@@ -123,7 +123,7 @@ sub try_to_kill_who_cleans_up {
     my ($tracer, $pid, $other, $stream) = stop_at("acct_half$sent", 'ok',
         'ngx_http_reauth_zone_write', 1);
 
-    # the zone is locked still
+    # the zone is still locked
     $tracer->step(int rand 0.9 * $shortest);
 
     kill 'CONT', $other;
@@ -165,14 +165,14 @@ sub try_to_kill_who_cleans_up {
 }
 
 
-# How often somebody has cleaned up, begun to at least.
+# The number of repairs that were begun.
 
 sub cleaned {
     return scalar(() = $gateway->error_log =~ /a worker died while it had/g);
 }
 
 
-# What is wrong afterwards, in words.
+# Describes what is wrong afterwards.
 
 sub wrong {
     my $list   = $gateway->http('GET', '/reauth/accounts?limit=1000');
@@ -188,7 +188,7 @@ sub wrong {
 }
 
 
-# Where one dies while it takes memory there is no more to be had.
+# If a worker dies while it allocates memory, no more can be allocated.
 
 my $restarts = 0;
 
@@ -218,7 +218,7 @@ for (1 .. 600) {
 
 cmp_ok(summary()->{zone}{accounts}, '<', 600, 'the zone is full');
 
-# ---- in the middle of a write ----
+# ---- during a write ----
 
 sub again {
     my $account = "acct_again$sent";
@@ -256,7 +256,7 @@ for my $write (@writes) {
     is($wrong, '', "$what: whoever died wherever, all goes on");
 }
 
-# ---- who cleans up is killed, too ----
+# ---- the repairing worker is killed too ----
 
 my $whole = kill_who_cleans_up();
 my $wrong = '';
@@ -272,7 +272,7 @@ for my $part (0 .. 3) {
 
 is($wrong, '', 'the next one cleans up');
 
-# ---- while it takes memory ----
+# ---- during an allocation ----
 
 $gateway->update('acct_there', 'ok');
 
@@ -284,14 +284,14 @@ for my $steps (map { 10 * $_ } 1 .. 10) {
 
 my $closed = $gateway->http('GET', '/api/acct_there/me');
 
-ok(told(), 'no more memory: it is told to restart nginx');
+ok(told(), 'no more memory: the log asks for a restart');
 is($closed->{status}, 503, 'the gate is closed still');
 is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'others pass');
 is($gateway->http('GET', '/reauth/accounts')->{status}, 200, 'the list');
 restart_if_told();
 is(wrong(), '', 'after a restart all is as before');
 
-# ---- what is known of all ----
+# ---- the records of all accounts ----
 
 ok(wait_for { summary()->{active} == 0 } 'each attempt comes to its end');
 

@@ -1,5 +1,5 @@
-# SIGQUIT ends nginx at once, though a connection waits in Redis; a reload ends
-# the old workers at once.
+# SIGQUIT ends nginx at once although a connection to Redis is pending; a reload
+# ends the old workers at once.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
-# The API key changes in the middle of a binary upgrade (USR2, WINCH, QUIT), and
-# of one that is taken back: no call is lost, none goes without a key, and none
-# with an old one once the new one counts.
+# The API key changes during a binary upgrade (USR2, WINCH, QUIT), and during
+# one that is reverted: no call is lost, and none is sent without a key or with
+# an old one after the new one is in use.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Time::HiRes qw(sleep time);
 use Reauth::Peer ();
 use Reauth::Test redis => 0, sandbox => 0;
 
-# tells what it was sent
+# responds with the received headers
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
 
@@ -22,7 +22,7 @@ my $peer = Reauth::Peer->start(sub {
 
 my $file = secret_file('rotated', "key-one\n");
 
-# nginx leaves its first pool to the process's end where it does not start
+# nginx does not free its first pool if it fails to start
 $ENV{ASAN_OPTIONS} .= ':detect_leaks=0' if defined $ENV{ASAN_OPTIONS};
 
 my $gateway = gateway(workers => 2,
@@ -41,7 +41,7 @@ sub change {
     return;
 }
 
-# Which keys so many calls were sent with; a status where it is none.
+# The keys with which these calls were sent; the status if there was no key.
 
 sub keys_of {
     my ($calls) = @_;
@@ -60,7 +60,7 @@ sub keys_of {
 sub soon {
     my ($key) = @_;
 
-    # enough calls for each of the workers to get some
+    # enough calls to reach each worker
 
     return wait_for { keys_of(80) eq $key };
 }
@@ -80,7 +80,7 @@ sub upgrade {
 
 is(keys_of(12), 'Bearer key-one', 'the first key');
 
-# ---- the new one does not start by a bad file, and the old one goes on ----
+# ---- the new binary rejects an invalid file, and the old one continues ----
 
 for my $case (['', 'an empty one'], ["key\ttwo\n", 'a control character'],
     ["key-two\n", 'one that everybody reads', oct 644])
@@ -97,7 +97,7 @@ for my $case (['', 'an empty one'], ["key\ttwo\n", 'a control character'],
     kill 'USR1', $old;
 }
 
-# The new master is a child of the old one, too.
+# The new master is a child of the old one.
 
 sub workers_of_the_old {
     my ($new) = @_;
@@ -121,7 +121,7 @@ ok(wait_for { !workers_of_the_old($new) } 'the old one\'s workers end');
 change("key-four\n");
 ok(soon('Bearer key-four'), 'the new one alone takes the fourth key');
 
-# ---- taken back: the old one's configuration is of the first key's time ----
+# ---- reverted: the old configuration was read with the first key ----
 
 kill 'HUP', $old;
 ok(wait_for { 2 == workers_of_the_old($new) } 'the old one has workers again');
@@ -131,7 +131,7 @@ kill 'QUIT', $new;
 ok(wait_for { !runs($new) } 'the new one ends');
 is(keys_of(12), 'Bearer key-four', 'the old one alone');
 
-# ---- without a reload in between ----
+# ---- without a reload meanwhile ----
 
 $new = upgrade();
 kill 'WINCH', $old;

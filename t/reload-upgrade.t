@@ -1,4 +1,4 @@
-# A binary upgrade (USR2) begins with an empty zone, and reads Redis.
+# After a binary upgrade (USR2), the zone is empty and is filled from Redis.
 
 use strict;
 use warnings;

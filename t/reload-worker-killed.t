@@ -1,5 +1,5 @@
-# A worker is killed in the middle of an update: the gate stays right, and no
-# lock is left behind.
+# A worker is killed during an update: the gate remains correct, and no lock is
+# left.
 
 use strict;
 use warnings;
@@ -37,7 +37,7 @@ is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'others pass');
 is($gateway->update('acct_2', 'ok')->{status}, 200, 'updates are taken');
 is(stored('acct_2', 'state'), 'running', 'with Redis');
 
-# ---- while much is written ----
+# ---- during many writes ----
 
 my @children;
 

@@ -1,5 +1,5 @@
-# A reload with another size of the zone begins with an empty one, which is read
-# back from Redis before calls of unknown accounts pass.
+# A reload with another zone size creates an empty zone, which is filled from
+# Redis before calls of unknown accounts are passed.
 
 use strict;
 use warnings;

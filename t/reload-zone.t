@@ -1,4 +1,4 @@
-# A reload keeps the zone: gates, records and what is under way.
+# A reload keeps the zone: gates, records and requests in progress.
 
 use strict;
 use warnings;
@@ -33,7 +33,7 @@ is($gateway->update('acct_1', 'ok')->{headers}{'reauth-coalesced'}, '1',
 ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{json}{retry_after} == 4 }
     'what was configured anew counts');
 
-# ---- an update that is on its way when nginx is told to reload ----
+# ---- an update in progress during a reload ----
 
 sandbox('POST', '/account/acct_3', { delay_ms => 600_000 });
 
@@ -50,7 +50,7 @@ ok($gateway->reload, 'reload in the middle');
 is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'starting',
     'the new workers know of it');
 
-# the same one again, through a new worker, waits for the old worker's
+# an identical one, through a new worker, waits for the old worker's response
 my $same = Reauth::Stream->open($gateway, 'PUT',
     '/api/authenticate/acct_3/credentials',
     { 'Content-Type' => 'application/json' },
@@ -68,7 +68,7 @@ is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'running',
 is((grep { $_->{method} eq 'PUT' && $_->{target} =~ /acct_3/ } sandbox_log()),
     1, 'it was sent once');
 
-# ---- a bad configuration: the old workers stay ----
+# ---- an invalid configuration: the old workers stay ----
 
 $gateway->{http_config} .= 'reauth_gate_max 0;';
 $gateway->write_config;
@@ -77,7 +77,7 @@ ok(wait_for { $gateway->error_log =~ /"reauth_gate_max" directive must not be 0/
     'a bad configuration is refused');
 is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
 
-# ---- it ends ----
+# ---- the attempt ends ----
 
 $gateway->{http_config} = $http_config;
 ok($gateway->reload, 'reload');

@@ -1,5 +1,5 @@
-# Another or a new master secret, and what Redis has is none of it: a repeated
-# update is sent again, and is answered by the upstream.
+# After a change of the master secret, data in Redis cannot be used: a repeated
+# update is sent again, and gets the response of the upstream.
 
 use strict;
 use warnings;
@@ -28,8 +28,8 @@ sub start {
 
 sub sent { return scalar grep { $_->{method} eq 'PUT' } sandbox_log(); }
 
-# One more update of the account, and whether it was sent: always with a
-# deeplink, and without a word in the log.
+# Sends another update of the account; returns whether it was forwarded.  The
+# response always has a deeplink, and nothing is logged.
 
 sub update_by {
     my ($gateway, $coalesced, $what) = @_;
@@ -47,7 +47,7 @@ sub update_by {
         qr{\Afansapiauth://auth/}, "$what: with its deeplink");
 }
 
-# gateways know of each other's updates
+# gateways know each other's updates
 
 sub known {
     my ($gateway, $other) = @_;
@@ -73,16 +73,16 @@ known($_, $two) for $one, $same;
 update_by($two, 1, 'again with that one');
 update_by($one, 0, 'with the first again');
 
-# ---- after a restart all is Redis's ----
+# ---- after a restart all data is in Redis ----
 
 $one->restart;
 wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
     eq 'ready' };
 update_by($one, 1, 'after a restart');
 
-# ---- what is sealed was damaged; the fingerprint is right ----
+# ---- the sealed value is damaged; the fingerprint is right ----
 
-# the response itself is kept, too, if it can't be composed of the record
+# the response itself is stored if it cannot be composed from the record
 
 sub lose_response {
     my ($account) = @_;
@@ -116,7 +116,7 @@ for my $damage (
     $sealed = stored('acct_1', 'sealed');
 }
 
-# ---- that of another account ----
+# ---- the sealed value of another account ----
 
 $one->update('acct_2', { auth_type => 'mobile_app' });
 wait_for { stored('acct_2', 'sealed') };
@@ -129,7 +129,7 @@ wait_for { ($one->http('GET', '/reauth/readyz')->{json}{status} // '')
     eq 'ready' };
 update_by($one, 0, 'of another account');
 
-# ---- the secret changes while the gateway runs ----
+# ---- the secret changes at run time ----
 
 update_by($one, 1, 'before it changes');
 secret_file('one_secret', "a-new-secret-of-at-least-32-bytes\n");
@@ -138,7 +138,7 @@ ok(wait_for { 2 <= (() = $one->error_log =~ /one_secret" has changed and was/g)
 update_by($one, 0, 'after it has changed');
 update_by($one, 1, 'with the new one');
 
-# ---- the key that it is made of where there is no secret ----
+# ---- the key from which it is derived without a secret ----
 
 my $none = start('none', undef);
 update_by($none, 0, 'from the API key');

@@ -1,5 +1,5 @@
-# Through the configurations that are shipped errors of nginx itself come in the
-# upstream's envelope, too; those of the gateway and of the upstream as ever.
+# With the shipped configurations, errors of nginx itself have the upstream's
+# format; those of the gateway and of the upstream are unchanged.
 
 use strict;
 use warnings;
@@ -70,8 +70,8 @@ my %error = (
     504 => 'UPSTREAM_TIMEOUT',
 );
 
-# These locations once more, with little patience, for what is not answered: all
-# else has the time that it needs.
+# These locations again, with short timeouts, for requests without a response;
+# others have the time that they need.
 
 my @impatient = map {
     my ($location, $path) = @$_;
@@ -136,7 +136,7 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
     like($request->("GET /error_of_nginx HTTP/1.1\r\n$end"),
         qr/\AHTTP\/1\.1 404 .*"NOT_FOUND"/s, "$file: not for clients");
 
-    # ---- of the gateway, and of the upstream ----
+    # ---- errors of the gateway and of the upstream ----
 
     my $answer = $gateway->http('GET', '/api/acct_own/x');
     is($answer->{status}, 404, "$file: the upstream's own error");
@@ -164,7 +164,7 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
         "$file: nothing went wrong");
     $gateway->stop;
 
-    # ---- nobody listens ----
+    # ---- the upstream is down ----
 
     my $alone = Reauth::Shipped->start($file, upstream => 1,
         replace => [[qr/^ +reauth_poll .*;/m, '']]);

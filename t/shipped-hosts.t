@@ -1,6 +1,6 @@
-# The configurations that are shipped, the README's among them, serve the names
-# that they list and nothing else: a page whose name was made to lead to the
-# gateway would be of its own origin.
+# The shipped configurations, including that of the README, serve only the names
+# that they list: a page whose host name resolves to the gateway would be of its
+# own origin.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use Reauth::Test;
 my ($text) = Reauth::Test::slurp('README.md') =~ /^```nginx\n(.*?)^```/ms;
 my $readme = work_dir() . '/README.conf';
 
-# the upstream is the test's, and so is the place of nginx's files
+# the upstream and nginx's directory are those of the test
 $text =~ s/upstream fans_api \{ server \S+;/upstream fans_api {\n    server upstream;\n/;
 $text =~ s/^http \{\n/pid \/run\/nginx.pid;\nhttp {\n    access_log \/var\/log\/access.log;\n/m;
 Reauth::Test::write_file($readme, $text);
@@ -38,7 +38,7 @@ for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme)
         my @answers = map { $gateway->http('GET', $_, { Host => $host }) } @paths;
         my $shown   = $host // 'none';
 
-        # HTTP/1.1 wants a name, nginx says
+        # HTTP/1.1 requires a Host header
         my $status = ($host // '') ne '' ? 421 : 400;
 
         is_deeply([grep { $_ != $status } map { $_->{status} } @answers], [], "$name: Host $shown: $status");

@@ -1,5 +1,5 @@
 # conf/reauth.conf, the site of the Debian package, has the settings of
-# conf/nginx.conf, which is a whole configuration and is tested.
+# conf/nginx.conf, which is a complete configuration and is tested.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ sub slurp {
 
 
 # Directives with their blocks, one string each: "server|location /|return 421".
-# Braces in quoted strings are no blocks.
+# Braces in quoted strings are not blocks.
 
 sub directives {
     my ($text) = @_;
@@ -53,8 +53,8 @@ sub directives {
 }
 
 
-# What stands in http in a whole configuration stands in the servers of a site,
-# so that it is not about other sites.
+# Settings of http in a complete configuration are in the servers of a site, so
+# that they do not apply to other sites.
 
 my %moved = map { $_ => 1 } qw(access_log server_tokens client_header_timeout
     client_body_timeout error_page proxy_ssl_server_name proxy_ssl_name
@@ -76,7 +76,7 @@ for my $directive (@whole) {
     push @expected, "server 2|$directive";
 }
 
-# logs of its own, and Redis only where it is wanted
+# separate logs; Redis is optional
 s{/access[.]log}{/reauth_access.log} for @expected;
 
 my $site = slurp('conf/reauth.conf');

@@ -1,6 +1,6 @@
-# Event streams that wait leave connections for others: as many as may be open
-# are, and health checks, status requests and calls are still answered.  Each
-# line of the access log is JSON.
+# Waiting event streams leave connections for others: with the maximum number of
+# open streams, health checks, status requests and calls still work.  Each line
+# of the access log is JSON.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Through the configurations that are shipped an upload of any size reaches the
-# upstream, whole, and while it is still being sent.
+# With the shipped configurations, an upload of any size reaches the upstream
+# completely and while it is being sent.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 use Reauth::Shipped;
 use Reauth::Test sandbox => 0;
 
-# ---- an upstream that counts, and notes what has come so far ----
+# ---- an upstream that counts the received bytes ----
 
 my $progress = work_dir() . '/progress';
 

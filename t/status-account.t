@@ -1,5 +1,5 @@
-# GET /reauth/accounts/{id}: one record, in each of the states that the
-# upstream's answer to an update leads to.
+# GET /reauth/accounts/{id}: one record, in each state that results from the
+# upstream's response to an update.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: an account that is not known is 404
+=== TEST 1: an unknown account is 404
 --- request
 GET /reauth/accounts/acct_nobody
 --- error_code: 404
@@ -25,7 +25,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: what is no account ID is 422
+=== TEST 2: an invalid account ID is 422
 --- request eval
 [map { "GET /reauth/accounts/$_" } 'acct_', 'auth_1', 'acct_a.b', 'acct_a/b',
  'acct_' . 'x' x 65]
@@ -36,7 +36,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 3: an active attempt is shown, with its gate and what it waits for
+=== TEST 3: an active attempt is shown, with its gate and the required action
 --- request eval
 [main::put('acct_1', main::login('slow')), 'GET /reauth/accounts/acct_1']
 --- more_headers
@@ -49,7 +49,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: an attempt that needs a person says so
+=== TEST 4: an attempt that needs a person is shown as such
 --- request eval
 [main::put('acct_1', '{"auth_type":"mobile_app"}'),
  'GET /reauth/accounts/acct_1']
@@ -65,7 +65,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: an update that the upstream refused leaves the account as it was
+=== TEST 5: a rejected update leaves the account unchanged
 --- request eval
 [main::put('acct_1', main::login('limit')), 'GET /reauth/accounts/acct_1']
 --- more_headers
@@ -90,7 +90,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: no credential is ever shown
+=== TEST 7: credentials are never shown
 --- request eval
 [main::put('acct_1', main::login('slow-me')), 'GET /reauth/accounts/acct_1',
  'GET /reauth/accounts']

@@ -1,4 +1,4 @@
-# GET /reauth/accounts: the list, its filters and what it refuses.
+# GET /reauth/accounts: the list, its filters and its errors.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the list is empty while nothing is known
+=== TEST 1: the list is empty at first
 --- request
 GET /reauth/accounts
 --- response_headers
@@ -94,7 +94,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: all wrong parameters are named at once
+=== TEST 5: all invalid parameters are named at once
 --- request
 GET /reauth/accounts?state=asleep&auth_type=&limit=1001&cursor=next&stat=running
 --- error_code: 422
@@ -109,7 +109,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 6: a limit that is no number from 1 to 1000 is 422
+=== TEST 6: a limit that is not a number from 1 to 1000 is 422
 --- request eval
 [map { "GET /reauth/accounts?limit=$_" } '', 0, -1, '1x', '9' x 40]
 --- error_code eval
@@ -129,7 +129,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 8: a cursor that is none is 422
+=== TEST 8: an invalid cursor is 422
 --- request eval
 [map { "GET /reauth/accounts?cursor=$_" }
  '', 'a', 'a-', 'a1', '1-0', 'ag-0', 'a1-0-', 'e' . 'f' x 40 . '-0']
@@ -140,7 +140,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 9: a cursor past everything is the end
+=== TEST 9: a cursor after the last account returns the end
 --- request eval
 [map { "GET /reauth/accounts?cursor=$_" } 'affffff-ffff', 'effffffff-fffff']
 --- error_code eval
@@ -150,7 +150,7 @@ qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\
 
 
 
-=== TEST 10: a parameter given twice, and unknown names, are 422
+=== TEST 10: a duplicate parameter and unknown names are 422
 --- request
 GET /reauth/accounts?limit=1&&limit=2&%22=1&=2&flag
 --- error_code: 422
@@ -182,7 +182,7 @@ Content-Length: \d+
 
 
 
-=== TEST 13: a path that does not exist is 404
+=== TEST 13: an unknown path is 404
 --- request eval
 [map { "GET /reauth/$_" } '', 'account', 'accountsx', 'accounts/', 'summary/x']
 --- error_code eval

@@ -1,4 +1,4 @@
-# GET /reauth/gate/{id}: the gate's word, for other proxies.
+# GET /reauth/gate/{id}: the state of the gate, for other proxies.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the gate of an account that is not known is open
+=== TEST 1: the gate of an unknown account is open
 --- request
 GET /reauth/gate/acct_nobody
 --- error_code: 204
@@ -62,14 +62,14 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a query string that is not known is ignored
+=== TEST 4: an unknown query string is ignored
 --- request
 GET /reauth/gate/acct_1?page=2&state=x
 --- error_code: 204
 
 
 
-=== TEST 5: what is no account ID is 422
+=== TEST 5: an invalid account ID is 422
 --- request
 GET /reauth/gate/somebody
 --- error_code: 422
@@ -84,7 +84,7 @@ GET /reauth/gate/
 
 
 
-=== TEST 7: any method is answered, without arguments too
+=== TEST 7: any method is accepted, also without arguments
 --- request eval
 [map { "$_ /reauth/gate/acct_1" } qw(POST PUT PATCH DELETE OPTIONS)]
 --- error_code eval
@@ -92,7 +92,7 @@ GET /reauth/gate/
 
 
 
-=== TEST 8: the authorization request of another location is answered
+=== TEST 8: an authorization request of another location is accepted
 --- config
 location = /check {
     auth_request /reauth/gate/acct_1;
@@ -123,7 +123,7 @@ Content-Type: application/json
 
 
 
-=== TEST 10: open=200 is answered with 200
+=== TEST 10: open=200 returns 200
 --- request
 GET /reauth/gate/acct_1?open=200&closed=403&page=2
 --- error_code: 200
@@ -144,7 +144,7 @@ GET /reauth/gate/acct_1?open=200&closed=403&page=2
 
 
 
-=== TEST 12: a proxy asks with the method, and the body, of its own request
+=== TEST 12: a proxy sends the method and the body of its own request
 --- request eval
 [main::put('acct_1', $::slow), "POST /reauth/gate/acct_1?closed=403\nbody",
  'DELETE /reauth/gate/acct_1?open=200', "PATCH /reauth/gate/acct_2?open=200\n{}"]
@@ -158,7 +158,7 @@ Content-Type: application/json
 
 
 
-=== TEST 13: other paths do not take any method
+=== TEST 13: other paths do not accept any method
 --- request eval
 ['POST /reauth/summary?open=200', 'POST /reauth/accounts/acct_1?closed=403']
 --- error_code eval
@@ -168,7 +168,7 @@ Content-Type: application/json
 
 
 
-=== TEST 14: a path in which others may find another account is 422
+=== TEST 14: a path that others may read as another account is 422
 --- request eval
 [map { "GET /reauth/$_" } 'gate/acct_1%2f..%2facct_2',
  'gate/acct_1/../acct_2', 'gate/%61cct_2', 'gate//acct_2', './gate/acct_2',

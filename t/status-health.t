@@ -1,5 +1,5 @@
-# GET /reauth/healthz and /reauth/readyz, with and without Redis, and what the
-# status says of accounts when Redis goes away.
+# GET /reauth/healthz and /reauth/readyz, with and without Redis, and the status
+# of accounts when Redis becomes unavailable.
 
 use strict;
 use warnings;
@@ -9,7 +9,7 @@ use Reauth::Test;
 
 plan tests => repeat_each() * 31;
 
-# the last one ends Redis
+# the last one stops Redis
 no_shuffle();
 
 sub ready {
@@ -43,7 +43,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 2: a probe's parameters are ignored
+=== TEST 2: parameters of a probe are ignored
 --- without: reauth_redis
 --- request eval
 ['GET /reauth/healthz?from=probe', 'GET /reauth/readyz?from=probe',
@@ -71,7 +71,7 @@ GET /reauth/readyz
 
 
 
-=== TEST 5: readyz is 200 once the state was read from Redis
+=== TEST 5: readyz is 200 after the state was read from Redis
 --- init
 main::ready('ready');
 --- request eval

@@ -1,4 +1,4 @@
-# GET /reauth/summary: how many accounts are in which state.
+# GET /reauth/summary: the number of accounts in each state.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the summary has zeroes while nothing is known
+=== TEST 1: the summary contains zeros at first
 --- request
 GET /reauth/summary
 --- response_headers

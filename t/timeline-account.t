@@ -1,5 +1,5 @@
-# GET /reauth/accounts/{id}/timeline without Redis: out of this instance's
-# memory.
+# GET /reauth/accounts/{id}/timeline without Redis: from the memory of this
+# gateway.
 
 use strict;
 use warnings;

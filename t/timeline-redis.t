@@ -1,4 +1,4 @@
-# GET /reauth/accounts/{id}/timeline with Redis: what all instances have seen.
+# GET /reauth/accounts/{id}/timeline with Redis: the changes of all gateways.
 
 use strict;
 use warnings;
@@ -33,7 +33,7 @@ $one->http('GET', "/api/authenticate/$id");
 my $all = 'starting running needs_otp succeeded complete';
 ok(wait_for { states($_, 'acct_1') eq $all } 'on either') for $one, $two;
 
-# more than one page of others in between
+# more than one page of events of other accounts in between
 redis_cli('eval', <<'EOC', 0);
 for i = 1, 1000 do
     redis.call('XADD', '{reauth}:events', '*', 'account', 'acct_2', 'epoch',
@@ -54,7 +54,7 @@ is(states($one, 'acct_1'), 'in part', 'too far back');
 
 $one->update('acct_3', 'limit');
 
-# without Redis: what this instance has seen
+# without Redis: the changes that this gateway knows
 redis_stop();
 ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status}
     eq 'degraded' } 'Redis is away');

@@ -84,7 +84,7 @@ unlike($some->text, qr/reset|acct_b4|acct_a/, 'that alone');
 for my $id ((ids($all))[0], '0-0', "0$last", substr($last, 0, 87) . 'g',
     substr($last, 2) . substr($last, 0, 2))
 {
-    ok(follow('some', $id)->saw(qr/event: reset/), 'an id that it was not given is none');
+    ok(follow('some', $id)->saw(qr/event: reset/), 'an ID of another caller is unknown');
 }
 
 ok(follow('other', $last)->saw(qr/event: reset/), 'nor one of another caller');
@@ -115,7 +115,7 @@ cmp_ok(time - $before, '>=', 0.9, 'it waits for a change of its own');
 
 log_in('acct_b6');
 $answer = get('some', '/reauth/accounts?wait=60s', 'If-None-Match' => $etag);
-is(scalar @{ $answer->{json}{accounts} }, 6, 'one that has come is told at once');
+is(scalar @{ $answer->{json}{accounts} }, 6, 'a new account is returned at once');
 isnt($answer->{headers}{etag}, $etag, 'with another ETag');
 
 my (@pages, @cursors);
@@ -132,7 +132,7 @@ for (my $path = '/reauth/accounts?limit=2'; $path && @pages < 10; ) {
 pop @pages if !$pages[-1];
 is("@pages", '2 2 2', 'pages are full, whoever else is there');
 like($_, $sealed, 'a cursor tells no place') for @cursors;
-is(get('some', '/reauth/accounts?cursor=a0-0')->{status}, 422, 'one that it was not given is none');
+is(get('some', '/reauth/accounts?cursor=a0-0')->{status}, 422, 'a cursor of another caller is invalid');
 is(get('other', "/reauth/accounts?cursor=$cursors[0]")->{status}, 422, 'nor one of another caller');
 is(get('all', '/reauth/accounts?limit=2')->{json}{next_cursor} =~ /\A[ae][0-9a-f]+-[0-9a-f]+\z/ ? 1 : 0,
     1, 'who sees all gets it plain');

@@ -1,5 +1,5 @@
-# Words and fields of the upstream that are not known here: each is counted, and
-# logged once for all workers, unless it might be a secret.
+# Unknown words and fields of the upstream: each is counted, and logged once for
+# all workers, unless it may be a secret.
 
 use strict;
 use warnings;
@@ -70,7 +70,7 @@ is(logged('state', 'going_on'), 1, 'is another word');
 ok(polled({ state => 'authenticating', progress => 'started' }), 'known ones');
 is(counted('state'), $polls + 1, 'are not counted');
 
-# ---- what may be a secret ----
+# ---- possible secrets ----
 
 my @secrets = ('x' x 33, 'creator@example.com', 'two words', "a\"b\n", 'a/b');
 
@@ -156,7 +156,7 @@ is(deliver($gateway, JSON::PP::encode_json({ event => $_, account_id =>
     for qw(test-event messages.received fansly.accounts.alert);
 is(counted('field') - $fields, 2, 'but not of events without a meaning');
 
-# ---- no more than a table of them ----
+# ---- at most a table of them ----
 
 my $before = () = $gateway->error_log =~ /the upstream sent an unknown/g;
 

@@ -1,4 +1,4 @@
-# Of the upstream's headers only those of the allow-list come back.
+# Only headers of the allow-list are returned from the upstream's response.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the response to an update has the headers of the list only
+=== TEST 1: the response to an update has only headers of the list
 --- request eval
 main::put('acct_1', main::login('slow'))
 --- more_headers
@@ -39,7 +39,7 @@ x-rate-limit-limit-minute: 1000
 
 
 
-=== TEST 2: whatever else the upstream sends does not come back
+=== TEST 2: other headers of the upstream are not returned
 --- init
 main::forced('acct_2', status => 422, body => '{"error":"X"}', headers => {
     map({ $_ => 'theirs' } qw(Set-Cookie Location Refresh WWW-Authenticate
@@ -80,7 +80,7 @@ x-should-retry: false
 
 
 
-=== TEST 3: X-Accel-Redirect leads nowhere
+=== TEST 3: X-Accel-Redirect has no effect
 --- config
 location = /secret { internal; return 200 "CANARY"; }
 --- init
@@ -96,7 +96,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a coalesced answer is the gateway's own: not to be stored
+=== TEST 4: a coalesced response is that of the gateway: not to be stored
 --- request eval
 [main::put('acct_4', main::login('slow')),
  main::put('acct_4', main::login('slow'))]
@@ -110,7 +110,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: an error page of the internal location does not replace the answer
+=== TEST 5: an error page of the internal location does not replace the response
 --- config
 location /upstream/ {
     internal;

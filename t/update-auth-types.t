@@ -1,5 +1,5 @@
-# The three ways to log in, each with what it needs, and a switch from one to
-# another; what the upstream received of it is asked of the sandbox.
+# The three authentication types with their fields, and a change from one to
+# another; the sandbox reports what it received.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: e-mail and password, the default, is sent with its name
+=== TEST 1: email_password, the default, is sent explicitly
 --- config eval: $::look
 --- request eval
 [main::put('acct_1', $::email), main::received('acct_1'),
@@ -80,7 +80,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: switched while the other one runs: the newer one counts
+=== TEST 5: changed while another one is active: the newer one counts
 --- config eval: $::look
 --- request eval
 [main::put('acct_5', $::mobile), main::put('acct_5', $::raw),

@@ -1,5 +1,5 @@
-# 64 KB and no byte more, however the length is told, whatever
-# client_max_body_size says.
+# 64 KB at most, for each encoding of the length, whatever client_max_body_size
+# specifies.
 
 use strict;
 use warnings;
@@ -94,7 +94,7 @@ main::chunked('acct_5', main::padded(10 * $::max), 10 * $::max)
 
 
 
-=== TEST 6: a length that nobody can mean is 413 without waiting for it
+=== TEST 6: an absurd length is 413 without waiting for the body
 --- raw_request eval
 "PUT /api/authenticate/acct_6/credentials HTTP/1.1\r
 Host: localhost\r
@@ -109,7 +109,7 @@ Content-Length: 9000000000000\r
 
 
 
-=== TEST 7: a smaller client_max_body_size does not matter
+=== TEST 7: a smaller client_max_body_size has no effect
 --- config
 location /api/authenticate {
     client_max_body_size 1k;
@@ -123,7 +123,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: small buffers: nothing goes to a file
+=== TEST 8: with small buffers, nothing is written to a file
 --- config
 location /api/authenticate {
     client_body_buffer_size 1k;

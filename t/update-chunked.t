@@ -1,4 +1,4 @@
-# A chunked body, however it is cut up.
+# A chunked body in chunks of any size.
 
 use strict;
 use warnings;
@@ -33,14 +33,14 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a chunk for each byte, sent at once, is read
+=== TEST 1: one chunk for each byte, sent at once
 --- raw_request eval
 main::head('acct_1') . main::chunks(1)
 --- response_body_like: attempt_id
 
 
 
-=== TEST 2: chunks of three bytes, each byte in a packet of its own, are read
+=== TEST 2: chunks of three bytes, each byte in a separate packet
 --- raw_request eval
 [main::head('acct_2'), split //, main::chunks(7)]
 --- raw_request_middle_delay: 0.002
@@ -48,7 +48,7 @@ main::head('acct_1') . main::chunks(1)
 
 
 
-=== TEST 3: chunks with extensions and a trailer are read
+=== TEST 3: chunks with extensions and a trailer
 --- raw_request eval
 main::head('acct_3') . sprintf("%x;a=b\r\n%s\r\n0\r\nX-After: 1\r\n\r\n",
     length $::body, $::body)
@@ -56,7 +56,7 @@ main::head('acct_3') . sprintf("%x;a=b\r\n%s\r\n0\r\nX-After: 1\r\n\r\n",
 
 
 
-=== TEST 4: what is no chunk is 400
+=== TEST 4: an invalid chunk is 400
 --- raw_request eval
 main::head('acct_4') . "2\r\n{}\r\nCANARY\r\n\r\n"
 --- error_code: 400
@@ -66,7 +66,7 @@ CANARY
 
 
 
-=== TEST 5: the upstream gets the body whole, with a length
+=== TEST 5: the upstream gets the complete body, with a length
 --- config eval: $::look
 --- request eval
 ["PUT /api/authenticate/acct_5/credentials\n" . main::chunks(5),

@@ -1,5 +1,5 @@
-# The caller goes away in the middle: what was sent is followed to its end, what
-# was not is forgotten, and nothing is left behind.
+# The client closes during an update: one that was sent is followed to its end,
+# one that was not is dropped, and nothing remains of it.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use Reauth::Test;
 
 plan tests => 24;
 
-# an answer when the test wants it, by the account's name
+# a response when the test permits it, by the name of the account
 my $go = work_dir() . '/go';
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -104,7 +104,7 @@ wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
 
 my $connections = active_connections();
 
-# while the body is on its way
+# while the body is being sent
 
 close half_sent('acct_half', substr $body, 0, 20);
 close half_sent('acct_none', '');
@@ -126,7 +126,7 @@ for my $account (qw(acct_half acct_none acct_chunk acct_asked acct_slow)) {
 
 is(scalar($peer->requests), 0, 'and the upstream got nothing');
 
-# while the upstream thinks about it
+# before the upstream responds
 
 my $socket = half_sent('acct_ok', $body);
 wait_for { state_of('acct_ok') eq 'starting' } 'the update';
@@ -145,7 +145,7 @@ settled('acct_no', 'rejected');
 sent_and_gone('acct_cut');
 settled('acct_cut', 'unknown');
 
-# while it waits for another one, gone before the worker has looked
+# while it waits for another one, closed before the worker has noticed
 
 sent_and_gone('acct_busy');
 my @workers = $gateway->suspend;
@@ -155,14 +155,14 @@ ok(wait_for(sub { $gateway->access_log =~ m{acct_busy/.*" 499 } }),
    'a caller that has gone waits no more');
 settled('acct_busy', 'running');
 
-# the outcome is learned, too, if the location lacks proxy_ignore_client_abort
+# the outcome is known even without proxy_ignore_client_abort
 
 sent_and_gone('acct_heedless');
 settled('acct_heedless', 'running');
 is($gateway->http('GET', '/api/acct_heedless/chats')->{status}, 503,
    'the gate is closed');
 
-# the next one finds a gateway that works
+# the gateway works for the next client
 
 my $answer = $gateway->update('acct_ok', { email => 'slow@example.com',
     password => 'CANARY-password' });

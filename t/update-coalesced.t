@@ -1,5 +1,5 @@
-# The same update while its attempt is active is not sent again; another one
-# takes its place; what is no longer active is sent anew.
+# An identical update is not sent again while its attempt is active; a different
+# one supersedes it; after the end, the update is sent again.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the same update is sent once, and all get its response
+=== TEST 1: identical updates are sent once, and all get the response
 --- config eval: $::look
 --- request eval
 [(main::put('acct_1', main::login('slow'))) x 3, main::received('acct_1', 9)]
@@ -41,7 +41,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: the same update in other words is sent once
+=== TEST 2: an identical update in another form is sent once
 --- config eval: $::look
 --- request eval
 [main::put('acct_2', '{"email":"slow@example.com","password":"p"}'),
@@ -86,7 +86,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: a different one supersedes: its attempt counts, and the first is not the same any more
+=== TEST 5: a different update supersedes; the first one is sent again
 --- init
 main::forced('acct_5', map { { status => 200, body => qq({"attempt_id":"auth_5$_"}) } } 'a' .. 'c');
 --- request eval

@@ -1,5 +1,5 @@
-# The link that logs a person in by the app: passed on to whoever asked, kept
-# sealed for who asks the same again, and nowhere to be read.
+# The link for a login by the app: passed to the client, stored sealed for
+# identical updates, and not readable anywhere.
 
 use strict;
 use warnings;
@@ -59,7 +59,7 @@ unlike($redis, qr/sandbox-api-key/, 'and no key');
 unlike($gateway->http('GET', $_)->{body}, qr/CANARY|fansapiauth/, "none in $_")
     for '/reauth/accounts', '/reauth/accounts/acct_1', '/api/acct_1/chats';
 
-# another instance has what it takes to open it
+# another gateway has the key to open it
 
 my $other = gateway(name => 'other');
 wait_for { $other->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }

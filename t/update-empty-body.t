@@ -1,5 +1,4 @@
-# A body that is not there, or holds nothing: {}, which lacks the fields of the
-# default type.
+# An empty or missing body: {}, which lacks the fields of the default type.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Expect: 100-continue: the caller waits to be asked for the body, and is not
-# asked for one that would be refused.
+# Expect: 100-continue: the client waits before it sends the body, and is not
+# asked for one that would be rejected.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ plan tests => 16;
 my $gateway = gateway();
 my $body = '{"email":"slow@example.com","password":"secret"}';
 
-# an answer of the gateway's own
+# a response of the gateway itself
 my $whole = qr/"decision_id":"\w+"\}/;
 
 sub ask {

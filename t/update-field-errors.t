@@ -1,5 +1,5 @@
-# Fields that are wrong: all of them are told at once, by name, never with a
-# value, and the upstream hears nothing.
+# Invalid fields: all are reported at once, by name and without values, and
+# nothing is sent to the upstream.
 
 use strict;
 use warnings;
@@ -52,7 +52,7 @@ qr/"errors":\{"auth_id":\["[^"]+"\],"cookies":\["[^"]+"\],"xbc":\["[^"]+"\],
 
 
 
-=== TEST 3: what is blank, null or empty is missing
+=== TEST 3: a blank, null or empty field is missing
 --- request eval
 [map { main::put('acct_1', $_) }
  '{"email":" \t\n","password":" "}', '{"email":null,"password":null}',
@@ -68,7 +68,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: an unknown auth_type is named together with what else is wrong
+=== TEST 4: an unknown auth_type is reported together with other errors
 --- request eval
 [map { main::put('acct_1', $_) }
  '{"auth_type":"","email":"a@b.c"}', '{"auth_type":"magic"}',
@@ -85,7 +85,7 @@ Content-Type: application/json
 
 
 
-=== TEST 5: a value that is no string is named
+=== TEST 5: a value that is not a string is reported
 --- request eval
 [map { main::put('acct_1', $_) }
  '{"email":["a@b.c"],"password":12345678}', '{"email":{},"password":true}']
@@ -99,7 +99,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: a value that is no e-mail address is named
+=== TEST 6: an invalid e-mail address is reported
 --- request eval
 [map { main::put('acct_1', qq({"email":"$_","password":"p"})) }
  'CANARY', '@CANARY', 'CANARY@', 'CANARY@b@c', 'CAN ARY@b.c',
@@ -114,7 +114,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: control characters are named
+=== TEST 7: control characters are reported
 --- request eval
 [main::put('acct_1', '{"email":"a\u0001@b.c","password":"p\u0001\r\n"}'),
  main::put('acct_1', main::raw('"auth_id":"a\rb","cookies":"a=1\nb: c",'
@@ -129,7 +129,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: a value that is too long is named
+=== TEST 8: a value that is too long is reported
 --- request eval
 [main::put('acct_1', '{"email":"a@b.c","password":"' . 'p' x 1025 . '"}'),
  main::put('acct_1', main::raw('"auth_id":"' . 'a' x 65 . '","cookies":"'
@@ -145,7 +145,7 @@ Content-Type: application/json
 
 
 
-=== TEST 9: a name and its alias with different values are named
+=== TEST 9: a name and its alias with different values are reported
 --- request eval
 main::put('acct_1', main::raw('"auth_id":"a","cookies":"a=1","xbc":"CANARY1",'
  . '"x_bc":"CANARY2","user_agent":"CANARY3","userAgent":"CANARY4"'))
@@ -157,7 +157,7 @@ qr/\A(?!.*CANARY).*"errors":\{"xbc":\["[^"]+"\],"user_agent":\["[^"]+"\]\}/
 
 
 
-=== TEST 10: no value gets into the log
+=== TEST 10: values are not logged
 --- request eval
 [main::put('acct_1', '{"email":"CANARY-1","password":["CANARY-2"]}'),
  main::put('acct_1', main::raw('"auth_id":{"CANARY-3":"CANARY-4"}'))]
@@ -171,7 +171,7 @@ CANARY
 
 
 
-=== TEST 11: a running attempt is not changed by an invalid update
+=== TEST 11: an active attempt is not changed by an invalid update
 --- config eval: $::look
 --- request eval
 [main::put('acct_11', '{"email":"slow@example.com","password":"p"}'),
@@ -188,7 +188,7 @@ Content-Type: application/json
 
 
 
-=== TEST 12: the error says what the cookies look like, if they are none
+=== TEST 12: the error describes a value that is not cookies
 --- request eval
 [map { main::put('acct_12', main::raw_data(cookies => $_)) }
  'CANARY', "{'CANARY': 'CANARY=1'}", '{\"CANARY\":\"CANARY\"}',
@@ -204,7 +204,7 @@ Content-Type: application/json
 
 
 
-=== TEST 13: the error says what was probably meant
+=== TEST 13: the error suggests what was probably meant
 --- request eval
 [main::put('acct_13', '{"auth_id":"1","cookies":"a=1","xbc":"x"}'),
  main::put('acct_13', '{"mail":"a@b.c","pass":"CANARY"}')]

@@ -1,6 +1,6 @@
-# Equal updates that wait for the first of them look for its end now and then.
-# By then its login may have ended, or have been replaced: they are told what is
-# known, and never sent after a newer one.
+# Identical updates wait for the response to the first one and check for it from
+# time to time.  The login may have ended or been superseded by then: they get
+# what is known, and are never sent after a newer update.
 
 use strict;
 use warnings;
@@ -23,7 +23,8 @@ sub begin {
 }
 
 
-# Three equal ones, of which the upstream has one and does not answer it yet.
+# Three identical updates; the upstream has one of them and does not respond
+# yet.
 
 sub wait_for_first {
     my ($account) = @_;
@@ -79,7 +80,7 @@ sub sent {
 
     for my $answer (map { $_->finish } @joined) {
         is($answer->{status}, 409, 'a newer one took its place');
-        is($answer->{json}{error}, 'UPDATE_SUPERSEDED', 'they are told so');
+        is($answer->{json}{error}, 'UPDATE_SUPERSEDED', 'and this is reported');
         like($answer->{json}{description}, qr/not sent/, 'and what to do');
         is($answer->{headers}{'x-should-retry'}, 'false',
             'no client does it by itself');
@@ -90,7 +91,7 @@ sub sent {
     is(sent('acct_newer'), 1, 'no old one was sent after it');
 }
 
-# ---- an older answer of the account, put in the place of this one ----
+# ---- an older response of the account in place of this one ----
 
 {
     sandbox('POST', '/account/acct_pasted', { next => [ { status => 422,
@@ -106,7 +107,7 @@ sub sent {
     isnt($new, $old, 'by its epoch');
     redis_cli('COPY', $old, $new);
 
-    # only the first one is still held back
+    # only the response to the first one is still delayed
     sandbox('POST', '/account/acct_pasted', { delay_ms => 0 });
     store_and_tell('acct_pasted', state => 'rejected',
         completed_at => int(1e6 * time));

@@ -1,5 +1,5 @@
-# A body that is no JSON, or JSON of a kind that can be read in two ways: where
-# and what, and never a piece of it.
+# Invalid or ambiguous JSON: the error names the position and the problem, and
+# quotes nothing.
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the error names what is wrong in the syntax
+=== TEST 1: the error describes the problem in the syntax
 --- config eval: $::look
 --- request eval
 [(map { main::put('acct_1', $_) }
@@ -57,7 +57,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: JSON that is no object is rejected
+=== TEST 3: JSON that is not an object is rejected
 --- request eval
 [map { main::put('acct_1', $_) } '["CANARY"]', '"CANARY"', '17', 'null',
  'true']
@@ -97,7 +97,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: text that is not UTF-8, or half a character, is rejected
+=== TEST 6: invalid or truncated UTF-8 is rejected
 --- request eval
 [map { main::put('acct_1', qq({"email":"CANARY$_"})) } "\xff", "\xc3",
  "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", '\ud800', '\udc00', '\ud83dx']
@@ -111,7 +111,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: a name given twice is rejected, also where it does not matter
+=== TEST 7: a duplicate name is rejected, even if it is not used
 --- request eval
 [map { main::put('acct_1', $_) }
  '{"email":"CANARY","email":"CANARY"}', '{"x":{"b":1,"b":2}}']

@@ -1,4 +1,4 @@
-# What is not JSON in UTF-8, by its own word, is not read at all.
+# A body that is not declared as JSON in UTF-8 is not read.
 
 use strict;
 use warnings;
@@ -40,7 +40,7 @@ __DATA__
 
 
 
-=== TEST 2: JSON's type is accepted in all its spellings
+=== TEST 2: all spellings of JSON's type are accepted
 --- request eval
 [map { main::put('acct_2', main::login('slow')) } @::good]
 --- more_headers eval
@@ -58,7 +58,7 @@ main::put('acct_1', main::login('slow'))
 
 
 
-=== TEST 4: a body with a content encoding is 415, but for identity
+=== TEST 4: a body with a content encoding other than identity is 415
 --- request eval
 [map { main::put('acct_4', main::login('slow')) } 1 .. 4]
 --- more_headers eval

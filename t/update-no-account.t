@@ -1,5 +1,5 @@
-# Updates of accounts that do not exist, any number of them: their records live
-# minutes and take no room from others.
+# Updates of nonexistent accounts, in any number: their records live for minutes
+# and do not displace others.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use Test::More;
 use Reauth::Peer ();
 use Reauth::Test sandbox => 0;
 
-# an older attempt would be that of the session before
+# an older attempt would be that of the previous session
 sub done {
     my $now = strftime '%Y-%m-%dT%H:%M:%S.000000Z', gmtime;
 
@@ -77,7 +77,7 @@ is(state_of($alone, 'acct_no800'), 'rejected', 'the last one, too');
 cmp_ok($alone->http('GET', '/reauth/summary')->{json}{states}{rejected}, '<',
     800, 'while others made room');
 
-# ---- how long they live in Redis ----
+# ---- their lifetime in Redis ----
 
 my $shared = start('shared');
 

@@ -1,5 +1,5 @@
-# What goes out is what was checked, in one canonical form: seen in what the
-# sandbox received.
+# The validated update is sent in a canonical form; the sandbox reports what it
+# received.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the domain of an e-mail address is sent in lower case, not what is before it
+=== TEST 1: only the domain of an e-mail address is sent in lower case
 --- config eval: $::look
 --- request eval
 [main::put('acct_1', '{"email":"Slow@EXAMPLE.Com","password":"p"}'),
@@ -55,7 +55,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: cookies are taken apart and put together again
+=== TEST 3: cookies are parsed and joined again
 --- config eval: $::look
 --- request eval
 [main::put('acct_3', main::raw_data(cookies => ' ;sess=1;;  auth=2 ; ; c=3;;')),
@@ -69,7 +69,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: names that clients use are sent as the upstream's
+=== TEST 4: names used by clients are sent as those of the upstream
 --- config eval: $::look
 --- request eval
 [main::put('acct_4', '{"auth_type":"raw_data","userAgent":"agent/1 (x)",'
@@ -114,7 +114,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: other spellings of the same JSON are sent in one form
+=== TEST 7: other encodings of the same JSON are sent in one form
 --- config eval: $::look
 --- request eval
 [main::put('acct_7', qq(\r\n\t{ "ema\\u0069l" :\n"slow\\u0040example.com" ,)
@@ -130,7 +130,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: the length that is sent is that of the normalized body
+=== TEST 8: the length is that of the normalized body
 --- config eval: $::look
 --- request eval
 [main::put('acct_8', '{"auth_type":  "mobile_app",  "email":"x"}'),
@@ -182,7 +182,7 @@ Content-Type: application/json
 
 
 
-=== TEST 11: other spellings of names, a number and copied headers are understood
+=== TEST 11: other spellings of names, a number and copied headers are accepted
 --- config eval: $::look
 --- request eval
 [main::put('acct_11', '{"authType":"raw_data","x-bc":"X-BC: x","Cookie":"a=1",'

@@ -1,5 +1,5 @@
-# polling_url leads back to the gateway, as the caller reached it, whichever of
-# its hosts the upstream names; nothing else of the answer changes.
+# polling_url leads to the gateway by the client's Host, for each host that the
+# upstream uses; the rest of the response is unchanged.
 
 use strict;
 use warnings;
@@ -55,7 +55,7 @@ Host: [::1]:8080
 
 
 
-=== TEST 4: without Host (HTTP/1.0) the URL has the address of the connection
+=== TEST 4: without Host (HTTP/1.0), the URL has the address of the connection
 --- raw_request eval
 "PUT /api/authenticate/acct_4/credentials HTTP/1.0\r
 Content-Type: application/json\r
@@ -67,7 +67,7 @@ qr{"polling_url":"http://127\.0\.0\.1:$ENV{TEST_NGINX_SERVER_PORT}/api/authentic
 
 
 
-=== TEST 5: reauthenticate, and its repeat, have the URL as well
+=== TEST 5: reauthenticate and its repeat have the URL as well
 --- request eval
 [('POST /api/authenticate/acct_expired_6/reauthenticate') x 2]
 --- more_headers
@@ -82,7 +82,7 @@ Host: gateway:81
 
 
 
-=== TEST 6: a coalesced response has the URL of each caller's Host
+=== TEST 6: a coalesced response has the URL of each client's Host
 --- request eval
 [(main::put('acct_7', main::login('slow'))) x 3]
 --- more_headers eval
@@ -108,7 +108,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: of two polling_url only the top one leads to the gateway
+=== TEST 8: of two polling_url, only the top-level one leads to the gateway
 --- init
 main::forced('acct_80', '{"message":"\"polling_url\":\"https://api.fansapi.com/api/authenticate/auth_80\"",'
     . '"old":{"polling_url":"https://api.fansapi.com/api/authenticate/auth_79"},'
@@ -134,7 +134,7 @@ Content-Type: application/json
 
 
 
-=== TEST 10: a URL that leads elsewhere is replaced, and nothing else
+=== TEST 10: a URL that leads elsewhere is replaced, and nothing else is
 --- init
 main::forced('acct_9', '{ "attempt_id" : "auth_9", "polling_url":"https:\/\/other.example.com\/x" }');
 --- request eval
@@ -148,7 +148,7 @@ the upstream's polling_url is not that of the attempt
 
 
 
-=== TEST 11: a Host that no URL can have is ignored
+=== TEST 11: a Host that cannot be in a URL is ignored
 --- request eval
 [main::put('acct_10', main::login('slow')),
  main::put('acct_11', main::login('slow')),

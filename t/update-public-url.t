@@ -1,6 +1,6 @@
-# reauth_public_url: polling_url begins with the gateway's public address, where
-# another server in front of it ends TLS or adds a prefix; what is no URL at the
-# time of the request is logged, and the request's own address is used.
+# reauth_public_url: polling_url begins with the public address of the gateway,
+# if another server in front of it terminates TLS or adds a prefix; a value that
+# is not a URL is logged, and the address of the request is used.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: the URL is https where TLS ends in front of the gateway
+=== TEST 1: the URL is https if TLS is terminated in front of the gateway
 --- http_config
 reauth_public_url https://gateway.example;
 --- request eval
@@ -29,7 +29,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a port, a prefix and a slash at the end are kept right
+=== TEST 2: a port, a prefix and a trailing slash are kept
 --- config
 reauth_public_url https://gateway.example:8443/fans/;
 --- request eval
@@ -58,7 +58,7 @@ POST /api/authenticate/acct_expired_3/reauthenticate
 
 
 
-=== TEST 4: a variable's value is used, an empty one leaves it to the request
+=== TEST 4: a variable's value is used; if empty, the request's address
 --- http_config
 map $http_x_front $front {
     a  https://a.example;
@@ -91,7 +91,7 @@ Host: gateway.internal
 
 
 
-=== TEST 6: a value that is no URL is logged, and the request's address is used
+=== TEST 6: an invalid URL is logged, and the request's address is used
 --- http_config
 reauth_public_url $http_x_front;
 --- request eval

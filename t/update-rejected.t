@@ -1,5 +1,5 @@
-# The upstream says 4xx: its answer is passed on, nothing was started, and the
-# gate is as it was before.
+# The upstream responds with 4xx: the response is passed, no attempt has begun,
+# and the gate is as before.
 
 use strict;
 use warnings;
@@ -56,7 +56,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: the upstream's own validation error passes
+=== TEST 3: the upstream's own validation error is passed
 --- init
 main::forced('acct_3', { status => 422, body => '{"error":"VALIDATION_ERROR","errors":{"email":["taken"]}}' });
 --- request eval
@@ -127,7 +127,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: 408 does not say that nothing was started
+=== TEST 7: 408 does not mean that no attempt has begun
 --- init
 main::forced('acct_7', { status => 408, body => '{"error":"TIMEOUT"}' });
 --- request eval
@@ -143,7 +143,7 @@ Content-Type: application/json
 
 
 
-=== TEST 8: a refused key is reported as the gateway's error
+=== TEST 8: a rejected key is reported as an error of the gateway
 --- init
 main::forced('acct_8', { status => 401, body => '{"error":"The API key is missing or invalid."}' });
 --- request eval

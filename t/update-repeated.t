@@ -1,6 +1,6 @@
-# A repeated update gets the response to the first one, byte for byte except
-# for the address in polling_url: on the same gateway, on another one, and after
-# a reload. What cannot be composed of the record is kept sealed, and only that.
+# A repeated update gets the first response, byte by byte except for the address
+# in polling_url: from the same gateway, from another one, and after a reload.
+# A response is stored, sealed, only if it cannot be composed from the record.
 
 use strict;
 use warnings;
@@ -129,7 +129,7 @@ for my $case (@cases) {
         'https://four.example');
 }
 
-# it lives as long as the attempt may, and is nowhere in clear
+# it is stored as long as the attempt may last, and nowhere in plain text
 
 my ($key) = kept('acct_message');
 my ($ttl) = redis_cli('TTL', $key);
@@ -138,14 +138,14 @@ cmp_ok($ttl, '<=', 1800, 'and no longer');
 unlike(join("\n", map { redis_cli('GET', $_) } redis_cli('KEYS', '*:o:*')),
     qr/CANARY/, 'it is sealed');
 
-# a reauthenticate while an update's attempt runs has a response of its own
+# a reauthenticate during an update's attempt has its own response
 
 my $other = send_to('one', 'acct_message', 'http://first.example', 1);
 is($other->{headers}{'reauth-coalesced'}, '1', 'reauthenticate: coalesced');
 unlike($other->{body}, qr/CANARY/, 'not by the response to an update');
 like($other->{json}{polling_url}, qr{/auth_message\z}, 'but to its attempt');
 
-# an update that is refused leaves the response to the one before
+# a rejected update does not change the response to the previous one
 
 sandbox('POST', '/account/acct_message', { next => [ { status => 422,
     body => '{"error":"VALIDATION_ERROR"}' } ] });
@@ -154,7 +154,7 @@ check('after a refused one', 'acct_message', $first{acct_message},
     send_to('one', 'acct_message', 'http://first.example'),
     'http://first.example');
 
-# one of another update in its place is not taken for it
+# the stored response of another update is not used
 
 my ($pasted) = kept('acct_order');
 my ($taken)  = kept('acct_member');
@@ -163,7 +163,7 @@ redis_cli('COPY', $pasted, $taken, 'REPLACE');
 for my $lost ('acct_member', 'acct_spaces') {
     redis_cli('DEL', kept($lost)) if $lost eq 'acct_spaces';
 
-    # the zone of a third one does not have it
+    # the zone of a third gateway does not have it
 
     $gateway{$lost} = gateway(name => $lost);
     wait_for { $gateway{$lost}->http('GET', '/reauth/readyz')->{body}
@@ -190,7 +190,7 @@ like(send_to('one', 'acct_large')->{json}{message}, qr/^Authentication cred/,
 like($gateway{one}->error_log, qr/\[info\].*response of 90\d\d bytes is too large/,
     'it is logged');
 
-# as documented: nothing is kept, and nothing is asked of Redis
+# as documented: nothing is stored, and Redis is not queried
 
 my $documented = send_to('one', 'acct_plain', 'http://first.example');
 is(scalar kept('acct_plain'), 0, 'as documented: nothing is kept');
@@ -209,9 +209,9 @@ check('reauthenticate as documented', 'acct_again', $documented,
     send_to('two', 'acct_again', 'http://first.example', 1),
     'http://first.example');
 
-# the attempt has ended: nobody needs it any more
+# the attempt has ended: the response is not needed
 
-# the sandbox knows no such attempt: it takes it for a call of the team's
+# an unknown attempt of the sandbox: processed as a call of the team
 
 sandbox('POST', '/account/team', { next => [ { path => '/auth_order',
     status => 200, body => '{"account":{"id":"acct_order"},'

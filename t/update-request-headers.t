@@ -1,5 +1,5 @@
-# Of the caller's headers only those of the allow-list go out, and the key is
-# the gateway's own.
+# Only headers of the allow-list are forwarded, and the key is that of the
+# gateway.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use Reauth::Test redis => 0;
 
 plan tests => repeat_each() * 22;
 
-# of the gateway's own origin, as another one's is refused
+# the gateway's own origin, because others are rejected
 our $all = join "\n", 'Content-Type: application/json',
     'Origin: http://localhost', map { "$_: mine" }
     'Accept', 'Accept-Language', 'User-Agent', 'X-Request-Id', 'traceparent',
@@ -19,7 +19,7 @@ our $all = join "\n", 'Content-Type: application/json',
     'Accept-Encoding', 'Range', 'If-None-Match', 'If-Modified-Since',
     'Proxy-Authorization', 'TE', 'Accept-Languages', 'X-Anything';
 
-# exactly these, and in the log they are sorted
+# exactly these; the log sorts them
 sub headers {
     my (%more) = @_;
 
@@ -58,7 +58,7 @@ __DATA__
 
 
 
-=== TEST 2: reauthenticate has no body, but a length
+=== TEST 2: reauthenticate has no body, but has a length
 --- config eval: $::look
 --- request eval
 ['POST /api/authenticate/acct_expired_2/reauthenticate',
@@ -72,7 +72,7 @@ __DATA__
 
 
 
-=== TEST 3: headers that the client did not send are not made up
+=== TEST 3: headers that the client did not send are not added
 --- config eval: $::look
 --- request eval
 [main::put('acct_3', '{"auth_type":"mobile_app"}'), main::received('acct_3')]
@@ -85,7 +85,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: the caller's Authorization in another form does not go out
+=== TEST 4: the caller's Authorization in another form is not sent
 --- config eval: $::look
 --- request eval
 [main::put('acct_4', '{"auth_type":"mobile_app"}'), main::received('acct_4')]

@@ -1,5 +1,5 @@
-# An update is sent once, whatever proxy_next_upstream says: neither to another
-# server nor over another connection.  A poll may be.
+# An update is sent once, whatever proxy_next_upstream specifies: neither to
+# another server nor over another connection.  A poll may be repeated.
 
 use strict;
 use warnings;
@@ -11,14 +11,14 @@ use Reauth::Test redis => 0, sandbox => 0;
 
 plan tests => 22;
 
-# reads a request, and then there is no answer
+# reads a request and does not respond
 my $closing  = Reauth::Peer->start(sub { return });
 my $resetting = Reauth::Peer->start(sub { return 'reset' });
 my $failing  = Reauth::Peer->start(sub {
     return Reauth::Peer::response('503 Service Unavailable', '{"error":"X"}')
 });
 
-# keeps a connection for one request, and closes it when it has the second one
+# keeps a connection for one request, and closes it when the second one arrives
 my $stale = Reauth::Peer->start(sub {
     my ($request, $number) = @_;
 

@@ -1,5 +1,5 @@
-# Updates of one account at the same time: equal ones are one for the upstream,
-# different ones take turns, and one that waits too long is told so.
+# Updates of one account at the same time: identical ones are sent once,
+# different ones are sent in turn, and one that waits too long gets an error.
 
 use strict;
 use warnings;
@@ -65,7 +65,7 @@ sub received {
         sandbox_log();
 }
 
-# One that is on its way to the upstream, before the next ones come.
+# An update that is being sent before the next ones arrive.
 
 sub send_first {
     my ($account, $password, $to) = @_;
@@ -76,7 +76,7 @@ sub send_first {
     return $socket;
 }
 
-# It answers when it is told to.
+# Responds when the test permits it.
 
 sub slow_upstream {
     my ($account, @next) = @_;
@@ -103,7 +103,7 @@ sub answer_now {
     is(keys %{ { map { $_->{json}{attempt_id} => 1 } @answers } }, 1,
        'all get one attempt');
     is(grep({ $_->{headers}{'reauth-coalesced'} } @answers), 7,
-       'all but one are told that they share it');
+       'all but one are marked as coalesced');
     is(scalar(received('acct_same')), 1, 'the upstream got one');
 }
 
@@ -153,7 +153,7 @@ sub answer_now {
     my $waited = time - $started;
 
     is($answer->{status}, 409, 'one that waits too long');
-    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS', 'is told why');
+    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS', 'and the reason is reported');
     like($answer->{headers}{'retry-after'} // '', qr/\A[1-9]\d*\z/,
          'and when to come again');
     cmp_ok($waited, '>=', 0.6, 'after that time');

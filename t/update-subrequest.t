@@ -1,5 +1,5 @@
-# A subrequest that others make into the authenticate family or a webhook is
-# refused, and the log says why.
+# A subrequest of another module to the authenticate family or a webhook is
+# rejected, and the reason is logged.
 
 use strict;
 use warnings;

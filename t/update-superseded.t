@@ -1,6 +1,6 @@
-# Equal updates wait for the first of them while another one waits for its turn.
-# It may have it before all of the equal ones have been told: they get the
-# answer that they waited for, and none of them is sent again after the newer.
+# Identical updates wait for the first of them while a different one waits for
+# its turn, which may come before all identical ones have their response: they
+# still get it, and none of them is sent after the newer update.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Fields that the auth_type does not have: dropped and named, with "reject" an
-# error, with "pass" passed on unless another auth_type has them.
+# Fields that the auth_type does not have: dropped and reported; an error with
+# "reject"; passed with "pass", unless another auth_type has them.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: a name that may be a secret, or breaks the line, is not in the log
+=== TEST 3: a name that may be a secret, or breaks the line, is not logged
 --- config eval: $::reject
 --- request eval
 main::put('acct_1', '{"CANARY pass\nword":1,' . substr main::login('slow'), 1)
@@ -80,7 +80,7 @@ qr/\A(?!.*CANARY).*"errors":\{"a field":\["A field whose name is not a plain/
 
 
 
-=== TEST 4: unknown fields are named together with what else is wrong
+=== TEST 4: unknown fields are reported together with other errors
 --- config eval: $::reject
 --- request eval
 main::put('acct_1', '{"email":"nobody","x":1}')
@@ -92,7 +92,7 @@ qr/"errors":\{"email":\[[^]]+\],"password":\[[^]]+\],"x":\[[^]]+\]\}/
 
 
 
-=== TEST 5: known fields pass, under either name
+=== TEST 5: known fields are accepted under either name
 --- config eval: $::reject
 --- request eval
 [main::put('acct_5', main::login('slow')),
@@ -117,7 +117,7 @@ Content-Type: application/json
 
 
 
-=== TEST 7: unknown fields that are too many to name are counted
+=== TEST 7: unknown fields that are too many to report are counted
 --- config eval: $::reject
 --- request eval
 main::put('acct_1', $::many)
@@ -131,7 +131,7 @@ qr/"email":.*"password":.*"x1":.*"x30":\["[^"]+"\]\},"decision_id"/
 
 
 
-=== TEST 8: dropped ones are named in every response, and counted
+=== TEST 8: dropped fields are reported in every response, and counted
 --- config eval: $::look . 'location = /metrics { reauth_metrics; }'
 --- request eval
 [main::put('acct_8', '{"name":"CANARY","proxyCountry":"us","xbc":"CANARY","a b":1,'
@@ -158,7 +158,7 @@ CANARY
 
 
 
-=== TEST 9: no more than sixteen are named
+=== TEST 9: at most sixteen are reported
 --- config eval: $::drop
 --- request eval
 main::put('acct_9', '{' . CORE::join(',', map { qq("x$_":$_) } 1 .. 20) . ','
@@ -173,7 +173,7 @@ reauth: 20 fields dropped: "x1,
 
 
 
-=== TEST 10: unknown fields pass with "pass", but for those of other types
+=== TEST 10: with "pass", unknown fields are sent, except those of other types
 --- config eval: $::pass
 --- request eval
 [main::put('acct_10', '{"z":[1,{"y":"\u00e4","x":null}],"a":"CANARY","xbc":"x",'
@@ -199,7 +199,7 @@ Content-Type: application/json
 
 
 
-=== TEST 11: the order of unknown fields that pass does not matter
+=== TEST 11: the order of unknown fields does not matter
 --- config eval: $::pass
 --- request eval
 [main::put('acct_110', '{"z":1,"a":{"c":1,"b":2},' . substr main::login('slow'), 1),

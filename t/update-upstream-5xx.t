@@ -1,5 +1,5 @@
-# The upstream, or the CDN before it, says 5xx: that is passed on as it is, and
-# what became of the update is not known: the gate stays closed.
+# The upstream or a CDN responds with 5xx: the response is passed, and the
+# outcome of the update is unknown: the gate stays closed.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a page of HTML passes, and the gate is closed
+=== TEST 1: an HTML page is passed, and the gate is closed
 --- request eval
 [main::put('acct_1', main::login('down')), 'GET /reauth/accounts/acct_1',
  'GET /reauth/gate/acct_1']
@@ -34,7 +34,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a repeat is sent again when the first response was lost
+=== TEST 2: a repeat is sent again if the first response was lost
 --- config eval: $::look
 --- request eval
 [main::put('acct_2', main::login('lost')), 'GET /reauth/accounts/acct_2',
@@ -52,7 +52,7 @@ Content-Type: application/json
 
 
 
-=== TEST 3: 5xx with or without a code, of a CDN too, pass
+=== TEST 3: 5xx with or without a code, also of a CDN, is passed
 --- request eval
 [(map { main::put("acct_${_}_3", main::login('ok')) }
   qw(broken maintenance cdn520 cdn524)),

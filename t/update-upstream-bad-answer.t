@@ -1,5 +1,5 @@
-# The upstream has the update, and what it answers is none, half of one, too
-# much, or says success without an attempt: 502, and nothing is known.
+# The upstream has received the update, and its response is missing, incomplete,
+# too large, or a success without an attempt: 502, and the outcome is unknown.
 
 use strict;
 use warnings;
@@ -80,7 +80,7 @@ Content-Type: application/json
 
 
 
-=== TEST 4: a response wrapped in "data" is understood
+=== TEST 4: a response wrapped in "data" is accepted
 --- init
 main::forced('acct_4', { status => 201, body => '{"data":{"attempt_id":"auth_4",'
     . '"polling_url":"https:\/\/app.onlyfansapi.com\/api\/authenticate\/auth_4"}}' });

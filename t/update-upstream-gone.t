@@ -1,5 +1,5 @@
-# The upstream goes away while an attempt runs: another update can't be sent,
-# and the gate of the one that runs stays closed.
+# The upstream becomes unavailable during an attempt: another update cannot be
+# sent, and the gate stays closed.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# There is no upstream: nothing was sent, so nothing was started and the caller
-# may try again.
+# The upstream is unavailable: nothing was sent, so no attempt has begun, and
+# the client can repeat the request.
 
 use strict;
 use warnings;
@@ -38,7 +38,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: two servers that both refuse are 502
+=== TEST 2: two servers that both refuse connections are 502
 --- http_config
 upstream nowhere { server 127.0.0.1:1; server 127.0.0.1:2; }
 --- config
@@ -79,7 +79,7 @@ sent nothing to the upstream and returned 204 itself
 === TEST 4: a missing internal location is 502
 --- config
 location /api/authenticate { reauth_authenticate /nowhere; }
-# for which "nginx -t" can't tell that there is no such location
+# "nginx -t" cannot detect that this location does not exist
 location ~ ^/elsewhere/ { return 404; }
 --- request eval
 [main::put('acct_5', main::login('slow')), 'GET /reauth/accounts/acct_5']

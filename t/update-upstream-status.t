@@ -1,5 +1,5 @@
-# A status that is no final one, or leads elsewhere: it is not passed on, and
-# what follows it on the connection is no response to anybody.
+# A status that is not final, or a redirect: it is not passed, and the bytes
+# that follow it on the connection are no response to another request.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ my $body = '{"leaked":true}';
 my $leak = "HTTP/1.1 200 OK\r\n${json}Set-Cookie: leaked=1\r\n"
     . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
 
-# What is asked for tells what is answered: a status, and how it goes on.
+# The requested path selects the response: a status, and what follows.
 
 my %first_line = (
     0 => '',
@@ -38,7 +38,7 @@ my $peer = Reauth::Peer->start(sub {
             @location);
     }
 
-    # the next request of the connection must not be answered by the rest
+    # the next request of the connection must not get the rest
     return $first_line{$status} . "Set-Cookie: leaked=1\r\n"
         . ($how eq 'length' ? 'Content-Length: ' . length($leak) . "\r\n" : '')
         . ($how eq 'zero' ? "Content-Length: 0\r\n" : '')
@@ -130,7 +130,7 @@ like($gateway->error_log,
     qr/redirects \(307\) to "\/\\x22\\x5C\\x1B\[31mx{200,260}\.\.\."/,
     'is escaped and cut off');
 
-# An account that was open before, and one that logs in: the gate is as before.
+# An open account, and one that logs in: the gate is as before.
 
 is(put('acct_plain')->{status}, 200, 'a login runs');
 

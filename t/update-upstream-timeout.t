@@ -1,5 +1,5 @@
-# The upstream has the update and says nothing: 504, and what became of it is
-# not known.
+# The upstream has received the update and does not respond: 504, and the
+# outcome is unknown.
 
 use strict;
 use warnings;
@@ -46,7 +46,7 @@ Content-Type: application/json
 
 
 
-=== TEST 2: a poll is tried again without harm
+=== TEST 2: a poll is repeated
 --- config
 location /upstream/ {
     internal;

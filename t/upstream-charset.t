@@ -1,5 +1,5 @@
-# X-Accel-Charset of the upstream has no effect: nginx would write a charset
-# that it does not know into the error log, whatever it is.
+# X-Accel-Charset of the upstream has no effect: nginx would log any unknown
+# charset as an error.
 
 use strict;
 use warnings;

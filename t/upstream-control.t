@@ -1,5 +1,5 @@
-# Control characters in headers of the upstream's response: such a header is
-# not passed on, the rest of the response is.
+# Headers of the upstream's response with control characters are not passed; the
+# rest of the response is.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Heads of the upstream's responses that nginx reads in a way of its own: to an
+# Response headers of the upstream that nginx parses in a special way: to an
 # ordinary call, to a poll and to an update.
 
 use strict;
@@ -13,7 +13,7 @@ my $body = '{"account":{"id":"acct_1"},"state":"authenticated",'
     . '"progress":"signed_in","lastAttempt":{"success":true,'
     . '"started_at":"2124-05-06T07:08:09.000000Z"}}';
 
-# the last segment of the path says which head it is to be
+# the last segment of the path selects the response header
 
 my %head = (
     auth_charset   => "HTTP/1.1 200 OK\r\n"

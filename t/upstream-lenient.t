@@ -1,5 +1,5 @@
-# Whatever JSON the upstream sends is read: what a strict reader refuses has no
-# effect in a member that is not read, and passes to the caller byte by byte.
+# All JSON of the upstream is read: what a strict parser rejects has no effect
+# in a member that is not used, and is passed to the client byte by byte.
 
 use strict;
 use warnings;
@@ -88,7 +88,7 @@ for my $name (sort keys %members) {
     is(record("acct_w_$name")->{state}, 'needs_otp', "$name: it counts");
 }
 
-# of names that repeat the last one counts
+# of duplicate names, the last one counts
 
 forced('acct_last', '{"attempt_id":"auth_1","attempt_id":"auth_2"}');
 is($gateway->update('acct_last', 'slow')->{status}, 200, 'an id twice');

@@ -1,6 +1,6 @@
-# The configuration that is shipped, conf/nginx.conf: the upstream's certificate
-# has to be signed by a CA that is trusted, for the upstream's name, and valid;
-# else nothing is sent, neither a call nor an update.
+# The shipped configuration, conf/nginx.conf: the certificate of the upstream
+# must be signed by a trusted CA, for the upstream's name, and valid; otherwise
+# neither calls nor updates are sent.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ my $upstream = gateway(
 log_format name 'sni=\$ssl_server_name host=\$host';
 access_log logs/name.log name;
 
-# no sessions, which nginx leaves to the end of the process (./run asan)
+# without sessions, which nginx does not free at exit (./run asan)
 ssl_protocols TLSv1.2;
 ssl_session_cache off;
 ssl_session_tickets off;
@@ -76,7 +76,7 @@ $servers
 EOC
 );
 
-# ---- the gateway, as it is shipped ----
+# ---- the shipped gateway ----
 
 sub replaced {
     my ($what, $by) = @_;

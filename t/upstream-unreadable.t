@@ -1,5 +1,5 @@
-# What the upstream sends and cannot be read leaves a trace: a line in the log
-# without its content, a count, and the caller gets it as it is.
+# Unreadable responses of the upstream are logged without their content,
+# counted, and passed unchanged to the client.
 
 use strict;
 use warnings;
@@ -95,7 +95,7 @@ logged(qr/unreadable response to a poll, id "$attempt", 34 bytes: it does not de
 is(scalar(() = $gateway->error_log =~ /unreadable response to a poll/g), 1,
     'once in a while');
 
-# a poll that is about another account
+# a poll whose response is about another account
 
 for my $other (qw(acct_5 acct_6)) {
     is($gateway->update($other, 'slow')->{status}, 200, "a login of $other");
@@ -122,7 +122,7 @@ is(record('acct_3')->{state}, 'running', 'nor the state of its own');
 is($gateway->http('GET', "/reauth/gate/$_")->{status}, 503, "$_: closed")
     for qw(acct_3 acct_5);
 
-# that of an attempt that has been superseded
+# the attempt has been superseded
 
 my $old = record('acct_6')->{attempt_id};
 isnt($gateway->update('acct_6', 'ok')->{json}{attempt_id}, $old, 'another one');
@@ -130,7 +130,7 @@ forced('acct_6', 200, $other);
 $gateway->http('GET', "/api/authenticate/$old");
 is_deeply(lasting('acct_5'), $before, 'an old attempt: nothing changes');
 
-# one that names its own is read
+# an attempt that the response names is read
 
 forced('acct_3', 200, '{"account":{"id":"acct_3"},"state":"needs-otp",'
     . '"progress":"started","lastAttempt":{"success":false}}');
@@ -157,7 +157,7 @@ is($gateway->http('GET', '/api/acct_4/chats')->{status}, 401, 'a 401');
 is(counted('call'), 1, 'counted');
 logged(qr/unreadable 401 response to a call, id "acct_4"/, 'logged');
 
-# the next line of a kind counts those that were omitted
+# the next line of a kind has the number of omitted ones
 
 ok(wait_for {
     my $body = qq({"event":"$secret");

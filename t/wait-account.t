@@ -1,4 +1,4 @@
-# GET /reauth/accounts/{id}?wait=: answers at the next change.
+# GET /reauth/accounts/{id}?wait=: responds at the next change.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ for my $wait ('61s', '2m', 'x', '-1', '', '1.5s') {
 
 my $answer = wait_on('acct_nobody', '60s')->finish;
 is($answer->{status}, 404, 'nothing is known');
-cmp_ok($answer->{took}, '<', 50, 'which is told without a wait');
+cmp_ok($answer->{took}, '<', 50, 'which is returned without a wait');
 
 my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 
@@ -50,13 +50,13 @@ my $changed = time;
 $gateway->http('GET', "/api/authenticate/$id");
 
 my @answers = map { $_->finish } @waiting;
-cmp_ok(time - $changed, '<', 50, 'all are told before their time');
+cmp_ok(time - $changed, '<', 50, 'all get a response before their timeout');
 is((grep { $_->{status} == 200 && $_->{json}{state} eq 'needs_otp' } @answers),
     20, 'of the change');
 is($other->finish->{json}{state}, 'needs_otp',
-    'a change of another account is none');
+    'a change of another account is ignored');
 
-# between two requests nothing is missed
+# changes between two requests are not missed
 my $etag = $answers[0]{headers}{etag};
 like($etag, qr{\AW/"}, 'an ETag');
 
@@ -74,14 +74,14 @@ is($answer->{json}{gate}, 'open', 'opens the gate');
 
 $answer = wait_on('acct_1', '60s')->finish;
 is($answer->{json}{state}, 'succeeded', 'an ended one');
-cmp_ok($answer->{took}, '<', 50, 'is told without a wait');
+cmp_ok($answer->{took}, '<', 50, 'is returned without a wait');
 
 $gateway->update('acct_1', 'otp');
 $answer = wait_on('acct_1', '60s', { 'If-None-Match' => $etag })->finish;
 is($answer->{status}, 200, 'another one since what was seen');
-cmp_ok($answer->{took}, '<', 50, 'is told without a wait');
+cmp_ok($answer->{took}, '<', 50, 'is returned without a wait');
 
-# a client that goes
+# a client that closes
 my @gone = map { wait_on('acct_1', '60s') } 1 .. 10;
 $gateway->works_at(10);
 $_->close for @gone;

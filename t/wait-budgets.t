@@ -1,5 +1,5 @@
-# reauth_wait_max: each kind of request that waits has a limit of its own, so
-# that one kind at its limit does not refuse another.
+# reauth_wait_max: each kind of waiting request has its own limit, so that one
+# kind at its limit does not affect another.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 
 my $release = work_dir() . '/release';
 
-# an update of acct_2 or acct_3 takes until the file of its password is there
+# an update of acct_2 or acct_3 takes until the file of its password exists
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
@@ -56,7 +56,7 @@ sub begin {
     return Reauth::Stream->open($gateway, $kind{$kind}->());
 }
 
-# the status of what is answered at once, 0 for what waits
+# the status of an immediate response, 0 if the request waits
 
 sub soon {
     my ($stream) = @_;
@@ -70,7 +70,7 @@ sub soon {
 
 $gateway->update('acct_1', 'ok');
 
-# the one that is sent does not wait
+# the update that is being sent does not wait
 
 my $first = begin('updates');
 ok(wait_for { $gateway->http('GET', '/reauth/accounts/acct_2')->{status}

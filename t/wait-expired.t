@@ -1,5 +1,6 @@
-# Who waits for an account is told of its end by reauth_gate_max, too.  Many do,
-# as a timer that is early by a millisecond is so for some of them only.
+# Requests that wait for an account are also notified of its end by
+# reauth_gate_max.  There are many of them, because a timer that is a
+# millisecond early affects only some.
 
 use strict;
 use warnings;
@@ -22,7 +23,7 @@ my @answers = map { $_->finish } @waiting;
 
 is_deeply([ map { $_->{json}{state} } @answers ], [ ('expired') x 40 ],
     'expired');
-# the first ones are looked at when all have been asked
+# the first ones are read when all have been sent
 is((grep { $_->{took} >= 50 + $asked } @answers), 0, 'in time');
 
 done_testing();

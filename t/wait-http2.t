@@ -1,4 +1,4 @@
-# Waiting, following and being held over HTTP/2.
+# Waiting requests, event streams and held calls over HTTP/2.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my $dir  = Reauth::Test::work_dir();
 my $n    = 0;
 my @children;
 
-# curl in the background; its output's name
+# runs curl in the background; returns the name of its output
 
 sub curl {
     my (@arguments) = @_;
@@ -64,7 +64,7 @@ sub get {
 }
 
 
-# the other requests that are under way
+# the other requests in progress
 
 sub works_at {
     my ($n) = @_;
@@ -94,7 +94,7 @@ sandbox('POST', '/finish/acct_1');
 get("/api/authenticate/$id");
 
 ok(wait_for { 10 == grep { text($_) =~ /"succeeded".*\nstatus 200/ } @waiting }
-    'all are told of the end');
+    'all get the end');
 ok(wait_for { text($events) =~ /"state":"succeeded".*\n\n/ }
     'it comes by the stream, too');
 ok(wait_for { text($_) =~ /status 200/ } 'the held call goes on')
@@ -103,7 +103,7 @@ ok(wait_for { text($_) =~ /status 200/ } 'the held call goes on')
 is(length((grep { $_->{method} eq 'POST' } sandbox_log())[0]{body}), 100_000,
     'with its body');
 
-# clients that go
+# clients that close
 ($id) = request('PUT', '/api/authenticate/acct_2/credentials')
     =~ /"attempt_id":"(\w+)"/;
 my @gone = (

@@ -1,4 +1,4 @@
-# GET /reauth/accounts?wait=: answers at the next change of one that it lists.
+# GET /reauth/accounts?wait=: responds at the next change of a listed account.
 
 use strict;
 use warnings;
@@ -54,7 +54,7 @@ $answer = $otp->finish;
 is(states($answer), 'acct_1:needs_otp', 'one that comes into the list');
 is(states($leaves->finish), '', 'one that leaves the list');
 
-# what has changed between two requests is not waited for
+# a change between two requests is reported at once
 my $etag = $answer->{headers}{etag};
 
 is(wait_on('state=needs_otp', { 'If-None-Match' => $etag })->finish->{status},

@@ -1,4 +1,4 @@
-# reauth_wait_max: so many requests of a worker may wait.
+# reauth_wait_max: the number of requests of a worker that can wait.
 
 use strict;
 use warnings;

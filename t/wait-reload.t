@@ -1,4 +1,5 @@
-# Reload and quit: who waits is answered at once, and the old workers end.
+# Reload and quit: waiting requests get a response at once, and the old workers
+# exit.
 
 use strict;
 use warnings;
@@ -8,7 +9,7 @@ use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-# one worker may get them all
+# one worker may get all of them
 my $gateway = gateway(workers => 2, counted => 1,
     http_config => 'reauth_wait_max 150;',
     config => <<'EOC');
@@ -22,7 +23,7 @@ EOC
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 
-# 200 in all: those that wait, hold and follow, mixed, on both workers
+# 200 in all: waiting, held and event streams, on both workers
 sub fill {
     my @open;
 
@@ -81,7 +82,7 @@ check('reload', $start, @open);
 
 ok(wait_for { !grep { runs($_) } @old } 'the old workers have ended');
 
-# the stream goes on where it was, with the workers that there are now
+# the stream continues at the last event, from the current workers
 my ($last) = map { $_->{id} } $open[2][1]->events;
 $gateway->http('GET', '/reauth/accounts');
 $gateway->update('acct_2', 'ok');

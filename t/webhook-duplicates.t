@@ -1,5 +1,5 @@
-# A webhook that was here before says nothing new: whichever instance it came
-# to, under whatever idempotency key, with and without Redis.
+# A duplicate webhook changes nothing: whichever gateway receives it, with any
+# idempotency key, with and without Redis.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What a webhook says of an attempt counts as far as it is about the current
-# one: its name is the fact, started_at says which attempt it is about.
+# A webhook is applied if it is about the current attempt: its name is the fact,
+# started_at identifies the attempt.
 
 use strict;
 use warnings;
@@ -45,7 +45,7 @@ sub says {
     return;
 }
 
-# An update of ours, and its started_at where it is to be known.
+# An update, and its started_at if it is to be known.
 
 my $logins = 0;
 

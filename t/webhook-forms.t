@@ -1,5 +1,5 @@
-# A signed webhook in every form that HTTP has for it, and forms of a signature
-# that look like one.
+# A signed webhook in every HTTP encoding, and invalid signatures that resemble
+# valid ones.
 
 use strict;
 use warnings;
@@ -28,7 +28,7 @@ sub fresh {
 }
 
 
-# The parts, one after the other; the answers' first lines.
+# Sends the parts one after the other; returns the first lines of the responses.
 
 sub raw {
     my (@parts) = @_;
@@ -74,7 +74,7 @@ sub known {
     return ($at // $gateway)->http('GET', "/reauth/gate/acct_$n")->{status};
 }
 
-# ---- how the body comes ----
+# ---- encodings of the body ----
 
 my $body = fresh();
 my $sign = 'Signature: ' . signature($body);
@@ -131,7 +131,7 @@ my @heads = map { "POST /reauth/webhook HTTP/1.1\r\nHost: localhost\r\n"
 is(raw(@heads, "GET / HTTP/1.0\r\n\r\n") =~ s/ \d+\z//r, '200 401',
     'the one before it on the connection signs nothing');
 
-# ---- how the signature comes ----
+# ---- forms of the signature ----
 
 my $hex;
 
@@ -153,7 +153,7 @@ for my $case (
     ['0x'                   => sub { "0x$hex" }],
     ['half of it'           => sub { substr $hex, 0, 32 }],
     ['twice'                => sub { $hex x 2 }],
-    ['a digit that is none' => sub { $hex =~ s/.\z/g/r }],
+    ['an invalid digit' => sub { $hex =~ s/.\z/g/r }],
     ['a digit changed'      => sub { $hex =~ s/(.)\z/$1 eq '0' ? 1 : 0/er }],
     ['base64'               => sub { my $t = pack 'H*', $hex;
                                      MIME::Base64::encode_base64($t, '') }],
@@ -177,7 +177,7 @@ is(raw(join '', head('Signature: ' . ' ' x 10_000 . $hex . "\t" x 3_000,
 is(raw(join '', head('Signature: ' . $hex . 'a' x 40_000, 'Content-Length: '
     . length $body), $body), 400, '40 KB');
 
-# a header twice: the first one counts
+# duplicate headers: the first one counts
 
 $hex = signature($body = fresh());
 is(raw(join '', head("Signature: $hex", "signature: $hex", 'Content-Length: '
@@ -200,7 +200,7 @@ for my $name ('X-Signature', 'Signature_', 'X-OFAPI-Signature',
 {
     $hex = signature($body = fresh());
     is(raw(join '', head("$name: $hex", 'Content-Length: ' . length $body),
-        $body), 401, "$name is none");
+        $body), 401, "$name is invalid");
 }
 
 # ---- again ----

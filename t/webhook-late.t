@@ -1,5 +1,5 @@
-# An instance that knows nothing of an account yet judges a webhook by what
-# Redis knows: one that is late there is late here.
+# A gateway that does not know an account yet judges a webhook by the record in
+# Redis: one that is late there is late here.
 
 use strict;
 use warnings;

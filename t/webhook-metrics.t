@@ -1,4 +1,4 @@
-# reauth_webhooks_total: each delivery moves one of its series by one.
+# reauth_webhooks_total: each delivery increments one of its series.
 
 use strict;
 use warnings;

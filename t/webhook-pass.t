@@ -1,5 +1,5 @@
-# reauth_webhook ... pass=/uri: verified events go on to a consumer, for which
-# the sender never waits.
+# reauth_webhook ... pass=/uri: verified events are forwarded to a consumer, for
+# which the sender does not wait.
 
 use strict;
 use warnings;
@@ -34,7 +34,7 @@ location = /events {
 EOC
 );
 
-# What the consumer got: one request, which it never answers.
+# The request that the consumer received, to which it never responds.
 
 my @open;
 
@@ -61,7 +61,8 @@ sub consumed {
     return $raw;
 }
 
-# The connection ends when the consumer is done, the answer long before that.
+# The response is complete long before the consumer is done and the connection
+# ends.
 
 sub deliver_to {
     my ($body, %header) = @_;

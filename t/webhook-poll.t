@@ -1,5 +1,5 @@
-# With a poller a webhook opens no gate of ours by itself: it makes the poller
-# look now, and what the upstream says then counts.
+# With a poller, a webhook alone does not open the gate: it causes an immediate
+# poll, whose response counts.
 
 use strict;
 use warnings;
@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Webhook;
 
-# so slow that nothing is polled in time but for a webhook
+# so slow that only webhooks cause polls in time
 
 my $gateway = gateway(
     config => <<'EOC',
@@ -48,7 +48,7 @@ sub becomes {
 }
 
 
-# started_at is not known yet: each event makes the poller ask
+# started_at is not known yet: each event causes a poll
 
 $gateway->update('acct_1', 'ok');
 sandbox('POST', '/finish/acct_1', {});
@@ -62,7 +62,7 @@ deliver($gateway, event('accounts.otp_code_required', 'acct_2',
     started_at => started('acct_2')));
 becomes('acct_2', 'needs_otp closed', 'a code is wanted, as the poll says');
 
-# it is known now, and the fact counts by itself
+# it is known now, and the webhook counts by itself
 
 deliver($gateway, event('accounts.authentication_failed', 'acct_2',
     started_at => started('acct_2')));

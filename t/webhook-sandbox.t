@@ -1,5 +1,5 @@
-# A login whose end only webhooks and the poll that they cause tell: the
-# sandbox delivers them several times, late and out of order.
+# The end of a login is known only from webhooks and the polls that they cause:
+# the sandbox delivers them several times, late and out of order.
 
 use strict;
 use warnings;
@@ -57,7 +57,7 @@ becomes('acct_otp', 'succeeded');
 $gateway->update('acct_ok', 'slow');
 is(record('acct_ok')->{state}, 'running', 'a further update');
 
-# whatever is still under way is about an older attempt
+# webhooks that are still in progress are about an older attempt
 
 my $deliveries = sandbox('GET', '/webhooks?min=6&wait_ms=5000');
 cmp_ok(scalar @$deliveries, '>=', 5, 'events were sent');

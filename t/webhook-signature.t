@@ -1,4 +1,4 @@
-# reauth_webhook: who may say something, and what is answered to nonsense.
+# reauth_webhook: accepted signatures, and responses to invalid webhooks.
 
 use strict;
 use warnings;
@@ -124,7 +124,7 @@ Cache-Control: no-store
 
 
 
-=== TEST 8: signed nonsense is 200, so that it is not delivered again
+=== TEST 8: a signed invalid body is 200, so that it is not sent again
 --- request eval
 [map { main::post($_) } 'no json', '[]', '{}', '{"event":7}',
  '{"event":"accounts.connected","event":"x"}']

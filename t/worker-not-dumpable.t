@@ -1,5 +1,5 @@
-# Where a secret is configured no other process of the workers' user reads a
-# worker's memory; without one nothing changes.
+# If a secret is configured, other processes of the workers' user cannot read
+# the memory of a worker; without one, nothing changes.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ my @all = qw(reauth_key_file reauth_zone reauth_redis ready
     /reauth/webhook /reauth/metrics);
 
 
-# whether a process of that user reads it: 1, or the error
+# checks whether a process of that user can read it: 1, or the error
 
 sub reads {
     my ($pid) = @_;
@@ -68,7 +68,7 @@ sub workers_of {
 
     my $worker;
 
-    # nginx has forked it, which is not to say that it has begun
+    # nginx has forked it, but it may not have begun
 
     ok(wait_for {
         ($worker) = $gateway->worker_pids;

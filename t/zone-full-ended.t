@@ -1,5 +1,5 @@
-# A zone that is full of ended records has room for active ones until all of it
-# is active: ended records of any age, kept for a day or briefly, are dropped.
+# A zone full of ended records has room for active ones until all records are
+# active: ended records of any age, stored for a day or briefly, are dropped.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ EOC
     return;
 }
 
-# An account whose login has failed: kept for a day.
+# An account whose login has failed: stored for a day.
 
 sub failed {
     my ($n) = @_;
@@ -38,7 +38,7 @@ sub failed {
     return $answer->{body} eq '{"received":true}';
 }
 
-# One whose update was rejected: kept briefly.
+# An account whose update was rejected: stored briefly.
 
 sub rejected {
     my ($n) = @_;
@@ -46,7 +46,7 @@ sub rejected {
     return $gateway->update("acct_r$n", 'limit')->{status} == 429;
 }
 
-# As many updates as are taken; the first of them that is refused.
+# Sends updates until one is rejected, which is returned.
 
 sub begin {
     my ($from, $to) = @_;
@@ -61,7 +61,7 @@ sub begin {
 }
 
 
-# ---- what is kept briefly is in all pages, and so is what is not ----
+# ---- records stored briefly and for a day are mixed in all pages ----
 
 start('mixed');
 
@@ -88,7 +88,7 @@ is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 503,
     'those that were first are closed still');
 
 
-# ---- all that is there has ended, in texts of all lengths ----
+# ---- all records have ended, with texts of all lengths ----
 
 start('ended');
 

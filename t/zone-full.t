@@ -1,5 +1,5 @@
-# A zone that is too small: what has ended makes room first, what is active is
-# never dropped silently, and an update that finds no room is told so.
+# A zone that is too small: ended records are dropped first, active ones never
+# silently, and an update that finds no room gets an error.
 
 use strict;
 use warnings;
@@ -19,12 +19,12 @@ sub closed {
 }
 
 
-# ---- one that was there first ----
+# ---- the first record ----
 
 my $id = $gateway->update('acct_first', 'ok')->{json}{attempt_id};
 ok(closed('acct_first'), 'the first one is closed');
 
-# ---- more that have ended than fit ----
+# ---- more ended records than fit ----
 
 my $most = 0;
 
@@ -51,7 +51,7 @@ is($gateway->http('GET', '/reauth/accounts/acct_ended1')->{status}, 404,
     'the oldest is gone');
 ok(closed('acct_first'), 'the active one is closed still');
 
-# ---- more active ones than fit ----
+# ---- more active records than fit ----
 
 my @active;
 my $refused;
@@ -84,7 +84,7 @@ ok(!closed($next), 'the one that was refused is open');
 is((grep { ($_->{account} // '') eq $next } sandbox_log()), 0,
     'and was not sent');
 
-# ---- what ends makes room ----
+# ---- an end makes room ----
 
 sandbox('POST', '/finish/acct_first', { success => \1 });
 is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200, 'one ends');
@@ -92,7 +92,7 @@ ok(!closed('acct_first'), 'it is open');
 is($gateway->update($next, 'ok')->{status}, 200, 'there is room for another');
 ok(closed($next), 'which is closed');
 
-# another update of one that is active needs no more room
+# another update of an active account needs no more room
 is($gateway->update($active[0], 'slow')->{status}, 200,
     'an active one can be updated again');
 

@@ -811,7 +811,7 @@ test_control_characters(void **state)
             "control characters such as line breaks or tabs.\"]}");
     }
 
-    /* U+00A0 and what else begins with the same byte is none */
+    /* U+00A0, and other characters with the same first byte */
 
     ok("{\"auth_type\":\"raw_data\",\"auth_id\":\"1\",\"cookies\":\"a=1\","
        "\"xbc\":\"x\",\"user_agent\":\"a\\u00a0\\u00bfb\"}",

@@ -110,7 +110,7 @@ typedef enum {
     MESSAGE_COMMIT,                  /* on its way to Redis */
     MESSAGE_REPLY,                   /* and back */
     MESSAGE_READ,                    /* the record is asked for */
-    MESSAGE_RECORD,                  /* it is told */
+    MESSAGE_RECORD,                  /* the reply with the record */
     MESSAGE_UPDATE,                  /* a PUT on its way to the upstream */
     MESSAGE_POLL,                    /* of our poller, to the upstream */
     MESSAGE_NEWS                     /* a fact on its way to an instance */
@@ -658,7 +658,7 @@ upstream_begin(void)
 
     if (world.ntruths > 0 && running(world.ntruths - 1)) {
 
-        /* what ran before is over, or is told to run for ever */
+        /* earlier attempts are over, or are reported as running forever */
 
         t = &world.truths[world.ntruths - 1];
 

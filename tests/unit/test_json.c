@@ -260,7 +260,7 @@ test_depth(void **state)
     expect_bad(text, 34, 0, 1, 17,
                "nested too deeply; 16 levels are the most");
 
-    /* brackets in a string are no levels, and those that closed are none */
+    /* brackets in a string are not counted, nor are those that were closed */
 
     assert_int_equal(parse("[\"[[[[[[[[[[[[[[[[[[\\\"[[[\",[],[],[],[],[],[],"
                            "[],[],[],[],[],[],[],[],[],[],[],[]]", 81,

@@ -456,7 +456,7 @@ test_control_bytes(void **state)
     assert_int_equal(set(&record, "progress", "a\rb\x1b[0m"), 0);
     assert_string_equal(record.progress, "a b [0m");
 
-    /* a line break ends the field; what follows is none */
+    /* a line break ends the field; the rest is ignored */
     assert_int_equal(set(&record, "progress", "a\nb"), -1);
 }
 

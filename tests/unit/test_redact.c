@@ -160,7 +160,7 @@ test_escapes(void **state)
     becomes("?key=%30%31%32%33%34%35%36%37%38%39%2f%62&",
             "?key=************************************&");
 
-    /* these are none */
+    /* not repetitions of the secret */
 
     becomes("0123456789\\u002/bcdef", "0123456789\\u002/bcdef");
     becomes("0123456789\\u012fbcdef", "0123456789\\u012fbcdef");

@@ -228,7 +228,7 @@ test_event(void **state)
     event(STREAM "*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", "1-0",
           "a");
 
-    /* what is none is passed over, and the place in the stream moves on */
+    /* an invalid event is skipped, and the position in the stream advances */
 
     event(STREAM "*2\r\n$41\r\n" LONG "\r\n*0\r\n", LONG, NULL);
     event(STREAM "*2\r\n$3\r\n1-0\r\n*1\r\n$1\r\na\r\n", "1-0", NULL);
@@ -286,7 +286,7 @@ test_time(void **state)
 
     static const struct {
         const char  *text;
-        int64_t      ms;         /* -1: it is none */
+        int64_t      ms;         /* -1: not a time */
     } cases[] = {
         { "*2\r\n$10\r\n1795872331\r\n$6\r\n027999\r\n",
           INT64_C(1795872331027) },

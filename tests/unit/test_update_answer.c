@@ -129,7 +129,7 @@ test_reauthenticate(void **state)
          0, "auth_Y", "", NULL,
          "{\"polling_url\":\"http://gw.test:8080/api/authenticate/auth_Y\"}");
 
-    /* an attempt_id that is none is no reason to lose the attempt */
+    /* an invalid attempt_id does not discard the attempt */
 
     good("{\"attempt_id\":7,\"polling_url\":\"/auth_Y\"}", 0, "auth_Y", "",
          NULL,
