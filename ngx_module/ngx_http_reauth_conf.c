@@ -336,8 +336,25 @@ ngx_http_reauth_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_reauth_loc_conf_t *lcf = conf;
 
+    ngx_str_t  *value;
+
     if (lcf->status) {
         return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "operate") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in "
+                               "\"reauth_status\": expected \"operate\" or "
+                               "none", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->operate = 1;
     }
 
     lcf->status = 1;

@@ -207,6 +207,11 @@ my @own = (
     ['summary',  'GET', '/reauth/summary', undef, 'status', 'never', 0],
     ['events',   'HEAD', '/reauth/events', undef, 'status', 'always', 0],
     ['metrics',  'GET', '/reauth/metrics', undef, 'operate', 'always', 0],
+    ['poll now', 'POST', '/reauth/accounts/{account}/poll', undef,
+        'operate', 'account', 0],
+    ['drained',  'GET', '/reauth/drain', undef, 'operate', 'never', 0],
+    ['drain',    'PUT', '/reauth/drain', { for => '1s' }, 'operate', 'never', 0],
+    ['no drain', 'DELETE', '/reauth/drain', undef, 'operate', 'never', 0],
 );
 
 for my $case (@own) {

@@ -179,6 +179,9 @@ same([$operations =~ /`(\w+)`/g], $list{operation},
 my $status = slurp('ngx_module/api/ngx_http_reauth_status.c');
 my ($resources) = $status =~ /^static \S+ +\w+_resources\[\] = \{(.*?)^\};/ms;
 my %resource = $resources =~ /ngx_string\("([^"]+)"\), \d, (\d),/g;
+my ($acting) = slurp('ngx_module/api/ngx_http_reauth_operate.c')
+    =~ /^static \S+ +\w+_all\[\] = \{(.*?)^\};/ms;
+$resource{$_} = 0 for $acting =~ /\{ ngx_string\("([^"]+)"\),/g;
 
 my @paths = grep { !m{/(?:metrics|webhook)\z} }
     do { my %seen; grep { m{\A/reauth/} && !$seen{$_}++ } map { (split / /)[1] } keys %path };
@@ -191,7 +194,8 @@ my ($told) = $gateway->http('GET', '/reauth/nothing')->{json}{description}
 same([map { s/\{\w+\}/{id}/r =~ s{\A/reauth/}{}r } @paths],
     [split /, | and /, $told], 'the text of 404: resources');
 
-same([$api =~ m{^### `GET (/reauth/\S+)`}mg], \@paths, 'docs/http-api.md: resources');
+same([do { my %seen; grep { !$seen{$_}++ }
+    $api =~ m{^### `(?:GET|PUT|POST|DELETE) (/reauth/\S+)`}mg }], \@paths, 'docs/http-api.md: resources');
 
 my ($own) = slurp('t/callers-matrix.t') =~ /^my \@own = \((.*?)^\);/ms;
 my %matrix = map { $_ => 1 } $own =~ m{'/reauth/(\w+/?)}g;
@@ -275,7 +279,7 @@ while ($commands =~ /\{ ngx_string\("(reauth_\w+)"\),\s*(\S+),(.*?)\) \},/gs) {
 sub least_and_most {
     my ($flags) = @_;
 
-    return (0, 0)      if $flags =~ /NGX_CONF_NOARGS/;
+    return (0, $flags =~ /NGX_CONF_TAKE(\d)/ ? $1 : 0) if $flags =~ /NGX_CONF_NOARGS/;
     return (1, '...')  if $flags =~ /NGX_CONF_1MORE/;
     return $flags =~ /NGX_CONF_TAKE(\d)(?:\d*(\d))?/ ? ($1, $2 // $1) : ();
 }

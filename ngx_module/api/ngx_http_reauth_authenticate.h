@@ -136,6 +136,8 @@ ngx_int_t ngx_http_reauth_not_routed(ngx_http_request_t *r,
 ngx_uint_t ngx_http_reauth_media_type_supported(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_unsupported_media_type(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a);
+ngx_int_t ngx_http_reauth_invalid_json(ngx_http_request_t *r,
+    reauth_json_error_t *error);
 ngx_int_t ngx_http_reauth_body_failed(ngx_http_request_t *r, ngx_int_t rc);
 
 

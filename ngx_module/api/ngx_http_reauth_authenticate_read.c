@@ -152,7 +152,7 @@ ngx_http_reauth_unsupported_media_type(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_invalid_json(ngx_http_request_t *r, reauth_json_error_t *error)
 {
     u_char     *p;

@@ -22,7 +22,7 @@
 
 /* a response of readyz with its reasons, the first of them twice */
 #define NGX_HTTP_REAUTH_STATUS_READYZ                                         \
-    (64 + (REAUTH_REASONS_MAX + 1) * (REAUTH_REASON_LEN + 3))
+    (128 + (REAUTH_REASONS_MAX + 1) * (REAUTH_REASON_LEN + 3))
 
 
 typedef ngx_int_t (*ngx_http_reauth_status_handler_pt)(ngx_http_request_t *r,
@@ -100,8 +100,9 @@ ngx_http_reauth_status_not_found(ngx_http_request_t *r)
 {
     return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                "The status resource does not exist.",
-               "Resources: accounts, accounts/{id}, accounts/{id}/timeline, "
-               "events, summary, gate/{id}, healthz and readyz.", NULL);
+               "Resources: accounts, accounts/{id}, accounts/{id}/poll, "
+               "accounts/{id}/timeline, drain, events, summary, gate/{id}, "
+               "healthz and readyz.", NULL);
 }
 
 
@@ -141,6 +142,15 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
 
     ctx->operation = REAUTH_OPERATION_STATUS;
 
+    if (ngx_http_reauth_status_path(r, &path) != NGX_OK) {
+        ngx_str_null(&path);
+    }
+
+    rc = ngx_http_reauth_operate(r, &path);
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
     rc = ngx_http_reauth_body_refuse(r);
     if (rc != NGX_OK) {
         return rc;
@@ -148,10 +158,6 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
 
     if (!ngx_http_reauth_status_method_allowed(r)) {
         return ngx_http_reauth_method_not_allowed(r, &allow);
-    }
-
-    if (ngx_http_reauth_status_path(r, &path) != NGX_OK) {
-        return ngx_http_reauth_status_not_found(r);
     }
 
     for (resource = ngx_http_reauth_status_resources;
@@ -412,7 +418,8 @@ ngx_http_reauth_status_healthz(ngx_http_request_t *r, ngx_str_t *rest)
 /* ,"reasons":[...], and ,"reason": as before there could be several */
 
 static u_char *
-ngx_http_reauth_status_reasons(ngx_http_reauth_store_t *store, u_char *p)
+ngx_http_reauth_status_reasons(ngx_http_reauth_store_t *store, u_char *p,
+    ngx_uint_t draining)
 {
     char             text[REAUTH_REASON_LEN];
     size_t           len;
@@ -424,18 +431,24 @@ ngx_http_reauth_status_reasons(ngx_http_reauth_store_t *store, u_char *p)
 
     n = reauth_health_reasons(&health, reasons);
 
-    p = ngx_sprintf(p, "\"status\":\"%s\"", n ? "degraded" : "ready");
+    p = ngx_sprintf(p, "\"status\":\"%s\"",
+                    draining ? "draining" : n ? "degraded" : "ready");
 
-    if (n) {
+    if (draining) {
+        p = ngx_sprintf(p, ",\"reason\":\"draining\","
+                        "\"reasons\":[\"draining\"");
+
+    } else if (n) {
         len = reauth_reason_text(&reasons[0], text);
-        p = ngx_sprintf(p, ",\"reason\":\"%*s\"", len, text);
-    }
+        p = ngx_sprintf(p, ",\"reason\":\"%*s\",\"reasons\":[", len, text);
 
-    p = ngx_sprintf(p, ",\"reasons\":[");
+    } else {
+        p = ngx_sprintf(p, ",\"reasons\":[");
+    }
 
     for (i = 0; i < n; i++) {
         len = reauth_reason_text(&reasons[i], text);
-        p = ngx_sprintf(p, "%s\"%*s\"", i ? "," : "", len, text);
+        p = ngx_sprintf(p, "%s\"%*s\"", i || draining ? "," : "", len, text);
     }
 
     *p++ = ']';
@@ -449,6 +462,7 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
 {
     u_char                   *p;
     ngx_str_t                 body;
+    ngx_uint_t                draining;
     ngx_http_reauth_store_t  *store;
 
     static ngx_str_t  retry_after = ngx_string("1");
@@ -458,6 +472,7 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
                           "[\"the accounts are being read\"]}");
 
     store = ngx_http_reauth_status_store(r);
+    draining = ngx_http_reauth_zone_drained(&store->zone) != 0;
 
     if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
 
@@ -478,10 +493,11 @@ ngx_http_reauth_status_readyz(ngx_http_request_t *r, ngx_str_t *rest)
     body.data = p;
 
     *p++ = '{';
-    p = ngx_http_reauth_status_reasons(store, p);
+    p = ngx_http_reauth_status_reasons(store, p, draining);
     *p++ = '}';
 
     body.len = p - body.data;
 
-    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
+    return ngx_http_reauth_send(r, draining ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                            : NGX_HTTP_OK, &body);
 }

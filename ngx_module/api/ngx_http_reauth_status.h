@@ -129,6 +129,12 @@ ngx_int_t ngx_http_reauth_status_park(ngx_http_request_t *r,
     ngx_http_reauth_wait_t *wait, ngx_msec_t msec);
 
 
+/* ngx_http_reauth_operate.c */
+
+/* what acts on the gateway; NGX_DECLINED: another resource or method */
+ngx_int_t ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path);
+
+
 /* ngx_http_reauth_status_text.c */
 
 ngx_int_t ngx_http_reauth_status_etag(ngx_http_request_t *r, u_char *text,
@@ -150,6 +156,12 @@ ngx_int_t ngx_http_reauth_status_list(ngx_http_request_t *r,
 
 
 /* ngx_http_reauth_status_account.c */
+
+/* the account of the path; NGX_DECLINED: *rc is the result of the request */
+ngx_int_t ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
+    unsigned scope, reauth_string_t *account, ngx_int_t *rc);
+ngx_int_t ngx_http_reauth_status_account_unknown(ngx_http_request_t *r,
+    ngx_str_t *rest, ngx_http_reauth_store_t *store);
 
 ngx_int_t ngx_http_reauth_status_account(ngx_http_request_t *r,
     ngx_str_t *rest);

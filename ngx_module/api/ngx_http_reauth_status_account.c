@@ -49,14 +49,11 @@ ngx_http_reauth_status_bad_id(ngx_http_request_t *r, const char *text)
 }
 
 
-/*
- * The account of the path, also set for variables.  NGX_OK; NGX_DECLINED: *rc
- * is the result of the request.
- */
+/* the account is also set for variables */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
-    reauth_string_t *account, ngx_int_t *rc)
+    unsigned scope, reauth_string_t *account, ngx_int_t *rc)
 {
     ngx_http_reauth_ctx_t  *ctx;
 
@@ -73,13 +70,13 @@ ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->account = *rest;
 
-    *rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, account);
+    *rc = ngx_http_reauth_authorize(r, scope, account);
 
     return *rc == NGX_DECLINED ? NGX_OK : NGX_DECLINED;
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
     ngx_http_reauth_store_t *store)
 {
@@ -288,7 +285,8 @@ ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
 
     query.wait = 0;
 
-    if (ngx_http_reauth_status_id(r, &name, &account, &rc) != NGX_OK
+    if (ngx_http_reauth_status_id(r, &name, REAUTH_SCOPE_STATUS, &account, &rc)
+        != NGX_OK
         || ngx_http_reauth_status_args(r,
                              timeline ? ngx_http_reauth_status_no_params
                                       : ngx_http_reauth_status_account_params,
@@ -338,7 +336,9 @@ ngx_http_reauth_status_gate(ngx_http_request_t *r, ngx_str_t *rest)
                    "percent-encoding, dot segments and empty segments");
     }
 
-    if (ngx_http_reauth_status_id(r, rest, &account, &rc) != NGX_OK) {
+    if (ngx_http_reauth_status_id(r, rest, REAUTH_SCOPE_STATUS, &account, &rc)
+        != NGX_OK)
+    {
         return rc;
     }
 

@@ -30,6 +30,7 @@ static const struct {
     { 405, "METHOD_NOT_ALLOWED" },
     { 409, "UPDATE_IN_PROGRESS" },
     { 409, "UPDATE_SUPERSEDED" },
+    { 409, "NOT_POLLED" },
     { 413, "BODY_TOO_LARGE" },
     { 415, "UNSUPPORTED_MEDIA_TYPE" },
     { 422, "VALIDATION_ERROR" },

@@ -600,3 +600,21 @@ ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone)
 
     return ngx_max(left, 0);
 }
+
+
+void
+ngx_http_reauth_zone_drain(ngx_http_reauth_zone_t *zone, int64_t ms)
+{
+    zone->sh->drained = ms ? ngx_http_reauth_monotonic() + ms : 0;
+}
+
+
+int64_t
+ngx_http_reauth_zone_drained(ngx_http_reauth_zone_t *zone)
+{
+    int64_t  until;
+
+    until = zone->sh->drained;
+
+    return until ? ngx_max(until - ngx_http_reauth_monotonic(), 0) : 0;
+}

@@ -493,6 +493,13 @@ void ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone,
 int64_t ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone);
 
 /*
+ * This gateway is drained for this time, in ms, or not any more (0); survives a
+ * reload.  drained: the time left, 0: it is not.
+ */
+void ngx_http_reauth_zone_drain(ngx_http_reauth_zone_t *zone, int64_t ms);
+int64_t ngx_http_reauth_zone_drained(ngx_http_reauth_zone_t *zone);
+
+/*
  * The lease of the clerk, see core/reauth_clerk.h; "term" is that of this
  * process.
  */

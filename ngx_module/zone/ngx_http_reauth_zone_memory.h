@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       26
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       27
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -220,6 +220,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    remote_lag;
     ngx_atomic_t                    refused[NGX_HTTP_REAUTH_REFUSED_LAST];
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
+    volatile int64_t                drained;   /* until: monotonic; 0: not */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
     int64_t                         load_until_ms;
     int64_t                         ahead_ms;  /* the clerk: of the wall clock,

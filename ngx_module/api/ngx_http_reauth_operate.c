@@ -1,0 +1,420 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What a person can do to the gateway, with the scope "operate": the resources
+ * of the status that are not read with GET alone.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_operate.h"
+#include "reauth_time.h"
+#include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_authenticate.h"
+#include "ngx_http_reauth_callers.h"
+
+
+#define NGX_HTTP_REAUTH_OPERATE_BODY  4096
+
+
+typedef struct ngx_http_reauth_operate_s  ngx_http_reauth_operate_t;
+
+typedef ngx_int_t (*ngx_http_reauth_operate_handler_pt)(
+    ngx_http_reauth_operate_t *op);
+
+typedef struct {
+    ngx_str_t                            name;
+    ngx_str_t                            suffix;    /* after an account ID */
+    ngx_uint_t                           method;    /* any of these */
+    unsigned                             members;   /* of its body; 0: none */
+    ngx_str_t                            allow;     /* of the path */
+    ngx_http_reauth_operate_handler_pt   handler;
+} ngx_http_reauth_operate_resource_t;
+
+
+struct ngx_http_reauth_operate_s {
+    ngx_http_request_t                  *request;
+    ngx_http_reauth_operate_resource_t  *resource;
+    ngx_str_t                            account;   /* empty: none */
+    ngx_http_reauth_body_t               body;
+    reauth_operate_t                     asked;
+};
+
+
+static ngx_int_t ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op);
+static ngx_int_t ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op);
+
+
+static ngx_http_reauth_operate_resource_t  ngx_http_reauth_operate_all[] = {
+
+    { ngx_string("accounts/"), ngx_string("/poll"), NGX_HTTP_POST, 0,
+      ngx_string("POST"), ngx_http_reauth_operate_poll },
+
+    { ngx_string("drain"), ngx_null_string, NGX_HTTP_GET|NGX_HTTP_HEAD, 0,
+      ngx_string("GET, HEAD, PUT, DELETE"), ngx_http_reauth_operate_drain },
+    { ngx_string("drain"), ngx_null_string, NGX_HTTP_PUT,
+      REAUTH_OPERATE_FOR|REAUTH_OPERATE_REASON,
+      ngx_string("GET, HEAD, PUT, DELETE"), ngx_http_reauth_operate_drain },
+    { ngx_string("drain"), ngx_null_string, NGX_HTTP_DELETE, 0,
+      ngx_string("GET, HEAD, PUT, DELETE"), ngx_http_reauth_operate_drain },
+
+    { ngx_null_string, ngx_null_string, 0, 0, ngx_null_string, NULL }
+};
+
+
+/* the account of the path is between the name and the suffix */
+
+static ngx_uint_t
+ngx_http_reauth_operate_is(ngx_http_reauth_operate_resource_t *resource,
+    ngx_str_t *path, ngx_str_t *account)
+{
+    size_t   len;
+    u_char  *end;
+
+    len = resource->name.len + resource->suffix.len;
+    end = path->data + path->len;
+
+    if (path->len < len
+        || ngx_strncmp(path->data, resource->name.data, resource->name.len)
+           != 0
+        || ngx_strncmp(end - resource->suffix.len, resource->suffix.data,
+                       resource->suffix.len)
+           != 0)
+    {
+        return 0;
+    }
+
+    account->data = path->data + resource->name.len;
+    account->len = path->len - len;
+
+    return (account->len != 0) == (resource->suffix.len != 0);
+}
+
+
+/* NGX_DECLINED: allowed */
+
+static ngx_int_t
+ngx_http_reauth_operate_right(ngx_http_request_t *r, ngx_str_t *account)
+{
+    ngx_int_t                    rc;
+    reauth_string_t              id;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
+
+    if (lcf->callers == NULL && !lcf->operate) {
+        return ngx_http_reauth_caller_forbidden(r,
+                   "Requests that act on the gateway are disabled.",
+                   "They need a callers file and the scope operate, or the "
+                   "parameter operate of reauth_status.");
+    }
+
+    if (account->len != 0) {
+        return ngx_http_reauth_status_id(r, account, REAUTH_SCOPE_OPERATE,
+                                         &id, &rc)
+               == NGX_OK ? NGX_DECLINED : rc;
+    }
+
+    /* concerns all accounts: not for callers confined to some */
+
+    ngx_str_null(&id);
+
+    return ngx_http_reauth_authorize(r, REAUTH_SCOPE_OPERATE, &id);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_operate_failed(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_BODY_TOO_LARGE,
+                   "The body is larger than 4 KB.",
+                   "Send the documented members only.", NULL);
+    }
+
+    return rc == NGX_HTTP_SERVICE_UNAVAILABLE
+           ? ngx_http_reauth_body_send_busy(r) : rc;
+}
+
+
+static ngx_int_t
+ngx_http_reauth_operate_parse(ngx_http_reauth_operate_t *op)
+{
+    json_t                   *errors;
+    reauth_string_t           text;
+    reauth_json_error_t       error;
+    reauth_operate_result_t   result;
+
+    text.data = op->body.text.data ? op->body.text.data : (u_char *) "";
+    text.len = op->body.text.len;
+
+    result = reauth_operate_parse(&text, op->resource->members, &op->asked,
+                                  &error, &errors);
+
+    ngx_http_reauth_body_cleanse(op->request, &op->body);
+
+    switch (result) {
+
+    case REAUTH_OPERATE_OK:
+        return op->resource->handler(op);
+
+    case REAUTH_OPERATE_INVALID_JSON:
+        return ngx_http_reauth_invalid_json(op->request, &error);
+
+    case REAUTH_OPERATE_INVALID_FIELDS:
+        return ngx_http_reauth_send_invalid(op->request, errors,
+                   "The request is invalid.",
+                   "Nothing was changed. Correct the members listed in "
+                   "errors.");
+
+    default: /* REAUTH_OPERATE_NO_MEMORY */
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+}
+
+
+static void
+ngx_http_reauth_operate_body(ngx_http_request_t *r, ngx_int_t rc, void *data)
+{
+    ngx_http_reauth_operate_t *op = data;
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, ngx_http_reauth_operate_failed(r, rc));
+        return;
+    }
+
+    /* rights may have been revoked meanwhile */
+
+    rc = ngx_http_reauth_operate_right(r, &op->account);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_reauth_operate_parse(op);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_operate_run(ngx_http_reauth_operate_t *op)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = op->request;
+
+    rc = ngx_http_reauth_operate_right(r, &op->account);
+
+    if (rc != NGX_DECLINED
+        || ngx_http_reauth_status_args(r, ngx_http_reauth_status_no_params,
+                                       NULL, &rc)
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (op->resource->members == 0) {
+        rc = ngx_http_reauth_body_refuse(r);
+
+        return rc == NGX_OK ? op->resource->handler(op) : rc;
+    }
+
+    if (!ngx_http_reauth_media_type_supported(r)) {
+        rc = ngx_http_reauth_body_refuse(r);
+
+        return rc == NGX_OK ? ngx_http_reauth_unsupported_media_type(r) : rc;
+    }
+
+    op->body.max = NGX_HTTP_REAUTH_OPERATE_BODY;
+    op->body.handler = ngx_http_reauth_operate_body;
+    op->body.data = op;
+
+    return ngx_http_reauth_body_read(r, &op->body);
+}
+
+
+ngx_int_t
+ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path)
+{
+    ngx_int_t                            rc;
+    ngx_str_t                            account, *allow;
+    ngx_http_reauth_operate_t           *op;
+    ngx_http_reauth_operate_resource_t  *resource;
+
+    allow = NULL;
+
+    for (resource = ngx_http_reauth_operate_all;
+         resource->handler != NULL;
+         resource++)
+    {
+        if (!ngx_http_reauth_operate_is(resource, path, &account)) {
+            continue;
+        }
+
+        if (r->method & resource->method) {
+            break;
+        }
+
+        allow = &resource->allow;
+    }
+
+    if (resource->handler == NULL) {
+
+        if (allow == NULL) {
+            return NGX_DECLINED;
+        }
+
+        rc = ngx_http_reauth_body_refuse(r);
+
+        return rc == NGX_OK ? ngx_http_reauth_method_not_allowed(r, allow)
+                            : rc;
+    }
+
+    if (r != r->main) {
+        return ngx_http_reauth_refuse_subrequest(r, "reauth_status");
+    }
+
+    op = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_operate_t));
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    op->request = r;
+    op->resource = resource;
+    op->account = account;
+
+    return ngx_http_reauth_operate_run(op);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_operate_poll_refused(ngx_http_reauth_operate_t *op,
+    reauth_ask_t ask)
+{
+    const char  *description;
+
+    switch (ask) {
+
+    case REAUTH_ASK_UNKNOWN:
+        return ngx_http_reauth_status_account_unknown(op->request,
+                   &op->account, ngx_http_reauth_status_store(op->request));
+
+    case REAUTH_ASK_NO_POLLER:
+        description = "This gateway has no background poller: enable "
+                      "reauth_poll, or poll as a client.";
+        break;
+
+    case REAUTH_ASK_WEBHOOKS_ONLY:
+        description = "Logins of Fanvue accounts are reported by webhooks "
+                      "only.";
+        break;
+
+    default: /* REAUTH_ASK_SENDING */
+        description = "An update of the account is being sent; retry when the "
+                      "upstream has responded.";
+    }
+
+    return ngx_http_reauth_send_error(op->request, REAUTH_ERROR_NOT_POLLED,
+                                      "The account cannot be polled now.",
+                                      description, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
+{
+    u_char                   *p;
+    ngx_str_t                 body;
+    reauth_ask_t              ask;
+    reauth_record_t           record;
+    reauth_string_t           id;
+    ngx_http_request_t       *r;
+    ngx_http_reauth_store_t  *store;
+
+    static const char  *asked[] = { "attempt", "list", "account" };
+
+    r = op->request;
+    store = ngx_http_reauth_status_store(r);
+
+    id.data = op->account.data;
+    id.len = op->account.len;
+
+    (void) ngx_http_reauth_zone_find(&store->zone, &id, &record);
+
+    ask = reauth_operate_ask(&record, store->polling != 0);
+
+    if (ask > REAUTH_ASK_ACCOUNT) {
+        return ngx_http_reauth_operate_poll_refused(op, ask);
+    }
+
+    ngx_http_reauth_store_poll_first(store, &id);
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"account_id\":\"\",\"state\":\"\","
+                                    "\"polls\":\"\"}") + id.len + 64);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+    body.len = ngx_sprintf(p, "{\"account_id\":\"%V\",\"state\":\"%s\","
+                           "\"polls\":\"%s\"}", &op->account,
+                           reauth_state_name((reauth_state_t) record.state),
+                           asked[ask])
+               - p;
+
+    return ngx_http_reauth_send(r, NGX_HTTP_ACCEPTED, &body);
+}
+
+
+/* GET shows, PUT begins and DELETE ends: each returns how it is afterwards */
+
+static ngx_int_t
+ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op)
+{
+    u_char                   *p;
+    int64_t                   left_ms;
+    ngx_str_t                 body;
+    ngx_http_request_t       *r;
+    ngx_http_reauth_store_t  *store;
+
+    r = op->request;
+    store = ngx_http_reauth_status_store(r);
+
+    if (r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE)) {
+        ngx_http_reauth_zone_drain(&store->zone, op->asked.for_ms);
+
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      op->asked.for_ms ? "reauth: this gateway is drained: "
+                                         "readyz returns 503"
+                                       : "reauth: this gateway is not drained "
+                                         "any more");
+    }
+
+    left_ms = ngx_http_reauth_zone_drained(&store->zone);
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"draining\":false,\"until\":\"\"}")
+                             + REAUTH_TIME_MS_SIZE);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    if (left_ms) {
+        p = ngx_sprintf(p, "{\"draining\":true,\"until\":\"");
+        p += reauth_time_format_ms((char *) p,
+                                   ngx_http_reauth_now() + left_ms);
+        p = ngx_sprintf(p, "\"}");
+
+    } else {
+        p = ngx_sprintf(p, "{\"draining\":false,\"until\":null}");
+    }
+
+    body.len = p - body.data;
+
+    return ngx_http_reauth_send(r, NGX_HTTP_OK, &body);
+}

@@ -1,0 +1,286 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include "reauth_override.h"
+#include "reauth_route.h"
+#include "reauth_time.h"
+
+
+/* no override is longer: of another gateway it is cut to this, in ms */
+#define REAUTH_OVERRIDE_AHEAD_MS  INT64_C(172800000)
+
+
+static const char  *reauth_override_names[] = { NULL, "open", "closed" };
+
+
+const char *
+reauth_override_gate_name(unsigned gate)
+{
+    return gate <= REAUTH_OVERRIDE_CLOSED ? reauth_override_names[gate] : NULL;
+}
+
+
+reauth_override_gate_t
+reauth_override_gate_parse(const reauth_string_t *name)
+{
+    if (reauth_string_equals(name, "open")) {
+        return REAUTH_OVERRIDE_OPEN;
+    }
+
+    return reauth_string_equals(name, "closed") ? REAUTH_OVERRIDE_CLOSED
+                                                : REAUTH_OVERRIDE_NONE;
+}
+
+
+reauth_override_gate_t
+reauth_override_gate(const reauth_override_t *override, int64_t now_ms)
+{
+    if (override == NULL || now_ms >= override->until_ms) {
+        return REAUTH_OVERRIDE_NONE;
+    }
+
+    return (reauth_override_gate_t) override->gate;
+}
+
+
+int
+reauth_override_closes(const reauth_override_t *override, reauth_state_t state,
+    int64_t now_ms)
+{
+    switch (reauth_override_gate(override, now_ms)) {
+
+    case REAUTH_OVERRIDE_OPEN:
+        return 0;
+
+    case REAUTH_OVERRIDE_CLOSED:
+        return 1;
+
+    default: /* REAUTH_OVERRIDE_NONE */
+        return reauth_state_is_active(state);
+    }
+}
+
+
+int
+reauth_override_replaces(const reauth_override_t *other,
+    const reauth_override_t *stored)
+{
+    return other->stamp > stored->stamp;
+}
+
+
+static unsigned char *
+reauth_override_line(unsigned char *p, const char *name, const char *value)
+{
+    size_t  len;
+
+    if (value == NULL || value[0] == '\0') {
+        return p;
+    }
+
+    len = strlen(name);
+    memcpy(p, name, len);
+    p += len;
+    *p++ = ' ';
+
+    len = strlen(value);
+    memcpy(p, value, len);
+    p += len;
+    *p++ = '\n';
+
+    return p;
+}
+
+
+static unsigned char *
+reauth_override_number(unsigned char *p, const char *name, uint64_t number)
+{
+    char    text[REAUTH_NUMBER_MAX + 1];
+    size_t  len;
+
+    len = reauth_string_number(number, (unsigned char *) text);
+    text[len] = '\0';
+
+    return reauth_override_line(p, name, text);
+}
+
+
+size_t
+reauth_override_encode(const reauth_override_t *override, unsigned char *text)
+{
+    unsigned char  *p;
+
+    /* the first: override.lua reads it there */
+    p = reauth_override_number(text, "stamp", override->stamp);
+
+    p = reauth_override_line(p, "account", override->account);
+    p = reauth_override_line(p, "gate",
+                             reauth_override_gate_name(override->gate));
+    p = reauth_override_number(p, "set", (uint64_t) override->set_ms);
+    p = reauth_override_number(p, "until", (uint64_t) override->until_ms);
+    p = reauth_override_line(p, "state", reauth_state_name(override->state));
+    p = reauth_override_line(p, "caller", override->caller);
+    p = reauth_override_line(p, "reason", override->reason);
+
+    return (size_t) (p - text);
+}
+
+
+/* 18 digits at most, which fit without a check for overflow; -1: invalid */
+
+static int64_t
+reauth_override_digits(const reauth_string_t *value)
+{
+    size_t   i;
+    int64_t  number;
+
+    if (value->len == 0 || value->len > 18) {
+        return -1;
+    }
+
+    number = 0;
+
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] < '0' || value->data[i] > '9') {
+            return -1;
+        }
+
+        number = number * 10 + (value->data[i] - '0');
+    }
+
+    return number;
+}
+
+
+static int
+reauth_override_text(char *dst, size_t max, const reauth_string_t *value)
+{
+    if (value->len > max) {
+        return -1;
+    }
+
+    reauth_copy(dst, max, value);
+
+    return 0;
+}
+
+
+static int
+reauth_override_field(reauth_override_t *override, const reauth_string_t *name,
+    const reauth_string_t *value)
+{
+    int64_t         number;
+    reauth_state_t  state;
+
+    if (reauth_string_equals(name, "stamp")
+        || reauth_string_equals(name, "set")
+        || reauth_string_equals(name, "until"))
+    {
+        number = reauth_override_digits(value);
+
+        if (number < 0) {
+            return -1;
+        }
+
+        if (name->data[1] == 't') {
+            override->stamp = (uint64_t) number;
+
+        } else if (name->data[0] == 's') {
+            override->set_ms = number;
+
+        } else {
+            override->until_ms = number;
+        }
+
+        return 0;
+    }
+
+    if (reauth_string_equals(name, "gate")) {
+        override->gate = (uint8_t) reauth_override_gate_parse(value);
+        return override->gate == REAUTH_OVERRIDE_NONE ? -1 : 0;
+    }
+
+    if (reauth_string_equals(name, "account")) {
+        return reauth_override_text(override->account, REAUTH_ACCOUNT_MAX,
+                                    value);
+    }
+
+    if (reauth_string_equals(name, "caller")) {
+        return reauth_override_text(override->caller, REAUTH_CALLER_MAX,
+                                    value);
+    }
+
+    if (reauth_string_equals(name, "reason")) {
+        return reauth_override_text(override->reason,
+                                    REAUTH_OVERRIDE_REASON_MAX, value);
+    }
+
+    if (reauth_string_equals(name, "state")) {
+
+        /* of a later version, perhaps */
+
+        state = reauth_state_parse(value);
+        override->state = state < REAUTH_STATE_LAST ? (uint8_t) state
+                                                    : REAUTH_STATE_NONE;
+    }
+
+    return 0;
+}
+
+
+static int
+reauth_override_valid(const reauth_override_t *override, int64_t now_ms)
+{
+    reauth_string_t  id;
+
+    id = reauth_string_from(override->account);
+
+    return reauth_id_is_account(&id)
+           && override->stamp != 0
+           && override->stamp <= REAUTH_EPOCH_MAX
+           && (int64_t) (override->stamp / REAUTH_EPOCH_TICKS)
+              <= now_ms + REAUTH_OVERRIDE_AHEAD_MS
+           && override->set_ms <= REAUTH_TIME_MS_MAX
+           && override->until_ms <= now_ms + REAUTH_OVERRIDE_AHEAD_MS;
+}
+
+
+int
+reauth_override_decode(const reauth_string_t *text, int64_t now_ms,
+    reauth_override_t *override)
+{
+    reauth_string_t       name, value;
+    const unsigned char  *p, *blank, *end, *last;
+
+    memset(override, 0, sizeof(reauth_override_t));
+
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p = end + 1) {
+
+        end = memchr(p, '\n', (size_t) (last - p));
+        if (end == NULL) {
+            return -1;
+        }
+
+        blank = memchr(p, ' ', (size_t) (end - p));
+        if (blank == NULL) {
+            return -1;
+        }
+
+        name.data = p;
+        name.len = (size_t) (blank - p);
+        value.data = blank + 1;
+        value.len = (size_t) (end - value.data);
+
+        if (reauth_override_field(override, &name, &value) != 0) {
+            return -1;
+        }
+    }
+
+    return reauth_override_valid(override, now_ms) ? 0 : -1;
+}

@@ -1,0 +1,79 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * An override: a person keeps the gate of an account open or closed for some
+ * time, whatever its attempt.  It is apart from the record of the account, so
+ * that neither an update, nor a fact, nor a gateway of an earlier version
+ * changes it.
+ *
+ * Copies of an override are merged by its stamp, an epoch: the higher one is
+ * kept.  One that was taken back is kept, too, until it would have ended: its
+ * gate is NONE.
+ */
+
+
+#ifndef REAUTH_OVERRIDE_H
+#define REAUTH_OVERRIDE_H
+
+
+#include "reauth_attempt.h"
+
+
+#define REAUTH_OVERRIDE_REASON_MAX  120
+
+/* enough for every field at its bound */
+#define REAUTH_OVERRIDE_TEXT_MAX    640
+
+
+typedef enum {
+    REAUTH_OVERRIDE_NONE = 0,      /* the attempt decides */
+    REAUTH_OVERRIDE_OPEN,
+    REAUTH_OVERRIDE_CLOSED
+} reauth_override_gate_t;
+
+
+typedef struct {
+    uint64_t   stamp;              /* 0: there is none */
+    int64_t    set_ms;
+    int64_t    until_ms;
+    uint8_t    gate;               /* reauth_override_gate_t */
+    uint8_t    state;              /* of the account when it was set */
+    char       account[REAUTH_ACCOUNT_MAX + 1];
+    char       caller[REAUTH_CALLER_MAX + 1];
+    char       reason[REAUTH_OVERRIDE_REASON_MAX + 1];
+} reauth_override_t;
+
+
+/* NULL for NONE */
+const char *reauth_override_gate_name(unsigned gate);
+reauth_override_gate_t reauth_override_gate_parse(const reauth_string_t *name);
+
+/* the gate at this time; "override" may be NULL */
+reauth_override_gate_t reauth_override_gate(const reauth_override_t *override,
+    int64_t now_ms);
+
+/* whether the gate is closed: by an override, otherwise by the state */
+int reauth_override_closes(const reauth_override_t *override,
+    reauth_state_t state, int64_t now_ms);
+
+/*
+ * Whether "other" replaces what is stored, which may be none (stamp 0): copies
+ * end up equal in whatever order they meet.
+ */
+int reauth_override_replaces(const reauth_override_t *other,
+    const reauth_override_t *stored);
+
+/* a text of lines "name value", the stamp first; returns the length */
+size_t reauth_override_encode(const reauth_override_t *override,
+    unsigned char *text);
+
+/*
+ * Unknown lines are skipped.  Returns 0, or -1 if the text is invalid, or a
+ * time is more than a day ahead of what is possible.
+ */
+int reauth_override_decode(const reauth_string_t *text, int64_t now_ms,
+    reauth_override_t *override);
+
+
+#endif /* REAUTH_OVERRIDE_H */

@@ -1,0 +1,166 @@
+# What a person does to a gateway: an account is polled now, this gateway is
+# drained.  Who may: the scope "operate", and without a callers file nobody but
+# where "reauth_status operate" says so.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $callers = secret_file('callers', join('', map {
+    my ($name, $rest) = @$_;
+    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
+} ['operator', 'operate'], ['mine', 'operate accounts=acct_mine*'],
+    ['watcher', 'status,update,call'], ['all', 'all']), oct 644);
+
+sub as {
+    my ($name, %more) = @_;
+
+    return { Authorization => "Bearer token-of-$name", %more };
+}
+
+# ---- without a callers file ----
+
+my $shut = gateway(name => 'shut', without => ['/reauth/'],
+    config => 'location /reauth/ { reauth_status; }');
+
+for my $request (['POST', 'accounts/acct_1/poll'], ['PUT', 'drain'],
+    ['GET', 'drain'], ['DELETE', 'drain'])
+{
+    my $answer = $shut->http($request->[0], "/reauth/$request->[1]", {},
+        { for => '1m' });
+
+    is($answer->{status}, 403, "@$request without callers file is refused");
+    is($answer->{json}{error}, 'FORBIDDEN_CALLER', 'with its code');
+}
+
+is($shut->http('GET', '/reauth/readyz')->{status}, 200, 'and not drained');
+$shut->stop;
+
+# ---- with one ----
+
+my $gateway = gateway(
+    name        => 'one',
+    http_config => "reauth_callers_file $callers;",
+    config      => 'reauth_poll on /upstream interval=10m max_interval=10m
+        rate=60r/m;',
+);
+
+my $status = sub { return $gateway->http('GET', "/reauth/$_[0]", as('all')); };
+
+is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('watcher'))
+    ->{status}, 403, 'a caller without the scope may not');
+is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('nobody'))
+    ->{status}, 401, 'nor an unknown one');
+is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('mine'))
+    ->{status}, 403, 'nor one that is confined to others');
+is($gateway->http('PUT', '/reauth/drain', as('mine'), { for => '1m' })
+    ->{status}, 403, 'nor does one account drain all');
+
+my $unknown = $gateway->http('POST', '/reauth/accounts/acct_1/poll',
+    as('operator'));
+is($unknown->{status}, 404, 'an unknown account is not polled');
+is($gateway->http('POST', '/reauth/accounts/acct!/poll', as('operator'))
+    ->{status}, 422, 'nor what is no account');
+
+my $wrong = $gateway->http('GET', '/reauth/accounts/acct_1/poll',
+    as('operator'));
+is($wrong->{status}, 405, 'GET does not poll');
+is($wrong->{headers}{allow}, 'POST', 'with Allow');
+
+is($gateway->http('PUT', '/api/authenticate/acct_1/credentials', as('all'),
+    { email => 'ok@example.com', password => 'p' })->{status}, 200, 'a login');
+
+# the next poll is due in ten minutes
+
+sandbox('POST', '/finish/acct_1');
+is($status->('accounts/acct_1')->{json}{state}, 'running', 'goes on');
+
+my $polled = $gateway->http('POST', '/reauth/accounts/acct_1/poll',
+    as('operator'));
+is($polled->{status}, 202, 'a poll is accepted');
+is_deeply($polled->{json},
+    { account_id => 'acct_1', state => 'running', polls => 'attempt' },
+    'and says what is polled');
+ok(wait_for { $status->('accounts/acct_1')->{json}{state} eq 'succeeded' }
+    'is polled now');
+
+is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('operator'))
+    ->{json}{polls}, 'account', 'an account without an attempt is asked once');
+
+# ---- cross-site ----
+
+is($gateway->http('POST', '/reauth/accounts/acct_1/poll',
+    as('operator', 'Sec-Fetch-Site' => 'cross-site'))->{json}{error},
+    'FORBIDDEN_ORIGIN', 'a page of another site polls nothing');
+is($gateway->http('PUT', '/reauth/drain',
+    as('operator', Origin => 'https://example.com'), { for => '1m' })
+    ->{json}{error}, 'FORBIDDEN_ORIGIN', 'nor drains anything');
+
+# ---- drained ----
+
+sub ready { return $gateway->http('GET', '/reauth/readyz'); }
+
+is_deeply($gateway->http('GET', '/reauth/drain', as('operator'))->{json},
+    { draining => JSON::PP::false, until => undef }, 'is not drained');
+
+my $invalid = $gateway->http('PUT', '/reauth/drain', as('operator'), {});
+is($invalid->{status}, 422, 'for ever is refused');
+is_deeply($invalid->{json}{errors}, { for => ['is required'] }, 'by name');
+is($gateway->http('PUT', '/reauth/drain', as('operator'), { for => '25h' })
+    ->{status}, 422, 'longer than a day, too');
+is($gateway->http('PUT', '/reauth/drain',
+    as('operator', 'Content-Type' => 'text/plain'), 'x')->{status}, 415,
+    'text is refused');
+is($gateway->http('PUT', '/reauth/drain',
+    as('operator', 'Content-Type' => 'application/json'), '{"for":')
+    ->{json}{error}, 'INVALID_JSON', 'invalid JSON, too');
+is($gateway->http('PUT', '/reauth/drain', as('operator'),
+    { for => '1m', reason => 'x' x 5000 })->{status}, 413, 'a large body, too');
+
+my $drained = $gateway->http('PUT', '/reauth/drain', as('operator'),
+    { for => '1h', reason => 'maintenance' });
+is($drained->{status}, 200, 'drained');
+ok($drained->{json}{draining}, 'says so');
+like($drained->{json}{until}, qr/^20\d\d-.*Z$/, 'and until when');
+
+my $answer = ready();
+is($answer->{status}, 503, 'readyz is 503');
+is($answer->{json}{status}, 'draining', 'with its status');
+is_deeply($answer->{json}{reasons}, ['draining'], 'and its reason');
+is($answer->{json}{reason}, 'draining', 'twice');
+is($gateway->http('GET', '/reauth/healthz')->{status}, 200, 'it is alive');
+is($gateway->http('GET', '/reauth/accounts', as('all'))->{status}, 200,
+    'and serves');
+
+$gateway->reload;
+is(ready()->{status}, 503, 'a reload keeps it');
+
+is_deeply($gateway->http('DELETE', '/reauth/drain', as('operator'))->{json},
+    { draining => JSON::PP::false, until => undef }, 'taken back');
+is(ready()->{status}, 200, 'ready again');
+
+is($gateway->http('PUT', '/reauth/drain', as('operator'), { for => '1s' })
+    ->{status}, 200, 'for a second');
+ok(wait_for { ready()->{status} == 200 } 'which ends by itself');
+
+like($gateway->error_log, qr/reauth: this gateway is drained/, 'is logged');
+
+$gateway->stop;
+
+# ---- without a poller, and what is never polled ----
+
+my $open = gateway(name => 'open', without => ['/reauth/', 'reauth_redis'],
+    config => 'location /reauth/ { reauth_status operate; }');
+
+is($open->update('acct_2', 'ok')->{status}, 200, 'a login');
+my $none = $open->http('POST', '/reauth/accounts/acct_2/poll');
+is($none->{status}, 409, 'no poller');
+is($none->{json}{error}, 'NOT_POLLED', 'with its code');
+
+$open->stop;
+
+done_testing();

@@ -1,0 +1,184 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "reauth_override.h"
+
+
+#define NOW_MS  INT64_C(1763985600000)    /* 2025-11-24T12:00:00Z */
+
+
+static void
+make(reauth_override_t *override, uint64_t stamp, unsigned gate)
+{
+    memset(override, 0, sizeof(reauth_override_t));
+
+    override->stamp = stamp;
+    override->set_ms = NOW_MS - 1000;
+    override->until_ms = NOW_MS + 1000;
+    override->gate = (uint8_t) gate;
+    override->state = REAUTH_STATE_RUNNING;
+
+    memcpy(override->account, "acct_1", sizeof("acct_1"));
+    memcpy(override->caller, "operator", sizeof("operator"));
+    memcpy(override->reason, "a reason", sizeof("a reason"));
+}
+
+
+static void
+test_gate(void **state)
+{
+    unsigned           gate, of;
+    reauth_override_t  override;
+
+    (void) state;
+
+    assert_int_equal(reauth_override_gate(NULL, NOW_MS), REAUTH_OVERRIDE_NONE);
+
+    for (of = REAUTH_STATE_NONE; of < REAUTH_STATE_LAST; of++) {
+
+        for (gate = REAUTH_OVERRIDE_NONE; gate <= REAUTH_OVERRIDE_CLOSED;
+             gate++)
+        {
+            make(&override, 1, gate);
+
+            assert_int_equal(reauth_override_closes(&override, of, NOW_MS),
+                             gate == REAUTH_OVERRIDE_NONE
+                             ? reauth_state_is_active(of)
+                             : gate == REAUTH_OVERRIDE_CLOSED);
+
+            /* it ends by itself */
+
+            assert_int_equal(reauth_override_closes(&override, of,
+                                                    NOW_MS + 1000),
+                             reauth_state_is_active(of));
+        }
+
+        assert_int_equal(reauth_override_closes(NULL, of, NOW_MS),
+                         reauth_state_is_active(of));
+    }
+}
+
+
+/* copies that meet in any order, any number of times, end up equal */
+
+static void
+test_merge(void **state)
+{
+    unsigned           i, j, k;
+    reauth_override_t  copies[3], stored;
+
+    (void) state;
+
+    make(&copies[0], 5, REAUTH_OVERRIDE_CLOSED);
+    make(&copies[1], 6, REAUTH_OVERRIDE_NONE);
+    make(&copies[2], 7, REAUTH_OVERRIDE_OPEN);
+
+    for (i = 0; i < 27; i++) {
+        memset(&stored, 0, sizeof(reauth_override_t));
+
+        for (j = 0, k = i; j < 3; j++, k /= 3) {
+            if (reauth_override_replaces(&copies[k % 3], &stored)) {
+                stored = copies[k % 3];
+            }
+        }
+
+        for (j = 0, k = i; j < 3; j++, k /= 3) {
+            assert_true(stored.stamp >= copies[k % 3].stamp);
+        }
+    }
+}
+
+
+static void
+test_text(void **state)
+{
+    size_t             i;
+    reauth_string_t    text;
+    unsigned char      buf[REAUTH_OVERRIDE_TEXT_MAX];
+    reauth_override_t  override, copy;
+
+    static const char *const  invalid[] = {
+        "stamp 1",
+        "stamp\n",
+        "stamp x\naccount acct_1\n",
+        "stamp 1\n",
+        "account acct_1\n",
+        "stamp 0\naccount acct_1\n",
+        "stamp 1\naccount me\n",
+        "stamp 1\naccount acct_1\ngate shut\n",
+        "stamp 1\naccount acct_1\nuntil -1\n",
+        "stamp 1\naccount acct_1\nuntil 1764158400001\n",
+        "stamp 999999999999999999\naccount acct_1\n",
+        "stamp 1806512652289024\naccount acct_1\nset 999999999999999999\n",
+        NULL
+    };
+
+    (void) state;
+
+    memset(&override, 'x', sizeof(reauth_override_t));
+    override.stamp = (uint64_t) NOW_MS * REAUTH_EPOCH_TICKS;
+    override.set_ms = NOW_MS;
+    override.until_ms = NOW_MS + 86400000;
+    override.gate = REAUTH_OVERRIDE_CLOSED;
+    override.state = REAUTH_STATE_NEEDS_PERSON;
+    memcpy(override.account, "acct_", 5);
+    override.account[69] = '\0';
+    override.caller[REAUTH_CALLER_MAX] = '\0';
+    override.reason[REAUTH_OVERRIDE_REASON_MAX] = '\0';
+
+    text.data = buf;
+    text.len = reauth_override_encode(&override, buf);
+
+    assert_in_range(text.len, 1, REAUTH_OVERRIDE_TEXT_MAX);
+    assert_int_equal(reauth_override_decode(&text, NOW_MS, &copy), 0);
+
+    assert_true(copy.stamp == override.stamp);
+    assert_true(copy.set_ms == override.set_ms);
+    assert_true(copy.until_ms == override.until_ms);
+    assert_int_equal(copy.gate, override.gate);
+    assert_int_equal(copy.state, override.state);
+    assert_string_equal(copy.account, override.account);
+    assert_string_equal(copy.caller, override.caller);
+    assert_string_equal(copy.reason, override.reason);
+
+    /* one that was taken back, with a line of a later version */
+
+    text = reauth_string_from("stamp 7\naccount fansly_acct_1\nset 1\nuntil 2\n"
+                              "state later\nscope all\n");
+
+    assert_int_equal(reauth_override_decode(&text, NOW_MS, &copy), 0);
+    assert_int_equal(copy.gate, REAUTH_OVERRIDE_NONE);
+    assert_int_equal(copy.state, REAUTH_STATE_NONE);
+
+    for (i = 0; invalid[i] != NULL; i++) {
+        text = reauth_string_from(invalid[i]);
+
+        if (reauth_override_decode(&text, NOW_MS, &copy) == 0) {
+            fail_msg("\"%s\"", invalid[i]);
+        }
+    }
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_text)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
