@@ -15,7 +15,7 @@ my $gateway = gateway(
 my %kept = map { $_ => 1 } qw(
     account epoch revision state attempt auth_type action source since updated
     deadline started_at completed_at progress error_code error_message caller
-    fingerprint sealed kept before accepted stepped
+    fingerprint sealed has kept before accepted stepped
 );
 
 

@@ -107,6 +107,21 @@ is("@unknown", '', 'no key that docs/security.md does not name');
 is(index($text, $secret{$_}), -1, "no $_") for sort keys %secret;
 unlike($text, qr/CANARY/, 'nothing that the upstream sent in confidence');
 
+# ---- an event has neither of what an active attempt has ----
+
+my @events = redis_cli('--raw', 'XRANGE', '{reauth}:events', '-', '+');
+
+ok(scalar(grep { /\Aaccount acct_app\z/ } @events), 'the events have been read');
+is(join(' ', grep { /\A(?:(?:prior_)?fingerprint|sealed) / } @events), '',
+    'none has a fingerprint or a sealed value');
+
+my $values = join '|', grep { defined } map {
+    @{ stored($_) }{qw(fingerprint sealed prior_fingerprint)}
+} qw(acct_app acct_down acct_lost acct_face);
+
+like($values, qr/[0-9a-f]{64}/, 'the records have them');
+unlike("@events", qr/$values/, 'nor the value of one, under any name');
+
 # ---- an attempt that has ended has neither fingerprint nor sealed value ----
 
 my $record = stored('acct_ok');

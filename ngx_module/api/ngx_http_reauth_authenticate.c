@@ -545,7 +545,13 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         ngx_http_reauth_authenticate_finalize(a, rc);
         return;
 
+    case REAUTH_BEGIN_SUPERSEDED:
+        ngx_http_reauth_authenticate_finalize(a,
+                                     ngx_http_reauth_coalesce_superseded(a));
+        return;
+
     default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
+        a->after = 0;
         a->joined = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
         a->joined_since = op->record.since_ms;
         ngx_http_reauth_coalesce_wait(a);
@@ -586,6 +592,8 @@ ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
     begin.caller.len = ctx->caller.len;
     begin.resend = a->resend;
     begin.waited = a->placed;
+    begin.joined = a->after;
+    begin.joined_since = a->after_since;
 
     ngx_http_reauth_caller_bounds(r, &begin);
 

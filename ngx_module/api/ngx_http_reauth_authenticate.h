@@ -38,6 +38,8 @@ typedef struct {
     ngx_http_reauth_outcome_op_t *outcome_op;    /* in progress */
     uint64_t                      joined;        /* of the identical update */
     int64_t                       joined_since;  /* when it began, in ms */
+    uint64_t                      after;         /* was joined before; or 0 */
+    int64_t                       after_since;
     reauth_record_t              *repeated;      /* of its attempt */
     int64_t                       since_ms;      /* of the attempt begun */
     int64_t                       deadline_ms;
@@ -107,6 +109,10 @@ void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
  * a->joined is set.
  */
 void ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a);
+
+/* another update was accepted after the identical one that was joined */
+ngx_int_t ngx_http_reauth_coalesce_superseded(
+    ngx_http_reauth_authenticate_t *a);
 
 /* stops waiting; does nothing if the request does not wait */
 void ngx_http_reauth_coalesce_leave(ngx_http_reauth_authenticate_t *a);

@@ -156,16 +156,15 @@ ngx_http_reauth_coalesce_ended(ngx_http_reauth_authenticate_t *a,
 
 /*
  * The attempt of the identical update has ended or was replaced before this
- * request saw it: looks for it in the change log.  This update must not be
- * sent after a newer one.  NGX_DECLINED: send it.
+ * request saw it: looks for it in the change log.  NGX_DECLINED: begin again;
+ * this update is not sent after a newer one.
  */
 
 static ngx_int_t
 ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
 {
-    ngx_int_t                     rc;
     ngx_uint_t                    i, n, complete;
-    reauth_record_t              *records, current;
+    reauth_record_t              *records;
     ngx_http_reauth_main_conf_t  *mcf;
 
     if (a->route.operation != REAUTH_OPERATION_UPDATE) {
@@ -195,26 +194,39 @@ ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
             && records[i].since_ms == a->joined_since
             && records[i].attempt[0] != '\0')
         {
-            rc = ngx_http_reauth_coalesce_ended(a, &records[i]);
-
-            if (rc != NGX_DECLINED) {
-                return rc;
-            }
-
-            break;
+            return ngx_http_reauth_coalesce_ended(a, &records[i]);
         }
     }
 
-    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &current)
-        == NGX_OK
-        && current.epoch > a->joined
-        && current.since_ms > a->joined_since
-        && !ngx_http_reauth_coalesce_equal(a, &current))
-    {
-        return ngx_http_reauth_update_superseded(a);
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_reauth_coalesce_superseded(ngx_http_reauth_authenticate_t *a)
+{
+    ngx_int_t  rc;
+
+    a->joined = a->after;
+    a->joined_since = a->after_since;
+
+    rc = ngx_http_reauth_coalesce_past(a);
+
+    return rc == NGX_DECLINED ? ngx_http_reauth_update_superseded(a) : rc;
+}
+
+
+static void
+ngx_http_reauth_coalesce_begin(ngx_http_reauth_authenticate_t *a)
+{
+    if (a->route.operation == REAUTH_OPERATION_UPDATE) {
+        a->after = a->joined;
+        a->after_since = a->joined_since;
     }
 
-    return NGX_DECLINED;
+    a->joined = 0;
+
+    ngx_http_reauth_authenticate_begin(a);
 }
 
 
@@ -237,15 +249,13 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
         rc = ngx_http_reauth_coalesce_past(a);
     }
 
-    a->joined = 0;
-
     if (rc == NGX_DECLINED) {
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
                        "reauth coalesce: account \"%*s\" begins again, no "
                        "response to share", a->route.id.len,
                        a->route.id.data);
 
-        ngx_http_reauth_authenticate_begin(a);
+        ngx_http_reauth_coalesce_begin(a);
         return;
     }
 
@@ -281,7 +291,7 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
                        reauth_state_name((reauth_state_t) record->state),
                        record->epoch);
 
-        ngx_http_reauth_authenticate_begin(a);
+        ngx_http_reauth_coalesce_begin(a);
         return;
     }
 

@@ -78,7 +78,7 @@ reauth_attempt_before_us(const reauth_record_t *record)
 }
 
 
-static int
+int
 reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms)
 {
     return reauth_state_is_active(reauth_record_state(record, now_ms));
@@ -95,7 +95,7 @@ reauth_attempt_is_sending(const reauth_record_t *record, int64_t now_ms)
 }
 
 
-static int
+int
 reauth_attempt_same_update(const reauth_record_t *record,
     const reauth_begin_t *begin)
 {
@@ -205,6 +205,13 @@ reauth_attempt_begin(const reauth_record_t *current,
                                                 : current->epoch + 1;
     next->revision = current->revision;
     next->since_ms = begin->now_ms;
+
+    /* with the epoch, it tells an attempt from the prior one */
+
+    if (next->since_ms == current->since_ms) {
+        next->since_ms++;
+    }
+
     next->updated_ms = begin->now_ms;
     next->deadline_ms = begin->now_ms + begin->gate_max_ms;
     next->state = REAUTH_STATE_STARTING;
@@ -246,6 +253,7 @@ reauth_attempt_reject(const reauth_record_t *current,
 
     prior = &current->prior;
 
+    next->missing = 0;
     next->fingerprint_set = 0;
     memset(next->fingerprint, 0, REAUTH_FINGERPRINT_LEN);
 
@@ -271,6 +279,10 @@ reauth_attempt_reject(const reauth_record_t *current,
         next->fingerprint_set = prior->fingerprint_set;
         memcpy(next->fingerprint, prior->fingerprint, REAUTH_FINGERPRINT_LEN);
         next->kept = prior->kept;
+
+        if (current->missing & REAUTH_SECRET_PRIOR) {
+            next->missing = REAUTH_SECRET_FINGERPRINT;
+        }
     }
 
     next->error_code[0] = '\0';
@@ -327,6 +339,7 @@ reauth_attempt_apply(const reauth_fact_t *fact, reauth_record_t *next)
     }
 
     if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
+        next->missing &= (uint8_t) ~REAUTH_SECRET_SEALED;
         next->sealed_len = (uint8_t) fact->sealed_len;
         memcpy(next->sealed, fact->sealed, fact->sealed_len);
     }
@@ -467,6 +480,7 @@ reauth_attempt_settle(const reauth_record_t *current,
 {
     if (next->state != REAUTH_STATE_STARTING) {
         memset(&next->prior, 0, sizeof(reauth_prior_t));
+        next->missing &= (uint8_t) ~REAUTH_SECRET_PRIOR;
 
         if (current->state == REAUTH_STATE_STARTING) {
             next->accepted_ms = fact->now_ms;
@@ -486,6 +500,7 @@ reauth_attempt_settle(const reauth_record_t *current,
 
         next->accepted_ms = 0;
         next->stepped_ms = 0;
+        next->missing = 0;
         next->fingerprint_set = 0;
         next->sealed_len = 0;
         memset(next->fingerprint, 0, sizeof(next->fingerprint));

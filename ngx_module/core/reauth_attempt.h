@@ -155,6 +155,23 @@ typedef struct {
 
 
 /*
+ * Fields that are in Redis' record only, not in events.  A record that was
+ * made from an event has none of those in "missing" until they are copied from
+ * another copy of the record, see reauth_attempt_complete().
+ */
+
+#define REAUTH_SECRET_FINGERPRINT  1
+#define REAUTH_SECRET_SEALED       2
+#define REAUTH_SECRET_PRIOR        4       /* the fingerprint of "prior" */
+
+#define REAUTH_SECRETS             7
+
+/* an update cannot be compared, or get its response, without these */
+#define REAUTH_SECRETS_OF_UPDATE                                              \
+    (REAUTH_SECRET_FINGERPRINT | REAUTH_SECRET_SEALED)
+
+
+/*
  * The record of an account.  It contains no credentials: its fields are an
  * allow-list, and the deeplink is sealed (reauth_seal.h).
  */
@@ -184,6 +201,7 @@ typedef struct {
     uint8_t         lost;          /* consecutive polls that did not find it */
     uint8_t         fresh;         /* nothing was known before, nor since */
     uint8_t         poll_error;    /* reauth_poll_error_t */
+    uint8_t         missing;       /* REAUTH_SECRET_*: see below */
     uint16_t        poll_status;   /* of HTTP; 0: none */
     uint8_t         kept;          /* a response is stored, by since_ms; 0: it
                                       can be composed */
@@ -213,6 +231,11 @@ typedef struct {
     reauth_string_t     caller;         /* may be empty */
     unsigned            resend;         /* force: send in any case */
     unsigned            waited;         /* no other update is sent first */
+    unsigned            unread;         /* Redis cannot be read: what is
+                                           missing is not waited for */
+    uint64_t            joined;         /* it waited for the response to this
+                                           epoch's update; 0: to none */
+    int64_t             joined_since;
     unsigned            bounded;        /* so is what this caller may begin: */
     size_t              callers;        /* all there are */
     size_t              attempts_max;   /* active ones of this; 0: by default */
@@ -228,7 +251,9 @@ typedef enum {
     REAUTH_BEGIN_COALESCED,      /* identical update is active: compose */
     REAUTH_BEGIN_JOIN,           /* identical update is being sent: wait */
     REAUTH_BEGIN_WAIT,           /* another update is being sent: wait */
-    REAUTH_BEGIN_TOO_MANY        /* the caller has too many attempts */
+    REAUTH_BEGIN_TOO_MANY,       /* the caller has too many attempts */
+    REAUTH_BEGIN_SUPERSEDED,     /* the joined update has, by another one */
+    REAUTH_BEGIN_READ            /* judge it again by Redis' record */
 } reauth_begin_result_t;
 
 
@@ -396,6 +421,24 @@ uint64_t reauth_attempt_new_epoch(const reauth_record_t *current,
  * if they are equivalent.
  */
 int reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b);
+
+/* whether the record, at this time, keeps an update from being sent */
+int reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms);
+
+/* whether it is that of an identical update */
+int reauth_attempt_same_update(const reauth_record_t *record,
+    const reauth_begin_t *begin);
+
+/*
+ * Copies the secrets that "record" does not have from "other", another copy of
+ * the account's record, as far as they are about the same update.
+ */
+void reauth_attempt_complete(reauth_record_t *record,
+    const reauth_record_t *other);
+
+/* whether "record" has none of the secrets that "other" has */
+int reauth_attempt_lacks(const reauth_record_t *record,
+    const reauth_record_t *other);
 
 /* whether the account was not changed between the two */
 int reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b);

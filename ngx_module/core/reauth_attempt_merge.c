@@ -109,6 +109,100 @@ reauth_attempt_replaces(const reauth_record_t *remote,
 }
 
 
+static int
+reauth_attempt_is_of(const reauth_record_t *a, const reauth_record_t *b)
+{
+    return a->epoch == b->epoch && a->since_ms == b->since_ms;
+}
+
+
+/* the fingerprint of the attempt that began at this time; NULL: not there */
+
+static const uint8_t *
+reauth_attempt_fingerprint(const reauth_record_t *record, int64_t since_ms)
+{
+    if (record->since_ms == since_ms) {
+        return record->fingerprint_set ? record->fingerprint : NULL;
+    }
+
+    return record->prior.since_ms == since_ms && record->prior.fingerprint_set
+           ? record->prior.fingerprint : NULL;
+}
+
+
+static void
+reauth_attempt_complete_prior(reauth_record_t *record,
+    const reauth_record_t *other)
+{
+    const uint8_t   *fingerprint;
+    reauth_prior_t  *prior;
+
+    prior = &record->prior;
+
+    if (prior->fingerprint_set || !reauth_state_is_active(prior->state)) {
+        return;
+    }
+
+    fingerprint = reauth_attempt_fingerprint(other, prior->since_ms);
+
+    if (fingerprint != NULL) {
+        prior->fingerprint_set = 1;
+        memcpy(prior->fingerprint, fingerprint, REAUTH_FINGERPRINT_LEN);
+        record->missing &= (uint8_t) ~REAUTH_SECRET_PRIOR;
+    }
+}
+
+
+void
+reauth_attempt_complete(reauth_record_t *record, const reauth_record_t *other)
+{
+    const uint8_t  *fingerprint;
+
+    if (!reauth_state_is_active(record->state) || other->epoch > record->epoch)
+    {
+        return;
+    }
+
+    reauth_attempt_complete_prior(record, other);
+
+    if (other->epoch < record->epoch) {
+        return;
+    }
+
+    /* a rejected update has the prior attempt in its own epoch */
+
+    fingerprint = reauth_attempt_fingerprint(other, record->since_ms);
+
+    if (fingerprint != NULL && !record->fingerprint_set) {
+        record->fingerprint_set = 1;
+        memcpy(record->fingerprint, fingerprint, REAUTH_FINGERPRINT_LEN);
+        record->missing &= (uint8_t) ~REAUTH_SECRET_FINGERPRINT;
+    }
+
+    if (reauth_attempt_is_of(record, other)
+        && other->sealed_len != 0
+        && record->sealed_len == 0)
+    {
+        record->sealed_len = other->sealed_len;
+        memcpy(record->sealed, other->sealed, REAUTH_SEALED_MAX);
+        record->missing &= (uint8_t) ~REAUTH_SECRET_SEALED;
+    }
+}
+
+
+int
+reauth_attempt_lacks(const reauth_record_t *record,
+    const reauth_record_t *other)
+{
+    return reauth_attempt_is_of(record, other)
+           && reauth_state_is_active(record->state)
+           && ((other->fingerprint_set && !record->fingerprint_set)
+               || (other->sealed_len != 0 && record->sealed_len == 0)
+               || (other->prior.fingerprint_set
+                   && !record->prior.fingerprint_set));
+}
+
+
 int
 reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b)
 {

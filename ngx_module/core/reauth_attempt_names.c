@@ -52,7 +52,7 @@ static const char  *reauth_poll_error_names[] = {
 
 
 static const char  *reauth_begin_result_names[] = {
-    "started", "coalesced", "join", "wait", "too_many"
+    "started", "coalesced", "join", "wait", "too_many", "superseded", "read"
 };
 
 static const char  *reauth_advance_result_names[] = {

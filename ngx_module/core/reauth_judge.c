@@ -38,30 +38,54 @@ reauth_judge_revision(const reauth_stored_t *stored, uint64_t revision,
 }
 
 
-reauth_begin_result_t
-reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
-    const reauth_record_t *remote, reauth_judgement_t *verdict)
+/* nothing changes, but secrets that were missing may have been found */
+
+static void
+reauth_judge_completed(const reauth_stored_t *stored,
+    const reauth_record_t *ours, reauth_judgement_t *verdict)
 {
-    const reauth_record_t  *current;
-    reauth_begin_result_t   result;
+    if (ours->missing == stored->record.missing) {
+        reauth_judge_keep(ours, verdict);
+        return;
+    }
 
-    current = &stored->record;
-    verdict->again = 0;
+    verdict->write = REAUTH_WRITE_REVISION;
+    verdict->dirty = stored->dirty;
+    verdict->record = *ours;
+}
 
-    if (remote != NULL
-        && reauth_attempt_judge_again(current, (int) stored->dirty, remote,
-                                      begin->epoch))
+
+/*
+ * A record as Redis has it: it misses nothing, but may have lost what is
+ * stored here.
+ */
+
+static void
+reauth_judge_theirs(const reauth_stored_t *stored,
+    const reauth_record_t *remote, reauth_record_t *theirs)
+{
+    *theirs = *remote;
+    theirs->missing = 0;
+
+    reauth_attempt_complete(theirs, &stored->record);
+}
+
+
+/* the update is judged by a record that has all that this takes */
+
+static reauth_begin_result_t
+reauth_judge_update(const reauth_stored_t *stored,
+    const reauth_record_t *current, reauth_begin_t *begin, int again,
+    reauth_record_t *next)
+{
+    reauth_begin_result_t  result;
+
+    if (begin->joined != 0
+        && current->epoch > begin->joined
+        && current->since_ms > begin->joined_since
+        && !reauth_attempt_same_update(current, begin))
     {
-        current = remote;
-        verdict->again = 1;
-
-        if (current->epoch == begin->epoch) {
-
-            /* it is this begin: the clerk has written it meanwhile */
-
-            reauth_judge_take(remote, verdict);
-            return REAUTH_BEGIN_STARTED;
-        }
+        return REAUTH_BEGIN_SUPERSEDED;
     }
 
     if (begin->epoch <= current->epoch) {
@@ -72,15 +96,15 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
 
     /* the limit was checked before it was judged by what was stored */
 
-    begin->bounded = begin->bounded && remote == NULL;
+    begin->bounded = begin->bounded && !again;
     begin->attempts = stored->attempts;
     begin->active = stored->active;
     begin->capacity = stored->capacity;
 
-    result = reauth_attempt_begin(current, begin, &verdict->record);
+    result = reauth_attempt_begin(current, begin, next);
 
     if (result == REAUTH_BEGIN_STARTED
-        && remote == NULL
+        && !again
         && begin->fingerprint != NULL
         && !begin->waited
         && stored->waiting)
@@ -90,15 +114,64 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
         result = REAUTH_BEGIN_WAIT;
     }
 
+    return result;
+}
+
+
+reauth_begin_result_t
+reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
+    const reauth_record_t *remote, reauth_judgement_t *verdict)
+{
+    int                     again;
+    reauth_record_t         ours, theirs;
+    const reauth_record_t  *current;
+    reauth_begin_result_t   result;
+
+    ours = stored->record;
+    current = &ours;
+    again = remote != NULL && begin->epoch != 0;
+    verdict->again = 0;
+
+    if (remote != NULL) {
+        reauth_judge_theirs(stored, remote, &theirs);
+        reauth_attempt_complete(&ours, &theirs);
+
+        if (reauth_attempt_judge_again(&ours, (int) stored->dirty, &theirs,
+                                       begin->epoch))
+        {
+            current = &theirs;
+            verdict->again = 1;
+
+            if (current->epoch == begin->epoch) {
+
+                /* it is this begin: the clerk has written it meanwhile */
+
+                reauth_judge_take(&theirs, verdict);
+                return REAUTH_BEGIN_STARTED;
+            }
+        }
+    }
+
+    if ((current->missing & REAUTH_SECRETS_OF_UPDATE)
+        && !begin->unread
+        && reauth_attempt_is_open(current, begin->now_ms))
+    {
+        reauth_judge_keep(&stored->record, verdict);
+        return REAUTH_BEGIN_READ;
+    }
+
+    result = reauth_judge_update(stored, current, begin, again,
+                                 &verdict->record);
+
     if (result == REAUTH_BEGIN_STARTED) {
         verdict->write = REAUTH_WRITE_RECORD;
         verdict->dirty = stored->has_redis;
 
-    } else if (remote != NULL && verdict->again) {
-        reauth_judge_take(remote, verdict);
+    } else if (verdict->again) {
+        reauth_judge_take(&theirs, verdict);
 
     } else {
-        reauth_judge_keep(current, verdict);
+        reauth_judge_completed(stored, &ours, verdict);
     }
 
     return result;
@@ -169,23 +242,27 @@ int
 reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
     const reauth_record_t *remote, reauth_judgement_t *verdict)
 {
+    reauth_record_t  theirs;
+
     if (fact != NULL
         && reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
                                       remote, fact->new_epoch))
     {
+        reauth_judge_theirs(stored, remote, &theirs);
+
         verdict->again = 1;
 
         /* the limit was checked before it was judged by what was stored */
 
         fact->full = 0;
 
-        if (reauth_judge_fact(stored, remote, fact, verdict)
+        if (reauth_judge_fact(stored, &theirs, fact, verdict)
             == REAUTH_ADVANCE_APPLIED)
         {
             return 1;
         }
 
-        reauth_judge_take(remote, verdict);
+        reauth_judge_take(&theirs, verdict);
         return 0;
     }
 
@@ -193,33 +270,79 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
 }
 
 
+/*
+ * What is stored is about an update being sent, as events told it.  It was
+ * rejected meanwhile: the record is that of the prior attempt, in the epoch of
+ * the update, whose fingerprint nobody has any more.
+ */
+
+static int
+reauth_judge_is_settled(const reauth_record_t *ours,
+    const reauth_record_t *theirs)
+{
+    return (ours->missing & REAUTH_SECRET_FINGERPRINT)
+           && ours->epoch == theirs->epoch
+           && ours->since_ms > theirs->since_ms;
+}
+
+
 reauth_merge_result_t
 reauth_judge_merge(const reauth_stored_t *stored,
     const reauth_record_t *remote, int live, reauth_judgement_t *verdict)
 {
+    reauth_record_t        theirs;
     reauth_merge_result_t  result;
 
     verdict->again = 0;
 
-    result = reauth_attempt_merge(&stored->record, (int) stored->dirty, remote,
-                                  live);
+    theirs = *remote;
+    reauth_attempt_complete(&theirs, &stored->record);
+
+    if (live) {
+        theirs.missing = 0;
+    }
+
+    result = reauth_attempt_merge(&stored->record, (int) stored->dirty,
+                                  &theirs, live);
+
+    if (result == REAUTH_MERGE_OURS
+        && live
+        && reauth_judge_is_settled(&stored->record, &theirs))
+    {
+        result = REAUTH_MERGE_TAKEN;
+    }
 
     switch (result) {
 
     case REAUTH_MERGE_TAKEN:
-        reauth_judge_take(remote, verdict);
-        break;
+        reauth_judge_take(&theirs, verdict);
+        return result;
 
     case REAUTH_MERGE_SAME:
-        reauth_judge_revision(stored, remote->revision, 0, verdict);
-        break;
-
     case REAUTH_MERGE_OURS:
-        reauth_judge_revision(stored, remote->revision, 1, verdict);
+        reauth_judge_revision(stored, remote->revision,
+                              result == REAUTH_MERGE_OURS, verdict);
         break;
 
     default: /* REAUTH_MERGE_LATE, REAUTH_MERGE_ASK */
         reauth_judge_keep(&stored->record, verdict);
+        return result;
+    }
+
+    reauth_attempt_complete(&verdict->record, remote);
+
+    if (live) {
+
+        /* Redis does not have the rest: nobody has */
+
+        verdict->record.missing = 0;
+
+        if (result == REAUTH_MERGE_SAME
+            && reauth_attempt_lacks(remote, &verdict->record))
+        {
+            verdict->dirty = 1;
+            return REAUTH_MERGE_OURS;
+        }
     }
 
     return result;
@@ -238,6 +361,10 @@ reauth_judge_lost(const reauth_stored_t *stored,
     }
 
     reauth_judge_revision(stored, 0, 1, verdict);
+
+    /* it cannot be read any more */
+
+    verdict->record.missing = 0;
 }
 
 

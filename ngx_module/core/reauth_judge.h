@@ -39,7 +39,8 @@ typedef enum {
     REAUTH_WRITE_NOTHING = 0,
     REAUTH_WRITE_RECORD,
     REAUTH_WRITE_REVISION          /* the record is as it was, except for its
-                                      revision; this is no change to report */
+                                      revision and secrets that were missing;
+                                      this is no change to report */
 } reauth_write_t;
 
 
@@ -74,9 +75,10 @@ typedef enum {
 
 /*
  * A begin.  If Redis has a later record than the one that the begin was judged
- * by, it is judged again: "remote" is that record, otherwise NULL.  Sets
- * begin->epoch, which is kept when the begin is judged again, as this epoch may
- * be in Redis already.
+ * by, or the stored one misses something (REAUTH_BEGIN_READ), it is judged
+ * again: "remote" is the record of Redis, otherwise NULL.  Sets begin->epoch,
+ * which is kept when the begin is judged again, as this epoch may be in Redis
+ * already.
  */
 reauth_begin_result_t reauth_judge_begin(const reauth_stored_t *stored,
     reauth_begin_t *begin, const reauth_record_t *remote,
@@ -94,7 +96,12 @@ reauth_advance_result_t reauth_judge_advance(const reauth_stored_t *stored,
 int reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
     const reauth_record_t *remote, reauth_judgement_t *verdict);
 
-/* a record that was read from Redis ("live") or is in an event */
+/*
+ * A record that was read from Redis ("live") or is in an event, without its
+ * secrets.  Those that are stored are kept; others are missing from then on,
+ * and a change of what is stored is not written over any revision: it is
+ * judged again by Redis' record, which has them.
+ */
 reauth_merge_result_t reauth_judge_merge(const reauth_stored_t *stored,
     const reauth_record_t *remote, int live, reauth_judgement_t *verdict);
 

@@ -20,6 +20,7 @@ typedef enum {
     REAUTH_FIELD_SOURCE,
     REAUTH_FIELD_POLL_ERROR,
     REAUTH_FIELD_NEEDS,
+    REAUTH_FIELD_HAS,
     REAUTH_FIELD_STRING,
     REAUTH_FIELD_BINARY
 } reauth_field_kind_t;
@@ -81,14 +82,11 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec_string("error_message", error_message,
                        REAUTH_ERROR_MESSAGE_MAX),
     reauth_spec_string("caller", caller, REAUTH_CALLER_MAX),
-    reauth_spec_binary("fingerprint", fingerprint, REAUTH_FINGERPRINT_LEN,
-                       fingerprint_set),
     reauth_spec("lost", REAUTH_FIELD_BYTE, lost),
     reauth_spec("fresh", REAUTH_FIELD_BYTE, fresh),
     reauth_spec("polled", REAUTH_FIELD_INT64, polled_ms),
     reauth_spec("poll_status", REAUTH_FIELD_UINT16, poll_status),
     reauth_spec("poll_error", REAUTH_FIELD_POLL_ERROR, poll_error),
-    reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
     reauth_spec("kept", REAUTH_FIELD_BYTE, kept),
 
     reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
@@ -100,9 +98,16 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("prior_deadline", REAUTH_FIELD_INT64, prior.deadline_ms),
     reauth_spec("prior_started_at", REAUTH_FIELD_INT64, prior.started_us),
     reauth_spec("prior_completed_at", REAUTH_FIELD_INT64, prior.completed_us),
+    reauth_spec("prior_kept", REAUTH_FIELD_BYTE, prior.kept),
+
+    /* which of the following there are; an event ends with it */
+    reauth_spec("has", REAUTH_FIELD_HAS, missing),
+
+    reauth_spec_binary("fingerprint", fingerprint, REAUTH_FINGERPRINT_LEN,
+                       fingerprint_set),
+    reauth_spec_binary("sealed", sealed, REAUTH_SEALED_MAX, sealed_len),
     reauth_spec_binary("prior_fingerprint", prior.fingerprint,
-                       REAUTH_FINGERPRINT_LEN, prior.fingerprint_set),
-    reauth_spec("prior_kept", REAUTH_FIELD_BYTE, prior.kept)
+                       REAUTH_FINGERPRINT_LEN, prior.fingerprint_set)
 };
 
 #define REAUTH_FIELD_SPECS                                                    \
@@ -190,6 +195,15 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
 }
 
 
+static unsigned
+reauth_record_secrets(const reauth_record_t *record)
+{
+    return (record->fingerprint_set ? REAUTH_SECRET_FINGERPRINT : 0)
+           | (record->sealed_len != 0 ? REAUTH_SECRET_SEALED : 0)
+           | (record->prior.fingerprint_set ? REAUTH_SECRET_PRIOR : 0);
+}
+
+
 static size_t
 reauth_encode_field(const reauth_record_t *record,
     const reauth_field_spec_t *spec, unsigned char *out)
@@ -212,6 +226,11 @@ reauth_encode_field(const reauth_record_t *record,
 
     case REAUTH_FIELD_BYTE:
         return *member != 0 ? reauth_string_number(*member, out) : 0;
+
+    case REAUTH_FIELD_HAS:
+        number = reauth_record_secrets(record);
+
+        return number != 0 ? reauth_string_number((uint64_t) number, out) : 0;
 
     case REAUTH_FIELD_UINT16:
         memcpy(&status, member, sizeof(uint16_t));
@@ -241,7 +260,8 @@ reauth_encode_field(const reauth_record_t *record,
 
 
 size_t
-reauth_record_encode(const reauth_record_t *record, unsigned char *text)
+reauth_record_encode(const reauth_record_t *record, unsigned char *text,
+    size_t *event)
 {
     size_t                      i, len;
     unsigned char              *p, *value;
@@ -262,6 +282,10 @@ reauth_record_encode(const reauth_record_t *record, unsigned char *text)
         if (len != 0) {
             p = value + len;
             *p++ = '\n';
+        }
+
+        if (spec->kind == REAUTH_FIELD_HAS) {
+            *event = (size_t) (p - text);
         }
     }
 
@@ -427,6 +451,7 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
         return 0;
 
     case REAUTH_FIELD_BYTE:
+    case REAUTH_FIELD_HAS:
         if (reauth_decode_number(value, &number) != 0 || number > 255) {
             return -1;
         }
@@ -515,6 +540,28 @@ reauth_record_decode(const reauth_string_t *text, reauth_record_t *record)
         if (reauth_decode_field(record, &name, &value, &next) != 0) {
             return -1;
         }
+    }
+
+    record->missing &= (uint8_t) (REAUTH_SECRETS
+                                  & ~reauth_record_secrets(record));
+
+    return 0;
+}
+
+
+int
+reauth_record_decode_event(const reauth_string_t *text,
+    reauth_record_t *record)
+{
+    if (reauth_record_decode(text, record) != 0) {
+        return -1;
+    }
+
+    if (record->missing != 0) {
+
+        /* the revision before, so that earlier versions do not write over it */
+
+        record->revision++;
     }
 
     return 0;

@@ -26,10 +26,11 @@
 
 /*
  * Writes all fields to text[REAUTH_RECORD_TEXT_MAX], "revision" first.
- * Returns the length.
+ * Returns the length; *event is that of the part that goes into an event: all
+ * fields but fingerprints and the sealed value.
  */
 size_t reauth_record_encode(const reauth_record_t *record,
-    unsigned char *text);
+    unsigned char *text, size_t *event);
 
 /*
  * Sets the fields of a zeroed record; unknown fields, of a later version, are
@@ -37,6 +38,13 @@ size_t reauth_record_encode(const reauth_record_t *record,
  * invalid.
  */
 int reauth_record_decode(const reauth_string_t *text, reauth_record_t *record);
+
+/*
+ * The same for an event: a part of a record, which then misses its secrets, or
+ * a whole one, of a gateway of an earlier version.
+ */
+int reauth_record_decode_event(const reauth_string_t *text,
+    reauth_record_t *record);
 
 /* whether the fields are consistent */
 int reauth_record_valid(const reauth_record_t *record);

@@ -125,8 +125,9 @@ reauth_reply_time(const redisReply *reply, int64_t *ms)
 }
 
 
-int
-reauth_reply_record(const redisReply *reply, reauth_record_t *record)
+static int
+reauth_reply_decode(const redisReply *reply, reauth_record_t *record,
+    int (*decode)(const reauth_string_t *text, reauth_record_t *record))
 {
     reauth_string_t  text;
 
@@ -139,8 +140,21 @@ reauth_reply_record(const redisReply *reply, reauth_record_t *record)
     text.data = (const unsigned char *) reply->str;
     text.len = (size_t) reply->len;
 
-    return reauth_record_decode(&text, record) == 0
-           && reauth_record_valid(record) ? 0 : -1;
+    return decode(&text, record) == 0 && reauth_record_valid(record) ? 0 : -1;
+}
+
+
+int
+reauth_reply_record(const redisReply *reply, reauth_record_t *record)
+{
+    return reauth_reply_decode(reply, record, reauth_record_decode);
+}
+
+
+int
+reauth_reply_event_record(const redisReply *reply, reauth_record_t *record)
+{
+    return reauth_reply_decode(reply, record, reauth_record_decode_event);
 }
 
 

@@ -40,6 +40,10 @@ redisReader *reauth_reply_reader(void);
 /* 0, or -1 if the reply is not the text of a record */
 int reauth_reply_record(const redisReply *reply, reauth_record_t *record);
 
+/* the same for that of an event, see reauth_record_decode_event() */
+int reauth_reply_event_record(const redisReply *reply,
+    reauth_record_t *record);
+
 /*
  * The time of a reply to TIME, in milliseconds.  Returns -1 if the reply is not
  * one or the year is not from 1970 to 9999.

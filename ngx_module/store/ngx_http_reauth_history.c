@@ -97,7 +97,8 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     text = reauth_reply_event(entry, &op->before[1], &writer);
 
     if (text == NULL
-        || ngx_http_reauth_store_record(op->store, text, &record) != NGX_OK
+        || ngx_http_reauth_store_event_record(op->store, text, &record)
+           != NGX_OK
         || ngx_strcmp(record.account, op->account) != 0)
     {
         return 1;

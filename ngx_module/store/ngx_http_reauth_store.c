@@ -121,17 +121,40 @@ ngx_http_reauth_store_accepted(ngx_http_reauth_store_t *store,
 }
 
 
-ngx_int_t
-ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
-    const redisReply *reply, reauth_record_t *record)
+static ngx_int_t
+ngx_http_reauth_store_judge(ngx_http_reauth_store_t *store,
+    reauth_record_t *record)
 {
     int64_t  life_ms;
 
     life_ms = ngx_max((int64_t) store->gate_max, NGX_HTTP_REAUTH_LIFE_MAX);
 
-    return reauth_reply_record(reply, record) == 0
-           && reauth_record_judge(record, ngx_http_reauth_now(), life_ms) == 0
+    return reauth_record_judge(record, ngx_http_reauth_now(), life_ms) == 0
            ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
+    const redisReply *reply, reauth_record_t *record)
+{
+    if (reauth_reply_record(reply, record) != 0) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_reauth_store_judge(store, record);
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_event_record(ngx_http_reauth_store_t *store,
+    const redisReply *reply, reauth_record_t *record)
+{
+    if (reauth_reply_event_record(reply, record) != 0) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_reauth_store_judge(store, record);
 }
 
 

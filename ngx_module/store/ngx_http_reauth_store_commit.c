@@ -24,10 +24,13 @@
 #define NGX_HTTP_REAUTH_FLUSH_TURN      64
 #define NGX_HTTP_REAUTH_FLUSH_MAX       256
 
+/* reads of Redis' record, while events change that of the zone */
+#define NGX_HTTP_REAUTH_BEGIN_READS     3
+
 /* keys, arguments */
 #define NGX_HTTP_REAUTH_COMMIT_KEYS     6
 #define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
-#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 8)
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
 
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
@@ -39,6 +42,7 @@ typedef struct {
     ngx_http_reauth_store_op_t   op;            /* must be the first */
     ngx_http_reauth_store_t     *store;
     ngx_event_t                  event;
+    unsigned                     reads;         /* of Redis' record */
     reauth_begin_t               begin;
     uint8_t                      fingerprint[REAUTH_FINGERPRINT_LEN];
     char                         account[REAUTH_ACCOUNT_MAX + 1];
@@ -57,6 +61,10 @@ struct ngx_http_reauth_commit_s {
 
 
 static void ngx_http_reauth_commit_reply(redisReply *reply, void *data);
+static void ngx_http_reauth_begin_judge(ngx_http_reauth_begin_op_t *begin,
+    const reauth_record_t *remote);
+static void ngx_http_reauth_begin_judged(ngx_http_reauth_begin_op_t *begin,
+    ngx_int_t rc);
 static void ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
     const char *account);
 static void ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store);
@@ -127,7 +135,9 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 static ngx_int_t
 ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
+    size_t            event;
     int64_t           lives;
+    u_char            event_len[REAUTH_NUMBER_MAX];
     u_char            revision[REAUTH_NUMBER_MAX], ttl[REAUTH_NUMBER_MAX];
     u_char            deadline[REAUTH_NUMBER_MAX], due[REAUTH_NUMBER_MAX];
     u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
@@ -150,7 +160,16 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
     arg = ngx_http_reauth_commit_keys(commit, argv, keys);
 
-    ngx_http_reauth_number(arg++, revision, (int64_t) record->revision);
+    if (record->missing) {
+
+        /* it is judged again by Redis' record, which has what is missing */
+
+        ngx_str_set(arg, "");
+        arg++;
+
+    } else {
+        ngx_http_reauth_number(arg++, revision, (int64_t) record->revision);
+    }
 
     arg->data = (u_char *) record->account;
     arg->len = ngx_strlen(record->account);
@@ -183,12 +202,13 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     record->revision++;
 
     arg->data = text;
-    arg->len = reauth_record_encode(record, text);
+    arg->len = reauth_record_encode(record, text, &event);
     arg++;
 
     record->revision--;
 
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
+    ngx_http_reauth_number(arg++, event_len, (int64_t) event);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                    "reauth commit: account \"%s\" sent, epoch %uL, state %s, "
@@ -325,7 +345,7 @@ ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
     }
 
     ngx_http_reauth_commit_free(commit);
-    ngx_http_reauth_begin_done(begin, rc, 0);
+    ngx_http_reauth_begin_judged(begin, rc);
 }
 
 
@@ -382,6 +402,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
 
         ngx_http_reauth_zone_lost(&commit->store->zone, &commit->record);
         commit->record.revision = 0;
+        commit->record.missing = 0;
 
         if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
             ngx_http_reauth_commit_local(commit);
@@ -506,13 +527,109 @@ ngx_http_reauth_commit_create(ngx_http_reauth_store_t *store,
 }
 
 
+/*
+ * The record here was made from events and misses what is to be compared:
+ * Redis has it.  What is known meanwhile by events remains; this only adds to
+ * it.
+ */
+
+static void
+ngx_http_reauth_begin_read_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_begin_op_t *begin = data;
+
+    reauth_record_t  remote;
+
+    if (begin->reads == NGX_HTTP_REAUTH_BEGIN_READS
+        || reply == NULL
+        || ngx_http_reauth_store_record(begin->store, reply, &remote)
+           != NGX_OK)
+    {
+        begin->begin.unread = 1;
+        ngx_http_reauth_begin_judge(begin, NULL);
+        return;
+    }
+
+    ngx_http_reauth_begin_judge(begin, &remote);
+}
+
+
+static void
+ngx_http_reauth_begin_read(ngx_http_reauth_begin_op_t *begin)
+{
+    u_char     key[NGX_HTTP_REAUTH_COMMIT_KEY_LEN];
+    ngx_str_t  argv[2];
+
+    begin->reads++;
+
+    ngx_str_set(&argv[0], "GET");
+    ngx_http_reauth_redis_key(&argv[1], key, &begin->store->redis_conf->prefix,
+                              "a:", begin->account);
+
+    if (!ngx_http_reauth_store_connected(begin->store)
+        || ngx_http_reauth_redis_command(begin->store->redis, 2, argv, 0,
+                                         ngx_http_reauth_begin_read_reply,
+                                         begin)
+           != NGX_OK)
+    {
+        begin->begin.unread = 1;
+        ngx_http_reauth_begin_judge(begin, NULL);
+    }
+}
+
+
+static void
+ngx_http_reauth_begin_judged(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc)
+{
+    ngx_http_reauth_commit_t  *commit;
+
+    if (rc == NGX_OK && begin->op.begun == REAUTH_BEGIN_READ) {
+        ngx_http_reauth_begin_read(begin);
+        return;
+    }
+
+    if (rc != NGX_OK
+        || begin->op.begun != REAUTH_BEGIN_STARTED
+        || begin->store->redis_conf == NULL)
+    {
+        ngx_http_reauth_begin_done(begin, rc,
+                                   begin->store->redis_conf == NULL);
+        return;
+    }
+
+    commit = ngx_http_reauth_commit_create(begin->store, &begin->op.record);
+
+    if (commit == NULL) {
+        ngx_http_reauth_begin_local(begin);
+        return;
+    }
+
+    commit->begin = begin;
+
+    if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_local(commit);
+    }
+}
+
+
+static void
+ngx_http_reauth_begin_judge(ngx_http_reauth_begin_op_t *begin,
+    const reauth_record_t *remote)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_reauth_zone_begin(&begin->store->zone, &begin->begin, remote,
+                                    &begin->op.begun, &begin->op.record);
+
+    ngx_http_reauth_begin_judged(begin, rc);
+}
+
+
 ngx_http_reauth_store_op_t *
 ngx_http_reauth_store_begin(ngx_http_reauth_store_t *store,
     reauth_begin_t *begin, ngx_http_reauth_store_handler_pt handler,
     void *data)
 {
-    ngx_int_t                    rc;
-    ngx_http_reauth_commit_t    *commit;
     ngx_http_reauth_begin_op_t  *op;
 
     op = ngx_calloc(sizeof(ngx_http_reauth_begin_op_t), store->cycle->log);
@@ -536,28 +653,7 @@ ngx_http_reauth_store_begin(ngx_http_reauth_store_t *store,
         op->begin.fingerprint = op->fingerprint;
     }
 
-    rc = ngx_http_reauth_zone_begin(&store->zone, &op->begin, NULL,
-                                    &op->op.begun, &op->op.record);
-
-    if (rc != NGX_OK || op->op.begun != REAUTH_BEGIN_STARTED
-        || store->redis_conf == NULL)
-    {
-        ngx_http_reauth_begin_done(op, rc, store->redis_conf == NULL);
-        return &op->op;
-    }
-
-    commit = ngx_http_reauth_commit_create(store, &op->op.record);
-
-    if (commit == NULL) {
-        ngx_http_reauth_begin_local(op);
-        return &op->op;
-    }
-
-    commit->begin = op;
-
-    if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
-        ngx_http_reauth_commit_local(commit);
-    }
+    ngx_http_reauth_begin_judge(op, NULL);
 
     return &op->op;
 }

@@ -39,6 +39,8 @@ typedef struct {
 /* decodes a record of Redis and checks its times; NGX_ERROR: invalid */
 ngx_int_t ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
     const redisReply *reply, reauth_record_t *record);
+ngx_int_t ngx_http_reauth_store_event_record(ngx_http_reauth_store_t *store,
+    const redisReply *reply, reauth_record_t *record);
 
 void ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
     ngx_str_t *prefix, const char *kind, const char *name);

@@ -52,7 +52,10 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
     ngx_int_t        rc;
     reauth_record_t  remote, record;
 
-    if (ngx_http_reauth_store_record(sync->store, text, &remote) != NGX_OK) {
+    rc = live ? ngx_http_reauth_store_record(sync->store, text, &remote)
+              : ngx_http_reauth_store_event_record(sync->store, text, &remote);
+
+    if (rc != NGX_OK) {
         ngx_http_reauth_sync_not_one(sync);
         return;
     }

@@ -222,6 +222,33 @@ ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
 }
 
 
+/* the gate reads none of these, so this is no write to it */
+
+static void
+ngx_http_reauth_zone_complete(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_dirty_t *dirty, const reauth_record_t *record)
+{
+    reauth_record_t  *stored;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    if (dirty->index == 0) {
+        return;
+    }
+
+    stored = &ngx_http_reauth_slot(sh, dirty->index)->record;
+
+    if (stored->missing == record->missing) {
+        return;
+    }
+
+    reauth_attempt_complete(stored, record);
+
+    ngx_memory_barrier();
+    stored->missing = record->missing;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_zone_carry_out(ngx_http_reauth_zone_t *zone,
     const reauth_judgement_t *verdict)
@@ -240,6 +267,7 @@ ngx_http_reauth_zone_carry_out(ngx_http_reauth_zone_t *zone,
                                            &revision);
         if (dirty != NULL) {
             *revision = verdict->record.revision;
+            ngx_http_reauth_zone_complete(zone->sh, dirty, &verdict->record);
             ngx_http_reauth_zone_set_dirty(zone->sh, dirty,
                                            verdict->dirty
                                                ? NGX_HTTP_REAUTH_DIRTY_OLD

@@ -18,8 +18,33 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
 static void
+check_event(const unsigned char *buffer, size_t len,
+    const reauth_record_t *record)
+{
+    reauth_record_t  event;
+    reauth_string_t  text;
+
+    text.data = buffer;
+    text.len = len;
+
+    memset(&event, 0, sizeof(reauth_record_t));
+
+    if (reauth_record_decode_event(&text, &event) != 0
+        || event.fingerprint_set
+        || event.sealed_len != 0
+        || event.prior.fingerprint_set
+        || (event.missing & REAUTH_SECRET_FINGERPRINT ? 1 : 0)
+           != (record->fingerprint_set ? 1 : 0))
+    {
+        abort();
+    }
+}
+
+
+static void
 write_and_read(const reauth_record_t *record)
 {
+    size_t            event;
     unsigned char    *buffer;
     reauth_record_t   back;
     reauth_string_t   text;
@@ -31,7 +56,7 @@ write_and_read(const reauth_record_t *record)
     }
 
     text.data = buffer;
-    text.len = reauth_record_encode(record, buffer);
+    text.len = reauth_record_encode(record, buffer, &event);
 
     memset(&back, 0, sizeof(reauth_record_t));
 
@@ -52,6 +77,12 @@ write_and_read(const reauth_record_t *record)
     {
         abort();
     }
+
+    if (event > text.len) {
+        abort();
+    }
+
+    check_event(buffer, event, record);
 
     free(buffer);
 }

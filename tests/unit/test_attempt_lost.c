@@ -303,6 +303,7 @@ test_a_refused_update_of_a_new_account_is_brief(void **state)
 static void
 test_both_are_kept_in_redis(void **state)
 {
+    size_t           event;
     reauth_record_t  record, read;
     unsigned char    text[REAUTH_RECORD_TEXT_MAX];
     reauth_string_t  s;
@@ -314,7 +315,7 @@ test_both_are_kept_in_redis(void **state)
     record.fresh = 1;
 
     s.data = text;
-    s.len = reauth_record_encode(&record, text);
+    s.len = reauth_record_encode(&record, text, &event);
 
     memset(&read, 0, sizeof(reauth_record_t));
     assert_int_equal(reauth_record_decode(&s, &read), 0);

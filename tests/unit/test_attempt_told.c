@@ -403,6 +403,7 @@ test_every_response_has_a_name(void **state)
 static void
 test_it_is_kept_in_redis(void **state)
 {
+    size_t           event;
     int              error;
     unsigned char    text[REAUTH_RECORD_TEXT_MAX];
     reauth_record_t  record, back;
@@ -418,7 +419,7 @@ test_it_is_kept_in_redis(void **state)
         record.poll_error = (uint8_t) error;
 
         s.data = text;
-        s.len = reauth_record_encode(&record, text);
+        s.len = reauth_record_encode(&record, text, &event);
 
         memset(&back, 0, sizeof(reauth_record_t));
 

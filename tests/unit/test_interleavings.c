@@ -28,6 +28,7 @@
 #include <cmocka.h>
 
 #include "reauth_judge.h"
+#include "reauth_record.h"
 
 
 #define INSTANCES      2
@@ -47,6 +48,8 @@
 #define MESSAGES_MAX   512
 #define EVENTS_MAX     1024
 #define HISTORY_MAX    256
+#define BEGINS_MAX     512
+#define READS_MAX      3
 
 #define NOBODY         -1
 
@@ -91,12 +94,25 @@ typedef struct {
     reauth_begin_t   begin;
     reauth_record_t  record;
     reauth_begin_result_t  begun;
+    uint64_t         over;           /* the epoch that it replaces */
+    reauth_state_t   over_state;
 } begin_op_t;
+
+
+/* an update as it began: what its fingerprint is */
+
+typedef struct {
+    uint64_t         epoch;
+    int64_t          since_ms;
+    unsigned         set;
+    uint8_t          fingerprint[REAUTH_FINGERPRINT_LEN];
+} print_t;
 
 
 typedef struct {
     int              instance;
     unsigned         tries;
+    unsigned         reads;
     unsigned         flush;
     unsigned         has_begin;
     unsigned         has_fact;
@@ -109,6 +125,8 @@ typedef struct {
 typedef enum {
     MESSAGE_COMMIT,                  /* on its way to Redis */
     MESSAGE_REPLY,                   /* and back */
+    MESSAGE_FETCH,                   /* a begin asks for the record */
+    MESSAGE_FETCHED,
     MESSAGE_READ,                    /* the record is asked for */
     MESSAGE_RECORD,                  /* the reply with the record */
     MESSAGE_UPDATE,                  /* a PUT on its way to the upstream */
@@ -160,6 +178,10 @@ static struct {
     reauth_record_t  saved;
     reauth_record_t  events[EVENTS_MAX];
     size_t           nevents;
+    unsigned         lost;           /* Redis has lost something */
+
+    print_t          prints[BEGINS_MAX];
+    size_t           nprints;
 
     unsigned         reject;         /* reauth_redis_failure reject */
     unsigned         polling;
@@ -335,6 +357,76 @@ model_cut_off(int instance)
 }
 
 
+static void
+print_add(const reauth_record_t *record)
+{
+    print_t  *print;
+
+    if (world.nprints == BEGINS_MAX) {
+        violated("too many begins");
+        return;
+    }
+
+    print = &world.prints[world.nprints++];
+
+    print->epoch = record->epoch;
+    print->since_ms = record->since_ms;
+    print->set = record->fingerprint_set;
+    memcpy(print->fingerprint, record->fingerprint, REAUTH_FINGERPRINT_LEN);
+}
+
+
+/*
+ * The fingerprint of a record is that of its update; the record of a rejected
+ * one has that of the attempt before.  "whole": it is not missing.
+ */
+
+static void
+check_print(const reauth_record_t *record, int whole)
+{
+    int      right;
+    size_t   i;
+    print_t  *print;
+
+    right = !record->fingerprint_set;
+
+    if (!reauth_state_is_active(record->state)) {
+        return;
+    }
+
+    for (i = world.nprints; i > 0; i--) {
+        print = &world.prints[i - 1];
+
+        if (print->since_ms != record->since_ms
+            || print->epoch > record->epoch)
+        {
+            continue;
+        }
+
+        if (print->set
+            && memcmp(print->fingerprint, record->fingerprint,
+                      REAUTH_FINGERPRINT_LEN)
+               == 0)
+        {
+            right = 1;
+        }
+
+        if (print->epoch == record->epoch
+            && print->set
+            && !record->fingerprint_set
+            && whole
+            && !world.lost)
+        {
+            violated("the fingerprint of an update is lost");
+        }
+    }
+
+    if (!right) {
+        violated("a record has the fingerprint of another update");
+    }
+}
+
+
 static int
 running(int truth)
 {
@@ -350,6 +442,9 @@ check(instance_t *in)
 {
     int       about;
     model_t  *model;
+
+    check_print(&in->zone.record,
+                !in->zone.dirty && in->zone.record.missing == 0);
 
     model = model_of(in->zone.record.epoch);
     about = model->about;
@@ -810,6 +905,12 @@ zone_carry_out(instance_t *in, const reauth_judgement_t *verdict)
 
     if (verdict->write == REAUTH_WRITE_REVISION) {
         in->zone.record.revision = verdict->record.revision;
+
+        if (in->zone.record.missing != verdict->record.missing) {
+            reauth_attempt_complete(&in->zone.record, &verdict->record);
+            in->zone.record.missing = verdict->record.missing;
+        }
+
         return;
     }
 
@@ -865,6 +966,10 @@ zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
 
         previous = verdict.again ? remote : before;
 
+        op->over = previous->epoch;
+        op->over_state = (reauth_state_t) previous->state;
+
+        print_add(&verdict.record);
         model_add(verdict.record.epoch, previous->epoch, NOBODY);
 
         if (reauth_state_is_active(previous->state)) {
@@ -1110,17 +1215,45 @@ flush(int instance)
 
 
 static void
-commit_begin_again(commit_t *commit, const reauth_record_t *remote)
+begin_judge(commit_t *commit, const reauth_record_t *remote)
 {
-    zone_begin(&world.instances[commit->instance], &commit->op, remote);
+    instance_t  *in;
+
+    in = &world.instances[commit->instance];
+
+    zone_begin(in, &commit->op, remote);
+
+    trace("%d: an update %s, epoch %llu", commit->instance,
+          reauth_begin_result_name(commit->op.begun),
+          (unsigned long long) commit->op.record.epoch);
 
     if (commit->op.begun == REAUTH_BEGIN_STARTED) {
         commit->record = commit->op.record;
         commit_send(commit);
-        return;
+
+    } else if (commit->op.begun != REAUTH_BEGIN_READ) {
+        free(commit);
+
+    } else if (in->up) {
+        commit->reads++;
+        message(MESSAGE_FETCH, commit->instance, chance(3))->commit = commit;
+
+    } else {
+        commit->op.begin.unread = 1;
+        begin_judge(commit, NULL);
+    }
+}
+
+
+static void
+begin_fetched(commit_t *commit, const reauth_record_t *remote)
+{
+    if (remote == NULL || commit->reads == READS_MAX) {
+        commit->op.begin.unread = 1;
+        remote = NULL;
     }
 
-    free(commit);
+    begin_judge(commit, remote);
 }
 
 
@@ -1139,7 +1272,58 @@ commit_again(commit_t *commit, const reauth_record_t *remote)
 }
 
 
-/* commit.lua */
+/* commit.lua: what is in an event, and how it is read */
+
+static void
+redis_event(reauth_record_t *event)
+{
+    size_t           len, part;
+    unsigned char    text[REAUTH_RECORD_TEXT_MAX];
+    reauth_string_t  s;
+    reauth_record_t  record;
+
+    record = world.redis;
+
+    len = reauth_record_encode(&record, text, &part);
+
+    if (part < len) {
+        record.revision--;
+        (void) reauth_record_encode(&record, text, &part);
+    }
+
+    s.data = text;
+    s.len = part;
+
+    memset(event, 0, sizeof(reauth_record_t));
+    assert_int_equal(reauth_record_decode_event(&s, event), 0);
+    assert_int_equal(event->revision, world.redis.revision);
+
+    if (event->fingerprint_set || event->prior.fingerprint_set) {
+        violated("an event has a fingerprint");
+    }
+}
+
+
+/* an update replaces an attempt that is open, there and here */
+
+static void
+check_repeat(int instance, const commit_t *commit)
+{
+    if (world.exists
+        && !world.lost
+        && world.redis.epoch == commit->op.over
+        && world.redis.state == commit->op.over_state
+        && world.redis.state != REAUTH_STATE_STARTING
+        && world.redis.state != REAUTH_STATE_UNKNOWN
+        && reauth_attempt_is_open(&world.redis, commit->op.begin.now_ms)
+        && commit->op.begin.fingerprint != NULL
+        && reauth_attempt_same_update(&world.redis, &commit->op.begin))
+    {
+        trace("%d: repeats it", instance);
+        violated("an identical update is sent again");
+    }
+}
+
 
 static void
 redis_commit(message_t *m)
@@ -1155,8 +1339,12 @@ redis_commit(message_t *m)
     reply->exists = world.exists;
     reply->record = world.redis;
 
-    if (seen != commit->record.revision) {
+    if (commit->record.missing || seen != commit->record.revision) {
         return;
+    }
+
+    if (commit->has_begin) {
+        check_repeat(m->instance, commit);
     }
 
     reply->written = 1;
@@ -1170,7 +1358,9 @@ redis_commit(message_t *m)
         return;
     }
 
-    world.events[world.nevents++] = world.redis;
+    check_print(&world.redis, 1);
+
+    redis_event(&world.events[world.nevents++]);
 }
 
 
@@ -1196,11 +1386,12 @@ commit_reply(message_t *m)
         case REAUTH_COMMIT_AS_NEW:
             zone_lost(in, &commit->record);
             commit->record.revision = 0;
+            commit->record.missing = 0;
             commit_send(commit);
             break;
 
         case REAUTH_COMMIT_BEGIN_AGAIN:
-            commit_begin_again(commit, &m->record);
+            begin_judge(commit, &m->record);
             break;
 
         default: /* REAUTH_COMMIT_JUDGE_AGAIN */
@@ -1251,21 +1442,11 @@ store_begin(int instance)
         op.begin.source = REAUTH_SOURCE_REAUTHENTICATE;
     }
 
-    zone_begin(in, &op, NULL);
-
-    trace("%d: an update %s, epoch %llu", instance,
-          op.begun == REAUTH_BEGIN_STARTED ? "begins" : "finds another",
-          (unsigned long long) op.record.epoch);
-
-    if (op.begun != REAUTH_BEGIN_STARTED) {
-        return;
-    }
-
     commit = commit_create(instance, &op.record);
     commit->has_begin = 1;
     commit->op = op;
 
-    commit_send(commit);
+    begin_judge(commit, NULL);
 }
 
 
@@ -1604,7 +1785,10 @@ disconnect(int instance)
             world.nmessages--;       /* the reply */
         }
 
-        if (commit != NULL) {
+        if (m.type == MESSAGE_FETCH || m.type == MESSAGE_FETCHED) {
+            begin_fetched(commit, NULL);
+
+        } else if (commit != NULL) {
             commit_local(commit);
         }
 
@@ -1632,6 +1816,17 @@ deliver(size_t i)
 
     case MESSAGE_REPLY:
         commit_reply(&m);
+        break;
+
+    case MESSAGE_FETCH:
+        record = message(MESSAGE_FETCHED, m.instance, chance(3));
+        record->commit = m.commit;
+        record->exists = world.exists;
+        record->record = world.redis;
+        break;
+
+    case MESSAGE_FETCHED:
+        begin_fetched(m.commit, m.exists ? &m.record : NULL);
         break;
 
     case MESSAGE_READ:
@@ -1755,6 +1950,7 @@ redis_trouble(void)
             disconnect(i);
         }
 
+        world.lost = 1;
         world.exists = chance(2) ? 0 : world.saved_exists;
         world.redis = world.saved;
 
@@ -1770,6 +1966,7 @@ redis_trouble(void)
             && world.instances[1].read == world.nevents)
         {
             trace("redis: flushed");
+            world.lost = 1;
             world.exists = 0;
 
             for (i = 0; i < INSTANCES; i++) {

@@ -871,6 +871,275 @@ test_commit(void **state)
 }
 
 
+/*
+ * Records that were made from events miss their secrets.  Each row: what is
+ * stored and what it misses, the record of Redis, the update, what becomes of
+ * it.
+ */
+
+static void
+test_begin_missing(void **state)
+{
+    size_t                 i;
+    reauth_begin_t         begin;
+    reauth_record_t        remote;
+    reauth_stored_t        stored;
+    reauth_judgement_t     verdict;
+    reauth_begin_result_t  result;
+
+    static const struct {
+        const char             *row;
+        row_record_t            stored;
+        unsigned                missing;
+        row_record_t            redis;         /* NONE: not read */
+        unsigned                unread;
+        unsigned                print;
+        reauth_begin_result_t   result;
+        reauth_write_t          write;
+        unsigned                left;          /* missing afterwards */
+    } rows[] = {
+        { "running, not read", { RUNNING, 10, 3, 0, 0 }, 1,
+          { NONE, 0, 0, 0, 0 }, 0, 1, REAUTH_BEGIN_READ, NOTHING, 1 },
+        { "starting, not read", { STARTING, 10, 3, 0, 0 }, 1,
+          { NONE, 0, 0, 0, 0 }, 0, 1, REAUTH_BEGIN_READ, NOTHING, 1 },
+        { "the deeplink is missing", { RUNNING, 10, 3, 1, 0 }, 2,
+          { NONE, 0, 0, 0, 0 }, 0, 1, REAUTH_BEGIN_READ, NOTHING, 2 },
+        { "the prior fingerprint alone", { STARTING, 10, 3, 1, 0 }, 4,
+          { NONE, 0, 0, 0, 0 }, 0, 1, REAUTH_BEGIN_JOIN, NOTHING, 4 },
+        { "running, identical", { RUNNING, 10, 3, 0, 0 }, 1,
+          { RUNNING, 10, 3, 1, 0 }, 0, 1, REAUTH_BEGIN_COALESCED, REVISION,
+          0 },
+        { "starting, identical", { STARTING, 10, 3, 0, 0 }, 1,
+          { STARTING, 10, 3, 1, 0 }, 0, 1, REAUTH_BEGIN_JOIN, REVISION, 0 },
+        { "starting, another", { STARTING, 10, 3, 0, 0 }, 1,
+          { STARTING, 10, 3, 2, 0 }, 0, 1, REAUTH_BEGIN_WAIT, REVISION, 0 },
+        { "running, another", { RUNNING, 10, 3, 0, 0 }, 1,
+          { RUNNING, 10, 3, 2, 0 }, 0, 1, REAUTH_BEGIN_STARTED, RECORD, 0 },
+        { "Redis is later", { STARTING, 10, 3, 0, 0 }, 1,
+          { STARTING, 11, 4, 1, 0 }, 0, 1, REAUTH_BEGIN_JOIN, RECORD, 0 },
+        { "the reply is earlier", { STARTING, 10, 3, 0, 0 }, 1,
+          { RUNNING, 9, 2, 1, 0 }, 0, 1, REAUTH_BEGIN_READ, NOTHING, 1 },
+        { "Redis is away", { RUNNING, 10, 3, 0, 0 }, 1,
+          { NONE, 0, 0, 0, 0 }, 1, 1, REAUTH_BEGIN_STARTED, RECORD, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+        stored.record.missing = (uint8_t) rows[i].missing;
+
+        make(&rows[i].redis, &remote);
+        make_begin(rows[i].print, &begin);
+        begin.unread = rows[i].unread;
+
+        result = reauth_judge_begin(&stored, &begin,
+                                    rows[i].redis.state == NONE ? NULL
+                                                                : &remote,
+                                    &verdict);
+
+        if (result != rows[i].result
+            || verdict.write != rows[i].write
+            || verdict.record.missing != rows[i].left)
+        {
+            fail_msg("%s: %s, write %d, missing %u", rows[i].row,
+                     reauth_begin_result_name(result), verdict.write,
+                     verdict.record.missing);
+        }
+    }
+}
+
+
+/* an update is not sent after a newer one, if it joined an earlier one */
+
+static void
+test_begin_superseded(void **state)
+{
+    size_t                 i;
+    reauth_begin_t         begin;
+    reauth_stored_t        stored;
+    reauth_judgement_t     verdict;
+    reauth_begin_result_t  result;
+
+    static const struct {
+        const char             *row;
+        row_record_t            stored;
+        uint64_t                joined;
+        int64_t                 since;
+        unsigned                print;
+        reauth_begin_result_t   result;
+    } rows[] = {
+        { "joined none", { STARTING, 10, 3, 2, 0 }, 0, 0, 1,
+          REAUTH_BEGIN_WAIT },
+        { "another is being sent", { STARTING, 10, 3, 2, 0 }, 9, -1, 1,
+          REAUTH_BEGIN_SUPERSEDED },
+        { "another is running", { RUNNING, 10, 3, 2, 0 }, 9, -1, 1,
+          REAUTH_BEGIN_SUPERSEDED },
+        { "another has failed", { FAILED, 10, 3, 0, 0 }, 9, -1, 1,
+          REAUTH_BEGIN_SUPERSEDED },
+        { "an identical one", { STARTING, 10, 3, 1, 0 }, 9, -1, 1,
+          REAUTH_BEGIN_JOIN },
+        { "it is still the joined one", { FAILED, 10, 3, 0, 0 }, 10, 0, 1,
+          REAUTH_BEGIN_STARTED },
+        { "the attempt before it", { RUNNING, 10, 3, 2, 0 }, 9, 1, 1,
+          REAUTH_BEGIN_STARTED }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+        make_begin(rows[i].print, &begin);
+
+        begin.joined = rows[i].joined;
+        begin.joined_since = NOW_MS + rows[i].since;
+
+        result = reauth_judge_begin(&stored, &begin, NULL, &verdict);
+
+        if (result != rows[i].result) {
+            fail_msg("%s: %s", rows[i].row, reauth_begin_result_name(result));
+        }
+    }
+}
+
+
+/* the fingerprint after a merge, and what is missing then */
+
+static void
+test_merge_missing(void **state)
+{
+    int                    live;
+    size_t                 i;
+    unsigned               print;
+    reauth_record_t        remote;
+    reauth_stored_t        stored;
+    reauth_judgement_t     verdict;
+    reauth_merge_result_t  result;
+
+    static const struct {
+        const char             *row;
+        row_record_t            stored;
+        unsigned                missing;
+        row_record_t            remote;
+        int                     missed;        /* of an event; -1: Redis' */
+        reauth_merge_result_t   result;
+        unsigned                print;
+        unsigned                left;
+    } rows[] = {
+        { "a new update", { RUNNING, 9, 2, 1, 0 }, 0,
+          { STARTING, 10, 3, 0, 0 }, 1, REAUTH_MERGE_TAKEN, 0, 1 },
+        { "its next state", { STARTING, 10, 3, 1, 0 }, 0,
+          { RUNNING, 10, 4, 0, 1 }, 1, REAUTH_MERGE_TAKEN, 1, 0 },
+        { "its next state, still missing", { STARTING, 10, 3, 0, 0 }, 1,
+          { RUNNING, 10, 4, 0, 1 }, 1, REAUTH_MERGE_TAKEN, 0, 1 },
+        { "its next state, with a deeplink", { STARTING, 10, 3, 1, 0 }, 0,
+          { RUNNING, 10, 4, 0, 1 }, 3, REAUTH_MERGE_TAKEN, 1, 2 },
+        { "of an earlier version, whole", { STARTING, 10, 3, 0, 0 }, 1,
+          { RUNNING, 10, 4, 2, 1 }, 0, REAUTH_MERGE_TAKEN, 2, 0 },
+        { "of an earlier version, which lost it", { STARTING, 10, 3, 1, 0 },
+          0, { RUNNING, 10, 4, 0, 1 }, 0, REAUTH_MERGE_TAKEN, 1, 0 },
+        { "a late event", { RUNNING, 10, 4, 1, 1 }, 0,
+          { STARTING, 9, 3, 0, 0 }, 1, REAUTH_MERGE_ASK, 1, 0 },
+        { "Redis has what is missing", { RUNNING, 10, 4, 0, 1 }, 1,
+          { RUNNING, 10, 4, 2, 1 }, -1, REAUTH_MERGE_SAME, 2, 0 },
+        { "Redis has lost it, this zone has not", { RUNNING, 10, 4, 1, 1 }, 0,
+          { RUNNING, 10, 5, 0, 1 }, -1, REAUTH_MERGE_TAKEN, 1, 0 },
+        { "written back without it", { RUNNING, 10, 4, 1, 1 }, 0,
+          { RUNNING, 10, 1, 0, 1 }, -1, REAUTH_MERGE_OURS, 1, 0 },
+        { "Redis has lost the attempt", { RUNNING, 10, 4, 0, 1 }, 1,
+          { FAILED, 9, 3, 0, 0 }, -1, REAUTH_MERGE_OURS, 0, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+        stored.record.missing = (uint8_t) rows[i].missing;
+
+        live = rows[i].missed < 0;
+
+        make(&rows[i].remote, &remote);
+        remote.missing = (uint8_t) (live ? 0 : rows[i].missed);
+
+        result = reauth_judge_merge(&stored, &remote, live, &verdict);
+
+        print = verdict.record.fingerprint_set
+                ? verdict.record.fingerprint[0] : 0;
+
+        if (result != rows[i].result
+            || print != rows[i].print
+            || verdict.record.missing != rows[i].left)
+        {
+            fail_msg("%s: %s, fingerprint %u, missing %u", rows[i].row,
+                     reauth_merge_result_name(result), print,
+                     verdict.record.missing);
+        }
+    }
+}
+
+
+/* a rejected update restores the prior attempt with its fingerprint */
+
+static void
+test_merge_prior(void **state)
+{
+    reauth_begin_t      begin;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  running = { RUNNING, 10, 3, 1, 0 };
+
+    (void) state;
+
+    /* an update is begun elsewhere over an attempt that is whole here */
+
+    make_stored(&running, 0, &stored);
+    make_begin(2, &begin);
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                     REAUTH_BEGIN_STARTED);
+
+    remote = verdict.record;
+    remote.revision = 4;
+    remote.missing = REAUTH_SECRET_FINGERPRINT | REAUTH_SECRET_PRIOR;
+    remote.fingerprint_set = 0;
+    remote.prior.fingerprint_set = 0;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 0, &verdict),
+                     REAUTH_MERGE_TAKEN);
+    assert_int_equal(verdict.record.missing, REAUTH_SECRET_FINGERPRINT);
+    assert_int_equal(verdict.record.prior.fingerprint[0], 1);
+
+    /* and rejected */
+
+    stored.record = verdict.record;
+
+    make(&running, &remote);
+    remote.epoch = stored.record.epoch;
+    remote.revision = 5;
+    remote.updated_ms = NOW_MS + 2000;
+    remote.missing = REAUTH_SECRET_FINGERPRINT;
+    remote.fingerprint_set = 0;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 0, &verdict),
+                     REAUTH_MERGE_TAKEN);
+    assert_int_equal(verdict.record.missing, 0);
+    assert_int_equal(verdict.record.fingerprint[0], 1);
+
+    /* the reply of a commit by what missed it: theirs is the later one */
+
+    stored.record.state = REAUTH_STATE_UNKNOWN;
+    stored.record.updated_ms = NOW_MS + 3000;
+    stored.dirty = 1;
+    remote.missing = 0;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_TAKEN);
+    assert_int_equal(verdict.record.state, RUNNING);
+}
+
+
 int
 main(void)
 {
@@ -882,6 +1151,10 @@ main(void)
         cmocka_unit_test(test_advance_limited),
         cmocka_unit_test(test_conflict),
         cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_begin_missing),
+        cmocka_unit_test(test_begin_superseded),
+        cmocka_unit_test(test_merge_missing),
+        cmocka_unit_test(test_merge_prior),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_committed),
         cmocka_unit_test(test_webhook),

@@ -88,6 +88,7 @@ largest(reauth_record_t *record)
 static void
 encode(const reauth_record_t *record, reauth_string_t *text)
 {
+    size_t          event;
     unsigned char  *buffer;
 
     /* as long as it must be: a byte too many is a fault */
@@ -96,7 +97,8 @@ encode(const reauth_record_t *record, reauth_string_t *text)
     assert_non_null(buffer);
 
     text->data = buffer;
-    text->len = reauth_record_encode(record, buffer);
+    text->len = reauth_record_encode(record, buffer, &event);
+    assert_in_range(event, 0, text->len);
     assert_in_range(text->len, 0, REAUTH_RECORD_TEXT_MAX);
 }
 
@@ -145,6 +147,69 @@ test_round_trip_largest(void **state)
     largest(&record);
     round_trip(&record);
     assert_int_equal(reauth_record_valid(&record), 1);
+}
+
+
+/*
+ * An event has all that a record has but fingerprints and the sealed value, and
+ * says which of these are missing.
+ */
+
+static void
+test_event(void **state)
+{
+    size_t           event;
+    unsigned char    text[REAUTH_RECORD_TEXT_MAX];
+    reauth_record_t  record, back;
+    reauth_string_t  part;
+
+    (void) state;
+
+    largest(&record);
+    record.revision = 7;
+
+    part.len = reauth_record_encode(&record, text, &event);
+    part.data = text;
+
+    assert_in_range(event, 1, part.len - 1);
+
+    part.len = event;
+    memset(&back, 0, sizeof(back));
+    assert_int_equal(reauth_record_decode_event(&part, &back), 0);
+
+    assert_int_equal(back.missing, REAUTH_SECRETS);
+    assert_int_equal(back.revision, record.revision + 1);
+
+    record.revision++;
+    record.missing = REAUTH_SECRETS;
+    record.fingerprint_set = 0;
+    record.sealed_len = 0;
+    record.prior.fingerprint_set = 0;
+    memset(record.fingerprint, 0, sizeof(record.fingerprint));
+    memset(record.sealed, 0, sizeof(record.sealed));
+    memset(record.prior.fingerprint, 0, sizeof(record.prior.fingerprint));
+
+    assert_memory_equal(&back, &record, sizeof(back));
+
+    /* a record without them is whole in an event */
+
+    part.len = reauth_record_encode(&record, text, &event);
+    assert_int_equal(event, part.len);
+
+    memset(&back, 0, sizeof(back));
+    assert_int_equal(reauth_record_decode_event(&part, &back), 0);
+    assert_int_equal(back.missing, 0);
+    assert_int_equal(back.revision, record.revision);
+
+    /* so is one of a gateway of an earlier version, with all of them */
+
+    largest(&record);
+    record.revision = 7;
+    part.len = reauth_record_encode(&record, text, &event);
+
+    memset(&back, 0, sizeof(back));
+    assert_int_equal(reauth_record_decode_event(&part, &back), 0);
+    assert_memory_equal(&back, &record, sizeof(back));
 }
 
 
@@ -716,6 +781,7 @@ main(void)
         cmocka_unit_test(test_judge_as_it_is),
         cmocka_unit_test(test_judge_future),
         cmocka_unit_test(test_judge_absurd),
+        cmocka_unit_test(test_event),
         cmocka_unit_test(test_round_trip_empty),
         cmocka_unit_test(test_round_trip_all_names),
         cmocka_unit_test(test_person_for_earlier_versions),
