@@ -227,9 +227,19 @@ my $text = $gateway->http('GET', '/reauth/metrics')->{body};
 my %type = $text =~ /^# TYPE (\w+) (\w+)/mg;
 my (%label, %values);
 
-while ($text =~ /^(\w+)\{(\w+)="(\w+)"\}/mg) {
-    $label{$1} = $2;
-    $values{$1}{$3} = 1;
+while ($text =~ /^(\w+)\{(.*?)\} /mg) {
+    my ($name, $labels) = ($1, $2);
+
+    # of a histogram, the bounds of buckets need no mention
+
+    $name =~ s/_bucket\z// if !$type{$name};
+    my @labels = grep { $_->[0] ne 'le' }
+        map { [/(\w+)="([^"]*)"/] } split /,/, $labels;
+
+    next if !@labels;
+
+    $label{$name} = join ',', map { $_->[0] } @labels;
+    $values{$name}{ $labels[0][1] } = 1 if @labels == 1;
 }
 
 my %metric;
@@ -237,10 +247,10 @@ my %metric;
 for my $row (rows($api, 'Webhooks and metrics')) {
     my ($which, $type, $meaning) = @$row;
 
-    for my $name ($which =~ /`(reauth_\w+(?:\{\w+\})?)`/g) {
+    for my $name ($which =~ /`(reauth_\w+(?:\{[\w,]+\})?)`/g) {
         $metric{$name} = $type;
 
-        my ($family) = $name =~ /(\w+)\{/ or next;
+        my ($family) = $name =~ /(\w+)\{\w+\}/ or next;
         my ($below)  = $api =~ /^(`$family` counts.*?)\n(?:\n`reauth_|\n## )/ms;
 
         # text in parentheses describes a value

@@ -7,6 +7,10 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
+# one of the package, too
+our ($version) = Reauth::Test::slurp('packaging/debian/changelog')
+    =~ /\Anginx-reauth \(([\d.]+)-/ or die "no version\n";
+
 plan tests => repeat_each() * 19;
 
 run_tests();
@@ -23,8 +27,11 @@ Cache-Control: no-store
 qr/\A\{"states":\{"starting":0,"running":0,"needs_otp":0,"needs_face":0,
    "needs_app":0,"needs_person":0,"unknown":0,"succeeded":0,"failed":0,"rejected":0,"expired":0\},
    "active":0,"gates_closed":0,"oldest_active_seconds":null,
-   "store":\{"redis":"none","lag_ms":null\},"clock_offset_ms":-?\d+,
-   "zone":\{"size":1048576,"free":\d+,"accounts":0,"dropped":0\}\}\z/x
+   "store":\{"redis":"none","lag_ms":null\},
+   "upstream":\{"state":"unknown","last_ok_at":null,"last_error_at":null,"error":null\},
+   "clock_offset_ms":-?\d+,
+   "zone":\{"size":1048576,"free":\d+,"accounts":0,"dropped":0\},
+   "version":"$::version"\}\z/x
 --- no_error_log
 [error]
 

@@ -262,6 +262,47 @@ ngx_http_reauth_metrics_degraded(u_char *p, u_char *last,
 }
 
 
+/* each state and each error, so that an alert may wait for it */
+
+static u_char *
+ngx_http_reauth_metrics_upstream(u_char *p, u_char *last,
+    ngx_http_reauth_zone_t *zone)
+{
+    ngx_uint_t                 i, n;
+    reauth_upstream_ages_t     ages;
+    reauth_upstream_health_t   health;
+
+    ngx_http_reauth_zone_upstream(zone, &ages, &health);
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_upstream_state", "gauge",
+                                     "Whether the upstream is in this state.");
+
+    for (i = 0; i < REAUTH_UPSTREAM_STATES; i++) {
+        p = ngx_slprintf(p, last, "reauth_upstream_state{state=\"%s\"} %ui\n",
+                reauth_upstream_state_name((reauth_upstream_state_t) i),
+                (ngx_uint_t) (health.state == i));
+    }
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_upstream_errors_total",
+            "counter", "Requests with our key that the upstream refused or "
+            "did not answer, by error.");
+
+    for (i = REAUTH_RESULT_KEY_REFUSED; i < REAUTH_RESULT_LAST; i++) {
+
+        n = NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS + i
+            - REAUTH_RESULT_KEY_REFUSED;
+
+        p = ngx_slprintf(p, last,
+                "reauth_upstream_errors_total{error=\"%s\"} %ui\n",
+                reauth_upstream_result_name((reauth_upstream_result_t) i),
+                ngx_http_reauth_zone_counted(zone,
+                                             (ngx_http_reauth_count_e) n));
+    }
+
+    return p;
+}
+
+
 static u_char *
 ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     ngx_http_reauth_store_t *store)
@@ -319,6 +360,13 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
                      ngx_abs(offset_ms) % 1000);
 
     p = ngx_http_reauth_metrics_degraded(p, last, store);
+    p = ngx_http_reauth_metrics_upstream(p, last, &store->zone);
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_build_info", "gauge",
+                                     "1, with the versions as labels.");
+    p = ngx_slprintf(p, last, "reauth_build_info{version=\""
+                     NGX_HTTP_REAUTH_VERSION "\",nginx=\"" NGINX_VERSION
+                     "\"} 1\n");
 
     if (store->redis_conf == NULL) {
         return p;

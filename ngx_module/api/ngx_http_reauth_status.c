@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_sha1.h>
 
+#include "reauth_time.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
@@ -217,6 +218,7 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
     /* what is known of the accounts does not depend on it */
 
     health.clock_ms = 0;
+    health.upstream = REAUTH_RESULT_NONE;
 
     return health.redis && reauth_health_reasons(&health, reasons) != 0;
 }
@@ -326,6 +328,49 @@ ngx_http_reauth_status_redis(ngx_http_reauth_store_t *store, u_char *p)
 }
 
 
+/* a time, or null if there was none */
+
+static u_char *
+ngx_http_reauth_status_time(u_char *p, int64_t age_ms)
+{
+    char  text[REAUTH_TIME_MS_SIZE];
+
+    if (age_ms < 0) {
+        return ngx_cpymem(p, "null", sizeof("null") - 1);
+    }
+
+    (void) reauth_time_format_ms(text, ngx_http_reauth_now() - age_ms);
+
+    return ngx_sprintf(p, "\"%s\"", text);
+}
+
+
+static u_char *
+ngx_http_reauth_status_upstream(ngx_http_reauth_store_t *store, u_char *p)
+{
+    const char                *error;
+    reauth_upstream_ages_t     ages;
+    reauth_upstream_health_t   health;
+
+    ngx_http_reauth_zone_upstream(&store->zone, &ages, &health);
+
+    p = ngx_sprintf(p, ",\"upstream\":{\"state\":\"%s\",\"last_ok_at\":",
+                    reauth_upstream_state_name(health.state));
+    p = ngx_http_reauth_status_time(p, ages.last_ms[REAUTH_RESULT_OK]);
+
+    p = ngx_cpymem(p, ",\"last_error_at\":",
+                   sizeof(",\"last_error_at\":") - 1);
+    p = ngx_http_reauth_status_time(p, health.error != REAUTH_RESULT_NONE
+                                       ? ages.last_ms[health.error] : -1);
+
+    error = reauth_upstream_result_code(health.error);
+
+    return error != NULL ? ngx_sprintf(p, ",\"error\":\"%s\"}", error)
+                         : ngx_cpymem(p, ",\"error\":null}",
+                                      sizeof(",\"error\":null}") - 1);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 {
@@ -392,11 +437,13 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
     }
 
     text.last = ngx_http_reauth_status_redis(store, text.last);
+    text.last = ngx_http_reauth_status_upstream(store, text.last);
 
     text.last = ngx_sprintf(text.last,
                             ",\"clock_offset_ms\":%L,"
                             "\"zone\":{\"size\":%uz,\"free\":%uz,"
-                            "\"accounts\":%ui,\"dropped\":%ui}}",
+                            "\"accounts\":%ui,\"dropped\":%ui},"
+                            "\"version\":\"" NGX_HTTP_REAUTH_VERSION "\"}",
                             ngx_http_reauth_clock_offset_ms(), summary.size,
                             summary.free, summary.accounts, summary.dropped);
 

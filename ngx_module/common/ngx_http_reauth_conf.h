@@ -19,6 +19,10 @@
 #include "ngx_http_reauth_store.h"
 
 
+/* also in packaging/debian/changelog */
+#define NGX_HTTP_REAUTH_VERSION  "0.1.0"
+
+
 /* reauth_webhook: two secrets, so that they can be changed */
 #define NGX_HTTP_REAUTH_WEBHOOK_SECRETS  2
 

@@ -38,7 +38,10 @@ static const struct {
     { "redis_refused", "Redis refuses to serve; the error log says why" },
     { "clerk", "the worker process that polls and follows Redis does not "
       "respond" },
-    { "clock", "the clock of this machine is off by more than a second" }
+    { "clock", "the clock of this machine is off by more than a second" },
+    { "upstream_key", "the upstream refuses our key (401)" },
+    { "upstream_restricted", "the upstream restricts our key (403)" },
+    { "upstream_credits", "the upstream wants more credits (402)" }
 };
 
 
@@ -49,7 +52,8 @@ static const char  *reauth_reason_ends[REAUTH_REASON_LAST] = {
     "what other instances did may not be known here",
     "polls are not shared with other instances",
     "another one replaces it within seconds",
-    "times in its logs are wrong"
+    "times in its logs are wrong",
+    "calls and updates fail, and logins are not followed"
 };
 
 
@@ -223,12 +227,35 @@ reauth_health_redis(const reauth_health_t *health, reauth_reason_t *reasons,
 }
 
 
+static reauth_refusal_t
+reauth_health_upstream(reauth_upstream_result_t why)
+{
+    switch (why) {
+
+    case REAUTH_RESULT_KEY_REFUSED:
+        return REAUTH_REFUSAL_KEY;
+
+    case REAUTH_RESULT_KEY_RESTRICTED:
+        return REAUTH_REFUSAL_RESTRICTED;
+
+    case REAUTH_RESULT_CREDITS:
+        return REAUTH_REFUSAL_CREDITS;
+
+    default:
+        return REAUTH_REFUSAL_NONE;
+    }
+}
+
+
 unsigned
 reauth_health_reasons(const reauth_health_t *health, reauth_reason_t *reasons)
 {
     unsigned  n;
 
     n = 0;
+
+    reauth_health_add(reasons, &n, REAUTH_REASON_UPSTREAM,
+                      reauth_health_upstream(health->upstream));
 
     if (health->redis) {
         reauth_health_redis(health, reasons, &n);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "reauth_string.h"
+#include "reauth_upstream_health.h"
 
 
 /* what keeps Redis from doing what it is asked for */
@@ -36,6 +37,9 @@ typedef enum {
     REAUTH_REFUSAL_OTHER,
     REAUTH_REFUSAL_CLERK,              /* not Redis': of this gateway */
     REAUTH_REFUSAL_CLOCK,              /* of this machine */
+    REAUTH_REFUSAL_KEY,                /* the upstream's: 401 */
+    REAUTH_REFUSAL_RESTRICTED,         /* 403 */
+    REAUTH_REFUSAL_CREDITS,            /* 402 */
     REAUTH_REFUSAL_LAST
 } reauth_refusal_t;
 
@@ -49,7 +53,7 @@ reauth_refusal_t reauth_refusal_parse(const reauth_string_t *error);
 const char *reauth_refusal_text(reauth_refusal_t refusal);
 
 
-/* how a gateway stands with Redis */
+/* how a gateway stands with Redis and with the upstream */
 
 typedef struct {
     unsigned           redis;          /* is configured */
@@ -60,6 +64,7 @@ typedef struct {
     reauth_refusal_t   lease;          /* polls are not shared */
     reauth_refusal_t   clerk;          /* no worker does its work */
     int64_t            clock_ms;       /* ahead of the clock of the fleet */
+    reauth_upstream_result_t  upstream;  /* why it refuses our key, or NONE */
 } reauth_health_t;
 
 
@@ -71,6 +76,7 @@ typedef enum {
     REAUTH_REASON_LEASE,
     REAUTH_REASON_CLERK,
     REAUTH_REASON_CLOCK,
+    REAUTH_REASON_UPSTREAM,
     REAUTH_REASON_LAST
 } reauth_reason_kind_t;
 

@@ -54,16 +54,21 @@ void
 ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
     reauth_health_t *health)
 {
-    ngx_uint_t               up, lag_ms;
-    ngx_http_reauth_zone_t  *zone;
+    ngx_uint_t                 up, lag_ms;
+    ngx_http_reauth_zone_t    *zone;
+    reauth_upstream_ages_t     ages;
+    reauth_upstream_health_t   upstream;
 
     zone = &store->zone;
 
     ngx_http_reauth_zone_get_remote(zone, &up, &lag_ms);
+    ngx_http_reauth_zone_upstream(zone, &ages, &upstream);
 
     health->clock_ms = ngx_http_reauth_clock_offset_ms();
     health->clerk = ngx_http_reauth_zone_clerk_missing(zone)
                     ? REAUTH_REFUSAL_CLERK : REAUTH_REFUSAL_NONE;
+    health->upstream = upstream.state == REAUTH_UPSTREAM_UNAUTHORIZED
+                       ? upstream.why : REAUTH_RESULT_NONE;
     health->redis = store->redis_conf != NULL;
     health->up = up != 0;
     health->down = ngx_http_reauth_zone_refused(zone,
@@ -451,6 +456,8 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
 
     ngx_http_reauth_zone_sweep(&store->zone, now_ms,
                                NGX_HTTP_REAUTH_TIMER_WORK);
+
+    ngx_http_reauth_zone_upstream_tell(&store->zone);
 
     ngx_http_reauth_store_flush(store);
 

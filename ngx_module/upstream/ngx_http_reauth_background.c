@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_reauth_background.h"
+#include "ngx_http_reauth_health.h"
 
 
 static struct sockaddr_un  ngx_http_reauth_nowhere = {
@@ -269,6 +270,8 @@ ngx_http_reauth_background_expire(ngx_http_reauth_background_t *background,
 
     background->forward.done = 1;
     background->forward.answer = NGX_HTTP_REAUTH_ANSWER_TIMEOUT;
+
+    ngx_http_reauth_health_forward(background->request, &background->forward);
 
     ngx_http_reauth_background_end(background);
 

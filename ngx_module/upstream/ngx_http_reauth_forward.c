@@ -9,6 +9,7 @@
 
 #include "reauth_upstream_status.h"
 #include "ngx_http_reauth_forward.h"
+#include "ngx_http_reauth_health.h"
 #include "ngx_http_reauth_redact.h"
 
 
@@ -330,6 +331,8 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     forward->answer = ngx_http_reauth_forward_judge(sr, rc, &forward->capture);
     forward->status = sr->headers_out.status;
     forward->sent = sr->upstream != NULL && sr->upstream->request_sent;
+
+    ngx_http_reauth_health_forward(sr, forward);
 
     if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
         ngx_http_reauth_forward_redirected(sr);

@@ -300,6 +300,21 @@ ngx_http_reauth_key_put(ngx_http_request_t *r, const reauth_string_t *key)
 }
 
 
+ngx_uint_t
+ngx_http_reauth_key_sent(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_reauth_key_scrub) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* evaluated before the request is built: an empty value may be cached */
 
 static ngx_uint_t

@@ -22,6 +22,10 @@ ngx_int_t ngx_http_reauth_key_handler(ngx_http_request_t *r);
 /* sends 503: the request was not sent, as it would have had no key */
 ngx_int_t ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r);
 
+/* whether a request with the key was built, by this request or by one of its
+   subrequests */
+ngx_uint_t ngx_http_reauth_key_sent(ngx_http_request_t *r);
+
 ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 

@@ -3,8 +3,9 @@
  * Copyright (C) the nginx-reauth authors
  *
  * What the upstream's answers to ordinary calls say of an account: a 503 while
- * we believe that it is open, or a 401 that wants it to log in again.  Answers
- * are looked at on their way, never held up or changed.
+ * we believe that it is open, or a 401 that wants it to log in again; and of
+ * our key: any other 401.  Answers are looked at on their way, never held up or
+ * changed.
  */
 
 
@@ -14,6 +15,8 @@
 #include "reauth_error.h"
 #include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_health.h"
+#include "ngx_http_reauth_key.h"
 #include "ngx_http_reauth_unread.h"
 
 
@@ -22,7 +25,7 @@
 
 
 struct ngx_http_reauth_observed_s {
-    reauth_string_t  account;
+    reauth_string_t  account;            /* empty: only the key matters */
     size_t           len;
     u_char           text[NGX_HTTP_REAUTH_OBSERVED_MAX];
 };
@@ -88,6 +91,10 @@ ngx_http_reauth_observe_unread(ngx_http_request_t *r, reauth_string_t *account,
 {
     ngx_http_reauth_main_conf_t  *mcf;
 
+    if (account->len == 0) {
+        return;
+    }
+
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     ngx_http_reauth_unread(&mcf->store.zone, r->connection->log,
@@ -125,10 +132,29 @@ ngx_http_reauth_observe(ngx_http_request_t *r)
         "it is compressed, add proxy_set_header Accept-Encoding \"\"", 0
     };
 
-    if (!ngx_http_reauth_observe_upstream(r)
-        || !ngx_http_reauth_observe_account(r, &account))
+    if (r->headers_out.status == NGX_HTTP_BAD_GATEWAY
+        || r->headers_out.status == NGX_HTTP_GATEWAY_TIME_OUT)
+    {
+        ngx_http_reauth_health_failed(r);
+        return NGX_OK;
+    }
+
+    if ((r->headers_out.status != NGX_HTTP_UNAUTHORIZED
+         && r->headers_out.status != NGX_HTTP_SERVICE_UNAVAILABLE)
+        || !ngx_http_reauth_observe_upstream(r))
     {
         return NGX_OK;
+    }
+
+    if (!ngx_http_reauth_observe_account(r, &account)) {
+
+        if (r->headers_out.status != NGX_HTTP_UNAUTHORIZED
+            || !ngx_http_reauth_key_sent(r))
+        {
+            return NGX_OK;
+        }
+
+        account.len = 0;
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
@@ -169,8 +195,7 @@ ngx_http_reauth_observe(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_reauth_observe_header_filter(ngx_http_request_t *r)
 {
-    if ((r->headers_out.status == NGX_HTTP_UNAUTHORIZED
-         || r->headers_out.status == NGX_HTTP_SERVICE_UNAVAILABLE)
+    if (r->headers_out.status >= NGX_HTTP_UNAUTHORIZED
         && r == r->main
         && ngx_http_reauth_observe(r) != NGX_OK)
     {
@@ -247,11 +272,18 @@ ngx_http_reauth_observe_judge(ngx_http_request_t *r, reauth_string_t *account,
     reauth_unread_t  why;
 
     if (reauth_error_read(data, len, &error, &why) != 0) {
+        ngx_http_reauth_health_call(r, REAUTH_RESULT_KEY_REFUSED);
         ngx_http_reauth_observe_unread(r, account, len, &why);
         return;
     }
 
-    if (ngx_strcmp(error.code, ngx_http_reauth_session_expired) == 0) {
+    ngx_http_reauth_health_call(r,
+        reauth_upstream_result(NGX_HTTP_UNAUTHORIZED, error.code[0] != '\0',
+                               1));
+
+    if (account->len != 0
+        && ngx_strcmp(error.code, ngx_http_reauth_session_expired) == 0)
+    {
         ngx_http_reauth_observe_expired(r, account);
     }
 }
@@ -274,7 +306,12 @@ ngx_http_reauth_observe_intercepted(ngx_http_request_t *r)
     u = r->upstream;
 
     if (!ngx_http_reauth_observe_account(r, &account)) {
-        return;
+
+        if (u->headers_in.status_n != NGX_HTTP_UNAUTHORIZED) {
+            return;
+        }
+
+        account.len = 0;
     }
 
     if (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED) {
@@ -292,6 +329,10 @@ ngx_http_reauth_observe_intercepted(ngx_http_request_t *r)
                 return;
             }
         }
+    }
+
+    if (account.len == 0) {
+        return;
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);

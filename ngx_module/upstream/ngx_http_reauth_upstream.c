@@ -16,6 +16,7 @@
 #include "ngx_http_reauth_upstream.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_capture.h"
+#include "ngx_http_reauth_health.h"
 #include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_redact.h"
 
@@ -125,6 +126,8 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
     {
         return ngx_http_reauth_upstream_refuse(r, version);
     }
+
+    ngx_http_reauth_health_response(r, u->headers_in.status_n);
 
     /* the upstream must not select a location of this server */
 

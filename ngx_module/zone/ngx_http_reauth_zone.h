@@ -21,6 +21,7 @@
 #include "reauth_degraded.h"
 #include "reauth_schedule.h"
 #include "reauth_seal.h"
+#include "reauth_upstream_health.h"
 
 
 typedef struct ngx_http_reauth_zone_shctx_s  ngx_http_reauth_zone_shctx_t;
@@ -165,6 +166,12 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_FILE_SECRET,
     NGX_HTTP_REAUTH_COUNT_KEY_UNAVAILABLE,
     NGX_HTTP_REAUTH_COUNT_CLERK_TAKEN,
+
+    /* in the order of reauth_upstream_result_t, from KEY_REFUSED on */
+    NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS,
+    NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS_LAST =
+        NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS
+        + REAUTH_RESULT_LAST - REAUTH_RESULT_KEY_REFUSED - 1,
     NGX_HTTP_REAUTH_COUNT_LAST
 } ngx_http_reauth_count_e;
 
@@ -510,6 +517,16 @@ void ngx_http_reauth_zone_clerk_give_up(ngx_http_reauth_zone_t *zone,
 ngx_uint_t ngx_http_reauth_zone_is_clerk(ngx_http_reauth_zone_t *zone,
     uint32_t term);
 ngx_uint_t ngx_http_reauth_zone_clerk_missing(ngx_http_reauth_zone_t *zone);
+
+/*
+ * The result of a request to the upstream, noted without the lock; the health
+ * by the last results of all workers.  tell: logs a change of the health.
+ */
+void ngx_http_reauth_zone_upstream_result(ngx_http_reauth_zone_t *zone,
+    reauth_upstream_result_t result);
+void ngx_http_reauth_zone_upstream(ngx_http_reauth_zone_t *zone,
+    reauth_upstream_ages_t *ages, reauth_upstream_health_t *health);
+void ngx_http_reauth_zone_upstream_tell(ngx_http_reauth_zone_t *zone);
 
 /* the clerk publishes the state of its connection to Redis */
 void ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone,

@@ -222,6 +222,11 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     volatile int64_t                drained;   /* until: monotonic; 0: not */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
+    ngx_atomic_t                    results[REAUTH_RESULT_LAST];
+                                               /* of the upstream, the last of
+                                                  each: ngx_current_msec */
+    ngx_atomic_t                    failing;   /* the first of an outage */
+    ngx_atomic_t                    told_upstream;  /* its health, as logged */
     int64_t                         load_until_ms;
     int64_t                         ahead_ms;  /* the clerk: of the wall clock,
                                                   as logged last */

@@ -132,6 +132,26 @@ test_reasons(void **state)
     assert_string_equal(reauth_reason_name(&reasons[0]), "clerk");
     health.clerk = REAUTH_REFUSAL_NONE;
     health.clock_ms = 0;
+
+    /* a key that is refused is the gravest, a failing upstream none */
+
+    health.upstream = REAUTH_RESULT_LIMITED;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 0);
+    health.upstream = REAUTH_RESULT_TIMEOUT;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 0);
+    health.upstream = REAUTH_RESULT_CREDITS;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 1);
+    assert_string_equal(reauth_reason_name(&reasons[0]), "upstream_credits");
+    health.upstream = REAUTH_RESULT_KEY_RESTRICTED;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 1);
+    assert_string_equal(reauth_reason_name(&reasons[0]),
+                        "upstream_restricted");
+    health.upstream = REAUTH_RESULT_KEY_REFUSED;
+    health.clock_ms = 1001;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 2);
+    assert_string_equal(reauth_reason_name(&reasons[0]), "upstream_key");
+    health.clock_ms = 0;
+    health.upstream = REAUTH_RESULT_NONE;
     health.redis = 1;
 
     /* all that is left without a connection */
