@@ -14,7 +14,7 @@ test valgrind asan:
 
 check: test
 
-build lint fuzz faults contract bench demo down setup install help:
+build lint fuzz faults contract bench demo down setup simulate install help:
 	./tools/$@
 
 clean:

@@ -14,6 +14,7 @@ PKG_CONTRACT="python3 python3-venv"
 PKG_DEB="build-essential dpkg-dev debhelper lowdown lintian"
 PKG_DEB_TEST="dpkg-dev debootstrap systemd-container git"
 PKG_FUZZ="clang"
+PKG_SIMULATE="liblua5.1-0-dev"
 PKG_VALGRIND="valgrind libc6-dbg"
 PKG_BENCH="valgrind wrk haproxy libnginx-mod-http-lua lua-cjson"
 

@@ -1,0 +1,529 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What must hold, whatever happens: docs/state-machine.md, and what a fleet
+ * promises.  The laws look at gates, records and Redis only, never at why the
+ * code has done something.
+ */
+
+
+#include "world.h"
+
+
+/* a gateway that is ready and connected knows what Redis has, after this */
+#define LAW_KNOWN       3000
+
+/* a gate is closed for reauth_gate_max, and what a clock is off by */
+#define LAW_CLOSED      20000
+
+/* every update is answered: what it waits for, and what the upstream takes */
+#define LAW_ANSWERED    (UPDATE_WAIT + 60000 + 90000 + 5000)
+
+#define EPOCHS_MAX      2048
+
+
+typedef struct {
+    int64_t         told;          /* since when its attempt is known; 0: not */
+    int             told_truth;
+    int64_t         closed;        /* since when, for this epoch */
+    uint64_t        closed_epoch;
+    int64_t         wrong;         /* since when it does not do as Redis says */
+    uint64_t        epoch;
+    reauth_state_t  state;
+} seen_t;
+
+
+typedef struct {
+    int       account;
+    uint64_t  epoch;
+    int       truth;               /* NOBODY: not arrived */
+    int       local;               /* begun without Redis */
+} epoch_t;
+
+
+static seen_t   seen[GATEWAYS_MAX][ACCOUNTS_MAX];
+static epoch_t  epochs[EPOCHS_MAX];
+static size_t   nepochs;
+
+
+void
+laws_reset(void)
+{
+    memset(seen, 0, sizeof(seen));
+    nepochs = 0;
+}
+
+
+void
+laws_gateway_reset(int gateway)
+{
+    memset(seen[gateway], 0, sizeof(seen[gateway]));
+}
+
+
+static epoch_t *
+epoch_find(int account, uint64_t epoch)
+{
+    size_t  i;
+
+    for (i = nepochs; i > 0; i--) {
+        if (epochs[i - 1].epoch == epoch && epochs[i - 1].account == account) {
+            return &epochs[i - 1];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* an update is to be sent under this epoch */
+
+void
+laws_begun(int account, uint64_t epoch, int local)
+{
+    if (epoch_find(account, epoch) != NULL) {
+        violated("no two attempts have the same epoch", "%s, epoch %llu",
+                 account_names[account], (unsigned long long) epoch);
+        return;
+    }
+
+    if (nepochs == EPOCHS_MAX) {
+        violated("the simulation has room", "epochs");
+        return;
+    }
+
+    epochs[nepochs].account = account;
+    epochs[nepochs].epoch = epoch;
+    epochs[nepochs].local = local;
+    epochs[nepochs++].truth = NOBODY;
+}
+
+
+void
+laws_sent(int account, uint64_t epoch, int truth)
+{
+    size_t    i;
+    epoch_t  *e;
+
+    e = epoch_find(account, epoch);
+
+    if (e != NULL) {
+        e->truth = truth;
+    }
+
+    /*
+     * Gateways that cannot reach each other may send updates in another order
+     * than that of their epochs: a documented limitation.
+     */
+
+    for (i = 0; i < nepochs; i++) {
+        if (epochs[i].account == account && epochs[i].epoch > epoch) {
+            world.truths[truth].disputed = 1;
+        }
+    }
+}
+
+
+/*
+ * A later update was begun by a gateway that could not reach the others.  If it
+ * is rejected, its record, which is about an attempt before, has a later epoch
+ * than an attempt that runs: a documented limitation.
+ */
+
+static int
+is_overtaken(int account, uint64_t epoch)
+{
+    size_t  i;
+
+    for (i = 0; i < nepochs; i++) {
+        if (epochs[i].account == account && epochs[i].local
+            && epochs[i].epoch > epoch)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* what a record is about */
+
+static int
+truth_of(int account, const reauth_record_t *record)
+{
+    epoch_t  *e;
+
+    if (record->attempt[0] != '\0') {
+        return atoi(record->attempt + 5);
+    }
+
+    e = epoch_find(account, record->epoch);
+
+    return e == NULL ? NOBODY : e->truth;
+}
+
+
+/* the field of a record's text, as a number; 0: none */
+
+static uint64_t
+field(const char *text, const char *name)
+{
+    size_t  len;
+
+    len = strlen(name);
+
+    for ( ;; ) {
+
+        if (strncmp(text, name, len) == 0 && text[len] == ' ') {
+            return strtoull(text + len + 1, NULL, 10);
+        }
+
+        text = strchr(text, '\n');
+
+        if (text == NULL || text[1] == '\0') {
+            return 0;
+        }
+
+        text++;
+    }
+}
+
+
+static const char *
+redis_record(int account)
+{
+    char    key[64];
+    size_t  len;
+
+    snprintf(key, sizeof(key), "{reauth}:a:%s", account_names[account]);
+
+    return redis_string(world.redis, key, &len);
+}
+
+
+static const char *
+state_name(unsigned state)
+{
+    static const char  *names[] = {
+        "none", "starting", "running", "needs_otp", "needs_face", "needs_app",
+        "needs_person", "unknown", "succeeded", "failed", "rejected", "expired"
+    };
+
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+
+static void
+law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
+{
+    int       truth;
+    truth_t  *t;
+
+    /* a begin that Redis does not take, since another is first, is undone */
+
+    if (record->epoch < was->epoch
+        && epoch_find(a, was->epoch) != NULL)
+    {
+        violated("no epoch decreases", "gateway %d, %s", g, account_names[a]);
+    }
+
+    if (record->epoch == was->epoch
+        && reauth_state_is_end(was->state)
+        && !reauth_state_is_end(record->state))
+    {
+        violated("an end is final", "gateway %d, %s", g, account_names[a]);
+    }
+
+    if (record->state == was->state && record->epoch == was->epoch) {
+        return;
+    }
+
+    trace("   gateway %d, %s: from %s, epoch %llu to %s %s, epoch %llu, "
+          "revision %llu", g, account_names[a], state_name(was->state),
+          (unsigned long long) was->epoch, state_name(record->state),
+          record->attempt, (unsigned long long) record->epoch,
+          (unsigned long long) record->revision);
+
+    if (record->state != REAUTH_STATE_SUCCEEDED
+        && record->state != REAUTH_STATE_FAILED)
+    {
+        return;
+    }
+
+    truth = truth_of(a, record);
+
+    if (truth == NOBODY) {
+        return;
+    }
+
+    t = &world.truths[truth];
+
+    if (t->ended == 0 || t->state != record->state) {
+        violated("an end is what the upstream says of this attempt",
+                 "gateway %d, %s: %s is %s, by the upstream %s", g,
+                 account_names[a], t->name,
+                 record->state == REAUTH_STATE_FAILED ? "failed" : "succeeded",
+                 t->ended == 0 ? "running" : "it has ended otherwise");
+    }
+}
+
+
+static void
+law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
+    int known)
+{
+    int            truth, newest;
+    worker_gate_t  gate;
+
+    gate = process->api->gate(account_names[a]);
+
+    /* closed for too long */
+
+    if (gate != WORKER_GATE_CLOSED) {
+        s->closed = 0;
+
+    } else if (s->closed == 0 || (known && record->epoch != s->closed_epoch)) {
+        s->closed = world.now;
+        s->closed_epoch = known ? record->epoch : 0;
+
+    } else if (world.now - s->closed > world.plan.gate_max + LAW_CLOSED) {
+        violated("no gate is closed for longer than reauth_gate_max",
+                 "gateway %d, %s", process->gateway, account_names[a]);
+    }
+
+    /* open while its attempt runs */
+
+    newest = upstream_newest(a);
+    truth = known ? truth_of(a, record) : NOBODY;
+
+    if (newest == NOBODY || world.truths[newest].ended
+        || world.truths[newest].disputed)
+    {
+        s->told = 0;
+        return;
+    }
+
+    if (s->told_truth != newest) {
+        s->told = 0;
+    }
+
+    if (truth == newest && s->told == 0
+        && reauth_state_is_active(record->state))
+    {
+        s->told = world.now;
+        s->told_truth = newest;
+    }
+
+    if (s->told && gate == WORKER_GATE_OPEN
+        && !is_overtaken(a, world.truths[newest].epoch)
+        && world.now - world.truths[newest].began
+           < world.plan.gate_max - LAW_CLOSED)
+    {
+        violated("the gate of an attempt that runs is closed",
+                 "gateway %d, %s: %s", process->gateway, account_names[a],
+                 world.truths[newest].name);
+    }
+}
+
+
+/* a gateway that says that all is well does as Redis says */
+
+static void
+law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
+    int known, const worker_health_t *health)
+{
+    int          active;
+    uint64_t     epoch;
+    const char  *text;
+
+    text = redis_record(a);
+    epoch = text == NULL ? 0 : field(text, "epoch");
+    active = text != NULL
+             && redis_zset_has(world.redis, "{reauth}:active",
+                               account_names[a])
+             && (int64_t) field(text, "deadline")
+                > world.now + world.redis_skew + LAW_CLOSED;
+
+    if (!active || !health->ready
+        || (known && record->epoch > epoch)
+        || process->api->gate(account_names[a]) != WORKER_GATE_OPEN
+        || world.gateways[process->gateway].calm > world.now)
+    {
+        s->wrong = 0;
+        return;
+    }
+
+    if (s->wrong == 0) {
+        s->wrong = world.now;
+        return;
+    }
+
+    if (world.now - s->wrong > LAW_KNOWN) {
+        violated("a ready gateway knows what is active",
+                 "gateway %d, %s: open for %lld ms", process->gateway,
+                 account_names[a], (long long) (world.now - s->wrong));
+    }
+}
+
+
+static void
+law_answered(void)
+{
+    int         i;
+    request_t  *request;
+
+    for (i = 0; i < REQUESTS_MAX; i++) {
+        request = &world.requests[i];
+
+        if (request->used && world.now - request->since > LAW_ANSWERED
+            && world.processes[request->process].stalled <= world.now)
+        {
+            violated("every update is answered", "update %d of %s", i,
+                     account_names[request->account]);
+        }
+    }
+}
+
+
+void
+laws_check(process_t *process)
+{
+    int               a, known;
+    seen_t           *s;
+    worker_health_t   health;
+    reauth_record_t   record;
+
+    process->api->health(&health);
+
+    for (a = 0; a < world.plan.accounts; a++) {
+        s = &seen[process->gateway][a];
+
+        known = process->api->kept(account_names[a], &record);
+
+        if (known) {
+            law_record(process->gateway, a, s, &record);
+            s->epoch = record.epoch;
+            s->state = record.state;
+        }
+
+        law_gate(process, a, s, &record, known);
+        law_known(process, a, s, &record, known, &health);
+    }
+
+    law_answered();
+}
+
+
+/* ---- when all messages have arrived -------------------------------------- */
+
+
+static void
+agree_account(int g, int a, process_t *process)
+{
+    const char       *text;
+    reauth_record_t   record;
+
+    text = redis_record(a);
+
+    if (!process->api->kept(account_names[a], &record)) {
+
+        if (text != NULL
+            && redis_zset_has(world.redis, "{reauth}:active",
+                              account_names[a]))
+        {
+            violated("all agree", "gateway %d does not know %s", g,
+                     account_names[a]);
+        }
+
+        return;
+    }
+
+    if (text == NULL) {
+        if (reauth_state_is_active(record.state)) {
+            violated("all agree", "Redis does not know %s of gateway %d",
+                     account_names[a], g);
+        }
+
+        return;
+    }
+
+    /* what has ended is read only when it changes */
+
+    if (reauth_state_is_end(record.state)
+        && !redis_zset_has(world.redis, "{reauth}:active", account_names[a]))
+    {
+        return;
+    }
+
+    if (field(text, "epoch") != record.epoch
+        || field(text, "revision") != record.revision)
+    {
+        violated("all agree", "gateway %d, %s: epoch %llu revision %llu, Redis "
+                 "%llu %llu", g, account_names[a],
+                 (unsigned long long) record.epoch,
+                 (unsigned long long) record.revision,
+                 (unsigned long long) field(text, "epoch"),
+                 (unsigned long long) field(text, "revision"));
+    }
+}
+
+
+static void
+agree_index(const char *key)
+{
+    int          a;
+    size_t       i;
+    const char  *name;
+
+    for (i = 0; i < redis_zset_len(world.redis, key); i++) {
+        name = redis_zset_member(world.redis, key, i);
+
+        for (a = 0; a < world.plan.accounts; a++) {
+            if (strcmp(name, account_names[a]) == 0) {
+                break;
+            }
+        }
+
+        if (a == world.plan.accounts || redis_record(a) == NULL) {
+            violated("no index lists what has no record", "%s in %s", name,
+                     key);
+        }
+    }
+}
+
+
+void
+laws_agree(void)
+{
+    int               g, a;
+    process_t        *process;
+    worker_health_t   health;
+
+    for (g = 0; g < world.plan.gateways; g++) {
+        process = &world.processes[g * WORKERS_MAX];
+
+        process_enter(process);
+        process->api->health(&health);
+
+        if (!health.ready) {
+            violated("all recover", "gateway %d is not ready, %u reasons", g,
+                     health.nreasons);
+        }
+
+        if (health.dirty) {
+            violated("all is written", "gateway %d, %zu records", g,
+                     health.dirty);
+        }
+
+        for (a = 0; a < world.plan.accounts; a++) {
+            agree_account(g, a, process);
+        }
+    }
+
+    agree_index("{reauth}:active");
+    agree_index("{reauth}:due");
+    agree_index("{reauth}:due:person");
+    agree_index("{reauth}:due:last");
+}

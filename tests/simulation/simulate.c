@@ -1,0 +1,301 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * simulate worker.so [runs [seed]]: so many random runs, one for each seed
+ * from the first.  A run is what its seed says: the same each time.
+ *
+ * REAUTH_STEPS=n  actions of a run; REAUTH_TRACE=1  tells all that happens
+ */
+
+
+#include <time.h>
+
+#include "world.h"
+
+
+#define STEPS  200
+
+
+static unsigned long  steps;
+
+
+static void
+act_fault(void)
+{
+    int          g, n;
+    int64_t      ms;
+    process_t   *process;
+    const char  *flush[] = { "FLUSHALL" };
+    const char  *scripts[] = { "SCRIPT", "FLUSH" };
+    const char  *trim[] = { "XTRIM", "{reauth}:events", "MAXLEN", "1" };
+
+    ms = chance(4) ? 1 + chance(3000) : 1 + chance(30000);
+    g = (int) chance((unsigned) world.plan.gateways);
+
+    switch (chance(14)) {
+
+    case 0:
+        redis_crash(chance(2) ? 0 : ms, NULL, 1);
+        return;
+
+    case 1:
+        redis_crash(chance(2) ? 0 : ms, NULL, 0);
+        return;
+
+    case 2:
+        if (world.ncopies) {
+            n = (int) chance(world.ncopies);
+            redis_crash(chance(2) ? 0 : ms, world.copies[n], 0);
+            world.redis_skew += chance(3) ? 0 : (int64_t) chance(4000) - 2000;
+        }
+
+        return;
+
+    case 3:
+    case 4:
+        redis_refuse_writes(ms, chance(2)
+            ? "OOM command not allowed when used memory > 'maxmemory'."
+            : "MISCONF Redis is configured to save RDB snapshots, but it's "
+              "currently unable to persist to disk.");
+        return;
+
+    case 5:
+    case 6:
+        network_cut(g, ms);
+        return;
+
+    case 7:
+        trace("the stream is trimmed");
+        redis_command(world.redis, 4, trim);
+        return;
+
+    case 8:
+        if (chance(4) == 0) {
+            trace("FLUSHALL");
+            redis_command(world.redis, 1, flush);
+        }
+
+        return;
+
+    case 9:
+        trace("SCRIPT FLUSH");
+        redis_command(world.redis, 2, scripts);
+        return;
+
+    case 10:
+        world.gateways[g].skew += (int64_t) chance(7200000) - 3600000;
+        trace("the clock of gateway %d jumps", g);
+        return;
+
+    case 11:
+        trace("gateway %d is started anew", g);
+
+        for (n = 0; n < world.gateways[g].workers; n++) {
+            process_kill(&world.processes[g * WORKERS_MAX + n]);
+        }
+
+        gateway_start(g);
+        return;
+
+    case 12:
+        process = some_process();
+
+        if (process != NULL) {
+            process_kill(process);
+
+            if (process_start(process, 0) != 0) {
+                violated("a worker starts again", "%d", process->number);
+            }
+        }
+
+        return;
+
+    default:
+        process = some_process();
+
+        if (process != NULL) {
+            ms = ms > 1000 ? 1000 : ms;
+            trace("process %d is stopped for %lld ms", process->number,
+                  (long long) ms);
+            process->stalled = world.now + ms;
+        }
+    }
+}
+
+
+static void
+act(void)
+{
+    int         account;
+    process_t  *process;
+
+    if (chance(1000) < world.plan.faults) {
+        act_fault();
+        return;
+    }
+
+    account = (int) chance((unsigned) world.plan.accounts);
+    process = some_process();
+
+    if (process == NULL) {
+        return;
+    }
+
+    switch (chance(10)) {
+
+    case 0:
+    case 1:
+    case 2:
+        upstream_update(process, account, (int) chance(3));
+        return;
+
+    case 3:
+    case 4:
+    case 5:
+        upstream_advance(account);
+        return;
+
+    case 6:
+        redis_snapshot();
+        return;
+
+    default:
+        upstream_poll(process, account);
+    }
+}
+
+
+static int64_t
+pause_ms(void)
+{
+    switch (chance(16)) {
+
+    case 0:
+        return chance(30000);
+
+    case 1:
+    case 2:
+    case 3:
+        return chance(2000);
+
+    default:
+        return chance(30);
+    }
+}
+
+
+/* no more faults: all that is under way arrives */
+
+static void
+settle(void)
+{
+    int  i;
+
+    trace("no more faults");
+
+    world.calm = 1;
+
+    for (i = 0; i < world.plan.accounts; i++) {
+        upstream_end(i);
+    }
+
+    world_run(world.now + 40000);
+
+    for (i = 0; i < REQUESTS_MAX; i++) {
+        if (world.requests[i].used) {
+            world_run(world.now + 130000);
+            break;
+        }
+    }
+
+    world_run(world.now + 20000);
+
+    if (world.violation == NULL) {
+        laws_agree();
+    }
+}
+
+
+static void
+run(uint64_t seed)
+{
+    plan_t         plan;
+    unsigned long  i;
+
+    world_random_plan(seed, &plan);
+    world_reset(seed, &plan);
+
+    for (i = 0; i < steps && world.violation == NULL; i++) {
+        act();
+        world_run(world.now + pause_ms());
+    }
+
+    if (world.violation == NULL) {
+        settle();
+    }
+}
+
+
+static unsigned long
+variable(const char *name, unsigned long value)
+{
+    char  *text;
+
+    text = getenv(name);
+
+    return text == NULL ? value : strtoul(text, NULL, 10);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    uint64_t         seed, first, runs, failed, events;
+    struct timespec  start, end;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: simulate worker.so [runs [seed]]\n");
+        return 2;
+    }
+
+    runs = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000;
+    first = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
+    steps = variable("REAUTH_STEPS", STEPS);
+    world.trace = variable("REAUTH_TRACE", 0) != 0;
+
+    world_load(argv[1]);
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+
+    failed = 0;
+    events = 0;
+
+    for (seed = first; seed < first + runs; seed++) {
+        run(seed);
+        events += world.counted;
+
+        if (world.violation != NULL) {
+            printf("seed %llu: violated: %s: %s\n", (unsigned long long) seed,
+                   world.violation, world.detail);
+            fflush(stdout);
+
+            if (++failed >= variable("REAUTH_FAILURES", 1)) {
+                break;
+            }
+        }
+    }
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+
+    printf("%llu runs of %lu steps, seeds from %llu, %llu events, %.1f s of "
+           "processor time, %llu violations\n",
+           (unsigned long long) (seed - first + (failed ? seed < first + runs
+                                                        : 0)),
+           steps, (unsigned long long) first, (unsigned long long) events,
+           (double) (end.tv_sec - start.tv_sec)
+           + (double) (end.tv_nsec - start.tv_nsec) / 1e9,
+           (unsigned long long) failed);
+
+    return failed ? 1 : 0;
+}

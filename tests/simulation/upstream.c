@@ -1,0 +1,587 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The upstream, which knows the truth of each login, and the gateways' requests
+ * to it.  It says nothing wrong, but may say it late, twice or not at all; and
+ * for some seconds after a login has begun it may still speak of the session
+ * before.
+ */
+
+
+#include "world.h"
+
+
+/* so long after a login has begun its polls may show the one before */
+#define OLD_SESSION  9000
+
+/* logins that begin at once after another are not told apart by time */
+#define JUST_BEFORE  30000
+
+/* a fact of the upstream is under way for so long at most */
+#define FACT_DELAY   300000
+
+
+static const uint8_t  prints[3][REAUTH_FINGERPRINT_LEN] = {
+    { 1 }, { 2 }, { 3 }
+};
+
+
+int
+upstream_newest(int account)
+{
+    int  i;
+
+    for (i = world.ntruths - 1; i >= 0; i--) {
+        if (world.truths[i].account == account) {
+            return i;
+        }
+    }
+
+    return NOBODY;
+}
+
+
+static int
+truth_before(int truth)
+{
+    int  i;
+
+    for (i = truth - 1; i >= 0; i--) {
+        if (world.truths[i].account == world.truths[truth].account) {
+            return i;
+        }
+    }
+
+    return NOBODY;
+}
+
+
+static int64_t
+fact_delay(void)
+{
+    switch (chance(16)) {
+
+    case 0:
+        return chance(FACT_DELAY);
+
+    case 1:
+        return chance(10000);
+
+    default:
+        return 1 + chance(200);
+    }
+}
+
+
+/* ---- logins -------------------------------------------------------------- */
+
+
+static void
+truth_end(truth_t *truth, reauth_state_t state)
+{
+    truth->state = state;
+    truth->ended = world.now;
+
+    trace("upstream: %s of %s has %s", truth->name,
+          account_names[truth->account],
+          state == REAUTH_STATE_SUCCEEDED ? "succeeded" : "failed");
+}
+
+
+static void
+webhook(int truth)
+{
+    int         i, n;
+    event_t    *event;
+    process_t  *process;
+
+    n = chance(5) == 0 ? 0 : chance(5) == 0 ? 2 : 1;
+
+    for (i = 0; i < n; i++) {
+        process = some_process();
+
+        if (process == NULL) {
+            continue;
+        }
+
+        event = event_add(EVENT_WEBHOOK, fact_delay());
+        event->process = process->number;
+        event->account = world.truths[truth].account;
+        event->truth = truth;
+        event->state = world.truths[truth].state;
+        event->started_us = world.truths[truth].started_us;
+    }
+}
+
+
+/* a new login takes the place of the one before */
+
+static int
+truth_begin(int account, uint64_t epoch)
+{
+    int       before;
+    truth_t  *truth;
+
+    before = upstream_newest(account);
+
+    if (before != NOBODY && world.truths[before].ended == 0) {
+        truth_end(&world.truths[before], REAUTH_STATE_FAILED);
+    }
+
+    if (world.ntruths == TRUTHS_MAX) {
+        violated("the simulation has room", "logins");
+        return 0;
+    }
+
+    truth = &world.truths[world.ntruths];
+
+    memset(truth, 0, sizeof(truth_t));
+
+    truth->account = account;
+    truth->began = world.now;
+    truth->started_us = world.now * 1000 + chance(1000);
+    truth->state = REAUTH_STATE_RUNNING;
+    truth->epoch = epoch;
+    sprintf(truth->name, "auth_%d", world.ntruths);
+
+    if (before != NOBODY
+        && truth->started_us <= world.truths[before].started_us)
+    {
+        truth->started_us = world.truths[before].started_us + 1;
+    }
+
+    trace("upstream: %s of %s begins, epoch %llu", truth->name,
+          account_names[account], (unsigned long long) epoch);
+
+    return world.ntruths++;
+}
+
+
+void
+upstream_advance(int account)
+{
+    int       newest;
+    truth_t  *truth;
+
+    newest = upstream_newest(account);
+
+    if (newest == NOBODY || world.truths[newest].ended) {
+        return;
+    }
+
+    truth = &world.truths[newest];
+
+    switch (chance(6)) {
+
+    case 0:
+    case 1:
+        truth_end(truth, REAUTH_STATE_SUCCEEDED);
+        break;
+
+    case 2:
+        truth_end(truth, REAUTH_STATE_FAILED);
+        break;
+
+    case 3:
+        truth->state = REAUTH_STATE_NEEDS_OTP;
+        break;
+
+    case 4:
+        truth->state = REAUTH_STATE_NEEDS_FACE;
+        break;
+
+    default:
+        truth->state = REAUTH_STATE_RUNNING;
+        return;
+    }
+
+    webhook(newest);
+}
+
+
+void
+upstream_end(int account)
+{
+    int  newest;
+
+    newest = upstream_newest(account);
+
+    if (newest != NOBODY && world.truths[newest].ended == 0) {
+        truth_end(&world.truths[newest], REAUTH_STATE_SUCCEEDED);
+    }
+}
+
+
+/* ---- updates ------------------------------------------------------------- */
+
+
+static void
+request_answered(request_t *request, const char *how)
+{
+    trace("%d: update %d is answered: %s", request->process,
+          (int) (request - world.requests), how);
+
+    request->used = 0;
+}
+
+
+void
+requests_gone(process_t *process)
+{
+    int  i;
+
+    for (i = 0; i < REQUESTS_MAX; i++) {
+        if (world.requests[i].process == process->number) {
+            world.requests[i].used = 0;
+        }
+    }
+}
+
+
+static void
+request_begin(request_t *request, int waited)
+{
+    process_t  *process;
+
+    process = &world.processes[request->process];
+
+    if (process->api->begin(account_names[request->account],
+                            prints[request->print], waited, request)
+        != 0)
+    {
+        request_answered(request, "no memory");
+    }
+}
+
+
+static event_t *
+request_event(event_type_t type, request_t *request, int64_t delay)
+{
+    event_t  *event;
+
+    event = event_add(type, delay);
+    event->process = request->process;
+    event->generation = world.processes[request->process].boots;
+    event->request = (int) (request - world.requests);
+    event->account = request->account;
+
+    return event;
+}
+
+
+void
+upstream_update(process_t *process, int account, int print)
+{
+    int         i;
+    request_t  *request;
+
+    for (i = 0; i < REQUESTS_MAX && world.requests[i].used; i++) { /* void */ }
+
+    if (i == REQUESTS_MAX) {
+        return;
+    }
+
+    request = &world.requests[i];
+
+    memset(request, 0, sizeof(request_t));
+
+    request->used = 1;
+    request->process = process->number;
+    request->boots = process->boots;
+    request->account = account;
+    request->print = print;
+    request->since = world.now;
+    request->wait_until = world.now + UPDATE_WAIT;
+
+    trace("%d: update %d of %s, credentials %d", process->number, i,
+          account_names[account], print);
+
+    process_enter(process);
+    request_begin(request, 0);
+    process_leave(process);
+}
+
+
+void
+upstream_begun(void *self, void *data, const worker_begun_t *begun)
+{
+    event_t    *event;
+    request_t  *request = data;
+
+    if (!request->used) {
+        return;
+    }
+
+    if (begun->begun == REAUTH_BEGIN_STARTED && begun->record.epoch) {
+        laws_begun(request->account, begun->record.epoch, begun->local);
+    }
+
+    if (!begun->ok) {
+        request_answered(request, begun->busy ? "no Redis" : "zone is full");
+        return;
+    }
+
+    switch (begun->begun) {
+
+    case REAUTH_BEGIN_STARTED:
+        request->epoch = begun->record.epoch;
+        event = request_event(EVENT_UPDATE, request, latency());
+        event->started_us = (int64_t) request->epoch;
+        return;
+
+    case REAUTH_BEGIN_COALESCED:
+        request_answered(request, "coalesced");
+        return;
+
+    case REAUTH_BEGIN_TOO_MANY:
+        request_answered(request, "too many attempts");
+        return;
+
+    default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
+        request->joined = begun->begun == REAUTH_BEGIN_JOIN
+                          ? begun->record.epoch : 0;
+        (void) request_event(EVENT_WAIT, request, WAIT_STEP);
+    }
+}
+
+
+static void
+request_waits(request_t *request)
+{
+    process_t        *process;
+    reauth_record_t   record;
+
+    process = &world.processes[request->process];
+
+    if (!process->api->kept(account_names[request->account], &record)
+        || record.state != REAUTH_STATE_STARTING
+        || (request->joined && record.epoch != request->joined))
+    {
+        if (request->joined && record.epoch == request->joined) {
+            request_answered(request, "shared");
+            return;
+        }
+
+        request->joined = 0;
+        request_begin(request, 1);
+        return;
+    }
+
+    if (world.now >= request->wait_until) {
+        request_answered(request, "waited too long");
+        return;
+    }
+
+    (void) request_event(EVENT_WAIT, request, WAIT_STEP);
+}
+
+
+static void
+update_arrives(event_t *event)
+{
+    int        truth;
+    event_t   *answer;
+    unsigned   what;
+    request_t *request;
+
+    what = chance(20);
+
+    request = &world.requests[event->request];
+    truth = NOBODY;
+
+    if (what >= 5) {
+        truth = truth_begin(event->account, (uint64_t) event->started_us);
+        laws_sent(event->account, (uint64_t) event->started_us, truth);
+    }
+
+    if (!request->used
+        || world.processes[event->process].boots != event->generation)
+    {
+        return;                    /* nobody waits for the response */
+    }
+
+    answer = request_event(EVENT_ANSWER, request,
+                           chance(12) == 0 ? chance(60000) : 1 + chance(100));
+    answer->truth = truth;
+    answer->started_us = event->started_us;
+    answer->state = what < 3 ? REAUTH_STATE_REJECTED
+                    : what < 7 ? REAUTH_STATE_UNKNOWN : REAUTH_STATE_RUNNING;
+}
+
+
+static void
+update_answered(event_t *event)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+    request_t       *request;
+
+    request = &world.requests[event->request];
+
+    memset(&fact, 0, sizeof(reauth_fact_t));
+
+    fact.epoch = (uint64_t) event->started_us;
+    fact.source = REAUTH_SOURCE_UPDATE;
+    fact.state = event->state;
+
+    if (event->state == REAUTH_STATE_RUNNING) {
+        fact.attempt = reauth_string_from(world.truths[event->truth].name);
+    }
+
+    (void) world.processes[event->process].api->advance(
+                            account_names[event->account], &fact, &record);
+
+    request_answered(request, event->state == REAUTH_STATE_RUNNING
+                              ? "accepted"
+                              : event->state == REAUTH_STATE_REJECTED
+                              ? "rejected" : "unknown");
+}
+
+
+/* ---- polls --------------------------------------------------------------- */
+
+
+/* of a client, or of the gateway itself: for the attempt that it knows */
+
+void
+upstream_poll(process_t *process, int account)
+{
+    event_t          *event;
+    reauth_record_t   record;
+
+    process_enter(process);
+
+    if (process->api->kept(account_names[account], &record)
+        && record.attempt[0] != '\0'
+        && record.state != REAUTH_STATE_STARTING)
+    {
+        event = event_add(EVENT_POLL, 1 + chance(50));
+        event->process = process->number;
+        event->generation = process->boots;
+        event->account = account;
+        event->truth = atoi(record.attempt + 5);
+        event->asked_ms = process->api->now();
+        event->asked = malloc(sizeof(reauth_record_t));
+
+        if (event->asked == NULL) {
+            abort();
+        }
+
+        *event->asked = record;
+    }
+
+    process_leave(process);
+}
+
+
+static void
+poll_arrives(event_t *event)
+{
+    int       before;
+    event_t  *answer;
+    truth_t  *truth, *about;
+
+    truth = &world.truths[event->truth];
+    about = truth;
+    before = truth_before(event->truth);
+
+    if (world.plan.old_session && before != NOBODY && !truth->shown
+        && world.now < truth->began + OLD_SESSION && chance(2))
+    {
+        about = &world.truths[before];
+    }
+
+    answer = event_add(EVENT_POLLED, fact_delay());
+    answer->process = event->process;
+    answer->generation = event->generation;
+    answer->account = event->account;
+    answer->truth = event->truth;
+    answer->state = about->state;
+    answer->started_us = about->started_us;
+    answer->asked_ms = event->asked_ms;
+    answer->asked = event->asked;
+    event->asked = NULL;
+
+    if (about != truth && about->began > truth->began - JUST_BEFORE) {
+        answer->started_us = 0;
+    }
+
+    if (about == truth && truth->ended == 0) {
+        truth->shown = 1;
+        answer->step = 1;
+    }
+}
+
+
+static void
+poll_answered(event_t *event)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+    process_t       *process;
+
+    process = &world.processes[event->process];
+
+    memset(&fact, 0, sizeof(reauth_fact_t));
+
+    fact.source = REAUTH_SOURCE_POLL;
+    fact.attempt = reauth_string_from(world.truths[event->truth].name);
+    fact.state = event->state;
+    fact.started_us = event->started_us;
+    fact.step = event->step;
+
+    process->api->asked(&fact, event->asked, event->asked_ms);
+
+    (void) process->api->advance(account_names[event->account], &fact,
+                                 &record);
+}
+
+
+void
+upstream_event(event_t *event)
+{
+    process_t  *process;
+
+    if (event->type == EVENT_UPDATE) {
+        update_arrives(event);
+        return;
+    }
+
+    if (event->type == EVENT_POLL) {
+        poll_arrives(event);
+        return;
+    }
+
+    process = &world.processes[event->process];
+
+    if (!process->alive
+        || (event->type != EVENT_WEBHOOK
+            && process->boots != event->generation))
+    {
+        return;
+    }
+
+    process_enter(process);
+
+    switch (event->type) {
+
+    case EVENT_ANSWER:
+        update_answered(event);
+        break;
+
+    case EVENT_WAIT:
+        request_waits(&world.requests[event->request]);
+        break;
+
+    case EVENT_POLLED:
+        poll_answered(event);
+        break;
+
+    default: /* EVENT_WEBHOOK */
+        process->api->webhook(account_names[event->account], event->state,
+                              event->started_us);
+    }
+
+    process_leave(process);
+}

@@ -1,0 +1,125 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * One worker process of a gateway, as the simulation sees it: worker.so is
+ * loaded once for each worker, so that each has its own global variables.
+ */
+
+
+#ifndef SIMULATION_WORKER_H
+#define SIMULATION_WORKER_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reauth_attempt.h"
+#include "reauth_degraded.h"
+
+
+typedef enum {
+    WORKER_GATE_OPEN = 0,
+    WORKER_GATE_CLOSED,
+    WORKER_GATE_LOADING            /* 503 until Redis has been read */
+} worker_gate_t;
+
+
+/* the result of a begin */
+
+typedef struct {
+    int                    ok;     /* 0: refused */
+    int                    busy;   /* Redis is away and has to be there */
+    int                    local;
+    reauth_begin_result_t  begun;
+    reauth_record_t        record;
+} worker_begun_t;
+
+
+/* what a worker asks of the world; "self" identifies the worker */
+
+typedef struct {
+    uint64_t  (*random)(void *self);
+    void      (*connect)(void *self, int connection);
+    void      (*send)(void *self, int connection, const unsigned char *data,
+        size_t len);
+    void      (*close)(void *self, int connection);
+    void      (*begun)(void *self, void *data, const worker_begun_t *begun);
+    void      (*log)(void *self, unsigned level, const char *text);
+} worker_world_t;
+
+
+typedef struct {
+    void                  *self;
+    const worker_world_t  *world;
+
+    void                  *zone;         /* shared by the workers */
+    size_t                 zone_size;
+    int                    create;       /* lays the zone out */
+
+    int                    index;        /* worker 0, 1 ... */
+    int                    reject;       /* reauth_redis_failure reject */
+    int                    polling;      /* reauth_poll is on */
+    int64_t                gate_max_ms;
+    int64_t                monotonic_ms;
+    int64_t                wall_ms;
+    unsigned               log_level;
+} worker_conf_t;
+
+
+/* how a gateway describes itself */
+
+typedef struct {
+    int       loaded;
+    int       ready;                     /* no reason to be degraded */
+    unsigned  nreasons;
+    int       writes_refused;            /* told */
+    size_t    dirty;
+    size_t    active;
+    size_t    accounts;
+} worker_health_t;
+
+
+typedef struct {
+    /* a new process; the one before is gone without a trace */
+    int  (*start)(const worker_conf_t *conf);
+
+    /* the clocks of the machine; each turn of the event loop reads them */
+    void  (*time)(int64_t monotonic_ms, int64_t wall_ms);
+
+    /* the rest of a turn: posted events and timers */
+    void  (*turn)(void);
+
+    /* the monotonic time of the next timer, -1: none; 0: there are events */
+    int64_t  (*next)(void);
+
+    void  (*connected)(int connection, int error);
+    void  (*received)(int connection, const unsigned char *data, size_t len);
+    void  (*closed)(int connection);
+
+    /* world->begun is called once */
+    int  (*begin)(const char *account, const uint8_t *print, int waited,
+        void *data);
+
+    /* as reauth_fact_asked() */
+    void  (*asked)(reauth_fact_t *fact, const reauth_record_t *record,
+        int64_t asked_ms);
+
+    reauth_advance_result_t  (*advance)(const char *account,
+        reauth_fact_t *fact, reauth_record_t *record);
+
+    /* as the handler of webhooks */
+    void  (*webhook)(const char *account, reauth_state_t state,
+        int64_t started_us);
+
+    worker_gate_t  (*gate)(const char *account);
+    int  (*kept)(const char *account, reauth_record_t *record);
+    void  (*health)(worker_health_t *health);
+    int64_t  (*now)(void);
+} worker_api_t;
+
+
+typedef const worker_api_t *(*worker_api_pt)(void);
+
+
+#endif /* SIMULATION_WORKER_H */

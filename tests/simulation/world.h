@@ -1,0 +1,261 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The world of the simulation: true time, what happens next, gateways with
+ * their workers, the network, Redis, the upstream and its clients.
+ */
+
+
+#ifndef SIMULATION_WORLD_H
+#define SIMULATION_WORLD_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis.h"
+#include "worker.h"
+
+
+#define GATEWAYS_MAX      3
+#define WORKERS_MAX       2            /* of a gateway */
+#define PROCESSES_MAX     (GATEWAYS_MAX * WORKERS_MAX)
+#define ACCOUNTS_MAX      4
+#define LINKS_MAX         32
+#define EVENTS_MAX        1024
+#define REQUESTS_MAX      128
+#define TRUTHS_MAX        512
+#define COPIES_MAX        8
+
+#define ZONE_SIZE         (256 * 1024)
+#define START_MS          INT64_C(1763985600000)
+#define NEVER             INT64_MAX
+#define NOBODY            -1
+
+#define UPDATE_WAIT       30000        /* reauth_update_wait */
+#define WAIT_STEP         200
+
+
+typedef enum {
+    EVENT_CONNECT = 0,                 /* arrives at Redis */
+    EVENT_CONNECTED,                   /* back at the worker */
+    EVENT_REFUSED,
+    EVENT_COMMAND,                     /* bytes for Redis */
+    EVENT_REPLY,                       /* bytes for the worker */
+    EVENT_CLOSED,                      /* by Redis, seen by the worker */
+    EVENT_LEFT,                        /* by the worker, seen by Redis */
+
+    EVENT_UPDATE,                      /* a PUT arrives at the upstream */
+    EVENT_ANSWER,                      /* its response at the worker */
+    EVENT_WAIT,                        /* a request looks again */
+    EVENT_POLL,                        /* a poll arrives at the upstream */
+    EVENT_POLLED,
+    EVENT_WEBHOOK,
+    EVENT_MOOD                         /* Redis serves again */
+} event_type_t;
+
+
+typedef struct {
+    int64_t          at;
+    uint64_t         order;            /* of those at the same time */
+    event_type_t     type;
+    int              link;
+    unsigned         generation;
+    int              request;
+    int              process;
+    int              account;
+    int              truth;
+    reauth_state_t   state;
+    int64_t          started_us;
+    char            *bytes;
+    size_t           len;
+    unsigned         step;
+    int64_t          asked_ms;
+    reauth_record_t *asked;            /* of a poll; NULL: not known */
+} event_t;
+
+
+/* a connection of a worker to Redis */
+
+typedef struct {
+    int              used;
+    unsigned         generation;
+    int              process;
+    int              connection;       /* the worker's number of it */
+    int              client;           /* Redis' one; -1: not there */
+    int64_t          to_redis;         /* when the last bytes arrive */
+    int64_t          to_worker;
+    int              closed;           /* by the worker */
+} link_t;
+
+
+typedef struct {
+    const worker_api_t  *api;
+    worker_conf_t        conf;
+    int                  gateway;
+    int                  alive;
+    int64_t              stalled;      /* until: SIGSTOP */
+    unsigned             boots;
+    int                  number;
+} process_t;
+
+
+typedef struct {
+    void            *zone;
+    int              workers;
+    int64_t          skew;             /* of the wall clock */
+    int64_t          monotonic;        /* what to take off true time */
+    int64_t          cut;              /* off Redis, until */
+    int64_t          calm;             /* since when it is not */
+} gateway_t;
+
+
+/* an attempt as it is upstream */
+
+typedef struct {
+    int              account;
+    int64_t          began;
+    int64_t          ended;            /* 0: running */
+    int64_t          started_us;
+    reauth_state_t   state;
+    int              shown;
+    uint64_t         epoch;            /* of the update */
+    int              disputed;         /* an earlier one has a later epoch */
+    char             name[16];
+} truth_t;
+
+
+/* a client's update, until it is answered */
+
+typedef struct {
+    int              used;
+    int              process;
+    unsigned         boots;            /* of the process */
+    int              account;
+    int              print;
+    int64_t          since;
+    int64_t          wait_until;
+    uint64_t         joined;
+    uint64_t         epoch;            /* as it was begun */
+} request_t;
+
+
+/* how a run goes, from its seed */
+
+typedef struct {
+    int              gateways;
+    int              accounts;
+    int              reject;
+    int              polling;
+    int64_t          gate_max;
+    int              latency;          /* at most, usually */
+    unsigned         faults;           /* of a thousand actions */
+    int              old_session;
+} plan_t;
+
+
+typedef struct {
+    uint64_t         random;
+    int64_t          now;
+    uint64_t         order;
+    uint64_t         counted;          /* events, in this run */
+    int              trace;
+    int              calm;             /* no more faults */
+
+    plan_t           plan;
+    const char      *violation;
+    char             detail[256];
+
+    process_t        processes[PROCESSES_MAX];
+    gateway_t        gateways[GATEWAYS_MAX];
+
+    event_t          events[EVENTS_MAX];
+    size_t           nevents;
+
+    link_t           links[LINKS_MAX];
+    redis_t         *redis;
+    int64_t          redis_skew;
+    int64_t          redis_us;         /* its clock is not set back by this */
+    int              redis_down;
+    int64_t          redis_calm;       /* since when it serves all */
+    redis_db_t      *copies[COPIES_MAX];
+    int64_t          copied[COPIES_MAX];
+    unsigned         ncopies;
+
+    request_t        requests[REQUESTS_MAX];
+    truth_t          truths[TRUTHS_MAX];
+    int              ntruths;
+} world_t;
+
+
+extern world_t      world;
+extern const char  *account_names[ACCOUNTS_MAX];
+
+
+/* world.c */
+
+void world_load(const char *path);
+void world_reset(uint64_t seed, const plan_t *plan);
+void world_random_plan(uint64_t seed, plan_t *plan);
+unsigned chance(unsigned n);
+void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void violated(const char *law, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+event_t *event_add(event_type_t type, int64_t delay);
+void world_run(int64_t until);           /* all that happens until then */
+int world_step(int64_t until);           /* the next event; 0: none before */
+
+void process_enter(process_t *process);  /* before its functions are called */
+void process_leave(process_t *process);  /* a turn; laws are checked */
+int process_start(process_t *process, int create);
+void process_kill(process_t *process);
+void gateway_start(int gateway);
+process_t *some_process(void);           /* one that runs; or NULL */
+
+
+/* network.c */
+
+void network_reset(void);
+void network_connect(void *self, int connection);
+void network_send(void *self, int connection, const unsigned char *data,
+    size_t len);
+void network_close(void *self, int connection);
+void network_reply(void *data, int client, const char *bytes, size_t len);
+void network_event(event_t *event);
+void network_drop(int process);          /* all that it has */
+void network_cut(int gateway, int64_t ms);
+void redis_clock(void);
+void redis_crash(int64_t down_ms, const redis_db_t *db, int keep);
+void redis_refuse_writes(int64_t ms, const char *error);
+void redis_snapshot(void);
+int64_t latency(void);
+
+
+/* upstream.c */
+
+void upstream_event(event_t *event);
+void upstream_begun(void *self, void *data, const worker_begun_t *begun);
+void upstream_update(process_t *process, int account, int print);
+void upstream_poll(process_t *process, int account);
+void upstream_advance(int account);
+void upstream_end(int account);
+int upstream_newest(int account);
+void requests_gone(process_t *process);
+
+
+/* laws.c */
+
+void laws_reset(void);
+void laws_gateway_reset(int gateway);
+void laws_check(process_t *process);
+void laws_begun(int account, uint64_t epoch, int local);
+void laws_sent(int account, uint64_t epoch, int truth);
+void laws_agree(void);
+
+
+#endif /* SIMULATION_WORLD_H */
