@@ -6,6 +6,8 @@ package Reauth::Shipped;
 use strict;
 use warnings;
 
+use Cwd ();
+
 use Reauth::Gateway ();
 use Reauth::Test ();
 
@@ -33,6 +35,8 @@ sub start {
         [qr/^pid .*;/m,                          'pid logs/nginx.pid;'],
         [qr/(?<=access_log)( +)[^\s;]+/,             ' logs/access.log'],
         [qr/_temp_path( +)\S+\/(?=\w+;)/,        '_temp_path '],
+        [qr/\/usr\/share\/nginx-reauth(?=\/board)/,
+            sub { Cwd::getcwd() }],
         [qr/redis:\/\/\S+/,                      $ENV{TEST_NGINX_REDIS_URL}],
         [qr/password_file=\S+(?=;)/,             "password_file=$dir/redis_password"
             . ' timeout=10s'],
