@@ -144,6 +144,38 @@ ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
 
 
 /*
+ * The account of the attempt, an ended one too, as a poll may be repeated;
+ * empty if it is not known.  A name is kept in any case, see
+ * ngx_http_reauth_zone_find_owner().
+ */
+
+static ngx_int_t
+ngx_http_reauth_authenticate_find_owner(ngx_http_reauth_authenticate_t *a)
+{
+    char                          name[REAUTH_ACCOUNT_MAX + 1];
+    ngx_int_t                     rc;
+    ngx_str_t                     account;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    rc = ngx_http_reauth_zone_find_owner(&mcf->store.zone, &a->route.id, name);
+
+    ngx_str_null(&account);
+    ngx_http_reauth_keep_name(a->request, &account, name);
+
+    if (rc == NGX_OK && account.len == 0) {
+        return NGX_ERROR;
+    }
+
+    a->account.data = account.data;
+    a->account.len = rc == NGX_OK ? account.len : 0;
+
+    return NGX_OK;
+}
+
+
+/*
  * Checks whether the caller is allowed to do this.  An attempt of an unknown
  * account may be made up, and a request to the upstream costs credits: only
  * callers that are not confined to accounts can use it.
@@ -152,11 +184,8 @@ ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
 static ngx_int_t
 ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
 {
-    ngx_str_t                     account;
-    reauth_route_t               *route;
-    reauth_record_t               record;
-    ngx_http_reauth_loc_conf_t   *lcf;
-    ngx_http_reauth_main_conf_t  *mcf;
+    reauth_route_t              *route;
+    ngx_http_reauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(a->request, ngx_http_reauth_module);
 
@@ -180,33 +209,10 @@ ngx_http_reauth_authenticate_authorize(ngx_http_reauth_authenticate_t *a)
 
     a->account = route->id;
 
-    if (route->kind == REAUTH_ID_ATTEMPT) {
-
-        mcf = ngx_http_get_module_main_conf(a->request,
-                                            ngx_http_reauth_module);
-
-        if (ngx_http_reauth_zone_find_attempt(&mcf->store.zone, &route->id,
-                                              &record)
-            == NGX_OK
-            || ngx_http_reauth_zone_find_ended_attempt(&mcf->store.zone,
-                                                       &route->id, &record)
-               == NGX_OK)
-        {
-            /* a poll may be repeated after the attempt has ended */
-
-            ngx_str_null(&account);
-            ngx_http_reauth_keep_name(a->request, &account, record.account);
-
-            if (account.len == 0) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            a->account.data = account.data;
-            a->account.len = account.len;
-
-        } else {
-            a->account.len = 0;
-        }
+    if (route->kind == REAUTH_ID_ATTEMPT
+        && ngx_http_reauth_authenticate_find_owner(a) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_reauth_authenticate_still(a);

@@ -133,20 +133,16 @@ ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
 }
 
 
-ngx_int_t
-ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *attempt, reauth_record_t *record)
+/* an active attempt; "hash" is that of the ID */
+
+static ngx_http_reauth_slot_t *
+ngx_http_reauth_zone_slot_attempt(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *attempt, uint32_t hash)
 {
-    uint32_t                       hash, index;
-    ngx_int_t                      rc;
-    ngx_http_reauth_slot_t        *slot;
-    ngx_http_reauth_zone_shctx_t  *sh;
+    uint32_t                 index;
+    ngx_http_reauth_slot_t  *slot;
 
-    rc = NGX_DECLINED;
-    sh = zone->sh;
-    hash = ngx_http_reauth_zone_hash(attempt->data, attempt->len);
-
-    ngx_http_reauth_zone_lock(zone);
+    ngx_http_reauth_zone_check_lock(sh);
 
     for (index = sh->attempts[hash & sh->gate.mask];
          index != 0;
@@ -157,10 +153,33 @@ ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
         if (slot->attempt_hash == hash
             && reauth_string_equals(attempt, slot->record.attempt))
         {
-            *record = slot->record;
-            rc = NGX_OK;
-            break;
+            return slot;
         }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *attempt, reauth_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    rc = NGX_DECLINED;
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    slot = ngx_http_reauth_zone_slot_attempt(sh, attempt,
+               ngx_http_reauth_zone_hash(attempt->data, attempt->len));
+
+    if (slot != NULL) {
+        *record = slot->record;
+        rc = NGX_OK;
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -192,6 +211,46 @@ ngx_http_reauth_zone_find_ended_attempt(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_unlock(zone);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_find_owner(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *attempt, char *account)
+{
+    uint32_t                       hash;
+    ngx_uint_t                     known;
+    ngx_http_reauth_node_t        *node;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+    hash = ngx_http_reauth_zone_hash(attempt->data, attempt->len);
+
+    ngx_http_reauth_zone_lock(zone);
+
+    slot = ngx_http_reauth_zone_slot_attempt(sh, attempt, hash);
+    node = ngx_http_reauth_zone_node_attempt(sh, attempt->data, attempt->len);
+
+    known = slot != NULL || node != NULL;
+
+    if (slot == NULL && node != NULL) {
+        ngx_http_reauth_zone_node_account(node, account);
+
+    } else {
+
+        /* of any slot, if there is none, so that memory is read anyway */
+
+        if (slot == NULL) {
+            slot = ngx_http_reauth_slot(sh, 1 + hash % sh->gate.nslots);
+        }
+
+        ngx_memcpy(account, slot->record.account, REAUTH_ACCOUNT_MAX + 1);
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return known ? NGX_OK : NGX_DECLINED;
 }
 
 

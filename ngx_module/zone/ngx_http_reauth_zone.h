@@ -267,6 +267,14 @@ ngx_int_t ngx_http_reauth_zone_kept(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *record);
 
+/*
+ * The account of an attempt, active or the last one of its account, into
+ * account[REAUTH_ACCOUNT_MAX + 1]; NGX_OK or NGX_DECLINED, in the same time: a
+ * caller does not learn whether an attempt of others is known.
+ */
+ngx_int_t ngx_http_reauth_zone_find_owner(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *attempt, char *account);
+
 /* finds the account of an active attempt; NGX_OK or NGX_DECLINED */
 ngx_int_t ngx_http_reauth_zone_find_attempt(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *attempt, reauth_record_t *record);

@@ -125,6 +125,18 @@ ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
 
 
 void
+ngx_http_reauth_zone_node_account(ngx_http_reauth_node_t *node, char *account)
+{
+    size_t  len;
+
+    len = node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT];
+
+    ngx_memcpy(account, node->data, len);
+    account[len] = '\0';
+}
+
+
+void
 ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_node_t **link)
 {

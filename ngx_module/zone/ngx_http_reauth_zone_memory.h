@@ -379,6 +379,8 @@ ngx_http_reauth_node_t *ngx_http_reauth_zone_node_attempt(
 
 void ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t *node);
+void ngx_http_reauth_zone_node_account(ngx_http_reauth_node_t *node,
+    char *account);
 void ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     reauth_record_t *record);
 void ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
