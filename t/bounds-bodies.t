@@ -191,6 +191,22 @@ ok(wait_for {
         body => '{"email":"ok@example.com","password":"x"}'))->{status} == 200;
 } 'the connection goes, and an update is taken');
 
+# webhooks that look signed
+
+$h2 = Reauth::H2->connect_to($h2_gateway->port);
+@streams = map {
+    $h2->request('POST', $PATH, { signature => $FORMED }, open => 1)
+} 1 .. 20;
+%seen = ();
+$seen{ $_->{status} }++ for values %{ $h2->answers(\@streams, 3) };
+cmp_ok($seen{503} // 0, '>=', 12, 'HTTP/2: webhooks beyond half are refused');
+cmp_ok($seen{0}, '>=', 1, 'the others are read');
+is($other->answer($other->request('PUT', '/api/authenticate/acct_7/credentials',
+    { 'content-type' => 'application/json' },
+    body => '{"email":"ok@example.com","password":"x"}'))->{status}, 200,
+    'an update has the other half');
+$h2->close;
+
 # memory is released after a response, an error or an abort
 
 my $cut = 0;

@@ -149,19 +149,41 @@ is($h2->answer(ask($h2, 'third', 'PUT', '/api/authenticate/acct_1/credentials',
     { 'content-type' => 'application/json' }, $BODY))->{status}, 200,
     'HTTP/2: a login is in progress');
 
-for my $kind ('held calls', 'status requests') {
+my $sent = ask($h2, 'third', 'PUT', '/api/authenticate/acct_2/credentials',
+    { 'content-type' => 'application/json' }, $BODY);
+ok(wait_for { 2 == grep { /PUT \S*acct_2/ } $peer->requests }
+    'HTTP/2: another is being sent');
+
+for my $kind (sort keys %kind) {
     my ($status, @request) = @{ $kind{$kind} };
     my $greedy = Reauth::H2->connect_to($h2_gateway->port);
-    my @open   = map { ask($greedy, 'greedy', @request) } 1 .. 8;
+
+    # of an event stream, the response begins at once
+    my $waits = $kind eq 'event streams' ? 200 : 0;
+
+    my @open = map { ask($greedy, 'greedy', @request) } 1 .. 8;
     my %seen;
 
     $seen{ $_->{status} }++ for values %{ $greedy->answers(\@open, 2) };
-    is_deeply(\%seen, { 0 => 2, $status => 6 }, "HTTP/2, $kind: two wait");
+    is_deeply(\%seen, { $waits => 2, $status => 6 }, "HTTP/2, $kind: two wait");
 
-    my $other = ask($h2, 'other', @request);
-    is($h2->answer($other, 0.5)->{status}, 0, 'and so does another');
-    $h2->cancel($other);
+    my @others = map { ask($h2, $_, @request) } qw(other third);
+    is_deeply([map { $_->{status} } values %{ $h2->answers(\@others, 0.5) }],
+        [$waits, $waits], 'and so do others');
+    is($h2->answer(ask($h2, 'other', @request))->{status}, $status,
+        'until all places are taken');
+
+    $h2->cancel($_) for @others;
     $greedy->close;
+
+    # the same kind or one that shares its places is next
+
+    ok(wait_for {
+        my $one   = ask($h2, 'other', @request);
+        my $again = $h2->answer($one, 0.5)->{status} == $waits;
+        $h2->cancel($one);
+        $again;
+    } 'which are free again');
 }
 
 # all places are released
@@ -181,5 +203,6 @@ ok(wait_for {
 
 Reauth::Test::write_file($go, '');
 is($first[1]->finish->{status}, 200, 'the first update is answered');
+is($h2->answer($sent)->{status}, 200, 'HTTP/2: so is that');
 
 done_testing();

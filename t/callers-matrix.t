@@ -192,27 +192,67 @@ my @own = (
         $credentials, 'update', 'account', 1],
     ['reauthenticate', 'POST', '/api/authenticate/{account}/reauthenticate',
         undef, 'update', 'account', 1],
+    (map { ["Fansly's poll, $_", $_, '/api/fansly/authenticate/fansly_{account}',
+        undef, 'attempt', 'account', 1] } qw(GET HEAD)),
     ['Fansly\'s 2FA', 'PUT', '/api/fansly/authenticate/fansly_{account}',
         { code => '123456' }, 'attempt', 'account', 1],
+    ['Fansly\'s reauthenticate', 'POST',
+        '/api/fansly/authenticate/fansly_{account}/reauthenticate', undef,
+        'update', 'account', 1],
+    ['Fansly\'s start', 'POST', '/api/fansly/authenticate', $credentials,
+        'update', 'never', 1],
     ['start', 'POST', '/api/authenticate', $credentials, 'update', 'never', 1],
+    (map { ["poll, $_", $_, '/api/authenticate/auth_1', undef, 'attempt',
+        'never', 1] } qw(GET HEAD)),
     ['2FA', 'PUT', '/api/authenticate/auth_1', { code => '123456' },
         'attempt', 'never', 1],
     ['e-mail', 'POST', '/api/authenticate/auth_1/send-email-to-creator',
         undef, 'attempt', 'never', 1],
-    ['list',     'GET', '/reauth/accounts', undef, 'status', 'always', 0],
-    ['one',      'GET', '/reauth/accounts/{account}', undef, 'status', 'account', 0],
-    ['timeline', 'GET', '/reauth/accounts/{account}/timeline', undef,
-        'status', 'account', 0],
-    ['gate',     'GET', '/reauth/gate/{account}', undef, 'status', 'account', 0],
-    ['summary',  'GET', '/reauth/summary', undef, 'status', 'never', 0],
+    (map { (
+        ["list, $_", $_, '/reauth/accounts', undef, 'status', 'always', 0],
+        ["one, $_", $_, '/reauth/accounts/{account}', undef, 'status',
+            'account', 0],
+        ["timeline, $_", $_, '/reauth/accounts/{account}/timeline', undef,
+            'status', 'account', 0],
+        ["summary, $_", $_, '/reauth/summary', undef, 'status', 'never', 0],
+        ["metrics, $_", $_, '/reauth/metrics', undef, 'operate', 'always', 0],
+    ) } qw(GET HEAD)),
+    (map { ["gate, $_", $_, '/reauth/gate/{account}', undef, 'status',
+        'account', 0] } qw(GET HEAD POST PUT PATCH DELETE)),
     ['events',   'HEAD', '/reauth/events', undef, 'status', 'always', 0],
-    ['metrics',  'GET', '/reauth/metrics', undef, 'operate', 'always', 0],
     ['poll now', 'POST', '/reauth/accounts/{account}/poll', undef,
         'operate', 'account', 0],
-    ['drained',  'GET', '/reauth/drain', undef, 'operate', 'never', 0],
+    (map { ["drained, $_", $_, '/reauth/drain', undef, 'operate', 'never', 0] }
+        qw(GET HEAD)),
     ['drain',    'PUT', '/reauth/drain', { for => '1s' }, 'operate', 'never', 0],
     ['no drain', 'DELETE', '/reauth/drain', undef, 'operate', 'never', 0],
 );
+
+# every operation of the description is among them, or needs nobody
+
+my %judged = map { my ($what, $method, $path) = @$_;
+    ("$method $path" =~ s/fansly_\{account\}|\{account\}/{account_id}/r
+        =~ s/auth_1/{attempt_id}/r => 1) } @own;
+
+my %needs_nobody = map { ("GET /reauth/$_" => 1, "HEAD /reauth/$_" => 1) }
+    qw(healthz readyz);
+my ($path, @left);
+
+for my $line (split /\n/, Reauth::Test::slurp('docs/openapi.yaml')
+    =~ s/^components:.*//msr)
+{
+    $path = $1 if $line =~ m{^  (/\S*):};
+    next if $line !~ /^    (get|head|put|post|delete|patch):/;
+
+    my $operation = "\U$1\E $path";
+
+    # signed; above; a stream that does not end
+    push @left, $operation if !$judged{$operation} && !$needs_nobody{$operation}
+        && $operation !~ m{webhook\z|/\{path\}\z|\AGET /reauth/events\z};
+}
+
+is("@left", '', 'every operation of docs/openapi.yaml is judged');
+
 
 for my $case (@own) {
     my ($what, $method, $template, $body, $scope, $confined, $sent) = @$case;

@@ -13,6 +13,7 @@ use Reauth::Test sandbox => 0;
 use Reauth::Webhook;
 use Reauth::Canary;
 use Reauth::H2 ();
+use Reauth::Stream ();
 
 my $key  = $Reauth::Test::API_KEY;
 my $dir  = work_dir();
@@ -448,9 +449,27 @@ $front->launch;
 
 my @pages = map { "/reauth/$_" } qw(accounts accounts/acct_ok
     accounts/acct_phone accounts/acct_otp/timeline accounts/acct_wrong
+    accounts/acct_ok_echo/timeline accounts?limit=1&wait=10ms
+    accounts/acct_phone?wait=10ms gate/acct_phone?open=200&closed=403 nowhere
     summary gate/acct_phone healthz readyz metrics);
 
 ask('GET', $_) for @pages;
+
+# from the beginning of what is remembered
+
+my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events',
+    { Authorization => "Bearer $canary{'caller token'}" });
+$stream->saw(qr/^id: (\w+)-/m);
+my ($boot) = $stream->text =~ /^id: (\w+)-/m;
+$stream->close;
+
+$stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events',
+    { Authorization => "Bearer $canary{'caller token'}",
+      'Last-Event-ID' => "$boot-0" });
+ok($stream->saw(qr/acct_\w+_echo/),
+    'events of accounts whose upstream repeats all');
+$answers{own} .= $stream->text;
+$stream->close;
 
 my %place = (Redis => redis_of());
 

@@ -6,6 +6,7 @@ use warnings;
 
 use Test::More;
 
+use Reauth::Peer ();
 use Reauth::Test sandbox => 0;
 use Reauth::Webhook;
 
@@ -233,6 +234,101 @@ like($place{'error log'}, qr/\[debug\].*x-ofapi-echo: Bearer \*{39,40}"/i,
 like($place{'access log'}, qr/^302 .*Bearer \*{39,40}/m,
     'so does the log of the internal location');
 like($place{Redis}, qr/\*{39,40}/, 'and Redis');
+
+# ---- in heads that nginx itself reads: a raw upstream ----
+
+my @raw = (
+    [ 'X-Accel-Redirect' => [ "X-Accel-Redirect: /$next" ] ],
+    [ 'X-Accel-Redirect to a name' => [ "X-Accel-Redirect: \@$next" ] ],
+    [ 'X-Accel-Charset' => [ "X-Accel-Charset: $next" ] ],
+    [ 'X-Accel-Expires' => [ "X-Accel-Expires: $next" ] ],
+    [ 'X-Accel-Limit-Rate' => [ "X-Accel-Limit-Rate: $next" ] ],
+    [ 'X-Accel-Buffering' => [ "X-Accel-Buffering: $next" ] ],
+    [ 'Set-Cookie' => [ "Set-Cookie: session=$next", "P3P: $next" ] ],
+    [ 'Refresh' => [ "Refresh: 0; url=https://elsewhere.example/$next" ] ],
+    [ 'Content-Length twice' => [ "Content-Length: $next" ] ],
+    [ 'Transfer-Encoding' => [ "Transfer-Encoding: $next" ] ],
+    [ 'Last-Modified' => [ "Last-Modified: $next", "ETag: \"$next\"", "Vary: $next",
+        "Expires: $next", "Cache-Control: max-age=$next" ] ],
+    [ 'WWW-Authenticate' => [ "WWW-Authenticate: Bearer $next" ], 401 ],
+    [ 'a line without a colon' => [ "Bearer $next" ] ],
+    [ 'a name' => [ "$next: 1" ] ],
+    [ 'a control character' => [ "X-Request-Id: a\r$next" ] ],
+    [ 'a reason' => [], "200 $next" ],
+    [ 'a status' => [], $next ],
+    [ 'an early hint' => [], "103 Early Hints\r\nLink: <$next>\r\n\r\nHTTP/1.1 200 OK" ],
+    [ 'a continuation' => [], "100 $next\r\n\r\nHTTP/1.1 200 OK" ],
+    [ 'a trailer' => [ 'Transfer-Encoding: chunked', "Trailer: $next" ] ],
+);
+
+my $peer = Reauth::Peer->start(sub {
+    my ($request) = @_;
+
+    my ($n) = $request =~ /raw_(\d+)/ or return Reauth::Peer::response('200 OK', '[]');
+    my ($what, $headers, $status) = @{ $raw[$n] };
+    my $body = $request =~ /\AGET/
+        ? qq({"account":{"id":"acct_raw_$n"},"state":"authenticating",)
+            . qq("progress":"started","lastAttempt":{"success":false}})
+        : qq({"attempt_id":"auth_raw_$n","message":"started",)
+            . qq("polling_url":"https://api.fansapi.com/api/authenticate/auth_raw_$n"});
+    my $chunked = "@$headers" =~ /chunked/;
+
+    $status .= ' OK' if $status && $status =~ /\A\d+\z/;
+
+    return join "\r\n", 'HTTP/1.1 ' . ($status // '200 OK'),
+        'Content-Type: application/json', @$headers,
+        $chunked
+            ? ('', sprintf('%x', length $body), $body, 0, "X-Trailer: $next", '', '')
+            : ('Content-Length: ' . length $body, '', $body);
+});
+
+my $raw = gateway(
+    name        => 'raw',
+    log_level   => 'debug',
+    http_config => <<"EOC",
+log_format upstream escape=none '\$status \$upstream_http_x_request_id '
+    '\$upstream_http_set_cookie \$upstream_http_link \$upstream_trailer_x_trailer '
+    '\$upstream_http_x_accel_redirect \$upstream_http_x_accel_charset '
+    '\$upstream_http_www_authenticate \$upstream_http_etag '
+    '\$sent_http_set_cookie \$sent_http_location \$sent_http_etag';
+access_log logs/all.log upstream;
+upstream fans_api { server 127.0.0.1:${\ $peer->port }; }
+EOC
+    config      => <<'EOC',
+location /upstream/ {
+    internal;
+    log_subrequest on;
+    proxy_pass http://fans_api/;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Authorization $reauth_authorization;
+    proxy_next_upstream off;
+}
+EOC
+);
+
+$place{'answers to raw heads'} = '';
+
+for my $n (0 .. $#raw) {
+    for my $request (['PUT', "/api/authenticate/acct_raw_$n/credentials",
+            { email => 'ok@example.com', password => 'a-password-9d3e' }],
+        ['GET', "/api/authenticate/auth_raw_$n"],
+        ['GET', "/reauth/accounts/acct_raw_$n"])
+    {
+        my $answer = $raw->http(@$request[0, 1], {}, $request->[2]);
+
+        ok($answer->{status} =~ /\A(?:200|401|404|502)\z/,
+            "$raw[$n][0]: $answer->{status}");
+        $place{'answers to raw heads'} .= join "\n", $answer->{status},
+            %{ $answer->{headers} }, $answer->{body}, '';
+    }
+}
+
+$raw->stop;
+$peer->stop;
+$place{'error log of raw heads'}  = $raw->error_log;
+$place{'access log of raw heads'} = Reauth::Test::slurp(work_dir() . '/raw/logs/all.log');
+like($place{'access log of raw heads'}, qr/\*{30}/, 'these are logged without it');
 
 for my $name (sort keys %place) {
     is(join(' ', parts_of($_, $place{$name})), '',
