@@ -15,6 +15,7 @@
 #include "ngx_http_reauth_origin.h"
 #include "ngx_http_reauth_poller.h"
 #include "ngx_http_reauth_public_url.h"
+#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_secret.h"
 #include "ngx_http_reauth_wait.h"
 #include "ngx_http_reauth_watch.h"
@@ -349,6 +350,12 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_reauth_check(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->store.redis_conf != NULL
+        && ngx_http_reauth_redis_init(cf, mcf->store.redis_conf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -27,6 +27,8 @@ my @directives = (
         . 'location = /reauth/webhook { reauth_webhook FILE; }'],
     ['reauth_redis'        => 'secret',
         'reauth_redis redis://gateway@127.0.0.1 password_file=FILE;'],
+    ['reauth_redis'        => 'secret', 'reauth_redis redis-sentinel://127.0.0.1'
+        . '/main sentinel_password_file=FILE;'],
     ['reauth_redis'        => 'ca', 'reauth_redis rediss://127.0.0.1 ca=FILE;'],
 );
 

@@ -7,7 +7,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0, sandbox => 0;
 
-plan tests => repeat_each() * 51;
+plan tests => repeat_each() * 67;
 
 our $password = secret_file('redis_password', "password\n");
 our $open     = secret_file('open_password', "open-to-all\n", oct '644');
@@ -23,7 +23,7 @@ reauth_redis 127.0.0.1:6379;
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid URL in "reauth_redis": expected redis://[user@]host[:port][/db]
+invalid URL in "reauth_redis": expected redis://[user@]host[:port][,host[:port]...][/db]
 
 
 
@@ -53,7 +53,7 @@ reauth_redis redis://;
 --- must_die
 --- suppress_stderr
 --- error_log
-of "reauth_redis": expected redis://[user@]host[:port][/db]
+no host in "" of "reauth_redis": expected host[:port]
 
 
 
@@ -73,7 +73,7 @@ reauth_redis redis://no-such-host.invalid;
 --- must_die
 --- suppress_stderr
 --- error_log
-host not found in "no-such-host.invalid" of "reauth_redis"
+host not found in "no-such-host.invalid" of "reauth_redis": without "resolver" in the http block
 
 
 
@@ -256,3 +256,83 @@ reauth_redis_failure wait;
 --- suppress_stderr
 --- error_log
 invalid value "wait"
+
+
+
+=== TEST 25: an empty host in a list is rejected
+--- http_config
+reauth_redis redis://127.0.0.1,,127.0.0.2;
+--- must_die
+--- suppress_stderr
+--- error_log
+no host in "" of "reauth_redis": expected host[:port], or [address]:port for IPv6; several are separated by commas
+
+
+
+=== TEST 26: a list that ends with a comma is rejected
+--- http_config
+reauth_redis redis://127.0.0.1,/0;
+--- must_die
+--- suppress_stderr
+--- error_log
+no host in "" of "reauth_redis"
+
+
+
+=== TEST 27: an invalid port in a list is rejected
+--- http_config
+reauth_redis redis://127.0.0.1,127.0.0.2:0;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid port in "127.0.0.2:0" of "reauth_redis"
+
+
+
+=== TEST 28: a user in each host is rejected
+--- http_config
+reauth_redis redis://a@127.0.0.1,a@127.0.0.2;
+--- must_die
+--- suppress_stderr
+--- error_log
+with one user for all hosts
+
+
+
+=== TEST 29: Sentinels without the name of a master are rejected
+--- http_config
+reauth_redis redis-sentinel://127.0.0.1;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid name of the master in the URL of "reauth_redis": expected redis-sentinel://
+
+
+
+=== TEST 30: a name of a master that Sentinel rejects is rejected
+--- http_config
+reauth_redis redis-sentinel://127.0.0.1/my+main/0;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid name of the master in the URL of "reauth_redis"
+
+
+
+=== TEST 31: a database after the name of a master is checked
+--- http_config
+reauth_redis redis-sentinel://127.0.0.1/main/first;
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid database in the URL of "reauth_redis": expected a number
+
+
+
+=== TEST 32: sentinel_password_file= without Sentinels is rejected
+--- http_config
+reauth_redis redis://127.0.0.1 sentinel_password_file=/no/file;
+--- must_die
+--- suppress_stderr
+--- error_log
+"sentinel_password_file=" of "reauth_redis" needs Sentinels: use redis-sentinel://

@@ -14,7 +14,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 my @excepted = (
     [qr/\A\W+\z/, 'what is put into it is quoted'],
     [qr/\A"reauth_callers_file" "\x01": \x01\z/, 'as above'],
-    [qr/\Apassword_file=\x01 of "reauth_redis": \x01\z/, 'as above'],
+    [qr/\A\x01=\x01 of "reauth_redis": \x01\z/, 'as above'],
     [qr/\A"\x01" sends requests to "\x01", \x01\z/, 'as above'],
     [qr/\Aan? [\w ]+\z/, 'it is put into a line that is quoted'],
     [qr/\Areauth_zone is accessed without its lock\z/,

@@ -19,10 +19,12 @@ my $pid = fork // die "fork: $!\n";
 if ($pid == 0) {
     while (my $client = $listen->accept) {
         my $command;
-        sysread $client, $command, 4096;
-        syswrite $client, "-ERR \e[31mred\e[0m \"quoted\" \x01\xc2\x9b\\n\r\n";
-        sleep 1;
-        close $client;
+
+        # HELLO, which it may refuse, and what follows
+        while (sysread $client, $command, 4096) {
+            syswrite $client,
+                "-ERR \e[31mred\e[0m \"quoted\" \x01\xc2\x9b\\n\r\n";
+        }
     }
     exit 0;
 }

@@ -200,7 +200,8 @@ ngx_http_reauth_secret_protect(ngx_http_reauth_main_conf_t *mcf,
 
     if (mcf->secrets.nelts == 0
         && (mcf->store.redis_conf == NULL
-            || mcf->store.redis_conf->password.text.len == 0))
+            || (mcf->store.redis_conf->password.text.len == 0
+                && mcf->store.redis_conf->sentinel_password.text.len == 0)))
     {
         return;
     }

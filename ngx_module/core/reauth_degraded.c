@@ -34,6 +34,8 @@ static const struct {
     { "redis_replica", "this Redis is a replica (READONLY)" },
     { "redis_cluster", "this node of the Redis cluster does not serve the "
       "keys (CLUSTERDOWN, MOVED, ASK or TRYAGAIN)" },
+    { "redis_sentinel", "the Sentinels of Redis name no primary, or this is a "
+      "Sentinel" },
     { "redis_unread", "Redis has not been read yet" },
     { "redis_refused", "Redis refuses to serve; the error log says why" },
     { "clerk", "the worker process that polls and follows Redis does not "

@@ -33,6 +33,7 @@ typedef enum {
     REAUTH_REFUSAL_REPLICAS,           /* NOREPLICAS */
     REAUTH_REFUSAL_REPLICA,            /* READONLY */
     REAUTH_REFUSAL_CLUSTER,            /* CLUSTERDOWN, MOVED, ASK, TRYAGAIN */
+    REAUTH_REFUSAL_SENTINEL,           /* no Sentinel names a primary */
     REAUTH_REFUSAL_UNREAD,             /* connected, and not read yet */
     REAUTH_REFUSAL_OTHER,
     REAUTH_REFUSAL_CLERK,              /* not Redis': of this gateway */

@@ -125,6 +125,95 @@ reauth_reply_time(const redisReply *reply, int64_t *ms)
 }
 
 
+/* the value of a name in an array of both in turn; NULL: it has none */
+
+static const redisReply *
+reauth_reply_member(const redisReply *reply, const char *name)
+{
+    size_t  i;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NULL;
+    }
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        if (reply->element[i]->type == REDIS_REPLY_STRING
+            && strcmp(reply->element[i]->str, name) == 0)
+        {
+            return reply->element[i + 1];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+reauth_reply_equals(const redisReply *reply, const char *text)
+{
+    return reply != NULL && reply->type == REDIS_REPLY_STRING
+           && strcmp(reply->str, text) == 0;
+}
+
+
+int
+reauth_reply_hello(const redisReply *reply, reauth_reply_hello_t *hello)
+{
+    const redisReply  *mode, *role;
+
+    memset(hello, 0, sizeof(reauth_reply_hello_t));
+
+    mode = reauth_reply_member(reply, "mode");
+    role = reauth_reply_member(reply, "role");
+
+    if (mode == NULL && role == NULL) {
+        return -1;
+    }
+
+    hello->known = role != NULL;
+    hello->cluster = reauth_reply_equals(mode, "cluster");
+    hello->sentinel = reauth_reply_equals(mode, "sentinel");
+    hello->replica = reauth_reply_equals(role, "replica")
+                     || reauth_reply_equals(role, "slave");
+
+    return 0;
+}
+
+
+int
+reauth_reply_epoch(const redisReply *reply, int64_t *epoch)
+{
+    const redisReply  *value;
+
+    value = reauth_reply_member(reply, "config-epoch");
+
+    return value == NULL
+           ? -1 : reauth_reply_number(value, INT64_MAX / 10 - 1, epoch);
+}
+
+
+int
+reauth_reply_address(const redisReply *reply, reauth_place_t *place)
+{
+    reauth_string_t  host, port;
+
+    if (!reauth_reply_is_pair(reply)
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[1]->type != REDIS_REPLY_STRING)
+    {
+        return -1;
+    }
+
+    host.data = (const unsigned char *) reply->element[0]->str;
+    host.len = (size_t) reply->element[0]->len;
+
+    port.data = (const unsigned char *) reply->element[1]->str;
+    port.len = (size_t) reply->element[1]->len;
+
+    return reauth_place_set(place, &host, &port);
+}
+
+
 static int
 reauth_reply_decode(const redisReply *reply, reauth_record_t *record,
     int (*decode)(const reauth_string_t *text, reauth_record_t *record))

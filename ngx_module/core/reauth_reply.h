@@ -14,6 +14,7 @@
 #include <hiredis/hiredis.h>
 
 #include "reauth_record.h"
+#include "reauth_seek.h"
 
 
 /* a cursor of ZSCAN: 64 bits, unsigned, in decimal */
@@ -49,6 +50,24 @@ int reauth_reply_event_record(const redisReply *reply,
  * one or the year is not from 1970 to 9999.
  */
 int reauth_reply_time(const redisReply *reply, int64_t *ms);
+
+/* what a server says of itself */
+
+typedef struct {
+    unsigned   known;                  /* it has answered */
+    unsigned   replica;
+    unsigned   cluster;
+    unsigned   sentinel;
+} reauth_reply_hello_t;
+
+/* the reply to HELLO; -1: it is not one */
+int reauth_reply_hello(const redisReply *reply, reauth_reply_hello_t *hello);
+
+/* the configuration epoch in a reply to SENTINEL MASTER; -1: it has none */
+int reauth_reply_epoch(const redisReply *reply, int64_t *epoch);
+
+/* a reply to SENTINEL GET-MASTER-ADDR-BY-NAME; -1: it is not one */
+int reauth_reply_address(const redisReply *reply, reauth_place_t *place);
 
 /* a page of ZSCAN, alternating members and scores; NULL: invalid */
 const redisReply *reauth_reply_page(const redisReply *reply,

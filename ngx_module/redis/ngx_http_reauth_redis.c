@@ -2,10 +2,11 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One connection to Redis is one state machine: connect, TLS, AUTH, SELECT,
- * SCRIPT LOAD, TIME, ready.  Whatever goes wrong in any state ends in
- * ngx_http_reauth_redis_fail(), which says what and where, tells all that
- * wait, and starts the timer for the next try.
+ * One connection to Redis is one state machine: ask a Sentinel, resolve,
+ * connect, TLS, AUTH, HELLO, SELECT, SCRIPT LOAD, probe, TIME, ready.
+ * Whatever goes wrong in any state ends in ngx_http_reauth_redis_fail(), which
+ * says what and where, tells all that wait, and starts the timer for the next
+ * try.
  *
  * Handlers may do as they like, also destroy the connection: every entry from
  * the event loop is between _enter() and _leave(), and the memory is given
@@ -19,28 +20,22 @@
 #include <openssl/crypto.h>
 
 
-/*
- * Back-off in milliseconds: the first retry is early, as a restarted Redis is
- * available soon; later ones are rare, but still within seconds.
- */
-#define NGX_HTTP_REAUTH_REDIS_BACKOFF_MIN  100
-#define NGX_HTTP_REAUTH_REDIS_BACKOFF_MAX  5000
-
 /* milliseconds after which a connection is stable and the back-off is reset */
 #define NGX_HTTP_REAUTH_REDIS_STEADY       1000
-
-/* TCP, TLS and AUTH take more round trips than a command */
-#define NGX_HTTP_REAUTH_REDIS_CONNECT_MIN  1000
 
 
 static u_char *ngx_http_reauth_redis_log_error(ngx_log_t *log, u_char *buf,
     size_t len);
+static ngx_http_reauth_redis_t *ngx_http_reauth_redis_new(
+    ngx_http_reauth_redis_conf_t *conf, ngx_log_t *log,
+    ngx_http_reauth_redis_kind_e kind);
 static void ngx_http_reauth_redis_retry_handler(ngx_event_t *ev);
 static void ngx_http_reauth_redis_connect_handler(ngx_event_t *ev);
-static void ngx_http_reauth_redis_connect(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_connected(ngx_http_reauth_redis_t *redis);
-static void ngx_http_reauth_redis_schedule(ngx_http_reauth_redis_t *redis,
+static ngx_msec_t ngx_http_reauth_redis_next(ngx_http_reauth_redis_t *redis,
     ngx_http_reauth_redis_state_e state);
+static void ngx_http_reauth_redis_end(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_state_e state, ngx_msec_t delay);
 static void ngx_http_reauth_redis_close(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_tell(ngx_http_reauth_redis_t *redis);
 
@@ -49,10 +44,66 @@ ngx_http_reauth_redis_t *
 ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
     ngx_cycle_t *cycle, ngx_http_reauth_redis_event_pt event, void *data)
 {
+    ngx_http_reauth_redis_t  *redis;
+
+    redis = ngx_http_reauth_redis_new(conf, cycle->log,
+                                      NGX_HTTP_REAUTH_REDIS_STORE);
+    if (redis == NULL) {
+        return NULL;
+    }
+
+    redis->event = event;
+    redis->data = data;
+
+    reauth_seek_init(&redis->seek, conf->nservers,
+                     conf->master.len ? conf->nservers : 0);
+
+    if (conf->master.len
+        && ngx_http_reauth_redis_sentinel_create(redis) != NGX_OK)
+    {
+        ngx_destroy_pool(redis->pool);
+        return NULL;
+    }
+
+    ngx_add_timer(&redis->retry, 0);
+
+    return redis;
+}
+
+
+/* a connection of a connection: to a Sentinel, or for commands that ask */
+
+ngx_http_reauth_redis_t *
+ngx_http_reauth_redis_child(ngx_http_reauth_redis_t *parent,
+    ngx_http_reauth_redis_kind_e kind, ngx_http_reauth_redis_event_pt event)
+{
+    ngx_http_reauth_redis_t  *redis;
+
+    redis = ngx_http_reauth_redis_new(parent->conf, &parent->log, kind);
+    if (redis == NULL) {
+        return NULL;
+    }
+
+    redis->parent = parent;
+    redis->event = event;
+    redis->data = parent;
+
+    reauth_seek_init(&redis->seek, parent->conf->nservers, 0);
+
+    ngx_add_timer(&redis->retry, 0);
+
+    return redis;
+}
+
+
+static ngx_http_reauth_redis_t *
+ngx_http_reauth_redis_new(ngx_http_reauth_redis_conf_t *conf, ngx_log_t *log,
+    ngx_http_reauth_redis_kind_e kind)
+{
     ngx_pool_t               *pool;
     ngx_http_reauth_redis_t  *redis;
 
-    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, cycle->log);
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, log);
     if (pool == NULL) {
         return NULL;
     }
@@ -65,19 +116,22 @@ ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
 
     redis->in = ngx_palloc(pool, NGX_HTTP_REAUTH_REDIS_BUFFER);
     redis->out = ngx_palloc(pool, NGX_HTTP_REAUTH_REDIS_BUFFER);
+    redis->told.text.data = ngx_pnalloc(pool, NGX_HTTP_REAUTH_REDIS_PLACE_LEN);
 
-    if (redis->in == NULL || redis->out == NULL) {
+    if (redis->in == NULL || redis->out == NULL
+        || redis->told.text.data == NULL)
+    {
         ngx_destroy_pool(pool);
         return NULL;
     }
 
     redis->pool = pool;
     redis->conf = conf;
-    redis->event = event;
-    redis->data = data;
+    redis->kind = kind;
     redis->ident = -1;
+    redis->name = conf->servers[0].text;
 
-    redis->log = *cycle->log;
+    redis->log = *log;
     redis->log.handler = ngx_http_reauth_redis_log_error;
     redis->log.data = redis;
     redis->log.action = "connecting to";
@@ -85,6 +139,7 @@ ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
 
     ngx_queue_init(&redis->commands);
     ngx_queue_init(&redis->lost);
+    ngx_queue_init(&redis->waiting);
     redis->unsent = ngx_queue_sentinel(&redis->commands);
 
     redis->retry.handler = ngx_http_reauth_redis_retry_handler;
@@ -100,8 +155,6 @@ ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
     redis->flush.handler = ngx_http_reauth_redis_flush_handler;
     redis->flush.data = redis;
     redis->flush.log = &redis->log;
-
-    ngx_add_timer(&redis->retry, 0);
 
     return redis;
 }
@@ -122,6 +175,11 @@ ngx_http_reauth_redis_destroy(ngx_http_reauth_redis_t *redis)
 
     if (redis->retry.timer_set) {
         ngx_del_timer(&redis->retry);
+    }
+
+    if (redis->sentinel) {
+        ngx_http_reauth_redis_destroy(redis->sentinel);
+        redis->sentinel = NULL;
     }
 
     ngx_http_reauth_redis_tell(redis);
@@ -158,8 +216,9 @@ ngx_http_reauth_redis_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
     redis = log->data;
 
-    return ngx_snprintf(buf, len, " while %s redis %V", log->action,
-                        &redis->conf->addrs[redis->addr].name);
+    return ngx_snprintf(buf, len, " while %s %s %V", log->action,
+                        redis->kind == NGX_HTTP_REAUTH_REDIS_WATCH
+                        ? "sentinel" : "redis", &redis->name);
 }
 
 
@@ -191,7 +250,7 @@ ngx_http_reauth_redis_retry_handler(ngx_event_t *ev)
     }
 
     ngx_http_reauth_redis_enter(redis);
-    ngx_http_reauth_redis_connect(redis);
+    ngx_http_reauth_redis_place(redis);
     ngx_http_reauth_redis_leave(redis);
 }
 
@@ -218,8 +277,8 @@ ngx_http_reauth_redis_connect_handler(ngx_event_t *ev)
 }
 
 
-static void
-ngx_http_reauth_redis_connect(ngx_http_reauth_redis_t *redis)
+void
+ngx_http_reauth_redis_open(ngx_http_reauth_redis_t *redis)
 {
     ngx_int_t          rc;
     ngx_err_t          err;
@@ -236,7 +295,8 @@ ngx_http_reauth_redis_connect(ngx_http_reauth_redis_t *redis)
         return;
     }
 
-    addr = &redis->conf->addrs[redis->addr];
+    addr = &redis->list[redis->seek.addr];
+    redis->name = addr->name;
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
                    "reauth redis: connecting to %V", &addr->name);
@@ -342,59 +402,61 @@ ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis, ngx_err_t err,
     const char *text)
 {
     ngx_uint_t                     level;
+    ngx_msec_t                     delay;
     ngx_http_reauth_redis_state_e  state;
 
     state = redis->state;
     level = ngx_http_reauth_redis_fail_level(redis);
 
-    /*
-     * An error of Redis is more specific than an address that is not
-     * reachable.
-     */
-
-    if (redis->tried == 0 || redis->failing != REAUTH_REFUSAL_NONE) {
-        redis->refusal = redis->failing;
-    }
-
-    redis->failing = REAUTH_REFUSAL_NONE;
-
     ngx_log_error(level, &redis->log, err, "%s", text);
 
     if (level != NGX_LOG_INFO) {
-        redis->failed = state;
-
         if (redis->outage == 0) {
+            redis->failed = 0;
             redis->outage = ngx_max(ngx_current_msec, 1);
         }
+
+        redis->failed |= (ngx_uint_t) 1 << state;
     }
 
-    ngx_http_reauth_redis_close(redis);
+    delay = ngx_http_reauth_redis_next(redis, state);
 
-    ngx_http_reauth_redis_schedule(redis, state);
+    ngx_http_reauth_redis_end(redis, state, delay);
+}
 
-    if (state == NGX_HTTP_REAUTH_REDIS_READY && redis->event) {
-        redis->event(redis, 0, redis->data);
-    }
 
-    ngx_http_reauth_redis_tell(redis);
+/* leaves for another place, which is known already */
+
+void
+ngx_http_reauth_redis_go(ngx_http_reauth_redis_t *redis, ngx_uint_t level,
+    const char *text)
+{
+    ngx_log_error(level, &redis->log, 0, "%s", text);
+
+    ngx_http_reauth_redis_end(redis, redis->state, 0);
 }
 
 
 /*
  * The first failure of an outage is logged at the "error" level, a different
- * failure at "warn", repeated ones at "info", as well as unreachable addresses
- * while there are others to try ("localhost" may have two).
+ * failure at "warn", repeated ones at "info", as well as addresses that are not
+ * reachable or not the primary's while there are others to try.
  */
 
 ngx_uint_t
 ngx_http_reauth_redis_fail_level(ngx_http_reauth_redis_t *redis)
 {
-    if (redis->peer.connection && redis->peer.connection->close) {
+    if (redis->idle
+        || (redis->peer.connection && redis->peer.connection->close))
+    {
         return NGX_LOG_INFO;
     }
 
-    if (redis->state == NGX_HTTP_REAUTH_REDIS_CONNECT
-        && redis->tried + 1 < redis->conf->naddrs)
+    if (redis->state < NGX_HTTP_REAUTH_REDIS_READY
+        && reauth_seek_more(&redis->seek)
+        && (redis->state <= NGX_HTTP_REAUTH_REDIS_CONNECT
+            || redis->failing == REAUTH_REFUSAL_REPLICA
+            || redis->failing == REAUTH_REFUSAL_CLUSTER))
     {
         return NGX_LOG_INFO;
     }
@@ -403,47 +465,97 @@ ngx_http_reauth_redis_fail_level(ngx_http_reauth_redis_t *redis)
         return NGX_LOG_ERR;
     }
 
-    return redis->state == redis->failed ? NGX_LOG_INFO : NGX_LOG_WARN;
+    return redis->failed & ((ngx_uint_t) 1 << redis->state) ? NGX_LOG_INFO
+                                                            : NGX_LOG_WARN;
 }
 
 
-/* try the next address immediately, all of them again after the back-off */
+ngx_uint_t
+ngx_http_reauth_redis_steady(ngx_http_reauth_redis_t *redis)
+{
+    return redis->state == NGX_HTTP_REAUTH_REDIS_READY
+           && ngx_current_msec - redis->ready >= NGX_HTTP_REAUTH_REDIS_STEADY;
+}
 
-static void
-ngx_http_reauth_redis_schedule(ngx_http_reauth_redis_t *redis,
+
+/* decides where to connect next; returns the delay */
+
+static ngx_msec_t
+ngx_http_reauth_redis_next(ngx_http_reauth_redis_t *redis,
     ngx_http_reauth_redis_state_e state)
 {
-    ngx_msec_t  delay;
+    ngx_msec_t           delay;
+    reauth_seek_end_t    end;
 
-    redis->addr = (redis->addr + 1) % redis->conf->naddrs;
+    end = REAUTH_SEEK_FAILED;
 
-    if (state == NGX_HTTP_REAUTH_REDIS_READY
-        && ngx_current_msec - redis->ready >= NGX_HTTP_REAUTH_REDIS_STEADY)
+    if (state == NGX_HTTP_REAUTH_REDIS_READY) {
+        end = redis->ending == REAUTH_SEEK_FAILED ? REAUTH_SEEK_LOST
+                                                  : redis->ending;
+    }
+
+    delay = reauth_seek_ended(&redis->seek, end,
+                              ngx_http_reauth_redis_steady(redis),
+                              (unsigned) ngx_random());
+
+    /* what one address refuses is said until another one is used */
+
+    if (redis->failing != REAUTH_REFUSAL_NONE) {
+        redis->refusal = redis->failing;
+        redis->found = 1;
+    }
+
+    if (redis->seek.tried == 0 && redis->seek.addr == 0) {
+
+        if (!redis->found) {
+            redis->refusal = REAUTH_REFUSAL_NONE;
+        }
+
+        redis->found = 0;
+    }
+
+    return delay;
+}
+
+
+/* closes the connection, and opens the next one after the delay */
+
+static void
+ngx_http_reauth_redis_end(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_state_e state, ngx_msec_t delay)
+{
+    redis->failing = REAUTH_REFUSAL_NONE;
+    redis->ending = REAUTH_SEEK_FAILED;
+    redis->idle = 0;
+
+    ngx_http_reauth_redis_close(redis);
+
+    if (redis->kind != NGX_HTTP_REAUTH_REDIS_ASKING) {
+        ngx_http_reauth_redis_wake(redis, delay);
+    }
+
+    if (redis->event
+        && (state == NGX_HTTP_REAUTH_REDIS_READY || redis->parent))
     {
-        redis->backoff = 0;
+        redis->event(redis, 0, redis->data);
     }
 
-    if (++redis->tried < redis->conf->naddrs) {
-        delay = 1;
+    ngx_http_reauth_redis_tell(redis);
+}
 
-    } else {
-        redis->tried = 0;
-        redis->backoff = ngx_max(redis->backoff * 2,
-                                 NGX_HTTP_REAUTH_REDIS_BACKOFF_MIN);
-        redis->backoff = ngx_min(redis->backoff,
-                                 NGX_HTTP_REAUTH_REDIS_BACKOFF_MAX);
 
-        /* jitter: not all instances at the same time */
-
-        delay = redis->backoff - ngx_random() % (redis->backoff / 4);
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
-                   "reauth redis: down, connecting to %V in %M ms",
-                   &redis->conf->addrs[redis->addr].name, delay);
+void
+ngx_http_reauth_redis_wake(ngx_http_reauth_redis_t *redis, ngx_msec_t delay)
+{
+    ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
+                   "reauth redis: down, connecting in %M ms", delay);
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {
         return;
+    }
+
+    if (redis->retry.timer_set) {
+        ngx_del_timer(&redis->retry);
     }
 
     ngx_add_timer(&redis->retry, delay);
@@ -457,6 +569,8 @@ ngx_http_reauth_redis_close(ngx_http_reauth_redis_t *redis)
     ngx_connection_t  *c;
 
     redis->state = NGX_HTTP_REAUTH_REDIS_DOWN;
+
+    ngx_http_reauth_redis_place_close(redis);
 
     c = redis->peer.connection;
 
@@ -503,10 +617,24 @@ ngx_http_reauth_redis_close(ngx_http_reauth_redis_t *redis)
     redis->last = redis->out;
     redis->unread = 0;
     redis->loading = 0;
+    redis->asked = 0;
+
+    if (redis->watch.timer_set) {
+        ngx_del_timer(&redis->watch);
+    }
+
+    if (redis->asking) {
+        ngx_http_reauth_redis_ask_close(redis);
+    }
 
     if (!ngx_queue_empty(&redis->commands)) {
         ngx_queue_add(&redis->lost, &redis->commands);
         ngx_queue_init(&redis->commands);
+    }
+
+    if (!ngx_queue_empty(&redis->waiting)) {
+        ngx_queue_add(&redis->lost, &redis->waiting);
+        ngx_queue_init(&redis->waiting);
     }
 
     redis->unsent = ngx_queue_sentinel(&redis->commands);

@@ -25,21 +25,35 @@
 #include "ngx_http_reauth_scripts.h"
 
 
+/* a server in the URL of "reauth_redis", or one that Redis or Sentinel names */
+
+typedef struct {
+    ngx_str_t                       text;        /* as specified */
+    ngx_str_t                       host;        /* empty: a unix socket */
+    in_port_t                       port;
+    ngx_addr_t                     *addrs;       /* NULL: resolved later */
+    ngx_uint_t                      naddrs;
+    ngx_flag_t                      numeric;     /* the host is an address */
+} ngx_http_reauth_redis_server_t;
+
+
 /* parameters of "reauth_redis"; not changed after the configuration is read */
 
 typedef struct ngx_http_reauth_redis_conf_s {
-    ngx_str_t                       url;   /* as specified, without password */
-    ngx_str_t                       host;        /* empty: a unix socket */
-    ngx_addr_t                     *addrs;
-    ngx_uint_t                      naddrs;
+    ngx_http_reauth_redis_server_t *servers;     /* with a master: Sentinels */
+    ngx_uint_t                      nservers;
+    ngx_str_t                       master;      /* empty: no Sentinels */
+    ngx_resolver_t                 *resolver;    /* NULL: there is none */
+    u_char                         *file;        /* of the directive */
+    ngx_uint_t                      line;
     ngx_str_t                       user;        /* empty: default user */
     reauth_secret_t                 password;    /* empty: no AUTH is sent */
+    reauth_secret_t                 sentinel_password;
     ngx_uint_t                      database;
     ngx_str_t                       prefix;      /* with its braces */
     ngx_msec_t                      timeout;     /* ms, for one command */
     ngx_flag_t                      tls;
     ngx_flag_t                      verify;
-    ngx_flag_t                      numeric;     /* the host is an address */
     ngx_str_t                       ca;
 #if (NGX_SSL)
     ngx_ssl_t                      *ssl;
@@ -68,11 +82,17 @@ typedef void (*ngx_http_reauth_redis_event_pt)(ngx_http_reauth_redis_t *redis,
 
 
 /*
- * Parses "reauth_redis url [password_file=] [prefix=] [timeout=] [ca=]
- * [verify=]".  Returns NULL if an error was logged.  A name is resolved here;
- * its addresses are tried in turn.
+ * Parses "reauth_redis url [password_file=] [sentinel_password_file=]
+ * [prefix=] [timeout=] [ca=] [verify=]".  Returns NULL if an error was logged.
  */
 ngx_http_reauth_redis_conf_t *ngx_http_reauth_redis_parse(ngx_conf_t *cf);
+
+/*
+ * Resolves names, unless "resolver" does when they are connected to.  To be
+ * called when the configuration has been read.
+ */
+ngx_int_t ngx_http_reauth_redis_init(ngx_conf_t *cf,
+    ngx_http_reauth_redis_conf_t *conf);
 
 
 /*

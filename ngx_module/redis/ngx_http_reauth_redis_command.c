@@ -87,6 +87,7 @@ ngx_http_reauth_redis_deadline_handler(ngx_event_t *ev)
                <= 0)
     {
         redis->log.action = "waiting for a reply of";
+        redis->ending = REAUTH_SEEK_LEFT;
         ngx_http_reauth_redis_fail(redis, NGX_ETIMEDOUT, "no reply in time");
 
     } else {
@@ -450,9 +451,9 @@ ngx_http_reauth_redis_fill(ngx_http_reauth_redis_t *redis)
         redis->unsent = ngx_queue_next(redis->unsent);
         redis->offset = 0;
 
-        /* kept, as a script may have to be sent again */
+        /* kept, as it may have to be sent again, or to another node */
 
-        if (!command->script) {
+        if (command->secret) {
             ngx_http_reauth_redis_free_text(redis, command);
         }
     }

@@ -10,11 +10,9 @@
 #include <ngx_core.h>
 
 #include "reauth_file.h"
-#include "ngx_http_reauth_redis.h"
+#include "ngx_http_reauth_redis_conf.h"
 
 
-#define NGX_HTTP_REAUTH_REDIS_PORT          6379
-#define NGX_HTTP_REAUTH_REDIS_DATABASE_MAX  65535
 #define NGX_HTTP_REAUTH_REDIS_PREFIX_MAX    64
 
 /*
@@ -36,18 +34,14 @@ typedef struct {
 } ngx_http_reauth_redis_parameter_t;
 
 
-static char *ngx_http_reauth_redis_url(ngx_conf_t *cf,
-    ngx_http_reauth_redis_conf_t *conf, ngx_str_t *value);
-static char *ngx_http_reauth_redis_address(ngx_conf_t *cf,
-    ngx_http_reauth_redis_conf_t *conf, ngx_str_t *text);
-static char *ngx_http_reauth_redis_host(ngx_conf_t *cf,
-    ngx_http_reauth_redis_conf_t *conf, ngx_str_t *host);
-static char *ngx_http_reauth_redis_database(ngx_conf_t *cf,
-    ngx_http_reauth_redis_conf_t *conf, u_char *start, u_char *end);
 static char *ngx_http_reauth_redis_parameters(ngx_conf_t *cf,
     ngx_http_reauth_redis_conf_t *conf);
 static char *ngx_http_reauth_redis_password_file(ngx_conf_t *cf,
     ngx_http_reauth_redis_conf_t *conf, ngx_str_t *value);
+static char *ngx_http_reauth_redis_sentinel_password_file(ngx_conf_t *cf,
+    ngx_http_reauth_redis_conf_t *conf, ngx_str_t *value);
+static char *ngx_http_reauth_redis_password(ngx_conf_t *cf,
+    reauth_secret_t *password, ngx_str_t *value, const char *parameter);
 static void ngx_http_reauth_redis_password_cleanup(void *data);
 static char *ngx_http_reauth_redis_prefix(ngx_conf_t *cf,
     ngx_http_reauth_redis_conf_t *conf, ngx_str_t *value);
@@ -63,6 +57,8 @@ static char *ngx_http_reauth_redis_tls(ngx_conf_t *cf,
 
 static ngx_http_reauth_redis_parameter_t  ngx_http_reauth_redis_known[] = {
     { ngx_string("password_file="), ngx_http_reauth_redis_password_file },
+    { ngx_string("sentinel_password_file="),
+      ngx_http_reauth_redis_sentinel_password_file },
     { ngx_string("prefix="), ngx_http_reauth_redis_prefix },
     { ngx_string("timeout="), ngx_http_reauth_redis_timeout },
     { ngx_string("ca="), ngx_http_reauth_redis_ca },
@@ -87,6 +83,8 @@ ngx_http_reauth_redis_parse(ngx_conf_t *cf)
 
     conf->timeout = NGX_HTTP_REAUTH_REDIS_TIMEOUT;
     conf->verify = NGX_CONF_UNSET;
+    conf->file = cf->conf_file->file.name.data;
+    conf->line = cf->conf_file->line;
 
     value = cf->args->elts;
 
@@ -116,238 +114,6 @@ ngx_http_reauth_redis_parse(ngx_conf_t *cf)
     }
 
     return conf;
-}
-
-
-static char *
-ngx_http_reauth_redis_unix(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
-    ngx_str_t *value)
-{
-    u_char     *p, *last;
-    ngx_str_t   address;
-
-    conf->url = *value;
-    address = *value;
-
-    last = value->data + value->len;
-
-    p = ngx_strlchr(value->data + 5, last, ':');
-
-    if (p) {
-        if (ngx_http_reauth_redis_database(cf, conf, p + 1, last)
-            != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-
-        address.len = p - value->data;
-    }
-
-    return ngx_http_reauth_redis_address(cf, conf, &address);
-}
-
-
-/* the part before the last "@" */
-
-static char *
-ngx_http_reauth_redis_user(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
-    u_char *start, u_char *at)
-{
-    if (ngx_strlchr(start, at, ':')) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "a password in the URL of \"reauth_redis\" is "
-                           "visible in \"nginx -T\" and in every copy of the "
-                           "configuration: write it to a file and add "
-                           "password_file=path");
-        return NGX_CONF_ERROR;
-    }
-
-    conf->user.data = start;
-    conf->user.len = at - start;
-
-    if (conf->user.len == 0 || ngx_strlchr(start, at, '/')
-        || ngx_strlchr(start, at, '@'))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid user before \"@\" in the URL of "
-                           "\"reauth_redis\": expected "
-                           "redis://[user@]host[:port][/db]");
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/*
- * Redis://[user@]host[:port][/db], rediss://..., unix:/path[:db].  Parts that
- * may contain a password are not logged.
- */
-
-static char *
-ngx_http_reauth_redis_url(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
-    ngx_str_t *value)
-{
-    u_char     *p, *at, *last, *start;
-    ngx_str_t   address;
-
-    start = value->data;
-    last = value->data + value->len;
-
-    if (ngx_strncasecmp(start, (u_char *) "unix:", 5) == 0) {
-        return ngx_http_reauth_redis_unix(cf, conf, value);
-    }
-
-    if (ngx_strncasecmp(start, (u_char *) "redis://", 8) == 0) {
-        start += 8;
-
-    } else if (ngx_strncasecmp(start, (u_char *) "rediss://", 9) == 0) {
-        start += 9;
-        conf->tls = 1;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid URL in \"reauth_redis\": expected "
-                           "redis://[user@]host[:port][/db], rediss:// for "
-                           "TLS, or unix:/path[:db]");
-        return NGX_CONF_ERROR;
-    }
-
-    /* a password can contain any character: use the last "@" */
-
-    at = NULL;
-
-    for (p = start; p < last; p++) {
-        if (*p == '@') {
-            at = p;
-        }
-    }
-
-    if (at) {
-        if (ngx_http_reauth_redis_user(cf, conf, start, at) != NGX_CONF_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        start = at + 1;
-    }
-
-    conf->url = *value;
-
-    address.data = start;
-    address.len = last - start;
-
-    p = ngx_strlchr(start, last, '/');
-
-    if (p) {
-        address.len = p - start;
-
-        /* "redis://host/" is "redis://host" */
-
-        if (p + 1 < last
-            && ngx_http_reauth_redis_database(cf, conf, p + 1, last)
-               != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return ngx_http_reauth_redis_address(cf, conf, &address);
-}
-
-
-static char *
-ngx_http_reauth_redis_address(ngx_conf_t *cf,
-    ngx_http_reauth_redis_conf_t *conf, ngx_str_t *text)
-{
-    ngx_url_t  u;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url = *text;
-    u.default_port = NGX_HTTP_REAUTH_REDIS_PORT;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        if (u.err) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "%s in \"%V\" of \"reauth_redis\": expected "
-                               "redis://[user@]host[:port][/db], rediss:// "
-                               "for TLS, or unix:/path[:db]; names are "
-                               "resolved when nginx reads its configuration",
-                               u.err, text);
-        }
-
-        return NGX_CONF_ERROR;
-    }
-
-    conf->addrs = u.addrs;
-    conf->naddrs = u.naddrs;
-
-    if (u.family == AF_UNIX) {
-        return NGX_CONF_OK;
-    }
-
-    return ngx_http_reauth_redis_host(cf, conf, &u.host);
-}
-
-
-/* the name for TLS: zero-terminated, an IPv6 address without "[]" */
-
-static char *
-ngx_http_reauth_redis_host(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf,
-    ngx_str_t *host)
-{
-    ngx_str_t   name;
-    ngx_addr_t  addr;
-
-    name = *host;
-
-    if (name.len > 2 && name.data[0] == '[') {
-        name.data++;
-        name.len -= 2;
-    }
-
-    conf->host.len = name.len;
-    conf->host.data = ngx_pnalloc(cf->pool, name.len + 1);
-    if (conf->host.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    (void) ngx_cpystrn(conf->host.data, name.data, name.len + 1);
-
-    switch (ngx_parse_addr(cf->pool, &addr, name.data, name.len)) {
-
-    case NGX_OK:
-        conf->numeric = 1;
-        return NGX_CONF_OK;
-
-    case NGX_DECLINED:
-        return NGX_CONF_OK;
-
-    default:
-        return NGX_CONF_ERROR;
-    }
-}
-
-
-static char *
-ngx_http_reauth_redis_database(ngx_conf_t *cf,
-    ngx_http_reauth_redis_conf_t *conf, u_char *start, u_char *end)
-{
-    ngx_int_t  n;
-
-    n = ngx_atoi(start, end - start);
-
-    if (n == NGX_ERROR || n > NGX_HTTP_REAUTH_REDIS_DATABASE_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid database in the URL of \"reauth_redis\": "
-                           "expected a number from 0 to %d",
-                           NGX_HTTP_REAUTH_REDIS_DATABASE_MAX);
-        return NGX_CONF_ERROR;
-    }
-
-    conf->database = n;
-
-    return NGX_CONF_OK;
 }
 
 
@@ -391,7 +157,8 @@ ngx_http_reauth_redis_parameters(ngx_conf_t *cf,
 
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "unknown parameter \"%V\" of \"reauth_redis\": "
-                               "expected password_file=, prefix=, timeout=, "
+                               "expected password_file=, "
+                               "sentinel_password_file=, prefix=, timeout=, "
                                "ca= or verify=", &rest);
             return NGX_CONF_ERROR;
         }
@@ -422,14 +189,40 @@ static char *
 ngx_http_reauth_redis_password_file(ngx_conf_t *cf,
     ngx_http_reauth_redis_conf_t *conf, ngx_str_t *value)
 {
+    return ngx_http_reauth_redis_password(cf, &conf->password, value,
+                                          "password_file");
+}
+
+
+static char *
+ngx_http_reauth_redis_sentinel_password_file(ngx_conf_t *cf,
+    ngx_http_reauth_redis_conf_t *conf, ngx_str_t *value)
+{
+    if (conf->master.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"sentinel_password_file=\" of \"reauth_redis\" "
+                           "needs Sentinels: use redis-sentinel://, or remove "
+                           "the parameter");
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_reauth_redis_password(cf, &conf->sentinel_password, value,
+                                          "sentinel_password_file");
+}
+
+
+static char *
+ngx_http_reauth_redis_password(ngx_conf_t *cf, reauth_secret_t *password,
+    ngx_str_t *value, const char *parameter)
+{
     char                 error[REAUTH_SECRET_ERROR_SIZE];
     ngx_str_t            path;
     ngx_pool_cleanup_t  *cln;
 
     if (value->len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "no path in \"password_file=\" of "
-                           "\"reauth_redis\"");
+                           "no path in \"%s=\" of \"reauth_redis\"",
+                           parameter);
         return NGX_CONF_ERROR;
     }
 
@@ -444,18 +237,17 @@ ngx_http_reauth_redis_password_file(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (reauth_secret_read(&conf->password, (char *) path.data, geteuid(),
-                           error)
+    if (reauth_secret_read(password, (char *) path.data, geteuid(), error)
         != 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "password_file=%V of \"reauth_redis\": %s",
-                           &path, error);
+                           "%s=%V of \"reauth_redis\": %s", parameter, &path,
+                           error);
         return NGX_CONF_ERROR;
     }
 
     cln->handler = ngx_http_reauth_redis_password_cleanup;
-    cln->data = &conf->password;
+    cln->data = password;
 
     return NGX_CONF_OK;
 }

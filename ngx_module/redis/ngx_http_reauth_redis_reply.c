@@ -20,6 +20,9 @@ static void ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis);
 static ngx_int_t ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis,
     redisReply *reply);
+static ngx_uint_t ngx_http_reauth_redis_redirected(
+    ngx_http_reauth_redis_t *redis, ngx_http_reauth_redis_command_t *command,
+    redisReply *reply);
 static ngx_int_t ngx_http_reauth_redis_send_again(
     ngx_http_reauth_redis_t *redis, ngx_http_reauth_redis_command_t *command);
 
@@ -69,6 +72,12 @@ ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
         }
 
         if (n == 0) {
+
+            /* many cut what is idle: no news, unless it stays so */
+
+            redis->idle = redis->state == NGX_HTTP_REAUTH_REDIS_READY
+                          && redis->ncommands == 0;
+
             ngx_http_reauth_redis_fail(redis, 0, "Redis closed the "
                                        "connection");
             return;
@@ -156,8 +165,9 @@ ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
 static void
 ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
 {
-    ngx_uint_t                        readonly;
     ngx_queue_t                      *q;
+    reauth_string_t                   error;
+    reauth_seek_end_t                 ending;
     ngx_http_reauth_redis_command_t  *command;
 
     q = ngx_queue_head(&redis->commands);
@@ -184,9 +194,20 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
         redis->latency = ngx_current_msec - command->start;
     }
 
-    readonly = reply->type == REDIS_REPLY_ERROR
-               && ngx_http_reauth_redis_meaning(reply)
-                  == REAUTH_REFUSAL_REPLICA;
+    ending = REAUTH_SEEK_FAILED;
+
+    if (reply->type == REDIS_REPLY_ERROR
+        && redis->state == NGX_HTTP_REAUTH_REDIS_READY)
+    {
+        if (ngx_http_reauth_redis_redirected(redis, command, reply)) {
+            return;
+        }
+
+        error.data = (u_char *) reply->str;
+        error.len = reply->len;
+
+        ending = reauth_seek_error(&error);
+    }
 
     if (command->handler) {
         command->handler(reply, command->data);
@@ -194,11 +215,36 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
 
     ngx_http_reauth_redis_free_command(redis, command);
 
-    if (readonly && redis->peer.connection) {
-        redis->failing = REAUTH_REFUSAL_REPLICA;
-        ngx_http_reauth_redis_fail(redis, 0, "Redis is now a replica "
-                                             "(READONLY)");
+    if (ending != REAUTH_SEEK_FAILED && redis->peer.connection) {
+        redis->failing = ngx_http_reauth_redis_meaning(reply);
+        redis->ending = ending;
+        ngx_http_reauth_redis_fail(redis, 0,
+                redis->failing == REAUTH_REFUSAL_REPLICA
+                ? "Redis is now a replica (READONLY)"
+                : "the Redis Cluster does not serve the keys (CLUSTERDOWN)");
     }
+}
+
+
+/* the command of a redirection is sent there, or is lost with the connection */
+
+static ngx_uint_t
+ngx_http_reauth_redis_redirected(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command, redisReply *reply)
+{
+    if (ngx_http_reauth_redis_ask(redis, command, reply) == NGX_OK) {
+        return 1;
+    }
+
+    ngx_queue_insert_tail(&redis->lost, &command->queue);
+
+    if (ngx_http_reauth_redis_moved(redis, reply)) {
+        return 1;
+    }
+
+    ngx_queue_remove(&command->queue);
+
+    return 0;
 }
 
 
@@ -295,10 +341,11 @@ ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
         hint = "";
     }
 
-    (void) ngx_snprintf(text, sizeof(text), "Redis returned the error "
-                                            "\"%s\"%s%Z",
-                        ngx_http_reauth_redis_shown(reply, shown),
-                        hint);
+    (void) ngx_snprintf(text, sizeof(text),
+                        redis->kind == NGX_HTTP_REAUTH_REDIS_WATCH
+                        ? "Sentinel returned the error \"%s\"%s%Z"
+                        : "Redis returned the error \"%s\"%s%Z",
+                        ngx_http_reauth_redis_shown(reply, shown), hint);
 
     ngx_http_reauth_redis_fail(redis, 0, (char *) text);
 }

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What comes before the first command: AUTH, SELECT, SCRIPT LOAD, TIME.
+ * What comes before the first command: AUTH, HELLO, SELECT, SCRIPT LOAD, a
+ * probe, TIME.
  */
 
 
@@ -13,13 +14,17 @@
 
 static ngx_int_t ngx_http_reauth_redis_auth(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data);
+static ngx_int_t ngx_http_reauth_redis_hello(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_hello_handler(redisReply *reply, void *data);
 static ngx_int_t ngx_http_reauth_redis_select(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_select_handler(redisReply *reply,
     void *data);
 static void ngx_http_reauth_redis_load_handler(redisReply *reply, void *data);
+static void ngx_http_reauth_redis_loaded(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_probe(ngx_http_reauth_redis_t *redis);
+static void ngx_http_reauth_redis_probe_handler(redisReply *reply, void *data);
 static void ngx_http_reauth_redis_clock_ask(ngx_http_reauth_redis_t *redis);
 static void ngx_http_reauth_redis_clock_handler(redisReply *reply, void *data);
-static void ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis);
 
 
 /* performs the next step of the current state */
@@ -50,6 +55,17 @@ ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
         rc = ngx_http_reauth_redis_auth(redis);
     }
 
+    if (rc == NGX_DECLINED
+        && redis->kind == NGX_HTTP_REAUTH_REDIS_WATCH)
+    {
+        ngx_http_reauth_redis_up(redis);
+        return;
+    }
+
+    if (rc == NGX_DECLINED && redis->state < NGX_HTTP_REAUTH_REDIS_HELLO) {
+        rc = ngx_http_reauth_redis_hello(redis);
+    }
+
     if (rc == NGX_DECLINED && redis->state < NGX_HTTP_REAUTH_REDIS_SELECT) {
         rc = ngx_http_reauth_redis_select(redis);
     }
@@ -60,7 +76,7 @@ ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
 
         ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
                        "reauth redis: loading scripts into %V",
-                       &redis->conf->addrs[redis->addr].name);
+                       &redis->name);
 
         rc = ngx_http_reauth_redis_load(redis);
     }
@@ -74,13 +90,15 @@ ngx_http_reauth_redis_greet(ngx_http_reauth_redis_t *redis)
 static ngx_int_t
 ngx_http_reauth_redis_auth(ngx_http_reauth_redis_t *redis)
 {
-    ngx_str_t                      argv[3];
-    ngx_uint_t                     argc;
-    ngx_http_reauth_redis_conf_t  *conf;
+    ngx_str_t         argv[3];
+    ngx_uint_t        argc, sentinel;
+    reauth_secret_t  *password;
 
-    conf = redis->conf;
+    sentinel = redis->kind == NGX_HTTP_REAUTH_REDIS_WATCH;
+    password = sentinel ? &redis->conf->sentinel_password
+                        : &redis->conf->password;
 
-    if (conf->password.text.len == 0) {
+    if (password->text.len == 0) {
         return NGX_DECLINED;
     }
 
@@ -89,17 +107,17 @@ ngx_http_reauth_redis_auth(ngx_http_reauth_redis_t *redis)
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
                    "reauth redis: authenticating to %V",
-                   &redis->conf->addrs[redis->addr].name);
+                   &redis->name);
 
     ngx_str_set(&argv[0], "AUTH");
     argc = 1;
 
-    if (conf->user.len) {
-        argv[argc++] = conf->user;
+    if (redis->conf->user.len && !sentinel) {
+        argv[argc++] = redis->conf->user;
     }
 
-    argv[argc].data = (u_char *) conf->password.text.data;
-    argv[argc].len = conf->password.text.len;
+    argv[argc].data = (u_char *) password->text.data;
+    argv[argc].len = password->text.len;
     argc++;
 
     return ngx_http_reauth_redis_internal(redis, argc, argv,
@@ -142,6 +160,74 @@ ngx_http_reauth_redis_auth_handler(redisReply *reply, void *data)
 }
 
 
+/* needs no right of the user, and keeps the protocol at its version 2 */
+
+static ngx_int_t
+ngx_http_reauth_redis_hello(ngx_http_reauth_redis_t *redis)
+{
+    ngx_str_t  argv[2];
+
+    redis->state = NGX_HTTP_REAUTH_REDIS_HELLO;
+    redis->log.action = "greeting";
+
+    ngx_memzero(&redis->hello, sizeof(reauth_reply_hello_t));
+
+    ngx_str_set(&argv[0], "HELLO");
+    ngx_str_set(&argv[1], "2");
+
+    return ngx_http_reauth_redis_internal(redis, 2, argv,
+                                          ngx_http_reauth_redis_hello_handler,
+                                          0);
+}
+
+
+static void
+ngx_http_reauth_redis_hello_handler(redisReply *reply, void *data)
+{
+    ngx_http_reauth_redis_t *redis = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reauth_reply_hello(reply, &redis->hello) == 0) {
+
+        if (redis->hello.sentinel) {
+            redis->failing = REAUTH_REFUSAL_SENTINEL;
+            ngx_http_reauth_redis_fail(redis, 0, "this is a Sentinel: use "
+                                                 "redis-sentinel:// in "
+                                                 "\"reauth_redis\"");
+            return;
+        }
+
+        /* a replica of a cluster says where its primary is */
+
+        if (redis->hello.replica && !redis->hello.cluster) {
+            redis->failing = REAUTH_REFUSAL_REPLICA;
+            ngx_http_reauth_redis_fail(redis, 0, "this Redis is a replica");
+            return;
+        }
+
+    } else if (ngx_http_reauth_redis_meaning(reply) != REAUTH_REFUSAL_OTHER
+               && ngx_http_reauth_redis_meaning(reply)
+                  != REAUTH_REFUSAL_RIGHTS)
+    {
+        ngx_http_reauth_redis_refused(redis, reply);
+        return;
+
+    } else if (ngx_http_reauth_redis_is_error(reply,
+                                              "ERR max number of clients"))
+    {
+        ngx_http_reauth_redis_refused(redis, reply);
+        return;
+    }
+
+    /* without HELLO, a probe shows the role */
+
+    ngx_http_reauth_redis_greet(redis);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_redis_select(ngx_http_reauth_redis_t *redis)
 {
@@ -158,7 +244,7 @@ ngx_http_reauth_redis_select(ngx_http_reauth_redis_t *redis)
     ngx_log_debug2(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
                    "reauth redis: selecting database %ui of %V",
                    redis->conf->database,
-                   &redis->conf->addrs[redis->addr].name);
+                   &redis->name);
 
     ngx_str_set(&argv[0], "SELECT");
 
@@ -252,12 +338,97 @@ ngx_http_reauth_redis_load_handler(redisReply *reply, void *data)
     if (--redis->loading == 0
         && redis->state == NGX_HTTP_REAUTH_REDIS_SCRIPTS)
     {
-        redis->state = NGX_HTTP_REAUTH_REDIS_CLOCK;
-        redis->log.action = "reading the clock of";
-        redis->clock_replies = 0;
-
-        ngx_http_reauth_redis_clock_ask(redis);
+        ngx_http_reauth_redis_loaded(redis);
     }
+}
+
+
+static void
+ngx_http_reauth_redis_loaded(ngx_http_reauth_redis_t *redis)
+{
+    if (redis->kind == NGX_HTTP_REAUTH_REDIS_ASKING) {
+        ngx_http_reauth_redis_up(redis);
+        return;
+    }
+
+    if (redis->state < NGX_HTTP_REAUTH_REDIS_PROBE
+        && (redis->hello.cluster || !redis->hello.known))
+    {
+        ngx_http_reauth_redis_probe(redis);
+        return;
+    }
+
+    redis->state = NGX_HTTP_REAUTH_REDIS_CLOCK;
+    redis->log.action = "reading the clock of";
+    redis->clock_replies = 0;
+
+    ngx_http_reauth_redis_clock_ask(redis);
+}
+
+
+/* whether this is the primary, and the node of a cluster that has the keys */
+
+static void
+ngx_http_reauth_redis_probe(ngx_http_reauth_redis_t *redis)
+{
+    u_char       keys[3][128];
+    ngx_str_t    argv[7];
+    ngx_uint_t   i;
+
+    static const char  *kinds[] = { "", ":set", ":stream" };
+
+    redis->state = NGX_HTTP_REAUTH_REDIS_PROBE;
+    redis->log.action = "writing to";
+
+    ngx_str_set(&argv[0], "EVALSHA");
+
+    argv[1].data = redis->sha[NGX_HTTP_REAUTH_SCRIPT_PROBE];
+    argv[1].len = NGX_HTTP_REAUTH_REDIS_SHA_LEN;
+
+    ngx_str_set(&argv[2], "3");
+
+    for (i = 0; i < 3; i++) {
+        argv[3 + i].data = keys[i];
+        argv[3 + i].len = ngx_snprintf(keys[i], sizeof(keys[i]), "%V:probe%s",
+                                       &redis->conf->prefix, kinds[i])
+                          - keys[i];
+    }
+
+    ngx_str_set(&argv[6], "connect");
+
+    if (ngx_http_reauth_redis_internal(redis, 7, argv,
+                                       ngx_http_reauth_redis_probe_handler, 0)
+        != NGX_OK)
+    {
+        ngx_http_reauth_redis_fail(redis, 0, "no memory");
+    }
+}
+
+
+static void
+ngx_http_reauth_redis_probe_handler(redisReply *reply, void *data)
+{
+    ngx_http_reauth_redis_t *redis = data;
+
+    reauth_string_t  error;
+
+    if (reply == NULL || ngx_http_reauth_redis_moved(redis, reply)) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        error.data = (u_char *) reply->str;
+        error.len = reply->len;
+
+        /* other errors concern writes, and are reported when there are some */
+
+        if (!reauth_seek_serves(&error)) {
+            ngx_http_reauth_redis_refused(redis, reply);
+            return;
+        }
+    }
+
+    ngx_http_reauth_redis_loaded(redis);
 }
 
 
@@ -322,7 +493,7 @@ ngx_http_reauth_redis_clock(ngx_http_reauth_redis_t *redis)
 }
 
 
-static void
+void
 ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis)
 {
     if (redis->outage) {
@@ -334,15 +505,16 @@ ngx_http_reauth_redis_up(ngx_http_reauth_redis_t *redis)
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
                    "reauth redis: ready, %V",
-                   &redis->conf->addrs[redis->addr].name);
+                   &redis->name);
 
     redis->state = NGX_HTTP_REAUTH_REDIS_READY;
     redis->log.action = "using";
     redis->peer.connection->log_error = NGX_ERROR_INFO;
     redis->ready = ngx_current_msec;
     redis->outage = 0;
-    redis->tried = 0;
     redis->refusal = REAUTH_REFUSAL_NONE;
+    redis->found = 0;
+    reauth_seek_ready(&redis->seek);
 
     ngx_del_timer(&redis->deadline);
 

@@ -32,7 +32,7 @@ ngx_http_reauth_redis_tls_start(ngx_http_reauth_redis_t *redis)
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &redis->log, 0,
                    "reauth redis: TLS handshake with %V",
-                   &redis->conf->addrs[redis->addr].name);
+                   &redis->name);
 
     if (ngx_ssl_create_connection(redis->conf->ssl, c, NGX_SSL_CLIENT)
         != NGX_OK
@@ -62,11 +62,11 @@ ngx_http_reauth_redis_tls_name(ngx_http_reauth_redis_t *redis,
     X509_VERIFY_PARAM *param;
 
     ssl = c->ssl->connection;
-    name = (char *) redis->conf->host.data;
+    name = (char *) redis->server->host.data;
 
     /* RFC 6066: SNI does not allow addresses */
 
-    if (!redis->conf->numeric && SSL_set_tlsext_host_name(ssl, name) == 0) {
+    if (!redis->server->numeric && SSL_set_tlsext_host_name(ssl, name) == 0) {
         ngx_ssl_error(NGX_LOG_ERR, c->log, 0,
                       "SSL_set_tlsext_host_name(\"%s\") failed", name);
         return NGX_ERROR;
@@ -80,7 +80,7 @@ ngx_http_reauth_redis_tls_name(ngx_http_reauth_redis_t *redis,
 
     param = SSL_get0_param(ssl);
 
-    if (redis->conf->numeric) {
+    if (redis->server->numeric) {
         if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 0) {
             ngx_ssl_error(NGX_LOG_ERR, c->log, 0,
                           "X509_VERIFY_PARAM_set1_ip_asc(\"%s\") failed",
@@ -94,7 +94,9 @@ ngx_http_reauth_redis_tls_name(ngx_http_reauth_redis_t *redis,
     X509_VERIFY_PARAM_set_hostflags(param,
                                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 
-    if (X509_VERIFY_PARAM_set1_host(param, name, redis->conf->host.len) == 0) {
+    if (X509_VERIFY_PARAM_set1_host(param, name, redis->server->host.len)
+        == 0)
+    {
         ngx_ssl_error(NGX_LOG_ERR, c->log, 0,
                       "X509_VERIFY_PARAM_set1_host(\"%s\") failed", name);
         return NGX_ERROR;

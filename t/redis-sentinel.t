@@ -1,0 +1,127 @@
+# Sentinels name the primary: it is asked for at each connect, and followed when
+# another one is promoted, because the old one was killed, has stopped, or is
+# cut off and still accepts writes.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Reauth::Test redis => 0, sandbox_options => ['--hold'];
+use Reauth::Redis;
+
+my $primary  = Reauth::Redis->start;
+my @replicas = map {
+    Reauth::Redis->start(lines => ['replicaof 127.0.0.1 ' . $primary->port])
+} 1 .. 2;
+my @sentinels = Reauth::Redis->sentinels($primary);
+my @servers   = ($primary, @replicas);
+
+
+# What most Sentinels say, and that they agree.
+
+sub named {
+    my %name;
+
+    $name{ ($_->cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'))[1] }++
+        for @sentinels;
+
+    my ($port) = grep { $name{$_} == @sentinels } keys %name;
+
+    return $port && (grep { $_->port == $port } @servers)[0];
+}
+
+
+sub agreed {
+    return wait_for {
+        !grep { $_->cli('SENTINEL', 'MASTER', 'main')
+            !~ /^num-slaves\n2\nnum-other-sentinels\n2$/m } @sentinels
+    } 'the Sentinels to know all';
+}
+
+
+sub start_with {
+    my ($name, @sentinels) = @_;
+
+    return gateway(name => $name, http_config => 'reauth_redis redis-sentinel://'
+        . join(',', map { $_->address } @sentinels) . '/main timeout=2s;');
+}
+
+
+sub readyz {
+    my ($gateway) = @_;
+
+    return $gateway->http('GET', '/reauth/readyz')->{json};
+}
+
+
+ok(agreed(), 'three Sentinels, a primary and two replicas');
+
+my $one = start_with('one', @sentinels);
+my $two = start_with('two', reverse @sentinels);
+my $accounts = 0;
+
+
+# An update while there is no primary: gated at once where it was made, and
+# everywhere when there is one.
+
+sub promoted {
+    my ($how, $old) = @_;
+
+    my $account = 'acct_' . ++$accounts;
+
+    $one->update($account, 'ok');
+    is($one->http('GET', "/reauth/gate/$account")->{status}, 503,
+        "$how: an update meanwhile is gated");
+
+    my $new;
+
+    ok(wait_for { $new = named(); $new && $new != $old }
+        "$how: a replica is promoted");
+
+    my $start = time;
+
+    for my $gateway ($one, $two) {
+        ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+            "$how: ready again");
+        ok(wait_for {
+            $gateway->http('GET', "/reauth/gate/$account")->{status} == 503
+        } "$how: the update is known");
+    }
+
+    diag(sprintf '%s: ready %.1f s after the promotion', $how, time - $start);
+
+    ok(wait_for { $new->state_of($account) eq 'running' }
+        "$how: and is stored at the new primary");
+
+    for my $before (1 .. $accounts) {
+        is($_->http('GET', "/reauth/gate/acct_$before")->{status}, 503,
+            "$how: the gate of acct_$before is closed") for $one, $two;
+    }
+
+    return $new;
+}
+
+
+$one->update('acct_' . ++$accounts, 'ok');
+is($primary->state_of('acct_1'), 'running', 'an update is stored at the primary');
+ok(wait_for { $two->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
+    'and known to the other gateway');
+unlike($_->error_log, qr/\[(?:warn|error)\]/, 'without complaints')
+    for $one, $two;
+
+# ---- killed ----
+
+$primary->stop;
+my $second = promoted('killed', $primary);
+$primary->run;
+ok(agreed(), 'it is a replica when it is back');
+
+# ---- stopped: it takes connections, and says nothing ----
+
+$second->pause;
+my $third = promoted('stopped', $second);
+$second->resume;
+ok(agreed(), 'it is a replica when it goes on');
+
+done_testing();
