@@ -16,6 +16,7 @@ my %kept = map { $_ => 1 } qw(
     account epoch revision state attempt auth_type action source since updated
     deadline started_at completed_at progress error_code error_message caller
     fingerprint sealed has kept before accepted stepped
+    origin
 );
 
 

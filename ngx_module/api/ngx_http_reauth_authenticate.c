@@ -537,6 +537,7 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         ctx->state = REAUTH_STATE_STARTING;
 
         a->epoch = op->record.epoch;
+        a->epoch_origin = op->record.origin;
         a->since_ms = op->record.since_ms;
         a->deadline_ms = op->record.deadline_ms;
         ngx_http_reauth_authenticate_forward(a);
@@ -559,6 +560,7 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
     default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
         a->after = 0;
         a->joined = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
+        a->joined_origin = op->record.origin;
         a->joined_since = op->record.since_ms;
         ngx_http_reauth_coalesce_wait(a);
     }

@@ -37,13 +37,16 @@ typedef struct {
     ngx_http_reauth_store_op_t   *op;            /* in progress */
     ngx_http_reauth_outcome_op_t *outcome_op;    /* in progress */
     uint64_t                      joined;        /* of the identical update */
+    uint64_t                      joined_origin;
     int64_t                       joined_since;  /* when it began, in ms */
     uint64_t                      after;         /* was joined before; or 0 */
+    uint64_t                      after_origin;
     int64_t                       after_since;
     reauth_record_t              *repeated;      /* of its attempt */
     int64_t                       since_ms;      /* of the attempt begun */
     int64_t                       deadline_ms;
     uint64_t                      epoch;         /* not settled yet; or 0 */
+    uint64_t                      epoch_origin;
     uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
     ngx_event_t                   wait;
     ngx_msec_t                    wait_until;
@@ -131,7 +134,7 @@ void ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
  * not stored.
  */
 void ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
-    uint64_t epoch);
+    uint64_t epoch, uint64_t origin);
 ngx_int_t ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a);
 
 
@@ -153,6 +156,9 @@ void ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a);
 
 
 /* ngx_http_reauth_coalesce_outcome.c */
+
+/* the number of the outcome for those that wait for this update */
+uint64_t ngx_http_reauth_coalesce_number(uint64_t epoch, uint64_t origin);
 
 ngx_int_t ngx_http_reauth_coalesce_shared(ngx_http_reauth_authenticate_t *a,
     ngx_str_t *sealed, uint64_t number, ngx_uint_t kept);

@@ -190,7 +190,7 @@ ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
          * attempt.
          */
 
-        if (records[i].epoch == a->joined
+        if (reauth_epoch_is(&records[i], a->joined, a->joined_origin)
             && records[i].since_ms == a->joined_since
             && records[i].attempt[0] != '\0')
         {
@@ -208,6 +208,7 @@ ngx_http_reauth_coalesce_superseded(ngx_http_reauth_authenticate_t *a)
     ngx_int_t  rc;
 
     a->joined = a->after;
+    a->joined_origin = a->after_origin;
     a->joined_since = a->after_since;
 
     rc = ngx_http_reauth_coalesce_past(a);
@@ -221,6 +222,7 @@ ngx_http_reauth_coalesce_begin(ngx_http_reauth_authenticate_t *a)
 {
     if (a->route.operation == REAUTH_OPERATION_UPDATE) {
         a->after = a->joined;
+        a->after_origin = a->joined_origin;
         a->after_since = a->joined_since;
     }
 
@@ -242,7 +244,9 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
     rc = ngx_http_reauth_authenticate_still(a);
 
     if (rc == NGX_DECLINED && sealed) {
-        rc = ngx_http_reauth_coalesce_shared(a, sealed, a->joined, 0);
+        rc = ngx_http_reauth_coalesce_shared(a, sealed,
+                     ngx_http_reauth_coalesce_number(a->joined,
+                                                     a->joined_origin), 0);
     }
 
     if (rc == NGX_DECLINED) {
@@ -279,7 +283,7 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
     ngx_http_reauth_main_conf_t  *mcf;
 
     if (a->joined == 0
-        || (record->epoch == a->joined
+        || (reauth_epoch_is(record, a->joined, a->joined_origin)
             && reauth_state_is_active(record->state)
             && record->state != REAUTH_STATE_UNKNOWN
             && ngx_http_reauth_coalesce_equal(a, record)))
@@ -301,7 +305,8 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
     out.len = sizeof(buffer);
 
     rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
-                                           a->joined, &out,
+                     ngx_http_reauth_coalesce_number(a->joined,
+                                                     a->joined_origin), &out,
                                            ngx_http_reauth_coalesce_outcome,
                                            a, &a->outcome_op);
     if (rc == NGX_AGAIN) {
@@ -338,7 +343,8 @@ ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
     if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &record)
         != NGX_OK
         || record.state != REAUTH_STATE_STARTING
-        || (a->joined != 0 && record.epoch != a->joined))
+        || (a->joined != 0
+            && !reauth_epoch_is(&record, a->joined, a->joined_origin)))
     {
         if (!a->placed
             || ngx_http_reauth_zone_place_turn(&mcf->store.zone, &a->route.id,

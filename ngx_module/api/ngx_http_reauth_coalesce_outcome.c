@@ -130,11 +130,24 @@ ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* equal epochs of two gateways have different numbers */
+
+uint64_t
+ngx_http_reauth_coalesce_number(uint64_t epoch, uint64_t origin)
+{
+    return epoch ^ origin;
+}
+
+
 void
 ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
-    uint64_t epoch)
+    uint64_t epoch, uint64_t origin)
 {
-    (void) ngx_http_reauth_coalesce_put(a, epoch, 0,
+    uint64_t  number;
+
+    number = ngx_http_reauth_coalesce_number(epoch, origin);
+
+    (void) ngx_http_reauth_coalesce_put(a, number, 0,
                                         NGX_HTTP_REAUTH_OUTCOME_WAIT);
 }
 

@@ -209,7 +209,7 @@ ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
     if (fact->state == REAUTH_STATE_REJECTED
         || fact->state == REAUTH_STATE_UNKNOWN)
     {
-        ngx_http_reauth_coalesce_share(a, fact->epoch);
+        ngx_http_reauth_coalesce_share(a, fact->epoch, fact->origin);
         return;
     }
 
@@ -219,7 +219,7 @@ ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
     }
 
     if (a->answer.deeplink != NULL) {
-        ngx_http_reauth_coalesce_share(a, fact->epoch);
+        ngx_http_reauth_coalesce_share(a, fact->epoch, fact->origin);
     }
 }
 
@@ -239,6 +239,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
     fact.epoch = a->epoch;
+    fact.origin = a->epoch_origin;
     fact.source = a->route.operation == REAUTH_OPERATION_UPDATE
                   ? REAUTH_SOURCE_UPDATE : REAUTH_SOURCE_REAUTHENTICATE;
 

@@ -32,6 +32,35 @@ reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt)
 }
 
 
+uint64_t
+reauth_origin_make(uint64_t random)
+{
+    return random % REAUTH_ORIGIN_MADE + REAUTH_ORIGIN_MADE;
+}
+
+
+int
+reauth_origin_is(uint64_t a, uint64_t b)
+{
+    return a == b || a == 0 || b == 0;
+}
+
+
+int
+reauth_epoch_is(const reauth_record_t *record, uint64_t epoch, uint64_t origin)
+{
+    return record->epoch == epoch && reauth_origin_is(record->origin, origin);
+}
+
+
+void
+reauth_fact_of(reauth_fact_t *fact, const reauth_record_t *record)
+{
+    fact->epoch = record->epoch;
+    fact->origin = record->origin;
+}
+
+
 void
 reauth_copy(char *dst, size_t max, const reauth_string_t *s)
 {
@@ -63,6 +92,7 @@ reauth_fact_asked(reauth_fact_t *fact, const reauth_record_t *record,
     fact->asked_ms = asked_ms;
     fact->asked_known = record != NULL;
     fact->asked_epoch = record != NULL ? record->epoch : 0;
+    fact->asked_origin = record != NULL ? record->origin : 0;
     fact->asked_sending = record != NULL
                           && record->state == REAUTH_STATE_STARTING;
 }
@@ -203,6 +233,7 @@ reauth_attempt_begin(const reauth_record_t *current,
 
     next->epoch = begin->epoch > current->epoch ? begin->epoch
                                                 : current->epoch + 1;
+    next->origin = begin->origin;
     next->revision = current->revision;
     next->since_ms = begin->now_ms;
 
@@ -436,7 +467,7 @@ reauth_attempt_lose(const reauth_record_t *current, const reauth_fact_t *fact,
 
     static const reauth_string_t  not_found = reauth_string("NOT_FOUND");
 
-    if (fact->epoch != current->epoch) {
+    if (!reauth_epoch_is(current, fact->epoch, fact->origin)) {
         return REAUTH_ADVANCE_STALE;
     }
 
@@ -604,12 +635,13 @@ static int
 reauth_attempt_tell(const reauth_record_t *current, const reauth_fact_t *fact,
     reauth_record_t *next)
 {
-    uint64_t  epoch;
+    uint64_t  epoch, origin;
 
     epoch = fact->asked_known ? fact->asked_epoch : fact->epoch;
+    origin = fact->asked_known ? fact->asked_origin : fact->origin;
 
-    if (epoch != current->epoch
-        || epoch != next->epoch
+    if (!reauth_epoch_is(current, epoch, origin)
+        || !reauth_epoch_is(next, epoch, origin)
         || fact->asked_sending
         || current->state == REAUTH_STATE_STARTING
         || !reauth_state_is_active(current->state))
@@ -754,7 +786,7 @@ reauth_attempt_overdue(const reauth_record_t *record, int64_t now_ms,
     memset(fact, 0, sizeof(reauth_fact_t));
 
     fact->now_ms = now_ms;
-    fact->epoch = record->epoch;
+    reauth_fact_of(fact, record);
     fact->source = REAUTH_SOURCE_TIMER;
 
     fact->state = reauth_record_state(record, now_ms);

@@ -178,6 +178,7 @@ typedef struct {
 
 typedef struct {
     uint64_t        epoch;         /* hybrid logical clock, see below */
+    uint64_t        origin;        /* who made it, see reauth_epoch_is() */
     uint64_t        revision;      /* of the copy in Redis; 0: none */
 
     int64_t         since_ms;      /* the attempt was begun */
@@ -225,6 +226,7 @@ typedef struct {
     int64_t             now_ms;
     int64_t             gate_max_ms;    /* deadline = now + this */
     uint64_t            epoch;          /* from reauth_epoch_next() */
+    uint64_t            origin;         /* of the epoch */
     reauth_source_t     source;
     reauth_auth_type_t  auth_type;
     reauth_string_t     account;
@@ -267,7 +269,9 @@ typedef struct {
     int64_t          now_ms;
     int64_t          gate_max_ms;   /* of an attempt first seen by this fact */
     uint64_t         epoch;          /* 0: unknown */
+    uint64_t         origin;         /* of the epoch */
     uint64_t         new_epoch;     /* of an attempt first seen by this fact */
+    uint64_t         new_origin;
     reauth_string_t  attempt;        /* empty: unknown */
     reauth_string_t  caller;         /* caller that polled; may be empty */
     unsigned         bounded;        /* so is what this caller may begin: */
@@ -280,6 +284,7 @@ typedef struct {
     /* set by reauth_fact_asked() */
     int64_t          asked_ms;       /* 0: not requested */
     uint64_t         asked_epoch;
+    uint64_t         asked_origin;
     unsigned         asked_known;    /* asked_epoch is that of the record */
     unsigned         asked_sending;  /* which was being sent */
 
@@ -380,14 +385,34 @@ reauth_state_is_end(unsigned state)
 uint64_t reauth_epoch_next(uint64_t last, int64_t now_ms);
 
 /*
- * The next epoch after "last" that ends in "salt", which differs between
- * gateways: disconnected gateways do not create equal epochs.  An odd salt is
+ * The next epoch after "last" that ends in "salt", which differs between most
+ * gateways: disconnected gateways rarely create equal epochs.  An odd salt is
  * for attempts that were not begun by a gateway.
  */
 
 #define REAUTH_EPOCH_SALT_MASK  1022
 
 uint64_t reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt);
+
+/* the origin of epochs that all gateways compute from the same time */
+#define REAUTH_ORIGIN_UPSTREAM  1
+
+/*
+ * An epoch is identified by its origin, too: a random number of each zone, so
+ * that equal epochs of any number of gateways are told apart.  0: not known, as
+ * a gateway of an earlier version has written the record; any origin then
+ * counts as its own.
+ */
+#define REAUTH_ORIGIN_MADE  (UINT64_C(1) << 58)
+
+/* of random bits; as a record holds it */
+uint64_t reauth_origin_make(uint64_t random);
+int reauth_origin_is(uint64_t a, uint64_t b);
+int reauth_epoch_is(const reauth_record_t *record, uint64_t epoch,
+    uint64_t origin);
+
+/* the fact is about the attempt of this record */
+void reauth_fact_of(reauth_fact_t *fact, const reauth_record_t *record);
 
 
 /* copies at most "max" bytes, control characters as spaces; NUL-terminated */
@@ -409,12 +434,12 @@ reauth_advance_result_t reauth_attempt_advance(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next);
 
 /*
- * The epoch of an attempt first seen by the fact.  It is derived from the
+ * Sets the epoch of an attempt first seen by the fact.  It is derived from the
  * start of the attempt, as the fact may be late, and is identical on all
- * gateways.
+ * gateways; if there is no start, it is made by the gateway of "origin".
  */
-uint64_t reauth_attempt_new_epoch(const reauth_record_t *current,
-    const reauth_fact_t *fact, unsigned salt);
+void reauth_attempt_new_epoch(const reauth_record_t *current,
+    reauth_fact_t *fact, unsigned salt, uint64_t origin);
 
 /*
  * Compares two copies of a record: > 0 if "a" is later, < 0 if "b" is later, 0
@@ -470,7 +495,7 @@ reauth_merge_result_t reauth_attempt_merge(const reauth_record_t *current,
  * "remote", which is in Redis.  "epoch" is that given to "current", or 0.
  */
 int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
-    const reauth_record_t *remote, uint64_t epoch);
+    const reauth_record_t *remote, uint64_t epoch, uint64_t origin);
 
 /*
  * Milliseconds that a record is kept after its last change, or after the

@@ -31,6 +31,12 @@ reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
         return a->epoch > b->epoch ? 1 : -1;
     }
 
+    /* two attempts: all gateways take the same one for the later one */
+
+    if (!reauth_origin_is(a->origin, b->origin)) {
+        return a->origin > b->origin ? 1 : -1;
+    }
+
     a_stage = reauth_attempt_stage(a);
     b_stage = reauth_attempt_stage(b);
 
@@ -60,9 +66,9 @@ reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
 }
 
 
-uint64_t
-reauth_attempt_new_epoch(const reauth_record_t *current,
-    const reauth_fact_t *fact, unsigned salt)
+void
+reauth_attempt_new_epoch(const reauth_record_t *current, reauth_fact_t *fact,
+    unsigned salt, uint64_t origin)
 {
     uint64_t  epoch;
 
@@ -74,12 +80,16 @@ reauth_attempt_new_epoch(const reauth_record_t *current,
         epoch = (uint64_t) fact->started_us * REAUTH_EPOCH_TICKS / 1000 | 1;
 
         if (epoch > current->epoch) {
-            return epoch;
+            fact->new_epoch = epoch;
+            fact->new_origin = REAUTH_ORIGIN_UPSTREAM;
+            return;
         }
     }
 
-    return reauth_epoch_make(current->epoch, reauth_attempt_started_ms(fact),
-                             salt | 1);
+    fact->new_epoch = reauth_epoch_make(current->epoch,
+                                        reauth_attempt_started_ms(fact),
+                                        salt | 1);
+    fact->new_origin = origin;
 }
 
 
@@ -92,7 +102,7 @@ reauth_attempt_replaces(const reauth_record_t *remote,
     }
 
     if (!dirty
-        && remote->epoch == current->epoch
+        && reauth_epoch_is(remote, current->epoch, current->origin)
         && reauth_attempt_stage(remote) == reauth_attempt_stage(current))
     {
         /*
@@ -112,7 +122,8 @@ reauth_attempt_replaces(const reauth_record_t *remote,
 static int
 reauth_attempt_is_of(const reauth_record_t *a, const reauth_record_t *b)
 {
-    return a->epoch == b->epoch && a->since_ms == b->since_ms;
+    return reauth_epoch_is(a, b->epoch, b->origin)
+           && a->since_ms == b->since_ms;
 }
 
 
@@ -165,7 +176,7 @@ reauth_attempt_complete(reauth_record_t *record, const reauth_record_t *other)
 
     reauth_attempt_complete_prior(record, other);
 
-    if (other->epoch < record->epoch) {
+    if (!reauth_epoch_is(other, record->epoch, record->origin)) {
         return;
     }
 
@@ -206,7 +217,7 @@ reauth_attempt_lacks(const reauth_record_t *record,
 int
 reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b)
 {
-    return a->epoch == b->epoch
+    return reauth_epoch_is(a, b->epoch, b->origin)
            && a->state == b->state
            && a->updated_ms == b->updated_ms
            && a->prior.state == b->prior.state
@@ -234,8 +245,8 @@ reauth_attempt_merge(const reauth_record_t *current, int dirty,
 
 int
 reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
-    const reauth_record_t *remote, uint64_t epoch)
+    const reauth_record_t *remote, uint64_t epoch, uint64_t origin)
 {
-    return current->epoch == epoch
+    return reauth_epoch_is(current, epoch, origin)
            || reauth_attempt_replaces(remote, current, dirty, 1);
 }

@@ -39,6 +39,7 @@ reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
 
     next->epoch = fact->new_epoch > current->epoch ? fact->new_epoch
                                                    : current->epoch + 1;
+    next->origin = fact->new_origin;
     next->revision = current->revision;
     next->before_us = reauth_attempt_before_us(current);
     next->since_ms = reauth_attempt_started_ms(fact);
@@ -103,7 +104,7 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
 {
     if (fact->epoch != 0) {
 
-        if (fact->epoch != current->epoch) {
+        if (!reauth_epoch_is(current, fact->epoch, fact->origin)) {
             return REAUTH_PLACE_OLD;
         }
 
@@ -118,7 +119,9 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
                ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_NEW;
     }
 
-    if (fact->asked_known && fact->asked_epoch != current->epoch) {
+    if (fact->asked_known
+        && !reauth_epoch_is(current, fact->asked_epoch, fact->asked_origin))
+    {
         return REAUTH_PLACE_OLD;
     }
 

@@ -92,6 +92,7 @@ reauth_judge_update(const reauth_stored_t *stored,
         begin->epoch = reauth_epoch_make(current->epoch > stored->epoch
                                              ? current->epoch : stored->epoch,
                                          begin->now_ms, stored->salt);
+        begin->origin = stored->origin;
     }
 
     /* the limit was checked before it was judged by what was stored */
@@ -137,12 +138,12 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
         reauth_attempt_complete(&ours, &theirs);
 
         if (reauth_attempt_judge_again(&ours, (int) stored->dirty, &theirs,
-                                       begin->epoch))
+                                       begin->epoch, begin->origin))
         {
             current = &theirs;
             verdict->again = 1;
 
-            if (current->epoch == begin->epoch) {
+            if (reauth_epoch_is(current, begin->epoch, begin->origin)) {
 
                 /* it is this begin: the clerk has written it meanwhile */
 
@@ -199,7 +200,7 @@ reauth_judge_fact(const reauth_stored_t *stored,
 {
     reauth_advance_result_t  result;
 
-    fact->new_epoch = reauth_attempt_new_epoch(current, fact, stored->salt);
+    reauth_attempt_new_epoch(current, fact, stored->salt, stored->origin);
 
     result = reauth_attempt_advance(current, fact, &verdict->record);
 
@@ -246,7 +247,8 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
 
     if (fact != NULL
         && reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
-                                      remote, fact->new_epoch))
+                                      remote, fact->new_epoch,
+                                      fact->new_origin))
     {
         reauth_judge_theirs(stored, remote, &theirs);
 
@@ -281,7 +283,7 @@ reauth_judge_is_settled(const reauth_record_t *ours,
     const reauth_record_t *theirs)
 {
     return (ours->missing & REAUTH_SECRET_FINGERPRINT)
-           && ours->epoch == theirs->epoch
+           && reauth_epoch_is(ours, theirs->epoch, theirs->origin)
            && ours->since_ms > theirs->since_ms;
 }
 
@@ -481,6 +483,7 @@ reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
 
     fact->now_ms = now_ms;
     fact->epoch = begin->epoch;
+    fact->origin = begin->origin;
     fact->source = begin->source;
     fact->state = REAUTH_STATE_REJECTED;
     fact->error_code = reauth_string_from(code);

@@ -26,6 +26,7 @@ typedef struct {
     unsigned         has_redis;
     uint64_t         epoch;        /* the largest one seen, of any account */
     unsigned         salt;         /* see reauth_epoch_make() */
+    uint64_t         origin;       /* of epochs that are made here */
     unsigned         waiting;      /* other updates are waiting */
 
     /* see reauth_shares_allow() */
@@ -84,7 +85,7 @@ reauth_begin_result_t reauth_judge_begin(const reauth_stored_t *stored,
     reauth_begin_t *begin, const reauth_record_t *remote,
     reauth_judgement_t *verdict);
 
-/* a fact; sets fact->new_epoch */
+/* a fact; sets fact->new_epoch and fact->new_origin */
 reauth_advance_result_t reauth_judge_advance(const reauth_stored_t *stored,
     reauth_fact_t *fact, reauth_judgement_t *verdict);
 

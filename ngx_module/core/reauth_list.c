@@ -29,7 +29,7 @@ reauth_list_fact(const reauth_record_t *record,
     memset(fact, 0, sizeof(reauth_fact_t));
 
     fact->now_ms = now_ms;
-    fact->epoch = record->epoch;
+    reauth_fact_of(fact, record);
     fact->live = !active;
     fact->source = REAUTH_SOURCE_POLLER;
     fact->polled = status != NULL;

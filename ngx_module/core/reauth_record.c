@@ -88,6 +88,7 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("poll_status", REAUTH_FIELD_UINT16, poll_status),
     reauth_spec("poll_error", REAUTH_FIELD_POLL_ERROR, poll_error),
     reauth_spec("kept", REAUTH_FIELD_BYTE, kept),
+    reauth_spec("origin", REAUTH_FIELD_UINT64, origin),
 
     reauth_spec("prior_state", REAUTH_FIELD_STATE, prior.state),
     reauth_spec("prior_needs", REAUTH_FIELD_NEEDS, prior.state),

@@ -35,6 +35,7 @@
 typedef struct {
     char                           account[REAUTH_ACCOUNT_MAX + 1];
     uint64_t                       epoch;
+    uint64_t                       origin;
     uint8_t                        state;
     uint8_t                        listed;
 } ngx_http_reauth_listed_t;
@@ -123,7 +124,7 @@ ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
         ngx_memzero(&fact, sizeof(reauth_fact_t));
 
         fact.now_ms = ngx_http_reauth_now();
-        fact.epoch = record.epoch;
+        reauth_fact_of(&fact, &record);
         fact.polled = 1;
         fact.poll_error = error;
         fact.poll_status = (unsigned) status;
@@ -209,6 +210,7 @@ ngx_http_reauth_list_entry(void *data, const reauth_string_t *account,
             ngx_memzero(&record, sizeof(reauth_record_t));
 
             record.epoch = asked->epoch;
+            record.origin = asked->origin;
             record.state = asked->state;
 
             ngx_http_reauth_list_advance(list, account, &record, status);
@@ -373,6 +375,7 @@ ngx_http_reauth_list_take_asked(ngx_http_reauth_list_t *list)
 
         ngx_memcpy(asked->account, poller->asked[i], sizeof(asked->account));
         asked->epoch = record.epoch;
+        asked->origin = record.origin;
         asked->state = record.state;
     }
 

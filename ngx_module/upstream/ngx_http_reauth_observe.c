@@ -248,7 +248,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
     fact.now_ms = ngx_http_reauth_now();
-    fact.epoch = record.epoch;
+    reauth_fact_of(&fact, &record);
     fact.live = 1;
     fact.source = REAUTH_SOURCE_CALL;
     fact.state = REAUTH_STATE_FAILED;

@@ -62,7 +62,7 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
     fact.now_ms = ngx_http_reauth_now();
-    fact.epoch = poll->record.epoch;
+    reauth_fact_of(&fact, &poll->record);
     fact.polled = 1;
     fact.poll_error = error;
     fact.poll_status = (unsigned) status;

@@ -274,6 +274,7 @@ ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
     stored->has_redis = zone->remote != 0;
     stored->epoch = sh->epoch;
     stored->salt = (unsigned) sh->salt;
+    stored->origin = sh->origin;
     stored->waiting = 0;
     stored->attempts = caller ? ngx_http_reauth_zone_attempts(sh, caller) : 0;
     stored->active = sh->gate.active;

@@ -18,7 +18,7 @@ ngx_http_reauth_zone_move_slot(ngx_http_reauth_zone_shctx_t *sh,
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    poll_ms = slot->poll_ms + by_ms;
+    poll_ms = ngx_http_reauth_slot_poll_ms(slot) + by_ms;
 
     ngx_http_reauth_zone_slot_clear(sh, slot);
     reauth_clock_move(&slot->record, by_ms);

@@ -94,6 +94,7 @@ ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     ngx_memzero(record, sizeof(reauth_record_t));
 
     record->epoch = node->epoch;
+    record->origin = node->origin;
     record->revision = node->revision;
     record->since_ms = node->since_ms;
     record->updated_ms = node->updated_ms;
@@ -492,6 +493,7 @@ ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
     ngx_uint_t   i;
 
     node->epoch = record->epoch;
+    node->origin = record->origin;
     node->revision = record->revision;
     node->since_ms = record->since_ms;
     node->updated_ms = record->updated_ms;

@@ -177,7 +177,8 @@ ngx_http_reauth_zone_queues(ngx_http_reauth_zone_shctx_t *sh)
 static ngx_int_t
 ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
 {
-    u_char  bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
+    u_char    bytes[NGX_HTTP_REAUTH_WRITER_LEN / 2];
+    uint64_t  bits;
 
     sh->salt = ngx_random() & REAUTH_EPOCH_SALT_MASK;
     sh->boot = ((uint64_t) ngx_http_reauth_wall_clock() << 16)
@@ -190,6 +191,9 @@ ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
     }
 
     (void) ngx_hex_dump(sh->writer, bytes, sizeof(bytes));
+
+    ngx_memcpy(&bits, bytes, sizeof(uint64_t));
+    sh->origin = reauth_origin_make(bits);
 
     return ngx_http_reauth_zone_told_init(sh);
 }

@@ -217,7 +217,9 @@ ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_http_reauth_zone_check_lock(sh);
 
+#if (NGX_PTR_SIZE == 4)
     slot->poll_ms = at_ms;
+#endif
     slot->poll.key = (ngx_rbtree_key_t) at_ms;
     slot->poll.data = (u_char) class;
     ngx_rbtree_insert(&sh->poll[slot->poll.data], &slot->poll);
@@ -360,7 +362,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 
     if (slot != NULL) {
 
-        if (slot->record.epoch != record->epoch) {
+        if (!reauth_epoch_is(&slot->record, record->epoch, record->origin)) {
             slot->seen = sh->lists;
         }
 

@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       27
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       28
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -93,7 +93,9 @@ struct ngx_http_reauth_slot_s {
     ngx_rbtree_node_t               due;       /* key: seconds */
     ngx_rbtree_node_t               poll;      /* key: milliseconds, may wrap;
                                                   data: its class */
+#if (NGX_PTR_SIZE == 4)
     int64_t                         poll_ms;
+#endif
     ngx_http_reauth_dirty_t         dirty;
     uint32_t                        next;      /* free list, or the bucket's */
     uint32_t                        attempt_next;
@@ -133,6 +135,7 @@ struct ngx_http_reauth_node_s {
     ngx_queue_t                     queue;     /* newest first */
     ngx_http_reauth_dirty_t         dirty;
     uint64_t                        epoch;
+    uint64_t                        origin;
     uint64_t                        revision;
     int64_t                         since_ms;
     int64_t                         updated_ms;
@@ -277,6 +280,7 @@ struct ngx_http_reauth_zone_shctx_s {
     uint64_t                        ticket;    /* of the last place */
     uint64_t                        epoch;
     ngx_uint_t                      salt;      /* of this instance's epochs */
+    uint64_t                        origin;
     ngx_uint_t                      states[REAUTH_STATE_LAST];
     ngx_uint_t                      waiting;   /* for a list */
     ngx_uint_t                      accounts;
@@ -298,6 +302,19 @@ ngx_http_reauth_slot(ngx_http_reauth_zone_shctx_t *sh, uint32_t index)
 
     return &sh->gate.chunks[index / NGX_HTTP_REAUTH_CHUNK_SLOTS]
                       [index % NGX_HTTP_REAUTH_CHUNK_SLOTS];
+}
+
+
+/* when it is polled next: the key does not wrap if it is of 64 bits */
+
+static ngx_inline int64_t
+ngx_http_reauth_slot_poll_ms(ngx_http_reauth_slot_t *slot)
+{
+#if (NGX_PTR_SIZE == 4)
+    return slot->poll_ms;
+#else
+    return (int64_t) slot->poll.key;
+#endif
 }
 
 

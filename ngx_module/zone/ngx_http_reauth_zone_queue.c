@@ -115,7 +115,7 @@ ngx_http_reauth_zone_due(ngx_http_reauth_zone_shctx_t *sh, ngx_uint_t class,
     slot = ngx_queue_data(ngx_rbtree_min(tree->root, tree->sentinel),
                           ngx_http_reauth_slot_t, poll);
 
-    return now_ms >= slot->poll_ms ? slot : NULL;
+    return now_ms >= ngx_http_reauth_slot_poll_ms(slot) ? slot : NULL;
 }
 
 

@@ -77,7 +77,8 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
         slot->next = *bucket == NGX_HTTP_REAUTH_BUCKET_UNKNOWN ? 0 : *bucket;
         *bucket = index;
 
-        ngx_http_reauth_zone_slot_link(sh, slot, slot->poll_ms);
+        ngx_http_reauth_zone_slot_link(sh, slot,
+                                       ngx_http_reauth_slot_poll_ms(slot));
         ngx_http_reauth_zone_repair_dirty(sh, &slot->dirty);
 
         active++;

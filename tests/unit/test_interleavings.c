@@ -1928,6 +1928,7 @@ restart(int instance)
     in->zone.salt = (chance(REAUTH_EPOCH_SALT_MASK) & ~2U
                      & REAUTH_EPOCH_SALT_MASK)
                     | (unsigned) instance << 1;
+    in->zone.origin = (uint64_t) instance + 2;
     in->gate_since = 0;
     in->up = 0;
 
