@@ -10,11 +10,18 @@ use Time::HiRes qw(sleep time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Redis;
 
-my $primary  = Reauth::Redis->start;
+# Sentinels and replicas have a user, so that a server can refuse them only
+
+my @users = ('user sentinel on >sentinel ~* &* +@all', 'masteruser sentinel',
+    'masterauth sentinel');
+
+my $primary  = Reauth::Redis->start(lines => \@users);
 my @replicas = map {
-    Reauth::Redis->start(lines => ['replicaof 127.0.0.1 ' . $primary->port])
+    Reauth::Redis->start(
+        lines => [@users, 'replicaof 127.0.0.1 ' . $primary->port])
 } 1 .. 2;
-my @sentinels = Reauth::Redis->sentinels($primary);
+my @sentinels = Reauth::Redis->sentinels($primary, lines => [
+    'sentinel auth-user main sentinel', 'sentinel auth-pass main sentinel']);
 my @servers   = ($primary, @replicas);
 
 
@@ -91,6 +98,8 @@ sub promoted {
 
     diag(sprintf '%s: ready %.1f s after the promotion', $how, time - $start);
 
+    # one that is cut off may still get it, and is left then
+
     ok(wait_for { $new->state_of($account) eq 'running' }
         "$how: and is stored at the new primary");
 
@@ -123,5 +132,17 @@ $second->pause;
 my $third = promoted('stopped', $second);
 $second->resume;
 ok(agreed(), 'it is a replica when it goes on');
+
+# ---- cut off from Sentinels and replicas alone: it still accepts writes ----
+
+$third->cli('ACL', 'SETUSER', 'default', qw(-ping -info -psync -subscribe));
+$third->cli('ACL', 'SETUSER', 'sentinel', 'off');
+$third->cli('CLIENT', 'KILL', 'USER', 'sentinel');
+my $fourth = promoted('cut off', $third);
+like($third->cli('ROLE'), qr/^master/, 'it is a primary still');
+is($third->cli('SET', 'written', 'yes'), 'OK', 'and accepts writes');
+ok(wait_for {
+    !grep { $_->error_log !~ /Sentinel names another primary/ } $one, $two
+} 'but the gateways have left it');
 
 done_testing();

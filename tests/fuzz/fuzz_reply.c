@@ -75,6 +75,43 @@ check_entries(const redisReply *entries)
 }
 
 
+/* what a server, a Sentinel or a redirection says of places */
+
+static void
+check_place(const redisReply *reply)
+{
+    int64_t                 epoch;
+    reauth_place_t          place;
+    reauth_string_t         error;
+    reauth_reply_hello_t    hello;
+
+    (void) reauth_reply_hello(reply, &hello);
+
+    if (reauth_reply_epoch(reply, &epoch) == 0 && epoch < 0) {
+        abort();
+    }
+
+    if (reauth_reply_address(reply, &place) == 0) {
+        check_text(place.host, REAUTH_SEEK_HOST_MAX);
+
+        if (place.port == 0 || place.port > 65535) {
+            abort();
+        }
+    }
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return;
+    }
+
+    error.data = (const unsigned char *) reply->str;
+    error.len = (size_t) reply->len;
+
+    if (reauth_place_parse(&place, &error, "MOVED", "127.0.0.1") == 0) {
+        check_text(place.host, REAUTH_SEEK_HOST_MAX);
+    }
+}
+
+
 static void
 check_reply(const redisReply *reply)
 {
@@ -95,6 +132,7 @@ check_reply(const redisReply *reply)
 
     check_entry(reply);
     check_record(reply);
+    check_place(reply);
 
     if (reply->type == REDIS_REPLY_ARRAY) {
         check_entries(reply);

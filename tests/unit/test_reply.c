@@ -323,10 +323,114 @@ test_time(void **state)
 }
 
 
+static void
+test_hello(void **state)
+{
+    size_t                  i;
+    redisReply             *reply;
+    reauth_reply_hello_t    hello;
+
+    static const struct {
+        const char  *text;
+        int          rc;
+        unsigned     known, replica, cluster, sentinel;
+    } hellos[] = {
+        { "*4\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n"
+          "$4\r\nrole\r\n$6\r\nmaster\r\n", 0, 1, 0, 0, 0 },
+        { "*4\r\n$4\r\nmode\r\n$7\r\ncluster\r\n"
+          "$4\r\nrole\r\n$7\r\nreplica\r\n", 0, 1, 1, 1, 0 },
+        { "*4\r\n$4\r\nrole\r\n$5\r\nslave\r\n"
+          "$2\r\nid\r\n:7\r\n", 0, 1, 1, 0, 0 },
+        { "*2\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n", 0, 0, 0, 0, 1 },
+        { "*3\r\n$2\r\nid\r\n:7\r\n$4\r\nrole\r\n", -1, 0, 0, 0, 0 },
+        { "*2\r\n:4\r\n$4\r\nrole\r\n", -1, 0, 0, 0, 0 },
+        { "*2\r\n$4\r\nrole\r\n*0\r\n", 0, 1, 0, 0, 0 },
+        { "*0\r\n", -1, 0, 0, 0, 0 },
+        { "$4\r\nrole\r\n", -1, 0, 0, 0, 0 },
+        { "-ERR unknown command\r\n", -1, 0, 0, 0, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(hellos) / sizeof(hellos[0]); i++) {
+        reply = read_reply(hellos[i].text);
+        assert_non_null(reply);
+
+        assert_int_equal(reauth_reply_hello(reply, &hello), hellos[i].rc);
+        assert_int_equal(hello.known, hellos[i].known);
+        assert_int_equal(hello.replica, hellos[i].replica);
+        assert_int_equal(hello.cluster, hellos[i].cluster);
+        assert_int_equal(hello.sentinel, hellos[i].sentinel);
+
+        freeReplyObject(reply);
+    }
+}
+
+
+static void
+test_sentinel(void **state)
+{
+    size_t            i;
+    int64_t           epoch;
+    redisReply       *reply;
+    reauth_place_t    place;
+
+    static const struct {
+        const char  *text;
+        int64_t      epoch;            /* -1: it has none */
+        const char  *host;             /* NULL: it is not an address */
+    } replies[] = {
+        { "*4\r\n$4\r\nname\r\n$4\r\nmain\r\n"
+          "$12\r\nconfig-epoch\r\n$2\r\n17\r\n", 17, NULL },
+        { "*2\r\n$12\r\nconfig-epoch\r\n$2\r\n-1\r\n", -1, NULL },
+        { "*2\r\n$12\r\nconfig-epoch\r\n$20\r\n99999999999999999999\r\n",
+          -1, NULL },
+        { "*2\r\n$12\r\nconfig-epoch\r\n:1\r\n", -1, NULL },
+        { "*1\r\n$12\r\nconfig-epoch\r\n", -1, NULL },
+        { "*2\r\n$9\r\n127.0.0.1\r\n$4\r\n6379\r\n", -1, "127.0.0.1" },
+        { "*2\r\n$9\r\n127.0.0.1\r\n:6379\r\n", -1, NULL },
+        { "*2\r\n$9\r\n127.0.0.1\r\n$5\r\n65536\r\n", -1, NULL },
+        { "*2\r\n$0\r\n\r\n$4\r\n6379\r\n", -1, NULL },
+        { "*2\r\n$9\r\n127 0 0 1\r\n$4\r\n6379\r\n", -1, NULL },
+        { "*1\r\n$9\r\n127.0.0.1\r\n", -1, NULL },
+        { "*-1\r\n", -1, NULL },
+        { "-ERR No such master with that name\r\n", -1, NULL }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        reply = read_reply(replies[i].text);
+        assert_non_null(reply);
+
+        if (replies[i].epoch < 0) {
+            assert_int_equal(reauth_reply_epoch(reply, &epoch), -1);
+
+        } else {
+            assert_int_equal(reauth_reply_epoch(reply, &epoch), 0);
+            assert_int_equal(epoch, replies[i].epoch);
+        }
+
+        if (replies[i].host == NULL) {
+            assert_int_equal(reauth_reply_address(reply, &place), -1);
+
+        } else {
+            assert_int_equal(reauth_reply_address(reply, &place), 0);
+            assert_string_equal(place.host, replies[i].host);
+            assert_int_equal(place.port, 6379);
+        }
+
+        freeReplyObject(reply);
+    }
+}
+
+
 int
 main(void)
 {
     static const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_hello),
+        cmocka_unit_test(test_sentinel),
         cmocka_unit_test(test_array_too_large),
         cmocka_unit_test(test_array_largest),
         cmocka_unit_test(test_record),

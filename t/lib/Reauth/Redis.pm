@@ -21,6 +21,7 @@ sub start {
     my $number = $count++;
     my $self   = bless {
         name    => "redis$number",
+        host    => $argument{host} // '127.0.0.1',
         port    => $argument{port} // Reauth::Ports::free_port(),
         program => $argument{program} // 'redis-server',
         options => $argument{sentinel} ? ['--sentinel'] : [],
@@ -34,10 +35,10 @@ sub start {
         : ('save ""', 'appendonly no', 'repl-diskless-sync-delay 0');
 
     unshift @lines, "port $self->{port}"
-        if !grep { /\Aport / } @{ $argument{lines} // [] };
+        if !grep { /\A(?:tls-)?port / } @{ $argument{lines} // [] };
 
     $self->{conf} = Reauth::Test::write_file("$self->{dir}/redis.conf", join '',
-        map {"$_\n"} 'bind 127.0.0.1', "dir $self->{dir}", 'daemonize no', @lines,
+        map {"$_\n"} "bind $self->{host}", "dir $self->{dir}", 'daemonize no', @lines,
         @{ $argument{lines} // [] });
 
     return $self->run;
@@ -57,7 +58,7 @@ sub run {
 sub port { return $_[0]{port}; }
 
 
-sub address { return "127.0.0.1:$_[0]{port}"; }
+sub address { return "$_[0]{host}:$_[0]{port}"; }
 
 
 # A kill, nothing is kept; run() starts it again.
@@ -74,7 +75,7 @@ sub resume { return kill 'CONT', $_[0]{pid}; }
 sub cli {
     my ($self, @arguments) = @_;
 
-    open my $out, '-|', 'redis-cli', '-h', '127.0.0.1', '-p', $self->{port},
+    open my $out, '-|', 'redis-cli', '-h', $self->{host}, '-p', $self->{port},
         @{ $self->{cli} }, @arguments
         or die "redis-cli cannot be run: $!\n";
     my @lines = <$out>;
