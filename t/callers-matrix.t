@@ -224,6 +224,10 @@ my @own = (
         'operate', 'account', 0],
     (map { ["drained, $_", $_, '/reauth/drain', undef, 'operate', 'never', 0] }
         qw(GET HEAD)),
+    ['override', 'PUT', '/reauth/accounts/{account}/override',
+        { gate => 'open', for => '1s' }, 'operate', 'account', 0],
+    ['no override', 'DELETE', '/reauth/accounts/{account}/override', undef,
+        'operate', 'account', 0],
     ['drain',    'PUT', '/reauth/drain', { for => '1s' }, 'operate', 'never', 0],
     ['no drain', 'DELETE', '/reauth/drain', undef, 'operate', 'never', 0],
 );

@@ -20,7 +20,7 @@
 #include "ngx_http_reauth_wait.h"
 
 
-#define NGX_HTTP_REAUTH_EVENTS_BUFFER     4096
+#define NGX_HTTP_REAUTH_EVENTS_BUFFER     8192
 #define NGX_HTTP_REAUTH_EVENTS_HEARTBEAT  15000
 
 /* the "retry" field: reconnection time, in milliseconds */
@@ -110,10 +110,26 @@ static ngx_int_t
 ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
     const reauth_record_t *record)
 {
+    int64_t                         now_ms;
     ngx_buf_t                      *b;
+    reauth_record_t                 current;
+    reauth_string_t                 account;
     ngx_http_reauth_status_text_t   text;
 
     b = events->buf;
+    now_ms = record->updated_ms;
+
+    if (record->source == REAUTH_SOURCE_OPERATOR) {
+
+        /* the override is not in the record, which is shown with it */
+
+        now_ms = ngx_http_reauth_now();
+        account = reauth_string_from(record->account);
+
+        (void) ngx_http_reauth_zone_find(events->wait->zone, &account,
+                                         &current);
+        record = &current;
+    }
 
     text.pool = events->request->pool;
     text.start = b->start;
@@ -124,7 +140,7 @@ ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
     /* the state at the time of the change, not the current one */
 
     if (ngx_http_reauth_status_add_record(events->request, &text, record,
-                                          record->updated_ms)
+                                          now_ms)
         != NGX_OK)
     {
         return NGX_ERROR;

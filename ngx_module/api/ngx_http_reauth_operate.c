@@ -45,11 +45,19 @@ struct ngx_http_reauth_operate_s {
 };
 
 
+static ngx_int_t ngx_http_reauth_operate_override(
+    ngx_http_reauth_operate_t *op);
 static ngx_int_t ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op);
 static ngx_int_t ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op);
 
 
 static ngx_http_reauth_operate_resource_t  ngx_http_reauth_operate_all[] = {
+
+    { ngx_string("accounts/"), ngx_string("/override"), NGX_HTTP_PUT,
+      REAUTH_OPERATE_GATE|REAUTH_OPERATE_FOR|REAUTH_OPERATE_REASON,
+      ngx_string("PUT, DELETE"), ngx_http_reauth_operate_override },
+    { ngx_string("accounts/"), ngx_string("/override"), NGX_HTTP_DELETE, 0,
+      ngx_string("PUT, DELETE"), ngx_http_reauth_operate_override },
 
     { ngx_string("accounts/"), ngx_string("/poll"), NGX_HTTP_POST, 0,
       ngx_string("POST"), ngx_http_reauth_operate_poll },
@@ -288,6 +296,105 @@ ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path)
     op->account = account;
 
     return ngx_http_reauth_operate_run(op);
+}
+
+
+/* the record, as GET of the account returns it */
+
+static ngx_int_t
+ngx_http_reauth_operate_record(ngx_http_reauth_operate_t *op)
+{
+    reauth_record_t                 record;
+    reauth_string_t                 id;
+    ngx_http_reauth_store_t        *store;
+    ngx_http_reauth_status_text_t   text;
+
+    store = ngx_http_reauth_status_store(op->request);
+
+    id.data = op->account.data;
+    id.len = op->account.len;
+
+    (void) ngx_http_reauth_zone_find(&store->zone, &id, &record);
+
+    ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
+    text.pool = op->request->pool;
+
+    if (ngx_http_reauth_status_add_record(op->request, &text, &record,
+                                          ngx_http_reauth_now())
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_status_send(op->request, &text);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
+{
+    const char               *name;
+    reauth_string_t           id, caller;
+    reauth_override_t         override, former;
+    ngx_http_request_t       *r;
+    ngx_http_reauth_ctx_t    *ctx;
+    ngx_http_reauth_store_t  *store;
+
+    r = op->request;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    store = ngx_http_reauth_status_store(r);
+
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+        return ngx_http_reauth_status_loading(r);
+    }
+
+    ngx_memzero(&override, sizeof(reauth_override_t));
+
+    id.data = op->account.data;
+    id.len = op->account.len;
+    caller.data = ctx->caller.data;
+    caller.len = ctx->caller.len;
+
+    reauth_copy(override.account, REAUTH_ACCOUNT_MAX, &id);
+    reauth_copy(override.caller, REAUTH_CALLER_MAX, &caller);
+    ngx_memcpy(override.reason, op->asked.reason, sizeof(override.reason));
+
+    override.gate = (uint8_t) op->asked.gate;
+    override.until_ms = ngx_http_reauth_now() + op->asked.for_ms;
+
+    switch (ngx_http_reauth_store_override(store, &override, &former)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
+                   "The account has no override.",
+                   "It has ended or was taken back: the attempt of the account "
+                   "decides on its gate.", NULL);
+
+    default: /* NGX_ERROR */
+        return ngx_http_reauth_status_unavailable(r,
+                   REAUTH_ERROR_STORE_UNAVAILABLE,
+                   "There are too many overrides.",
+                   "Take others back, wait for their end, or increase "
+                   "reauth_zone.");
+    }
+
+    name = reauth_override_gate_name(override.gate);
+
+    if (name != NULL) {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "reauth: the gate of account \"%V\" is kept %s for %L s",
+                      &op->account, name, op->asked.for_ms / 1000);
+
+    } else {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "reauth: the override of account \"%V\" is taken back",
+                      &op->account);
+    }
+
+    return ngx_http_reauth_operate_record(op);
 }
 
 

@@ -101,9 +101,9 @@ ngx_http_reauth_status_not_found(ngx_http_request_t *r)
 {
     return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                "The status resource does not exist.",
-               "Resources: accounts, accounts/{id}, accounts/{id}/poll, "
-               "accounts/{id}/timeline, drain, events, summary, gate/{id}, "
-               "healthz and readyz.", NULL);
+               "Resources: accounts, accounts/{id}, accounts/{id}/override, "
+               "accounts/{id}/poll, accounts/{id}/timeline, drain, events, "
+               "summary, gate/{id}, healthz and readyz.", NULL);
 }
 
 
@@ -420,12 +420,10 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
                                 summary.states[state]);
     }
 
-    /* the gate of an account is closed while its attempt is active */
-
     text.last = ngx_sprintf(text.last,
                             "},\"active\":%ui,\"gates_closed\":%ui,"
                             "\"oldest_active_seconds\":",
-                            summary.active, summary.active);
+                            summary.active, summary.gates_closed);
 
     if (summary.oldest_since_ms != 0) {
         age_ms = ngx_http_reauth_now() - summary.oldest_since_ms;

@@ -56,7 +56,7 @@ typedef struct {
 } ngx_http_reauth_status_text_t;
 
 
-#define NGX_HTTP_REAUTH_STATUS_ETAG       64
+#define NGX_HTTP_REAUTH_STATUS_ETAG       96
 
 
 /* one page of a list */
@@ -140,7 +140,7 @@ ngx_int_t ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path);
 ngx_int_t ngx_http_reauth_status_etag(ngx_http_request_t *r, u_char *text,
     size_t len);
 size_t ngx_http_reauth_status_account_etag(u_char *text,
-    const reauth_record_t *record);
+    const reauth_record_t *record, uint64_t stamp);
 size_t ngx_http_reauth_status_list_etag(u_char *text,
     ngx_http_reauth_status_page_t *page);
 ngx_uint_t ngx_http_reauth_status_seen_other(ngx_http_request_t *r,
@@ -156,6 +156,10 @@ ngx_int_t ngx_http_reauth_status_list(ngx_http_request_t *r,
 
 
 /* ngx_http_reauth_status_account.c */
+
+/* of the override in effect; 0: none */
+uint64_t ngx_http_reauth_status_stamp(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account);
 
 /* the account of the path; NGX_DECLINED: *rc is the result of the request */
 ngx_int_t ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,

@@ -26,9 +26,42 @@
 typedef struct {
     ngx_str_t                           account;
     uint64_t                            epoch;
+    uint64_t                            stamp;  /* of the override in effect */
     int64_t                             updated_ms;
     ngx_uint_t                          state;
 } ngx_http_reauth_status_account_wait_t;
+
+
+uint64_t
+ngx_http_reauth_status_stamp(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account)
+{
+    reauth_override_t  override;
+
+    return ngx_http_reauth_zone_get_override(zone, account, &override) == NGX_OK
+           && reauth_override_gate(&override, ngx_http_reauth_now())
+              != REAUTH_OVERRIDE_NONE
+           ? override.stamp : 0;
+}
+
+
+/*
+ * The record, and the stamp of the override in effect.  NGX_DECLINED: neither
+ * is known.
+ */
+
+static ngx_int_t
+ngx_http_reauth_status_find(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *record, uint64_t *stamp)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_reauth_zone_find(zone, account, record);
+
+    *stamp = ngx_http_reauth_status_stamp(zone, account);
+
+    return *stamp ? NGX_OK : rc;
+}
 
 
 static ngx_int_t
@@ -106,6 +139,7 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
 {
     u_char                          etag[NGX_HTTP_REAUTH_STATUS_ETAG];
     int64_t                         now_ms;
+    uint64_t                        stamp;
     reauth_record_t                 record;
     reauth_string_t                 id;
     ngx_http_reauth_ctx_t          *ctx;
@@ -117,7 +151,9 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
     id.data = account->data;
     id.len = account->len;
 
-    if (ngx_http_reauth_zone_find(&store->zone, &id, &record) != NGX_OK) {
+    if (ngx_http_reauth_status_find(&store->zone, &id, &record, &stamp)
+        != NGX_OK)
+    {
         return ngx_http_reauth_status_account_unknown(r, account, store);
     }
 
@@ -140,7 +176,8 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
 
     if (ngx_http_reauth_status_add_record(r, &text, &record, now_ms) != NGX_OK
         || ngx_http_reauth_status_etag(r, etag,
-                            ngx_http_reauth_status_account_etag(etag, &record))
+                            ngx_http_reauth_status_account_etag(etag, &record,
+                                                                stamp))
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -153,6 +190,7 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_reauth_status_account_ready(ngx_http_reauth_wait_t *wait)
 {
+    uint64_t                                stamp;
     reauth_record_t                         record;
     reauth_string_t                         id;
     ngx_http_reauth_status_account_wait_t  *account;
@@ -162,7 +200,9 @@ ngx_http_reauth_status_account_ready(ngx_http_reauth_wait_t *wait)
     id.data = account->account.data;
     id.len = account->account.len;
 
-    return ngx_http_reauth_zone_find(wait->zone, &id, &record) != NGX_OK
+    return ngx_http_reauth_status_find(wait->zone, &id, &record, &stamp)
+           != NGX_OK
+           || stamp != account->stamp
            || record.epoch != account->epoch
            || record.updated_ms != account->updated_ms
            || record.state != account->state;
@@ -201,6 +241,7 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
     size_t                                  len;
     u_char                                  etag[NGX_HTTP_REAUTH_STATUS_ETAG];
     int64_t                                 left_ms;
+    uint64_t                                stamp;
     ngx_int_t                               rc;
     reauth_record_t                         record;
     reauth_string_t                         id;
@@ -214,13 +255,14 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
     id.len = name->len;
 
     if (ngx_http_reauth_wait_ending()
-        || ngx_http_reauth_zone_find(&store->zone, &id, &record) != NGX_OK
+        || ngx_http_reauth_status_find(&store->zone, &id, &record, &stamp)
+           != NGX_OK
         || !reauth_state_is_active(record.state))
     {
         return ngx_http_reauth_status_account_answer(r, name);
     }
 
-    len = ngx_http_reauth_status_account_etag(etag, &record);
+    len = ngx_http_reauth_status_account_etag(etag, &record, stamp);
 
     if (ngx_http_reauth_status_seen_other(r, etag, len)) {
         return ngx_http_reauth_status_account_answer(r, name);
@@ -241,6 +283,7 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
 
     account->account = *name;
     account->epoch = record.epoch;
+    account->stamp = stamp;
     account->updated_ms = record.updated_ms;
     account->state = record.state;
 

@@ -321,7 +321,10 @@ ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
 }
 
 
-/* a cursor: "a" or "e" for active or ended, then two numbers in hex */
+/*
+ * A cursor: "a", "e" or "o" for active, ended or only overridden, then two
+ * numbers in hex.
+ */
 
 static const char *
 ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
@@ -340,14 +343,14 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
             goto invalid;
         }
 
-        query->cursor.ended = place[0] & 1;
-        query->cursor.index = place[0] >> 1;
+        query->cursor.ended = place[0] & 3;
+        query->cursor.index = place[0] >> 2;
         query->cursor.offset = place[1];
 
         return NULL;
     }
 
-    if (value->len == 0 || (value->data[0] != 'a' && value->data[0] != 'e')) {
+    if (value->len == 0 || ngx_strchr("aeo", value->data[0]) == NULL) {
         goto invalid;
     }
 
@@ -358,7 +361,8 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
         goto invalid;
     }
 
-    query->cursor.ended = (value->data[0] == 'e');
+    query->cursor.ended = value->data[0] == 'a' ? 0
+                          : value->data[0] == 'e' ? 1 : 2;
     query->cursor.index = place[0];
     query->cursor.offset = place[1];
 

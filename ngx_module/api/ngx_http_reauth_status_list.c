@@ -161,6 +161,7 @@ ngx_http_reauth_status_page_record(ngx_http_request_t *r,
     ngx_http_reauth_status_page_t *page, const reauth_record_t *record)
 {
     u_char            etag[NGX_HTTP_REAUTH_STATUS_ETAG];
+    uint64_t          stamp;
     reauth_string_t   account;
 
     account = reauth_string_from(record->account);
@@ -171,8 +172,13 @@ ngx_http_reauth_status_page_record(ngx_http_request_t *r,
 
     if (page->confined) {
         ngx_sha1_update(&page->seen, account.data, account.len);
+
+        stamp = ngx_http_reauth_status_stamp(
+                    &ngx_http_reauth_status_store(r)->zone, &account);
+
         ngx_sha1_update(&page->seen, etag,
-                        ngx_http_reauth_status_account_etag(etag, record));
+                        ngx_http_reauth_status_account_etag(etag, record,
+                                                            stamp));
     }
 
     if (page->text == NULL) {
@@ -272,10 +278,10 @@ ngx_http_reauth_status_cursor(ngx_http_request_t *r, u_char *p,
 
     p = confined
         ? ngx_http_reauth_told_seal(r, p,
-                                    (uint64_t) cursor->index << 1
-                                    | (cursor->ended != 0),
+                                    (uint64_t) cursor->index << 2
+                                    | cursor->ended,
                                     cursor->offset)
-        : ngx_sprintf(p, "%c%xi-%xi", cursor->ended ? 'e' : 'a',
+        : ngx_sprintf(p, "%c%xi-%xi", "aeo"[cursor->ended],
                       cursor->index, cursor->offset);
 
     *p++ = '"';

@@ -55,20 +55,40 @@ ngx_http_reauth_status_add_record(ngx_http_request_t *r,
     int64_t now_ms)
 {
     size_t                len;
+    int64_t               since_ms, deadline_ms;
     reauth_state_t        state;
+    reauth_string_t       account;
+    reauth_override_t     override;
     reauth_status_view_t  view;
 
     view.now_ms = now_ms;
     view.retry_after = 0;
+    view.override = NULL;
 
     state = reauth_record_state(record, view.now_ms);
+    account = reauth_string_from(record->account);
+
+    if (ngx_http_reauth_zone_get_override(
+            &ngx_http_reauth_status_store(r)->zone, &account, &override)
+        == NGX_OK)
+    {
+        view.override = &override;
+    }
 
     view.action = ngx_http_reauth_action(state, record->action);
 
-    if (reauth_state_is_active(state)) {
+    if (reauth_override_closes(view.override, state, now_ms)) {
+        since_ms = record->since_ms;
+        deadline_ms = record->deadline_ms;
+
+        if (!reauth_state_is_active(state)) {
+            since_ms = override.set_ms;
+            deadline_ms = override.until_ms;
+        }
+
         view.retry_after = ngx_http_reauth_retry_after(r, record->auth_type,
-                                                       state, record->since_ms,
-                                                       record->deadline_ms);
+                                                       state, since_ms,
+                                                       deadline_ms);
     }
 
     if (ngx_http_reauth_status_reserve(text, REAUTH_STATUS_RECORD_MAX)
@@ -133,11 +153,11 @@ ngx_http_reauth_status_etag(ngx_http_request_t *r, u_char *text, size_t len)
 
 size_t
 ngx_http_reauth_status_account_etag(u_char *text,
-    const reauth_record_t *record)
+    const reauth_record_t *record, uint64_t stamp)
 {
-    return ngx_sprintf(text, "W/\"%xL-%xL-%ui-%xL\"", record->epoch,
+    return ngx_sprintf(text, "W/\"%xL-%xL-%ui-%xL-%xL\"", record->epoch,
                        record->updated_ms, (ngx_uint_t) record->state,
-                       record->polled_ms)
+                       record->polled_ms, stamp)
            - text;
 }
 

@@ -72,6 +72,23 @@ reauth_override_replaces(const reauth_override_t *other,
 }
 
 
+void
+reauth_override_record(const reauth_override_t *override,
+    reauth_record_t *record)
+{
+    memset(record, 0, sizeof(reauth_record_t));
+
+    record->updated_ms = override->set_ms;
+    record->state = override->state;
+    record->source = REAUTH_SOURCE_OPERATOR;
+    record->lost = override->gate;
+
+    memcpy(record->account, override->account, sizeof(record->account));
+    memcpy(record->caller, override->caller, sizeof(record->caller));
+    memcpy(record->error_message, override->reason, sizeof(override->reason));
+}
+
+
 static unsigned char *
 reauth_override_line(unsigned char *p, const char *name, const char *value)
 {

@@ -64,6 +64,24 @@ int reauth_override_closes(const reauth_override_t *override,
 int reauth_override_replaces(const reauth_override_t *other,
     const reauth_override_t *stored);
 
+/*
+ * The override as a change of the record, for the timeline: the reason is its
+ * error_message, the gate its number of lost polls, of which it has none.
+ */
+void reauth_override_record(const reauth_override_t *override,
+    reauth_record_t *record);
+
+
+/* the gate of such a change; NONE for all others */
+
+static inline unsigned
+reauth_override_of(const reauth_record_t *record)
+{
+    return record->source == REAUTH_SOURCE_OPERATOR ? record->lost
+                                                    : REAUTH_OVERRIDE_NONE;
+}
+
+
 /* a text of lines "name value", the stamp first; returns the length */
 size_t reauth_override_encode(const reauth_override_t *override,
     unsigned char *text);

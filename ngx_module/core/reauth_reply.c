@@ -308,3 +308,57 @@ reauth_reply_event(const redisReply *entry, char id[REAUTH_STREAM_ID_MAX + 1],
 
     return fields->element[1];
 }
+
+
+int
+reauth_reply_override(const redisReply *reply, int64_t now_ms,
+    reauth_override_t *override)
+{
+    reauth_string_t  text;
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return -1;
+    }
+
+    text.data = (const unsigned char *) reply->str;
+    text.len = (size_t) reply->len;
+
+    return reauth_override_decode(&text, now_ms, override);
+}
+
+
+const redisReply *
+reauth_reply_override_event(const redisReply *entry,
+    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer)
+{
+    reauth_string_t    name;
+    const redisReply  *fields;
+
+    if (!reauth_reply_is_pair(entry)) {
+        return NULL;
+    }
+
+    (void) reauth_reply_text(entry->element[0], id, REAUTH_STREAM_ID_MAX);
+
+    fields = entry->element[1];
+
+    if (fields->type != REDIS_REPLY_ARRAY
+        || fields->elements != 4
+        || fields->element[0]->type != REDIS_REPLY_STRING
+        || fields->element[2]->type != REDIS_REPLY_STRING)
+    {
+        return NULL;
+    }
+
+    name.data = (const unsigned char *) fields->element[2]->str;
+    name.len = (size_t) fields->element[2]->len;
+
+    if (!reauth_string_equals(&name, "override")) {
+        return NULL;
+    }
+
+    writer->data = (const unsigned char *) fields->element[0]->str;
+    writer->len = (size_t) fields->element[0]->len;
+
+    return fields->element[3];
+}

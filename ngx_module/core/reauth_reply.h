@@ -13,6 +13,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "reauth_override.h"
 #include "reauth_record.h"
 #include "reauth_seek.h"
 
@@ -37,6 +38,10 @@
  * NULL: no memory.
  */
 redisReader *reauth_reply_reader(void);
+
+/* the override of a reply; 0, or -1 if the reply is not one */
+int reauth_reply_override(const redisReply *reply, int64_t now_ms,
+    reauth_override_t *override);
 
 /* 0, or -1 if the reply is not the text of a record */
 int reauth_reply_record(const redisReply *reply, reauth_record_t *record);
@@ -81,6 +86,14 @@ const redisReply *reauth_reply_entries(const redisReply *reply);
  * record, or NULL; "id" is set if the entry has an ID.
  */
 const redisReply *reauth_reply_event(const redisReply *entry,
+    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
+
+/*
+ * The same for an event of an override, which has a second field for it: NULL
+ * is returned for all others.  reauth_reply_event() returns NULL for it, in
+ * gateways of earlier versions, too.
+ */
+const redisReply *reauth_reply_override_event(const redisReply *entry,
     char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
 
 

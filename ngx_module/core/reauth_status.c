@@ -138,6 +138,37 @@ reauth_status_last_poll(reauth_json_out_t *out, const reauth_record_t *record)
 }
 
 
+static void
+reauth_status_override(reauth_json_out_t *out,
+    const reauth_override_t *override, int64_t now_ms)
+{
+    reauth_override_gate_t  gate;
+
+    gate = reauth_override_gate(override, now_ms);
+
+    reauth_json_out_literal(out, ",\"override\":");
+
+    if (gate == REAUTH_OVERRIDE_NONE) {
+        reauth_json_out_literal(out, "null");
+        return;
+    }
+
+    reauth_json_out_literal(out, "{\"gate\":");
+    reauth_status_string(out, reauth_override_gate_name(gate));
+
+    reauth_json_out_literal(out, ",\"until\":");
+    reauth_status_time_ms(out, override->until_ms);
+
+    reauth_json_out_literal(out, ",\"reason\":");
+    reauth_status_string(out, override->reason);
+
+    reauth_json_out_literal(out, ",\"caller\":");
+    reauth_status_string(out, override->caller);
+
+    reauth_json_out_literal(out, "}");
+}
+
+
 size_t
 reauth_status_record(char *buf, const reauth_record_t *record,
     const reauth_status_view_t *view)
@@ -152,7 +183,7 @@ reauth_status_record(char *buf, const reauth_record_t *record,
 
     attempt = reauth_status_attempt(record);
     state = reauth_record_state(record, view->now_ms);
-    closed = reauth_state_is_active(state);
+    closed = reauth_override_closes(view->override, state, view->now_ms);
 
     reauth_json_out_literal(&out, "{\"account_id\":");
     reauth_status_string(&out, record->account);
@@ -210,6 +241,7 @@ reauth_status_record(char *buf, const reauth_record_t *record,
     }
 
     reauth_status_last_poll(&out, record);
+    reauth_status_override(&out, view->override, view->now_ms);
 
     reauth_json_out_literal(&out, "}");
 
@@ -221,7 +253,22 @@ size_t
 reauth_status_event(char *buf, const reauth_record_t *record,
     const char *action)
 {
+    int                closed;
+    const char        *message, *reason;
     reauth_json_out_t  out;
+
+    /* a change by a person has its reason in the place of a message */
+
+    closed = reauth_override_of(record) == REAUTH_OVERRIDE_CLOSED
+             || (reauth_override_of(record) == REAUTH_OVERRIDE_NONE
+                 && reauth_state_is_active(record->state));
+    message = record->error_message;
+    reason = NULL;
+
+    if (record->source == REAUTH_SOURCE_OPERATOR) {
+        reason = message;
+        message = NULL;
+    }
 
     reauth_json_out_init(&out, buf, REAUTH_STATUS_RECORD_MAX);
 
@@ -233,8 +280,7 @@ reauth_status_event(char *buf, const reauth_record_t *record,
                          reauth_state_name((reauth_state_t) record->state));
 
     reauth_json_out_literal(&out, ",\"gate\":");
-    reauth_status_string(&out, reauth_state_is_active(record->state)
-                               ? "closed" : "open");
+    reauth_status_string(&out, closed ? "closed" : "open");
 
     reauth_json_out_literal(&out, ",\"source\":");
     reauth_status_string(&out, reauth_source_name(record->source));
@@ -255,10 +301,13 @@ reauth_status_event(char *buf, const reauth_record_t *record,
     reauth_status_string(&out, record->error_code);
 
     reauth_json_out_literal(&out, ",\"error_message\":");
-    reauth_status_string(&out, record->error_message);
+    reauth_status_string(&out, message);
 
     reauth_json_out_literal(&out, ",\"caller\":");
     reauth_status_string(&out, record->caller);
+
+    reauth_json_out_literal(&out, ",\"reason\":");
+    reauth_status_string(&out, reason);
 
     reauth_json_out_literal(&out, "}");
 

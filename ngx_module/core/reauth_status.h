@@ -11,7 +11,7 @@
 #define REAUTH_STATUS_H
 
 
-#include "reauth_attempt.h"
+#include "reauth_override.h"
 
 
 /*
@@ -21,7 +21,8 @@
 #define REAUTH_STATUS_RECORD_MAX                                              \
     (6 * (REAUTH_ACCOUNT_MAX + REAUTH_ATTEMPT_MAX + REAUTH_PROGRESS_MAX       \
           + REAUTH_ERROR_CODE_MAX + REAUTH_ERROR_MESSAGE_MAX                  \
-          + REAUTH_CALLER_MAX) + 896)
+          + REAUTH_CALLER_MAX                                                 \
+          + REAUTH_CALLER_MAX + REAUTH_OVERRIDE_REASON_MAX) + 1088)
 
 
 /* data that is not in the record */
@@ -30,6 +31,7 @@ typedef struct {
     int64_t      now_ms;
     unsigned     retry_after;     /* seconds; of a closed gate only */
     const char  *action;          /* the required action; NULL: none */
+    const reauth_override_t  *override;   /* NULL: none */
 } reauth_status_view_t;
 
 

@@ -130,7 +130,11 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
 
     until_ms = ngx_http_reauth_began_ms(r) + (int64_t) hold;
     until_ms = ngx_min(until_ms, closed->deadline_ms);
-    until_ms = ngx_min(until_ms, closed->since_ms + (int64_t) lcf->gate_max);
+
+    if (closed->override == REAUTH_OVERRIDE_NONE) {
+        until_ms = ngx_min(until_ms,
+                           closed->since_ms + (int64_t) lcf->gate_max);
+    }
 
     if (until_ms <= now_ms) {
         return NGX_DECLINED;
@@ -186,6 +190,17 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
 }
 
 
+/* reauth_gate_max is over; it does not apply to overrides */
+
+static ngx_uint_t
+ngx_http_reauth_gate_is_over(ngx_http_reauth_loc_conf_t *lcf,
+    ngx_http_reauth_closed_t *closed)
+{
+    return closed->override == REAUTH_OVERRIDE_NONE
+           && closed->now_ms >= closed->since_ms + (int64_t) lcf->gate_max;
+}
+
+
 static ngx_uint_t
 ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait)
 {
@@ -204,8 +219,7 @@ ngx_http_reauth_gate_opened(ngx_http_reauth_wait_t *wait)
                                    ctx->account.len, &closed);
 
     return rc == NGX_DECLINED
-           || (rc == NGX_OK
-               && closed.now_ms >= closed.since_ms + (int64_t) lcf->gate_max);
+           || (rc == NGX_OK && ngx_http_reauth_gate_is_over(lcf, &closed));
 }
 
 
@@ -353,13 +367,14 @@ ngx_http_reauth_gate_judge(ngx_http_request_t *r,
                                    &closed);
 
     if (rc == NGX_DECLINED
-        || (rc == NGX_OK
-            && closed.now_ms >= closed.since_ms + (int64_t) lcf->gate_max))
+        || (rc == NGX_OK && ngx_http_reauth_gate_is_over(lcf, &closed)))
     {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth gate: account \"%*s\" open, %s", account.len,
                        account.data,
                        rc == NGX_OK ? "reauth_gate_max is over"
+                       : closed.override == REAUTH_OVERRIDE_OPEN
+                                    ? "by an override"
                                     : "no attempt is active");
 
         ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);

@@ -24,6 +24,10 @@
     "\"Calls of this account are rejected until a person has done what "     \
     "action_required says; do not repeat the call before that.\""
 
+#define NGX_HTTP_REAUTH_GATE_OPERATOR                                         \
+    "\"Calls of this account are rejected until the override ends; retry "    \
+    "after retry_after seconds.\""
+
 #define NGX_HTTP_REAUTH_GATE_SIZE                                             \
     (sizeof("\",\"state\":\"\",\"attempt_id\":\"\",\"since\":\"\","           \
             "\"retry_after\":,\"action_required\":\"\"")                      \
@@ -161,7 +165,7 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
 {
     size_t       len;
     u_char      *start, *p;
-    ngx_str_t    retry_after;
+    ngx_str_t    retry_after, *text;
     ngx_uint_t   seconds;
     const char  *action, *state;
 
@@ -175,6 +179,12 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
         "\"The account is logging in again and waits for a person to act.\","
         "\"description\":"
         NGX_HTTP_REAUTH_GATE_PERSON ",\"account_id\":\"");
+
+    static ngx_str_t  operator = ngx_string(
+        "{\"error\":\"SERVICE_UNAVAILABLE\",\"message\":"
+        "\"The gate of the account is closed by an operator.\","
+        "\"description\":"
+        NGX_HTTP_REAUTH_GATE_OPERATOR ",\"account_id\":\"");
 
     len = NGX_HTTP_REAUTH_GATE_SIZE + person.len + account->len
           + (closed ? closed->attempt_len : 0);
@@ -196,8 +206,13 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
                                               closed->deadline_ms);
     }
 
-    p = action ? ngx_cpymem(start, person.data, person.len)
-               : ngx_cpymem(start, alone.data, alone.len);
+    text = action ? &person : &alone;
+
+    if (closed && closed->override == REAUTH_OVERRIDE_CLOSED) {
+        text = &operator;
+    }
+
+    p = ngx_cpymem(start, text->data, text->len);
 
     p = ngx_cpymem(p, account->data, account->len);
     reauth_put("\",\"state\":\"");

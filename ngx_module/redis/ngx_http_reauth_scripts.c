@@ -26,5 +26,15 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_PROBE] = {
         ngx_string("probe"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_PROBE)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_OVERRIDE] = {
+        ngx_string("override"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_OVERRIDE)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_OVERRIDES] = {
+        ngx_string("overrides"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_OVERRIDES)
     }
 };

@@ -26,6 +26,7 @@ typedef struct {
     ngx_event_t                 event;
     ngx_uint_t                  max;
     ngx_uint_t                  pages;
+    reauth_record_t            *last;          /* which is not an override */
     char                        before[REAUTH_STREAM_ID_MAX + 2];
     char                        account[REAUTH_ACCOUNT_MAX + 1];
     reauth_record_t             records[1];
@@ -81,6 +82,31 @@ ngx_http_reauth_history_local(ngx_http_reauth_history_op_t *op)
 }
 
 
+/* returns 1 if the entry is an override of this account */
+
+static ngx_uint_t
+ngx_http_reauth_history_override(ngx_http_reauth_history_op_t *op,
+    redisReply *entry, reauth_record_t *record)
+{
+    const redisReply   *text;
+    reauth_string_t     writer;
+    reauth_override_t   override;
+
+    text = reauth_reply_override_event(entry, &op->before[1], &writer);
+
+    if (text == NULL
+        || reauth_reply_override(text, ngx_http_reauth_now(), &override) != 0
+        || ngx_strcmp(override.account, op->account) != 0)
+    {
+        return 0;
+    }
+
+    reauth_override_record(&override, record);
+
+    return 1;
+}
+
+
 /* processes an entry of the stream; returns 0 if no more are needed */
 
 static ngx_uint_t
@@ -96,20 +122,23 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
     op->before[0] = '(';
     text = reauth_reply_event(entry, &op->before[1], &writer);
 
-    if (text == NULL
-        || ngx_http_reauth_store_event_record(op->store, text, &record)
-           != NGX_OK
-        || ngx_strcmp(record.account, op->account) != 0)
+    if (text == NULL) {
+
+        if (!ngx_http_reauth_history_override(op, entry, &record)) {
+            return 1;
+        }
+
+    } else if (ngx_http_reauth_store_event_record(op->store, text, &record)
+                  != NGX_OK
+               || ngx_strcmp(record.account, op->account) != 0)
     {
         return 1;
-    }
 
-    if (op->history.n != 0
-        && reauth_attempt_same(&op->records[op->history.n - 1], &record))
-    {
+    } else if (op->last != NULL && reauth_attempt_same(op->last, &record)) {
+
         /* skip records written only for results of polls */
 
-        op->records[op->history.n - 1] = record;
+        *op->last = record;
         return 1;
     }
 
@@ -117,7 +146,13 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
         return 0;
     }
 
-    op->records[op->history.n++] = record;
+    op->records[op->history.n] = record;
+
+    if (text != NULL) {
+        op->last = &op->records[op->history.n];
+    }
+
+    op->history.n++;
 
     return 1;
 }

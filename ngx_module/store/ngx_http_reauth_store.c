@@ -458,8 +458,10 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
                                NGX_HTTP_REAUTH_TIMER_WORK);
 
     ngx_http_reauth_zone_upstream_tell(&store->zone);
+    ngx_http_reauth_zone_overrides_sweep(&store->zone, now_ms);
 
     ngx_http_reauth_store_flush(store);
+    ngx_http_reauth_store_flush_overrides(store);
 
     if (store->follower) {
         ngx_http_reauth_store_probe(store);

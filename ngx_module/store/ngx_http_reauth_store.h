@@ -146,6 +146,15 @@ ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
  */
 ngx_uint_t ngx_http_reauth_store_clerk(ngx_http_reauth_store_t *store);
 
+/*
+ * Keeps the gate of an account open or closed, or takes that back (gate NONE):
+ * in the zone before this function returns, in Redis later.  Sets the rest of
+ * *override; *former is the one before.  NGX_DECLINED: there was none to take
+ * back; NGX_ERROR: there are too many.
+ */
+ngx_int_t ngx_http_reauth_store_override(ngx_http_reauth_store_t *store,
+    reauth_override_t *override, reauth_override_t *former);
+
 /* writes all records that Redis does not have; the clerk only */
 void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store);
 

@@ -18,8 +18,6 @@
 
 
 
-#define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
-
 /* dirty records looked at in a turn of the event loop, and written at once */
 #define NGX_HTTP_REAUTH_FLUSH_TURN      64
 #define NGX_HTTP_REAUTH_FLUSH_MAX       256

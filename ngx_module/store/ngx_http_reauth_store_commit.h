@@ -20,6 +20,8 @@
 #define NGX_HTTP_REAUTH_TIMER           1000
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
+#define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
+
 
 /* a fact, with the data needed to judge it again */
 
@@ -53,6 +55,16 @@ void ngx_http_reauth_store_flush_handler(ngx_event_t *ev);
 
 /* writes one record that Redis has not; NGX_DECLINED: there is none */
 ngx_int_t ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store);
+
+
+/* ngx_http_reauth_store_override.c */
+
+/* of an event or a reply: NGX_ERROR: it is not an override */
+ngx_int_t ngx_http_reauth_store_merge_override(ngx_http_reauth_store_t *store,
+    const redisReply *reply);
+
+/* those that Redis may not have */
+void ngx_http_reauth_store_flush_overrides(ngx_http_reauth_store_t *store);
 
 
 /* ngx_http_reauth_store_fact.c; freed by ngx_free(), NULL: no memory */

@@ -21,6 +21,9 @@
  */
 #define NGX_HTTP_REAUTH_SYNC_AGAIN   30000
 
+/* more than any zone has room for */
+#define NGX_HTTP_REAUTH_SYNC_OVERRIDES  "1000"
+
 /* events processed in one turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
@@ -158,6 +161,65 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 }
 
 
+/* overrides of gates; the replies to later commands come after this one */
+
+static void
+ngx_http_reauth_sync_overrides_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    char    shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    size_t  i;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
+                      "redis: failed to read the overrides of gates: %s",
+                      ngx_http_reauth_redis_shown(reply, shown));
+        return;
+    }
+
+    /* what Redis has lost is written again */
+
+    ngx_http_reauth_zone_overrides_unread(&sync->store->zone);
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (ngx_http_reauth_store_merge_override(sync->store,
+                                                 reply->element[i])
+            != NGX_OK)
+        {
+            ngx_http_reauth_sync_not_one(sync);
+        }
+    }
+}
+
+
+static void
+ngx_http_reauth_sync_overrides(ngx_http_reauth_sync_t *sync)
+{
+    u_char      keys[2][128];
+    ngx_str_t   argv[3], *prefix;
+
+    prefix = &sync->store->redis_conf->prefix;
+
+    ngx_http_reauth_redis_key(&argv[0], keys[0], prefix, "overrides", "");
+    ngx_http_reauth_redis_key(&argv[1], keys[1], prefix, "override:", "");
+    ngx_str_set(&argv[2], NGX_HTTP_REAUTH_SYNC_OVERRIDES);
+
+    /* they are read again soon */
+
+    (void) ngx_http_reauth_redis_script(sync->store->follower,
+                                        NGX_HTTP_REAUTH_SCRIPT_OVERRIDES, 2, 3,
+                                        argv,
+                                        ngx_http_reauth_sync_overrides_reply,
+                                        sync);
+}
+
+
 static void
 ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
 {
@@ -174,6 +236,7 @@ ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
     sync->cursor.unread = 1;
 
     ngx_http_reauth_zone_new_round(&sync->store->zone);
+    ngx_http_reauth_sync_overrides(sync);
 }
 
 
@@ -306,6 +369,17 @@ ngx_http_reauth_sync_entries(ngx_http_reauth_sync_t *sync,
             && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
         {
             ngx_http_reauth_sync_merge(sync, text, 0);
+        }
+
+        text = reauth_reply_override_event(entries->element[i], sync->last,
+                                           &writer);
+
+        if (text != NULL
+            && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer)
+            && ngx_http_reauth_store_merge_override(sync->store, text)
+               != NGX_OK)
+        {
+            ngx_http_reauth_sync_not_one(sync);
         }
     }
 }

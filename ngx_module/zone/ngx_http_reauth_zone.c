@@ -27,6 +27,11 @@ ngx_http_reauth_zone_copy_closed(ngx_http_reauth_slot_t *slot,
 {
     reauth_record_t  *record;
 
+    if (slot == NULL) {
+        ngx_memzero(closed, offsetof(ngx_http_reauth_closed_t, attempt));
+        return;
+    }
+
     record = &slot->record;
 
     closed->since_ms = record->since_ms;
@@ -41,10 +46,36 @@ ngx_http_reauth_zone_copy_closed(ngx_http_reauth_slot_t *slot,
 }
 
 
+/* an override lasts longer than the attempt, or there is no attempt */
+
+static void
+ngx_http_reauth_zone_copy_override(ngx_http_reauth_overridden_t *entry,
+    int64_t now_ms, ngx_http_reauth_closed_t *closed)
+{
+    reauth_override_t  *override;
+
+    override = entry ? &entry->override : NULL;
+
+    closed->now_ms = now_ms;
+    closed->override = (uint8_t) reauth_override_gate(override, now_ms);
+
+    if (closed->override != REAUTH_OVERRIDE_CLOSED) {
+        return;
+    }
+
+    if (closed->since_ms == 0) {
+        closed->since_ms = override->set_ms;
+    }
+
+    closed->deadline_ms = ngx_max(closed->deadline_ms, override->until_ms);
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
     size_t len, ngx_http_reauth_closed_t *closed)
 {
+    int64_t                        now_ms;
     uint32_t                       hash;
     ngx_uint_t                     tries;
     ngx_atomic_uint_t              sequence;
@@ -69,13 +100,14 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
             continue;
         }
 
-        closed->now_ms = ngx_http_reauth_now();
+        now_ms = ngx_http_reauth_now();
 
         slot = ngx_http_reauth_zone_slot_find(sh, hash, account, len);
 
-        if (slot != NULL) {
-            ngx_http_reauth_zone_copy_closed(slot, closed);
-        }
+        ngx_http_reauth_zone_copy_closed(slot, closed);
+        ngx_http_reauth_zone_copy_override(
+            ngx_http_reauth_zone_override_find(sh, hash, account, len),
+            now_ms, closed);
 
         ngx_memory_barrier();
 
@@ -86,23 +118,25 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
     ngx_http_reauth_zone_lock(zone);
 
-    closed->now_ms = ngx_http_reauth_now();
+    now_ms = ngx_http_reauth_now();
 
     slot = ngx_http_reauth_zone_slot_find(sh, hash, account, len);
 
-    if (slot != NULL) {
-        ngx_http_reauth_zone_copy_closed(slot, closed);
-    }
+    ngx_http_reauth_zone_copy_closed(slot, closed);
+    ngx_http_reauth_zone_copy_override(
+        ngx_http_reauth_zone_override_find(sh, hash, account, len), now_ms,
+        closed);
 
     ngx_http_reauth_zone_unlock(zone);
 
 found:
 
-    if (slot == NULL || closed->now_ms >= closed->deadline_ms) {
-        return NGX_DECLINED;
+    if (closed->override == REAUTH_OVERRIDE_NONE) {
+        return slot == NULL || now_ms >= closed->deadline_ms ? NGX_DECLINED
+                                                             : NGX_OK;
     }
 
-    return NGX_OK;
+    return closed->override == REAUTH_OVERRIDE_OPEN ? NGX_DECLINED : NGX_OK;
 }
 
 
@@ -277,7 +311,7 @@ ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
     stored->origin = sh->origin;
     stored->waiting = 0;
     stored->attempts = caller ? ngx_http_reauth_zone_attempts(sh, caller) : 0;
-    stored->active = sh->gate.active;
+    stored->active = sh->gate.active - sh->closing;
     stored->capacity = sh->capacity;
 }
 
@@ -385,7 +419,8 @@ ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
 
     may = reauth_shares_allow(ngx_http_reauth_zone_attempts(sh,
                                                             &begin->caller),
-                              begin->attempts_max, sh->gate.active,
+                              begin->attempts_max,
+                              sh->gate.active - sh->closing,
                               sh->capacity, begin->callers);
 
     ngx_http_reauth_zone_unlock(zone);

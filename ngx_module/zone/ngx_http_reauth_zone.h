@@ -19,6 +19,7 @@
 #include "reauth_clerk.h"
 #include "reauth_clock.h"
 #include "reauth_degraded.h"
+#include "reauth_override.h"
 #include "reauth_schedule.h"
 #include "reauth_seal.h"
 #include "reauth_upstream_health.h"
@@ -71,6 +72,7 @@ typedef struct {
     uint8_t      state;
     uint8_t      action;
     uint8_t      auth_type;
+    uint8_t      override;       /* reauth_override_gate_t */
     uint8_t      attempt_len;
     u_char       attempt[REAUTH_ATTEMPT_MAX + 1];
 } ngx_http_reauth_closed_t;
@@ -79,6 +81,8 @@ typedef struct {
 typedef struct {
     ngx_uint_t   states[REAUTH_STATE_LAST];
     ngx_uint_t   active;
+    ngx_uint_t   gates_closed;
+    ngx_uint_t   overridden[2];  /* gates kept open, kept closed */
     ngx_uint_t   accounts;
     ngx_uint_t   dropped;        /* changes not stored: no memory */
     ngx_uint_t   evicted;        /* ended records removed */
@@ -97,7 +101,8 @@ typedef struct {
     ngx_uint_t   limit;
 
     /* position; zeroed initially, "done" at the end */
-    ngx_uint_t   ended;          /* past the active ones */
+    ngx_uint_t   ended;          /* past the active ones; 2: past these, too,
+                                    only overridden ones are left */
     ngx_uint_t   index;
     ngx_uint_t   offset;
     ngx_uint_t   done;
@@ -384,6 +389,32 @@ ngx_int_t ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint32_t list, reauth_record_t *record);
 ngx_int_t ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone,
     uint32_t list, ngx_uint_t *index, reauth_record_t *record);
+
+/*
+ * Overrides of gates.  set: of a person, also one that is taken back; sets the
+ * stamp, the state and the time, *former is the one before (stamp 0: none).
+ * NGX_DECLINED: there is none to take back; NGX_ERROR: there are too many.
+ * merge: of Redis; NGX_DECLINED: not later than that of the zone.
+ */
+ngx_int_t ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
+    reauth_override_t *override, reauth_override_t *former);
+ngx_int_t ngx_http_reauth_zone_merge_override(ngx_http_reauth_zone_t *zone,
+    const reauth_override_t *override);
+
+/* NGX_OK: it may have ended, or be taken back; NGX_DECLINED: none */
+ngx_int_t ngx_http_reauth_zone_get_override(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_override_t *override);
+
+/* all of them in turn, or those that Redis may not have; *index is 0 first */
+ngx_int_t ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t *index, ngx_uint_t dirty, reauth_override_t *override);
+void ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
+    const reauth_override_t *override);
+
+/* all are to be written to Redis, but those that are then committed */
+void ngx_http_reauth_zone_overrides_unread(ngx_http_reauth_zone_t *zone);
+void ngx_http_reauth_zone_overrides_sweep(ngx_http_reauth_zone_t *zone,
+    int64_t now_ms);
 
 /*
  * Stores the digest; NGX_DECLINED: it was stored within

@@ -105,6 +105,7 @@ ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,
     record->action = node->action;
     record->source = node->source;
     record->fresh = node->fresh;
+    record->lost = node->override;
     record->polled_ms = node->polled_ms;
     record->poll_status = node->poll_status;
     record->poll_error = node->poll_error;
@@ -504,6 +505,7 @@ ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
     node->action = record->action;
     node->source = record->source;
     node->fresh = record->fresh;
+    node->override = (uint8_t) reauth_override_of(record);
     node->polled_ms = record->polled_ms;
     node->poll_status = record->poll_status;
     node->poll_error = record->poll_error;

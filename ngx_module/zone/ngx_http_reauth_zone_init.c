@@ -146,7 +146,8 @@ ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
         || sh->ended_attempts == NULL
         || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL
         || sh->outcomes == NULL || sh->places == NULL
-        || sh->shares == NULL)
+        || sh->shares == NULL
+        || ngx_http_reauth_zone_overrides_init(sh, shpool, size) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -103,7 +103,57 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
         cursor->offset = 0;
     }
 
-    cursor->done = cursor->index > sh->ended_mask;
+    if (cursor->index > sh->ended_mask) {
+        cursor->ended = 2;
+        cursor->index = 0;
+        cursor->offset = 0;
+    }
+
+    return n;
+}
+
+
+/* accounts of which nothing is known but that their gates are overridden */
+
+static ngx_uint_t
+ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
+    ngx_uint_t n)
+{
+    int64_t                        now_ms;
+    reauth_override_t             *override;
+    ngx_http_reauth_overridden_t  *entry;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    now_ms = ngx_http_reauth_now();
+
+    while (n < cursor->limit
+           && sh->overridden
+           && cursor->index < sh->noverrides)
+    {
+        entry = &sh->overrides[cursor->index++];
+        override = &entry->override;
+
+        if (!entry->used
+            || reauth_override_gate(override, now_ms) == REAUTH_OVERRIDE_NONE)
+        {
+            continue;
+        }
+
+        (void) ngx_http_reauth_zone_read(sh, (u_char *) override->account,
+                                         ngx_strlen(override->account),
+                                         &records[n]);
+
+        if (records[n].state == REAUTH_STATE_NONE
+            && ngx_http_reauth_zone_listed(cursor, REAUTH_STATE_NONE,
+                                           REAUTH_AUTH_TYPE_NONE))
+        {
+            n++;
+        }
+    }
+
+    cursor->done = sh->overridden == 0 || cursor->index >= sh->noverrides;
 
     return n;
 }
@@ -125,8 +175,12 @@ ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
         n = ngx_http_reauth_zone_list_active(sh, cursor, records);
     }
 
-    if (cursor->ended) {
+    if (cursor->ended == 1) {
         n = ngx_http_reauth_zone_list_ended(sh, cursor, records, n);
+    }
+
+    if (cursor->ended == 2) {
+        n = ngx_http_reauth_zone_list_overridden(sh, cursor, records, n);
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -175,15 +229,17 @@ void
 ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_summary_t *summary)
 {
+    int64_t                        now_ms;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
+    now_ms = ngx_http_reauth_now();
 
     ngx_http_reauth_zone_lock(zone);
 
     ngx_memcpy(summary->states, sh->states, sizeof(sh->states));
 
-    summary->active = sh->gate.active;
+    summary->active = sh->gate.active - sh->closing;
     summary->accounts = sh->accounts;
     summary->dropped = sh->dropped;
     summary->evicted = sh->evicted;
@@ -191,6 +247,7 @@ ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
     summary->size = zone->shm_zone->shm.size;
     summary->free = zone->shpool->pfree * ngx_pagesize;
     summary->oldest_since_ms = ngx_http_reauth_zone_oldest(sh);
+    ngx_http_reauth_zone_overrides_count(sh, summary, now_ms);
 
     ngx_http_reauth_zone_unlock(zone);
 }

@@ -320,21 +320,26 @@ void
 ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot)
 {
-    uint32_t  *link;
+    uint32_t  *link, index;
 
     ngx_http_reauth_zone_check_lock(sh);
 
     ngx_http_reauth_zone_slot_clear(sh, slot);
     ngx_http_reauth_zone_set_dirty(sh, &slot->dirty, 0);
 
-    for (link = &sh->gate.buckets[slot->dirty.hash & sh->gate.mask];
-         *link != slot->dirty.index;
-         link = &ngx_http_reauth_slot(sh, *link)->next)
-    {
-        /* void */
+    link = &sh->gate.buckets[slot->dirty.hash & sh->gate.mask];
+
+    for ( ;; ) {
+        index = *link & ~NGX_HTTP_REAUTH_BUCKET_CLOSED;
+
+        if (index == slot->dirty.index) {
+            break;
+        }
+
+        link = &ngx_http_reauth_slot(sh, index)->next;
     }
 
-    *link = slot->next;
+    *link = (*link & NGX_HTTP_REAUTH_BUCKET_CLOSED) | slot->next;
 
     slot->used = 0;
     slot->next = sh->free;
@@ -409,8 +414,8 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     ngx_memory_barrier();
     slot->used = 1;
 
-    slot->next = *bucket;
-    *bucket = slot->dirty.index;
+    slot->next = *bucket & ~NGX_HTTP_REAUTH_BUCKET_CLOSED;
+    *bucket = (*bucket & NGX_HTTP_REAUTH_BUCKET_CLOSED) | slot->dirty.index;
 
     sh->gate.active++;
     sh->accounts++;
@@ -423,21 +428,15 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* a later revision with identical content is not reported as a change */
-
-static void
-ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,
-    const reauth_record_t *previous, const reauth_record_t *record)
+void
+ngx_http_reauth_zone_remember_as(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_uint_t was, const reauth_record_t *record)
 {
     uint8_t                  lens[NGX_HTTP_REAUTH_NODE_STRINGS];
     const char              *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
     ngx_http_reauth_ring_t  *ring;
 
     ngx_http_reauth_zone_check_lock(sh);
-
-    if (reauth_attempt_same(previous, record)) {
-        return;
-    }
 
     (void) ngx_http_reauth_zone_node_size(record, strings, lens);
 
@@ -447,7 +446,7 @@ ngx_http_reauth_zone_remember(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_node_pack(&ring->u.node, record, strings, lens);
 
     ring->deadline_ms = record->deadline_ms;
-    ring->was = previous->state;
+    ring->was = (uint8_t) was;
 
     sh->changes++;
 }
@@ -489,7 +488,11 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
             sh->epoch = record->epoch;
         }
 
-        ngx_http_reauth_zone_remember(sh, &previous, record);
+        /* a later revision with identical content is no change to report */
+
+        if (!reauth_attempt_same(&previous, record)) {
+            ngx_http_reauth_zone_remember_as(sh, previous.state, record);
+        }
     }
 
     ngx_memory_barrier();

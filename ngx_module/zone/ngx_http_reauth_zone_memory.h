@@ -65,6 +65,17 @@
 /* hexadecimal */
 #define NGX_HTTP_REAUTH_WRITER_LEN        16
 
+/* overrides of gates: bytes of the zone for each */
+#define NGX_HTTP_REAUTH_OVERRIDES_SHARE   32768
+#define NGX_HTTP_REAUTH_OVERRIDES_MIN     16
+#define NGX_HTTP_REAUTH_OVERRIDES_MAX     1000
+
+/* in a bucket of slots: an override closes a gate of the bucket */
+#define NGX_HTTP_REAUTH_BUCKET_CLOSED     0x80000000
+
+/* in repair: neither is known, but it is not empty for readers */
+#define NGX_HTTP_REAUTH_BUCKET_UNKNOWN    0xffffffff
+
 #define NGX_HTTP_REAUTH_ASKED_MAX         64
 #define NGX_HTTP_REAUTH_ASKED_TIME        10000
 
@@ -149,6 +160,7 @@ struct ngx_http_reauth_node_s {
     uint8_t                         action;
     uint8_t                         source;
     uint8_t                         fresh;
+    uint8_t                         override;  /* in the change log */
     uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
     u_char                          data[1];
 };
@@ -172,6 +184,15 @@ typedef struct {
     uint32_t                        seconds;   /* 0: free */
     uint8_t                         digest[NGX_HTTP_REAUTH_SEEN_LEN];
 } ngx_http_reauth_digest_t;
+
+
+typedef struct {
+    uint32_t                        next;      /* in the bucket */
+    uint32_t                        hash;      /* of the account */
+    uint8_t                         used;
+    uint8_t                         dirty;     /* Redis may not have it */
+    reauth_override_t               override;
+} ngx_http_reauth_overridden_t;
 
 
 /* a logged value; free if the time is 0 */
@@ -242,6 +263,12 @@ struct ngx_http_reauth_zone_shctx_s {
 
     reauth_clerk_t                  clerk;     /* written under the lock */
 
+    /* read by the gate, as slots are */
+    ngx_atomic_t                    overridden;  /* overrides in use */
+    uint32_t                        noverrides;  /* of the array */
+    uint32_t                       *override_buckets;
+    ngx_http_reauth_overridden_t   *overrides;
+
     /* under the lock only */
     int64_t                         measured_ms; /* when Redis' clock was read
                                                     last; 0: never */
@@ -290,6 +317,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_uint_t                      typical[REAUTH_AUTH_TYPE_LAST];
     ngx_http_reauth_digest_t       *seen;
     uint32_t                        seen_mask; /* of the sets */
+    ngx_uint_t                      closing;   /* overrides that close a gate,
+                                                  in gate.active, too */
 };
 
 
@@ -328,7 +357,8 @@ ngx_http_reauth_zone_slot_find(ngx_http_reauth_zone_shctx_t *sh, uint32_t hash,
     ngx_uint_t               steps;
     ngx_http_reauth_slot_t  *slot;
 
-    index = sh->gate.buckets[hash & sh->gate.mask];
+    index = sh->gate.buckets[hash & sh->gate.mask]
+            & ~NGX_HTTP_REAUTH_BUCKET_CLOSED;
 
     for (steps = 0; index != 0 && index <= sh->gate.nslots; steps++) {
         slot = ngx_http_reauth_slot(sh, index);
@@ -422,8 +452,23 @@ reauth_place_t *ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_string_t *account);
 
 
+/* ngx_http_reauth_zone_override.c */
+
+ngx_int_t ngx_http_reauth_zone_overrides_init(
+    ngx_http_reauth_zone_shctx_t *sh, ngx_slab_pool_t *shpool, size_t size);
+ngx_http_reauth_overridden_t *ngx_http_reauth_zone_override_find(
+    ngx_http_reauth_zone_shctx_t *sh, uint32_t hash, const u_char *account,
+    size_t len);
+void ngx_http_reauth_zone_repair_overrides(ngx_http_reauth_zone_shctx_t *sh);
+void ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_summary_t *summary, int64_t now_ms);
+
+
 /* ngx_http_reauth_zone_memory.c */
 
+/* an entry of the change log; "was": the state before */
+void ngx_http_reauth_zone_remember_as(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_uint_t was, const reauth_record_t *record);
 void ngx_http_reauth_zone_write_start(ngx_http_reauth_zone_shctx_t *sh);
 void ngx_http_reauth_zone_write_end(ngx_http_reauth_zone_shctx_t *sh);
 void ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,

@@ -13,10 +13,6 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
-/* of a bucket: no slot, but not empty for readers */
-#define NGX_HTTP_REAUTH_BUCKET_UNKNOWN  0xffffffff
-
-
 static void
 ngx_http_reauth_zone_repair_dirty(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_dirty_t *dirty)
@@ -84,13 +80,15 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
         active++;
     }
 
+    ngx_http_reauth_zone_repair_overrides(sh);
+
     while (n--) {
         if (sh->gate.buckets[n] == NGX_HTTP_REAUTH_BUCKET_UNKNOWN) {
             sh->gate.buckets[n] = 0;
         }
     }
 
-    sh->gate.active = active;
+    sh->gate.active = active + sh->closing;
     sh->accounts += active;
 }
 

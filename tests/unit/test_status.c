@@ -23,7 +23,7 @@ static const char  *members[] = {
     "account_id", "attempt_id", "state", "gate", "action_required",
     "auth_type", "progress", "error_code", "error_message", "caller",
     "source", "since", "started_at", "updated_at", "completed_at",
-    "retry_after", "last_poll"
+    "retry_after", "last_poll", "override"
 };
 
 #define MEMBERS  (sizeof(members) / sizeof(members[0]))
@@ -56,6 +56,9 @@ running(reauth_record_t *record)
 }
 
 
+static const reauth_override_t  *override;
+
+
 /* the buffer is as long as it must be: a byte too many is a fault */
 
 static size_t
@@ -71,6 +74,7 @@ render(char **buf, const reauth_record_t *record, unsigned retry_after,
     view.now_ms = NOW_MS;
     view.retry_after = retry_after;
     view.action = action;
+    view.override = override;
 
     len = reauth_status_record(*buf, record, &view);
 
@@ -140,7 +144,8 @@ test_text(void **state)
         "\"source\":\"poll\",\"since\":\"2025-11-24T11:59:57.500Z\","
         "\"started_at\":\"2025-11-24T11:59:58.000042Z\","
         "\"updated_at\":\"2025-11-24T11:59:59.999Z\",\"completed_at\":null,"
-        "\"retry_after\":4,\"last_poll\":null}";
+        "\"retry_after\":4,\"last_poll\":null,"
+        "\"override\":null}";
 
     (void) state;
 
@@ -158,7 +163,7 @@ static void
 test_last_poll(void **state)
 {
     size_t            i, len;
-    char             *buf, text[128];
+    char             *buf, text[160];
     reauth_record_t   record;
 
     static const struct {
@@ -190,7 +195,7 @@ test_last_poll(void **state)
 
         (void) snprintf(text, sizeof(text),
                         ",\"last_poll\":{\"at\":\"2025-11-24T12:00:00.000Z\","
-                        "%s}}", polls[i].shown);
+                        "%s},\"override\":null}", polls[i].shown);
 
         len = render(&buf, &record, 4, NULL);
 
@@ -199,6 +204,67 @@ test_last_poll(void **state)
 
         free(buf);
     }
+}
+
+
+/* an override decides on the gate, and ends by itself */
+
+static void
+test_override(void **state)
+{
+    char               *buf;
+    size_t              len;
+    json_t             *json, *shown;
+    reauth_record_t     record;
+    reauth_override_t   closed;
+
+    (void) state;
+
+    running(&record);
+    record.state = REAUTH_STATE_SUCCEEDED;
+
+    memset(&closed, 0, sizeof(reauth_override_t));
+    memset(closed.reason, '\\', REAUTH_OVERRIDE_REASON_MAX);
+    closed.gate = REAUTH_OVERRIDE_CLOSED;
+    closed.until_ms = NOW_MS + 1;
+    override = &closed;
+
+    len = render(&buf, &record, 7, NULL);
+    json = json_loadb(buf, len, JSON_REJECT_DUPLICATES, NULL);
+    free(buf);
+
+    assert_non_null(json);
+    assert_string_equal(json_string_value(json_object_get(json, "gate")),
+                        "closed");
+    assert_string_equal(json_string_value(json_object_get(json, "state")),
+                        "succeeded");
+    assert_int_equal(json_integer_value(json_object_get(json, "retry_after")),
+                     7);
+
+    shown = json_object_get(json, "override");
+
+    assert_string_equal(json_string_value(json_object_get(shown, "gate")),
+                        "closed");
+    assert_string_equal(json_string_value(json_object_get(shown, "until")),
+                        "2025-11-24T12:00:00.001Z");
+    assert_string_equal(json_string_value(json_object_get(shown, "reason")),
+                        closed.reason);
+    assert_true(json_is_null(json_object_get(shown, "caller")));
+
+    json_decref(json);
+
+    closed.until_ms = NOW_MS;
+
+    len = render(&buf, &record, 7, NULL);
+    json = json_loadb(buf, len, JSON_REJECT_DUPLICATES, NULL);
+    free(buf);
+
+    assert_string_equal(json_string_value(json_object_get(json, "gate")),
+                        "open");
+    assert_true(json_is_null(json_object_get(json, "override")));
+
+    json_decref(json);
+    override = NULL;
 }
 
 
@@ -428,7 +494,7 @@ test_event(void **state)
     free(buf);
 
     assert_non_null(event);
-    assert_int_equal(json_object_size(event), 11);
+    assert_int_equal(json_object_size(event), 12);
 
     assert_string_equal(json_string_value(json_object_get(event, "at")),
                         "2025-11-24T11:59:59.999Z");
@@ -459,6 +525,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_last_poll),
+        cmocka_unit_test(test_override),
         cmocka_unit_test(test_nothing_known),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_deadline),

@@ -1,0 +1,40 @@
+-- Writes an override of a gate unless Redis has a later one.
+--
+-- KEYS: override, the set that lists all, events
+-- ARGV: 1 its stamp                            2 account
+--       3 seconds until it expires             4 when it ends, in ms
+--       5 the override                         6 the writer's name
+--       7 length of the stream
+--
+-- Returns 1 if Redis has it, otherwise the one that Redis has.
+
+local seen = redis.call('GET', KEYS[1])
+local stamp = seen and string.match(seen, '^stamp (%d+)\n')
+
+if stamp and tonumber(stamp) == tonumber(ARGV[1]) then
+    return 1
+end
+
+if stamp and tonumber(stamp) > tonumber(ARGV[1]) then
+    return seen
+end
+
+redis.call('SET', KEYS[1], ARGV[5], 'EX', ARGV[3])
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
+redis.call('EXPIRE', KEYS[2], 172800)
+
+local now = redis.call('TIME')
+local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now[1] .. '000',
+                         'LIMIT', 0, 100)
+
+for _, account in ipairs(ended) do
+    redis.call('ZREM', KEYS[2], account)
+end
+
+-- Gateways of an earlier version skip an event with a second field.
+
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', ARGV[6], '',
+           'override', ARGV[5])
+redis.call('EXPIRE', KEYS[3], 86400)
+
+return 1

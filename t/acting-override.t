@@ -1,0 +1,210 @@
+# A person keeps the gate of an account open or closed for some time: on all
+# gateways, over reloads, with and without Redis, whatever the attempt does.  It
+# ends by itself; the record, the timeline and the summary show it.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use Test::More;
+
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $callers = secret_file('callers', join('', map {
+    my ($name, $rest) = @$_;
+    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
+} ['operator', 'operate'], ['all', 'all']), oct 644);
+
+sub as {
+    my ($name, %more) = @_;
+
+    return { Authorization => "Bearer token-of-$name", %more };
+}
+
+my %config = (
+    http_config => "reauth_callers_file $callers;",
+    config      => 'reauth_poll on /upstream interval=10m max_interval=10m;',
+    workers     => 2,
+);
+
+my $h2  = free_port();
+my $one = gateway(name => 'one', %config, http_config => <<"EOC");
+reauth_callers_file $callers;
+server {
+    listen 127.0.0.1:$h2 http2;
+    location /reauth/ { reauth_status; }
+}
+EOC
+my $two = gateway(name => 'two', %config);
+
+sub override {
+    my ($gateway, $account, $body) = @_;
+
+    return $gateway->http($body ? 'PUT' : 'DELETE',
+        "/reauth/accounts/$account/override", as('operator'), $body);
+}
+
+sub status { return $_[0]->http('GET', "/reauth/$_[1]", as('all')); }
+sub gate   { return status($_[0], "gate/$_[1]")->{status}; }
+sub call   { return $_[0]->http('GET', "/api/$_[1]/chats", as('all')); }
+
+# ---- an account that nobody has heard of is closed ----
+
+my $set = override($one, 'acct_new',
+    { gate => 'closed', for => '10m', reason => 'asked by its owner' });
+
+is($set->{status}, 200, 'set');
+is($set->{json}{gate}, 'closed', 'the record is closed');
+is($set->{json}{state}, 'none', 'without an attempt');
+is($set->{json}{override}{gate}, 'closed', 'by its override');
+is($set->{json}{override}{reason}, 'asked by its owner', 'which has a reason');
+is($set->{json}{override}{caller}, 'operator', 'and says who');
+like($set->{json}{override}{until}, qr/^20\d\d-.*Z$/, 'and until when');
+
+is(gate($one, 'acct_new'), 503, 'its gate is closed at once');
+ok(wait_for { gate($two, 'acct_new') == 503 } 'that of the other gateway, too');
+
+my $refused = call($two, 'acct_new');
+is($refused->{status}, 503, 'a call is refused');
+like($refused->{json}{message}, qr/closed by an operator/, 'and says why');
+is($refused->{json}{state}, 'none', 'no attempt is active');
+is($refused->{json}{attempt_id}, undef, 'nor named');
+cmp_ok($refused->{json}{retry_after}, '>=', 1, 'with the time to wait');
+is($refused->{headers}{'retry-after'}, $refused->{json}{retry_after},
+    'also in the header');
+is(gate($two, 'acct_other'), 204, 'other accounts are open');
+
+is_deeply([map { $_->{account_id} }
+    @{ status($two, 'accounts')->{json}{accounts} }], ['acct_new'], 'is listed');
+is(status($two, 'summary')->{json}{gates_closed}, 1, 'and counted');
+is(status($two, 'summary')->{json}{active}, 0, 'not as an attempt');
+
+my $event = status($two, 'accounts/acct_new/timeline')->{json}{events}[-1];
+is($event->{source}, 'operator', 'is in the timeline');
+is($event->{gate}, 'closed', 'with its gate');
+is($event->{reason}, 'asked by its owner', 'its reason');
+is($event->{caller}, 'operator', 'and who it was');
+
+$two->reload;
+is(gate($two, 'acct_new'), 503, 'a reload keeps it');
+
+$two->restart;
+ok(wait_for { status($two, 'accounts')->{status} == 200 } 'started again');
+is(gate($two, 'acct_new'), 503, 'a new gateway has it when it is ready');
+
+my $back = override($two, 'acct_new');
+is($back->{status}, 200, 'taken back elsewhere');
+is($back->{json}{override}, undef, 'it is gone');
+is(gate($two, 'acct_new'), 204, 'the gate is open');
+ok(wait_for { gate($one, 'acct_new') == 204 } 'on the other gateway, too');
+is(override($one, 'acct_new')->{status}, 404, 'once only');
+is(status($one, 'accounts/acct_new')->{status}, 404, 'and is not known again');
+is(call($one, 'acct_new')->{status}, 200, 'a call passes');
+
+# ---- an attempt that is active ----
+
+my $credentials = { email => 'ok@example.com', password => 'p' };
+
+is($one->http('PUT', '/api/authenticate/acct_1/credentials', as('all'),
+    $credentials)->{status}, 200, 'a login');
+is(gate($one, 'acct_1'), 503, 'closes the gate');
+
+my $opened = override($one, 'acct_1', { gate => 'open', for => '10m' });
+is($opened->{status}, 200, 'opened');
+is($opened->{json}{gate}, 'open', 'the record says so');
+is($opened->{json}{state}, 'running', 'the attempt goes on');
+is($opened->{json}{override}{reason}, undef, 'a reason is optional');
+is($opened->{json}{retry_after}, undef, 'nothing to wait for');
+unlike(call($one, 'acct_1')->{body}, qr/decision_id/,
+    'a call passes: the response is that of the upstream');
+ok(wait_for { gate($two, 'acct_1') == 204 } 'there, too');
+is(status($one, 'summary')->{json}{gates_closed}, 0, 'no gate is closed');
+is(status($one, 'summary')->{json}{active}, 1, 'with an active attempt');
+
+# what is learned later does not change it, nor does the override change that
+
+sandbox('POST', '/finish/acct_1');
+$one->http('POST', '/reauth/accounts/acct_1/poll', as('operator'));
+ok(wait_for { status($two, 'accounts/acct_1')->{json}{state} eq 'succeeded' }
+    'the attempt ends');
+is(status($two, 'accounts/acct_1')->{json}{override}{gate}, 'open',
+    'the override stays');
+
+is(override($two, 'acct_1', { gate => 'closed', for => '1s' })->{status}, 200,
+    'closed for a second');
+ok(wait_for { gate($one, 'acct_1') == 204 && gate($two, 'acct_1') == 204 }
+    'which ends by itself');
+is(status($one, 'accounts/acct_1')->{json}{override}, undef, 'and is gone');
+
+# ---- what is invalid ----
+
+my $invalid = override($one, 'acct_3',
+    { gate => 'ajar', reason => "two\nlines", until => 'then' });
+is($invalid->{status}, 422, 'invalid');
+is_deeply($invalid->{json}{errors}, {
+    gate   => ['must be open or closed'],
+    for    => ['is required'],
+    reason => ['must not contain control characters'],
+    '?'    => ['is unknown'],
+}, 'all errors at once');
+is($one->http('GET', '/reauth/accounts/acct_3/override', as('operator'))
+    ->{headers}{allow}, 'PUT, DELETE', 'GET is not a method of it');
+is($one->http('PUT', '/reauth/accounts/acct_3/override',
+    as('operator', 'Sec-Fetch-Site' => 'cross-site'),
+    { gate => 'open', for => '1m' })->{json}{error}, 'FORBIDDEN_ORIGIN',
+    'a page of another site overrides nothing');
+is(status($one, 'accounts/acct_3')->{status}, 404, 'nothing was changed');
+
+# ---- HTTP/2 ----
+
+my $curl = qx{curl -s -o /dev/null -w '%{http_code} %{http_version}' \\
+    --http2-prior-knowledge -X PUT -H 'Authorization: Bearer token-of-operator' \\
+    -H 'Content-Type: application/json' -d '{"gate":"closed","for":"5m"}' \\
+    http://127.0.0.1:$h2/reauth/accounts/acct_h2/override};
+is($curl, '200 2', 'set over HTTP/2');
+is(gate($one, 'acct_h2'), 503, 'closes the gate');
+
+# ---- Redis goes away, and comes back empty ----
+
+redis_stop();
+ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status} eq 'degraded'
+    } 'Redis is gone');
+is(override($one, 'acct_away', { gate => 'closed', for => '10m' })->{status},
+    200, 'set without it');
+is(gate($one, 'acct_away'), 503, 'here');
+is(gate($two, 'acct_away'), 204, 'not elsewhere');
+
+redis_start();
+ok(wait_for { gate($two, 'acct_away') == 503 } 'elsewhere when it is back');
+ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_h2') == 1 }
+    'what Redis has lost is written again');
+
+like($one->error_log, qr/the gate of account "acct_new" is kept closed for 600 s/,
+    'is logged');
+like($two->error_log, qr/the override of account "acct_new" is taken back/,
+    'also that it was taken back');
+unlike($_->error_log, qr/invalid record/, 'no event is misread') for $one, $two;
+
+$_->stop for $one, $two;
+
+# ---- without Redis ----
+
+my $alone = gateway(name => 'alone', without => ['reauth_redis', '/reauth/'],
+    workers => 2, config => 'location /reauth/ { reauth_status operate; }');
+
+my $path = '/reauth/accounts/acct_alone/override';
+my $kept = $alone->http('PUT', $path, {}, { gate => 'closed', for => '10m' });
+is($kept->{status}, 200, 'set without Redis and callers');
+is($kept->{json}{override}{caller}, undef, 'by nobody known');
+is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503, 'closed');
+is($alone->http('GET', '/reauth/accounts/acct_alone/timeline')
+    ->{json}{events}[-1]{source}, 'operator', 'in the timeline');
+$alone->reload;
+is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503,
+    'after a reload, too');
+is($alone->http('DELETE', $path)->{status}, 200, 'taken back');
+is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 204, 'open');
+
+$alone->stop;
+
+done_testing();
