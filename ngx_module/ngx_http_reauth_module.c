@@ -353,6 +353,8 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    mcf->odd_headers = ngx_http_reauth_headers_are_odd(cf);
+
     if (mcf->store.redis_conf != NULL
         && ngx_http_reauth_redis_init(cf, mcf->store.redis_conf) != NGX_OK)
     {

@@ -80,6 +80,62 @@ for my $protocol (sort keys %ask) {
     unlike($sent, qr/evil-value/, 'and nothing else');
 }
 
+# ---- names with other characters, which CGI, FastCGI and WSGI equate ----
+
+my %odd = map {
+    $_ => gateway(
+        http_config => 'upstream fans_api { server 127.0.0.1:' . $peer->port
+            . "; } $_;",
+        config => <<'EOC')
+location /api/ { reauth_gate on; proxy_pass http://fans_api;
+    proxy_set_header Authorization $reauth_authorization; }
+EOC
+} 'ignore_invalid_headers off', 'underscores_in_headers on';
+
+my $h2_odd_port = free_port();
+my $h2_odd = gateway(
+    http_config => 'upstream fans_api { server 127.0.0.1:' . $peer->port
+        . '; } ignore_invalid_headers off;',
+    config => <<"EOC");
+listen 127.0.0.1:$h2_odd_port http2;
+location /api/ { reauth_gate on; proxy_pass http://fans_api;
+    proxy_set_header Authorization \$reauth_authorization; }
+EOC
+
+my $h2_of_odd = Reauth::H2->connect_to($h2_odd_port);
+
+my %ask_odd = (
+    (map {
+        my $how = $_;
+        $how => sub { $odd{$how}->http('GET', '/api/acct_1/me', $_[0])->{body} };
+    } keys %odd),
+    'HTTP/2' => sub {
+        my %lower = map { lc $_ => $_[0]{$_} } keys %{ $_[0] };
+        my $stream = $h2_of_odd->request('GET', '/api/acct_1/me', \%lower);
+        return $h2_of_odd->answer($stream)->{body};
+    },
+);
+
+for my $how (sort keys %ask_odd) {
+    my @evil;
+
+    for my $name (@dropped) {
+        (my $all = $name) =~ s/-/_/g;
+        (my $first = $name) =~ s/-/_/;
+        (my $dots = $name) =~ s/-/./g;
+
+        push @evil, $all, $first;
+        push @evil, $dots if $how !~ /underscores/;
+    }
+
+    for my $name (@evil) {
+        my $sent = $ask_odd{$how}->({ $name => 'evil-value', X_Kept => 'kept' });
+
+        unlike($sent, qr/evil-value|^\Q$name\E:/mi, "$how, $name: not sent");
+        like($sent, qr/^X_Kept: kept\r$/mi, 'what is beside it is');
+    }
+}
+
 # ---- the authenticate family ----
 
 my $poll = $gateway->http('GET', '/api/authenticate/auth_1',

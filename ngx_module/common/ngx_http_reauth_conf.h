@@ -63,6 +63,7 @@ typedef struct {
     ngx_msec_t                update_wait;
     ngx_uint_t                wait_max;        /* requests, of a worker */
     size_t                    body_memory;     /* bytes, of a worker */
+    ngx_uint_t                odd_headers;     /* flag: "_" in names passes */
 } ngx_http_reauth_main_conf_t;
 
 

@@ -7,12 +7,16 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_route.h"
 #include "ngx_http_reauth_headers.h"
 #include "ngx_http_reauth_conf.h"
 
 
 /* nginx's own */
 #define NGX_HTTP_REAUTH_HEADERS_MAX_SIZE  512
+
+/* the longest name in the hash that overrides the method or the path */
+#define NGX_HTTP_REAUTH_HEADERS_NAME_MAX  (sizeof("x-http-method-override") - 1)
 
 
 static ngx_int_t ngx_http_reauth_headers_note(ngx_http_request_t *r,
@@ -182,6 +186,41 @@ ngx_http_reauth_headers_drop(ngx_table_elt_t *h)
 }
 
 
+/*
+ * CGI, FastCGI and WSGI name a header in upper case with underscores, so that
+ * programs cannot distinguish "X_Original_URL" or "X.Original.URL" from
+ * "X-Original-URL".
+ */
+
+static ngx_http_header_t *
+ngx_http_reauth_headers_find_override(ngx_http_core_main_conf_t *cmcf,
+    ngx_table_elt_t *h)
+{
+    u_char              name[NGX_HTTP_REAUTH_HEADERS_NAME_MAX];
+    size_t              n;
+    ngx_uint_t          hash;
+    ngx_http_header_t  *known;
+
+    if (h->key.len > NGX_HTTP_REAUTH_HEADERS_NAME_MAX) {
+        return NULL;
+    }
+
+    hash = 0;
+
+    for (n = 0; n < h->key.len; n++) {
+        name[n] = reauth_id_chars[h->lowcase_key[n]]
+                  && h->lowcase_key[n] != '_'
+                  ? h->lowcase_key[n] : '-';
+        hash = ngx_hash(hash, name[n]);
+    }
+
+    known = ngx_hash_find(&cmcf->headers_in_hash, hash, name, h->key.len);
+
+    return known != NULL && known->handler == ngx_http_reauth_headers_override
+           ? known : NULL;
+}
+
+
 /* the key must be used with the method and the path that were checked only */
 
 ngx_http_reauth_noinline void
@@ -200,12 +239,9 @@ ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            known = ngx_hash_find(&cmcf->headers_in_hash, h[i].hash,
-                                  h[i].lowcase_key, h[i].key.len);
+            known = ngx_http_reauth_headers_find_override(cmcf, &h[i]);
 
-            if (known != NULL
-                && known->handler == ngx_http_reauth_headers_override)
-            {
+            if (known != NULL) {
                 ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                               "reauth: header \"%V\" is not sent to the "
                               "upstream: it may override the method or the "
@@ -215,6 +251,27 @@ ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
             }
         }
     }
+}
+
+
+ngx_uint_t
+ngx_http_reauth_headers_are_odd(ngx_conf_t *cf)
+{
+    ngx_uint_t                   i;
+    ngx_http_core_srv_conf_t   **cscf;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        if (cscf[i]->underscores_in_headers || !cscf[i]->ignore_invalid_headers)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -62,6 +62,13 @@ void ngx_http_reauth_headers_drop(ngx_table_elt_t *h);
 void ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r);
 
 
+/*
+ * 1: names with other characters than letters, digits and "-" reach requests.
+ * The server that reads a header may not be the one that processes it.
+ */
+ngx_uint_t ngx_http_reauth_headers_are_odd(ngx_conf_t *cf);
+
+
 /* to be called when nginx and all modules have filled the header hashes */
 ngx_int_t ngx_http_reauth_headers_init(ngx_cycle_t *cycle);
 

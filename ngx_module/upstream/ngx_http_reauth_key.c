@@ -609,9 +609,10 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 
         ngx_http_reauth_drop_token(r);
 
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
         noted = ngx_http_reauth_headers_noted(r);
 
-        if (noted != NULL && noted->overrides) {
+        if (mcf->odd_headers || (noted != NULL && noted->overrides)) {
             ngx_http_reauth_headers_drop_overrides(r);
         }
 
