@@ -107,7 +107,7 @@ same([$end =~ /`(\w+)`/g], [names(\@state, 'end')], 'docs/state-machine.md: ends
 same([listed('State', 'enum')], \@names, 'openapi.yaml: states');
 same([listed('Summary', 'states', 'required')], \@names,
     'openapi.yaml: states of the summary');
-same([listed('GateClosed', 'state', 'enum')], [@closed, 'loading'],
+same([listed('GateClosed', 'state', 'enum')], [@closed, 'loading', 'none'],
     'openapi.yaml: states of a closed gate');
 same([listed('Action', 'enum')], $list{action}, 'openapi.yaml: actions');
 same([listed('Record', 'source', 'enum')], $list{source}, 'openapi.yaml: sources');
