@@ -35,7 +35,7 @@ for my $gateway ($one, $two) {
         == 204 }), 'the poller learns of the end');
 }
 
-like($one->error_log . $two->error_log, qr/the database was emptied/,
-    'the log tells it');
+ok(wait_for(sub { ($one->error_log . $two->error_log)
+    =~ /the database was emptied/ }), 'the log tells it');
 
 done_testing();

@@ -245,6 +245,7 @@ refuses(
         $text =~ s/^key-load.*\n|^loading-.*\n//mg;
         unlink $dump;
         Reauth::Test::write_file($conf, $text . "cluster-enabled yes\n"
+            . 'cluster-port ' . free_port() . "\n"
             . "cluster-config-file nodes-$$.conf\n");
         redis_start();
     },
