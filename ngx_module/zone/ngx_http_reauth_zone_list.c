@@ -19,25 +19,23 @@ ngx_http_reauth_zone_listed(ngx_http_reauth_zone_cursor_t *cursor,
 }
 
 
+/* the functions below examine "*left" records at most, under one lock */
+
 static ngx_uint_t
 ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
-    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records)
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
+    ngx_uint_t n, ngx_uint_t *left)
 {
     int64_t                  now_ms;
-    ngx_uint_t               n, slots;
     ngx_http_reauth_slot_t  *slot;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    n = 0;
     now_ms = ngx_http_reauth_now();
 
-    for (slots = 0;
-         n < cursor->limit
-         && cursor->index < sh->gate.nslots
-         && slots < NGX_HTTP_REAUTH_LIST_BUCKETS;
-         slots++)
-    {
+    while (n < cursor->limit && cursor->index < sh->gate.nslots && *left) {
+        (*left)--;
+
         slot = ngx_http_reauth_slot(sh, ++cursor->index);
 
         if (!slot->used || (cursor->unread && slot->round == sh->round)) {
@@ -66,18 +64,15 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
 static ngx_uint_t
 ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
-    ngx_uint_t n)
+    ngx_uint_t n, ngx_uint_t *left)
 {
-    ngx_uint_t               i, buckets;
+    ngx_uint_t               i;
     ngx_http_reauth_node_t  *node;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    for (buckets = 0;
-         cursor->index <= sh->ended_mask
-         && buckets < NGX_HTTP_REAUTH_LIST_BUCKETS;
-         buckets++)
-    {
+    while (cursor->index <= sh->ended_mask && *left) {
+        (*left)--;
         i = 0;
 
         for (node = sh->ended[cursor->index]; node; node = node->next) {
@@ -86,10 +81,11 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
                 continue;
             }
 
-            if (n == cursor->limit) {
+            if (n == cursor->limit || *left == 0) {
                 return n;
             }
 
+            (*left)--;
             cursor->offset = i;
 
             if (ngx_http_reauth_zone_listed(cursor, node->state,
@@ -118,7 +114,7 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
 static ngx_uint_t
 ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
-    ngx_uint_t n)
+    ngx_uint_t n, ngx_uint_t *left)
 {
     int64_t                        now_ms;
     reauth_override_t             *override;
@@ -130,8 +126,11 @@ ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
 
     while (n < cursor->limit
            && sh->overridden
-           && cursor->index < sh->noverrides)
+           && cursor->index < sh->noverrides
+           && *left)
     {
+        (*left)--;
+
         entry = &sh->overrides[cursor->index++];
         override = &entry->override;
 
@@ -159,31 +158,47 @@ ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* gives others the lock in between: a walk takes milliseconds if few match */
+
 ngx_uint_t
 ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records)
 {
-    ngx_uint_t                     n;
+    ngx_uint_t                     n, left, batches;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     n = 0;
     sh = zone->sh;
 
-    ngx_http_reauth_zone_lock(zone);
+    for (batches = 0;
+         batches < NGX_HTTP_REAUTH_LIST_BATCHES && !cursor->done;
+         batches++)
+    {
+        left = NGX_HTTP_REAUTH_LIST_BATCH;
 
-    if (!cursor->ended) {
-        n = ngx_http_reauth_zone_list_active(sh, cursor, records);
+        ngx_http_reauth_zone_lock(zone);
+
+        if (!cursor->ended) {
+            n = ngx_http_reauth_zone_list_active(sh, cursor, records, n,
+                                                 &left);
+        }
+
+        if (cursor->ended == 1) {
+            n = ngx_http_reauth_zone_list_ended(sh, cursor, records, n,
+                                                &left);
+        }
+
+        if (cursor->ended == 2) {
+            n = ngx_http_reauth_zone_list_overridden(sh, cursor, records, n,
+                                                     &left);
+        }
+
+        ngx_http_reauth_zone_unlock(zone);
+
+        if (n == cursor->limit) {
+            break;
+        }
     }
-
-    if (cursor->ended == 1) {
-        n = ngx_http_reauth_zone_list_ended(sh, cursor, records, n);
-    }
-
-    if (cursor->ended == 2) {
-        n = ngx_http_reauth_zone_list_overridden(sh, cursor, records, n);
-    }
-
-    ngx_http_reauth_zone_unlock(zone);
 
     return n;
 }

@@ -45,7 +45,11 @@
 
 #define NGX_HTTP_REAUTH_READ_TRIES        8
 #define NGX_HTTP_REAUTH_READ_STEPS        64
-#define NGX_HTTP_REAUTH_LIST_BUCKETS      4096
+
+/* records, or empty buckets, that a list examines under one lock; locks */
+#define NGX_HTTP_REAUTH_LIST_BATCH        128
+#define NGX_HTTP_REAUTH_LIST_BATCHES      128
+
 
 #define NGX_HTTP_REAUTH_LOAD_TIME         2000
 

@@ -152,6 +152,11 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
 
     ngx_http_reauth_zone_repair_slots(sh);
 
+    /* the gate reads nothing else, and need not wait for the rest */
+
+    ngx_memory_barrier();
+    sh->gate.sequence++;
+
     ngx_memzero(sh->ended, (sh->ended_mask + 1) * sizeof(void *));
     ngx_memzero(sh->ended_attempts, (sh->ended_mask + 1) * sizeof(void *));
 
@@ -174,9 +179,6 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
 
     sh->boot++;
     sh->changes++;
-
-    ngx_memory_barrier();
-    sh->gate.sequence++;
 
     if (sh->redo.set) {
         record = sh->redo.record;
