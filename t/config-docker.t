@@ -48,8 +48,9 @@ is($gateway->http('GET', '/api/acct_1/me')->{status}, 200, 'the gate is open');
 is(stored('acct_1', 'state'), 'succeeded', 'Redis knows it');
 
 $gateway->reload;
-is($gateway->http('GET', '/reauth/readyz')->{json}{status}, 'ready',
-    'it is reloaded');
+ok(wait_for {
+    $gateway->http('GET', '/reauth/readyz')->{json}{status} eq 'ready'
+} 'it is reloaded');
 
 unlike($gateway->error_log, qr/\[(?:warn|error|crit|alert|emerg)\]/,
     'nothing went wrong');
