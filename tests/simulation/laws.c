@@ -14,6 +14,9 @@
 /* a gateway that is ready and connected knows what Redis has, after this */
 #define LAW_KNOWN       3000
 
+/* and has written all it knows, however much that is */
+#define LAW_WRITTEN     6000
+
 /* a gate is closed for reauth_gate_max, and what a clock is off by */
 #define LAW_CLOSED      20000
 
@@ -43,6 +46,7 @@ typedef struct {
 
 
 static seen_t   seen[GATEWAYS_MAX][ACCOUNTS_MAX];
+static int64_t  unwritten[GATEWAYS_MAX];
 static epoch_t  epochs[EPOCHS_MAX];
 static size_t   nepochs;
 
@@ -51,6 +55,7 @@ void
 laws_reset(void)
 {
     memset(seen, 0, sizeof(seen));
+    memset(unwritten, 0, sizeof(unwritten));
     nepochs = 0;
 }
 
@@ -59,6 +64,7 @@ void
 laws_gateway_reset(int gateway)
 {
     memset(seen[gateway], 0, sizeof(seen[gateway]));
+    unwritten[gateway] = 0;
 }
 
 
@@ -126,19 +132,22 @@ laws_sent(int account, uint64_t epoch, int truth)
 
 
 /*
- * A later update was begun by a gateway that could not reach the others.  If it
- * is rejected, its record, which is about an attempt before, has a later epoch
- * than an attempt that runs: a documented limitation.
+ * Of two updates, one was begun by a gateway that could not reach the others.
+ * If the later one is rejected, its record, which is about an attempt before,
+ * has a later epoch than the attempt that runs: a documented limitation.
  */
 
 static int
 is_overtaken(int account, uint64_t epoch)
 {
-    size_t  i;
+    size_t    i;
+    epoch_t  *e;
+
+    e = epoch_find(account, epoch);
 
     for (i = 0; i < nepochs; i++) {
-        if (epochs[i].account == account && epochs[i].local
-            && epochs[i].epoch > epoch)
+        if (epochs[i].account == account && epochs[i].epoch > epoch
+            && (epochs[i].local || (e != NULL && e->local)))
         {
             return 1;
         }
@@ -338,6 +347,14 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
     uint64_t     epoch;
     const char  *text;
 
+    if (!health->ready
+        || world.gateways[process->gateway].calm > world.now
+        || process->api->gate(account_names[a]) != WORKER_GATE_OPEN)
+    {
+        s->wrong = 0;
+        return;
+    }
+
     text = redis_record(a);
     epoch = text == NULL ? 0 : field(text, "epoch");
     active = text != NULL
@@ -346,11 +363,7 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
              && (int64_t) field(text, "deadline")
                 > world.now + world.redis_skew + LAW_CLOSED;
 
-    if (!active || !health->ready
-        || (known && record->epoch > epoch)
-        || process->api->gate(account_names[a]) != WORKER_GATE_OPEN
-        || world.gateways[process->gateway].calm > world.now)
-    {
+    if (!active || (known && record->epoch > epoch)) {
         s->wrong = 0;
         return;
     }
@@ -364,6 +377,33 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
         violated("a ready gateway knows what is active",
                  "gateway %d, %s: open for %lld ms", process->gateway,
                  account_names[a], (long long) (world.now - s->wrong));
+    }
+}
+
+
+/* and has written what it knows */
+
+static void
+law_written(process_t *process, const worker_health_t *health)
+{
+    int64_t  *since;
+
+    since = &unwritten[process->gateway];
+
+    if (health->dirty == 0 || !health->ready
+        || world.gateways[process->gateway].calm > world.now
+        || world.redis_calm > world.now)
+    {
+        *since = 0;
+        return;
+    }
+
+    if (*since == 0) {
+        *since = world.now;
+
+    } else if (world.now - *since > LAW_WRITTEN) {
+        violated("a ready gateway has written what it knows",
+                 "gateway %d: %zu records", process->gateway, health->dirty);
     }
 }
 
@@ -412,6 +452,7 @@ laws_check(process_t *process)
         law_known(process, a, s, &record, known, &health);
     }
 
+    law_written(process, &health);
     law_answered();
 }
 

@@ -68,6 +68,7 @@ network_reset(void)
     memset(world.links, 0, sizeof(world.links));
 
     redis_reset(world.redis);
+    redis_stream_max(world.redis, world.plan.stream);
     redis_mood(world.redis, REDIS_SERVES, NULL);
     redis_clock();
 }
@@ -168,6 +169,7 @@ network_connect(void *self, int connection)
     link->to_redis = 0;
     link->to_worker = 0;
     link->closed = 0;
+    link->reset = 0;
 
     link_event(EVENT_CONNECT, i, link_delay(&link->to_redis,
                                             link_gateway(link)));
@@ -396,7 +398,7 @@ redis_crash(int64_t down_ms, const redis_db_t *db, int keep)
     for (i = 0; i < LINKS_MAX; i++) {
         link = &world.links[i];
 
-        if (!link->used) {
+        if (!link->used || link->reset) {
             continue;
         }
 
@@ -407,6 +409,7 @@ redis_crash(int64_t down_ms, const redis_db_t *db, int keep)
         }
 
         link->client = -1;
+        link->reset = 1;
         link->generation++;
         link_event(EVENT_CLOSED, i, link_delay(&link->to_worker,
                                                link_gateway(link)));

@@ -1370,6 +1370,10 @@ command_xadd(redis_t *redis, int argc, const arg_t *argv, buffer_t *out)
         (void) trim_by(entry, argc - trim, argv + trim);
     }
 
+    if (redis->stream_max) {
+        stream_trim(entry, redis->stream_max);
+    }
+
     redis->added = 1;
 
     reply_bulk(out, id, (size_t) n);
@@ -1944,6 +1948,13 @@ void
 redis_time(redis_t *redis, int64_t now_us)
 {
     redis->now_us = now_us;
+}
+
+
+void
+redis_stream_max(redis_t *redis, unsigned n)
+{
+    redis->stream_max = n;
 }
 
 

@@ -59,6 +59,9 @@ void redis_restore(redis_t *redis, const redis_db_t *db);
 /* a command of an administrator: FLUSHALL, DEL, XTRIM ... */
 void redis_command(redis_t *redis, int argc, const char **argv);
 
+/* the streams keep so many entries only; 0: all that XADD keeps */
+void redis_stream_max(redis_t *redis, unsigned n);
+
 /* looks at the data; NULL: there is none */
 const char *redis_string(redis_t *redis, const char *key, size_t *len);
 int redis_zset_has(redis_t *redis, const char *key, const char *member);

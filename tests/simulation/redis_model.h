@@ -127,6 +127,7 @@ struct redis_s {
 
     buffer_t        reply;
     buffer_t        inner;         /* of redis.call() */
+    unsigned        stream_max;
     int             added;         /* a stream has got an entry */
     uint64_t        commands;
     char            run_id[41];

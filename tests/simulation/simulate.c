@@ -25,7 +25,9 @@ act_fault(void)
 {
     int          g, n;
     int64_t      ms;
+    char         key[64];
     process_t   *process;
+    const char  *del[] = { "DEL", key };
     const char  *flush[] = { "FLUSHALL" };
     const char  *scripts[] = { "SCRIPT", "FLUSH" };
     const char  *trim[] = { "XTRIM", "{reauth}:events", "MAXLEN", "1" };
@@ -33,7 +35,7 @@ act_fault(void)
     ms = chance(4) ? 1 + chance(3000) : 1 + chance(30000);
     g = (int) chance((unsigned) world.plan.gateways);
 
-    switch (chance(14)) {
+    switch (chance(15)) {
 
     case 0:
         redis_crash(chance(2) ? 0 : ms, NULL, 1);
@@ -99,6 +101,13 @@ act_fault(void)
         return;
 
     case 12:
+        snprintf(key, sizeof(key), "{reauth}:a:%s",
+                 account_names[chance((unsigned) world.plan.accounts)]);
+        trace("the record %s is deleted", key);
+        redis_command(world.redis, 2, del);
+        return;
+
+    case 13:
         process = some_process();
 
         if (process != NULL) {
@@ -157,7 +166,14 @@ act(void)
         return;
 
     case 6:
-        redis_snapshot();
+        if (chance(2)) {
+            redis_snapshot();
+            return;
+        }
+
+        process_enter(process);
+        process->api->lease();
+        process_leave(process);
         return;
 
     default:
@@ -172,12 +188,11 @@ pause_ms(void)
     switch (chance(16)) {
 
     case 0:
-        return chance(30000);
+        return chance(10000);
 
     case 1:
     case 2:
-    case 3:
-        return chance(2000);
+        return chance(1000);
 
     default:
         return chance(30);
@@ -190,7 +205,7 @@ pause_ms(void)
 static void
 settle(void)
 {
-    int  i;
+    int  i, n;
 
     trace("no more faults");
 
@@ -200,7 +215,7 @@ settle(void)
         upstream_end(i);
     }
 
-    world_run(world.now + 40000);
+    world_run(world.now + 20000);
 
     for (i = 0; i < REQUESTS_MAX; i++) {
         if (world.requests[i].used) {
@@ -209,7 +224,17 @@ settle(void)
         }
     }
 
-    world_run(world.now + 20000);
+    /* polls that are due show which accounts are gone */
+
+    for (n = 0; n < 4; n++) {
+        for (i = 0; i < world.plan.gateways; i++) {
+            process_enter(&world.processes[i * WORKERS_MAX]);
+            world.processes[i * WORKERS_MAX].api->lease();
+            process_leave(&world.processes[i * WORKERS_MAX]);
+        }
+
+        world_run(world.now + 5000);
+    }
 
     if (world.violation == NULL) {
         laws_agree();

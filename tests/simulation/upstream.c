@@ -18,6 +18,8 @@
 /* logins that begin at once after another are not told apart by time */
 #define JUST_BEFORE  30000
 
+#define CLOCKS_AGREE 5000
+
 /* a fact of the upstream is under way for so long at most */
 #define FACT_DELAY   300000
 
@@ -318,7 +320,12 @@ upstream_begun(void *self, void *data, const worker_begun_t *begun)
     }
 
     if (!begun->ok) {
-        request_answered(request, begun->busy ? "no Redis" : "zone is full");
+        if (!begun->busy) {
+            violated("an update is never refused for ended ones", "update %d",
+                     (int) (request - world.requests));
+        }
+
+        request_answered(request, "no Redis");
         return;
     }
 
@@ -475,6 +482,26 @@ upstream_poll(process_t *process, int account)
 }
 
 
+void
+upstream_leased(void *self, const char *account, size_t len)
+{
+    int         i;
+    event_t    *event;
+    process_t  *process = self;
+
+    for (i = 0; i < world.plan.accounts; i++) {
+        if (strlen(account_names[i]) == len
+            && memcmp(account_names[i], account, len) == 0)
+        {
+            event = event_add(EVENT_LEASED, 0);
+            event->process = process->number;
+            event->generation = process->boots;
+            event->account = i;
+        }
+    }
+}
+
+
 static void
 poll_arrives(event_t *event)
 {
@@ -503,7 +530,13 @@ poll_arrives(event_t *event)
     answer->asked = event->asked;
     event->asked = NULL;
 
-    if (about != truth && about->began > truth->began - JUST_BEFORE) {
+    /* nor where the clock of a gateway that has never seen Redis is wrong */
+
+    if (about != truth
+        && (about->began > truth->began - JUST_BEFORE
+            || event->asked_ms > world.now + CLOCKS_AGREE
+            || event->asked_ms < world.now - CLOCKS_AGREE))
+    {
         answer->started_us = 0;
     }
 
@@ -550,6 +583,16 @@ upstream_event(event_t *event)
 
     if (event->type == EVENT_POLL) {
         poll_arrives(event);
+        return;
+    }
+
+    if (event->type == EVENT_LEASED) {
+        process = &world.processes[event->process];
+
+        if (process->alive && process->boots == event->generation) {
+            upstream_poll(process, event->account);
+        }
+
         return;
     }
 

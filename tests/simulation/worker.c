@@ -217,6 +217,85 @@ worker_webhook(const char *account, reauth_state_t state, int64_t started_us)
 }
 
 
+static void
+worker_fill(unsigned first, unsigned n)
+{
+    reauth_record_t  record, result;
+
+    for ( /* void */ ; n > 0; n--, first++) {
+        ngx_memzero(&record, sizeof(reauth_record_t));
+
+        (void) ngx_sprintf((u_char *) record.account, "acct_full_%ud%Z",
+                           first);
+        (void) ngx_sprintf((u_char *) record.attempt, "auth_full_%ud%Z",
+                           first);
+
+        record.state = REAUTH_STATE_SUCCEEDED;
+        record.auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
+        record.source = REAUTH_SOURCE_POLLER;
+        record.revision = 3;
+        record.since_ms = ngx_http_reauth_now() - 100000;
+        record.updated_ms = record.since_ms + 50000;
+        record.epoch = (uint64_t) record.since_ms * REAUTH_EPOCH_TICKS;
+
+        (void) ngx_http_reauth_zone_merge(&store.zone, &record, 1, &result);
+    }
+}
+
+
+/* as ngx_http_reauth_poller_leased() */
+
+static void
+worker_leased(redisReply *reply, void *data)
+{
+    size_t  i;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_reauth_store_refused(&store, NGX_HTTP_REAUTH_REFUSED_LEASE,
+                                      reply, "polls are not shared");
+        return;
+    }
+
+    ngx_http_reauth_store_accepted(&store, NGX_HTTP_REAUTH_REFUSED_LEASE);
+
+    for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        worker_conf.world->leased(worker_conf.self, reply->element[i]->str,
+                                  reply->element[i]->len);
+    }
+}
+
+
+static void
+worker_lease(void)
+{
+    ngx_uint_t  i;
+    ngx_str_t   argv[12];
+
+    static const char  *texts[] = {
+        "{reauth}:due", "{reauth}:rate", "{reauth}:pause", "{reauth}:active",
+        "{reauth}:due:person", "{reauth}:due:last", "{reauth}:a:",
+        "16", "20000", "600", "50", "0"
+    };
+
+    if (!ngx_http_reauth_store_connected(&store)) {
+        return;
+    }
+
+    for (i = 0; i < 12; i++) {
+        argv[i].data = (u_char *) texts[i];
+        argv[i].len = ngx_strlen(texts[i]);
+    }
+
+    (void) ngx_http_reauth_redis_script(store.redis,
+                                        NGX_HTTP_REAUTH_SCRIPT_LEASE, 7, 12,
+                                        argv, worker_leased, NULL);
+}
+
+
 static worker_gate_t
 worker_gate(const char *account)
 {
@@ -305,6 +384,8 @@ static const worker_api_t  api = {
     reauth_fact_asked,
     worker_advance,
     worker_webhook,
+    worker_fill,
+    worker_lease,
     worker_gate,
     worker_kept,
     worker_health,

@@ -45,6 +45,7 @@ typedef struct {
         size_t len);
     void      (*close)(void *self, int connection);
     void      (*begun)(void *self, void *data, const worker_begun_t *begun);
+    void      (*leased)(void *self, const char *account, size_t len);
     void      (*log)(void *self, unsigned level, const char *text);
 } worker_world_t;
 
@@ -111,6 +112,12 @@ typedef struct {
     /* as the handler of webhooks */
     void  (*webhook)(const char *account, reauth_state_t state,
         int64_t started_us);
+
+    /* accounts whose attempts have ended, as if they were read from Redis */
+    void  (*fill)(unsigned first, unsigned n);
+
+    /* takes the polls that are due; world->leased is called for each */
+    void  (*lease)(void);
 
     worker_gate_t  (*gate)(const char *account);
     int  (*kept)(const char *account, reauth_record_t *record);

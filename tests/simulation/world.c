@@ -98,6 +98,7 @@ static const worker_world_t  callbacks = {
     network_send,
     network_close,
     upstream_begun,
+    upstream_leased,
     process_log
 };
 
@@ -238,6 +239,8 @@ gateway_start(int n)
             return;
         }
     }
+
+    world.processes[n * WORKERS_MAX].api->fill(0, world.plan.ended);
 }
 
 
@@ -483,6 +486,8 @@ world_random_plan(uint64_t seed, plan_t *plan)
     plan->latency = chance(3) ? 5 : 100;
     plan->faults = chance(4) ? 100 : 0;
     plan->old_session = chance(2) == 0;
+    plan->ended = chance(16) ? 0 : 1000;
+    plan->stream = chance(4) ? 0 : 1 + chance(3);
 }
 
 

@@ -37,7 +37,7 @@
 #define NOBODY            -1
 
 #define UPDATE_WAIT       30000        /* reauth_update_wait */
-#define WAIT_STEP         200
+#define WAIT_STEP         500
 
 
 typedef enum {
@@ -55,6 +55,7 @@ typedef enum {
     EVENT_POLL,                        /* a poll arrives at the upstream */
     EVENT_POLLED,
     EVENT_WEBHOOK,
+    EVENT_LEASED,                      /* a poll is due */
     EVENT_MOOD                         /* Redis serves again */
 } event_type_t;
 
@@ -90,6 +91,7 @@ typedef struct {
     int64_t          to_redis;         /* when the last bytes arrive */
     int64_t          to_worker;
     int              closed;           /* by the worker */
+    int              reset;            /* by Redis; the worker will see it */
 } link_t;
 
 
@@ -155,6 +157,8 @@ typedef struct {
     int              latency;          /* at most, usually */
     unsigned         faults;           /* of a thousand actions */
     int              old_session;
+    unsigned         ended;            /* accounts that fill the zone */
+    unsigned         stream;           /* entries that it keeps; 0: all */
 } plan_t;
 
 
@@ -242,6 +246,7 @@ void upstream_event(event_t *event);
 void upstream_begun(void *self, void *data, const worker_begun_t *begun);
 void upstream_update(process_t *process, int account, int print);
 void upstream_poll(process_t *process, int account);
+void upstream_leased(void *self, const char *account, size_t len);
 void upstream_advance(int account);
 void upstream_end(int account);
 int upstream_newest(int account);
