@@ -17,6 +17,9 @@
 /* and has written all it knows, however much that is */
 #define LAW_WRITTEN     6000
 
+/* it waits for so long */
+#define LAW_UNREAD      1000
+
 /* a gate is closed for reauth_gate_max, and what a clock is off by */
 #define LAW_CLOSED      20000
 
@@ -327,6 +330,8 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
 
     if (s->told && gate == WORKER_GATE_OPEN
         && !is_overtaken(a, world.truths[newest].epoch)
+        && !((record->epoch & 1)
+             && record->epoch > world.truths[newest].epoch)
         && world.now - world.truths[newest].began
            < world.plan.gate_max - LAW_CLOSED)
     {
@@ -381,6 +386,36 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
 }
 
 
+/* a new gateway opens nothing before it has read Redis, or tried to */
+
+static void
+law_unread(process_t *process, int a, int known,
+    const worker_health_t *health)
+{
+    int          newest;
+    gateway_t   *gateway;
+    const char  *text;
+
+    gateway = &world.gateways[process->gateway];
+    newest = upstream_newest(a);
+
+    if (!known && !health->ready
+        && world.now - gateway->started < LAW_UNREAD
+        && newest != NOBODY
+        && world.truths[newest].began < gateway->started
+        && redis_zset_has(world.redis, "{reauth}:active", account_names[a])
+        && (text = redis_record(a)) != NULL
+        && field(text, "epoch") == world.truths[newest].epoch
+        && (int64_t) field(text, "deadline")
+           > world.now + world.redis_skew + LAW_CLOSED
+        && process->api->gate(account_names[a]) == WORKER_GATE_OPEN)
+    {
+        violated("no gate opens before Redis has been read",
+                 "gateway %d, %s", process->gateway, account_names[a]);
+    }
+}
+
+
 /* and has written what it knows */
 
 static void
@@ -391,8 +426,7 @@ law_written(process_t *process, const worker_health_t *health)
     since = &unwritten[process->gateway];
 
     if (health->dirty == 0 || !health->ready
-        || world.gateways[process->gateway].calm > world.now
-        || world.redis_calm > world.now)
+        || world.gateways[process->gateway].calm > world.now)
     {
         *since = 0;
         return;
@@ -450,6 +484,7 @@ laws_check(process_t *process)
 
         law_gate(process, a, s, &record, known);
         law_known(process, a, s, &record, known, &health);
+        law_unread(process, a, known, &health);
     }
 
     law_written(process, &health);
@@ -535,6 +570,33 @@ agree_index(const char *key)
 }
 
 
+static void
+agree_listed(void)
+{
+    int          a;
+    size_t       i;
+    const char  *text;
+
+    static const char  *active[] = {
+        "\nstate starting", "\nstate running", "\nstate needs",
+        "\nstate unknown"
+    };
+
+    for (a = 0; a < world.plan.accounts; a++) {
+        text = redis_record(a);
+
+        for (i = 0; text != NULL && i < sizeof(active) / sizeof(char *); i++) {
+            if (strstr(text, active[i]) != NULL
+                && !redis_zset_has(world.redis, "{reauth}:active",
+                                   account_names[a]))
+            {
+                violated("what is active is listed", "%s", account_names[a]);
+            }
+        }
+    }
+}
+
+
 void
 laws_agree(void)
 {
@@ -563,6 +625,7 @@ laws_agree(void)
         }
     }
 
+    agree_listed();
     agree_index("{reauth}:active");
     agree_index("{reauth}:due");
     agree_index("{reauth}:due:person");

@@ -5,7 +5,9 @@
  * simulate worker.so [runs [seed]]: so many random runs, one for each seed
  * from the first.  A run is what its seed says: the same each time.
  *
- * REAUTH_STEPS=n  actions of a run; REAUTH_TRACE=1  tells all that happens
+ * REAUTH_STEPS=n  actions of a run; REAUTH_TRACE=1  tells all that happens;
+ * REAUTH_FAILURES=n  goes on until so many runs have failed; REAUTH_OPEN=1  with
+ * what is known to violate laws: streams that are cut, FLUSHALL
  */
 
 
@@ -68,12 +70,15 @@ act_fault(void)
         return;
 
     case 7:
-        trace("the stream is trimmed");
-        redis_command(world.redis, 4, trim);
+        if (world.plan.open) {
+            trace("the stream is trimmed");
+            redis_command(world.redis, 4, trim);
+        }
+
         return;
 
     case 8:
-        if (chance(4) == 0) {
+        if (world.plan.open) {
             trace("FLUSHALL");
             redis_command(world.redis, 1, flush);
         }
@@ -124,7 +129,6 @@ act_fault(void)
         process = some_process();
 
         if (process != NULL) {
-            ms = ms > 1000 ? 1000 : ms;
             trace("process %d is stopped for %lld ms", process->number,
                   (long long) ms);
             process->stalled = world.now + ms;
@@ -185,13 +189,14 @@ act(void)
 static int64_t
 pause_ms(void)
 {
-    switch (chance(16)) {
+    switch (chance(32)) {
 
     case 0:
         return chance(10000);
 
     case 1:
     case 2:
+    case 3:
         return chance(1000);
 
     default:
@@ -215,7 +220,7 @@ settle(void)
         upstream_end(i);
     }
 
-    world_run(world.now + 20000);
+    world_run(world.now + 12000);
 
     for (i = 0; i < REQUESTS_MAX; i++) {
         if (world.requests[i].used) {
@@ -233,7 +238,7 @@ settle(void)
             process_leave(&world.processes[i * WORKERS_MAX]);
         }
 
-        world_run(world.now + 5000);
+        world_run(world.now + 1500);
     }
 
     if (world.violation == NULL) {
@@ -287,6 +292,7 @@ main(int argc, char **argv)
     runs = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000;
     first = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
     steps = variable("REAUTH_STEPS", STEPS);
+    world.open = variable("REAUTH_OPEN", 0) != 0;
     world.trace = variable("REAUTH_TRACE", 0) != 0;
 
     world_load(argv[1]);

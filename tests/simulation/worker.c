@@ -18,11 +18,12 @@
 #include "nginx.h"
 
 
-static worker_conf_t                 worker_conf;
-static ngx_shm_zone_t                shm_zone;
-static ngx_http_reauth_store_t       store;
-static ngx_http_reauth_redis_conf_t  redis_conf;
-static ngx_addr_t                    redis_addr;
+static worker_conf_t                   worker_conf;
+static ngx_shm_zone_t                  shm_zone;
+static ngx_http_reauth_store_t         store;
+static ngx_http_reauth_redis_conf_t    redis_conf;
+static ngx_http_reauth_redis_server_t  redis_server;
+static ngx_addr_t                      redis_addr;
 
 
 static reauth_string_t
@@ -88,12 +89,19 @@ worker_start(const worker_conf_t *conf)
 
     ngx_memzero(&redis_conf, sizeof(ngx_http_reauth_redis_conf_t));
 
+    ngx_memzero(&redis_server, sizeof(ngx_http_reauth_redis_server_t));
+
     ngx_str_set(&redis_addr.name, "127.0.0.1:6379");
-    ngx_str_set(&redis_conf.url, "redis://127.0.0.1:6379");
-    ngx_str_set(&redis_conf.host, "127.0.0.1");
+    ngx_str_set(&redis_server.text, "127.0.0.1:6379");
+    ngx_str_set(&redis_server.host, "127.0.0.1");
+    redis_server.port = 6379;
+    redis_server.addrs = &redis_addr;
+    redis_server.naddrs = 1;
+    redis_server.numeric = 1;
+
     ngx_str_set(&redis_conf.prefix, "{reauth}");
-    redis_conf.addrs = &redis_addr;
-    redis_conf.naddrs = 1;
+    redis_conf.servers = &redis_server;
+    redis_conf.nservers = 1;
     redis_conf.timeout = 250;
 
     store.redis_conf = &redis_conf;

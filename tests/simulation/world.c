@@ -194,6 +194,7 @@ process_start(process_t *process, int create)
     conf->zone = gateway->zone;
     conf->zone_size = ZONE_SIZE;
     conf->create = create;
+    conf->salt = world.plan.open ? -1 : (int) (++world.salts * 2 % 1024);
     conf->reject = world.plan.reject;
     conf->polling = world.plan.polling;
     conf->gate_max_ms = world.plan.gate_max;
@@ -230,6 +231,7 @@ gateway_start(int n)
     process_t  *process;
 
     laws_gateway_reset(n);
+    world.gateways[n].started = world.now;
 
     for (i = 0; i < world.gateways[n].workers; i++) {
         process = &world.processes[n * WORKERS_MAX + i];
@@ -488,6 +490,11 @@ world_random_plan(uint64_t seed, plan_t *plan)
     plan->old_session = chance(2) == 0;
     plan->ended = chance(16) ? 0 : 1000;
     plan->stream = chance(4) ? 0 : 1 + chance(3);
+    plan->open = world.open;
+
+    if (!plan->open) {
+        plan->stream = 0;
+    }
 }
 
 
@@ -514,6 +521,7 @@ world_reset(uint64_t seed, const plan_t *plan)
     world.nevents = 0;
     world.ntruths = 0;
     world.calm = 0;
+    world.salts = 0;
     world.violation = NULL;
     world.plan = *plan;
 

@@ -113,6 +113,7 @@ typedef struct {
     int64_t          monotonic;        /* what to take off true time */
     int64_t          cut;              /* off Redis, until */
     int64_t          calm;             /* since when it is not */
+    int64_t          started;          /* with an empty zone */
 } gateway_t;
 
 
@@ -158,6 +159,7 @@ typedef struct {
     unsigned         faults;           /* of a thousand actions */
     int              old_session;
     unsigned         ended;            /* accounts that fill the zone */
+    int              open;             /* findings that are not mended, too */
     unsigned         stream;           /* entries that it keeps; 0: all */
 } plan_t;
 
@@ -168,6 +170,8 @@ typedef struct {
     uint64_t         order;
     uint64_t         counted;          /* events, in this run */
     int              trace;
+    int              open;             /* see plan_t */
+    unsigned         salts;
     int              calm;             /* no more faults */
 
     plan_t           plan;
