@@ -401,6 +401,7 @@ law_unread(process_t *process, int a, int known,
 
     if (!known && !health->ready
         && world.now - gateway->started < LAW_UNREAD
+        && world.redis_calm <= gateway->started
         && newest != NOBODY
         && world.truths[newest].began < gateway->started
         && redis_zset_has(world.redis, "{reauth}:active", account_names[a])

@@ -205,6 +205,35 @@ pause_ms(void)
 }
 
 
+/* when the last of the faults ends */
+
+static int64_t
+last_fault(void)
+{
+    int      i;
+    size_t   n;
+    int64_t  at;
+
+    at = world.now;
+
+    for (n = 0; n < world.nevents; n++) {
+        if (world.events[n].type == EVENT_MOOD && world.events[n].at > at) {
+            at = world.events[n].at;
+        }
+    }
+
+    for (i = 0; i < PROCESSES_MAX; i++) {
+        at = world.processes[i].stalled > at ? world.processes[i].stalled : at;
+    }
+
+    for (i = 0; i < world.plan.gateways; i++) {
+        at = world.gateways[i].cut > at ? world.gateways[i].cut : at;
+    }
+
+    return at;
+}
+
+
 /* no more faults: all that is under way arrives */
 
 static void
@@ -220,7 +249,7 @@ settle(void)
         upstream_end(i);
     }
 
-    world_run(world.now + 12000);
+    world_run(last_fault() + 35000);
 
     for (i = 0; i < REQUESTS_MAX; i++) {
         if (world.requests[i].used) {
