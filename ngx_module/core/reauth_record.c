@@ -569,6 +569,43 @@ reauth_record_decode_event(const reauth_string_t *text,
 }
 
 
+uint64_t
+reauth_record_event_number(const reauth_string_t *text)
+{
+    size_t           len;
+    uint64_t         number;
+    reauth_string_t  value;
+
+    static const reauth_string_t  name = reauth_string("number ");
+
+    /* the last line */
+
+    if (text->len == 0 || text->data[text->len - 1] != '\n') {
+        return 0;
+    }
+
+    value.data = text->data + text->len - 1;
+    value.len = 0;
+
+    while (value.data != text->data && value.data[-1] != '\n') {
+        value.data--;
+        value.len++;
+    }
+
+    len = name.len;
+
+    if (value.len <= len || memcmp(value.data, name.data, len) != 0) {
+        return 0;
+    }
+
+    value.data += len;
+    value.len -= len;
+
+    return reauth_decode_number(&value, &number) == 0
+           && number < (uint64_t) REAUTH_EVENT_NUMBER_MAX ? number : 0;
+}
+
+
 static int
 reauth_record_account_valid(const reauth_record_t *record)
 {

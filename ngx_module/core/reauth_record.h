@@ -46,6 +46,14 @@ int reauth_record_decode(const reauth_string_t *text, reauth_record_t *record);
 int reauth_record_decode_event(const reauth_string_t *text,
     reauth_record_t *record);
 
+/*
+ * The number of an event: commit.lua appends it to the part of the record.  0:
+ * it has none.
+ */
+#define REAUTH_EVENT_NUMBER_MAX  (INT64_C(1) << 53)
+
+uint64_t reauth_record_event_number(const reauth_string_t *text);
+
 /* whether the fields are consistent */
 int reauth_record_valid(const reauth_record_t *record);
 

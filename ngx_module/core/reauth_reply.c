@@ -362,3 +362,38 @@ reauth_reply_override_event(const redisReply *entry,
 
     return fields->element[3];
 }
+
+
+uint64_t
+reauth_reply_event_number(const redisReply *text)
+{
+    reauth_string_t  s;
+
+    if (text->type != REDIS_REPLY_STRING) {
+        return 0;
+    }
+
+    s.data = (const unsigned char *) text->str;
+    s.len = (size_t) text->len;
+
+    return reauth_record_event_number(&s);
+}
+
+
+int
+reauth_reply_counter(const redisReply *reply, uint64_t *number)
+{
+    int64_t  n;
+
+    n = 0;
+
+    if (reply->type != REDIS_REPLY_NIL
+        && reauth_reply_number(reply, REAUTH_EVENT_NUMBER_MAX, &n) != 0)
+    {
+        return -1;
+    }
+
+    *number = (uint64_t) n;
+
+    return 0;
+}

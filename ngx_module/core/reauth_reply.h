@@ -97,4 +97,11 @@ const redisReply *reauth_reply_override_event(const redisReply *entry,
     char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
 
 
+/* the number of the event with this record; 0: none, an earlier version's */
+uint64_t reauth_reply_event_number(const redisReply *text);
+
+/* the counter of events, 0 if there is none; returns -1 if it is not one */
+int reauth_reply_counter(const redisReply *reply, uint64_t *number);
+
+
 #endif /* REAUTH_REPLY_H */

@@ -26,7 +26,7 @@
 #define NGX_HTTP_REAUTH_BEGIN_READS     3
 
 /* keys, arguments */
-#define NGX_HTTP_REAUTH_COMMIT_KEYS     6
+#define NGX_HTTP_REAUTH_COMMIT_KEYS     7
 #define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
 #define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
 
@@ -120,6 +120,8 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
         ngx_http_reauth_redis_key(arg++, keys[3 + i], prefix,
                                   ngx_http_reauth_store_queues[n], "");
     }
+
+    ngx_http_reauth_redis_key(arg++, keys[3 + i], prefix, "seq", "");
 
     return arg;
 }

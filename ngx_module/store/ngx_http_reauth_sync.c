@@ -15,12 +15,6 @@
 /* an ID before all entries of a stream */
 #define NGX_HTTP_REAUTH_SYNC_START   "0-0"
 
-/*
- * A flush followed by writes, or a stream trimmed faster than it is read,
- * cannot be detected: all records are read again periodically.
- */
-#define NGX_HTTP_REAUTH_SYNC_AGAIN   30000
-
 /* more than any zone has room for */
 #define NGX_HTTP_REAUTH_SYNC_OVERRIDES  "1000"
 
@@ -37,6 +31,10 @@ ngx_http_reauth_sync_ended(ngx_http_reauth_sync_t *sync)
     return ngx_exiting || ngx_quit || ngx_terminate
            || !ngx_http_reauth_store_clerk(sync->store);
 }
+
+
+static void ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync);
+static void ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync);
 
 
 static void
@@ -72,6 +70,13 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
 
     if (rc == NGX_DECLINED) {
         ngx_http_reauth_sync_get_one(sync, &record);
+    }
+
+    if (rc == NGX_ERROR) {
+
+        /* the zone is full */
+
+        reauth_stream_dropped(&sync->stream);
     }
 }
 
@@ -139,7 +144,9 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    reauth_string_t  writer;
+    uint64_t           number;
+    reauth_string_t    writer;
+    const redisReply  *text;
 
     if (ngx_http_reauth_sync_ended(sync)) {
         return;
@@ -153,9 +160,17 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
     ngx_cpystrn((u_char *) sync->last, (u_char *) NGX_HTTP_REAUTH_SYNC_START,
                 sizeof(sync->last));
 
+    number = 0;
+
     if (reply->elements == 1) {
-        (void) reauth_reply_event(reply->element[0], sync->last, &writer);
+        text = reauth_reply_event(reply->element[0], sync->last, &writer);
+
+        if (text != NULL) {
+            number = reauth_reply_event_number(text);
+        }
     }
+
+    reauth_stream_begin(&sync->stream, number);
 
     ngx_http_reauth_sync_scan(sync);
 }
@@ -319,7 +334,33 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 }
 
 
-/* no events for some time: check that the stream still exists */
+/* all is read again; events are followed from where they have been read */
+
+static void
+ngx_http_reauth_sync_again(ngx_http_reauth_sync_t *sync)
+{
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: all accounts are to be read again");
+
+    reauth_stream_begin(&sync->stream, sync->stream.number);
+
+    ngx_http_reauth_sync_rewind(sync);
+    ngx_http_reauth_sync_scan(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_missed(ngx_http_reauth_sync_t *sync)
+{
+    ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
+                  "redis: changes made by other instances were missed; "
+                  "active accounts are read again");
+
+    ngx_http_reauth_sync_unread(sync->store);
+}
+
+
+/* there is no counter yet: checks that the stream still exists */
 
 static void
 ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
@@ -339,12 +380,7 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
         && sync->pending == 0
         && ngx_strcmp(sync->last, NGX_HTTP_REAUTH_SYNC_START) != 0)
     {
-        ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
-                      "redis: the database was emptied; records are written "
-                      "to it again");
-
-        ngx_http_reauth_sync_rewind(sync);
-        ngx_http_reauth_sync_last_reply(reply, sync);
+        ngx_http_reauth_sync_emptied(sync);
         return;
     }
 
@@ -353,35 +389,124 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
 
 
 static void
+ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync)
+{
+    ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
+                  "redis: the database was emptied; records are written "
+                  "to it again");
+
+    ngx_http_reauth_sync_unread(sync->store);
+    ngx_http_reauth_sync_begin(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    uint64_t  number;
+
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
+
+    if (reply == NULL || reauth_reply_counter(reply, &number) != 0) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (sync->pending == 0
+        && reauth_stream_counter(&sync->stream, number))
+    {
+        if (number == 0) {
+            ngx_http_reauth_sync_emptied(sync);
+
+        } else {
+            ngx_http_reauth_sync_missed(sync);
+            ngx_http_reauth_sync_begin(sync);
+        }
+
+        return;
+    }
+
+    if (number == 0) {
+        ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_idle_reply);
+        return;
+    }
+
+    ngx_http_reauth_sync_follow(sync);
+}
+
+
+/* no events for some time: were there any, and does Redis have its data? */
+
+static void
+ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync)
+{
+    u_char     key[128];
+    ngx_str_t  argv[2];
+
+    ngx_str_set(&argv[0], "GET");
+    ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
+                              "seq", "");
+
+    ngx_http_reauth_sync_command(sync, 2, argv, 0,
+                                 ngx_http_reauth_sync_counter_reply);
+}
+
+
+static void
+ngx_http_reauth_sync_override(ngx_http_reauth_sync_t *sync,
+    const redisReply *entry)
+{
+    reauth_string_t    writer;
+    const redisReply  *text;
+
+    text = reauth_reply_override_event(entry, sync->last, &writer);
+
+    if (text != NULL
+        && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer)
+        && ngx_http_reauth_store_merge_override(sync->store, text) != NGX_OK)
+    {
+        ngx_http_reauth_sync_not_one(sync);
+    }
+}
+
+
+/* returns 1 if events before or among these were missed */
+
+static ngx_uint_t
 ngx_http_reauth_sync_entries(ngx_http_reauth_sync_t *sync,
     const redisReply *entries)
 {
     size_t             i;
+    ngx_uint_t         missed;
     reauth_string_t    writer;
     const redisReply  *text;
+
+    missed = 0;
 
     for (i = 0; i < entries->elements; i++) {
         text = reauth_reply_event(entries->element[i], sync->last, &writer);
 
+        if (text == NULL) {
+            ngx_http_reauth_sync_override(sync, entries->element[i]);
+            continue;
+        }
+
+        missed |= (ngx_uint_t)
+                  reauth_stream_event(&sync->stream,
+                                      reauth_reply_event_number(text));
+
         /* the zone already has what this instance has written */
 
-        if (text != NULL
-            && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer))
-        {
+        if (!ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer)) {
             ngx_http_reauth_sync_merge(sync, text, 0);
         }
-
-        text = reauth_reply_override_event(entries->element[i], sync->last,
-                                           &writer);
-
-        if (text != NULL
-            && !ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer)
-            && ngx_http_reauth_store_merge_override(sync->store, text)
-               != NGX_OK)
-        {
-            ngx_http_reauth_sync_not_one(sync);
-        }
     }
+
+    return missed;
 }
 
 
@@ -390,7 +515,7 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    ngx_uint_t         pending;
+    ngx_uint_t         missed, pending;
     const redisReply  *entries;
 
     if (ngx_http_reauth_sync_ended(sync)) {
@@ -402,10 +527,6 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         return;
     }
 
-    (void) ngx_http_reauth_zone_refuse(&sync->store->zone,
-                                       NGX_HTTP_REAUTH_REFUSED_FOLLOW,
-                                       REAUTH_REFUSAL_NONE);
-
     /* nil: no events */
 
     entries = reauth_reply_entries(reply);
@@ -415,17 +536,31 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
                        "reauth sync: %uz events", entries->elements);
 
-        ngx_http_reauth_sync_entries(sync, entries);
+        missed = ngx_http_reauth_sync_entries(sync, entries);
+
+    } else {
+        missed = (ngx_uint_t) reauth_stream_end(&sync->stream);
+    }
+
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
+
+    if (missed) {
+        ngx_http_reauth_sync_missed(sync);
+
+    } else if (sync->stream.state != REAUTH_STREAM_MISSED) {
+        (void) ngx_http_reauth_zone_refuse(&sync->store->zone,
+                                           NGX_HTTP_REAUTH_REFUSED_FOLLOW,
+                                           REAUTH_REFUSAL_NONE);
     }
 
     if (pending == 0
-        && ngx_current_msec - sync->loaded >= NGX_HTTP_REAUTH_SYNC_AGAIN)
+        && reauth_stream_again_ms(&sync->stream,
+                                  (int64_t) (ngx_current_msec - sync->loaded))
+           == 0)
     {
-        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
-                       "reauth sync: all accounts are to be read again");
-
-        ngx_http_reauth_sync_rewind(sync);
-        ngx_http_reauth_sync_scan(sync);
+        ngx_http_reauth_sync_again(sync);
         return;
     }
 
@@ -434,7 +569,7 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         return;
     }
 
-    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_idle_reply);
+    ngx_http_reauth_sync_counter(sync);
 }
 
 
@@ -466,10 +601,33 @@ ngx_http_reauth_sync_pause_handler(ngx_event_t *ev)
 }
 
 
+/* ms to wait for events */
+
+static int64_t
+ngx_http_reauth_sync_block(ngx_http_reauth_sync_t *sync)
+{
+    int64_t  again_ms;
+
+    again_ms = reauth_stream_again_ms(&sync->stream,
+                                      (int64_t) (ngx_current_msec
+                                                 - sync->loaded));
+    if (again_ms >= 0) {
+        return ngx_min(ngx_max(again_ms, 1), NGX_HTTP_REAUTH_SYNC_BLOCK);
+    }
+
+    /* what was refused until now, or should be there, is tried at once */
+
+    return sync->stream.told > sync->stream.number
+           || ngx_http_reauth_zone_refused(&sync->store->zone,
+                                           NGX_HTTP_REAUTH_REFUSED_FOLLOW)
+           ? 1 : NGX_HTTP_REAUTH_SYNC_BLOCK;
+}
+
+
 void
 ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
 {
-    u_char     key[128];
+    u_char     key[128], block[NGX_INT64_LEN];
     ngx_str_t  argv[8];
 
     ngx_str_set(&argv[0], "XREAD");
@@ -477,16 +635,9 @@ ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
     ngx_str_set(&argv[2], NGX_HTTP_REAUTH_SYNC_EVENTS);
     ngx_str_set(&argv[3], "BLOCK");
 
-    /* what was refused until now is tried at once */
-
-    if (ngx_http_reauth_zone_refused(&sync->store->zone,
-                                     NGX_HTTP_REAUTH_REFUSED_FOLLOW))
-    {
-        ngx_str_set(&argv[4], "1");
-
-    } else {
-        ngx_str_set(&argv[4], "5000");
-    }
+    argv[4].data = block;
+    argv[4].len = ngx_sprintf(block, "%L", ngx_http_reauth_sync_block(sync))
+                  - block;
 
     ngx_str_set(&argv[5], "STREAMS");
 

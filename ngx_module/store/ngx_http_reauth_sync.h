@@ -13,6 +13,7 @@
 
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_store.h"
+#include "reauth_stream.h"
 
 
 #define NGX_HTTP_REAUTH_SYNC_PAGE    100
@@ -33,6 +34,7 @@ struct ngx_http_reauth_sync_s {
     ngx_uint_t                      following; /* sync is complete */
     ngx_uint_t                      anew;      /* out of memory */
     ngx_msec_t                      loaded;    /* since when; 0: never */
+    reauth_stream_t                 stream;    /* what was read of it */
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
     ngx_event_t                     pause;

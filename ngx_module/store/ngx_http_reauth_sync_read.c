@@ -189,7 +189,7 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 
     if (get == NULL) {
 
-        /* all records will be read again soon */
+        reauth_stream_dropped(&sync->stream);
         return;
     }
 
@@ -198,7 +198,9 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 
     account = reauth_string_from(known->account);
 
-    (void) ngx_http_reauth_sync_get(get, &account, 1);
+    if (ngx_http_reauth_sync_get(get, &account, 1) == NGX_ERROR) {
+        reauth_stream_dropped(&sync->stream);
+    }
 }
 
 

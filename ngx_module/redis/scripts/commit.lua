@@ -1,7 +1,8 @@
 -- Writes the record of an account if the revision in Redis is still the one
 -- that the change was judged by.
 --
--- KEYS: record, active, events, queue of polls, the other queues of polls
+-- KEYS: record, active, events, queue of polls, the other queues of polls, the
+--       counter of events
 -- ARGV: 1 revision the writer saw (0: no record,    2 account
 --         "": none that can be written over)
 --       3 seconds until the record expires         4 score in "active" or ""
@@ -23,7 +24,50 @@ if revision ~= ARGV[1] then
     return seen
 end
 
-redis.call('SET', KEYS[1], ARGV[7], 'EX', ARGV[3])
+-- Each event has the number after the one before, so that a gateway knows
+-- whether it has missed any.  A key of another type refuses all of this before
+-- anything is written; the record is written last, as it is what others judge
+-- by.
+
+local number = (tonumber(redis.call('GET', KEYS[7]) or 0) or 0) + 1
+
+number = string.format('%.0f', number)
+
+redis.call('ZSCORE', KEYS[2], ARGV[2])
+redis.call('ZSCORE', KEYS[4], ARGV[2])
+
+-- An event has no fingerprint and no sealed value.  If these are left out, its
+-- revision is the one before: a gateway of an earlier version, which takes the
+-- event for the record, then does not write over what it has not read.
+
+local event = ARGV[7]
+
+if tonumber(ARGV[9]) < #event then
+    event = 'revision ' .. ARGV[1]
+            .. string.sub(event, string.find(event, '\n'), ARGV[9])
+end
+
+event = event .. 'number ' .. number .. '\n'
+
+-- Events expire after a day, as records do.  Older ones are removed at one of
+-- sixteen writes; the stream expires if there are none for a day.  Redis before
+-- 6.2 cannot trim a stream by age.
+
+local day = 86400
+local now = redis.call('TIME')
+local added
+
+if tonumber(now[2]) % 16 == 0 then
+    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000', '*',
+                        ARGV[8], event)
+end
+
+if not added or type(added) == 'table' and added.err then
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], event)
+end
+
+redis.call('EXPIRE', KEYS[3], day)
+redis.call('SET', KEYS[7], number, 'EX', day)
 
 if ARGV[4] ~= '' then
     redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
@@ -40,34 +84,6 @@ end
 redis.call('ZREM', KEYS[5], ARGV[2])
 redis.call('ZREM', KEYS[6], ARGV[2])
 
--- Events expire after a day, as records do.  Older ones are removed at one of
--- sixteen writes; the stream expires if there are none for a day.  Redis before
--- 6.2 cannot trim a stream by age.
-
-local day = 86400
-local now = redis.call('TIME')
-local added
-
--- An event has no fingerprint and no sealed value.  If these are left out, its
--- revision is the one before: a gateway of an earlier version, which takes the
--- event for the record, then does not write over what it has not read.
-
-local event = ARGV[7]
-
-if tonumber(ARGV[9]) < #event then
-    event = 'revision ' .. ARGV[1]
-            .. string.sub(event, string.find(event, '\n'), ARGV[9])
-end
-
-if tonumber(now[2]) % 16 == 0 then
-    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000', '*',
-                        ARGV[8], event)
-end
-
-if not added or type(added) == 'table' and added.err then
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], event)
-end
-
-redis.call('EXPIRE', KEYS[3], day)
+redis.call('SET', KEYS[1], ARGV[7], 'EX', ARGV[3])
 
 return 1

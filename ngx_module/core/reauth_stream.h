@@ -1,0 +1,68 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * The stream of events of Redis, as one that follows it sees it: each event has
+ * the number after the one before.  Whether any was missed, and when all that
+ * is active is to be read again.  Plain C, no clock.
+ */
+
+
+#ifndef REAUTH_STREAM_H
+#define REAUTH_STREAM_H
+
+
+#include <stdint.h>
+
+
+/* ms from one reading of all to the next, if events were missed */
+#define REAUTH_STREAM_AGAIN_MS   1000
+
+/* the same for what cannot be known to be missed, or did not fit */
+#define REAUTH_STREAM_DOUBT_MS   30000
+
+
+typedef enum {
+    REAUTH_STREAM_WHOLE = 0,
+    REAUTH_STREAM_DOUBT,         /* something may be missing */
+    REAUTH_STREAM_MISSED         /* something is */
+} reauth_stream_state_t;
+
+
+typedef struct {
+    uint64_t               number;   /* of the last event; 0: not known */
+    uint64_t               told;     /* of the last one in Redis; 0: unknown */
+    reauth_stream_state_t  state;
+} reauth_stream_t;
+
+
+/* all is read from now on, after the event of this number; 0: it has none */
+void reauth_stream_begin(reauth_stream_t *stream, uint64_t number);
+
+/*
+ * An event; "number" 0: of a gateway of an earlier version, which does not
+ * count.  Returns 1 if events before it were missed.
+ */
+int reauth_stream_event(reauth_stream_t *stream, uint64_t number);
+
+/* there are no further events; returns 1 if there should be */
+int reauth_stream_end(reauth_stream_t *stream);
+
+/*
+ * The number of the last event by Redis' counter, 0: there is no counter.
+ * Returns 1 if Redis has lost its data: what was known of it is void.
+ */
+int reauth_stream_counter(reauth_stream_t *stream, uint64_t number);
+
+/* something that was read could not be kept */
+void reauth_stream_dropped(reauth_stream_t *stream);
+
+/*
+ * Milliseconds until all is to be read again, "since_ms" after it was read
+ * last; -1: not at all.
+ */
+int64_t reauth_stream_again_ms(const reauth_stream_t *stream,
+    int64_t since_ms);
+
+
+#endif /* REAUTH_STREAM_H */

@@ -1,0 +1,107 @@
+# Events that a gateway has missed: it notices by their numbers, and reads what
+# is active at once.  A record whose key was deleted is forgotten.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox_options => ['--hold'];
+
+my $one = gateway(name => 'one');
+my $two = gateway(name => 'two');
+
+my ($worker) = grep { /\d/ } split ' ', `pgrep -P @{[ $two->pid ]}`;
+
+
+sub gate {
+    my ($gateway, $account) = @_;
+
+    return $gateway->http('GET', "/reauth/gate/$account")->{status};
+}
+
+sub calls {
+    my ($command) = @_;
+
+    my $stats = join "\n", redis_cli('INFO', 'commandstats');
+
+    return $stats =~ /cmdstat_$command:calls=(\d+)/ ? $1 : 0;
+}
+
+sub missed {
+    my $log = $two->error_log;
+
+    return scalar(() = $log =~ /changes made by other instances were missed/g);
+}
+
+sub numbers {
+    return map { /\Anumber (\d+)\z/ ? $1 : () }
+        redis_cli('--raw', 'XRANGE', '{reauth}:events', '-', '+');
+}
+
+
+is($one->update('acct_1', 'ok')->{status}, 200, 'an update');
+ok(wait_for { gate($two, 'acct_1') == 503 } 'the other gateway follows');
+
+my @numbers = numbers();
+is("@numbers", join(' ', 1 .. @numbers), 'events are numbered');
+is(redis_cli('GET', '{reauth}:seq'), $numbers[-1], 'by a counter');
+
+my $scans = calls('zscan');
+
+# ---- a worker is stopped while events are removed ----
+
+# the first event is on its way to it already
+
+kill 'STOP', $worker;
+is($one->update("acct_$_", 'ok')->{status}, 200, "acct_$_ begins") for 2, 3;
+redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
+is($one->update('acct_4', 'ok')->{status}, 200, 'acct_4 begins');
+kill 'CONT', $worker;
+
+ok(wait_for { gate($two, "acct_$_") == 503 } "acct_$_ is closed") for 2 .. 4;
+is(missed(), 1, 'the log tells it');
+
+# the same, but without an event after it
+
+kill 'STOP', $worker;
+is($one->update("acct_$_", 'ok')->{status}, 200, "acct_$_ begins") for 5, 6;
+redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
+kill 'CONT', $worker;
+
+ok(wait_for { gate($two, "acct_$_") == 503 } "acct_$_ is closed") for 5, 6;
+is(missed(), 2, 'the log tells it again');
+ok(wait_for { $two->http('GET', '/reauth/readyz')->{body}
+    =~ /"status":"ready"/ } 'it is ready again');
+
+# ---- all is read again for these alone ----
+
+cmp_ok(calls('zscan') - $scans, '<=', 2 * 2, 'nothing else was read');
+
+# ---- Redis loses all, and is written to at once ----
+
+redis_cli('FLUSHALL');
+is($one->update('acct_7', 'ok')->{status}, 200, 'acct_7 begins');
+ok(wait_for { redis_cli('ZCARD', '{reauth}:active') == 7 }
+    'what was lost is written back');
+is(gate($two, 'acct_1'), 503, 'gates stay closed');
+
+# ---- a gateway of an earlier version has no numbers ----
+
+my $before = missed();
+
+redis_cli('XADD', '{reauth}:events', '*', '0123456789abcdef', <<"EOR") for 1 .. 5;
+revision 1
+account acct_8
+epoch @{[ time * 1024 * 1000 ]}
+state running
+since @{[ time * 1000 ]}
+updated @{[ time * 1000 ]}
+deadline @{[ (time + 600) * 1000 ]}
+EOR
+
+ok(wait_for { gate($two, 'acct_8') == 503 } 'its events are followed');
+is($one->update('acct_9', 'ok')->{status}, 200, 'acct_9 begins');
+ok(wait_for { gate($two, 'acct_9') == 503 } 'and so are others');
+is(missed(), $before, 'none are missed for want of a number');
+
+done_testing();
