@@ -24,6 +24,7 @@ enum {
     NGX_HTTP_REAUTH_VARIABLE_GATE,
     NGX_HTTP_REAUTH_VARIABLE_COALESCED,
     NGX_HTTP_REAUTH_VARIABLE_CALLER,
+    NGX_HTTP_REAUTH_VARIABLE_DECISION,
     NGX_HTTP_REAUTH_VARIABLE_STORE
 };
 
@@ -56,6 +57,9 @@ static ngx_http_variable_t  ngx_http_reauth_variables[] = {
 
     { ngx_string("reauth_caller"), NULL, ngx_http_reauth_variable,
       NGX_HTTP_REAUTH_VARIABLE_CALLER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("reauth_decision"), NULL, ngx_http_reauth_variable,
+      NGX_HTTP_REAUTH_VARIABLE_DECISION, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("reauth_store"), NULL, ngx_http_reauth_variable,
       NGX_HTTP_REAUTH_VARIABLE_STORE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -138,6 +142,7 @@ ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
         if (ctx != NULL) {
             call.caller = ctx->caller;
+            call.decision = ctx->decision;
         }
 
         ngx_http_reauth_variable_of_call(r, &call);
@@ -180,6 +185,10 @@ ngx_http_reauth_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     case NGX_HTTP_REAUTH_VARIABLE_CALLER:
         value = ctx->caller;
+        break;
+
+    case NGX_HTTP_REAUTH_VARIABLE_DECISION:
+        value = ctx->decision;
         break;
 
     default: /* NGX_HTTP_REAUTH_VARIABLE_STORE */

@@ -83,7 +83,7 @@ my @variables = qw(
     upstream_http_location upstream_trailer_x
     reauth_authorization reauth_operation reauth_account reauth_attempt
     reauth_auth_type reauth_state reauth_gate reauth_coalesced reauth_caller
-    reauth_store
+    reauth_decision reauth_store
     mapped kept
 );
 my $format = join ' ', map { "$_=[\$$_]" } @variables;

@@ -111,4 +111,81 @@ for my $with ('Redis', 'no Redis') {
     $gateway->stop;
 }
 
+# ---- a backlog of those that wait for a person, and two webhooks ----
+
+# none of the logins above
+
+redis_cli('FLUSHALL');
+
+for my $with ('Redis', 'no Redis') {
+    my $tag     = $with =~ /^no/ ? 'n' : 'y';
+    my $gateway = gateway(
+        name        => "backlog-$tag",
+        without     => $with =~ /^no/ ? ['reauth_redis'] : [],
+        http_config => 'upstream fans_api { server 127.0.0.1:' . $peer->port
+            . '; }',
+        config      => 'reauth_poll on /upstream interval=100ms '
+            . 'max_interval=200ms rate=120r/m;
+            location = /reauth/metrics { reauth_metrics; }
+            location = /reauth/webhook {
+                reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }',
+    );
+    my $metric = sub {
+        return $gateway->http('GET', '/reauth/metrics')->{body}
+            =~ /^\Q$_[0]\E ([\d.]+)$/m ? $1 : 'none';
+    };
+
+    is($gateway->update("acct_pp$tag$_", 'ok')->{status}, 200, "$with: a login")
+        for 1 .. 12;
+
+    ok(wait_for {
+        $gateway->http('GET', '/reauth/summary')->{json}{states}{needs_otp} >= 12
+            && $metric->('reauth_polls_due{class="person"}') >= 5;
+    } 'all wait for a person, and for their polls');
+
+    my $poller = $gateway->http('GET', '/reauth/summary')->{json}{poller};
+    cmp_ok($poller->{due}, '>=', 5, 'the summary has the backlog');
+    is($poller->{paused_until}, undef, 'polling is not paused');
+    ok(wait_for {
+        $metric->('reauth_polls_throttled_seconds_total{reason="rate"}') > 0
+    } 'the rate holds them up');
+    ok(wait_for { $metric->('reauth_polls_lag_seconds{class="person"}') >= 1
+        && $gateway->http('GET', '/reauth/summary')->{json}{poller}{lag_seconds}
+            >= 1 } 'they are late');
+
+    # a half of the burst, of ten, is left
+
+    if ($tag eq 'y') {
+        my $tokens = sub { redis_cli('HGET', '{reauth}:rate', 'tokens') };
+
+        ok(wait_for { $tokens->() >= 5 } 'which a webhook need not wait for');
+
+        my $least = 5;
+
+        for (1 .. 5) {
+            my $now = $tokens->();
+            $least = $now if $now < $least;
+            select undef, undef, undef, 0.2;
+        }
+
+        cmp_ok($least, '>=', 5, 'nor at any other time');
+    }
+
+    my $before = () = $peer->requests;
+
+    is(deliver($gateway, event('accounts.connected', "acct_pp$tag$_"))
+        ->{status}, 200, 'a webhook') for 11, 12;
+
+    ok(wait_for { 2 <= grep { m{/auth_pp${tag}1[12] } }
+        ($peer->requests)[$before .. $#{ [$peer->requests] }] } 'two polls');
+
+    my @next = ($peer->requests)[$before .. $#{ [$peer->requests] }];
+    my $others = () = "@next" =~ m{/auth_pp$tag\d .*?/auth_pp${tag}1[12] }g;
+
+    cmp_ok($others, '<=', 4, 'its accounts are polled at once')
+        or diag join "\n", @next;
+
+    $gateway->stop;
+}
+
 done_testing();

@@ -149,6 +149,14 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
     is($answer->{status}, 405, "$file: the gateway's own error");
     ok($answer->{json}{decision_id}, "$file: as ever");
 
+    # the demo has it in its error log, which is at "info"
+
+    my $id_of = $answer->{json}{decision_id};
+    ok(wait_for {
+        return $file =~ /demo/ ? $gateway->error_log =~ /decision $id_of/
+            : $gateway->access_log =~ /"decision_id":"$id_of"/;
+    } "$file: it leads to a line that is written by default");
+
     # ---- an update ----
 
     $answer = $gateway->update("acct_stall_$id", 'ok');

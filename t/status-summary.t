@@ -29,6 +29,7 @@ qr/\A\{"states":\{"starting":0,"running":0,"needs_otp":0,"needs_face":0,
    "active":0,"gates_closed":0,"oldest_active_seconds":null,
    "store":\{"redis":"none","lag_ms":null\},
    "upstream":\{"state":"unknown","last_ok_at":null,"last_error_at":null,"error":null\},
+   "poller":null,
    "clock_offset_ms":-?\d+,
    "zone":\{"size":1048576,"free":\d+,"accounts":0,"dropped":0\},
    "version":"$::version"\}\z/x

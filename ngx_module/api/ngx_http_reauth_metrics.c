@@ -304,6 +304,68 @@ ngx_http_reauth_metrics_upstream(u_char *p, u_char *last,
 
 
 static u_char *
+ngx_http_reauth_metrics_seconds(u_char *p, u_char *last, const char *name,
+    const char *label, const char *value, int64_t ms)
+{
+    return ngx_slprintf(p, last, "%s{%s=\"%s\"} %L.%03L\n", name, label, value,
+                        ms / 1000, ms % 1000);
+}
+
+
+static u_char *
+ngx_http_reauth_metrics_poller(u_char *p, u_char *last,
+    ngx_http_reauth_zone_t *zone)
+{
+    ngx_uint_t              i;
+    reauth_poll_backlog_t   backlog;
+
+    static const struct {
+        const char               *reason;
+        ngx_http_reauth_count_e   count;
+    } throttled[] = {
+        { "rate", NGX_HTTP_REAUTH_COUNT_THROTTLED_RATE },
+        { "concurrency", NGX_HTTP_REAUTH_COUNT_THROTTLED_CONCURRENCY },
+        { "pause", NGX_HTTP_REAUTH_COUNT_THROTTLED_PAUSE }
+    };
+
+    ngx_http_reauth_zone_get_backlog(zone, &backlog);
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_polls_due", "gauge",
+                                     "Attempts whose poll is due, up to 100.");
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        p = ngx_slprintf(p, last, "reauth_polls_due{class=\"%s\"} %ui\n",
+                reauth_schedule_class_name((reauth_poll_class_t) i),
+                (ngx_uint_t) backlog.due[i]);
+    }
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_polls_lag_seconds",
+            "gauge", "For how long the first of these polls has been due.");
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        p = ngx_http_reauth_metrics_seconds(p, last,
+                "reauth_polls_lag_seconds", "class",
+                reauth_schedule_class_name((reauth_poll_class_t) i),
+                backlog.lag_ms[i]);
+    }
+
+    p = ngx_http_reauth_metrics_head(p, last,
+            "reauth_polls_throttled_seconds_total", "counter",
+            "Time during which polls that were due could not be sent.");
+
+    for (i = 0; i < sizeof(throttled) / sizeof(throttled[0]); i++) {
+        p = ngx_http_reauth_metrics_seconds(p, last,
+                "reauth_polls_throttled_seconds_total", "reason",
+                throttled[i].reason,
+                (int64_t) ngx_http_reauth_zone_counted(zone,
+                                                       throttled[i].count));
+    }
+
+    return p;
+}
+
+
+static u_char *
 ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     ngx_http_reauth_store_t *store)
 {
@@ -361,6 +423,7 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
 
     p = ngx_http_reauth_metrics_degraded(p, last, store);
     p = ngx_http_reauth_metrics_upstream(p, last, &store->zone);
+    p = ngx_http_reauth_metrics_poller(p, last, &store->zone);
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_build_info", "gauge",
                                      "1, with the versions as labels.");

@@ -328,20 +328,25 @@ ngx_http_reauth_status_redis(ngx_http_reauth_store_t *store, u_char *p)
 }
 
 
-/* a time, or null if there was none */
-
 static u_char *
-ngx_http_reauth_status_time(u_char *p, int64_t age_ms)
+ngx_http_reauth_status_time(u_char *p, int64_t at_ms)
 {
     char  text[REAUTH_TIME_MS_SIZE];
 
-    if (age_ms < 0) {
-        return ngx_cpymem(p, "null", sizeof("null") - 1);
-    }
-
-    (void) reauth_time_format_ms(text, ngx_http_reauth_now() - age_ms);
+    (void) reauth_time_format_ms(text, at_ms);
 
     return ngx_sprintf(p, "\"%s\"", text);
+}
+
+
+/* the time this long ago; null if there was none */
+
+static u_char *
+ngx_http_reauth_status_ago(u_char *p, int64_t age_ms)
+{
+    return age_ms < 0
+           ? ngx_cpymem(p, "null", sizeof("null") - 1)
+           : ngx_http_reauth_status_time(p, ngx_http_reauth_now() - age_ms);
 }
 
 
@@ -356,18 +361,57 @@ ngx_http_reauth_status_upstream(ngx_http_reauth_store_t *store, u_char *p)
 
     p = ngx_sprintf(p, ",\"upstream\":{\"state\":\"%s\",\"last_ok_at\":",
                     reauth_upstream_state_name(health.state));
-    p = ngx_http_reauth_status_time(p, ages.last_ms[REAUTH_RESULT_OK]);
+    p = ngx_http_reauth_status_ago(p, ages.last_ms[REAUTH_RESULT_OK]);
 
     p = ngx_cpymem(p, ",\"last_error_at\":",
                    sizeof(",\"last_error_at\":") - 1);
-    p = ngx_http_reauth_status_time(p, health.error != REAUTH_RESULT_NONE
-                                       ? ages.last_ms[health.error] : -1);
+    p = ngx_http_reauth_status_ago(p, health.error != REAUTH_RESULT_NONE
+                                      ? ages.last_ms[health.error] : -1);
 
     error = reauth_upstream_result_code(health.error);
 
     return error != NULL ? ngx_sprintf(p, ",\"error\":\"%s\"}", error)
                          : ngx_cpymem(p, ",\"error\":null}",
                                       sizeof(",\"error\":null}") - 1);
+}
+
+
+/* null if there is no reauth_poll */
+
+static u_char *
+ngx_http_reauth_status_poller(ngx_http_reauth_store_t *store, u_char *p)
+{
+    int64_t                 lag_ms, paused_ms;
+    ngx_uint_t              i, due;
+    reauth_poll_backlog_t   backlog;
+
+    if (!store->polling) {
+        return ngx_cpymem(p, ",\"poller\":null",
+                          sizeof(",\"poller\":null") - 1);
+    }
+
+    ngx_http_reauth_zone_get_backlog(&store->zone, &backlog);
+
+    due = 0;
+    lag_ms = 0;
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        due += backlog.due[i];
+        lag_ms = ngx_max(lag_ms, backlog.lag_ms[i]);
+    }
+
+    paused_ms = ngx_http_reauth_zone_paused(&store->zone);
+
+    p = ngx_sprintf(p, ",\"poller\":{\"due\":%ui,\"lag_seconds\":%L,"
+                    "\"paused_until\":", due, lag_ms / 1000);
+
+    p = paused_ms > 0
+        ? ngx_http_reauth_status_time(p, ngx_http_reauth_now() + paused_ms)
+        : ngx_cpymem(p, "null", sizeof("null") - 1);
+
+    *p++ = '}';
+
+    return p;
 }
 
 
@@ -436,6 +480,7 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
 
     text.last = ngx_http_reauth_status_redis(store, text.last);
     text.last = ngx_http_reauth_status_upstream(store, text.last);
+    text.last = ngx_http_reauth_status_poller(store, text.last);
 
     text.last = ngx_sprintf(text.last,
                             ",\"clock_offset_ms\":%L,"

@@ -169,8 +169,14 @@ ngx_int_t
 ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, u_char *start, u_char *p)
 {
-    uint64_t   decision;
-    ngx_str_t  body;
+    uint64_t                decision;
+    ngx_str_t               body;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     decision = ngx_http_reauth_decision(r);
 
@@ -180,6 +186,9 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
 
     body.data = start;
     body.len = p - start;
+
+    ctx->decision.data = p - 18;
+    ctx->decision.len = 16;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "reauth: returned %ui %s, decision %*s",

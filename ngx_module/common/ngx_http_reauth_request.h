@@ -47,6 +47,7 @@ typedef struct {
     ngx_str_t                 attempt;
     ngx_str_t                 caller;
     ngx_http_reauth_known_t  *known;           /* NULL: no caller */
+    ngx_str_t                 decision;        /* of the error returned */
 
     unsigned                  coalesced:1;
     unsigned                  local:1;         /* not yet in Redis */

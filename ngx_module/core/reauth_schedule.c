@@ -73,8 +73,13 @@ reauth_schedule_class(const reauth_record_t *record)
 
 
 reauth_poll_class_t
-reauth_schedule_pick(const int due[REAUTH_POLL_CLASSES], unsigned *others)
+reauth_schedule_pick(const int due[REAUTH_POLL_CLASSES], unsigned *others,
+    int spare)
 {
+    if (!due[REAUTH_POLL_FIRST] && !spare) {
+        return REAUTH_POLL_CLASSES;
+    }
+
     if (due[REAUTH_POLL_PERSON]
         && (*others >= REAUTH_POLL_PERSON_EACH
             || !(due[REAUTH_POLL_FIRST] || due[REAUTH_POLL_LAST])))
@@ -92,4 +97,33 @@ reauth_schedule_pick(const int due[REAUTH_POLL_CLASSES], unsigned *others)
     return due[REAUTH_POLL_FIRST] ? REAUTH_POLL_FIRST
            : due[REAUTH_POLL_LAST] ? REAUTH_POLL_LAST
            : REAUTH_POLL_CLASSES;
+}
+
+
+unsigned
+reauth_schedule_reserve(unsigned burst)
+{
+    return burst / 2;
+}
+
+
+int64_t
+reauth_schedule_lag(int64_t late_ms)
+{
+    if (late_ms >= REAUTH_POLL_AT_ONCE_MS) {
+        late_ms -= REAUTH_POLL_AT_ONCE_MS;
+    }
+
+    return late_ms > 0 ? late_ms : 0;
+}
+
+
+const char *
+reauth_schedule_class_name(reauth_poll_class_t class)
+{
+    static const char  *names[REAUTH_POLL_CLASSES] = {
+        "active", "person", "unconfirmed"
+    };
+
+    return names[class];
 }

@@ -23,7 +23,8 @@ typedef struct {
  * Classes of polls that are due, by priority.  Attempts that wait for a person
  * get at most a quarter of the polls while others are due.  Attempts that the
  * upstream has never confirmed, such as of accounts that do not exist, get the
- * rest.
+ * rest.  Both leave a part of the burst to the first class, so that a poll
+ * requested by a webhook does not wait for the rate.
  */
 
 typedef enum {
@@ -40,10 +41,14 @@ reauth_poll_class_t reauth_schedule_class(const reauth_record_t *record);
 
 /*
  * The class to be polled next, of those with a poll due; CLASSES: none.
- * "others" counts polls since the last one that waits for a person.
+ * "others" counts polls since the last one that waits for a person.  "spare":
+ * the budget has more than its reserve.
  */
 reauth_poll_class_t reauth_schedule_pick(const int due[REAUTH_POLL_CLASSES],
-    unsigned *others);
+    unsigned *others, int spare);
+
+/* the part of the burst that is left to the first class, in polls */
+unsigned reauth_schedule_reserve(unsigned burst);
 
 /*
  * The due time of a poll requested by a webhook, before all others of its
@@ -51,6 +56,21 @@ reauth_poll_class_t reauth_schedule_pick(const int due[REAUTH_POLL_CLASSES],
  */
 #define REAUTH_POLL_AT_ONCE_MS  86400000
 
+
+/* what is left to do, by class; at most REAUTH_POLL_DUE_MAX are counted */
+
+typedef struct {
+    unsigned  due[REAUTH_POLL_CLASSES];
+    int64_t   lag_ms[REAUTH_POLL_CLASSES];   /* of the one due for longest */
+} reauth_poll_backlog_t;
+
+#define REAUTH_POLL_DUE_MAX  100
+
+/* "late_ms" ago the poll was due, or its request by a webhook was made */
+int64_t reauth_schedule_lag(int64_t late_ms);
+
+/* the class in the summary and in metrics */
+const char *reauth_schedule_class_name(reauth_poll_class_t class);
 
 /*
  * The time of the next poll of an active record, in milliseconds since the

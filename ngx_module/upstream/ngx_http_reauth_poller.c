@@ -390,6 +390,66 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
 }
 
 
+/* what could not be done in this step, and why */
+
+static void
+ngx_http_reauth_poller_left(ngx_http_reauth_poller_t *poller,
+    const reauth_poll_backlog_t *backlog)
+{
+    ngx_uint_t  i, due;
+
+    ngx_http_reauth_zone_set_backlog(&poller->store->zone, backlog);
+
+    due = 0;
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        due += backlog->due[i];
+    }
+
+    if (due) {
+        ngx_http_reauth_zone_count_n(&poller->store->zone,
+            poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX
+            ? NGX_HTTP_REAUTH_COUNT_THROTTLED_CONCURRENCY
+            : NGX_HTTP_REAUTH_COUNT_THROTTLED_RATE,
+            NGX_HTTP_REAUTH_POLLER_STEP);
+    }
+}
+
+
+/* the numbers at the end of a reply: due and lag of each class */
+
+static void
+ngx_http_reauth_poller_backlog(ngx_http_reauth_poller_t *poller,
+    redisReply *reply)
+{
+    size_t                  i, n;
+    redisReply            **number;
+    reauth_poll_backlog_t   backlog;
+
+    n = 2 * REAUTH_POLL_CLASSES;
+
+    if (reply->elements < n) {
+        return;
+    }
+
+    number = &reply->element[reply->elements - n];
+
+    for (i = 0; i < n; i++) {
+        if (number[i]->type != REDIS_REPLY_INTEGER || number[i]->integer < 0) {
+            return;
+        }
+    }
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        backlog.due[i] = (unsigned) ngx_min(number[2 * i]->integer,
+                                            REAUTH_POLL_DUE_MAX);
+        backlog.lag_ms[i] = reauth_schedule_lag(number[2 * i + 1]->integer);
+    }
+
+    ngx_http_reauth_poller_left(poller, &backlog);
+}
+
+
 static void
 ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 {
@@ -459,6 +519,15 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 
         (void) ngx_http_reauth_poll_start(poller, &account);
     }
+
+    ngx_http_reauth_poller_backlog(poller, reply);
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_poller_burst(ngx_http_reauth_poller_t *poller)
+{
+    return ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60);
 }
 
 
@@ -476,7 +545,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     };
 
     prefix = &poller->store->redis_conf->prefix;
-    burst = ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60);
+    burst = ngx_http_reauth_poller_burst(poller);
 
     p = buffer;
 
@@ -530,7 +599,7 @@ ngx_http_reauth_poller_token(ngx_http_reauth_poller_t *poller)
 {
     ngx_uint_t  burst, more;
 
-    burst = ngx_max(1, poller->rate * NGX_HTTP_REAUTH_BURST / 60) * 1000;
+    burst = 1000 * ngx_http_reauth_poller_burst(poller);
 
     if (poller->tokens_at == 0) {
         poller->tokens = burst;
@@ -558,11 +627,14 @@ static void
 ngx_http_reauth_poller_local(ngx_http_reauth_poller_t *poller, int64_t now_ms)
 {
     char                     name[REAUTH_ACCOUNT_MAX + 1];
+    ngx_uint_t               reserve;
     reauth_record_t          record;
     reauth_string_t          account;
     ngx_http_reauth_zone_t  *zone;
 
     zone = &poller->store->zone;
+    reserve = 1000 * reauth_schedule_reserve(
+                         (unsigned) ngx_http_reauth_poller_burst(poller));
 
     while (poller->npolls < NGX_HTTP_REAUTH_POLLS_MAX
            && ngx_http_reauth_poller_token(poller))
@@ -571,7 +643,8 @@ ngx_http_reauth_poller_local(ngx_http_reauth_poller_t *poller, int64_t now_ms)
             account = reauth_string_from(name);
 
         } else if (ngx_http_reauth_zone_next_poll(zone, now_ms,
-                                          NGX_HTTP_REAUTH_LEASE, &record)
+                                          NGX_HTTP_REAUTH_LEASE,
+                                          poller->tokens >= reserve, &record)
                    == NGX_OK)
         {
             account = reauth_string_from(record.account);
@@ -643,6 +716,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
     char                       name[REAUTH_ACCOUNT_MAX + 1];
     int64_t                    now_ms;
     reauth_string_t            account;
+    reauth_poll_backlog_t      backlog;
     ngx_http_reauth_poller_t  *poller;
 
     poller = ev->data;
@@ -674,17 +748,26 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
     now_ms = ngx_http_reauth_now();
 
     if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0) {
+        ngx_http_reauth_zone_count_n(&poller->store->zone,
+                                     NGX_HTTP_REAUTH_COUNT_THROTTLED_PAUSE,
+                                     NGX_HTTP_REAUTH_POLLER_STEP);
         return;
     }
 
     ngx_http_reauth_lists_step(poller);
 
-    if (poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX) {
+    if (!ngx_http_reauth_poller_shares(poller)) {
+        ngx_http_reauth_poller_local(poller, now_ms);
+
+        ngx_http_reauth_zone_backlog(&poller->store->zone, now_ms, &backlog);
+        ngx_http_reauth_poller_left(poller, &backlog);
         return;
     }
 
-    if (!ngx_http_reauth_poller_shares(poller)) {
-        ngx_http_reauth_poller_local(poller, now_ms);
+    if (poller->npolls >= NGX_HTTP_REAUTH_POLLS_MAX) {
+        ngx_http_reauth_zone_count_n(&poller->store->zone,
+                               NGX_HTTP_REAUTH_COUNT_THROTTLED_CONCURRENCY,
+                               NGX_HTTP_REAUTH_POLLER_STEP);
         return;
     }
 

@@ -172,6 +172,10 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_KEY_UNAVAILABLE,
     NGX_HTTP_REAUTH_COUNT_CLERK_TAKEN,
 
+    NGX_HTTP_REAUTH_COUNT_THROTTLED_RATE,      /* ms */
+    NGX_HTTP_REAUTH_COUNT_THROTTLED_CONCURRENCY,
+    NGX_HTTP_REAUTH_COUNT_THROTTLED_PAUSE,
+
     /* in the order of reauth_upstream_result_t, from KEY_REFUSED on */
     NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS,
     NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS_LAST =
@@ -353,11 +357,23 @@ ngx_int_t ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone,
 
 /*
  * Poll queues, one for each class of reauth_schedule.h.  Returns an active
- * record whose poll is due, and postpones it by "lease_ms".  NGX_DECLINED:
- * none.
+ * record whose poll is due, and postpones it by "lease_ms"; "spare" as in
+ * reauth_schedule.h.  NGX_DECLINED: none.
  */
 ngx_int_t ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone,
-    int64_t now_ms, int64_t lease_ms, reauth_record_t *record);
+    int64_t now_ms, int64_t lease_ms, ngx_uint_t spare,
+    reauth_record_t *record);
+
+/*
+ * The backlog of these queues; that of the fleet is set and read by the clerk
+ * and by all workers.
+ */
+void ngx_http_reauth_zone_backlog(ngx_http_reauth_zone_t *zone,
+    int64_t now_ms, reauth_poll_backlog_t *backlog);
+void ngx_http_reauth_zone_set_backlog(ngx_http_reauth_zone_t *zone,
+    const reauth_poll_backlog_t *backlog);
+void ngx_http_reauth_zone_get_backlog(ngx_http_reauth_zone_t *zone,
+    reauth_poll_backlog_t *backlog);
 
 /*
  * Sets the next poll of the account; "first": before all others of any class.

@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       28
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       29
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -254,6 +254,8 @@ struct ngx_http_reauth_zone_shctx_s {
                                                /* of the upstream, the last of
                                                   each: ngx_current_msec */
     ngx_atomic_t                    failing;   /* the first of an outage */
+    ngx_atomic_t                    polls_due[REAUTH_POLL_CLASSES];
+    ngx_atomic_t                    polls_lag[REAUTH_POLL_CLASSES];
     ngx_atomic_t                    told_upstream;  /* its health, as logged */
     int64_t                         load_until_ms;
     int64_t                         ahead_ms;  /* the clerk: of the wall clock,

@@ -121,7 +121,7 @@ ngx_http_reauth_zone_due(ngx_http_reauth_zone_shctx_t *sh, ngx_uint_t class,
 
 ngx_int_t
 ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
-    int64_t lease_ms, reauth_record_t *record)
+    int64_t lease_ms, ngx_uint_t spare, reauth_record_t *record)
 {
     int                            due[REAUTH_POLL_CLASSES];
     ngx_int_t                      rc;
@@ -144,7 +144,7 @@ ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
         due[i] = slots[i] != NULL;
     }
 
-    class = reauth_schedule_pick(due, &sh->polled_others);
+    class = reauth_schedule_pick(due, &sh->polled_others, (int) spare);
 
     if (class != REAUTH_POLL_CLASSES) {
         slot = slots[class];
@@ -160,6 +160,81 @@ ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
     ngx_http_reauth_zone_unlock(zone);
 
     return rc;
+}
+
+
+void
+ngx_http_reauth_zone_backlog(ngx_http_reauth_zone_t *zone, int64_t now_ms,
+    reauth_poll_backlog_t *backlog)
+{
+    ngx_uint_t                     i;
+    ngx_rbtree_t                  *tree;
+    ngx_rbtree_node_t             *node;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_memzero(backlog, sizeof(reauth_poll_backlog_t));
+
+    if (sh->gate.active == 0) {
+        return;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        tree = &sh->poll[i];
+
+        slot = ngx_http_reauth_zone_due(sh, i, now_ms);
+        if (slot == NULL) {
+            continue;
+        }
+
+        backlog->lag_ms[i] = reauth_schedule_lag(
+                             now_ms - ngx_http_reauth_slot_poll_ms(slot));
+
+        for (node = &slot->poll;
+             node != NULL && backlog->due[i] < REAUTH_POLL_DUE_MAX;
+             node = ngx_rbtree_next(tree, node))
+        {
+            slot = ngx_queue_data(node, ngx_http_reauth_slot_t, poll);
+
+            if (now_ms < ngx_http_reauth_slot_poll_ms(slot)) {
+                break;
+            }
+
+            backlog->due[i]++;
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+void
+ngx_http_reauth_zone_set_backlog(ngx_http_reauth_zone_t *zone,
+    const reauth_poll_backlog_t *backlog)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        zone->sh->polls_due[i] = backlog->due[i];
+        zone->sh->polls_lag[i] = (ngx_atomic_uint_t) backlog->lag_ms[i];
+    }
+}
+
+
+void
+ngx_http_reauth_zone_get_backlog(ngx_http_reauth_zone_t *zone,
+    reauth_poll_backlog_t *backlog)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        backlog->due[i] = (unsigned) zone->sh->polls_due[i];
+        backlog->lag_ms[i] = (int64_t) zone->sh->polls_lag[i];
+    }
 }
 
 

@@ -449,13 +449,14 @@ test_pick(void **state)
 
     others = 0;
     memset(due, 0, sizeof(due));
-    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_CLASSES);
+    assert_int_equal(reauth_schedule_pick(due, &others, 1),
+                     REAUTH_POLL_CLASSES);
 
     /* one alone is not held up */
 
     due[REAUTH_POLL_PERSON] = 1;
     for (n = 0; n < 3; n++) {
-        assert_int_equal(reauth_schedule_pick(due, &others),
+        assert_int_equal(reauth_schedule_pick(due, &others, 1),
                          REAUTH_POLL_PERSON);
     }
 
@@ -463,13 +464,13 @@ test_pick(void **state)
 
     due[REAUTH_POLL_LAST] = 1;
     for (n = 0, persons = 0; n < 400; n++) {
-        persons += reauth_schedule_pick(due, &others) == REAUTH_POLL_PERSON;
+        persons += reauth_schedule_pick(due, &others, 1) == REAUTH_POLL_PERSON;
     }
     assert_int_equal(persons, 100);
 
     due[REAUTH_POLL_FIRST] = 1;
     for (n = 0, persons = 0; n < 400; n++) {
-        switch (reauth_schedule_pick(due, &others)) {
+        switch (reauth_schedule_pick(due, &others, 1)) {
         case REAUTH_POLL_PERSON:
             persons++;
             break;
@@ -485,17 +486,55 @@ test_pick(void **state)
 
     due[REAUTH_POLL_PERSON] = 0;
     for (n = 0; n < 100; n++) {
-        assert_int_equal(reauth_schedule_pick(due, &others),
+        assert_int_equal(reauth_schedule_pick(due, &others, 1),
                          REAUTH_POLL_FIRST);
     }
 
     due[REAUTH_POLL_PERSON] = 1;
-    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_PERSON);
-    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_FIRST);
+    assert_int_equal(reauth_schedule_pick(due, &others, 1), REAUTH_POLL_PERSON);
+    assert_int_equal(reauth_schedule_pick(due, &others, 1), REAUTH_POLL_FIRST);
 
     memset(due, 0, sizeof(due));
     due[REAUTH_POLL_LAST] = 1;
-    assert_int_equal(reauth_schedule_pick(due, &others), REAUTH_POLL_LAST);
+    assert_int_equal(reauth_schedule_pick(due, &others, 1), REAUTH_POLL_LAST);
+}
+
+
+/* without others, the reserve of the budget is left to what comes */
+
+static void
+test_reserve(void **state)
+{
+    int       due[REAUTH_POLL_CLASSES], n, persons;
+    unsigned  others;
+
+    (void) state;
+
+    others = 3;
+    memset(due, 0, sizeof(due));
+
+    due[REAUTH_POLL_PERSON] = 1;
+    due[REAUTH_POLL_LAST] = 1;
+    assert_int_equal(reauth_schedule_pick(due, &others, 0),
+                     REAUTH_POLL_CLASSES);
+    assert_int_equal(others, 3);
+    assert_int_equal(reauth_schedule_pick(due, &others, 1),
+                     REAUTH_POLL_PERSON);
+
+    /* it is not a reason to starve */
+
+    due[REAUTH_POLL_FIRST] = 1;
+    for (n = 0, persons = 0; n < 400; n++) {
+        persons += reauth_schedule_pick(due, &others, 0) == REAUTH_POLL_PERSON;
+    }
+    assert_int_equal(persons, 100);
+
+    assert_int_equal(reauth_schedule_reserve(1), 0);
+    assert_int_equal(reauth_schedule_reserve(5), 2);
+
+    assert_int_equal(reauth_schedule_lag(-5), 0);
+    assert_int_equal(reauth_schedule_lag(1500), 1500);
+    assert_int_equal(reauth_schedule_lag(REAUTH_POLL_AT_ONCE_MS + 7), 7);
 }
 
 
@@ -511,7 +550,8 @@ main(void)
         cmocka_unit_test(test_usual),
         cmocka_unit_test(test_never_ends),
         cmocka_unit_test(test_class),
-        cmocka_unit_test(test_pick)
+        cmocka_unit_test(test_pick),
+        cmocka_unit_test(test_reserve)
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

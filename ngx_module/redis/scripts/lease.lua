@@ -4,7 +4,8 @@
 --
 -- The queues are the classes of reauth_schedule.h: attempts that wait for a
 -- person get at most one of four polls while others are due, attempts that the
--- upstream has never confirmed get the rest.
+-- upstream has never confirmed get the rest.  Both leave half of the burst to
+-- attempts of the first queue, where those requested by webhooks are.
 --
 -- An active account without a record is removed from the indexes: its key was
 -- deleted, or has expired.  Both are written at once, so a record that is being
@@ -16,7 +17,9 @@
 --       3 polls a minute of all gateways    4 burst, in polls
 --       5 length of a pause requested by the upstream, in ms, or 0
 --
--- Returns the accounts, or the remaining time of the pause in ms.
+-- Returns the accounts, followed by the number of those that remain due in each
+-- queue (at most 100) and by how long the first of them has been due, in ms; or
+-- the remaining time of the pause in ms.
 
 local most = tonumber(ARGV[1])
 local lease = tonumber(ARGV[2])
@@ -54,6 +57,8 @@ local others = tonumber(redis.call('HGET', KEYS[2], 'others') or 0)
 local accounts = {}
 local first, person, last = {}, {}, {}
 
+local reserve = math.floor(burst / 2)
+
 local function due(key)
     return redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', clock),
                       'LIMIT', 0, n)
@@ -85,9 +90,12 @@ local function take(key, queue)
 end
 
 while #accounts < n do
-    local rest = #first + #last
 
-    if #person > 0 and (others >= 3 or rest == 0) then
+    if #first == 0 and tokens - #accounts < reserve + 1 then
+        break
+    end
+
+    if #person > 0 and (others >= 3 or #first + #last == 0) then
         others = 0
         take(KEYS[5], person)
 
@@ -107,5 +115,14 @@ end
 redis.call('HSET', KEYS[2], 'tokens', tostring(tokens - #accounts),
            'at', string.format('%.0f', clock), 'others', tostring(others))
 redis.call('EXPIRE', KEYS[2], 600)
+
+for _, key in ipairs({ KEYS[1], KEYS[5], KEYS[6] }) do
+    local rest = redis.call('ZRANGEBYSCORE', key, '-inf',
+                            string.format('%.0f', clock), 'WITHSCORES',
+                            'LIMIT', 0, 100)
+
+    accounts[#accounts + 1] = #rest / 2
+    accounts[#accounts + 1] = #rest > 0 and clock - tonumber(rest[2]) or 0
+end
 
 return accounts
