@@ -6,8 +6,8 @@
  * from the first.  A run is what its seed says: the same each time.
  *
  * REAUTH_STEPS=n  actions of a run; REAUTH_TRACE=1  tells all that happens;
- * REAUTH_FAILURES=n  goes on until so many runs have failed; REAUTH_OPEN=1  with
- * what is known to violate laws: streams that are cut, FLUSHALL
+ * REAUTH_FAILURES=n  goes on until so many runs have failed; REAUTH_OPEN=1
+ * with what is known to violate laws: streams that are cut, FLUSHALL
  */
 
 
