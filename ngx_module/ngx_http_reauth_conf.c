@@ -12,7 +12,6 @@
 #include "ngx_http_reauth_key.h"
 #include "ngx_http_reauth_metrics.h"
 #include "ngx_http_reauth_poller.h"
-#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_secret.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_watch.h"
@@ -101,18 +100,7 @@ ngx_http_reauth_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_reauth_main_conf_t *mcf = conf;
 
-    if (mcf->store.redis_conf) {
-        return "is duplicate";
-    }
-
-    mcf->store.redis_conf = ngx_http_reauth_redis_parse(cf);
-    if (mcf->store.redis_conf == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    mcf->store.zone.remote = 1;
-
-    return NGX_CONF_OK;
+    return ngx_http_reauth_store_conf_redis(cf, &mcf->store);
 }
 
 

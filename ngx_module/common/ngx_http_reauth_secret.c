@@ -12,7 +12,6 @@
 #include <openssl/crypto.h>
 
 #include "ngx_http_reauth_secret.h"
-#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_watch.h"
 
 
@@ -104,23 +103,17 @@ ngx_http_reauth_secret_replace(ngx_http_reauth_secret_t *secret)
 }
 
 
-void
-ngx_http_reauth_secret_expire(ngx_http_reauth_main_conf_t *mcf)
+/* called once a second: zeroes a previous secret that has expired */
+
+static void
+ngx_http_reauth_secret_expire(void *data)
 {
-    ngx_uint_t                  i;
-    ngx_http_reauth_secret_t  **secrets;
+    ngx_http_reauth_secret_t *secret = data;
 
-    secrets = mcf->secrets.elts;
-
-    for (i = 0; i < mcf->secrets.nelts; i++) {
-
-        if (secrets[i]->previous_redact != NULL
-            && (ngx_msec_int_t) (ngx_current_msec
-                                 - secrets[i]->previous_until)
-               >= 0)
-        {
-            ngx_http_reauth_secret_forget_previous(secrets[i]);
-        }
+    if (secret->previous_redact != NULL
+        && (ngx_msec_int_t) (ngx_current_msec - secret->previous_until) >= 0)
+    {
+        ngx_http_reauth_secret_forget_previous(secret);
     }
 }
 
@@ -199,9 +192,7 @@ ngx_http_reauth_secret_protect(ngx_http_reauth_main_conf_t *mcf,
 #if (NGX_HAVE_PR_SET_DUMPABLE)
 
     if (mcf->secrets.nelts == 0
-        && (mcf->store.redis_conf == NULL
-            || (mcf->store.redis_conf->password.text.len == 0
-                && mcf->store.redis_conf->sentinel_password.text.len == 0)))
+        && !ngx_http_reauth_store_has_password(&mcf->store))
     {
         return;
     }
@@ -261,7 +252,8 @@ ngx_http_reauth_secret_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 
     if (ngx_http_reauth_watch_add(cf, mcf, &secret->path,
                                   NGX_HTTP_REAUTH_COUNT_FILE_SECRET,
-                                  ngx_http_reauth_secret_reload, secret)
+                                  ngx_http_reauth_secret_reload,
+                                  ngx_http_reauth_secret_expire, secret)
         != NGX_OK)
     {
         return NULL;

@@ -57,9 +57,6 @@ ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
 ngx_int_t ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf,
     ngx_str_t *directive, ngx_http_reauth_secret_t *secret);
 
-/* called once a second: zeroes previous secrets that have expired */
-void ngx_http_reauth_secret_expire(ngx_http_reauth_main_conf_t *mcf);
-
 /* requires a minimum length in bytes, also when it is reread */
 ngx_int_t ngx_http_reauth_secret_is_strong(ngx_conf_t *cf,
     ngx_str_t *directive, ngx_http_reauth_secret_t *secret, size_t least);

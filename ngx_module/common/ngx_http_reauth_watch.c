@@ -2,13 +2,12 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Files that are read again when they change.  Each worker looks at its own
- * pace; a look is one stat(), and only a small file is ever read.
+ * Files that are read again when they change.  Each worker checks them by
+ * stat() at its own interval; the files are small.
  */
 
 
 #include "ngx_http_reauth_watch.h"
-#include "ngx_http_reauth_secret.h"
 
 
 #define NGX_HTTP_REAUTH_WATCH_STEP  1000
@@ -44,7 +43,8 @@ ngx_http_reauth_watch_same(ngx_file_info_t *a, ngx_file_info_t *b)
 ngx_int_t
 ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     ngx_str_t *path, ngx_http_reauth_count_e refused,
-    ngx_int_t (*reload)(void *data, ngx_log_t *log), void *data)
+    ngx_int_t (*reload)(void *data, ngx_log_t *log), void (*tick)(void *data),
+    void *data)
 {
     ngx_http_reauth_watch_t  *watch;
 
@@ -58,6 +58,7 @@ ngx_http_reauth_watch_add(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     watch->path = *path;
     watch->count = refused;
     watch->reload = reload;
+    watch->tick = tick;
     watch->data = data;
 
     (void) ngx_http_reauth_watch_stat(watch, &watch->info);
@@ -77,7 +78,7 @@ ngx_http_reauth_watch_refused(ngx_http_reauth_main_conf_t *mcf,
 
 
 static void
-ngx_http_reauth_watch_look(ngx_http_reauth_main_conf_t *mcf,
+ngx_http_reauth_watch_check(ngx_http_reauth_main_conf_t *mcf,
     ngx_http_reauth_watch_t *watch, ngx_log_t *log)
 {
     ngx_file_info_t  info;
@@ -122,7 +123,7 @@ ngx_http_reauth_watch_look(ngx_http_reauth_main_conf_t *mcf,
 
 
 static void
-ngx_http_reauth_watch_look_at_all(ngx_http_reauth_main_conf_t *mcf,
+ngx_http_reauth_watch_check_all(ngx_http_reauth_main_conf_t *mcf,
     ngx_log_t *log)
 {
     ngx_uint_t                i;
@@ -131,7 +132,7 @@ ngx_http_reauth_watch_look_at_all(ngx_http_reauth_main_conf_t *mcf,
     watch = mcf->watches.elts;
 
     for (i = 0; i < mcf->watches.nelts; i++) {
-        ngx_http_reauth_watch_look(mcf, &watch[i], log);
+        ngx_http_reauth_watch_check(mcf, &watch[i], log);
     }
 }
 
@@ -139,6 +140,8 @@ ngx_http_reauth_watch_look_at_all(ngx_http_reauth_main_conf_t *mcf,
 static void
 ngx_http_reauth_watch_timer(ngx_event_t *ev)
 {
+    ngx_uint_t                    i;
+    ngx_http_reauth_watch_t      *watch;
     ngx_http_reauth_main_conf_t  *mcf;
 
     mcf = ev->data;
@@ -147,8 +150,15 @@ ngx_http_reauth_watch_timer(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_HTTP_REAUTH_WATCH_STEP);
 
-    ngx_http_reauth_watch_look_at_all(mcf, ev->log);
-    ngx_http_reauth_secret_expire(mcf);
+    ngx_http_reauth_watch_check_all(mcf, ev->log);
+
+    watch = mcf->watches.elts;
+
+    for (i = 0; i < mcf->watches.nelts; i++) {
+        if (watch[i].tick != NULL) {
+            watch[i].tick(watch[i].data);
+        }
+    }
 }
 
 
@@ -165,7 +175,7 @@ ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
      * replaced.
      */
 
-    ngx_http_reauth_watch_look_at_all(mcf, cycle->log);
+    ngx_http_reauth_watch_check_all(mcf, cycle->log);
 
     mcf->watch_timer.handler = ngx_http_reauth_watch_timer;
     mcf->watch_timer.data = mcf;

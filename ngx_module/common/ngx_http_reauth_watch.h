@@ -26,6 +26,9 @@ typedef struct {
 
     /* NGX_ERROR: the new content was rejected and an error logged */
     ngx_int_t               (*reload)(void *data, ngx_log_t *log);
+
+    /* called once a second, or NULL */
+    void                    (*tick)(void *data);
     void                     *data;
 } ngx_http_reauth_watch_t;
 
@@ -33,7 +36,8 @@ typedef struct {
 ngx_int_t ngx_http_reauth_watch_add(ngx_conf_t *cf,
     ngx_http_reauth_main_conf_t *mcf, ngx_str_t *path,
     ngx_http_reauth_count_e refused,
-    ngx_int_t (*reload)(void *data, ngx_log_t *log), void *data);
+    ngx_int_t (*reload)(void *data, ngx_log_t *log), void (*tick)(void *data),
+    void *data);
 void ngx_http_reauth_watch_init_process(ngx_http_reauth_main_conf_t *mcf,
     ngx_cycle_t *cycle);
 

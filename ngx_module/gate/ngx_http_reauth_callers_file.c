@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * reauth_callers_file: who may call, read by the master, and again when it
+ * reauth_callers_file: the callers, read by the master, and again when it
  * changes.
  */
 
@@ -209,7 +209,8 @@ ngx_http_reauth_callers_add(ngx_conf_t *cf, ngx_str_t *path)
 
     if (ngx_http_reauth_watch_add(cf, mcf, &callers->path,
                                   NGX_HTTP_REAUTH_COUNT_FILE_CALLERS,
-                                  ngx_http_reauth_callers_reload, callers)
+                                  ngx_http_reauth_callers_reload, NULL,
+                                  callers)
         != NGX_OK)
     {
         return NULL;

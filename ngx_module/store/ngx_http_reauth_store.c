@@ -122,7 +122,7 @@ ngx_http_reauth_store_accepted(ngx_http_reauth_store_t *store,
     ngx_log_error(NGX_LOG_NOTICE, store->cycle->log, 0,
                   what == NGX_HTTP_REAUTH_REFUSED_WRITE
                       ? "redis: writes are accepted again"
-                      : "redis: polls are shared with other instances again");
+                      : "redis: polls are shared with other gateways again");
 }
 
 
@@ -539,6 +539,38 @@ ngx_http_reauth_store_clerk_end(ngx_http_reauth_store_t *store)
     store->flush_left = 0;
 
     ngx_http_reauth_sync_stop(store);
+}
+
+
+char *
+ngx_http_reauth_store_conf_redis(ngx_conf_t *cf,
+    ngx_http_reauth_store_t *store)
+{
+    if (store->redis_conf != NULL) {
+        return "is duplicate";
+    }
+
+    store->redis_conf = ngx_http_reauth_redis_parse(cf);
+    if (store->redis_conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    store->zone.has_redis = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_store_has_password(ngx_http_reauth_store_t *store)
+{
+    ngx_http_reauth_redis_conf_t  *conf;
+
+    conf = store->redis_conf;
+
+    return conf != NULL
+           && (conf->password.text.len != 0
+               || conf->sentinel_password.text.len != 0);
 }
 
 

@@ -186,7 +186,7 @@ ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
 /* and Redis writes it */
 ngx_uint_t ngx_http_reauth_store_writes(ngx_http_reauth_store_t *store);
 
-/* how this instance stands with Redis, by what all its workers see */
+/* how this gateway stands with Redis, by what all its workers see */
 void ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
     reauth_health_t *health);
 
@@ -196,6 +196,13 @@ void ngx_http_reauth_store_refused(ngx_http_reauth_store_t *store,
     const char *text);
 void ngx_http_reauth_store_accepted(ngx_http_reauth_store_t *store,
     ngx_http_reauth_refused_e what);
+
+/* parses "reauth_redis" */
+char *ngx_http_reauth_store_conf_redis(ngx_conf_t *cf,
+    ngx_http_reauth_store_t *store);
+
+/* whether Redis requires a password, which is then in memory */
+ngx_uint_t ngx_http_reauth_store_has_password(ngx_http_reauth_store_t *store);
 
 ngx_int_t ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
     ngx_cycle_t *cycle);

@@ -305,7 +305,7 @@ ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
     dirty = ngx_http_reauth_zone_read(sh, account, len, &stored->record);
 
     stored->dirty = dirty != NULL && dirty->queue.next != NULL;
-    stored->has_redis = zone->remote != 0;
+    stored->has_redis = zone->has_redis != 0;
     stored->epoch = sh->epoch;
     stored->salt = (unsigned) sh->salt;
     stored->origin = sh->origin;

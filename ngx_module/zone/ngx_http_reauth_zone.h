@@ -42,7 +42,7 @@ typedef struct {
     ngx_http_reauth_zone_shctx_t  *sh;
     ngx_slab_pool_t               *shpool;
     ngx_shm_zone_t                *shm_zone;
-    ngx_uint_t                     remote;    /* Redis is to be read first */
+    ngx_uint_t                     has_redis;  /* Redis is to be read first */
     reauth_schedule_t              schedule;  /* of the background poller */
     ngx_log_t                     *log;       /* of this process */
 } ngx_http_reauth_zone_t;
@@ -590,7 +590,7 @@ void ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone,
     ngx_uint_t *up, ngx_uint_t *lag_ms);
 
 /*
- * What Redis refuses, and why: to connect, to tell what other instances do, to
+ * What Redis refuses, and why: to connect, to tell what other gateways do, to
  * write, to share polls.  refuse: the refusal until now.
  */
 

@@ -76,7 +76,7 @@ ngx_http_reauth_zone_keep(ngx_shm_zone_t *shm_zone,
         return NGX_ERROR;
     }
 
-    if (!zone->remote) {
+    if (!zone->has_redis) {
         zone->sh->gate.loaded = 1;
     }
 
@@ -235,7 +235,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_http_reauth_zone_queues(sh);
 
     sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
-    sh->gate.loaded = !zone->remote;
+    sh->gate.loaded = !zone->has_redis;
     sh->paused = ngx_current_msec;
     sh->clerk.beat_ms = ngx_http_reauth_monotonic();
     sh->gate.clock = ngx_http_reauth_wall_clock()
