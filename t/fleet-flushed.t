@@ -22,7 +22,7 @@ my $two = gateway(name => 'two', %poll);
 
 is($one->update('acct_1', 'ok')->{status}, 200, 'an update');
 ok(wait_for(sub { $two->http('GET', '/api/acct_1/me')->{status} == 503 }),
-    'the other instance knows');
+    'the other gateway knows');
 
 redis_cli('FLUSHALL');
 is($_->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still')

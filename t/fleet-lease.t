@@ -34,7 +34,7 @@ cmp_ok(due(), '<=', 20_000, 'for a bounded time');
 
 my @pids = ($one->pid, $one->worker_pids);
 kill 'KILL', @pids;
-ok(wait_for { !grep { runs($_) } @pids } 'the instance is killed');
+ok(wait_for { !grep { runs($_) } @pids } 'the gateway is killed');
 
 sandbox('POST', '/account/acct_1', { delay_ms => 0 });
 

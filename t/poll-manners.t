@@ -169,7 +169,7 @@ polls_get('503 X', 'Retry-After: ' . at('%a, %d %b %Y %H:%M:%S GMT',
 ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') } 'all rest');
 cmp_ok(redis_cli('PTTL', '{reauth}:pause'), '>', 100_000, 'until that time');
 
-# those that were being sent, and the other instance's look into Redis
+# those that were being sent, and the other gateway's look into Redis
 sleep 2;
 
 $seen = polls();

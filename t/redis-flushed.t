@@ -32,6 +32,6 @@ is(stored('acct_2', 'attempt'), $id{2}, 'whole');
 
 my $other = gateway(name => 'other');
 is($other->http('GET', '/api/acct_2/me')->{status}, 503,
-    'a new instance learns it');
+    'a new gateway learns it');
 
 done_testing();

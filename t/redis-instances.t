@@ -37,7 +37,7 @@ is_deeply([ map { $theirs->{$_} } qw(attempt_id state since source auth_type) ],
 
 # an update through the other gateway coalesces
 my $again = $two->update('acct_1', 'otp');
-is($again->{headers}{'reauth-coalesced'}, '1', 'coalesced across instances');
+is($again->{headers}{'reauth-coalesced'}, '1', 'coalesced across gateways');
 is($again->{json}{attempt_id}, $id, 'with the same attempt');
 
 # a poll through the other gateway changes the state

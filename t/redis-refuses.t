@@ -35,7 +35,7 @@ for my $command (qw(xread zscan)) {
         "without $command: said");
 
     ok(wait_for(sub {
-        (ready()->{reason} // '') =~ /what other instances do is not known/
+        (ready()->{reason} // '') =~ /changes made by other gateways are not read/
     }), 'readyz tells it');
     is(ready()->{status}, 'degraded', 'as degraded');
 
@@ -44,7 +44,7 @@ for my $command (qw(xread zscan)) {
     ok(wait_for(sub { ready()->{status} eq 'ready' }), 'readyz: ready');
 }
 
-like($two->error_log, qr/changes made by other instances are ignored/,
+like($two->error_log, qr/changes made by other gateways are ignored/,
     'the log tells what that meant');
 
 done_testing();

@@ -60,7 +60,7 @@ is(redis_cli('ZSCORE', '{reauth}:active', 'acct_new'), '',
 
 my $other = gateway(name => 'other');
 is($other->http('GET', '/reauth/gate/acct_new')->{status}, 204,
-    'open for another instance too');
+    'open for another gateway too');
 is($other->http('GET', '/reauth/gate/acct_active')->{status}, 503,
     'and closed');
 

@@ -65,7 +65,7 @@ my $other = gateway(name => 'other');
 wait_for { $other->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
     'the other gateway to be ready';
 is($other->update('acct_1', \%mobile)->{json}{mobile_auth_session_deeplink},
-   $link, 'another instance tells it, too');
+   $link, 'another gateway tells it, too');
 
 unlike($gateway->error_log . $other->error_log, qr/CANARY|fansapiauth/,
        'none in the error log');

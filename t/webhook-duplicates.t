@@ -43,7 +43,7 @@ my $body = otp();
 
 is(deliver($one, $body)->{body}, $new, 'new');
 is(deliver($one, $body)->{body}, $duplicate, 'again');
-is(deliver($two, $body)->{body}, $duplicate, 'to another instance');
+is(deliver($two, $body)->{body}, $duplicate, 'to another gateway');
 is(deliver($two, $body)->{body}, $duplicate, 'and again');
 
 my $key = 'evt_' . '0' x 40;

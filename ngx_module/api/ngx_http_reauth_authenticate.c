@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The authenticate family: a request is read and checked, begun in the store
- * where it starts a login, forwarded, settled, and answered, in this order.
+ * The authenticate family.  A request is read and validated, begun in the store
+ * if it starts a login, forwarded, settled, and answered, in this order.
  */
 
 

@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One request of the authenticate family, for the files that handle it:
- * authenticate.c its way to the upstream and back, settle.c what the answer
- * says of the attempt, coalesce.c what becomes of it where an equal one is
- * under way.
+ * A request of the authenticate family, for the files that process it:
+ * authenticate.c forwards it and sends the response, settle.c derives a fact
+ * from the upstream's response, coalesce.c processes it if an identical update
+ * is active.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Equal updates: all but the first wait for it and get its answer, or one that
- * is put together from what is known of the login that it started.
+ * Identical updates: all but the first wait for it and get its response, or one
+ * composed from the record of the login that it started.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A response that is shared with those that wait for it or kept for those that
- * repeat the update: sealed, in the zone and in Redis.
+ * Responses shared with waiting requests, or stored for repeated updates:
+ * sealed, in the zone and in Redis.
  */
 
 

@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * GET /reauth/events: every change as a server-sent event, out of the zone's
- * ring of the last changes.  A stream has one buffer, which is filled when the
- * client has taken what was in it: a slow client takes no memory, it only gets
- * behind, and where it is behind what is remembered it is told so.
+ * GET /reauth/events: every change as a server-sent event, from the zone's ring
+ * of the last changes.  A stream has one buffer, which is filled again after
+ * the client has read it: a slow client takes no memory but falls behind, and
+ * gets a "reset" event if changes were overwritten in the ring.
  */
 
 

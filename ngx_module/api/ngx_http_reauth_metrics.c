@@ -52,7 +52,7 @@ static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
     { "reauth_gate_calls_total",
       "Calls of accounts with a closed gate, by result.", "result" },
     { "reauth_webhooks_total", "Webhooks, by result.", "result" },
-    { "reauth_polls_total", "Background polls of this instance, by "
+    { "reauth_polls_total", "Background polls of this gateway, by "
                             "result.", "result" },
     { "reauth_upstream_unreadable_total",
       "Responses and webhooks of the upstream that could not be "

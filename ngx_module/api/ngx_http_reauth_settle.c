@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the upstream's answer says of an attempt, or that there was none: told
- * to the store before the caller is answered.
+ * Derives a fact from the upstream's response, or from its absence, and applies
+ * it in the store before the client gets the response.
  */
 
 

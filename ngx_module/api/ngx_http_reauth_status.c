@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * "reauth_status": what is known of the accounts, for people, dashboards and
- * other proxies.  Everything is answered from the zone; records are copied out
- * of it and rendered afterwards.
+ * "reauth_status": the state of accounts for people, dashboards and other
+ * proxies.  All responses are read from the zone; records are copied and then
+ * rendered.
  */
 
 

@@ -121,7 +121,7 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
     if (ngx_http_reauth_status_degraded(store)) {
         return ngx_http_reauth_status_unavailable(r,
                    REAUTH_ERROR_STORE_UNAVAILABLE,
-                   "The account is unknown to this instance, and Redis is "
+                   "The account is unknown to this gateway, and Redis is "
                    "unavailable.",
                    "Retry when readyz reports ready.");
     }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The parameters of the status resources: read from the query string, and all
- * that is wrong with them told at once.
+ * The parameters of status resources.  They are read from the query string, and
+ * all errors are reported at once.
  */
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Numbers that count the changes of all accounts, in the ids of events and in
- * cursors: a caller that is confined to some accounts gets them sealed, each
- * time in another form, so that they tell nothing of the others.
+ * Numbers that count the changes of all accounts, in IDs of events and in
+ * cursors.  A confined caller gets them sealed, each time with another nonce,
+ * so that they disclose nothing about other accounts.
  */
 
 

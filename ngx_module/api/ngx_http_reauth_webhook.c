@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's webhooks: the signature first, then whether it was here
- * before, then what it says of an attempt, which counts only as far as the
- * store finds that it is about the current one.  The sender is answered as
- * soon as the event is kept; only Redis is waited for, never the upstream.
+ * Webhooks of the upstream.  The signature is verified first, then duplicates
+ * are ignored, then the fact is applied, if the store finds that it is about
+ * the current attempt.  The response is sent when the event is stored: it waits
+ * for Redis, never for the upstream.
  */
 
 

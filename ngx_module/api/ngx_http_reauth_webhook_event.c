@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * An event whose signature is right: whether it was here before, what it says
- * of an attempt, and to whom it is passed on.
+ * An event with a valid signature: whether it is a duplicate, the fact that it
+ * reports, and where it is forwarded.
  */
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Reads a request's body into memory of its own, never to disk, up to a
- * bound of ours rather than client_max_body_size, so that the answer to one
- * that is too large is in the upstream's envelope.
+ * Reads a request body into separate memory, never to disk, up to the module's
+ * own limit instead of client_max_body_size, so that the error for a larger
+ * body has the upstream's format.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the directives say, and what of it is in force at each level.
+ * The parameters of directives, at each level.
  */
 
 

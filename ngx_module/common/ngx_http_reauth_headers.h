@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Headers that are looked for in every request and response.  nginx looks up
- * the name of each header in a hash as it comes; these are in that hash, too,
+ * Headers that are needed in every request and response.  nginx looks up each
+ * header in a hash when it is received; these headers are added to that hash,
  * so that requests and responses without them cost nothing.
  */
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream gets the API key, and may repeat it in anything that it says,
- * as in "bad key ...": it is overwritten in what is captured, before anything
- * of it is read, logged, kept or passed on.
+ * The upstream may repeat the API key in any response, as in "bad key ...".
+ * The key is overwritten in captured data before it is parsed, logged, stored
+ * or passed.
  */
 
 

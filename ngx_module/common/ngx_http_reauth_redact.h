@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream may repeat the API key in what it says.
+ * The upstream may repeat the API key in its responses.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One request: what is known of it, and its headers.
+ * The context of a request, and its headers.
  */
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's list of all accounts.  It is read in pieces, entry by entry:
- * it grows with the team, some 3 KB an account, and nothing of it is kept but
- * what the structure below has.
+ * The upstream's list of all accounts.  It grows with the team, by some 3 KB
+ * for an account, so it is parsed in pieces, entry by entry, and only the
+ * structure below is kept.
  */
 
 

@@ -2,16 +2,16 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The state machine of one account's login attempt: plain C, no I/O, no clock
- * of its own.  Every fact about an attempt, whoever learned it, is judged by
+ * The state machine of a login attempt: plain C, without I/O and without a
+ * clock.  Every fact about an attempt, from any source, is judged by
  * reauth_attempt_advance(); every new attempt begins in reauth_attempt_begin();
- * two copies of one account's record become one in reauth_attempt_merge().
+ * two copies of a record are merged by reauth_attempt_merge().
  *
  * The invariant: no late, duplicate, reordered or replayed fact opens or
  * closes a newer attempt's gate.  See docs/state-machine.md.
  *
  * Units: *_ms are milliseconds and *_us microseconds since the Unix epoch,
- * 0 = not known.  All strings are NUL-terminated and hold no control bytes.
+ * 0: unknown.  Strings are NUL-terminated and contain no control characters.
  */
 
 
@@ -236,14 +236,14 @@ typedef struct {
     unsigned            waited;         /* no other update is sent first */
     unsigned            unread;         /* Redis cannot be read: what is
                                            missing is not waited for */
-    uint64_t            joined;         /* it waited for the response to this
-                                           epoch's update; 0: to none */
+    uint64_t            joined;         /* epoch of the update for whose
+                                           response it has waited; 0: none */
     int64_t             joined_since;
-    unsigned            bounded;        /* so is what this caller may begin: */
-    size_t              callers;        /* all there are */
-    size_t              attempts_max;   /* active ones of this; 0: by default */
-    size_t              attempts;       /* it has so many */
-    size_t              active;         /* those of all */
+    unsigned            bounded;        /* the caller's attempts are limited: */
+    size_t              callers;        /* number of all callers */
+    size_t              attempts_max;   /* active ones of this; 0: default */
+    size_t              attempts;       /* active ones of this caller */
+    size_t              active;         /* active ones of all callers */
     size_t              capacity;
     const uint8_t      *fingerprint;    /* REAUTH_FINGERPRINT_LEN, or NULL */
 } reauth_begin_t;
@@ -275,9 +275,9 @@ typedef struct {
     uint64_t         new_origin;
     reauth_string_t  attempt;        /* empty: unknown */
     reauth_string_t  caller;         /* caller that polled; may be empty */
-    unsigned         bounded;        /* so is what this caller may begin: */
-    size_t           callers;        /* all there are */
-    size_t           attempts_max;   /* active ones of this; 0: by default */
+    unsigned         bounded;        /* the caller's attempts are limited: */
+    size_t           callers;        /* number of all callers */
+    size_t           attempts_max;   /* active ones of this; 0: default */
     unsigned         full;           /* its limit is reached */
     unsigned         live;           /* seen after the end of this epoch: about
                                         a later attempt */
@@ -312,7 +312,7 @@ typedef struct {
     reauth_string_t  error_code;     /* data NULL: none */
     reauth_string_t  error_message;  /* data NULL: none */
 
-    unsigned         kept;           /* the response is, apart */
+    unsigned         kept;           /* the response is stored separately */
 
     const uint8_t   *sealed;         /* NULL: unchanged */
     size_t           sealed_len;

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the files of reauth_attempt.h share.
+ * Shared by the files that implement reauth_attempt.h.
  */
 
 

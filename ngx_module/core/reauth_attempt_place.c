@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Whether a fact is about the attempt that is known, or about one before or
- * after it.
+ * Determines whether a fact is about the current attempt, an earlier or a later
+ * one.
  */
 
 

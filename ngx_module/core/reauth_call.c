@@ -49,9 +49,9 @@ reauth_call_has_api(reauth_string_t path)
 
 
 /*
- * What stands before an account: "/api", "/api/fansly" for an id of Fansly,
- * or nothing, where a prefix of the gateway's own takes their place.  Team
- * paths are not listed anywhere: new ones would be missing.
+ * The part of a path before an account: "/api", "/api/fansly" before a Fansly
+ * ID, or nothing, if the gateway's own prefix replaces them.  Paths of the team
+ * are not listed, because a list would miss new ones.
  */
 
 static int
@@ -124,7 +124,7 @@ reauth_call_is_accounts(const reauth_call_t *call, reauth_string_t *rest)
 
     if (account.len == 0) {
 
-        /* said by something else, for a path that does not have it */
+        /* reauth_gate_account specifies another account than the path */
 
         *rest = call->path;
 
@@ -151,7 +151,7 @@ reauth_call_reads(const reauth_string_t *method)
 }
 
 
-/* a "*" at the pattern's end stands for anything, nothing too */
+/* a "*" at the end of the pattern matches any text, including none */
 
 static int
 reauth_call_matches(reauth_string_t pattern, const reauth_string_t *s)
@@ -184,7 +184,7 @@ reauth_call_route_matches(const reauth_string_t *route,
     path.data = colon + 1;
     path.len = route->len - name.len - 1;
 
-    /* HEAD gives nothing that GET does not */
+    /* HEAD returns nothing that GET does not */
 
     return reauth_call_matches(path, rest)
            && (reauth_call_matches(name, method)
@@ -254,7 +254,7 @@ reauth_caller_may_call(const reauth_caller_t *caller,
         return REAUTH_CALL_NO_SCOPE;
     }
 
-    /* two of them, if something else than the path says one */
+    /* two accounts, if reauth_gate_account specifies another one */
 
     account = reauth_call_path_account(call);
 
@@ -271,8 +271,8 @@ reauth_caller_may_call(const reauth_caller_t *caller,
 
 
 /*
- * The path is compared with a decoded one without a query string: what such a
- * path can't have in it is an error.
+ * The path is compared with a decoded path without a query string: characters
+ * that cannot be in such a path are an error.
  */
 
 static int

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Ordinary calls: whose a path is, and whether a caller may call it.  A path
- * is an account's if it begins with the account's id, after the gateway's own
- * prefix; any other is the team's.
+ * Ordinary calls: the account of a path, and whether a caller may call it.  A
+ * path belongs to an account if it begins with the account ID after the
+ * gateway's own prefix; all others belong to the team.
  */
 
 

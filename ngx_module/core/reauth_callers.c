@@ -18,7 +18,7 @@ struct reauth_callers_s {
     size_t             n;
     size_t             mask;       /* slots - 1, the slots a power of two */
     reauth_caller_t   *callers;
-    uint32_t          *lines;      /* where each caller stands */
+    uint32_t          *lines;      /* the line of each caller */
     uint16_t          *by_hash;    /* open addressing; index + 1, 0: free */
     uint16_t          *by_name;
     unsigned char     *text;       /* what names and patterns point into */

@@ -2,13 +2,14 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The callers file: who may use the gateway, known by the SHA-256 of a bearer
- * token, and for what.  One caller a line, "#" begins a comment:
+ * The callers file: clients that can use the gateway, identified by the SHA-256
+ * of a bearer token, and their rights.  One caller in a line, "#" begins a
+ * comment:
  *
  *     name sha256:<64 hex> scope[,scope...] [accounts=pattern[,pattern...]]
  *         [attempts=number] [routes=METHOD:/path[,METHOD:/path...]]
  *
- * A pattern is an account's id, or the beginning of one and "*".
+ * A pattern is an account ID, or the beginning of one followed by "*".
  */
 
 
@@ -26,7 +27,7 @@
 #define REAUTH_CALLERS_LINE_MAX    4096
 #define REAUTH_CALLERS_ERROR_SIZE  256
 
-/* more than any zone has room for */
+/* more than fit into any zone */
 #define REAUTH_CALLERS_ATTEMPTS_MAX  10000000
 
 

@@ -53,7 +53,7 @@ reauth_callers_error(reauth_callers_line_t *line, const char *fmt, ...)
 }
 
 
-/* the bytes of s up to the separator, which is taken off as well */
+/* the bytes of s up to the separator; both are removed from s */
 
 reauth_string_t
 reauth_callers_split(reauth_string_t *s, unsigned char separator)
@@ -85,7 +85,7 @@ reauth_callers_is_blank(unsigned char c)
 }
 
 
-/* the line's next field, empty at the end and where a comment begins */
+/* the next field of the line; empty at the end or at a comment */
 
 reauth_string_t
 reauth_callers_field(reauth_callers_line_t *line)

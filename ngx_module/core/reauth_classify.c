@@ -97,7 +97,7 @@ reauth_word_begins(const char *word, const char *prefix)
 }
 
 
-/* the set of states is open: whatever begins with "needs" waits for a person */
+/* the set of states is open: any that begins with "needs" waits for a person */
 
 static reauth_state_t
 reauth_word_needs(const char *word)
@@ -145,8 +145,8 @@ reauth_poll_needs_otp(const reauth_read_poll_t *read)
 
 
 /*
- * "authenticated" alone may still be said of the session before this login,
- * so that it takes a second witness.  A step that may be awaited is no end.
+ * "authenticated" alone may still refer to the session before this login, so
+ * a second value must confirm it.  A step that may still follow is not an end.
  */
 
 static int
@@ -208,7 +208,7 @@ reauth_classify_poll(const reauth_read_poll_t *read)
         return reauth_verdict(REAUTH_STATE_SUCCEEDED, REAUTH_ACTION_NONE);
     }
 
-    /* "success":false alone is what a running attempt looks like */
+    /* an active attempt also has "success":false */
 
     if (failed || (read->last.completed && read->last.failed)) {
         return reauth_verdict(REAUTH_STATE_FAILED, REAUTH_ACTION_CREDENTIALS);
@@ -225,7 +225,7 @@ reauth_classify_poll(const reauth_read_poll_t *read)
 }
 
 
-/* "verifying" is also the answer to a code, with needs_code still true */
+/* "verifying" is also the state after a code, with needs_code still true */
 
 static int
 reauth_fansly_is_step(const char *status)
@@ -298,7 +298,7 @@ reauth_classify_fansly(const reauth_read_fansly_t *read)
 }
 
 
-/* an entry of the list says by either word that a login is in progress */
+/* either word of an entry of the list shows a login in progress */
 
 int
 reauth_classify_listed(const reauth_read_listed_t *read)

@@ -2,12 +2,13 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the upstream's words and flags mean for a login attempt.  The words are
- * an open set: they are read into the structures below by those who know the
- * format (reauth_poll.c, reauth_last_attempt.c), and classified here by rule.
+ * The meaning of the upstream's words and flags for a login attempt.  The words
+ * are an open set: parsers of the formats (reauth_poll.c,
+ * reauth_last_attempt.c) read them into the structures below, and they are
+ * classified here by rules.
  *
- * A word is kept in lower case and with "-" for "_".  A character that no word
- * of the upstream has becomes "?"; so does a value that is not a string.
+ * A word is stored in lower case with "_" for "-".  A character that no word of
+ * the upstream contains becomes "?"; so does a value that is not a string.
  */
 
 

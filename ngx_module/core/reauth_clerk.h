@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The clerk: the one worker of a gateway that does what is to be done once.
- * It holds a lease, which it renews; another worker takes over if it does not.
+ * The clerk: the one worker of a gateway that does work that must be done once.
+ * It holds a lease and renews it; if it does not, another worker takes over.
  */
 
 
@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 
-/* ms between two steps of a worker, the clerk or not */
+/* ms between two steps of any worker */
 #define REAUTH_CLERK_STEP_MS    250
 
-/* ms without a renewal: the clerk is missing, then another one takes over */
+/* ms without a renewal after which another worker takes over */
 #define REAUTH_CLERK_LATE_MS    1500
 #define REAUTH_CLERK_LEASE_MS   2700
 
@@ -39,7 +39,7 @@ typedef enum {
 } reauth_clerk_step_t;
 
 
-/* what a worker that takes the lease learns of the clerk before */
+/* what a worker that takes the lease learns of the previous clerk */
 
 typedef struct {
     uint32_t   worker;
@@ -52,10 +52,10 @@ typedef struct {
 reauth_clerk_step_t reauth_clerk_step(reauth_clerk_t *clerk, uint32_t *term,
     uint32_t worker, int64_t now_ms, reauth_clerk_former_t *former);
 
-/* a worker that exits lets another one take over at once */
+/* called by an exiting worker: another one takes over at once */
 void reauth_clerk_give_up(reauth_clerk_t *clerk, uint32_t *term);
 
-/* to be asked before each step of work: a worker may have been stopped */
+/* to be called before each step of work, as the worker may have been stopped */
 int reauth_clerk_is(const reauth_clerk_t *clerk, uint32_t term);
 
 /* whether a step may have another result than OTHER: read without the lock */

@@ -57,7 +57,7 @@ reauth_clock_move_one(int64_t *ms, int64_t by_ms)
 void
 reauth_clock_move(reauth_record_t *record, int64_t by_ms)
 {
-    /* an end that nobody but this gateway has stated */
+    /* an end that only this gateway has reported */
 
     if (record->completed_us != 0
         && (record->completed_us == record->updated_ms * 1000

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The clock of the fleet: that of Redis.  A gateway has a monotonic clock and
- * the offset to add to it, which it corrects by what Redis says of the time.
+ * The clock of the fleet, which is that of Redis.  A gateway adds an offset to
+ * its monotonic clock, and corrects the offset by the time that Redis returns.
  */
 
 
@@ -16,14 +16,14 @@
 #include "reauth_attempt.h"
 
 
-/* how coarse the monotonic clock may be: a tick of a slow kernel */
+/* the resolution of the monotonic clock: a tick of a slow kernel */
 #define REAUTH_CLOCK_GRAIN_MS  10
 
-/* a smaller correction moves no record, a smaller change is not logged */
+/* smaller corrections change no record, smaller changes are not logged */
 #define REAUTH_CLOCK_JUMP_MS   1000
 
 
-/* one round trip, by the monotonic clock, and the time that Redis replied */
+/* one round trip, by the monotonic clock, and the time in Redis' reply */
 
 typedef struct {
     int64_t  sent_ms;
@@ -37,8 +37,8 @@ int reauth_clock_shorter(const reauth_clock_sample_t *sample,
     const reauth_clock_sample_t *best);
 
 /*
- * The offset as the sample corrects it: unchanged if it may be right, since
- * Redis read its clock at any time of the round trip.
+ * The offset corrected by the sample.  It is unchanged if it is consistent with
+ * the sample, as Redis may have read its clock at any time of the round trip.
  */
 int64_t reauth_clock_correct(const reauth_clock_sample_t *sample,
     int64_t offset_ms);
@@ -47,8 +47,8 @@ int64_t reauth_clock_correct(const reauth_clock_sample_t *sample,
 int reauth_clock_jumped(int64_t from_ms, int64_t to_ms);
 
 /*
- * Moves the times of a record that this gateway has taken from its own clock
- * to the corrected one.  Those that are the upstream's stay.
+ * Corrects those times of a record that this gateway has set by its own clock.
+ * Times of the upstream are not changed.
  */
 void reauth_clock_move(reauth_record_t *record, int64_t by_ms);
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The cookies field: a cookie string, or a browser's export of cookies, which
- * becomes a cookie string.
+ * The cookies field: a cookie string, or cookies exported by a browser, which
+ * are converted to a cookie string.
  */
 
 
@@ -26,7 +26,7 @@ typedef struct {
 
 
 typedef enum {
-    REAUTH_COOKIES_OK = 0,       /* value->len is 0 if there are none */
+    REAUTH_COOKIES_OK = 0,       /* value->len is 0 without cookies */
     REAUTH_COOKIES_INVALID,
     REAUTH_COOKIES_NO_MEMORY
 } reauth_cookies_result_t;

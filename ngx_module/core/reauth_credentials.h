@@ -2,11 +2,11 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The bodies that carry credentials: update, start and submit 2FA.  What is
- * forwarded is never what came in but what was checked, written anew in one
- * canonical form, so that equal credentials are equal bytes.
+ * Bodies with credentials: update, start and submit 2FA.  They are validated
+ * and written again in a canonical form, which is forwarded, so that identical
+ * credentials are identical bytes.
  *
- * No message here holds a value of the body.
+ * Messages contain no values of the body.
  */
 
 

@@ -49,10 +49,10 @@ static const struct {
 
 static const char  *reauth_reason_ends[REAUTH_REASON_LAST] = {
     "",
-    "updates are kept by this instance alone",
-    "what other instances do is not known here",
-    "what other instances did may not be known here",
-    "polls are not shared with other instances",
+    "updates are stored by this gateway only",
+    "changes made by other gateways are not read",
+    "changes made by other gateways may be missing",
+    "polls are not shared with other gateways",
     "another one replaces it within seconds",
     "times in its logs are wrong",
     "calls and updates fail, and logins are not followed"
@@ -110,7 +110,7 @@ reauth_refusal_has(const reauth_string_t *s, const char *text)
 }
 
 
-/* a code at the beginning, and nothing but a code */
+/* a code at the beginning, followed by a blank or the end */
 
 static const reauth_refusal_code_t *
 reauth_refusal_code(const reauth_string_t *s)
@@ -208,7 +208,7 @@ reauth_health_redis(const reauth_health_t *health, reauth_reason_t *reasons,
 {
     if (!health->up) {
 
-        /* nothing else can be done then either */
+        /* in that case nothing else can be done either */
 
         reauth_health_add(reasons, n, REAUTH_REASON_WRITE,
                           health->down != REAUTH_REFUSAL_NONE

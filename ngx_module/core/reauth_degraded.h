@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Why a gateway is degraded: what an error of Redis means, and what that leaves
- * undone.
+ * The reasons why a gateway is degraded: the meaning of errors of Redis, and
+ * what is not done because of them.
  */
 
 
@@ -17,7 +17,7 @@
 #include "reauth_upstream_health.h"
 
 
-/* what keeps Redis from doing what it is asked for */
+/* why Redis does not execute commands */
 
 typedef enum {
     REAUTH_REFUSAL_NONE = 0,
@@ -36,7 +36,7 @@ typedef enum {
     REAUTH_REFUSAL_SENTINEL,           /* no Sentinel names a primary */
     REAUTH_REFUSAL_UNREAD,             /* connected, and not read yet */
     REAUTH_REFUSAL_OTHER,
-    REAUTH_REFUSAL_CLERK,              /* not Redis': of this gateway */
+    REAUTH_REFUSAL_CLERK,              /* of this gateway, not of Redis */
     REAUTH_REFUSAL_CLOCK,              /* of this machine */
     REAUTH_REFUSAL_KEY,                /* the upstream's: 401 */
     REAUTH_REFUSAL_RESTRICTED,         /* 403 */
@@ -50,11 +50,11 @@ typedef enum {
  */
 reauth_refusal_t reauth_refusal_parse(const reauth_string_t *error);
 
-/* a phrase of ours, fit for JSON: an error of Redis may quote anything */
+/* a fixed phrase, valid in JSON: an error of Redis may quote any text */
 const char *reauth_refusal_text(reauth_refusal_t refusal);
 
 
-/* how a gateway stands with Redis and with the upstream */
+/* the state of a gateway with respect to Redis and the upstream */
 
 typedef struct {
     unsigned           redis;          /* is configured */
@@ -88,21 +88,21 @@ typedef struct {
 } reauth_reason_t;
 
 
-/* a clock that is off by more is a reason, in ms */
+/* a clock with a larger offset, in ms, is a reason */
 #define REAUTH_CLOCK_OFF_MS   1000
 
 #define REAUTH_REASONS_MAX    8
-#define REAUTH_REASON_LEN     200      /* of its text */
+#define REAUTH_REASON_LEN     200      /* maximum length of its text */
 
 
-/* fills reasons[REAUTH_REASONS_MAX], the gravest first; returns their number */
+/* fills reasons[REAUTH_REASONS_MAX], most severe first; returns their number */
 unsigned reauth_health_reasons(const reauth_health_t *health,
     reauth_reason_t *reasons);
 
 /* the text into out[REAUTH_REASON_LEN]; returns its length */
 size_t reauth_reason_text(const reauth_reason_t *reason, char *out);
 
-/* its name in metrics, and all of them; NULL: there are no more */
+/* the name in metrics of each one in turn; NULL: the end */
 const char *reauth_reason_name(const reauth_reason_t *reason);
 const char *reauth_reason_names(unsigned n);
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * SHA-256 (FIPS 180-4), HMAC with it (RFC 2104), and how they are written.  Not
- * for more than one thread at a time.
+ * SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104), and their hexadecimal form.
+ * For one thread at a time.
  */
 
 

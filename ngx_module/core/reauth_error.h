@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's error responses, and the codes of the gateway's own.
+ * Error responses of the upstream, and the error codes of the gateway.
  */
 
 

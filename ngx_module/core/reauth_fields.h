@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One object of a body that carries credentials: its members are read, checked
- * and written in canonical form one field at a time.  Used by
- * reauth_credentials.c only.
+ * One object of a body with credentials.  Its members are read, validated and
+ * written in canonical form, one field at a time.  Used by reauth_credentials.c
+ * only.
  */
 
 
@@ -43,7 +43,7 @@ typedef enum {
 typedef struct {
     const char             *name;
     const char             *alias;   /* besides other spellings, or NULL */
-    const char             *header;  /* "Header:" is taken off, or NULL */
+    const char             *header;  /* "Header:" is removed, or NULL */
     reauth_field_kind_t     kind;
     size_t                  max;
     unsigned                types;   /* the auth_types that need it */
@@ -54,8 +54,8 @@ typedef struct {
     json_t                 *in;
     reauth_json_out_t      *out;
     const char             *prefix;  /* of the names in messages */
-    const char            **names;   /* what is known, NULL-terminated */
-    const reauth_field_t   *fields;  /* and these, or NULL */
+    const char            **names;   /* known names, NULL-terminated */
+    const reauth_field_t   *fields;  /* and known fields, or NULL */
     unsigned                types;   /* the auth_types that are read */
     reauth_credentials_t   *credentials;
     unsigned                nmembers;
@@ -64,8 +64,8 @@ typedef struct {
 
 
 /*
- * The same name but for case, "-", "_" and blanks: "x-bc" and "X_BC" are
- * "xbc", "userAgent" is "user_agent".
+ * Compares names except for case, "-", "_" and blanks: "x-bc" and "X_BC" match
+ * "xbc", "userAgent" matches "user_agent".
  */
 int reauth_field_spelled(const char *name, const char *sent);
 int reauth_field_named(const reauth_field_t *field, const char *sent);
@@ -73,7 +73,7 @@ int reauth_field_named(const reauth_field_t *field, const char *sent);
 /* no member, null, or a blank string */
 int reauth_field_is_missing(const json_t *json);
 
-/* whether a member has any of its names and a value */
+/* checks that a member with one of its names has a value */
 int reauth_field_sent(const reauth_fields_t *f, const reauth_field_t *field);
 
 /* reads a field under any of its names, and writes it */
@@ -81,15 +81,16 @@ reauth_field_status_t reauth_field(reauth_fields_t *f,
     const reauth_field_t *field);
 
 /*
- * The member under any spelling of its name, or NULL if there is none or it is
- * null.  Of two that differ an error is added, and the first is returned.
+ * The member under any spelling of its name; NULL if it does not exist or is
+ * null.  If two have different values, an error is added, and the first is
+ * returned.
  */
 json_t *reauth_field_member(reauth_fields_t *f, const char *name);
 
 /* true, false, 1, 0, "1", "0", "true", "false"; blank is missing */
 void reauth_field_boolean(reauth_fields_t *f, const char *name);
 
-/* a member whose value is written as it is, or begun */
+/* writes a member with its value unchanged, or its beginning */
 void reauth_field_set(reauth_fields_t *f, const char *name,
     const char *value);
 void reauth_field_set_string(reauth_fields_t *f, const char *name,
@@ -98,7 +99,7 @@ void reauth_field_set_string(reauth_fields_t *f, const char *name,
 void reauth_field_error(reauth_fields_t *f, const char *name,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* what the policy says of the members that nothing was read from */
+/* applies the policy to members that were not read */
 void reauth_fields_rest(reauth_fields_t *f, reauth_unknown_fields_t policy);
 
 

@@ -89,7 +89,7 @@ reauth_fields_rest(reauth_fields_t *f, reauth_unknown_fields_t policy)
 }
 
 
-/* the set of auth_types that a field is known with, 0: none */
+/* the set of auth_types that have the field; 0: none */
 
 static unsigned
 reauth_fields_known(const reauth_fields_t *f, const char *name)

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Files that give rights: whoever can write one can give rights to himself.
+ * Files that grant rights: a user who can write one can grant any right.
  */
 
 

@@ -147,7 +147,7 @@ reauth_json_locate(const reauth_string_t *text, const unsigned char *place,
 }
 
 
-/* to the quote that ends the string, or to what is none or an escape */
+/* to the quote that ends the string, or to an invalid character or an escape */
 
 static const unsigned char *
 reauth_json_skip_string(const unsigned char *p, const unsigned char *last)
@@ -161,8 +161,8 @@ reauth_json_skip_string(const unsigned char *p, const unsigned char *last)
 
 
 /*
- * What jansson does not check, or says less precisely: a mark before the
- * text, the top level, the depth and NUL.
+ * Errors that jansson does not detect or describes less precisely: a byte order
+ * mark, the top level, the depth and NUL.
  */
 
 static const char *
@@ -188,7 +188,7 @@ reauth_json_scan(const reauth_string_t *text, unsigned flags,
     depth = 0;
     quoted = 0;
 
-    /* the caller has seen that there is something else */
+    /* the caller has checked that there is another character */
 
     while (reauth_json_is_blank(*p)) {
         p++;
@@ -423,10 +423,10 @@ reauth_json_is_blank(unsigned char c)
 
 
 /*
- * jansson leaves what it read and built in the memory it frees.  While it is
- * at work for us its free() zeroes first; the hook is taken off at once, since
- * other modules in this process may use jansson too.  If one of them brought
- * an allocator of its own, the size of a block can't be known: left alone.
+ * jansson does not zero memory that it frees.  During a call of this module,
+ * its free() zeroes first; the hook is removed at once, because other modules
+ * of this process may use jansson.  If one of them has set another allocator,
+ * the size of a block is unknown, and nothing is zeroed.
  */
 
 static void

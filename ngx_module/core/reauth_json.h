@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The one strict JSON reader, on jansson.  What it says about a bad text is
- * where and what, never a piece of the text, which may hold credentials; and
- * the memory that jansson used for it is zeroed before it is freed.
+ * The strict JSON parser, based on jansson.  Errors contain the position and
+ * the problem, never a part of the text, which may contain credentials; the
+ * memory used by jansson is zeroed before it is freed.
  */
 
 

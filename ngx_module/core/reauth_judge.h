@@ -2,10 +2,11 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Decisions on what a gateway has stored of an account: each function takes
- * that and an input (a begin, a fact, a record of Redis), and returns a result
- * and a verdict, which says what is to be written.  The zone carries verdicts
- * out under its lock; it decides nothing itself.  Plain C, no clock, no memory.
+ * Decisions on the stored data of an account.  Each function takes the stored
+ * data and an input (a begin, a fact, a record of Redis), and returns a result
+ * and a verdict, which specifies what is to be written.  The zone applies
+ * verdicts under its lock and decides nothing.  Plain C, without a clock and
+ * memory of its own.
  */
 
 
@@ -17,11 +18,11 @@
 #include "reauth_webhook.h"
 
 
-/* the stored data that decisions depend on */
+/* the stored data on which decisions depend */
 
 typedef struct {
-    reauth_record_t  record;       /* state NONE: nothing is known */
-    unsigned         dirty;        /* it has changes that Redis does not have */
+    reauth_record_t  record;       /* state NONE: unknown account */
+    unsigned         dirty;        /* has changes that are not in Redis */
 
     unsigned         has_redis;
     uint64_t         epoch;        /* the largest one seen, of any account */
@@ -39,17 +40,17 @@ typedef struct {
 typedef enum {
     REAUTH_WRITE_NOTHING = 0,
     REAUTH_WRITE_RECORD,
-    REAUTH_WRITE_REVISION          /* the record is as it was, except for its
-                                      revision and secrets that were missing;
-                                      this is no change to report */
+    REAUTH_WRITE_REVISION          /* only its revision has changed, and
+                                      secrets that were missing, which is not
+                                      reported as a change */
 } reauth_write_t;
 
 
 typedef struct {
     reauth_write_t   write;
-    unsigned         dirty;        /* of what is written */
-    unsigned         again;        /* judged by what Redis has */
-    reauth_record_t  record;       /* as it is afterwards */
+    unsigned         dirty;        /* of the record to be written */
+    unsigned         again;        /* judged again by the record in Redis */
+    reauth_record_t  record;       /* the record after the decision */
 } reauth_judgement_t;
 
 
@@ -62,7 +63,7 @@ typedef enum {
 } reauth_heard_t;
 
 
-/* a commit is written only if Redis has the revision that it was judged by */
+/* a commit is written only if Redis has the revision on which it was based */
 
 #define REAUTH_COMMIT_TRIES  6
 
@@ -75,11 +76,11 @@ typedef enum {
 
 
 /*
- * A begin.  If Redis has a later record than the one that the begin was judged
- * by, or the stored one misses something (REAUTH_BEGIN_READ), it is judged
+ * A begin.  If Redis has a later record than the one on which the begin was
+ * based, or if the stored one lacks data (REAUTH_BEGIN_READ), it is judged
  * again: "remote" is the record of Redis, otherwise NULL.  Sets begin->epoch,
- * which is kept when the begin is judged again, as this epoch may be in Redis
- * already.
+ * which is kept when the begin is judged again, because this epoch may be in
+ * Redis already.
  */
 reauth_begin_result_t reauth_judge_begin(const reauth_stored_t *stored,
     reauth_begin_t *begin, const reauth_record_t *remote,
@@ -90,29 +91,29 @@ reauth_advance_result_t reauth_judge_advance(const reauth_stored_t *stored,
     reauth_fact_t *fact, reauth_judgement_t *verdict);
 
 /*
- * A change was not written, as Redis has another record.  "fact": what made
- * the change, which is judged again; NULL: what is stored was to be written.
- * Returns 1 if the verdict's record is to be written to Redis.
+ * A change was not written because Redis has another record.  "fact" is the
+ * fact that caused the change and is judged again; NULL: the stored record was
+ * to be written.  Returns 1 if the verdict's record is to be written to Redis.
  */
 int reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
     const reauth_record_t *remote, reauth_judgement_t *verdict);
 
 /*
- * A record that was read from Redis ("live") or is in an event, without its
- * secrets.  Those that are stored are kept; others are missing from then on,
- * and a change of what is stored is not written over any revision: it is
- * judged again by Redis' record, which has them.
+ * A record read from Redis ("live"), or from an event, which has no secrets.
+ * Secrets that are stored are kept; others are missing from then on, and a
+ * change of the stored record is not written over any revision: it is judged
+ * again by the record of Redis, which has them.
  */
 reauth_merge_result_t reauth_judge_merge(const reauth_stored_t *stored,
     const reauth_record_t *remote, int live, reauth_judgement_t *verdict);
 
-/* Redis does not have "record", which was stored when Redis was asked */
+/* Redis does not have "record", which was stored when the read was sent */
 void reauth_judge_lost(const reauth_stored_t *stored,
     const reauth_record_t *record, reauth_judgement_t *verdict);
 
 /*
- * "record" is in Redis as "revision".  Returns 1 if what is stored has changed
- * since and Redis does not have that.
+ * "record" is in Redis as "revision".  Returns 1 if the stored record has
+ * changed since then, so that Redis does not have the change.
  */
 int reauth_judge_committed(const reauth_stored_t *stored,
     const reauth_record_t *record, uint64_t revision,
@@ -126,23 +127,23 @@ reauth_commit_step_t reauth_judge_unwritten(unsigned *tries, int exists,
     int begin);
 
 /*
- * Whether a dirty record is to be written by the timer: its own commit may
- * still be in progress for "timeout_ms".
+ * Whether a dirty record is to be written by the timer: its own commit may be
+ * in progress for "timeout_ms".
  */
 int reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
     int64_t timeout_ms);
 
 /*
- * The update of a begin is not sent: the fact that takes it back as one that
- * the upstream has rejected, since Redis may have its record.
+ * The update of a begin is not sent.  Returns the fact that takes it back, like
+ * an update that the upstream has rejected, because Redis may have its record.
  */
 void reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
     const char *code, reauth_fact_t *fact);
 
 /*
- * What a webhook closes or confirms: for REAUTH_HEARD_FACT, *fact is set, and
- * the account is to be polled if the fact is unplaced.  "record" is only looked
- * at for hints; "polling": there is a poller.
+ * Determines what a webhook closes or confirms.  For REAUTH_HEARD_FACT, *fact
+ * is set, and the account must be polled if the fact is unplaced.  "record" is
+ * used only for hints; "polling": there is a poller.
  */
 reauth_heard_t reauth_judge_webhook(const reauth_webhook_t *webhook,
     const reauth_record_t *record, int64_t now_ms, int64_t gate_max_ms,

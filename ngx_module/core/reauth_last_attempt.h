@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What poll responses and webhooks of the upstream have in common: the object
- * that describes the last login attempt, and how its values are read.
+ * The object that describes the last login attempt, which poll responses and
+ * webhooks of the upstream contain, and how its values are read.
  */
 
 

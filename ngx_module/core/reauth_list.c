@@ -39,7 +39,7 @@ reauth_list_fact(const reauth_record_t *record,
 
         if (reauth_state_needs_person(record->state)) {
 
-            /* that is known better already */
+            /* a later fact is already known */
 
             return 0;
         }
@@ -72,7 +72,7 @@ reauth_list_fact(const reauth_record_t *record,
 
     if (!status->not_authenticated) {
 
-        /* a value that is not known is no end */
+        /* an unknown value is not an end */
 
         return 0;
     }

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the list of all accounts says of an attempt that has no resource of its
- * own to poll, as far as is known.
+ * What the list of all accounts reports about an attempt that cannot be polled
+ * by itself.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the upstream's response to a background poll asks of the poller: to
- * rest, to leave the account alone for a while, to look elsewhere.
+ * What the upstream's response to a background poll requests: a pause of
+ * polling, a pause for the account, or another source.
  */
 
 
@@ -24,8 +24,8 @@
 
 
 typedef enum {
-    REAUTH_POLL_ANSWERED = 0,    /* 2xx: the body tells */
-    REAUTH_POLL_LIMITED,         /* the upstream wants fewer requests */
+    REAUTH_POLL_ANSWERED = 0,    /* 2xx: the body is read */
+    REAUTH_POLL_LIMITED,         /* too many requests */
     REAUTH_POLL_REFUSED,         /* the API key, the credits or the plan */
     REAUTH_POLL_LOST,            /* unknown to the upstream */
     REAUTH_POLL_FAILED           /* try again */
@@ -46,8 +46,8 @@ typedef struct {
 typedef struct {
     reauth_poll_outcome_t  outcome;
     int64_t                pause_ms;   /* no polls at all for this time */
-    unsigned               asked;      /* the pause: by the upstream */
-    int64_t                wait_ms;    /* none of this account */
+    unsigned               asked;      /* the upstream requested the pause */
+    int64_t                wait_ms;    /* no polls of this account */
 } reauth_manners_verdict_t;
 
 

@@ -14,7 +14,7 @@
 typedef struct {
     reauth_string_t  scheme;
     reauth_string_t  host;
-    unsigned         port;         /* 0: not said */
+    unsigned         port;         /* 0: not specified */
 } reauth_origin_parts_t;
 
 
@@ -32,7 +32,7 @@ reauth_origin_is_lower(unsigned char c)
 }
 
 
-/* the port that "http://host" and "https://host" mean; 0: not known */
+/* the default port of "http://host" and "https://host"; 0: unknown scheme */
 
 static unsigned
 reauth_origin_default_port(const reauth_string_t *scheme)
@@ -309,8 +309,8 @@ reauth_origin_is_named(const reauth_origin_t *o)
 
 
 /*
- * "same-site" is another origin, too: a page of a sister domain, or of another
- * port of this host.  "none" is a person who has typed an address.
+ * "same-site" is another origin: a page of a domain of the same site, or of
+ * another port of this host.  "none": a person has entered the address.
  */
 
 reauth_origin_verdict_t

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Which site a request comes from, by what browsers say of it: Origin
- * (RFC 6454) and Sec-Fetch-Site (Fetch Metadata).  Whoever else sends requests
- * says neither.
+ * Determines the site that sends a request from the headers that browsers add:
+ * Origin (RFC 6454) and Sec-Fetch-Site (Fetch Metadata).  Other clients send
+ * neither.
  */
 
 
@@ -19,15 +19,15 @@
 
 
 typedef enum {
-    REAUTH_ORIGIN_OWN = 0,     /* of this server's own pages, or of no page */
-    REAUTH_ORIGIN_NAMED,       /* one of those that are allowed */
+    REAUTH_ORIGIN_OWN = 0,     /* of this server's pages, or of no page */
+    REAUTH_ORIGIN_NAMED,       /* one of the listed origins */
     REAUTH_ORIGIN_FOREIGN
 } reauth_origin_verdict_t;
 
 
 typedef struct {
 
-    /* of the request; data NULL: the header is not there */
+    /* of the request; data NULL: no such header */
 
     reauth_string_t         origin;
     reauth_string_t         fetch_site;

@@ -95,7 +95,7 @@ reauth_places_enter(reauth_place_t *set, const reauth_string_t *account,
         return -1;
     }
 
-    /* free as long as it is not whole: who fills it may be killed */
+    /* free until it is complete: the worker that fills it may be killed */
 
     room->holders = 0;
 

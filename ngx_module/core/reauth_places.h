@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Places of updates that wait while another one of their account is sent: few
- * different ones of an account may wait, and they are sent in the order in
- * which they came.  Plain C, no clock; several accounts share a set.
+ * Places of updates that wait while another update of the account is being
+ * sent.  A few different ones of an account can wait, and are sent in the order
+ * of arrival.  Plain C, without a clock; several accounts share a set.
  */
 
 
@@ -17,7 +17,7 @@
 #include "reauth_attempt.h"
 
 
-/* different updates of one account that may wait */
+/* different updates of one account that can wait */
 #define REAUTH_PLACES_MAX      4
 
 /* places of a set */

@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the upstream's answers tell of a login attempt: the answer to a poll,
- * of both platforms, and the list of all accounts.  What is kept is the
- * allow-list of the structures below; of the rest, which holds the account's
- * session and its owner's data, no copy remains.
+ * Parses the upstream's responses about a login attempt: to polls, of both
+ * platforms, and the list of all accounts.  Only the structures below are kept,
+ * an allow-list; of the rest, which contains the session and personal data, no
+ * copy remains.
  */
 
 

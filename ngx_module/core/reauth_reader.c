@@ -471,7 +471,7 @@ reauth_reader_step_unicode(reauth_reader_t *reader, unsigned char ch)
 }
 
 
-/* where a number goes on with this byte; 0: nowhere */
+/* the state of a number after this byte; 0: invalid */
 
 static unsigned
 reauth_reader_number_next(unsigned state, unsigned char ch)

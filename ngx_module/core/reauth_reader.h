@@ -2,15 +2,15 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The reader of all JSON that comes from the upstream: lenient, incremental,
- * and without any allocation.
+ * The parser of all JSON of the upstream: lenient, incremental, and without
+ * allocations.
  *
- * Any text of RFC 8259's grammar is read: halves of surrogate pairs, NUL
- * escapes, numbers of any size, names that repeat (the last one counts), bytes
- * that are not UTF-8 inside strings, nesting to 512 levels.  Only the values
- * that the table of fields names are kept and are to be judged by the caller.
+ * Any text of RFC 8259's grammar is accepted: halves of surrogate pairs, NUL
+ * escapes, numbers of any size, duplicate names (the last one counts), bytes in
+ * strings that are not UTF-8, nesting to 512 levels.  Only values listed in the
+ * table of fields are stored; the caller must check them.
  *
- * Requests of callers are read by reauth_json.h, strictly.
+ * Requests of clients are parsed strictly, by reauth_json.h.
  */
 
 
@@ -120,27 +120,27 @@ typedef struct {
 
     reauth_reader_element_pt      element;
     reauth_reader_other_pt        other;
-    void                         *data;               /* of both */
+    void                         *data;               /* of both handlers */
 
-    /* of a text that is not JSON: plain words, static, and the place */
+    /* if the text is not JSON: a static description, and the position */
     const char                   *reason;
     size_t                        offset;
 
-    /* the rest is the reader's own */
+    /* the other fields are private */
 
     unsigned                      state;
-    unsigned                      is_name:1;          /* the string is one */
-    unsigned                      keep:1;             /* its text */
+    unsigned                      is_name:1;          /* the string is a name */
+    unsigned                      keep:1;             /* the text is stored */
     unsigned                      depth;
     uint8_t                       is_object[REAUTH_READER_MAX_DEPTH / 8];
 
-    /* the fields that the path of the open containers begins */
+    /* the fields whose paths begin with the path of the open containers */
     uint64_t                      match[REAUTH_READER_PATH_MAX + 2];
     uint64_t                      member;             /* the same of a value */
 
-    reauth_value_t               *value;              /* or NULL: not kept */
-    const char                   *literal;            /* its rest */
-    unsigned                      digits;             /* of \uXXXX: missing */
+    reauth_value_t               *value;              /* NULL: not stored */
+    const char                   *literal;            /* the expected rest */
+    unsigned                      digits;             /* missing of \uXXXX */
     unsigned                      unit;
 
     reauth_reader_string_t        string;
@@ -179,9 +179,9 @@ size_t reauth_reader_string(const reauth_string_t *text,
 
 
 /*
- * The reader's parts: the fields whose paths continue with a name in the open
+ * Parts of the reader: the fields whose paths continue with a name in the open
  * container; whether any path continues with a name in the open object, below
- * the root; the values of all fields of the member that begins are unset; the
+ * the root; unsetting the values of all fields of the member that begins; the
  * value whose path ends with the member, or NULL.
  */
 uint64_t reauth_reader_match(const reauth_reader_t *reader, const char *name,
@@ -192,9 +192,9 @@ reauth_value_t *reauth_reader_value(const reauth_reader_t *reader,
     unsigned *hidden);
 
 /*
- * What the reader decodes strings with.  A half of a surrogate pair becomes
- * U+FFFD; the end makes a "?" of each byte that is not UTF-8, drops a character
- * that was cut, and returns the length.
+ * Decoding of strings.  A half of a surrogate pair becomes U+FFFD.  At the end,
+ * each byte that is not UTF-8 becomes "?", a truncated character is dropped,
+ * and the length is returned.
  */
 void reauth_string_begin(reauth_reader_string_t *string, unsigned char *dst,
     size_t size);

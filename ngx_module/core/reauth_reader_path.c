@@ -38,8 +38,8 @@ reauth_reader_path(const char *path, unsigned n, size_t *len)
 
 
 /*
- * How many names of a path the open containers stand for; with a root the
- * outermost one is not in the paths.
+ * The number of names of a path that the open containers form; the outermost
+ * one is not part of paths if there is a root.
  */
 
 static unsigned

@@ -116,8 +116,8 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
 
 
 /*
- * A binary's length is kept in a byte beside it; that of a fingerprint, which
- * has one length only, says no more than whether it is set.
+ * The length of a binary value is stored in a separate byte; that of a
+ * fingerprint, whose length is fixed, only specifies whether it is set.
  */
 
 static size_t
@@ -179,7 +179,7 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
 
     case REAUTH_FIELD_ACTION:
 
-        /* the state says it */
+        /* included in the state */
 
         return value == REAUTH_ACTION_PERSON ? NULL : reauth_action_name(value);
 
@@ -471,7 +471,7 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
 
     case REAUTH_FIELD_POLL_ERROR:
 
-        /* one that a later version has a name for is told by its status */
+        /* a name of a later version is represented by its status */
 
         number = reauth_poll_error_parse(value);
         *member = number < REAUTH_POLL_ERROR_LAST ? (uint8_t) number
@@ -617,7 +617,7 @@ reauth_record_account_valid(const reauth_record_t *record)
 }
 
 
-/* it goes into paths of polls and into answers as it is */
+/* it is used unchanged in paths of polls and in responses */
 
 static int
 reauth_record_attempt_valid(const char *attempt)

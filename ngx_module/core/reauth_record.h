@@ -2,11 +2,11 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The wire format of one account's record: a text of lines "name value", one
- * for each field, which is one value in Redis: a field each would cost Redis
- * and us several times as much.  Numbers are decimal, states and types their
- * names, binary values lower-case hex.  A field that is empty or zero is left
- * out.  docs/architecture.md, "Redis", lists them.
+ * The format of a record in Redis: a text with a line "name value" for each
+ * field.  It is one value in Redis, because a hash would cost several times as
+ * much.  Numbers are decimal, states and types are names, binary values are
+ * lower-case hexadecimal.  Fields that are empty or zero are omitted.  They are
+ * listed in docs/architecture.md, "Redis".
  */
 
 
@@ -17,10 +17,10 @@
 #include "reauth_attempt.h"
 
 
-/* ahead of the clock, of an epoch */
+/* maximum epoch ahead of the clock */
 #define REAUTH_EPOCH_AHEAD_MS    INT64_C(31622400000)
 
-/* enough for every field at its bound */
+/* all fields with their maximum length */
 #define REAUTH_RECORD_TEXT_MAX   4096
 
 

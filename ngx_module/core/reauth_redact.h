@@ -2,12 +2,12 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Overwrites a secret in a text of somebody who knows it and may repeat it:
- * the API key in what the upstream says, credentials in its error messages.
- * A part of the secret counts as well, from REAUTH_REDACT_WINDOW bytes on.
+ * Overwrites a secret in text of others that may repeat it: the API key in
+ * responses of the upstream, credentials in its error messages.  A part of the
+ * secret of at least REAUTH_REDACT_WINDOW bytes is overwritten as well.
  *
- * Both are compared as they read without escapes: a backslash is skipped,
- * \u0041 is a letter, and so is %41, however often either was encoded.
+ * Text is compared without escapes: a backslash is skipped, \u0041 and %41 are
+ * letters, however often they are encoded.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What Redis answers, as hiredis hands it over: any server may be at the other
- * end, so nothing is taken for granted of its shape.
+ * Parses replies of Redis, as returned by hiredis.  The server may be any, so
+ * their shape is checked completely.
  */
 
 

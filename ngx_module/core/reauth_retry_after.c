@@ -11,10 +11,10 @@
 /* a login may take longer than the last ones, by an eighth of their time */
 #define REAUTH_RETRY_MARGIN  8
 
-/* of an attempt that has taken longer than that: a part of its age */
+/* added for an attempt that takes longer than usual: a part of its age */
 #define REAUTH_RETRY_PART    4
 
-/* what may be taken off at the upper bound, where nothing can be added */
+/* subtracted at the upper limit, where nothing can be added */
 #define REAUTH_RETRY_SPREAD  10
 
 
@@ -50,7 +50,7 @@ reauth_retry_after(const reauth_wait_t *wait, unsigned random)
 
     if (reauth_state_needs_person(wait->state)) {
 
-        /* nobody knows when a person acts */
+        /* the time at which a person acts is unknown */
 
         low = wait->max - wait->max / 2;
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Retry-After of a closed gate.  SDKs retry twice and wait as long as they are
- * told, so that two waits have to last for the rest of a login.
+ * Retry-After of a closed gate.  SDKs retry twice after the specified time, so
+ * two waits must last until the end of the login.
  */
 
 
@@ -19,7 +19,7 @@ typedef struct {
     int64_t   age_ms;        /* of the attempt */
     int64_t   typical_ms;    /* measured duration; 0: unknown */
     int64_t   deadline_ms;   /* until the gate opens anyway */
-    unsigned  min;           /* seconds: bounds of what is returned */
+    unsigned  min;           /* seconds: limits of the result */
     unsigned  max;
 } reauth_wait_t;
 

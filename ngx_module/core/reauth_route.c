@@ -185,7 +185,7 @@ reauth_id_is_account(const reauth_string_t *id)
 }
 
 
-/* "rest" is what follows the id, or the family */
+/* "rest" is the part after the ID, or after the family */
 
 static reauth_route_result_t
 reauth_route_operation(const reauth_string_t *method,
@@ -470,7 +470,7 @@ reauth_raw_segment(reauth_raw_t *raw, reauth_string_t *account)
 }
 
 
-/* the next byte, decoded once; -1: none that a path may have */
+/* the next byte, decoded once; -1: a byte that a path cannot contain */
 
 static int
 reauth_raw_byte(reauth_raw_t *raw)
@@ -638,7 +638,7 @@ reauth_arg_lower(int c)
 }
 
 
-/* PHP has no such characters in names and makes them underscores */
+/* PHP replaces these characters in names by underscores */
 
 static int
 reauth_arg_is_underscore(int c)

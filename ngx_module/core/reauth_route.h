@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Ids, and what a method and a path of the authenticate family mean.
+ * IDs, and the meaning of methods and paths of the authenticate family.
  */
 
 
@@ -63,7 +63,7 @@ typedef struct {
 typedef struct {
     unsigned                fansly;
     reauth_id_kind_t        kind;
-    const char             *tail;      /* what follows the id */
+    const char             *tail;      /* the part after the ID */
     const char             *allow;
     reauth_route_method_t   methods[4];
 } reauth_route_entry_t;

@@ -20,14 +20,14 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
 
     if (record->state == REAUTH_STATE_STARTING) {
 
-        /* it is settled by the one who sends it, or by time */
+        /* it is settled by the worker that sends it, or expires */
 
         return record->since_ms + REAUTH_STARTING_MAX_MS;
     }
 
     if (reauth_attempt_is_listed(record) || reauth_attempt_is_told(record)) {
 
-        /* the list of accounts is read without a look into the queue */
+        /* the list of accounts does not depend on the queue */
 
         return record->deadline_ms;
     }

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * When the background poller looks at an attempt next.
+ * The time of the next background poll of an attempt.
  */
 
 
@@ -28,9 +28,9 @@ typedef struct {
  */
 
 typedef enum {
-    REAUTH_POLL_FIRST = 0,      /* in progress, or not known any more */
+    REAUTH_POLL_FIRST = 0,      /* in progress, or unknown */
     REAUTH_POLL_PERSON,
-    REAUTH_POLL_LAST,           /* never heard of */
+    REAUTH_POLL_LAST,           /* never confirmed by the upstream */
     REAUTH_POLL_CLASSES
 } reauth_poll_class_t;
 

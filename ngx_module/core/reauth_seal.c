@@ -46,7 +46,7 @@ reauth_seal_derive(EVP_KDF_CTX *ctx, const reauth_string_t *secret,
                                                   (void *) info, strlen(info));
     params[4] = OSSL_PARAM_construct_end();
 
-    /* nothing of the other key's parameters may be left */
+    /* no parameters of the other key may be left */
 
     EVP_KDF_CTX_reset(ctx);
 
@@ -186,7 +186,7 @@ reauth_seal_open(const reauth_seal_t *seal, const reauth_string_t *account,
 }
 
 
-/* a length goes before each part, so that no two pairs give the same bytes */
+/* each part is preceded by its length, so that pairs are unambiguous */
 
 static reauth_string_t
 reauth_seal_length(const reauth_string_t *part, uint8_t buffer[8])

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What is made with the master secret: texts sealed for the store, and
- * fingerprints by which a repeated update is known again.  All instances that
- * share the secret open each other's seals and make equal fingerprints.
+ * Data derived from the master secret: sealed texts for the store, and
+ * fingerprints that identify repeated updates.  Gateways with the same secret
+ * can open each other's sealed texts, and compute the same fingerprints.
  */
 
 
@@ -32,12 +32,12 @@ typedef struct {
 } reauth_seal_t;
 
 
-/* All functions return 0, or -1; on failure the output is zeroed. */
+/* All functions return 0 or -1; if they fail, the output is zeroed. */
 
 int reauth_seal_init(reauth_seal_t *seal, const reauth_string_t *secret);
 void reauth_seal_cleanse(reauth_seal_t *seal);
 
-/* writes plain->len + REAUTH_SEAL_OVERHEAD bytes; only account can open it */
+/* writes plain->len + REAUTH_SEAL_OVERHEAD bytes, bound to the account */
 int reauth_seal(const reauth_seal_t *seal, const reauth_string_t *account,
     const reauth_string_t *plain, uint8_t *sealed);
 

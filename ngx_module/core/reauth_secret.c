@@ -18,7 +18,7 @@
 #include "reauth_secret.h"
 
 
-/* the longest secret, CRLF, and one byte that tells a file that is too long */
+/* the longest secret, CRLF, and one byte to detect longer files */
 #define REAUTH_SECRET_READ  (REAUTH_SECRET_MAX + 2 + 1)
 
 
@@ -67,7 +67,7 @@ reauth_secret_check(reauth_string_t *text)
 }
 
 
-/* what stands where a b64token has no place for it */
+/* characters that a b64token does not contain */
 
 static const char *
 reauth_secret_kind(const reauth_string_t *text, size_t i)
@@ -199,7 +199,7 @@ reauth_secret_open(const char *path, uid_t master, char *error)
     const char  *text;
     struct stat  st;
 
-    /* O_NONBLOCK: a FIFO must not keep nginx waiting for somebody to write */
+    /* O_NONBLOCK: a FIFO must not block nginx until it is written */
 
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NOCTTY|O_NONBLOCK);
 

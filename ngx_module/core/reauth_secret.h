@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A secret that is kept in a file: who may read the file, what may be in it,
- * and memory of its own that goes neither into a core dump nor, where the
- * system allows it, to swap.
+ * A secret stored in a file: the allowed mode and content of the file, and
+ * separate memory, which is included neither in core dumps nor, if the system
+ * supports it, in swap.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * How many active attempts each caller has begun, so that none takes the room
- * of all others: a table of counters by name, open addressing.  Plain C.
+ * Counts the active attempts of each caller, so that one caller cannot use the
+ * room of all others: a hash table of counters with open addressing.  Plain C.
  */
 
 

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * SHA-256 and HMAC-SHA256, their hexadecimal text, and the signature that the
- * upstream puts on its webhooks.
+ * The signature of webhooks: HMAC-SHA-256 in hexadecimal.
  */
 
 
@@ -21,13 +20,13 @@ typedef enum {
 } reauth_signature_result_t;
 
 
+/* whether the header has the form of a signature */
+int reauth_signature_is_formed(const reauth_string_t *header);
+
 /*
  * Checks that the header's value is the HMAC of the raw body with one of two
  * secrets; the second one is used while they are changed.
  */
-/* whether the header has the form of a signature */
-int reauth_signature_is_formed(const reauth_string_t *header);
-
 reauth_signature_result_t reauth_signature_verify(
     const reauth_string_t *header, const reauth_string_t *body,
     const reauth_string_t *secrets, size_t n);

@@ -95,7 +95,7 @@ reauth_status_time_us(reauth_json_out_t *out, int64_t us)
 }
 
 
-/* a healthy attempt has none */
+/* a healthy attempt has no last_poll */
 
 static void
 reauth_status_last_poll(reauth_json_out_t *out, const reauth_record_t *record)

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One account's record as the status shows it: JSON, the same shape wherever
- * a record is shown.  docs/http-api.md, "Record", describes it.
+ * The record of an account as JSON, in the same form in all status responses.
+ * It is described in docs/http-api.md, "Record".
  */
 
 

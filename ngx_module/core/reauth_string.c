@@ -102,7 +102,7 @@ reauth_string_is_field_value(const reauth_string_t *s)
     size_t           i;
     reauth_string_t  part;
 
-    /* between tabs there are none */
+    /* no invalid characters between tabs */
 
     part.data = s->data;
 

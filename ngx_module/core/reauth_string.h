@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A counted string for the code that knows nothing of nginx.  It never owns
- * what it points to.
+ * A counted string for code without nginx.  It does not own its data.
  */
 
 
@@ -75,10 +74,10 @@ reauth_string_number(uint64_t number, unsigned char *out)
 #define REAUTH_HEX64_SIZE  16
 
 /*
- * Writes the number as 16 hexadecimal digits, returns what is behind them.
- * Eight digits at once: a nibble goes into a byte of its own, and 'a' is 0x27
- * beyond what follows '9'.  The order of the digits is the machine's: this is
- * for names.
+ * Writes the number as 16 hexadecimal digits and returns the position after
+ * them.  Eight digits are processed at once: each nibble is put in a separate
+ * byte, and 'a' is 0x27 more than the character after '9'.  The order of digits
+ * depends on the machine, so this is for names only.
  */
 
 static inline unsigned char *

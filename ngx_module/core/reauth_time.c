@@ -11,7 +11,7 @@
 #define REAUTH_TIME_FIRST  0               /* 1970-01-01T00:00:00Z */
 #define REAUTH_TIME_LAST   (REAUTH_TIME_MS_MAX / 1000)
 
-/* days from 0000-03-01, where the leap day is a year's last, to 1970-01-01 */
+/* days from 0000-03-01 (a leap day ends such a year) to 1970-01-01 */
 #define REAUTH_TIME_SHIFT  719468
 
 
@@ -65,7 +65,7 @@ reauth_time_days(int year, int month, int day)
 }
 
 
-/* ".digits" or nothing; returns what follows, or NULL */
+/* an optional ".digits"; returns the position after it, or NULL */
 
 static const unsigned char *
 reauth_time_fraction(const unsigned char *p, const unsigned char *end, int *us)

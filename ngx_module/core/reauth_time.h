@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Points in time as text: ISO 8601 as RFC 3339 narrows it, in and out, for
- * the years 1970 to 9999, and HTTP-date, in only.  Neither locale nor time zone
- * of the process count.
+ * Times as text for the years 1970 to 9999: ISO 8601 as restricted by RFC 3339,
+ * parsed and written, and HTTP-date, parsed only.  Independent of the locale
+ * and time zone.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Words and names of the upstream's texts that are not known here: of one text
- * all are counted, and the first few are kept, as they may be logged.
+ * Unknown words and names in a text of the upstream: all are counted, and the
+ * first few are stored, because they may be logged.
  */
 
 
@@ -44,7 +44,7 @@ typedef struct {
 /* the fields of one text */
 
 typedef struct {
-    const char *const  *names;      /* that are known, and not read */
+    const char *const  *names;      /* names that are known but not read */
     reauth_unknown_t   *unknown;
 } reauth_unknown_names_t;
 
@@ -52,7 +52,7 @@ typedef struct {
 void reauth_unknown_add(reauth_unknown_t *unknown, reauth_unknown_kind_t kind,
     const reauth_string_t *text);
 
-/* the same of a value that is not a known word; what is no string is none */
+/* the same for a value that is not a known word, or not a string */
 void reauth_unknown_value(reauth_unknown_t *unknown,
     reauth_unknown_kind_t kind, const reauth_value_t *value,
     int (*is_known)(const char *word));

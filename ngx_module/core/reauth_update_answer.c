@@ -329,7 +329,7 @@ reauth_update_answer_ids(const reauth_value_t *values,
 }
 
 
-/* an id says by its prefix what it is; the first of a kind counts */
+/* the prefix of an ID shows its kind; the first of a kind counts */
 
 static void
 reauth_update_answer_take(const reauth_string_t *id, unsigned fansly,
@@ -357,8 +357,8 @@ reauth_update_answer_take(const reauth_string_t *id, unsigned fansly,
 
 
 /*
- * In place: everything else stays as it came, whatever it is.  One that leads
- * anywhere but to the poll of this attempt is replaced by ours.
+ * In place: the rest of the text is unchanged.  A URL that does not lead to the
+ * poll of this attempt is replaced.
  */
 
 static int
@@ -455,7 +455,7 @@ reauth_update_answer_is_poll(const reauth_string_t *url, unsigned fansly,
 }
 
 
-/* to be freed: where the attempt is polled, or for Fansly the account */
+/* must be freed: the ID by which the attempt is polled, an account of Fansly */
 
 static char *
 reauth_update_answer_url(const reauth_string_t *origin, unsigned fansly,

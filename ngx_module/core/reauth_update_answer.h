@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's 200 answer to update, start and reauthenticate: what is to
- * be learned from it, and what the caller gets.
+ * The upstream's 200 response to update, start and reauthenticate: what it
+ * reports, and the response to the client.
  */
 
 
@@ -34,7 +34,7 @@ typedef struct {
     char    *body;         /* NULL: pass the original bytes */
     size_t   body_len;
 
-    unsigned elsewhere:1;  /* polling_url led elsewhere: replaced */
+    unsigned elsewhere:1;  /* polling_url led elsewhere and was replaced */
 } reauth_update_answer_t;
 
 

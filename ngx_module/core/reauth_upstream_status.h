@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the status code of an upstream's response says of the request.
+ * What the status code of an upstream's response means for the request.
  */
 
 

@@ -25,7 +25,7 @@ reauth_url_is_hex(unsigned char c)
 }
 
 
-/* a name, an IPv4 address, or an IPv6 one in brackets; NULL: none of these */
+/* a name, an IPv4 address, or an IPv6 address in brackets; NULL: invalid */
 
 static const unsigned char *
 reauth_url_host(const unsigned char *p, const unsigned char *last)

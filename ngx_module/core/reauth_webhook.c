@@ -139,7 +139,7 @@ reauth_webhook_read(const reauth_value_t *values, reauth_webhook_t *out)
     case REAUTH_EVENT_FANSLY_DISCONNECTED:
     case REAUTH_EVENT_FANVUE_DISCONNECTED:
 
-        /* its end was not that of the login that the payload tells of */
+        /* an end, but not that of the login described in the payload */
 
         out->completed_us = 0;
         reauth_copy(out->error_code, REAUTH_ERROR_CODE_MAX, &disconnected);

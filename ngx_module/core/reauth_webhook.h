@@ -2,10 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A webhook of the upstream, whose signature was verified before: what
- * happened, to which account, and what it means for the login attempt.  The
- * event's name is the fact; the payload, which may be copied from anywhere,
- * only says which attempt it is about.
+ * A webhook of the upstream with a verified signature: the event, the account,
+ * and its meaning for the login attempt.  The name of the event is the fact;
+ * the payload, which may be a copy of any other, only identifies the attempt.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Who is calling: by a token, of which only the SHA-256 is kept, or by the
- * name in a client certificate that nginx has verified.
+ * Identifies callers: by a token, of which only the SHA-256 is stored, or by
+ * the name in a client certificate verified by nginx.
  */
 
 
@@ -756,7 +756,7 @@ ngx_http_reauth_caller_confined(ngx_http_request_t *r)
 {
     const reauth_caller_t  *caller;
 
-    /* the caller is not valid any more: it sees nothing */
+    /* the caller is no longer valid and can see nothing */
 
     return !ngx_http_reauth_caller_now(r, &caller)
            || (caller != NULL && caller->accounts.data != NULL);

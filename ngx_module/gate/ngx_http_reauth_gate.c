@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The gate: an account that logs in again gets a 503 that says how long and
- * why.  It runs in the precontent phase: after all limits and access checks, so
- * that a request that is denied learns nothing and is not held, and before
- * anything is sent.  "satisfy any" can't skip it.
+ * The gate: calls of an account that logs in get 503 with the time to wait and
+ * the reason.  It runs in the precontent phase: after all limits and access
+ * checks, so that a denied request gets no information and is not held, and
+ * before the request is forwarded.  "satisfy any" does not skip it.
  */
 
 

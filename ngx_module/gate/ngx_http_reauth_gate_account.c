@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Which account an ordinary call is for where reauth_gate_account says it.
+ * The account of an ordinary call according to reauth_gate_account.
  */
 
 

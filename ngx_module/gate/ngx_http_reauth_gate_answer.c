@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What a closed gate answers.
+ * The response of a closed gate.
  */
 
 

@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * reauth_origin: the gateway lends its key to whoever reaches it, and a browser
- * reaches it for any page.  What browsers send for pages of other origins is
- * refused before anything else is done, unless the origin is named.
+ * reauth_origin: the gateway adds its key to requests of all clients that can
+ * reach it, and a browser reaches it for any page.  Requests for pages of other
+ * origins are rejected before anything else is done, unless the origin is
+ * listed.
  */
 
 

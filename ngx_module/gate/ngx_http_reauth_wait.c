@@ -13,7 +13,7 @@
 
 /*
  * Milliseconds between checks for changes.  The timer runs only while requests
- * wait, and costs a look at a counter for each.
+ * wait; each check reads a counter.
  */
 #define NGX_HTTP_REAUTH_WAIT_TICK  10
 

@@ -3,9 +3,9 @@
  * Copyright (C) the nginx-reauth authors
  *
  * Requests that wait for a change of an account: status requests with "wait",
- * event streams and held calls.  They take no more than their memory: one timer
- * of the worker looks whether anything has changed in the zone, and asks only
- * then whom it concerns.
+ * event streams and held calls.  They only take memory: one timer of the worker
+ * checks whether the zone has changed, and only then the accounts of waiting
+ * requests.
  */
 
 

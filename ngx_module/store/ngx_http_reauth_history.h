@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The changes of one account, as far back as they are remembered: by the
- * stream in Redis, or else by this instance's zone.
+ * The changes of one account, from the stream in Redis, or from the zone of
+ * this gateway.
  */
 
 

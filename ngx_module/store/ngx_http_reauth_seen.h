@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Which webhooks were here before, by the digest of their bodies: nothing else
- * of them is signed.  The zone knows the last ones of this instance, as many
- * as NGX_HTTP_REAUTH_SEEN_MAX says; Redis those of all instances for a day.
- * One that is taken for new once more does no harm: facts are fenced.
+ * Detects duplicate webhooks by the digest of their bodies, because nothing
+ * else is signed.  The zone stores the last NGX_HTTP_REAUTH_SEEN_MAX of this
+ * gateway, Redis those of all gateways for a day.  A duplicate that is not
+ * detected does no harm: facts are fenced.
  */
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Every change is made in the zone first and then committed to Redis, where a
- * script writes it only over the revision that it was judged by; where Redis
- * has another one, the change is judged again by that.
+ * Every change is made in the zone and then committed to Redis, where a script
+ * writes it only over the revision on which it was based.  If Redis has another
+ * revision, the change is judged again by it.
  */
 
 
@@ -386,7 +386,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
     if (step == REAUTH_COMMIT_GIVE_UP) {
         ngx_log_error(NGX_LOG_WARN, commit->store->cycle->log, 0,
                       "redis: account \"%s\" is being changed by other "
-                      "instances, the write is retried "
+                      "gateways, the write is retried "
                       "later", commit->record.account);
         ngx_http_reauth_commit_local(commit);
         return;

@@ -53,7 +53,7 @@ void ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
 void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
 void ngx_http_reauth_store_flush_handler(ngx_event_t *ev);
 
-/* writes one record that Redis has not; NGX_DECLINED: there is none */
+/* writes one record that is not in Redis; NGX_DECLINED: all are */
 ngx_int_t ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store);
 
 

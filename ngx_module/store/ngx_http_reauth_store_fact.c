@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A fact with the texts that it points to, which outlive the request that it
- * came from.
+ * A fact with copies of its texts, so that it can outlive the request that
+ * reported it.
  */
 
 

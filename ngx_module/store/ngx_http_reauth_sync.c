@@ -97,7 +97,7 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
     if (reply != NULL) {
         ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
                       "redis: failed to read accounts; changes made by other "
-                      "instances are ignored until this is resolved");
+                      "gateways are ignored until this is resolved");
 
         (void) ngx_http_reauth_zone_refuse(&sync->store->zone,
                                        NGX_HTTP_REAUTH_REFUSED_FOLLOW,
@@ -499,7 +499,7 @@ ngx_http_reauth_sync_entries(ngx_http_reauth_sync_t *sync,
                   reauth_stream_event(&sync->stream,
                                       reauth_reply_event_number(text));
 
-        /* the zone already has what this instance has written */
+        /* the zone already has what this gateway has written */
 
         if (!ngx_http_reauth_zone_is_writer(&sync->store->zone, &writer)) {
             ngx_http_reauth_sync_merge(sync, text, 0);
@@ -695,7 +695,7 @@ ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
         return NGX_ERROR;
     }
 
-    /* what other instances did meanwhile is not known */
+    /* changes made by other gateways may have been missed */
 
     ngx_http_reauth_sync_unread(store);
 

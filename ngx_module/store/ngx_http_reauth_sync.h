@@ -56,7 +56,7 @@ typedef struct {
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
 void ngx_http_reauth_sync_stop(ngx_http_reauth_store_t *store);
 
-/* what other instances do is not followed now */
+/* changes made by other gateways are not followed now */
 void ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store);
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One upstream call that no client asked for: a request without a connection
- * whose subrequest goes through the operator's internal location, so that
- * proxy_*, TLS and keep-alive are the operator's own.
+ * A request of the gateway itself to the upstream: a request without a
+ * connection, whose subrequest uses the operator's internal location, with its
+ * proxy_* directives, TLS and keep-alive.
  */
 
 

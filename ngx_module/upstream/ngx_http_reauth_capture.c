@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A body filter that keeps the answer of a subrequest of ours in memory, up to
- * a bound.  nginx's own NGX_HTTP_SUBREQUEST_IN_MEMORY is no choice: an answer
- * over its bound is told as an empty one that succeeded.
+ * A body filter that stores the response of the module's subrequest in memory,
+ * up to a limit.  NGX_HTTP_SUBREQUEST_IN_MEMORY of nginx cannot be used: it
+ * reports a response over its limit as an empty one with success.
  */
 
 

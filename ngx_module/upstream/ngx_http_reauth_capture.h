@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The answer of a subrequest of ours, kept in memory.
+ * The response of the module's subrequest, stored in memory.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Sends one request of our own to the upstream: a subrequest to the operator's
- * internal location, with only the headers of an allow-list, its answer kept
+ * Sends a request of the module to the upstream: a subrequest to the operator's
+ * internal location, with headers of an allow-list only; its response is stored
  * in memory.
  */
 

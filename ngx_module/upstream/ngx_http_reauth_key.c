@@ -2,12 +2,12 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * $reauth_authorization: the upstream's API key, which nothing gets but the
- * request to the upstream, and without which none is sent.
+ * $reauth_authorization: the upstream's API key.  It is available only to
+ * requests to the upstream, which are not sent without it.
  *
- * nginx builds that request with a stand-in of the same length, and the key is
- * put in its place when the request is whole.  So it is in no copy that nginx
- * makes on the way: of a map, of a complex value, in a debug log.
+ * nginx builds a request with a stand-in of the same length, which is replaced
+ * by the key when the request is complete.  So the key is in no intermediate
+ * copy: neither in a map, nor in a complex value, nor in the debug log.
  */
 
 
@@ -122,8 +122,8 @@ ngx_http_reauth_key_refuse_peer(ngx_http_request_t *r,
 
 
 /*
- * The request being built needs a key and there is none: fail the selection of
- * a peer.
+ * The request being built needs a key that is not available: fail the
+ * selection of a peer.
  */
 
 static void

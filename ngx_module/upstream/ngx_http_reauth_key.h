@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's API key, which nothing else gets: $reauth_authorization.
+ * The upstream's API key for requests to the upstream: $reauth_authorization.
  */
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the headers of a response to a poll ask for, and the pause of all
- * polling that may follow: of the fleet by a key in Redis, of this instance by
- * the zone.
+ * What the headers of a response to a poll request, and the pause of polling
+ * that may follow: of all gateways by a key in Redis, of this gateway by the
+ * zone.
  */
 
 

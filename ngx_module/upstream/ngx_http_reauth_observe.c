@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the upstream's answers to ordinary calls say of an account: a 503 while
- * we believe that it is open, or a 401 that wants it to log in again; and of
- * our key: any other 401.  Answers are looked at on their way, never held up or
- * changed.
+ * Observes the upstream's responses to ordinary calls: a 503 of an account
+ * whose gate is open, a 401 that requires a new login of the account, or any
+ * other 401, which is about the API key.  Responses are read while they pass,
+ * and are neither delayed nor changed.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the upstream's answers to ordinary calls say of an account.
+ * Observes the upstream's responses to ordinary calls.
  */
 
 

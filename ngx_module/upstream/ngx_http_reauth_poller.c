@@ -487,7 +487,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
         /* another gateway was asked to pause by the upstream */
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
-                       "reauth poll: paused for %L ms by another instance",
+                       "reauth poll: paused for %L ms by another gateway",
                        (int64_t) reply->integer);
 
         ngx_http_reauth_poller_rest(poller, reply->integer);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The one background poller of the fleet: the clerk of each instance takes
+ * The one background poller of the fleet: the clerk of each gateway takes
  * attempts that are due from the queue in Redis, each with a lease, or from
  * the zone where there is no Redis.
  */
@@ -79,7 +79,7 @@ void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
 /* whether Redis tells which gateway polls; what it refused is tried again */
 ngx_uint_t ngx_http_reauth_poller_shares(ngx_http_reauth_poller_t *poller);
 
-/* this instance starts no poll for "ms" milliseconds at least */
+/* this gateway starts no poll for "ms" milliseconds at least */
 void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,
     int64_t ms);
 

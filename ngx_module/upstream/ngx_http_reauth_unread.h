@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the upstream sent and nobody could read: counted, and logged without a
- * byte of it, at most once in a while by each worker.  And what has words that
- * are not known here: counted, each word logged once an hour for all workers.
+ * Unreadable responses and webhooks of the upstream are counted, and logged
+ * without their content, at most once in a while by each worker.  Unknown words
+ * are counted, and each is logged once an hour for all workers.
  */
 
 

@@ -261,7 +261,7 @@ struct ngx_http_reauth_zone_shctx_s {
     int64_t                         ahead_ms;  /* the clerk: of the wall clock,
                                                   as logged last */
 
-    uint64_t                        boot;      /* identifies this instance */
+    uint64_t                        boot;      /* identifies this zone */
     reauth_seal_t                   told;      /* hides numbers from callers */
     u_char                          writer[NGX_HTTP_REAUTH_WRITER_LEN];
     uint16_t                        round;     /* of reading all of Redis */
@@ -312,7 +312,7 @@ struct ngx_http_reauth_zone_shctx_s {
     size_t                          capacity;  /* active attempts */
     uint64_t                        ticket;    /* of the last place */
     uint64_t                        epoch;
-    ngx_uint_t                      salt;      /* of this instance's epochs */
+    ngx_uint_t                      salt;      /* of this gateway's epochs */
     uint64_t                        origin;
     ngx_uint_t                      states[REAUTH_STATE_LAST];
     ngx_uint_t                      waiting;   /* for a list */

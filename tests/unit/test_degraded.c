@@ -179,8 +179,8 @@ test_reasons(void **state)
     assert_string_equal(reauth_reason_name(&reasons[1]), "redis_rights");
 
     reauth_reason_text(&reasons[0], text);
-    assert_string_equal(text, "Redis is out of memory (OOM): updates are kept "
-                        "by this instance alone");
+    assert_string_equal(text, "Redis is out of memory (OOM): updates are "
+                        "stored by this gateway only");
 
     health.write = REAUTH_REFUSAL_NONE;
 
@@ -188,7 +188,7 @@ test_reasons(void **state)
 
     reauth_reason_text(&reasons[1], text);
     assert_string_equal(text, "Redis' user lacks a right (NOPERM): polls are "
-                        "not shared with other instances");
+                        "not shared with other gateways");
 
     health.follow = REAUTH_REFUSAL_UNREAD;
     health.lease = REAUTH_REFUSAL_NONE;
