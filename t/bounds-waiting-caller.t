@@ -34,17 +34,10 @@ my $file = secret_file('callers', join '',
 
 my %argument = (
     http_config => "reauth_callers_file $file;\nreauth_wait_max 4;\n"
-        . "reauth_update_wait 300s;\n"
+        . "reauth_update_wait 300s;\nreauth_gate_hold 300s;\n"
         . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }',
-    config      => <<'EOC');
-location = /reauth/metrics { reauth_metrics; }
-location /api/ {
-    reauth_gate on;
-    reauth_gate_hold 300s;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
-EOC
+    config      => 'location = /reauth/metrics { reauth_metrics; }');
+
 my $gateway = gateway(%argument);
 my $h2_gateway = gateway(%argument, name => 'h2', listen => 'http2');
 

@@ -28,15 +28,7 @@ sub callers {
 callers('one', 'status,call');
 
 my $gateway = gateway(counted => 1,
-    http_config => "reauth_callers_file $file;",
-    config => <<'EOC');
-location /api/ {
-    reauth_gate on;
-    reauth_gate_hold 60s;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
-EOC
+    http_config => "reauth_callers_file $file; reauth_gate_hold 60s;");
 
 sub log_in {
     my ($account) = @_;

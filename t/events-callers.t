@@ -19,15 +19,7 @@ call sha256:${\ sha256_hex($token{call}) } call
 EOC
 
 my $gateway = gateway(counted => 1,
-    http_config => "reauth_callers_file $callers;",
-    config => <<'EOC');
-location /api/ {
-    reauth_gate on;
-    reauth_gate_hold 30s;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
-EOC
+    http_config => "reauth_callers_file $callers; reauth_gate_hold 30s;");
 
 sub as {
     my ($who, %more) = @_;

@@ -29,16 +29,9 @@ my $peer = Reauth::Peer->start(sub {
 });
 
 my $gateway = gateway(
-    http_config => "reauth_wait_max 2;\nreauth_update_wait 60s;\n"
-        . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }',
-    config      => <<'EOC');
-location /api/ {
-    reauth_gate on;
-    reauth_gate_hold 60s;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
-EOC
+    http_config => 'reauth_wait_max 2; reauth_update_wait 60s;'
+        . " reauth_gate_hold 60s;\n"
+        . 'upstream fans_api { server 127.0.0.1:' . $peer->port . '; }');
 
 my %kind = (
     'status requests' => sub { ('GET', '/reauth/accounts/acct_1?wait=60s') },

@@ -7,14 +7,8 @@ use Test::More;
 use Time::HiRes qw(time);
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
-my $gateway = gateway(listen => 'http2', counted => 1, config => <<'EOC');
-location /api/ {
-    reauth_gate on;
-    reauth_gate_hold 60s;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
-EOC
+my $gateway = gateway(listen => 'http2', counted => 1,
+    http_config => 'reauth_gate_hold 60s;');
 
 my $base = 'http://127.0.0.1:' . $gateway->port;
 my $dir  = Reauth::Test::work_dir();

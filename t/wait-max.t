@@ -7,14 +7,8 @@ use Test::More;
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $gateway = gateway(counted => 1, http_config => 'reauth_wait_max 5;', config => <<'EOC');
-location /api/ {
-    reauth_gate on;
-    reauth_gate_hold 60s;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
-EOC
+my $gateway = gateway(counted => 1,
+    http_config => 'reauth_wait_max 5; reauth_gate_hold 60s;');
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 

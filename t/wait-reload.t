@@ -11,15 +11,7 @@ use Reauth::Stream ();
 
 # one worker may get all of them
 my $gateway = gateway(workers => 2, counted => 1,
-    http_config => 'reauth_wait_max 150;',
-    config => <<'EOC');
-location /api/ {
-    reauth_gate on;
-    reauth_gate_hold 60s;
-    proxy_pass http://fans_api;
-    proxy_set_header Authorization $reauth_authorization;
-}
-EOC
+    http_config => 'reauth_wait_max 150; reauth_gate_hold 60s;');
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 
