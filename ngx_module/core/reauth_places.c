@@ -48,17 +48,7 @@ reauth_places_find(reauth_place_t *set, const reauth_string_t *account,
 uint32_t
 reauth_places_hash(const reauth_string_t *account, uint64_t seed)
 {
-    size_t    i;
-    uint64_t  hash;
-
-    hash = seed;
-
-    for (i = 0; i < account->len; i++) {
-        hash = (hash ^ account->data[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-    }
-
-    return (uint32_t) hash;
+    return (uint32_t) reauth_string_hash(account, seed);
 }
 
 

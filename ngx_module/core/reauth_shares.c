@@ -14,15 +14,9 @@
 uint64_t
 reauth_shares_key(const reauth_string_t *name, uint64_t seed)
 {
-    size_t    i;
     uint64_t  hash;
 
-    hash = seed;
-
-    for (i = 0; i < name->len; i++) {
-        hash = (hash ^ name->data[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-    }
+    hash = reauth_string_hash(name, seed);
 
     return hash != 0 ? hash : 1;
 }

@@ -11,6 +11,23 @@
     ((ch) == ' ' || ((ch) >= '\t' && (ch) <= '\r'))
 
 
+uint64_t
+reauth_string_hash(const reauth_string_t *s, uint64_t seed)
+{
+    size_t    i;
+    uint64_t  hash;
+
+    hash = seed;
+
+    for (i = 0; i < s->len; i++) {
+        hash = (hash ^ s->data[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+
+    return hash;
+}
+
+
 reauth_string_t
 reauth_string_trim(const reauth_string_t *s)
 {

@@ -105,6 +105,9 @@ reauth_string_hex64(uint64_t number, unsigned char *out)
 }
 
 
+/* a hash for tables; "seed" makes collisions unpredictable */
+uint64_t reauth_string_hash(const reauth_string_t *s, uint64_t seed);
+
 /* removes ASCII whitespace at both ends */
 reauth_string_t reauth_string_trim(const reauth_string_t *s);
 

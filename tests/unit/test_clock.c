@@ -111,6 +111,19 @@ test_jumped(void **state)
 }
 
 
+/* the record of an attempt that began at NOW */
+
+static void
+begun(reauth_record_t *record, reauth_state_t state)
+{
+    memset(record, 0, sizeof(reauth_record_t));
+
+    record->epoch = 2048;
+    record->state = state;
+    record->since_ms = NOW;
+}
+
+
 static void
 test_move(void **state)
 {
@@ -118,11 +131,7 @@ test_move(void **state)
 
     (void) state;
 
-    memset(&record, 0, sizeof(reauth_record_t));
-
-    record.epoch = 2048;
-    record.state = REAUTH_STATE_RUNNING;
-    record.since_ms = NOW;
+    begun(&record, REAUTH_STATE_RUNNING);
     record.updated_ms = NOW + 5;
     record.deadline_ms = NOW + 900000;
     record.accepted_ms = NOW + 4;
@@ -155,11 +164,7 @@ test_move_ended(void **state)
 
     (void) state;
 
-    memset(&record, 0, sizeof(reauth_record_t));
-
-    record.epoch = 2048;
-    record.state = REAUTH_STATE_EXPIRED;
-    record.since_ms = NOW;
+    begun(&record, REAUTH_STATE_EXPIRED);
     record.updated_ms = NOW + 900100;
     record.deadline_ms = NOW + 900000;
     record.completed_us = record.deadline_ms * 1000;
