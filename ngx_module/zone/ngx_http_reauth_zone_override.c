@@ -374,7 +374,7 @@ ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
             override->until_ms = former->until_ms;
         }
 
-        rc = ngx_http_reauth_zone_override_write(sh, override, zone->remote,
+        rc = ngx_http_reauth_zone_override_write(sh, override, zone->has_redis,
                                                  now_ms);
     }
 
