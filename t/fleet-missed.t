@@ -30,7 +30,7 @@ sub calls {
 sub missed {
     my $log = $two->error_log;
 
-    return scalar(() = $log =~ /changes made by other instances were missed/g);
+    return scalar(() = $log =~ /changes made by other gateways were missed/g);
 }
 
 sub numbers {

@@ -353,7 +353,7 @@ static void
 ngx_http_reauth_sync_missed(ngx_http_reauth_sync_t *sync)
 {
     ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
-                  "redis: changes made by other instances were missed; "
+                  "redis: changes made by other gateways were missed; "
                   "active accounts are read again");
 
     ngx_http_reauth_sync_unread(sync->store);
