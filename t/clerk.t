@@ -99,7 +99,7 @@ my ($told, $metric, $passed) = ('', '', 0);
 ok(wait_for {
     my $open = gate('acct_2') == 204;
 
-    $told   ||= readyz() =~ /polls and follows Redis does not respond/;
+    $told   ||= readyz() =~ /runs the background work does not respond/;
     $metric ||= metric('reauth_degraded{reason="clerk"}');
 
     # once closed it stays closed

@@ -38,7 +38,7 @@ static const struct {
       "Sentinel" },
     { "redis_unread", "Redis has not been read yet" },
     { "redis_refused", "Redis refuses to serve; the error log says why" },
-    { "clerk", "the worker process that polls and follows Redis does not "
+    { "clerk", "the worker process that runs the background work does not "
       "respond" },
     { "clock", "the clock of this machine is off by more than a second" },
     { "upstream_key", "the upstream refuses our key (401)" },

@@ -51,12 +51,12 @@ ngx_http_reauth_clerk_taken(ngx_http_reauth_store_t *store,
 
         ngx_log_error(NGX_LOG_WARN, store->cycle->log, 0,
                       "reauth: worker process %uD has not responded for %L "
-                      "ms, this one polls and follows Redis instead",
+                      "ms, this one runs the background work instead",
                       former->worker, former->silent_ms);
 
     } else {
         ngx_log_error(NGX_LOG_INFO, store->cycle->log, 0,
-                      "reauth: this worker process polls and follows Redis");
+                      "reauth: this worker process runs the background work");
     }
 
     if (ngx_http_reauth_store_clerk_begin(store) != NGX_OK) {
@@ -90,7 +90,7 @@ ngx_http_reauth_clerk_step(ngx_http_reauth_store_t *store)
     case REAUTH_CLERK_LOST:
         ngx_log_error(NGX_LOG_WARN, store->cycle->log, 0,
                       "reauth: this worker process has not responded in time, "
-                      "another one polls and follows Redis instead");
+                      "another one runs the background work instead");
 
         ngx_http_reauth_clerk_end(store);
         break;

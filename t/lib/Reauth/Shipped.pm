@@ -35,7 +35,7 @@ sub start {
         [qr/^pid .*;/m,                          'pid logs/nginx.pid;'],
         [qr/(?<=access_log)( +)[^\s;]+/,             ' logs/access.log'],
         [qr/_temp_path( +)\S+\/(?=\w+;)/,        '_temp_path '],
-        [qr/\/usr\/share\/nginx-reauth(?=\/board)/,
+        [qr/\/usr\/share\/nginx-reauth(?=\/board)|\@ROOT\@/,
             sub { Cwd::getcwd() }],
         [qr/redis:\/\/\S+/,                      $ENV{TEST_NGINX_REDIS_URL}],
         [qr/password_file=\S+(?=;)/,             "password_file=$dir/redis_password"
