@@ -259,13 +259,15 @@ my @raw = (
     [ 'an early hint' => [], "103 Early Hints\r\nLink: <$next>\r\n\r\nHTTP/1.1 200 OK" ],
     [ 'a continuation' => [], "100 $next\r\n\r\nHTTP/1.1 200 OK" ],
     [ 'a trailer' => [ 'Transfer-Encoding: chunked', "Trailer: $next" ] ],
+    map { [ "chunks of $_ bytes" => [ 'Transfer-Encoding: chunked' ], 401, $_ ] }
+        1, 5, 11, 13, 16
 );
 
 my $peer = Reauth::Peer->start(sub {
     my ($request) = @_;
 
     my ($n) = $request =~ /raw_(\d+)/ or return Reauth::Peer::response('200 OK', '[]');
-    my ($what, $headers, $status) = @{ $raw[$n] };
+    my ($what, $headers, $status, $size) = @{ $raw[$n] };
     my $body = $request =~ /\AGET/
         ? qq({"account":{"id":"acct_raw_$n"},"state":"authenticating",)
             . qq("progress":"started","lastAttempt":{"success":false}})
@@ -273,12 +275,16 @@ my $peer = Reauth::Peer->start(sub {
             . qq("polling_url":"https://api.fansapi.com/api/authenticate/auth_raw_$n"});
     my $chunked = "@$headers" =~ /chunked/;
 
+    $body = qq({"error":"the key $next is bad"}) if $size;
+
     $status .= ' OK' if $status && $status =~ /\A\d+\z/;
 
     return join "\r\n", 'HTTP/1.1 ' . ($status // '200 OK'),
         'Content-Type: application/json', @$headers,
         $chunked
-            ? ('', sprintf('%x', length $body), $body, 0, "X-Trailer: $next", '', '')
+            ? ('', (map { sprintf('%x', length $_), $_ }
+                unpack '(a' . ($size // 1000) . ')*', $body),
+                0, "X-Trailer: $next", '', '')
             : ('Content-Length: ' . length $body, '', $body);
 });
 
@@ -319,6 +325,9 @@ for my $n (0 .. $#raw) {
 
         ok($answer->{status} =~ /\A(?:200|401|404|502)\z/,
             "$raw[$n][0]: $answer->{status}");
+        is($answer->{body}, '{"error":"the key ' . '*' x length($next) . ' is bad"}',
+            'all of the key is overwritten')
+            if $raw[$n][3] && $request->[1] =~ m{^/api/};
         $place{'answers to raw heads'} .= join "\n", $answer->{status},
             %{ $answer->{headers} }, $answer->{body}, '';
     }

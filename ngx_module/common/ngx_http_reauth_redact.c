@@ -62,6 +62,37 @@ ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
 }
 
 
+/* b->last: the head is incomplete; a part of the blank line may be parsed */
+
+static u_char *
+ngx_http_reauth_redact_head_end(ngx_buf_t *b)
+{
+    u_char  *p, *end;
+
+    p = b->pos - b->start > 3 ? b->pos - 3 : b->start;
+
+    while ((p = ngx_strlchr(p, b->last, LF)) != NULL) {
+        p++;
+        end = p < b->last && *p == CR ? p + 1 : p;
+
+        if (end < b->last && end >= b->pos && *end == LF) {
+            return end + 1;
+        }
+    }
+
+    return b->last;
+}
+
+
+void
+ngx_http_reauth_redact_head(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
+    ngx_buf_t *b)
+{
+    ngx_http_reauth_redact(mcf, log, "a response", b->start,
+                           ngx_http_reauth_redact_head_end(b) - b->start);
+}
+
+
 ngx_uint_t
 ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf, const u_char *p,
     size_t len)

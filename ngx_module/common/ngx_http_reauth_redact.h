@@ -20,6 +20,14 @@
 void ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
     const char *what, u_char *p, size_t len);
 
+/*
+ * Overwrites them in the head of a response.  The body is redacted when it has
+ * been received: the framing of chunks, which follows the head in the buffer,
+ * would divide a key.
+ */
+void ngx_http_reauth_redact_head(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log, ngx_buf_t *b);
+
 /* whether the text contains an API key */
 ngx_uint_t ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf,
     const u_char *p, size_t len);

@@ -149,7 +149,6 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
 static void
 ngx_http_reauth_upstream_redact(ngx_http_request_t *r)
 {
-    ngx_buf_t                    *b;
     ngx_http_reauth_main_conf_t  *mcf;
 
     if (ngx_http_reauth_capture(r) == NULL) {
@@ -157,10 +156,8 @@ ngx_http_reauth_upstream_redact(ngx_http_request_t *r)
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
-    b = &r->upstream->buffer;
 
-    ngx_http_reauth_redact(mcf, r->connection->log, "a response", b->start,
-                           b->last - b->start);
+    ngx_http_reauth_redact_head(mcf, r->connection->log, &r->upstream->buffer);
 }
 
 
