@@ -19,7 +19,7 @@ my $other = gateway(name => 'two');
 
 sub clerk {
     my @taken = $gateway->error_log
-        =~ /(\d+)#\d+: reauth: (?:this worker process polls|worker process \d+ has not)/g;
+        =~ /(\d+)#\d+: reauth: (?:this worker process runs|worker process \d+ has not)/g;
 
     return $taken[-1];
 }
@@ -80,7 +80,7 @@ my $first = clerk();
 
 is(scalar(grep { $_ == $first } $gateway->worker_pids), 1,
     'a worker says that it polls');
-is(() = $gateway->error_log =~ /this worker process polls/g, 1, 'only one does');
+is(() = $gateway->error_log =~ /this worker process runs/g, 1, 'only one does');
 
 $other->update('acct_1', 'ok');
 $gateway->becomes('acct_1', 'running', 'a login is known');
@@ -112,7 +112,7 @@ ok(wait_for {
 ok($told, 'readyz tells it meanwhile');
 is($metric, 1, 'so do the metrics');
 like($gateway->error_log,
-    qr/\[warn\] \d+#\d+: reauth: worker process $first has not responded for (?:2[7-9]\d\d|\d{4,}) ms, this one polls/,
+    qr/\[warn\] \d+#\d+: reauth: worker process $first has not responded for (?:2[7-9]\d\d|\d{4,}) ms, this one runs/,
     'it is logged');
 is(metric('reauth_clerk_takeovers_total'), 1, 'and counted');
 
