@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -120,7 +121,10 @@ test_text(void **state)
         "stamp 1\naccount acct_1\nuntil -1\n",
         "stamp 1\naccount acct_1\nuntil 1764158400001\n",
         "stamp 999999999999999999\naccount acct_1\n",
-        "stamp 1806512652289024\naccount acct_1\nset 999999999999999999\n",
+        "stamp 1806498201601024\naccount acct_1\n",
+        "stamp 1\naccount acct_1\nset 253402300800000\n",
+        "stamp 1\naccount acct_1\nset 0000000000000000001\n",
+        "stamp 1\naccount acct_1\nset \n",
         NULL
     };
 
@@ -171,13 +175,67 @@ test_text(void **state)
 }
 
 
+/* what ends at its bound is valid, a byte, millisecond or tick more is not */
+
+static void
+test_bounds(void **state)
+{
+    size_t             i;
+    int64_t            now_ms;
+    reauth_string_t    text;
+    unsigned char      buf[REAUTH_OVERRIDE_TEXT_MAX + 1];
+    reauth_override_t  override;
+
+    static const struct {
+        const char     *name;
+        size_t          max;
+    } rows[] = {
+        { "caller", REAUTH_CALLER_MAX },
+        { "reason", REAUTH_OVERRIDE_REASON_MAX }
+    };
+
+    (void) state;
+
+    text.data = buf;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        text.len = (size_t) sprintf((char *) buf, "stamp 1\naccount acct_1\n"
+                                    "%s %0*d\n", rows[i].name,
+                                    (int) rows[i].max, 0);
+
+        assert_int_equal(reauth_override_decode(&text, NOW_MS, &override), 0);
+
+        text.len = (size_t) sprintf((char *) buf, "stamp 1\naccount acct_1\n"
+                                    "%s %0*d\n", rows[i].name,
+                                    (int) rows[i].max + 1, 0);
+
+        assert_int_equal(reauth_override_decode(&text, NOW_MS, &override), -1);
+    }
+
+    /* two days ahead, in the year 2025, and the end of epochs, in 2248 */
+
+    text = reauth_string_from("stamp 1806498201601023\naccount acct_1\n"
+                              "set 253402300799999\nuntil 1764158400000\n");
+    assert_int_equal(reauth_override_decode(&text, NOW_MS, &override), 0);
+
+    now_ms = (int64_t) (REAUTH_EPOCH_MAX / REAUTH_EPOCH_TICKS);
+
+    text = reauth_string_from("stamp 9007199254740992\naccount acct_1\n");
+    assert_int_equal(reauth_override_decode(&text, now_ms, &override), 0);
+
+    text = reauth_string_from("stamp 9007199254740993\naccount acct_1\n");
+    assert_int_equal(reauth_override_decode(&text, now_ms, &override), -1);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_text)
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_bounds)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

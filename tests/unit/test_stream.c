@@ -98,12 +98,24 @@ test_counter(void **state)
     assert_int_equal(reauth_stream_end(&stream), 0);
     assert_int_equal(reauth_stream_event(&stream, 10), 0);
 
+    /* one that came after the counter was read is not missed */
+
+    assert_int_equal(reauth_stream_end(&stream), 0);
+    assert_int_equal(stream.number, 10);
+
     /* Redis has lost its data, or some of it */
 
     reauth_stream_begin(&stream, 7);
 
     assert_int_equal(reauth_stream_counter(&stream, 6), 1);
     assert_int_equal(reauth_stream_counter(&stream, 0), 1);
+
+    /* what was read afterwards is not measured by the former counter */
+
+    assert_int_equal(reauth_stream_counter(&stream, 9), 0);
+    reauth_stream_begin(&stream, 3);
+    assert_int_equal(reauth_stream_end(&stream), 0);
+    assert_int_equal(stream.state, WHOLE);
 
     /* no event is known: those counted until now were in what was read */
 
