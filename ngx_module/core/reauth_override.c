@@ -299,5 +299,14 @@ reauth_override_decode(const reauth_string_t *text, int64_t now_ms,
         }
     }
 
-    return reauth_override_valid(override, now_ms) ? 0 : -1;
+    if (reauth_override_valid(override, now_ms)) {
+
+        if (override->set_ms > now_ms + REAUTH_CLOCKS_DIFFER_MS) {
+            override->set_ms = now_ms;
+        }
+
+        return 0;
+    }
+
+    return -1;
 }

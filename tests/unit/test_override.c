@@ -165,6 +165,21 @@ test_text(void **state)
     assert_int_equal(copy.gate, REAUTH_OVERRIDE_NONE);
     assert_int_equal(copy.state, REAUTH_STATE_NONE);
 
+    /* clocks of gateways may differ by minutes, not more */
+
+    override.set_ms = NOW_MS + REAUTH_CLOCKS_DIFFER_MS;
+    text.data = buf;
+    text.len = reauth_override_encode(&override, buf);
+
+    assert_int_equal(reauth_override_decode(&text, NOW_MS, &copy), 0);
+    assert_true(copy.set_ms == override.set_ms);
+
+    override.set_ms++;
+    text.len = reauth_override_encode(&override, buf);
+
+    assert_int_equal(reauth_override_decode(&text, NOW_MS, &copy), 0);
+    assert_true(copy.set_ms == NOW_MS);
+
     for (i = 0; invalid[i] != NULL; i++) {
         text = reauth_string_from(invalid[i]);
 
