@@ -104,4 +104,34 @@ is($one->update('acct_9', 'ok')->{status}, 200, 'acct_9 begins');
 ok(wait_for { gate($two, 'acct_9') == 503 } 'and so are others');
 is(missed(), $before, 'none are missed for want of a number');
 
+# ---- the stream is deleted, and the clock of Redis was set back ----
+
+redis_cli('XSETID', '{reauth}:events', '9999999999999-1');
+is($one->update('acct_10', 'ok')->{status}, 200, 'acct_10 begins');
+ok(wait_for { gate($two, 'acct_10') == 503 } 'its event is followed');
+
+redis_cli('DEL', '{reauth}:events');
+is($one->update('acct_11', 'ok')->{status}, 200, 'acct_11 begins');
+ok(wait_for { gate($two, 'acct_11') == 503 } 'what was missed is read');
+ok(wait_for { $two->http('GET', '/reauth/readyz')->{body}
+    =~ /"status":"ready"/ } 'all of it');
+
+$before = missed();
+is($one->update("acct_$_", 'ok')->{status}, 200, "acct_$_ begins") for 12, 13;
+ok(wait_for { gate($two, "acct_$_") == 503 } "acct_$_ is closed") for 12, 13;
+is(missed(), $before, 'the new stream is followed');
+
+# ---- the counter was written by somebody else ----
+
+my $account = 20;
+
+for my $counter ('18446744073709551615', 'inf', 'nan', '-5', 'text') {
+    redis_cli('SET', '{reauth}:seq', $counter);
+    is($one->update('acct_' . ++$account, 'ok')->{status}, 200,
+        "acct_$account begins");
+    ok(wait_for { gate($two, "acct_$account") == 503 } 'the other one follows');
+    ok(wait_for { redis_cli('GET', '{reauth}:seq') =~ /\A[1-9]\d?\z/ }
+        "$counter: counted from 1 again");
+}
+
 done_testing();

@@ -560,7 +560,15 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
                                   (int64_t) (ngx_current_msec - sync->loaded))
            == 0)
     {
-        ngx_http_reauth_sync_again(sync);
+        if (entries == NULL && sync->stream.state == REAUTH_STREAM_MISSED) {
+
+            /* the stream may be another one, whose IDs are lower */
+            ngx_http_reauth_sync_begin(sync);
+
+        } else {
+            ngx_http_reauth_sync_again(sync);
+        }
+
         return;
     }
 

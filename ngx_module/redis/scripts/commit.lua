@@ -29,9 +29,13 @@ end
 -- anything is written; the record is written last, as it is what others judge
 -- by.
 
-local number = (tonumber(redis.call('GET', KEYS[7]) or 0) or 0) + 1
+local number = tonumber(redis.call('GET', KEYS[7]) or 0) or 0
 
-number = string.format('%.0f', number)
+if not (number >= 0 and number < 2 ^ 53) then
+    number = 0
+end
+
+number = string.format('%.0f', number + 1)
 
 redis.call('ZSCORE', KEYS[2], ARGV[2])
 redis.call('ZSCORE', KEYS[4], ARGV[2])
