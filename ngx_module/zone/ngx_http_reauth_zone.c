@@ -273,13 +273,21 @@ ngx_http_reauth_zone_find_owner(ngx_http_reauth_zone_t *zone,
 
     } else {
 
-        /* of any slot, if there is none, so that memory is read anyway */
+        /*
+         * of any slot, if there is none, so that memory is read anyway; before
+         * the first attempt there are no slots
+         */
 
-        if (slot == NULL) {
+        if (slot == NULL && sh->gate.nslots != 0) {
             slot = ngx_http_reauth_slot(sh, 1 + hash % sh->gate.nslots);
         }
 
-        ngx_memcpy(account, slot->record.account, REAUTH_ACCOUNT_MAX + 1);
+        if (slot != NULL) {
+            ngx_memcpy(account, slot->record.account, REAUTH_ACCOUNT_MAX + 1);
+
+        } else {
+            ngx_memzero(account, REAUTH_ACCOUNT_MAX + 1);
+        }
     }
 
     ngx_http_reauth_zone_unlock(zone);
