@@ -180,6 +180,34 @@ reauth_attempt_is_brief(const reauth_record_t *record)
 }
 
 
+int
+reauth_attempt_rebase(reauth_record_t *record, const reauth_record_t *other)
+{
+    if (record->state != REAUTH_STATE_STARTING
+        || other->epoch >= record->epoch
+        || !record->fresh)
+    {
+        return 0;
+    }
+
+    reauth_attempt_save_prior(other, record, record->since_ms);
+
+    if (record->prior.state != REAUTH_STATE_NONE
+        && (other->missing & REAUTH_SECRET_FINGERPRINT))
+    {
+        record->missing |= REAUTH_SECRET_PRIOR;
+    }
+
+    if (record->before_us < reauth_attempt_before_us(other)) {
+        record->before_us = reauth_attempt_before_us(other);
+    }
+
+    record->fresh = reauth_attempt_is_brief(other);
+
+    return 1;
+}
+
+
 int64_t
 reauth_attempt_kept_ms(const reauth_record_t *record)
 {

@@ -462,6 +462,14 @@ int reauth_attempt_same_update(const reauth_record_t *record,
 void reauth_attempt_complete(reauth_record_t *record,
     const reauth_record_t *other);
 
+/*
+ * "other" is in Redis.  If an update that is being sent was begun when nothing
+ * was known of the account, what a rejection restores, and what else a begin
+ * takes of the record before it, is that of "other".  Returns 1 if it is so.
+ */
+int reauth_attempt_rebase(reauth_record_t *record,
+    const reauth_record_t *other);
+
 /* whether "record" has none of the secrets that "other" has */
 int reauth_attempt_lacks(const reauth_record_t *record,
     const reauth_record_t *other);

@@ -331,6 +331,12 @@ reauth_judge_merge(const reauth_stored_t *stored,
         return result;
     }
 
+    if (result == REAUTH_MERGE_OURS
+        && reauth_attempt_rebase(&verdict->record, &theirs))
+    {
+        verdict->write = REAUTH_WRITE_RECORD;
+    }
+
     reauth_attempt_complete(&verdict->record, remote);
 
     if (live) {

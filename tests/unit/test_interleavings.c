@@ -76,6 +76,7 @@ typedef struct {
 typedef struct {
     uint64_t         epoch;
     int              about;          /* the truth; NOBODY: not sent, not yet */
+    uint64_t         over;           /* the epoch that it replaces */
     int              before;         /* what a rejection falls back to */
     int64_t          before_until;   /* by the deadline of that */
     int              newest;         /* of all it took the place of */
@@ -271,7 +272,7 @@ static model_t *
 model_of(uint64_t epoch)
 {
     size_t           i;
-    static model_t   none = { 0, NOBODY, NOBODY, 0, NOBODY, NOBODY };
+    static model_t   none = { 0, NOBODY, 0, NOBODY, 0, NOBODY, NOBODY };
 
     for (i = world.nmodels; i > 0; i--) {
         if (world.models[i - 1].epoch == epoch) {
@@ -338,6 +339,7 @@ model_add(uint64_t epoch, uint64_t previous, int about)
     model = &world.models[world.nmodels++];
     model->epoch = epoch;
     model->about = about;
+    model->over = previous;
     model->before = before->about;
     model->shown_to = NOBODY;
     model->newest = about > before->newest ? about : before->newest;
@@ -1045,6 +1047,48 @@ zone_taken(const instance_t *in, const reauth_judgement_t *verdict)
 }
 
 
+/*
+ * An update takes the place of what Redis has, which it was not begun by: that
+ * is what a rejection falls back to.
+ */
+
+static void
+model_merge(const instance_t *in, const reauth_record_t *remote,
+    const reauth_record_t *after)
+{
+    model_t  *model, *before;
+
+    if (in->zone.record.state != REAUTH_STATE_STARTING
+        || after->epoch != in->zone.record.epoch
+        || remote->epoch >= after->epoch)
+    {
+        return;
+    }
+
+    model = model_of(after->epoch);
+    before = model_of(remote->epoch);
+
+    if (model->epoch != after->epoch
+        || model->about != NOBODY
+        || model->over != 0)
+    {
+        return;
+    }
+
+    model->over = remote->epoch;
+    model->before = before->about;
+    model->before_until = 0;
+
+    if (reauth_state_is_active(remote->state)) {
+        model->before_until = remote->deadline_ms;
+    }
+
+    if (before->newest > model->newest) {
+        model->newest = before->newest;
+    }
+}
+
+
 /* 1: *record is to be written to Redis */
 
 static int
@@ -1059,6 +1103,10 @@ zone_conflict(instance_t *in, news_t *news, const reauth_record_t *remote,
 
     again = reauth_judge_conflict(&in->zone, news != NULL ? &news->fact : NULL,
                                   remote, &verdict);
+
+    if (!verdict.again) {
+        model_merge(in, remote, &verdict.record);
+    }
 
     if (news == NULL) {
         zone_taken(in, &verdict);
@@ -1090,6 +1138,7 @@ zone_merge(instance_t *in, const reauth_record_t *remote, int live)
 
     result = reauth_judge_merge(&in->zone, remote, live, &verdict);
 
+    model_merge(in, remote, &verdict.record);
     zone_taken(in, &verdict);
     zone_carry_out(in, &verdict);
 

@@ -1140,6 +1140,114 @@ test_merge_prior(void **state)
 }
 
 
+/*
+ * An update is begun before the account is known here, and meets the record of
+ * Redis before its begin is judged again.  It is written in place of that, and
+ * then rejected.
+ */
+
+static void
+test_merge_unknown(void **state)
+{
+    size_t              i;
+    reauth_fact_t       fact;
+    reauth_begin_t      begin;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  nothing = { NONE, 0, 0, 0, 0 };
+
+    static const struct {
+        const char      *row;
+        row_record_t     remote;
+        int              live;
+        reauth_write_t   write;
+        unsigned         missing;      /* with "remote", and then */
+        unsigned         missing_then;
+        reauth_state_t   prior;
+        reauth_state_t   rejected;
+    } rows[] = {
+
+        { "in progress", { RUNNING, 10, 2, 1, 0 }, 1,
+          RECORD, 0, 0, RUNNING, RUNNING },
+
+        { "in progress, by an event", { RUNNING, 10, 2, 0, 0 }, 0,
+          RECORD, REAUTH_SECRET_FINGERPRINT, REAUTH_SECRET_PRIOR, RUNNING,
+          RUNNING },
+
+        { "being sent elsewhere", { STARTING, 10, 2, 1, 0 }, 1,
+          RECORD, 0, 0, REAUTH_STATE_UNKNOWN, REAUTH_STATE_UNKNOWN },
+
+        { "ended", { FAILED, 10, 2, 0, 0 }, 1,
+          RECORD, 0, 0, NONE, REAUTH_STATE_REJECTED },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&nothing, 0, &stored);
+        make_begin(2, &begin);
+
+        (void) reauth_judge_begin(&stored, &begin, NULL, &verdict);
+        assert_int_equal(verdict.record.fresh, 1);
+
+        stored.record = verdict.record;
+        stored.dirty = 1;
+
+        make(&rows[i].remote, &remote);
+        remote.missing = (uint8_t) rows[i].missing;
+        remote.started_us = NOW_MS * 1000;
+
+        assert_int_equal(reauth_judge_merge(&stored, &remote, rows[i].live,
+                                            &verdict),
+                         REAUTH_MERGE_OURS);
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, REDIS, STARTING);
+
+        if (verdict.record.prior.state != rows[i].prior
+            || verdict.record.missing != rows[i].missing_then)
+        {
+            fail_msg("%s: prior %d, missing %d", rows[i].row,
+                     verdict.record.prior.state, verdict.record.missing);
+        }
+
+        assert_int_equal(verdict.record.epoch, begin.epoch);
+        assert_int_equal(verdict.record.revision, 2);
+        assert_int_equal(verdict.record.fresh, 0);
+        assert_true(verdict.record.before_us == NOW_MS * 1000);
+
+        stored.record = verdict.record;
+
+        reauth_judge_unsent(&begin, NOW_MS + 2000, "NOT_SENT", &fact);
+
+        assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                         REAUTH_ADVANCE_APPLIED);
+
+        check_verdict(rows[i].row, &verdict, RECORD, REDIS,
+                      rows[i].rejected);
+    }
+
+    /* what was begun by a record is not begun anew by an older one */
+
+    make_stored(&rows[0].remote, 0, &stored);
+    make_begin(2, &begin);
+
+    (void) reauth_judge_begin(&stored, &begin, NULL, &verdict);
+
+    stored.record = verdict.record;
+    stored.dirty = 1;
+
+    make(&rows[2].remote, &remote);
+    remote.epoch = 9;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_OURS);
+    check_verdict("an older one", &verdict, REVISION, REDIS, STARTING);
+    assert_int_equal(verdict.record.prior.state, RUNNING);
+}
+
+
 int
 main(void)
 {
@@ -1155,6 +1263,7 @@ main(void)
         cmocka_unit_test(test_begin_superseded),
         cmocka_unit_test(test_merge_missing),
         cmocka_unit_test(test_merge_prior),
+        cmocka_unit_test(test_merge_unknown),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_committed),
         cmocka_unit_test(test_webhook),
