@@ -28,6 +28,7 @@
 #include "ngx_http_reauth_zone_queue.c"
 #include "ngx_http_reauth_zone_kept.c"
 #include "ngx_http_reauth_zone_list.c"
+#include "ngx_http_reauth_zone_override.c"
 #include "ngx_http_reauth_zone_repair.c"
 
 
@@ -336,6 +337,7 @@ main(int argc, char **argv)
     char                   (*open_ids)[16], (*closed_ids)[16];
     int64_t                  now_ms;
     unsigned                 i, n, accounts, closed;
+    ngx_log_t                log;
     ngx_time_t               cached;
     ngx_shm_zone_t           shm_zone;
     ngx_slab_pool_t          shpool;
@@ -361,6 +363,7 @@ main(int argc, char **argv)
     ngx_cached_time = &cached;
     now_ms = (int64_t) cached.sec * 1000;
 
+    memset(&log, 0, sizeof(ngx_log_t));
     memset(&zone, 0, sizeof(ngx_http_reauth_zone_t));
     memset(&shm_zone, 0, sizeof(ngx_shm_zone_t));
     memset(&shpool, 0, sizeof(ngx_slab_pool_t));
@@ -368,7 +371,9 @@ main(int argc, char **argv)
     shm_zone.data = &zone;
     shm_zone.shm.addr = (u_char *) &shpool;
     shm_zone.shm.size = 256 * 1024 * 1024;
+    shm_zone.shm.log = &log;
     zone.shm_zone = &shm_zone;
+    zone.log = &log;
 
     if (ngx_http_reauth_zone_init(&shm_zone, NULL) != NGX_OK) {
         die("no zone");
