@@ -485,6 +485,19 @@ ngx_http_reauth_gate_serve(ngx_http_request_t *r,
 }
 
 
+/* not inline: its account has an address, so its stack needs protection */
+
+static ngx_http_reauth_noinline ngx_uint_t
+ngx_http_reauth_gate_raw_is_bad(ngx_http_request_t *r)
+{
+    reauth_string_t  account;
+
+    return reauth_route_raw_account(r->unparsed_uri.data, r->unparsed_uri.len,
+                                    &account)
+           == REAUTH_ACCOUNT_BAD;
+}
+
+
 ngx_int_t
 ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 {
@@ -516,9 +529,7 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
 
     if ((((r->complex_uri || r->quoted_uri) && r->valid_unparsed_uri)
          || memchr(r->uri.data, '\\', r->uri.len) != NULL)
-        && reauth_route_raw_account(r->unparsed_uri.data, r->unparsed_uri.len,
-                                    &account)
-           == REAUTH_ACCOUNT_BAD)
+        && ngx_http_reauth_gate_raw_is_bad(r))
     {
         return ngx_http_reauth_gate_bad_path(r, 0);
     }

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_reauth_forward.h"
+#include "ngx_http_reauth_key.h"
 #include "reauth_upstream_health.h"
 
 
@@ -31,13 +32,17 @@ void ngx_http_reauth_health_forward(ngx_http_request_t *r,
     ngx_http_reauth_forward_t *forward);
 
 
-/* inline, as it runs for each ordinary call: one success a second is noted */
+/*
+ * Inline, as it runs for each ordinary call: one success a second is noted, and
+ * nothing of a request that is not built with our key.
+ */
 
 static ngx_inline void
-ngx_http_reauth_health_response(ngx_http_request_t *r, ngx_uint_t status)
+ngx_http_reauth_health_response(ngx_http_request_t *r, ngx_http_upstream_t *u)
 {
-    if (status >= NGX_HTTP_BAD_REQUEST
-        || ngx_http_reauth_health_ok != ngx_time())
+    if (u->create_request == ngx_http_reauth_key_create_request
+        && (u->headers_in.status_n >= NGX_HTTP_BAD_REQUEST
+            || ngx_http_reauth_health_ok != ngx_time()))
     {
         ngx_http_reauth_health_header(r);
     }

@@ -331,23 +331,21 @@ ngx_http_reauth_key_was_asked(ngx_http_request_t *r,
 static void
 ngx_http_reauth_key_forget_values(ngx_http_request_t *r)
 {
-    ngx_uint_t                  i;
-    ngx_http_variable_value_t  *v;
+    ngx_http_variable_value_t  *v, *last;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
-    v = r->variables;
+    last = r->variables + cmcf->variables.nelts;
 
-    for (i = 0; i < cmcf->variables.nelts; i++) {
+    for (v = r->variables; v < last; v++) {
 
-        if (v[i].valid
-            && v[i].len >= NGX_HTTP_REAUTH_STAND_IN_HEAD
-            && ngx_http_reauth_key_find(v[i].data, v[i].data + v[i].len)
-               != NULL)
+        if (v->valid
+            && v->len >= NGX_HTTP_REAUTH_STAND_IN_HEAD
+            && ngx_http_reauth_key_find(v->data, v->data + v->len) != NULL)
         {
-            v[i].valid = 0;
-            v[i].len = 0;
+            v->valid = 0;
+            v->len = 0;
         }
     }
 }
@@ -548,7 +546,7 @@ ngx_http_reauth_key_wrap_output(ngx_http_request_t *r, ngx_http_upstream_t *u)
 #endif
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_key_create_request(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;

@@ -19,6 +19,9 @@ ngx_int_t ngx_http_reauth_key_init(ngx_conf_t *cf,
 /* content handler that wraps that of a location */
 ngx_int_t ngx_http_reauth_key_handler(ngx_http_request_t *r);
 
+/* create_request of a location with a key; it may not use the variable */
+ngx_int_t ngx_http_reauth_key_create_request(ngx_http_request_t *r);
+
 /* sends 503: the request was not sent, as it would have had no key */
 ngx_int_t ngx_http_reauth_key_send_unavailable(ngx_http_request_t *r);
 

@@ -22,6 +22,8 @@
 
 
 static ngx_int_t ngx_http_reauth_upstream_process_rest(ngx_http_request_t *r);
+static ngx_int_t ngx_http_reauth_upstream_reinit_request(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_reauth_upstream_plain_header(ngx_http_request_t *r);
 
 
@@ -127,7 +129,7 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
         return ngx_http_reauth_upstream_refuse(r, version);
     }
 
-    ngx_http_reauth_health_response(r, u->headers_in.status_n);
+    ngx_http_reauth_health_response(r, u);
 
     /* the upstream must not select a location of this server */
 
@@ -295,7 +297,9 @@ ngx_http_reauth_upstream_plain_reinit(ngx_http_request_t *r)
 static ngx_inline ngx_uint_t
 ngx_http_reauth_upstream_is_plain(ngx_http_upstream_t *u)
 {
-    if (ngx_http_reauth_upstream_plain.process_header == NULL) {
+    if (ngx_http_reauth_upstream_plain.process_header == NULL
+        && u->reinit_request != ngx_http_reauth_upstream_reinit_request)
+    {
         ngx_http_reauth_upstream_plain.create_request = u->create_request;
         ngx_http_reauth_upstream_plain.reinit_request = u->reinit_request;
         ngx_http_reauth_upstream_plain.process_header = u->process_header;
@@ -516,12 +520,7 @@ ngx_http_reauth_upstream_around(ngx_http_request_t *r,
 
     u = r->upstream;
 
-    if (rc != NGX_DONE
-        || u == NULL
-        || u == before
-        || u->reinit_request == ngx_http_reauth_upstream_plain_reinit
-        || u->reinit_request == ngx_http_reauth_upstream_reinit_request)
-    {
+    if (rc != NGX_DONE || u == NULL || u == before) {
         return rc;
     }
 
@@ -530,6 +529,13 @@ ngx_http_reauth_upstream_around(ngx_http_request_t *r,
     {
         u->reinit_request = ngx_http_reauth_upstream_plain_reinit;
         u->process_header = ngx_http_reauth_upstream_plain_header;
+
+    } else if (u->reinit_request == ngx_http_reauth_upstream_plain_reinit
+               || u->reinit_request == ngx_http_reauth_upstream_reinit_request)
+    {
+        /* wrapped by a handler that was called by this one */
+
+        return rc;
 
     } else {
 
