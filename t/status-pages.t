@@ -1,9 +1,10 @@
-# GET /reauth/accounts page by page: each account once, active ones first.
+# GET /reauth/accounts page by page: each account once, active ones first.  A page
+# for which many records are examined gives the zone's lock back in between.
 
 use strict;
 use warnings;
 
-use Test::More tests => 13;
+use Test::More tests => 16;
 
 use Reauth::Test redis => 0;
 
@@ -59,3 +60,23 @@ is($rest->{json}{next_cursor}, undef, 'and their end');
 my $summary = $gateway->http('GET', '/reauth/summary')->{json};
 is($summary->{active}, 9, 'the summary counts the active ones alike');
 is($summary->{zone}{accounts}, 13, 'and all');
+
+# ---- the lock of the zone is held for 128 records or empty buckets ----
+
+SKIP: {
+    my $large = gateway(name => 'large', log_level => 'debug',
+        http_config => 'reauth_zone accounts:8m;');
+
+    my $locks = sub { return scalar(() = $large->error_log =~ /shmtx lock$/mg); };
+
+    skip 'this nginx has no debug log', 3 if !$locks->();
+
+    # of ended accounts, the zone has a bucket for each KB
+    my $before = $locks->();
+    my $none   = $large->http('GET', '/reauth/accounts?state=rejected');
+    my $taken  = $locks->() - $before;
+
+    is(scalar @{ $none->{json}{accounts} }, 0, 'no account matches');
+    is($none->{json}{next_cursor}, undef, 'although all were examined');
+    cmp_ok($taken, '>=', 8 * 1024 / 128, 'under a lock for each 128');
+}
