@@ -922,6 +922,22 @@ test_adopt_for_a_caller(void **state)
     assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
     assert_string_equal(record.caller, "first");
 
+    /* also if it is of nobody: the gateway was the first to poll it */
+
+    nothing(&record);
+    (void) webhook(&record, REAUTH_STATE_RUNNING, NOW_US, NOW_MS);
+
+    fact.state = REAUTH_STATE_RUNNING;
+    fact.caller = reauth_string_from("");
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_string_equal(record.attempt, "auth_9");
+
+    fact.now_ms += 100;
+    fact.state = REAUTH_STATE_NEEDS_OTP;
+    fact.caller = reauth_string_from("second");
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_string_equal(record.caller, "");
+
     /* an attempt that a caller began */
 
     nothing(&record);
