@@ -197,8 +197,7 @@ export class Account {
                 button('New credentials', () => this.#credentials()),
                 button('Open the gate', () => this.#override('open')),
                 button('Close the gate', () => this.#override('closed')),
-                button('End the override', () => this.#do('The override has ended.', () => api.endOverride(this.#id))),
-                button('Forget', () => this.#forget(), 'danger')),
+                button('End the override', () => this.#do('The override has ended.', () => api.endOverride(this.#id)))),
             h('p', { class: 'hint' }, 'Actions require the operate scope; credentials require update, codes attempt.'));
     }
 
@@ -272,14 +271,6 @@ export class Account {
             open ? 'Open the gate' : 'Close the gate',
             `The gate was ${open ? 'opened' : 'closed'}.`,
             ({ time, reason }) => api.override(id, gate, time, reason));
-    }
-
-    #forget() {
-        const id = this.#id;
-
-        this.#ask(`Forget ${id}`,
-            'All gateways forget the account and its attempt. Its gate opens. The upstream is not asked.',
-            [], 'Forget', 'The account was forgotten.', () => api.forget(id));
     }
 
     #credentials() {

@@ -36,10 +36,6 @@ export class Accounts {
         });
     }
 
-    remove(id) {
-        this.#records.delete(id);
-    }
-
     // all pages have been read: what was not among them is no longer known
 
     end() {

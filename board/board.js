@@ -137,14 +137,8 @@ function start() {
         event(name, record) {
             if (!record.account_id) return;
 
-            if (name === 'deleted' || name === 'forgotten') {
-                accounts.remove(record.account_id);
-                if (account.id === record.account_id) account.close();
-            } else {
-                accounts.put(record);
-                account.show(record);
-            }
-
+            accounts.put(record);
+            account.show(record);
             changed();
         },
 

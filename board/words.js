@@ -17,6 +17,7 @@ export const states = {
     needs_app: 'App required',
     needs_person: 'Person required',
     unknown: 'Outcome unknown',
+    none: 'No login seen',
     succeeded: 'Logged in',
     failed: 'Login failed',
     rejected: 'Update rejected',
