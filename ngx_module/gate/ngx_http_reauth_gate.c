@@ -98,6 +98,31 @@ ngx_http_reauth_gate_prefer(ngx_http_request_t *r)
 }
 
 
+/* the call is held for the first time */
+
+static ngx_int_t
+ngx_http_reauth_gate_held(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
+    ngx_http_reauth_wait_t *wait, ngx_msec_t hold)
+{
+    ngx_str_t  value;
+
+    ctx->hold = wait;
+    ctx->gate = NGX_HTTP_REAUTH_GATE_HELD;
+
+    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_HELD);
+
+    value.data = ngx_pnalloc(r->pool, sizeof("wait=") - 1 + NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "wait=%M", (hold + 999) / 1000)
+                - value.data;
+
+    return ngx_http_reauth_add_header(r, "Preference-Applied", &value);
+}
+
+
 /*
  * NGX_AGAIN: the call is held; the phase handler runs again when the gate has
  * opened or the time is over.  NGX_DECLINED: reject it with 503 now.
@@ -110,7 +135,6 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
 {
     int64_t                  now_ms, until_ms;
     ngx_int_t                rc;
-    ngx_str_t                value;
     ngx_msec_t               hold;
     ngx_http_reauth_wait_t  *wait;
 
@@ -163,25 +187,10 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
                    "reauth gate: account \"%V\" closed, the call is held for "
                    "at most %L ms", &ctx->account, until_ms - now_ms);
 
-    if (ctx->hold == NULL) {
-        ctx->hold = wait;
-        ctx->gate = NGX_HTTP_REAUTH_GATE_HELD;
-
-        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_GATE_HELD);
-
-        value.data = ngx_pnalloc(r->pool, sizeof("wait=") - 1 + NGX_INT_T_LEN);
-        if (value.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        value.len = ngx_sprintf(value.data, "wait=%M", (hold + 999) / 1000)
-                    - value.data;
-
-        if (ngx_http_reauth_add_header(r, "Preference-Applied", &value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ctx->hold == NULL
+        && ngx_http_reauth_gate_held(r, ctx, wait, hold) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     r->write_event_handler = ngx_http_request_empty_handler;

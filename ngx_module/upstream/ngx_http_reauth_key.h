@@ -32,5 +32,16 @@ ngx_uint_t ngx_http_reauth_key_sent(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
+/* a cleanup: zeroes a buffer that may have a copy of the key */
+void ngx_http_reauth_key_scrub(void *data);
+
+#if (NGX_HTTP_SSL)
+
+/* output over TLS leaves no copy of the key in the connection's buffer */
+ngx_int_t ngx_http_reauth_key_wrap_output(ngx_http_request_t *r,
+    ngx_http_upstream_t *u);
+
+#endif
+
 
 #endif /* _NGX_HTTP_REAUTH_KEY_H_INCLUDED_ */

@@ -1,0 +1,85 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * What a record is at a given time, and what time alone changes in it.
+ */
+
+
+#include "reauth_attempt_parts.h"
+
+
+reauth_state_t
+reauth_record_state(const reauth_record_t *record, int64_t now_ms)
+{
+    if (reauth_state_is_active(record->state)
+        && now_ms >= record->deadline_ms)
+    {
+        return REAUTH_STATE_EXPIRED;
+    }
+
+    return (reauth_state_t) record->state;
+}
+
+
+void
+reauth_record_view(reauth_record_t *record, int64_t now_ms)
+{
+    reauth_state_t  state;
+
+    state = reauth_record_state(record, now_ms);
+
+    if (state != record->state) {
+        record->state = (uint8_t) state;
+        record->action = REAUTH_ACTION_NONE;
+        record->completed_us = record->deadline_ms * 1000;
+    }
+}
+
+
+int64_t
+reauth_attempt_due_ms(const reauth_record_t *record)
+{
+    int64_t  sent;
+
+    if (record->state != REAUTH_STATE_STARTING) {
+        return record->deadline_ms;
+    }
+
+    sent = record->since_ms + REAUTH_STARTING_MAX_MS;
+
+    return sent < record->deadline_ms ? sent : record->deadline_ms;
+}
+
+
+int
+reauth_attempt_overdue(const reauth_record_t *record, int64_t now_ms,
+    reauth_fact_t *fact)
+{
+    static const reauth_string_t  no_answer = reauth_string("NO_ANSWER");
+    static const reauth_string_t  too_long = reauth_string("GATE_MAX");
+
+    if (!reauth_state_is_active(record->state)
+        || now_ms < reauth_attempt_due_ms(record))
+    {
+        return 0;
+    }
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    reauth_fact_of(fact, record);
+    fact->source = REAUTH_SOURCE_TIMER;
+
+    fact->state = reauth_record_state(record, now_ms);
+
+    if (fact->state == REAUTH_STATE_EXPIRED) {
+        fact->error_code = too_long;
+
+    } else {
+        fact->state = REAUTH_STATE_UNKNOWN;
+        fact->error_code = no_answer;
+    }
+
+    return 1;
+}
