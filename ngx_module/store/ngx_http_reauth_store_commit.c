@@ -17,11 +17,6 @@
 #include "ngx_http_reauth_redis.h"
 
 
-
-/* dirty records looked at in a turn of the event loop, and written at once */
-#define NGX_HTTP_REAUTH_FLUSH_TURN      64
-#define NGX_HTTP_REAUTH_FLUSH_MAX       256
-
 /* reads of Redis' record, while events change that of the zone */
 #define NGX_HTTP_REAUTH_BEGIN_READS     3
 
@@ -29,6 +24,7 @@
 #define NGX_HTTP_REAUTH_COMMIT_KEYS     7
 #define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
 #define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
+#define NGX_HTTP_REAUTH_COMMIT_TIMES    3
 
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
@@ -65,7 +61,6 @@ static void ngx_http_reauth_begin_judged(ngx_http_reauth_begin_op_t *begin,
     ngx_int_t rc);
 static void ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
     const char *account);
-static void ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store);
 
 
 void
@@ -128,6 +123,43 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 
 
 /*
+ * How long Redis keeps the record, and of an active one its deadline and when
+ * it is polled.
+ */
+
+static ngx_str_t *
+ngx_http_reauth_commit_times(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
+    u_char times[NGX_HTTP_REAUTH_COMMIT_TIMES][REAUTH_NUMBER_MAX])
+{
+    int64_t           lives;
+    reauth_record_t  *record;
+
+    record = &commit->record;
+    lives = reauth_attempt_kept_ms(record) / 1000;
+
+    if (!reauth_state_is_active(record->state)) {
+        ngx_http_reauth_number(arg++, times[0], lives);
+        ngx_str_set(arg, "");
+        arg++;
+        ngx_str_set(arg, "");
+        arg++;
+
+        return arg;
+    }
+
+    lives += (record->deadline_ms - record->since_ms) / 1000;
+
+    ngx_http_reauth_number(arg++, times[0], lives);
+    ngx_http_reauth_number(arg++, times[1], record->deadline_ms);
+    ngx_http_reauth_number(arg++, times[2],
+                 reauth_schedule_next(&commit->store->zone.schedule, record,
+                                      ngx_http_reauth_now(), ngx_random()));
+
+    return arg;
+}
+
+
+/*
  * Sends the record to Redis.  NGX_OK: the commit is freed when it completes;
  * otherwise it is still owned by the calling function.
  */
@@ -136,15 +168,13 @@ static ngx_int_t
 ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
     size_t            event;
-    int64_t           lives;
     u_char            event_len[REAUTH_NUMBER_MAX];
-    u_char            revision[REAUTH_NUMBER_MAX], ttl[REAUTH_NUMBER_MAX];
-    u_char            deadline[REAUTH_NUMBER_MAX], due[REAUTH_NUMBER_MAX];
+    u_char            revision[REAUTH_NUMBER_MAX];
+    u_char            times[NGX_HTTP_REAUTH_COMMIT_TIMES][REAUTH_NUMBER_MAX];
     u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
                           [NGX_HTTP_REAUTH_COMMIT_KEY_LEN];
     u_char            text[REAUTH_RECORD_TEXT_MAX];
     ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg;
-    ngx_uint_t        active;
     reauth_record_t  *record;
 
     if (!ngx_http_reauth_store_connected(commit->store)) {
@@ -156,7 +186,6 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     }
 
     record = &commit->record;
-    active = reauth_state_is_active(record->state);
 
     arg = ngx_http_reauth_commit_keys(commit, argv, keys);
 
@@ -175,26 +204,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     arg->len = ngx_strlen(record->account);
     arg++;
 
-    lives = reauth_attempt_kept_ms(record) / 1000;
-
-    if (active) {
-        lives += (record->deadline_ms - record->since_ms) / 1000;
-    }
-
-    ngx_http_reauth_number(arg++, ttl, lives);
-
-    if (active) {
-        ngx_http_reauth_number(arg++, deadline, record->deadline_ms);
-        ngx_http_reauth_number(arg++, due,
-                     reauth_schedule_next(&commit->store->zone.schedule,
-                                          record, ngx_http_reauth_now(),
-                                          ngx_random()));
-    } else {
-        ngx_str_set(arg, "");
-        arg++;
-        ngx_str_set(arg, "");
-        arg++;
-    }
+    arg = ngx_http_reauth_commit_times(commit, arg, times);
 
     ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
     arg++;
@@ -729,7 +739,7 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
 }
 
 
-static void
+void
 ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
     reauth_record_t *record)
 {
@@ -760,124 +770,5 @@ ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
 
     if (ngx_http_reauth_zone_kept(&store->zone, &name, &record) == NGX_OK) {
         ngx_http_reauth_store_flush_record(store, &record);
-    }
-}
-
-
-ngx_int_t
-ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store)
-{
-    reauth_record_t  record;
-
-    if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    store->flush_written = 0;
-
-    ngx_http_reauth_store_flush_record(store, &record);
-
-    return NGX_OK;
-}
-
-
-/*
- * Records that were changed while Redis was away are written in rounds, each of
- * as many records as are dirty when it begins.  A turn of the event loop looks
- * at a few only, and a bounded number of commands waits for replies, so that
- * requests of this worker are served in between.
- */
-
-void
-ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store)
-{
-    if (store->flush_left
-        || store->flushing
-        || !ngx_http_reauth_store_clerk(store)
-        || !ngx_http_reauth_store_writes(store))
-    {
-        return;
-    }
-
-    store->flush_left = ngx_http_reauth_zone_unwritten(&store->zone);
-    store->flush_written = 0;
-
-    if (store->flush_left) {
-        ngx_http_reauth_store_flush_handler(&store->flush);
-    }
-}
-
-
-/* a commit of the round has ended */
-
-static void
-ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store)
-{
-    if (!ngx_http_reauth_store_clerk(store)) {
-        return;
-    }
-
-    if (store->flush_left
-        ? store->flushing <= NGX_HTTP_REAUTH_FLUSH_MAX / 2
-        : store->flushing == 0 && store->flush_written)
-    {
-        ngx_post_event(&store->flush, &ngx_posted_next_events);
-    }
-}
-
-
-void
-ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
-{
-    int64_t                   now_ms;
-    ngx_uint_t                n;
-    reauth_record_t           record;
-    ngx_http_reauth_store_t  *store;
-
-    store = ev->data;
-
-    if (!ngx_http_reauth_store_clerk(store)
-        || !ngx_http_reauth_store_writes(store))
-    {
-        store->flush_left = 0;
-        return;
-    }
-
-    if (store->flush_left == 0) {
-
-        /* all of the round are written; what was changed meanwhile is next */
-
-        ngx_http_reauth_store_flush(store);
-        return;
-    }
-
-    now_ms = ngx_http_reauth_now();
-
-    for (n = 0;
-         n < NGX_HTTP_REAUTH_FLUSH_TURN
-         && store->flush_left
-         && store->flushing < NGX_HTTP_REAUTH_FLUSH_MAX;
-         n++)
-    {
-        if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
-            store->flush_left = 0;
-            return;
-        }
-
-        store->flush_left--;
-
-        /* the worker that has changed it may still be writing it */
-
-        if (!reauth_judge_flush(&record, now_ms,
-                                (int64_t) store->redis_conf->timeout))
-        {
-            continue;
-        }
-
-        ngx_http_reauth_store_flush_record(store, &record);
-    }
-
-    if (store->flush_left && store->flushing < NGX_HTTP_REAUTH_FLUSH_MAX) {
-        ngx_post_event(ev, &ngx_posted_next_events);
     }
 }

@@ -51,10 +51,21 @@ void ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
 /* ngx_http_reauth_store_commit.c */
 
 void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
+
+/* writes a record that is not in Redis */
+void ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
+    reauth_record_t *record);
+
+
+/* ngx_http_reauth_store_flush.c */
+
 void ngx_http_reauth_store_flush_handler(ngx_event_t *ev);
 
 /* writes one record that is not in Redis; NGX_DECLINED: all are */
 ngx_int_t ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store);
+
+/* a write of the round has ended */
+void ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store);
 
 
 /* ngx_http_reauth_store_override.c */

@@ -20,6 +20,8 @@
 #define NGX_HTTP_REAUTH_POLL_INTERVAL      2000
 #define NGX_HTTP_REAUTH_POLL_INTERVAL_MAX  30000
 
+/* milliseconds of a lease: the poll is due again on any gateway after it */
+#define NGX_HTTP_REAUTH_LEASE              20000
 
 /* inactive accounts that are looked for in a list */
 #define NGX_HTTP_REAUTH_LIST_ASKED         16
@@ -63,6 +65,19 @@ ngx_int_t ngx_http_reauth_poller_init_process(
 void ngx_http_reauth_poller_exit_process(ngx_http_reauth_poller_t *poller);
 
 
+/* ngx_http_reauth_poller_poll.c */
+
+/* NGX_DECLINED: nothing to send */
+ngx_int_t ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
+    const reauth_string_t *account);
+
+/* polls that are in progress: all, those that take too long */
+void ngx_http_reauth_polls_abort(ngx_http_reauth_poller_t *poller);
+void ngx_http_reauth_polls_expire(ngx_http_reauth_poller_t *poller);
+
+
+/* ngx_http_reauth_manners.c */
+
 /* parses what the response requests of the poller; begins a pause */
 void ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account,
@@ -72,16 +87,19 @@ void ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
 reauth_poll_error_t ngx_http_reauth_manners_broken(
     ngx_http_reauth_forward_t *forward);
 
+/* this gateway starts no poll for "ms" milliseconds at least */
+void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,
+    int64_t ms);
+
+
+/* ngx_http_reauth_poller.c */
+
 /* leases polls that are due; "rest_ms" > 0: pauses polling of all gateways */
 void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms);
 
 /* whether Redis tells which gateway polls; what it refused is tried again */
 ngx_uint_t ngx_http_reauth_poller_shares(ngx_http_reauth_poller_t *poller);
-
-/* this gateway starts no poll for "ms" milliseconds at least */
-void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,
-    int64_t ms);
 
 
 #endif /* _NGX_HTTP_REAUTH_POLLER_H_INCLUDED_ */

@@ -1,0 +1,411 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * One poll of an attempt: its request, and what its response says.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_poll.h"
+#include "ngx_http_reauth_poller.h"
+#include "ngx_http_reauth_background.h"
+#include "ngx_http_reauth_lists.h"
+#include "ngx_http_reauth_unread.h"
+
+
+typedef struct {
+    ngx_http_reauth_background_t   background;   /* must be the first */
+    ngx_http_reauth_poller_t      *poller;
+    ngx_queue_t                    queue;
+    reauth_record_t                record;       /* the record at that time */
+    int64_t                        asked_ms;
+    char                           account[REAUTH_ACCOUNT_MAX + 1];
+    u_char                         uri[256];
+} ngx_http_reauth_poll_t;
+
+
+static ngx_str_t  ngx_http_reauth_poll_path =
+    ngx_string("/api/authenticate/");
+static ngx_str_t  ngx_http_reauth_poll_fansly_path =
+    ngx_string("/api/fansly/authenticate/");
+
+
+/* the poll had no result; the attempt may be unknown to the upstream */
+
+static void
+ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
+    reauth_poll_error_t error, ngx_uint_t status, ngx_uint_t lost)
+{
+    reauth_fact_t            fact;
+    reauth_record_t          record;
+    reauth_string_t          account;
+    reauth_advance_result_t  result;
+
+    account = reauth_string_from(poll->account);
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    reauth_fact_of(&fact, &poll->record);
+    fact.polled = 1;
+    fact.poll_error = error;
+    fact.poll_status = (unsigned) status;
+    fact.lost = (unsigned) lost;
+    fact.source = REAUTH_SOURCE_POLLER;
+
+    if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
+                                      &result, &record)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
+                      "reauth: the state of an account could not be stored");
+        return;
+    }
+
+    if (lost
+        && result == REAUTH_ADVANCE_APPLIED
+        && record.lost == REAUTH_LOST_MAX)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, poll->poller->timer.log, 0,
+                      "account \"%s\" is now unknown: attempt \"%s\" is not "
+                      "known to the upstream (%ui), the list of accounts "
+                      "decides", poll->account, record.attempt, status);
+    }
+}
+
+
+/* the response of the endpoint of the attempt */
+
+static void
+ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
+{
+    reauth_poll_t               answer;
+    reauth_fact_t               fact;
+    reauth_string_t             account;
+    reauth_unread_t             why;
+    reauth_advance_result_t     result;
+    ngx_http_reauth_forward_t  *forward;
+
+    forward = &poll->background.forward;
+    account = reauth_string_from(poll->account);
+
+    if (reauth_poll_parse(forward->capture.body.data,
+                          forward->capture.body.len, &answer, &why)
+        != 0
+        || !reauth_poll_is_of(&answer, &account, &why))
+    {
+        ngx_http_reauth_unread(&poll->poller->store->zone,
+                               poll->poller->timer.log,
+                               NGX_HTTP_REAUTH_UNREAD_POLL, &account,
+                               forward->capture.body.len, &why);
+
+        ngx_http_reauth_poll_failed(poll, REAUTH_POLL_ERROR_UNREADABLE,
+                                    forward->status, 0);
+        return;
+    }
+
+    ngx_http_reauth_unknown(&poll->poller->store->zone,
+                            poll->poller->timer.log, &answer.unknown);
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    fact.now_ms = ngx_http_reauth_now();
+    fact.attempt = reauth_string_from(poll->record.attempt);
+    fact.source = REAUTH_SOURCE_POLLER;
+    fact.polled = 1;
+    fact.poll_status = (unsigned) forward->status;
+
+    reauth_poll_fact(&answer, &fact);
+    reauth_fact_asked(&fact, &poll->record, poll->asked_ms);
+
+    if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
+                                      &result, NULL)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
+                      "reauth: the state of an account could not be stored");
+        return;
+    }
+
+    if (result == REAUTH_ADVANCE_STALE
+        || result == REAUTH_ADVANCE_UNPLACED)
+    {
+        ngx_log_error(NGX_LOG_INFO, poll->poller->timer.log, 0,
+                      "reauth: polling account \"%s\": state \"%s\" may "
+                      "belong to another attempt, ignored", poll->account,
+                      reauth_state_name(fact.state));
+    }
+}
+
+
+static void
+ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
+{
+    int64_t                     now_ms, next_ms;
+    reauth_record_t             record;
+    reauth_string_t             account;
+    ngx_http_reauth_poll_t     *poll;
+    reauth_manners_verdict_t    verdict;
+    ngx_http_reauth_poller_t   *poller;
+    ngx_http_reauth_forward_t  *forward;
+
+    poll = (ngx_http_reauth_poll_t *) background;
+    poller = poll->poller;
+    forward = &background->forward;
+
+    ngx_queue_remove(&poll->queue);
+    poller->npolls--;
+
+    account = reauth_string_from(poll->account);
+    now_ms = ngx_http_reauth_now();
+
+    if (!forward->done) {
+
+        /* the process exits: another one polls */
+
+        ngx_http_reauth_store_poll_at(poller->store, &account, now_ms, 1);
+        return;
+    }
+
+    ngx_memzero(&verdict, sizeof(reauth_manners_verdict_t));
+
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE
+        || forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT)
+    {
+        ngx_http_reauth_manners(poller, forward, poll->account, &verdict);
+
+        if (verdict.outcome != REAUTH_POLL_ANSWERED) {
+            ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
+                          "reauth: polling account \"%s\": the upstream "
+                          "returned %ui", poll->account, forward->status);
+
+            ngx_http_reauth_poll_failed(poll,
+                                reauth_manners_error(verdict.outcome,
+                                                     forward->status),
+                                forward->status,
+                                verdict.outcome == REAUTH_POLL_LOST);
+
+        } else {
+            ngx_http_reauth_poll_attempt(poll);
+        }
+
+    } else {
+        ngx_http_reauth_zone_count(&poller->store->zone,
+                                   NGX_HTTP_REAUTH_COUNT_POLL_FAILED);
+
+        ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
+                      "reauth: polling account \"%s\": incomplete "
+                      "response", poll->account);
+
+        ngx_http_reauth_poll_failed(poll,
+                                    ngx_http_reauth_manners_broken(forward),
+                                    0, 0);
+    }
+
+    if (ngx_http_reauth_zone_find(&poller->store->zone, &account, &record)
+        == NGX_OK
+        && reauth_state_is_active(record.state))
+    {
+        next_ms = reauth_schedule_next(&poller->store->zone.schedule, &record,
+                                       now_ms, ngx_random());
+
+        next_ms = ngx_max(next_ms, now_ms + verdict.wait_ms);
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                       "reauth poll: account \"%s\" state %s, next in %L ms",
+                       poll->account,
+                       reauth_state_name((reauth_state_t) record.state),
+                       next_ms - now_ms);
+
+        ngx_http_reauth_store_poll_at(poller->store, &account, next_ms, 1);
+    }
+}
+
+
+static void
+ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
+{
+    u_char           *p;
+    ngx_str_t        *path;
+    const char       *id;
+    reauth_string_t   account;
+
+    account = reauth_string_from(poll->account);
+
+    if (reauth_id_kind(&account) == REAUTH_ID_FANSLY) {
+        path = &ngx_http_reauth_poll_fansly_path;
+
+        ngx_memcpy(poll->record.attempt, poll->account,
+                   ngx_min(sizeof(poll->record.attempt),
+                           sizeof(poll->account)));
+        poll->record.attempt[REAUTH_ATTEMPT_MAX] = '\0';
+
+        id = poll->account;
+
+    } else {
+        path = &ngx_http_reauth_poll_path;
+        id = poll->record.attempt;
+    }
+
+    p = ngx_snprintf(poll->uri, sizeof(poll->uri), "%V%V%s",
+                     &poll->poller->uri, path, id);
+
+    poll->background.forward.uri.data = poll->uri;
+    poll->background.forward.uri.len = p - poll->uri;
+}
+
+
+/* an attempt that cannot be polled is settled by a list or by webhooks */
+
+static ngx_uint_t
+ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
+{
+    reauth_string_t           account;
+    ngx_http_reauth_poller_t  *poller;
+
+    poller = poll->poller;
+    account = reauth_string_from(poll->account);
+
+    if (reauth_id_kind(&account) == REAUTH_ID_FANVUE
+        && !reauth_state_is_active(poll->record.state))
+    {
+        return 1;
+    }
+
+    if (reauth_attempt_is_listed(&poll->record)
+        || reauth_attempt_is_told(&poll->record))
+    {
+        ngx_http_reauth_store_poll_at(poller->store, &account,
+                                      poll->record.deadline_ms, 1);
+        return 1;
+    }
+
+    if (reauth_state_is_active(poll->record.state)
+        || reauth_id_kind(&account) == REAUTH_ID_FANSLY)
+    {
+        return 0;
+    }
+
+    ngx_http_reauth_lists_ask(poller, &account);
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
+    const reauth_string_t *account)
+{
+    ngx_http_reauth_poll_t       *poll;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_reauth_forward_t    *forward;
+    ngx_http_reauth_loc_conf_t   *lcf;
+
+    poll = ngx_calloc(sizeof(ngx_http_reauth_poll_t), poller->timer.log);
+    if (poll == NULL) {
+        return NGX_ERROR;
+    }
+
+    poll->poller = poller;
+
+    reauth_copy(poll->account, REAUTH_ACCOUNT_MAX, account);
+
+    poll->asked_ms = ngx_http_reauth_now();
+
+    (void) ngx_http_reauth_zone_find(&poller->store->zone, account,
+                                     &poll->record);
+
+    if (poll->record.state == REAUTH_STATE_STARTING
+        || ngx_http_reauth_poll_by_list(poll))
+    {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                       "reauth poll: account \"%s\" not polled, %s",
+                       poll->account,
+                       poll->record.state == REAUTH_STATE_STARTING
+                           ? "its update is being sent"
+                           : "left to the list of accounts or to webhooks");
+
+        /* being sent and settled by its request, or settled by a list */
+
+        ngx_free(poll);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_reauth_poll_uri(poll);
+
+    lcf = poller->conf_ctx->loc_conf[ngx_http_reauth_module.ctx_index];
+    clcf = poller->conf_ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    forward = &poll->background.forward;
+
+    forward->method = NGX_HTTP_GET;
+    ngx_str_set(&forward->method_name, "GET");
+    forward->answer_max = lcf->answer_max;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                   "reauth poll: account \"%s\" state %s, attempt \"%s\", "
+                   "epoch %uL", poll->account,
+                   reauth_state_name((reauth_state_t) poll->record.state),
+                   poll->record.attempt, poll->record.epoch);
+
+    poll->background.handler = ngx_http_reauth_poll_done;
+
+    ngx_queue_insert_tail(&poller->polls, &poll->queue);
+    poller->npolls++;
+
+    if (ngx_http_reauth_background_start(&poll->background, poller->conf_ctx,
+                                         clcf->error_log)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
+                      "reauth: could not start a poll: not enough memory or "
+                      "worker_connections");
+
+        ngx_queue_remove(&poll->queue);
+        poller->npolls--;
+        ngx_free(poll);
+
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_reauth_polls_abort(ngx_http_reauth_poller_t *poller)
+{
+    ngx_queue_t             *q;
+    ngx_http_reauth_poll_t  *poll;
+
+    while (!ngx_queue_empty(&poller->polls)) {
+        q = ngx_queue_head(&poller->polls);
+        poll = ngx_queue_data(q, ngx_http_reauth_poll_t, queue);
+
+        ngx_http_reauth_background_abort(&poll->background);
+    }
+}
+
+
+/* the first of the queue is the oldest */
+
+void
+ngx_http_reauth_polls_expire(ngx_http_reauth_poller_t *poller)
+{
+    ngx_queue_t             *q;
+    ngx_http_reauth_poll_t  *poll;
+
+    while (!ngx_queue_empty(&poller->polls)) {
+        q = ngx_queue_head(&poller->polls);
+        poll = ngx_queue_data(q, ngx_http_reauth_poll_t, queue);
+
+        if (!ngx_http_reauth_background_expire(&poll->background,
+                                               NGX_HTTP_REAUTH_LEASE))
+        {
+            return;
+        }
+    }
+}
