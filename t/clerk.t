@@ -166,7 +166,9 @@ $gateway->becomes('acct_3', 'succeeded', 'and polls');
 is(metric('reauth_clerk_takeovers_total'), 2,
     'the old one has given up its work, and was not silent');
 
-unlike($_->error_log, qr/\[(?:emerg|error)\]/, 'no errors')
-    for $gateway, $other;
+# a worker that was stopped for longer than Redis may take says so
+
+unlike($_->error_log =~ s/.*\[error\].*: no reply in time .* redis .*\n//gr,
+    qr/\[(?:emerg|error)\]/, 'no errors') for $gateway, $other;
 
 done_testing();

@@ -267,7 +267,8 @@ logged($poller, 'is polled',
 # ---- an outage of Redis ----
 
 redis_stop();
-logged($one, 'Redis is gone', 'reauth redis: down, connecting to',
+logged($one, 'Redis is gone', 'reauth redis: down, connecting');
+logged($one, 'and is not followed',
     'reauth sync: stopped, the connection to Redis was closed');
 
 is(put($one, 'acct_5', 1)->finish->{status}, 200, 'an update without Redis');

@@ -93,7 +93,15 @@ for my $name (404, 401) {
     ok(wait_for { asked('/api/accounts') > $lists }
         "$name: the list is read");
 
-    is(asked("auth_$name"), 3, "$name: three polls, then no more");
+    # a gateway may have sent one before it learned of the third of the other
+
+    my $polls = asked("auth_$name");
+    cmp_ok($polls, '<=', 4, "$name: three polls");
+
+    $lists = asked('/api/accounts');
+    ok(wait_for { asked('/api/accounts') > $lists }
+        "$name: the list is read again");
+    is(asked("auth_$name"), $polls, "$name: and no more polls");
     like($one->error_log . $two->error_log,
         qr/account "acct_$name" is now unknown: .*\($name\)/,
         "$name: the log tells");
