@@ -171,5 +171,4 @@ Content-Type: application/json
 --- response_body_like eval
 [qr/\A\z/, qr/"state":"rejected".*"error_code":"HTTP_403"/]
 --- no_error_log
-[error]
 [alert]

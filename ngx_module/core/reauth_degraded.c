@@ -179,6 +179,7 @@ reauth_refusal_parse(const reauth_string_t *error)
 
     return reauth_refusal_begins(error, "ERR Error running script")
            || reauth_refusal_begins(error, "ERR The user executing the script")
+           || reauth_refusal_begins(error, "ERR ACL failure in script")
            ? reauth_refusal_script(error) : REAUTH_REFUSAL_OTHER;
 }
 

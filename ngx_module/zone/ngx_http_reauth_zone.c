@@ -54,9 +54,14 @@ ngx_http_reauth_zone_copy_override(ngx_http_reauth_overridden_t *entry,
 {
     reauth_override_t  *override;
 
-    override = entry ? &entry->override : NULL;
-
     closed->now_ms = now_ms;
+
+    if (entry == NULL) {
+        closed->override = REAUTH_OVERRIDE_NONE;
+        return;
+    }
+
+    override = &entry->override;
     closed->override = (uint8_t) reauth_override_gate(override, now_ms);
 
     if (closed->override != REAUTH_OVERRIDE_CLOSED) {

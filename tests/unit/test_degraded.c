@@ -33,6 +33,9 @@ test_errors_of_redis(void **state)
         { "ERR The user executing the script can't run this command or "
           "subcommand script: f1, on @user_script:24.",
           REAUTH_REFUSAL_RIGHTS },
+        { "ERR ACL failure in script: User gateway has no permissions to run "
+          "the 'set' command script: f1, on @user_script:24.",
+          REAUTH_REFUSAL_RIGHTS },
         { "ERR Error running script (call to f_1): @user_script:24: ACL "
           "failure in script. (see 'help acl')", REAUTH_REFUSAL_RIGHTS },
         { "LOADING Redis is loading the dataset in memory",
