@@ -223,6 +223,18 @@ typedef struct {
 } reauth_record_t;
 
 
+/* what was stored when a change was judged, as far as it can be compared */
+
+typedef struct {
+    uint64_t        epoch;
+    uint64_t        origin;
+    uint64_t        revision;
+    int64_t         updated_ms;
+    uint8_t         state;
+    uint8_t         dirty;
+} reauth_base_t;
+
+
 typedef struct {
     int64_t             now_ms;
     int64_t             gate_max_ms;    /* deadline = now + this */
@@ -246,6 +258,7 @@ typedef struct {
     size_t              active;         /* active ones of all callers */
     size_t              capacity;
     const uint8_t      *fingerprint;    /* REAUTH_FINGERPRINT_LEN, or NULL */
+    reauth_base_t       base;           /* it was started over this */
 } reauth_begin_t;
 
 
@@ -316,6 +329,8 @@ typedef struct {
 
     const uint8_t   *sealed;         /* NULL: unchanged */
     size_t           sealed_len;
+
+    reauth_base_t    base;           /* it was applied to this */
 } reauth_fact_t;
 
 
@@ -505,6 +520,20 @@ reauth_merge_result_t reauth_attempt_merge(const reauth_record_t *current,
  */
 int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
     const reauth_record_t *remote, uint64_t epoch, uint64_t origin);
+
+/*
+ * Whether "remote", which is in Redis, says nothing that was not known when a
+ * begin or a fact was judged by "base": Redis has lost the rest, or was not
+ * told yet.
+ */
+int reauth_attempt_is_outdated(const reauth_record_t *remote,
+    const reauth_base_t *base);
+
+void reauth_attempt_base(const reauth_record_t *current, int dirty,
+    reauth_base_t *base);
+
+/* < 0: "a" is of an earlier epoch or stage (sent, in progress, ended); > 0 */
+int reauth_attempt_order(const reauth_record_t *a, const reauth_record_t *b);
 
 /*
  * Milliseconds that a record is kept after its last change, or after the

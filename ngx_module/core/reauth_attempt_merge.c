@@ -23,7 +23,7 @@ reauth_attempt_stage(const reauth_record_t *record)
 
 
 int
-reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
+reauth_attempt_order(const reauth_record_t *a, const reauth_record_t *b)
 {
     int  a_stage, b_stage;
 
@@ -42,6 +42,21 @@ reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
 
     if (a_stage != b_stage) {
         return a_stage > b_stage ? 1 : -1;
+    }
+
+    return 0;
+}
+
+
+int
+reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
+{
+    int  order;
+
+    order = reauth_attempt_order(a, b);
+
+    if (order != 0) {
+        return order;
     }
 
     if (reauth_state_is_end(a->state)) {
@@ -238,8 +253,11 @@ reauth_attempt_merge(const reauth_record_t *current, int dirty,
                                                     : REAUTH_MERGE_OURS;
     }
 
-    return reauth_attempt_same(remote, current) ? REAUTH_MERGE_LATE
-                                                : REAUTH_MERGE_ASK;
+    /* a lower revision of the same: Redis may have lost its data */
+
+    return remote->revision == current->revision
+           && reauth_attempt_same(remote, current) ? REAUTH_MERGE_LATE
+                                                   : REAUTH_MERGE_ASK;
 }
 
 
@@ -249,4 +267,35 @@ reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
 {
     return reauth_epoch_is(current, epoch, origin)
            || reauth_attempt_replaces(remote, current, dirty, 1);
+}
+
+
+void
+reauth_attempt_base(const reauth_record_t *current, int dirty,
+    reauth_base_t *base)
+{
+    base->epoch = current->epoch;
+    base->origin = current->origin;
+    base->revision = current->revision;
+    base->updated_ms = current->updated_ms;
+    base->state = current->state;
+    base->dirty = (uint8_t) dirty;
+}
+
+
+int
+reauth_attempt_is_outdated(const reauth_record_t *remote,
+    const reauth_base_t *base)
+{
+    reauth_record_t  judged;
+
+    memset(&judged, 0, sizeof(reauth_record_t));
+
+    judged.epoch = base->epoch;
+    judged.origin = base->origin;
+    judged.revision = base->revision;
+    judged.updated_ms = base->updated_ms;
+    judged.state = base->state;
+
+    return !reauth_attempt_replaces(remote, &judged, base->dirty, 1);
 }

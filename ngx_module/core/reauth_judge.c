@@ -119,6 +119,21 @@ reauth_judge_update(const reauth_stored_t *stored,
 }
 
 
+/*
+ * The begin is stored, and Redis has nothing that it was not judged by: it is
+ * written over that.
+ */
+
+static int
+reauth_judge_is_begun(const reauth_record_t *ours,
+    const reauth_record_t *theirs, const reauth_begin_t *begin)
+{
+    return ours->state == REAUTH_STATE_STARTING
+           && reauth_epoch_is(ours, begin->epoch, begin->origin)
+           && reauth_attempt_is_outdated(theirs, &begin->base);
+}
+
+
 reauth_begin_result_t
 reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
     const reauth_record_t *remote, reauth_judgement_t *verdict)
@@ -150,6 +165,14 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
                 reauth_judge_take(&theirs, verdict);
                 return REAUTH_BEGIN_STARTED;
             }
+
+            if (reauth_judge_is_begun(&ours, &theirs, begin)) {
+                reauth_judge_revision(stored, remote->revision, 1, verdict);
+                reauth_attempt_complete(&verdict->record, &theirs);
+                verdict->record.missing = 0;
+                verdict->again = 0;
+                return REAUTH_BEGIN_STARTED;
+            }
         }
     }
 
@@ -165,6 +188,10 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
                                  &verdict->record);
 
     if (result == REAUTH_BEGIN_STARTED) {
+        reauth_attempt_base(current,
+                            (int) (stored->dirty && current == &ours),
+                            &begin->base);
+
         verdict->write = REAUTH_WRITE_RECORD;
         verdict->dirty = stored->has_redis;
 
@@ -212,6 +239,11 @@ reauth_judge_fact(const reauth_stored_t *stored,
     }
 
     if (result == REAUTH_ADVANCE_APPLIED) {
+        reauth_attempt_base(current,
+                            (int) (stored->dirty
+                                   && current == &stored->record),
+                            &fact->base);
+
         verdict->write = REAUTH_WRITE_RECORD;
         verdict->dirty = stored->has_redis;
     }
@@ -248,7 +280,10 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
     if (fact != NULL
         && reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
                                       remote, fact->new_epoch,
-                                      fact->new_origin))
+                                      fact->new_origin)
+        && !(reauth_epoch_is(&stored->record, fact->new_epoch,
+                             fact->new_origin)
+             && reauth_attempt_is_outdated(remote, &fact->base)))
     {
         reauth_judge_theirs(stored, remote, &theirs);
 
@@ -376,23 +411,54 @@ reauth_judge_lost(const reauth_stored_t *stored,
 }
 
 
+/*
+ * "written" is in Redis and differs from what is stored; 1: it is the later
+ * one.  What is stored and not dirty was in Redis before that.
+ */
+
+static int
+reauth_judge_is_written(const reauth_stored_t *stored,
+    const reauth_record_t *written)
+{
+    int  order;
+
+    order = reauth_attempt_order(written, &stored->record);
+
+    return order > 0 || (order == 0 && !stored->dirty);
+}
+
+
 int
 reauth_judge_committed(const reauth_stored_t *stored,
     const reauth_record_t *record, uint64_t revision,
     reauth_judgement_t *verdict)
 {
-    unsigned  dirty;
+    int              same;
+    unsigned         dirty;
+    reauth_record_t  written;
 
     if (stored->record.state == REAUTH_STATE_NONE) {
         reauth_judge_keep(&stored->record, verdict);
         return 0;
     }
 
-    if (revision < stored->record.revision) {
-        revision = stored->record.revision;
-    }
+    same = reauth_attempt_same(record, &stored->record);
 
-    dirty = stored->dirty && !reauth_attempt_same(record, &stored->record);
+    if (revision <= stored->record.revision) {
+        revision = stored->record.revision;
+        dirty = stored->dirty && !same;
+
+    } else {
+        written = *record;
+        written.revision = revision;
+
+        if (!same && reauth_judge_is_written(stored, &written)) {
+            reauth_judge_take(&written, verdict);
+            return 0;
+        }
+
+        dirty = !same;
+    }
 
     reauth_judge_revision(stored, revision, dirty, verdict);
 
@@ -477,6 +543,13 @@ int
 reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
     int64_t timeout_ms)
 {
+    if (record->state == REAUTH_STATE_STARTING) {
+
+        /* its begin may be judged again, and come to nothing */
+
+        timeout_ms *= 2;
+    }
+
     return record->updated_ms + timeout_ms <= now_ms;
 }
 

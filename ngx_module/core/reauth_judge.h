@@ -113,7 +113,9 @@ void reauth_judge_lost(const reauth_stored_t *stored,
 
 /*
  * "record" is in Redis as "revision".  Returns 1 if the stored record has
- * changed since then, so that Redis does not have the change.
+ * changed since then, so that Redis does not have the change.  Where Redis has
+ * the later record, as that was taken back here while it was being written, it
+ * is stored.
  */
 int reauth_judge_committed(const reauth_stored_t *stored,
     const reauth_record_t *record, uint64_t revision,
@@ -128,7 +130,7 @@ reauth_commit_step_t reauth_judge_unwritten(unsigned *tries, int exists,
 
 /*
  * Whether a dirty record is to be written by the timer: its own commit may be
- * in progress for "timeout_ms".
+ * in progress for "timeout_ms", that of a begin for longer.
  */
 int reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
     int64_t timeout_ms);

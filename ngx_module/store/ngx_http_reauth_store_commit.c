@@ -329,7 +329,19 @@ ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
 }
 
 
-/* Redis has a later record than the one used to judge the begin */
+/* an update that is being begun is written by its begin */
+
+static ngx_uint_t
+ngx_http_reauth_commit_is_begin(ngx_http_reauth_store_t *store,
+    const reauth_record_t *record)
+{
+    return record->state == REAUTH_STATE_STARTING
+           && !reauth_judge_flush(record, ngx_http_reauth_now(),
+                                  (int64_t) store->redis_conf->timeout);
+}
+
+
+/* Redis has another record than the one used to judge the begin */
 
 static void
 ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
@@ -376,7 +388,10 @@ ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
                    reauth_state_name((reauth_state_t) commit->record.state),
                    rc == NGX_AGAIN ? ", to be written" : "");
 
-    if (rc != NGX_AGAIN || ngx_http_reauth_commit_send(commit) != NGX_OK) {
+    if (rc != NGX_AGAIN
+        || ngx_http_reauth_commit_is_begin(commit->store, &commit->record)
+        || ngx_http_reauth_commit_send(commit) != NGX_OK)
+    {
         ngx_http_reauth_commit_free(commit);
     }
 }
@@ -768,7 +783,9 @@ ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
 
     name = reauth_string_from(account);
 
-    if (ngx_http_reauth_zone_kept(&store->zone, &name, &record) == NGX_OK) {
+    if (ngx_http_reauth_zone_kept(&store->zone, &name, &record) == NGX_OK
+        && !ngx_http_reauth_commit_is_begin(store, &record))
+    {
         ngx_http_reauth_store_flush_record(store, &record);
     }
 }

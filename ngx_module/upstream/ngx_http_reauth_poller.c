@@ -172,12 +172,12 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms)
 {
     u_char      *p, buffer[1024];
-    ngx_str_t    argv[12], *arg;
+    ngx_str_t    argv[13], *arg;
     ngx_uint_t   i, burst;
     ngx_str_t   *prefix;
 
     static const char  *kinds[] = {
-        "due", "rate", "pause", "active", "due:person", "due:last", "a:"
+        "due", "rate", "pause", "active", "due:person", "due:last", "a:", "seq"
     };
 
     prefix = &poller->store->redis_conf->prefix;
@@ -185,13 +185,13 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
 
     p = buffer;
 
-    for (i = 0; i < 7; i++) {
+    for (i = 0; i < 8; i++) {
         argv[i].data = p;
         p = ngx_sprintf(p, "%V:%s", prefix, kinds[i]);
         argv[i].len = p - argv[i].data;
     }
 
-    arg = &argv[7];
+    arg = &argv[8];
 
     arg->data = p;
     p = ngx_sprintf(p, "%ui", NGX_HTTP_REAUTH_POLLS_MAX - poller->npolls);
@@ -219,7 +219,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     arg++;
 
     if (ngx_http_reauth_redis_script(poller->store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 7, 12, argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 8, 13, argv,
                                      ngx_http_reauth_poller_leased, poller)
         == NGX_OK)
     {

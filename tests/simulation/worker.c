@@ -281,25 +281,25 @@ static void
 worker_lease(void)
 {
     ngx_uint_t  i;
-    ngx_str_t   argv[12];
+    ngx_str_t   argv[13];
 
     static const char  *texts[] = {
         "{reauth}:due", "{reauth}:rate", "{reauth}:pause", "{reauth}:active",
         "{reauth}:due:person", "{reauth}:due:last", "{reauth}:a:",
-        "16", "20000", "600", "50", "0"
+        "{reauth}:seq", "16", "20000", "600", "50", "0"
     };
 
     if (!ngx_http_reauth_store_connected(&store)) {
         return;
     }
 
-    for (i = 0; i < 12; i++) {
+    for (i = 0; i < 13; i++) {
         argv[i].data = (u_char *) texts[i];
         argv[i].len = ngx_strlen(texts[i]);
     }
 
     (void) ngx_http_reauth_redis_script(store.redis,
-                                        NGX_HTTP_REAUTH_SCRIPT_LEASE, 7, 12,
+                                        NGX_HTTP_REAUTH_SCRIPT_LEASE, 8, 13,
                                         argv, worker_leased, NULL);
 }
 

@@ -957,7 +957,7 @@ zone_begin(instance_t *in, begin_op_t *op, const reauth_record_t *remote)
             check_merge(in, before, &verdict.record);
         }
 
-    } else if (verdict.dirty) {
+    } else if (verdict.dirty && verdict.write == REAUTH_WRITE_RECORD) {
 
         if (verdict.record.epoch == judged) {
             model_drop(judged);      /* the same update, judged again */

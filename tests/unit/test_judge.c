@@ -346,6 +346,80 @@ test_begin_again(void **state)
 }
 
 
+/*
+ * The begin of the epoch 10 was judged by what was stored; Redis has another
+ * record of the account, which is judged only if it says more than that.
+ */
+
+static void
+test_begin_outdated(void **state)
+{
+    size_t                 i;
+    reauth_begin_t         begin;
+    reauth_record_t        remote;
+    reauth_stored_t        stored;
+    reauth_judgement_t     verdict;
+    reauth_begin_result_t  result;
+
+    static const struct {
+        const char             *row;
+        row_record_t            base;
+        unsigned                dirty;
+        row_record_t            remote;
+        reauth_begin_result_t   result;
+        reauth_write_t          write;
+    } rows[] = {
+
+        { "Redis was not told that it is in progress",
+          { RUNNING, 9, 1, 2, 5 }, 1, { STARTING, 9, 2, 2, 0 },
+          REAUTH_BEGIN_STARTED, REVISION },
+
+        { "Redis has lost it, and has an identical update",
+          { RUNNING, 9, 7, 2, 5 }, 0, { RUNNING, 8, 3, 1, 0 },
+          REAUTH_BEGIN_STARTED, REVISION },
+
+        { "Redis has just that",
+          { RUNNING, 9, 7, 2, 5 }, 0, { RUNNING, 9, 7, 2, 5 },
+          REAUTH_BEGIN_STARTED, REVISION },
+
+        { "it has changed in Redis",
+          { RUNNING, 9, 1, 2, 5 }, 0, { FAILED, 9, 2, 2, 6 },
+          REAUTH_BEGIN_STARTED, RECORD },
+
+        { "another update is being sent",
+          { RUNNING, 8, 1, 2, 5 }, 0, { STARTING, 9, 2, 2, 6 },
+          REAUTH_BEGIN_WAIT, RECORD },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].base, rows[i].dirty, &stored);
+        make(&rows[i].remote, &remote);
+
+        make_begin(1, &begin);
+        begin.epoch = 10;
+
+        assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                         REAUTH_BEGIN_STARTED);
+
+        stored.record = verdict.record;
+        stored.dirty = verdict.dirty;
+
+        result = reauth_judge_begin(&stored, &begin, &remote, &verdict);
+
+        if (result != rows[i].result) {
+            fail_msg("%s: result %d", rows[i].row, result);
+        }
+
+        check_verdict(rows[i].row, &verdict, rows[i].write,
+                      result == REAUTH_BEGIN_STARTED, STARTING);
+
+        assert_int_equal(verdict.record.revision, rows[i].remote.revision);
+    }
+}
+
+
 static void
 make_fact(uint64_t epoch, reauth_state_t state, reauth_fact_t *fact)
 {
@@ -533,6 +607,47 @@ test_conflict(void **state)
 }
 
 
+/*
+ * A webhook has shown a new attempt; Redis has an earlier record than what that
+ * was judged by: it is written over.
+ */
+
+static void
+test_conflict_outdated(void **state)
+{
+    reauth_fact_t       fact;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  ended = { FAILED, 10, 7, 0, 5 };
+    static const row_record_t  earlier = { STARTING, 10, 3, 0, 0 };
+
+    (void) state;
+
+    make_stored(&ended, 0, &stored);
+    make(&earlier, &remote);
+
+    make_fact(0, RUNNING, &fact);
+    fact.source = REAUTH_SOURCE_WEBHOOK;
+    fact.started_us = (NOW_MS + 500) * 1000;
+
+    stored.record.started_us = NOW_MS * 1000;
+    stored.record.completed_us = (NOW_MS + 5) * 1000;
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_APPLIED);
+
+    stored.record = verdict.record;
+    stored.dirty = verdict.dirty;
+
+    assert_true(reauth_judge_conflict(&stored, &fact, &remote, &verdict));
+    check_verdict("earlier", &verdict, REVISION, REDIS, RUNNING);
+    assert_int_equal(verdict.record.epoch, stored.record.epoch);
+    assert_int_equal(verdict.record.revision, 3);
+}
+
+
 static void
 test_merge(void **state)
 {
@@ -581,6 +696,10 @@ test_merge(void **state)
 
         { "an event of the same revision that differs",
           { RUNNING, 10, 5, 0, 9 }, 0, { RUNNING, 10, 5, 0, 0 }, 0,
+          REAUTH_MERGE_ASK, NOTHING, CLEAN, 10, 5 },
+
+        { "an event of the same in a lower revision",
+          { RUNNING, 10, 5, 0, 0 }, 0, { RUNNING, 10, 1, 0, 0 }, 0,
           REAUTH_MERGE_ASK, NOTHING, CLEAN, 10, 5 },
     };
 
@@ -682,6 +801,18 @@ test_committed(void **state)
 
         { "it was dropped here", { NONE, 0, 0, 0, 0 }, 0,
           0, NOTHING, CLEAN, 0 },
+
+        { "an earlier one of Redis was taken meanwhile",
+          { STARTING, 9, 4, 0, 0 }, 0, 0, RECORD, CLEAN, 5 },
+
+        { "and has changed since",
+          { RUNNING, 9, 4, 0, 9 }, 1, 0, RECORD, CLEAN, 5 },
+
+        { "a later one of Redis was taken, and is written over",
+          { RUNNING, 11, 4, 0, 0 }, 0, 1, REVISION, REDIS, 5 },
+
+        { "a state that Redis had before",
+          { RUNNING, 10, 4, 0, 9 }, 0, 0, RECORD, CLEAN, 5 },
     };
 
     (void) state;
@@ -697,7 +828,12 @@ test_committed(void **state)
         }
 
         check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
-                      rows[i].stored.state);
+                      rows[i].write == RECORD ? RUNNING
+                                              : rows[i].stored.state);
+
+        if (rows[i].write == RECORD) {
+            assert_int_equal(verdict.record.epoch, 10);
+        }
 
         assert_int_equal(verdict.record.revision, rows[i].revision);
     }
@@ -857,6 +993,13 @@ test_commit(void **state)
 
     assert_false(reauth_judge_flush(&record, NOW_MS + 249, 250));
     assert_true(reauth_judge_flush(&record, NOW_MS + 250, 250));
+
+    /* a begin may be judged again */
+
+    record.state = STARTING;
+
+    assert_false(reauth_judge_flush(&record, NOW_MS + 499, 250));
+    assert_true(reauth_judge_flush(&record, NOW_MS + 500, 250));
 
     make_begin(1, &begin);
     begin.epoch = 7;
@@ -1255,9 +1398,11 @@ main(void)
         cmocka_unit_test(test_begin),
         cmocka_unit_test(test_begin_in_its_zone),
         cmocka_unit_test(test_begin_again),
+        cmocka_unit_test(test_begin_outdated),
         cmocka_unit_test(test_advance),
         cmocka_unit_test(test_advance_limited),
         cmocka_unit_test(test_conflict),
+        cmocka_unit_test(test_conflict_outdated),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_begin_missing),
         cmocka_unit_test(test_begin_superseded),

@@ -9,10 +9,12 @@
 --
 -- An active account without a record is removed from the indexes: its key was
 -- deleted, or has expired.  Both are written at once, so a record that is being
--- written is here or adds the account again.
+-- written is here or adds the account again.  A number of an event is left out
+-- then: all gateways notice, and those that know the record write it again.
 --
 -- KEYS: due, rate, pause, active, due of attempts that wait for a person, due of
---       attempts never confirmed, prefix of the keys of records
+--       attempts never confirmed, prefix of the keys of records, the counter of
+--       events
 -- ARGV: 1 maximum number of accounts        2 the lease, in ms
 --       3 polls a minute of all gateways    4 burst, in polls
 --       5 length of a pause requested by the upstream, in ms, or 0
@@ -68,12 +70,21 @@ if n > 0 then
     first, person, last = due(KEYS[1]), due(KEYS[5]), due(KEYS[6])
 end
 
+-- before anything is removed, as Redis may refuse it for want of memory
+
+local function skip()
+    local number = (tonumber(redis.call('GET', KEYS[8]) or 0) or 0) + 1
+
+    redis.call('SET', KEYS[8], string.format('%.0f', number), 'EX', 86400)
+end
+
 local function take(key, queue)
     local account = table.remove(queue, 1)
 
     if redis.call('ZSCORE', KEYS[4], account) then
 
         if redis.call('EXISTS', KEYS[7] .. account) == 0 then
+            skip()
             redis.call('ZREM', KEYS[4], account)
             redis.call('ZREM', KEYS[1], account)
             redis.call('ZREM', KEYS[5], account)
