@@ -598,6 +598,66 @@ agree_listed(void)
 }
 
 
+/* whether a gateway knows, or an index lists, what Redis has no record of */
+
+int
+laws_lost(void)
+{
+    int               g, a;
+    process_t        *process;
+    reauth_record_t   record;
+
+    for (a = 0; a < world.plan.accounts; a++) {
+
+        if (redis_record(a) != NULL) {
+            continue;
+        }
+
+        if (redis_zset_has(world.redis, "{reauth}:active", account_names[a])) {
+            return 1;
+        }
+
+        for (g = 0; g < world.plan.gateways; g++) {
+            process = &world.processes[g * WORKERS_MAX];
+
+            process_enter(process);
+
+            if (process->api->kept(account_names[a], &record)
+                && reauth_state_is_active(record.state))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* whether a change was made just now */
+
+int
+laws_unwritten(void)
+{
+    int               g;
+    process_t        *process;
+    worker_health_t   health;
+
+    for (g = 0; g < world.plan.gateways; g++) {
+        process = &world.processes[g * WORKERS_MAX];
+
+        process_enter(process);
+        process->api->health(&health);
+
+        if (health.dirty) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 laws_agree(void)
 {

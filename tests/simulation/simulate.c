@@ -234,12 +234,31 @@ last_fault(void)
 }
 
 
+/* polls that are due show which accounts are gone */
+
+static void
+lease_all(void)
+{
+    int  i, n;
+
+    for (n = 0; n < 4; n++) {
+        for (i = 0; i < world.plan.gateways; i++) {
+            process_enter(&world.processes[i * WORKERS_MAX]);
+            world.processes[i * WORKERS_MAX].api->lease();
+            process_leave(&world.processes[i * WORKERS_MAX]);
+        }
+
+        world_run(world.now + 1500);
+    }
+}
+
+
 /* no more faults: all that is under way arrives */
 
 static void
 settle(void)
 {
-    int  i, n;
+    int  i;
 
     trace("no more faults");
 
@@ -258,16 +277,20 @@ settle(void)
         }
     }
 
-    /* polls that are due show which accounts are gone */
+    lease_all();
 
-    for (n = 0; n < 4; n++) {
-        for (i = 0; i < world.plan.gateways; i++) {
-            process_enter(&world.processes[i * WORKERS_MAX]);
-            world.processes[i * WORKERS_MAX].api->lease();
-            process_leave(&world.processes[i * WORKERS_MAX]);
-        }
+    if (laws_lost()) {
 
-        world_run(world.now + 1500);
+        /* the next poll shows what Redis has lost: that of an update which is
+           being sent is due when it can't be under way any more */
+
+        world_run(world.now + 130000);
+        lease_all();
+        world_run(world.now + 10000);
+    }
+
+    if (laws_unwritten()) {
+        world_run(world.now + 6000);
     }
 
     if (world.violation == NULL) {

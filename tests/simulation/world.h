@@ -264,6 +264,8 @@ void laws_gateway_reset(int gateway);
 void laws_check(process_t *process);
 void laws_begun(int account, uint64_t epoch, int local);
 void laws_sent(int account, uint64_t epoch, int truth);
+int laws_lost(void);
+int laws_unwritten(void);
 void laws_agree(void);
 
 
