@@ -323,6 +323,21 @@ reauth_judge_is_settled(const reauth_record_t *ours,
 }
 
 
+/*
+ * What the last poll has shown is not written yet: it is no other state, and
+ * not what Redis has.
+ */
+
+static int
+reauth_judge_is_polled(const reauth_stored_t *stored,
+    const reauth_record_t *remote)
+{
+    return stored->dirty
+           && (stored->record.poll_error != remote->poll_error
+               || stored->record.poll_status != remote->poll_status);
+}
+
+
 reauth_merge_result_t
 reauth_judge_merge(const reauth_stored_t *stored,
     const reauth_record_t *remote, int live, reauth_judgement_t *verdict)
@@ -381,7 +396,8 @@ reauth_judge_merge(const reauth_stored_t *stored,
         verdict->record.missing = 0;
 
         if (result == REAUTH_MERGE_SAME
-            && reauth_attempt_lacks(remote, &verdict->record))
+            && (reauth_attempt_lacks(remote, &verdict->record)
+                || reauth_judge_is_polled(stored, remote)))
         {
             verdict->dirty = 1;
             return REAUTH_MERGE_OURS;
