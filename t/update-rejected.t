@@ -8,7 +8,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 88;
+plan tests => repeat_each() * 86;
 
 sub forced {
     my ($account, @answers) = @_;
