@@ -415,7 +415,7 @@ uint64_t reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt);
 
 /*
  * An epoch is identified by its origin, too: a random number of each zone, so
- * that equal epochs of any number of gateways are told apart.  0: not known, as
+ * that equal epochs of any number of gateways differ.  0: not known, because
  * a gateway of an earlier version has written the record; any origin then
  * counts as its own.
  */

@@ -18,7 +18,7 @@
 static EVP_MAC_CTX *reauth_digest_hmac(void);
 
 
-/* used instead of a key if there is none */
+/* used if no key is given */
 static const uint8_t  reauth_digest_no_key[REAUTH_SHA256_LEN];
 
 /* made when they are first needed */

@@ -45,7 +45,7 @@ reauth_operate_result_t reauth_operate_parse(const reauth_string_t *text,
     unsigned members, reauth_operate_t *out, reauth_json_error_t *error,
     json_t **errors);
 
-/* a time such as 90s, 10m or 1h30m, in ms; -1: it is none, or over "max_ms" */
+/* a time such as 90s, 10m or 1h30m, in ms; -1 if invalid or over "max_ms" */
 int64_t reauth_operate_time(const reauth_string_t *text, int64_t max_ms);
 
 /* what becomes of a person's request for a poll */

@@ -270,33 +270,21 @@ int
 reauth_override_decode(const reauth_string_t *text, int64_t now_ms,
     reauth_override_t *override)
 {
-    reauth_string_t       name, value;
-    const unsigned char  *p, *blank, *end, *last;
+    int              rc;
+    reauth_string_t  name, value, rest;
 
     memset(override, 0, sizeof(reauth_override_t));
 
-    last = text->data + text->len;
+    rest = *text;
 
-    for (p = text->data; p < last; p = end + 1) {
-
-        end = memchr(p, '\n', (size_t) (last - p));
-        if (end == NULL) {
-            return -1;
-        }
-
-        blank = memchr(p, ' ', (size_t) (end - p));
-        if (blank == NULL) {
-            return -1;
-        }
-
-        name.data = p;
-        name.len = (size_t) (blank - p);
-        value.data = blank + 1;
-        value.len = (size_t) (end - value.data);
-
+    while ((rc = reauth_string_next_line(&rest, &name, &value)) == 1) {
         if (reauth_override_field(override, &name, &value) != 0) {
             return -1;
         }
+    }
+
+    if (rc != 0) {
+        return -1;
     }
 
     if (reauth_override_valid(override, now_ms)) {

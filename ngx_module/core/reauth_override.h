@@ -34,7 +34,7 @@ typedef enum {
 
 
 typedef struct {
-    uint64_t   stamp;              /* 0: there is none */
+    uint64_t   stamp;              /* 0: no override */
     int64_t    set_ms;
     int64_t    until_ms;
     uint8_t    gate;               /* reauth_override_gate_t */

@@ -20,7 +20,7 @@
 /*
  * The next argument of "rest": its name as it is, and its value, decoded once
  * into *dst, which has room for the rest and is advanced.  An invalid escape
- * is kept as it is.  Returns 0 if there is none.
+ * is kept as it is.  Returns 0 at the end.
  */
 int reauth_query_next(reauth_string_t *rest, unsigned char **dst,
     reauth_string_t *name, reauth_string_t *value);

@@ -514,33 +514,21 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
 int
 reauth_record_decode(const reauth_string_t *text, reauth_record_t *record)
 {
-    size_t                next;
-    reauth_string_t       name, value;
-    const unsigned char  *p, *blank, *end, *last;
+    int              rc;
+    size_t           next;
+    reauth_string_t  name, value, rest;
 
     next = 0;
-    last = text->data + text->len;
+    rest = *text;
 
-    for (p = text->data; p < last; p = end + 1) {
-
-        end = memchr(p, '\n', (size_t) (last - p));
-        if (end == NULL) {
-            return -1;
-        }
-
-        blank = memchr(p, ' ', (size_t) (end - p));
-        if (blank == NULL) {
-            return -1;
-        }
-
-        name.data = p;
-        name.len = (size_t) (blank - p);
-        value.data = blank + 1;
-        value.len = (size_t) (end - value.data);
-
+    while ((rc = reauth_string_next_line(&rest, &name, &value)) == 1) {
         if (reauth_decode_field(record, &name, &value, &next) != 0) {
             return -1;
         }
+    }
+
+    if (rc != 0) {
+        return -1;
     }
 
     record->missing &= (uint8_t) (REAUTH_SECRETS

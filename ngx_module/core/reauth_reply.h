@@ -100,7 +100,7 @@ const redisReply *reauth_reply_override_event(const redisReply *entry,
 /* the number of the event with this record; 0: none, an earlier version's */
 uint64_t reauth_reply_event_number(const redisReply *text);
 
-/* the counter of events, 0 if there is none; returns -1 if it is not one */
+/* the counter of events, 0 if not set; returns -1 if it is not a number */
 int reauth_reply_counter(const redisReply *reply, uint64_t *number);
 
 

@@ -278,7 +278,7 @@ reauth_place_set(reauth_place_t *place, const reauth_string_t *host,
 }
 
 
-/* removes what is before the first "end"; -1: there is none */
+/* removes what is before the first "end"; -1 if "end" is not found */
 
 static int
 reauth_place_part(reauth_string_t *s, char end, reauth_string_t *part)

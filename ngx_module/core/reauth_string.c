@@ -161,3 +161,35 @@ reauth_string_is_token(const reauth_string_t *s)
 
     return s->len != 0;
 }
+
+
+int
+reauth_string_next_line(reauth_string_t *rest, reauth_string_t *name,
+    reauth_string_t *value)
+{
+    const unsigned char  *blank, *end;
+
+    if (rest->len == 0) {
+        return 0;
+    }
+
+    end = memchr(rest->data, '\n', rest->len);
+    if (end == NULL) {
+        return -1;
+    }
+
+    blank = memchr(rest->data, ' ', (size_t) (end - rest->data));
+    if (blank == NULL) {
+        return -1;
+    }
+
+    name->data = rest->data;
+    name->len = (size_t) (blank - rest->data);
+    value->data = blank + 1;
+    value->len = (size_t) (end - value->data);
+
+    rest->len -= (size_t) (end + 1 - rest->data);
+    rest->data = end + 1;
+
+    return 1;
+}

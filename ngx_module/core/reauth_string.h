@@ -47,6 +47,14 @@ reauth_string_equals(const reauth_string_t *s, const char *text)
 
 
 /*
+ * The next line "name value" of "rest", which begins after it then.  Returns 1,
+ * 0 at the end, -1 if a line has no blank or no line feed.
+ */
+int reauth_string_next_line(reauth_string_t *rest, reauth_string_t *name,
+    reauth_string_t *value);
+
+
+/*
  * Writes the number in decimal to out[REAUTH_NUMBER_MAX], returns its length.
  * Faster than snprintf(): each change writes some thirty numbers.
  */

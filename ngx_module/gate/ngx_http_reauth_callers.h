@@ -72,7 +72,7 @@ void ngx_http_reauth_forget_token(ngx_http_request_t *r);
 /* the same, and the header is not passed to upstreams */
 void ngx_http_reauth_drop_token(ngx_http_request_t *r);
 
-/* sets the limit of attempts; there is none without a callers file */
+/* sets the limit of attempts; without a callers file, no limit */
 void ngx_http_reauth_caller_bounds(ngx_http_request_t *r,
     reauth_begin_t *begin);
 

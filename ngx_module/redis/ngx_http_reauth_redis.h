@@ -43,7 +43,7 @@ typedef struct ngx_http_reauth_redis_conf_s {
     ngx_http_reauth_redis_server_t *servers;     /* with a master: Sentinels */
     ngx_uint_t                      nservers;
     ngx_str_t                       master;      /* empty: no Sentinels */
-    ngx_resolver_t                 *resolver;    /* NULL: there is none */
+    ngx_resolver_t                 *resolver;    /* or NULL */
     u_char                         *file;        /* of the directive */
     ngx_uint_t                      line;
     ngx_str_t                       user;        /* empty: default user */

@@ -210,7 +210,7 @@ ngx_http_reauth_redis_ask_handler(redisReply *reply, void *data)
 }
 
 
-/* its commands are told with those of the connection */
+/* its commands fail together with those of the connection */
 
 void
 ngx_http_reauth_redis_ask_close(ngx_http_reauth_redis_t *redis)
