@@ -724,6 +724,59 @@ test_merge(void **state)
 }
 
 
+/*
+ * A change that Redis refused was the result of a poll alone: it is written
+ * again, and an event of the same state does not bring it about.
+ */
+
+static void
+test_conflict_polled(void **state)
+{
+    reauth_stored_t     stored;
+    reauth_record_t     remote;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  running = { RUNNING, 10, 3, 1, 5 };
+
+    (void) state;
+
+    make(&running, &remote);
+    make_stored(&running, 1, &stored);
+
+    stored.record.revision = 2;
+    stored.record.missing = REAUTH_SECRET_FINGERPRINT;
+    stored.record.poll_error = REAUTH_POLL_ERROR_TIMEOUT;
+
+    assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
+                     1);
+    check_verdict("the result of a poll", &verdict, REVISION, REDIS, RUNNING);
+    assert_int_equal(verdict.record.poll_error, REAUTH_POLL_ERROR_TIMEOUT);
+    assert_int_equal(verdict.record.revision, 3);
+    assert_int_equal(verdict.record.missing, 0);
+
+    /* the status of the response is a result, too */
+
+    remote.poll_error = REAUTH_POLL_ERROR_TIMEOUT;
+    stored.record.poll_status = 504;
+
+    assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
+                     1);
+
+    /* Redis has it, or there was nothing to write */
+
+    remote.poll_status = 504;
+
+    assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
+                     0);
+
+    remote.poll_status = 0;
+    stored.dirty = 0;
+
+    assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
+                     0);
+}
+
+
 static void
 test_lost(void **state)
 {
@@ -1409,6 +1462,7 @@ main(void)
         cmocka_unit_test(test_merge_missing),
         cmocka_unit_test(test_merge_prior),
         cmocka_unit_test(test_merge_unknown),
+        cmocka_unit_test(test_conflict_polled),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_committed),
         cmocka_unit_test(test_webhook),
