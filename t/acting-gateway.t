@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(sha256_hex);
+use IO::Socket::INET ();
 use Test::More;
 
 use Reauth::Test sandbox_options => ['--hold'];
@@ -48,6 +49,29 @@ my $gateway = gateway(
     config      => 'reauth_poll on /upstream interval=10m max_interval=10m
         rate=60r/m;',
 );
+
+# the body of a request that is rejected is not the next request
+
+for my $path ('accounts/x/override', 'accounts/acct_1/override?x=1', 'drain?x=1',
+    'accounts/acct_1/poll?x=1')
+{
+    my $next   = "GET /reauth/next HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    my $method = $path =~ /poll/ ? 'POST' : 'PUT';
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $gateway->port) or die "no connection: $!\n";
+
+    syswrite $socket, "$method /reauth/$path HTTP/1.1\r\nHost: localhost\r\n"
+        . "Authorization: Bearer token-of-operator\r\n"
+        . "Content-Type: application/json\r\nContent-Length: "
+        . length($next) . "\r\n\r\n${next}GET /reauth/healthz HTTP/1.1\r\n"
+        . "Host: localhost\r\nConnection: close\r\n\r\n";
+
+    my $answers = '';
+    1 while sysread $socket, $answers, 65_536, length $answers;
+
+    is_deeply([$answers =~ /HTTP\/1\.1 (\d+)/g], [422, 200],
+        "$path: 422, and its body is discarded");
+}
 
 my $status = sub { return $gateway->http('GET', "/reauth/$_[0]", as('all')); };
 

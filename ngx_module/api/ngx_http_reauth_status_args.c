@@ -14,6 +14,7 @@
 #include "reauth_query.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_told.h"
 
@@ -87,6 +88,15 @@ ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[] = {
 ngx_int_t
 ngx_http_reauth_status_invalid(ngx_http_request_t *r, json_t *errors)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_reauth_body_refuse(r);
+
+    if (rc != NGX_OK) {
+        json_decref(errors);
+        return rc;
+    }
+
     return ngx_http_reauth_send_invalid(r, errors, "The request is invalid.",
                                         "See errors: it lists the invalid "
                                         "arguments.");
