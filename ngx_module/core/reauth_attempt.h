@@ -489,7 +489,14 @@ int reauth_attempt_rebase(reauth_record_t *record,
 int reauth_attempt_lacks(const reauth_record_t *record,
     const reauth_record_t *other);
 
-/* whether the account was not changed between the two */
+/*
+ * Which of two records has the later result of a poll: greater than 0 if "a",
+ * less than 0 if "b", 0 if both have the same one.
+ */
+int reauth_attempt_poll_order(const reauth_record_t *a,
+    const reauth_record_t *b);
+
+/* whether the account was not changed between the two, but for its polls */
 int reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b);
 
 

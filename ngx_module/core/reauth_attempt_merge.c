@@ -49,6 +49,31 @@ reauth_attempt_order(const reauth_record_t *a, const reauth_record_t *b)
 
 
 int
+reauth_attempt_poll_order(const reauth_record_t *a, const reauth_record_t *b)
+{
+    if (a->polled_ms != b->polled_ms) {
+        return a->polled_ms > b->polled_ms ? 1 : -1;
+    }
+
+    if (a->lost != b->lost) {
+        return a->lost > b->lost ? 1 : -1;
+    }
+
+    if (a->poll_error != b->poll_error) {
+        return a->poll_error > b->poll_error ? 1 : -1;
+    }
+
+    if (a->poll_error == REAUTH_POLL_ERROR_NONE
+        || a->poll_status == b->poll_status)
+    {
+        return 0;
+    }
+
+    return a->poll_status > b->poll_status ? 1 : -1;
+}
+
+
+int
 reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b)
 {
     int  order;

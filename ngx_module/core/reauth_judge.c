@@ -323,25 +323,11 @@ reauth_judge_is_settled(const reauth_record_t *ours,
 }
 
 
-/*
- * What the last poll has shown is not written yet: it is no other state, and
- * not what Redis has.
- */
-
-static int
-reauth_judge_is_polled(const reauth_stored_t *stored,
-    const reauth_record_t *remote)
-{
-    return stored->dirty
-           && (stored->record.poll_error != remote->poll_error
-               || stored->record.poll_status != remote->poll_status);
-}
-
-
 reauth_merge_result_t
 reauth_judge_merge(const reauth_stored_t *stored,
     const reauth_record_t *remote, int live, reauth_judgement_t *verdict)
 {
+    int                    order;
     reauth_record_t        theirs;
     reauth_merge_result_t  result;
 
@@ -362,6 +348,17 @@ reauth_judge_merge(const reauth_stored_t *stored,
         && reauth_judge_is_settled(&stored->record, &theirs))
     {
         result = REAUTH_MERGE_TAKEN;
+    }
+
+    if (result == REAUTH_MERGE_SAME && stored->dirty) {
+
+        /* the later poll counts; the state is the same */
+
+        order = reauth_attempt_poll_order(&stored->record, &theirs);
+
+        if (order != 0) {
+            result = order > 0 ? REAUTH_MERGE_OURS : REAUTH_MERGE_TAKEN;
+        }
     }
 
     switch (result) {
@@ -396,8 +393,7 @@ reauth_judge_merge(const reauth_stored_t *stored,
         verdict->record.missing = 0;
 
         if (result == REAUTH_MERGE_SAME
-            && (reauth_attempt_lacks(remote, &verdict->record)
-                || reauth_judge_is_polled(stored, remote)))
+            && reauth_attempt_lacks(remote, &verdict->record))
         {
             verdict->dirty = 1;
             return REAUTH_MERGE_OURS;
@@ -458,7 +454,8 @@ reauth_judge_committed(const reauth_stored_t *stored,
         return 0;
     }
 
-    same = reauth_attempt_same(record, &stored->record);
+    same = reauth_attempt_same(record, &stored->record)
+           && reauth_attempt_poll_order(record, &stored->record) == 0;
 
     if (revision <= stored->record.revision) {
         revision = stored->record.revision;

@@ -726,12 +726,13 @@ test_merge(void **state)
 
 /*
  * A change that Redis refused was the result of a poll alone: it is written
- * again, and an event of the same state does not bring it about.
+ * again, unless Redis has a later one.
  */
 
 static void
 test_conflict_polled(void **state)
 {
+    int                 live;
     reauth_stored_t     stored;
     reauth_record_t     remote;
     reauth_judgement_t  verdict;
@@ -762,15 +763,62 @@ test_conflict_polled(void **state)
     assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
                      1);
 
+    /* an event of another gateway that did not know of it keeps it, too */
+
+    remote.revision = 4;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 0, &verdict),
+                     REAUTH_MERGE_OURS);
+    check_verdict("an event", &verdict, REVISION, REDIS, RUNNING);
+    assert_int_equal(verdict.record.poll_status, 504);
+
+    /* the one before it is written: this one is not */
+
+    assert_int_equal(reauth_judge_committed(&stored, &remote, 3, &verdict), 1);
+    check_verdict("written before", &verdict, REVISION, REDIS, RUNNING);
+
+    /* a later result is not written over, in whatever order they come */
+
+    remote.polled_ms = NOW_MS + 2000;
+    stored.record.polled_ms = NOW_MS + 1000;
+
+    for (live = 0; live < 2; live++) {
+        assert_int_equal(reauth_judge_merge(&stored, &remote, live, &verdict),
+                         REAUTH_MERGE_TAKEN);
+        check_verdict("a later result", &verdict, RECORD, CLEAN, RUNNING);
+        assert_int_equal(verdict.record.poll_status, 0);
+    }
+
+    /* the same result but for the number of lost polls */
+
+    remote.polled_ms = stored.record.polled_ms;
+    remote.poll_status = 504;
+    remote.lost = 1;
+    stored.record.lost = 2;
+
+    assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
+                     1);
+
     /* Redis has it, or there was nothing to write */
 
-    remote.poll_status = 504;
+    remote.lost = 2;
 
     assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
                      0);
 
-    remote.poll_status = 0;
+    remote.lost = 1;
     stored.dirty = 0;
+
+    assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
+                     0);
+
+    /* without an error, the status is no result */
+
+    stored.dirty = 1;
+    stored.record.poll_error = REAUTH_POLL_ERROR_NONE;
+    stored.record.lost = 1;
+    remote.poll_error = REAUTH_POLL_ERROR_NONE;
+    remote.poll_status = 200;
 
     assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
                      0);
