@@ -181,7 +181,7 @@ ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_h2') == 1 }
 
 like($one->error_log, qr/the gate of account "acct_new" is kept closed for 600 s/,
     'is logged');
-like($two->error_log, qr/the override of account "acct_new" is taken back/,
+like($two->error_log, qr/the override of account "acct_new" is removed/,
     'also that it was taken back');
 unlike($_->error_log, qr/invalid record/, 'no event is misread') for $one, $two;
 
@@ -204,6 +204,22 @@ is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503,
     'after a reload, too');
 is($alone->http('DELETE', $path)->{status}, 200, 'taken back');
 is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 204, 'open');
+
+# its end is a change of the account, as its beginning
+
+my $ends = '/reauth/accounts/acct_ends';
+
+is($alone->http('PUT', "$ends/override", {}, { gate => 'closed', for => '1s' })
+    ->{status}, 200, 'set for a second');
+
+my @events;
+ok(wait_for {
+    @events = @{ $alone->http('GET', "$ends/timeline")->{json}{events} };
+    @events == 2;
+} 'its end is told');
+is(join(' ', map {"$_->{source} $_->{gate}"} @events),
+    'operator closed operator open', 'closed, then open');
+is($alone->http('GET', '/reauth/gate/acct_ends')->{status}, 204, 'open');
 
 $alone->stop;
 

@@ -370,14 +370,14 @@ ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
     case NGX_DECLINED:
         return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                    "The account has no override.",
-                   "It has ended or was taken back: the attempt of the account "
+                   "It has ended or was removed: the attempt of the account "
                    "decides on its gate.", NULL);
 
     default: /* NGX_ERROR */
         return ngx_http_reauth_status_unavailable(r,
                    REAUTH_ERROR_STORE_UNAVAILABLE,
                    "There are too many overrides.",
-                   "Take others back, wait for their end, or increase "
+                   "Remove others, wait for their end, or increase "
                    "reauth_zone.");
     }
 
@@ -385,13 +385,15 @@ ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
 
     if (name != NULL) {
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                      "reauth: the gate of account \"%V\" is kept %s for %L s",
-                      &op->account, name, op->asked.for_ms / 1000);
+                      "reauth: the gate of account \"%V\" is kept %s for %L "
+                      "s; caller \"%s\", reason \"%s\"",
+                      &op->account, name, op->asked.for_ms / 1000,
+                      override.caller, override.reason);
 
     } else {
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                      "reauth: the override of account \"%V\" is taken back",
-                      &op->account);
+                      "reauth: the override of account \"%V\" is removed; "
+                      "caller \"%s\"", &op->account, override.caller);
     }
 
     return ngx_http_reauth_operate_record(op);
@@ -486,19 +488,30 @@ ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op)
     int64_t                   left_ms;
     ngx_str_t                 body;
     ngx_http_request_t       *r;
+    ngx_http_reauth_ctx_t    *ctx;
     ngx_http_reauth_store_t  *store;
 
     r = op->request;
     store = ngx_http_reauth_status_store(r);
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    left_ms = ngx_http_reauth_zone_drained(&store->zone);
+
     if (r->method & (NGX_HTTP_PUT|NGX_HTTP_DELETE)) {
         ngx_http_reauth_zone_drain(&store->zone, op->asked.for_ms);
+    }
 
+    if (op->asked.for_ms) {
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                      op->asked.for_ms ? "reauth: this gateway is drained: "
-                                         "readyz returns 503"
-                                       : "reauth: this gateway is not drained "
-                                         "any more");
+                      "reauth: this gateway is drained for %L s, readyz "
+                      "returns 503; caller \"%V\", reason \"%s\"",
+                      op->asked.for_ms / 1000, &ctx->caller,
+                      op->asked.reason);
+
+    } else if (left_ms && r->method == NGX_HTTP_DELETE) {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "reauth: this gateway is no longer drained; caller "
+                      "\"%V\"", &ctx->caller);
     }
 
     left_ms = ngx_http_reauth_zone_drained(&store->zone);

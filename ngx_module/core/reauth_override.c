@@ -5,11 +5,12 @@
 
 
 #include "reauth_override.h"
+#include "reauth_record.h"
 #include "reauth_route.h"
 #include "reauth_time.h"
 
 
-/* no override is longer: of another gateway it is cut to this, in ms */
+/* ms; an override of another gateway that ends later is invalid */
 #define REAUTH_OVERRIDE_AHEAD_MS  INT64_C(172800000)
 
 
@@ -260,7 +261,7 @@ reauth_override_valid(const reauth_override_t *override, int64_t now_ms)
            && override->stamp != 0
            && override->stamp <= REAUTH_EPOCH_MAX
            && (int64_t) (override->stamp / REAUTH_EPOCH_TICKS)
-              <= now_ms + REAUTH_OVERRIDE_AHEAD_MS
+              <= now_ms + REAUTH_EPOCH_AHEAD_MS
            && override->set_ms <= REAUTH_TIME_MS_MAX
            && override->until_ms <= now_ms + REAUTH_OVERRIDE_AHEAD_MS;
 }

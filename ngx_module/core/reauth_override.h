@@ -87,8 +87,8 @@ size_t reauth_override_encode(const reauth_override_t *override,
     unsigned char *text);
 
 /*
- * Unknown lines are skipped.  Returns 0, or -1 if the text is invalid, or a
- * time is more than a day ahead of what is possible.
+ * Unknown lines are skipped.  Returns 0, or -1 if the text is invalid, or it
+ * ends more than two days from now.
  */
 int reauth_override_decode(const reauth_string_t *text, int64_t now_ms,
     reauth_override_t *override);

@@ -76,11 +76,18 @@ ngx_http_reauth_override_reply(redisReply *reply, void *data)
     if (reply->type == REDIS_REPLY_INTEGER) {
         ngx_http_reauth_zone_override_committed(&op->store->zone,
                                                 &op->override);
+        ngx_http_reauth_store_accepted(op->store,
+                                       NGX_HTTP_REAUTH_REFUSED_WRITE);
 
-    } else if (reply->type != REDIS_REPLY_STRING
-               || ngx_http_reauth_store_merge_override(op->store, reply)
-                  != NGX_OK)
-    {
+    } else if (reply->type == REDIS_REPLY_STRING) {
+
+        if (ngx_http_reauth_store_merge_override(op->store, reply) != NGX_OK) {
+            ngx_log_error(NGX_LOG_ERR, op->store->cycle->log, 0,
+                          "redis: corrupt override for account \"%s\"; delete "
+                          "its key", op->override.account);
+        }
+
+    } else {
         ngx_http_reauth_store_refused(op->store, NGX_HTTP_REAUTH_REFUSED_WRITE,
                                       reply, "failed to write an override");
     }

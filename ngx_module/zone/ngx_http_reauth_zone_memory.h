@@ -73,6 +73,7 @@
 #define NGX_HTTP_REAUTH_OVERRIDES_SHARE   32768
 #define NGX_HTTP_REAUTH_OVERRIDES_MIN     16
 #define NGX_HTTP_REAUTH_OVERRIDES_MAX     1000
+#define NGX_HTTP_REAUTH_OVERRIDES_SWEEP   16
 
 /* in a bucket of slots: an override closes a gate of the bucket */
 #define NGX_HTTP_REAUTH_BUCKET_CLOSED     0x80000000

@@ -167,6 +167,32 @@ ngx_http_reauth_zone_override_free(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* one that has ended: its account is changed */
+
+static void
+ngx_http_reauth_zone_override_end(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_overridden_t *entry)
+{
+    reauth_record_t    record;
+    reauth_override_t  ended;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    ended = entry->override;
+    ngx_http_reauth_zone_override_free(sh, entry);
+
+    if (ended.gate == REAUTH_OVERRIDE_NONE) {
+        return;
+    }
+
+    ended.gate = REAUTH_OVERRIDE_NONE;
+    ended.set_ms = ended.until_ms;
+
+    reauth_override_record(&ended, &record);
+    ngx_http_reauth_zone_remember_as(sh, record.state, &record);
+}
+
+
 /*
  * After a worker was killed: before buckets that are still unknown become
  * empty.
@@ -237,11 +263,9 @@ ngx_http_reauth_zone_override_room(ngx_http_reauth_zone_shctx_t *sh,
     int64_t now_ms, ngx_uint_t spare)
 {
     ngx_uint_t                     i;
-    ngx_http_reauth_overridden_t  *entry, *room;
+    ngx_http_reauth_overridden_t  *entry;
 
     ngx_http_reauth_zone_check_lock(sh);
-
-    room = NULL;
 
     if (spare || sh->overridden + 1 < sh->noverrides) {
 
@@ -256,12 +280,12 @@ ngx_http_reauth_zone_override_room(ngx_http_reauth_zone_shctx_t *sh,
         entry = &sh->overrides[i];
 
         if (entry->used && now_ms >= entry->override.until_ms) {
-            ngx_http_reauth_zone_override_free(sh, entry);
-            room = entry;
+            ngx_http_reauth_zone_override_end(sh, entry);
+            return entry;
         }
     }
 
-    return room;
+    return NULL;
 }
 
 
@@ -286,9 +310,14 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
         return NGX_DECLINED;
     }
 
+    /* the gate may be reading the entry that makes room */
+
+    ngx_http_reauth_zone_write_start(sh);
+
     entry = ngx_http_reauth_zone_override_room(sh, now_ms, old != NULL);
 
     if (entry == NULL) {
+        ngx_http_reauth_zone_write_end(sh);
         return NGX_ERROR;
     }
 
@@ -297,8 +326,6 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
     entry->dirty = (uint8_t) dirty;
     ngx_memory_barrier();
     entry->used = 1;
-
-    ngx_http_reauth_zone_write_start(sh);
 
     ngx_http_reauth_zone_override_link(sh, entry);
 
@@ -314,8 +341,6 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
         sh->epoch = override->stamp;
     }
 
-    (void) ngx_http_reauth_zone_read(sh, (u_char *) override->account, len,
-                                     &record);
     reauth_override_record(override, &record);
     ngx_http_reauth_zone_remember_as(sh, record.state, &record);
 
@@ -512,17 +537,21 @@ ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* those that have ended cost the gate nothing any more */
+/*
+ * Those that have ended cost the gate nothing any more.  Removing one examines
+ * all others, so a call removes only some.
+ */
 
 void
 ngx_http_reauth_zone_overrides_sweep(ngx_http_reauth_zone_t *zone,
     int64_t now_ms)
 {
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, n;
     ngx_http_reauth_overridden_t  *entry;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
+    n = 0;
 
     if (sh->overridden == 0) {
         return;
@@ -530,15 +559,17 @@ ngx_http_reauth_zone_overrides_sweep(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_lock(zone);
 
-    for (i = 0; i < sh->noverrides; i++) {
+    for (i = 0;
+         i < sh->noverrides && n < NGX_HTTP_REAUTH_OVERRIDES_SWEEP;
+         i++)
+    {
         entry = &sh->overrides[i];
 
         if (entry->used && now_ms >= entry->override.until_ms) {
             ngx_http_reauth_zone_write_start(sh);
-            ngx_http_reauth_zone_override_free(sh, entry);
+            ngx_http_reauth_zone_override_end(sh, entry);
             ngx_http_reauth_zone_write_end(sh);
-
-            sh->changes++;
+            n++;
         }
     }
 

@@ -121,7 +121,7 @@ test_text(void **state)
         "stamp 1\naccount acct_1\nuntil -1\n",
         "stamp 1\naccount acct_1\nuntil 1764158400001\n",
         "stamp 999999999999999999\naccount acct_1\n",
-        "stamp 1806498201601024\naccount acct_1\n",
+        "stamp 1838702592001024\naccount acct_1\n",
         "stamp 1\naccount acct_1\nset 253402300800000\n",
         "stamp 1\naccount acct_1\nset 0000000000000000001\n",
         "stamp 1\naccount acct_1\nset \n",
@@ -229,7 +229,7 @@ test_bounds(void **state)
 
     /* two days ahead, in the year 2025, and the end of epochs, in 2248 */
 
-    text = reauth_string_from("stamp 1806498201601023\naccount acct_1\n"
+    text = reauth_string_from("stamp 1838702592001023\naccount acct_1\n"
                               "set 253402300799999\nuntil 1764158400000\n");
     assert_int_equal(reauth_override_decode(&text, NOW_MS, &override), 0);
 
