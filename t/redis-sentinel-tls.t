@@ -95,7 +95,7 @@ my $other = gateway(
         . ' ca=' . $ca->certificate . " password_file=$password"
         . " sentinel_password_file=$watching timeout=2s;",
 );
-ok(wait_for { $other->error_log =~ /No such master with that name/ }
+ok(wait_for { $other->error_log =~ /Sentinel has no master of the name in the URL/ }
     'a name that the Sentinel does not know is logged');
 
 my $direct = gateway(

@@ -245,12 +245,18 @@ ngx_http_reauth_redis_retry_handler(ngx_event_t *ev)
 
     redis = ev->data;
 
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
-        return;
+    ngx_http_reauth_redis_enter(redis);
+
+    if (!ngx_exiting && !ngx_quit && !ngx_terminate) {
+        ngx_http_reauth_redis_place(redis);
+
+    } else if (redis->kind == NGX_HTTP_REAUTH_REDIS_ASKING) {
+
+        /* commands wait for it */
+
+        ngx_http_reauth_redis_fail(redis, 0, "the worker exits");
     }
 
-    ngx_http_reauth_redis_enter(redis);
-    ngx_http_reauth_redis_place(redis);
     ngx_http_reauth_redis_leave(redis);
 }
 

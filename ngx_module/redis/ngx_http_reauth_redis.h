@@ -113,10 +113,6 @@ ngx_http_reauth_redis_t *ngx_http_reauth_redis_create(
 void ngx_http_reauth_redis_destroy(ngx_http_reauth_redis_t *redis);
 
 /*
- * Closes the connection because of an error reply and reconnects later.  Must
- * be the last call in the reply's handler.
- */
-/*
  * The text of an unexpected reply, escaped for the log: an error of Redis may
  * contain data written by others.
  */
@@ -125,6 +121,10 @@ void ngx_http_reauth_redis_destroy(ngx_http_reauth_redis_t *redis);
 const char *ngx_http_reauth_redis_shown(const redisReply *reply,
     char shown[NGX_HTTP_REAUTH_REDIS_SHOWN]);
 
+/*
+ * Closes the connection because of an error reply and reconnects later.  Must
+ * be the last call in the reply's handler.
+ */
 void ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply);
 

@@ -17,8 +17,6 @@ static ngx_int_t ngx_http_reauth_redis_ask_open(
     ngx_http_reauth_redis_t *redis, const reauth_place_t *place);
 static void ngx_http_reauth_redis_ask_event(ngx_http_reauth_redis_t *asking,
     ngx_uint_t up, void *data);
-static void ngx_http_reauth_redis_ask_send(ngx_http_reauth_redis_t *asking,
-    ngx_http_reauth_redis_command_t *command);
 static void ngx_http_reauth_redis_ask_handler(redisReply *reply, void *data);
 
 
@@ -85,7 +83,10 @@ ngx_http_reauth_redis_ask(ngx_http_reauth_redis_t *redis,
     reauth_place_t            place;
     ngx_http_reauth_redis_t  *asking;
 
+    /* a worker that exits opens no connection */
+
     if (redis->kind != NGX_HTTP_REAUTH_REDIS_STORE
+        || ngx_exiting || ngx_quit || ngx_terminate
         || command->text == NULL
         || ngx_http_reauth_redis_redirection(redis, reply, "ASK", &place)
            != NGX_OK
@@ -160,6 +161,15 @@ ngx_http_reauth_redis_ask_event(ngx_http_reauth_redis_t *asking, ngx_uint_t up,
     ngx_queue_t                      *q;
     ngx_http_reauth_redis_command_t  *command;
 
+    if (!up && ngx_queue_empty(&asking->lost)
+        && ngx_queue_empty(&asking->waiting))
+    {
+        /* it was idle: nothing is lost */
+
+        ngx_http_reauth_redis_ask_close(redis);
+        return;
+    }
+
     if (!up) {
         ngx_http_reauth_redis_enter(redis);
         redis->failing = REAUTH_REFUSAL_CLUSTER;
@@ -181,7 +191,7 @@ ngx_http_reauth_redis_ask_event(ngx_http_reauth_redis_t *asking, ngx_uint_t up,
 }
 
 
-static void
+void
 ngx_http_reauth_redis_ask_send(ngx_http_reauth_redis_t *asking,
     ngx_http_reauth_redis_command_t *command)
 {

@@ -189,6 +189,8 @@ ngx_uint_t ngx_http_reauth_redis_moved(ngx_http_reauth_redis_t *redis,
 void ngx_http_reauth_redis_ask_close(ngx_http_reauth_redis_t *redis);
 ngx_int_t ngx_http_reauth_redis_ask(ngx_http_reauth_redis_t *redis,
     ngx_http_reauth_redis_command_t *command, redisReply *reply);
+void ngx_http_reauth_redis_ask_send(ngx_http_reauth_redis_t *asking,
+    ngx_http_reauth_redis_command_t *command);
 
 
 /* ngx_http_reauth_redis_tls.c */

@@ -263,7 +263,12 @@ ngx_http_reauth_redis_send_again(ngx_http_reauth_redis_t *redis,
 
     command->again = 1;
 
-    ngx_http_reauth_redis_queue(redis, command);
+    if (redis->kind == NGX_HTTP_REAUTH_REDIS_ASKING) {
+        ngx_http_reauth_redis_ask_send(redis, command);
+
+    } else {
+        ngx_http_reauth_redis_queue(redis, command);
+    }
 
     return NGX_OK;
 }

@@ -161,11 +161,25 @@ ngx_http_reauth_redis_sentinel_query(ngx_http_reauth_redis_t *sentinel)
 
 
 static void
+ngx_http_reauth_redis_unknown_master(ngx_http_reauth_redis_t *sentinel)
+{
+    ngx_http_reauth_redis_fail(sentinel, 0, "Sentinel has no master of the "
+                                            "name in the URL of "
+                                            "\"reauth_redis\"");
+}
+
+
+static void
 ngx_http_reauth_redis_sentinel_epoch(redisReply *reply, void *data)
 {
     ngx_http_reauth_redis_t *sentinel = data;
 
     if (reply == NULL) {
+        return;
+    }
+
+    if (ngx_http_reauth_redis_is_error(reply, "ERR No such master")) {
+        ngx_http_reauth_redis_unknown_master(sentinel);
         return;
     }
 
@@ -190,9 +204,7 @@ ngx_http_reauth_redis_sentinel_address(redisReply *reply, void *data)
     sentinel->asked = 0;
 
     if (reply->type == REDIS_REPLY_NIL) {
-        ngx_http_reauth_redis_fail(sentinel, 0, "Sentinel has no master of "
-                                                "the name in the URL of "
-                                                "\"reauth_redis\"");
+        ngx_http_reauth_redis_unknown_master(sentinel);
         return;
     }
 

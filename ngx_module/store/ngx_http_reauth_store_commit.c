@@ -442,6 +442,15 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
         ngx_log_error(NGX_LOG_ERR, commit->store->cycle->log, 0,
                       "redis: corrupt record for account \"%s\"; delete its "
                       "key", commit->record.account);
+
+        if (commit->flush) {
+
+            /* it was to show that Redis accepts writes, and read instead */
+
+            ngx_http_reauth_store_accepted(commit->store,
+                                           NGX_HTTP_REAUTH_REFUSED_WRITE);
+        }
+
         ngx_http_reauth_commit_local(commit);
         return;
     }

@@ -194,6 +194,7 @@ ngx_http_reauth_sync_overrides_reply(redisReply *reply, void *data)
         ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
                       "redis: failed to read the overrides of gates: %s",
                       ngx_http_reauth_redis_shown(reply, shown));
+        sync->overrides_left = 1;
         return;
     }
 
@@ -208,6 +209,7 @@ ngx_http_reauth_sync_overrides_reply(redisReply *reply, void *data)
             != NGX_OK)
         {
             ngx_http_reauth_sync_not_one(sync);
+            sync->overrides_left = 1;
         }
     }
 }
@@ -225,13 +227,17 @@ ngx_http_reauth_sync_overrides(ngx_http_reauth_sync_t *sync)
     ngx_http_reauth_redis_key(&argv[1], keys[1], prefix, "override:", "");
     ngx_str_set(&argv[2], NGX_HTTP_REAUTH_SYNC_OVERRIDES);
 
-    /* they are read again soon */
+    sync->overrides_left = 0;
 
-    (void) ngx_http_reauth_redis_script(sync->store->follower,
-                                        NGX_HTTP_REAUTH_SCRIPT_OVERRIDES, 2, 3,
-                                        argv,
-                                        ngx_http_reauth_sync_overrides_reply,
-                                        sync);
+    if (ngx_http_reauth_redis_script(sync->store->follower,
+                                     NGX_HTTP_REAUTH_SCRIPT_OVERRIDES, 2, 3,
+                                     argv,
+                                     ngx_http_reauth_sync_overrides_reply,
+                                     sync)
+        != NGX_OK)
+    {
+        sync->overrides_left = 1;
+    }
 }
 
 
@@ -669,24 +675,22 @@ ngx_http_reauth_sync_create(ngx_http_reauth_store_t *store)
 {
     ngx_http_reauth_sync_t  *sync;
 
-    sync = ngx_pcalloc(store->cycle->pool, sizeof(ngx_http_reauth_sync_t));
+    /* with room for a page of records, so that nothing is left by a failure */
+
+    sync = ngx_pcalloc(store->cycle->pool,
+                       sizeof(ngx_http_reauth_sync_t)
+                       + NGX_HTTP_REAUTH_SYNC_PAGE * sizeof(reauth_record_t));
     if (sync == NULL) {
         return NULL;
     }
 
     sync->store = store;
+    sync->records = (reauth_record_t *) (sync + 1);
 
     sync->pause.handler = ngx_http_reauth_sync_pause_handler;
     sync->pause.data = sync;
     sync->pause.log = store->cycle->log;
     sync->pause.cancelable = 1;
-
-    sync->records = ngx_palloc(store->cycle->pool,
-                               NGX_HTTP_REAUTH_SYNC_PAGE
-                               * sizeof(reauth_record_t));
-    if (sync->records == NULL) {
-        return NULL;
-    }
 
     return sync;
 }

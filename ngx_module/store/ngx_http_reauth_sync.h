@@ -33,6 +33,7 @@ struct ngx_http_reauth_sync_s {
     ngx_uint_t                      ours;      /* the zone's are read */
     ngx_uint_t                      following; /* sync is complete */
     ngx_uint_t                      anew;      /* out of memory */
+    ngx_uint_t                      overrides_left;  /* to be read again */
     ngx_msec_t                      loaded;    /* since when; 0: never */
     reauth_stream_t                 stream;    /* what was read of it */
     ngx_http_reauth_zone_cursor_t   cursor;

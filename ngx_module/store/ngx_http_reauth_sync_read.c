@@ -30,6 +30,10 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
 
     sync->following = 1;
 
+    if (sync->overrides_left) {
+        reauth_stream_dropped(&sync->stream);
+    }
+
     if (ngx_http_reauth_zone_refused(&sync->store->zone,
                                      NGX_HTTP_REAUTH_REFUSED_FOLLOW)
         == REAUTH_REFUSAL_UNREAD)

@@ -447,7 +447,9 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
 
     poller->list_leasing = 0;
 
-    if (!ngx_http_reauth_store_clerk(poller->store)) {
+    if (ngx_exiting || ngx_quit || ngx_terminate
+        || !ngx_http_reauth_store_clerk(poller->store))
+    {
         return;
     }
 

@@ -144,6 +144,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
         }
 
         if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0
+            || ngx_exiting || ngx_quit || ngx_terminate
             || !ngx_http_reauth_store_clerk(poller->store))
         {
             /* polling was paused meanwhile, or this worker exits */
