@@ -53,11 +53,18 @@ ngx_http_reauth_zone_upstream_age(ngx_atomic_uint_t at)
         return -1;
     }
 
-    /* another worker's clock may be some milliseconds ahead */
-
     age = (ngx_msec_int_t) (ngx_current_msec - at);
 
-    return ngx_max(age, 0);
+    if (age >= 0) {
+        return age;
+    }
+
+    /*
+     * The clock of another worker may be some milliseconds ahead.  On 32-bit
+     * platforms, the difference is negative again after 24 days.
+     */
+
+    return age > -1000 ? 0 : -1;
 }
 
 
