@@ -2,7 +2,7 @@
 
 import { api } from './api.js';
 import { byId, h, svg } from './dom.js';
-import { clock, duration, groupOf, next, seconds, sources, states } from './words.js';
+import { clock, duration, groupOf, isWaiting, next, seconds, sources, states } from './words.js';
 
 const fields = {
     email_password: [['email', 'E-mail', 'email'], ['password', 'Password', 'password']],
@@ -89,7 +89,7 @@ export class Account {
     // a form is drawn again only if something else is required, so that nothing that was entered is lost
 
     #asks(record) {
-        return record && record.gate === 'closed' ? `${record.attempt_id} ${record.action_required}` : record && record.state;
+        return record && `${record.attempt_id} ${record.action_required}`;
     }
 
     #drawFacts(record, asks) {
@@ -122,22 +122,26 @@ export class Account {
         const age = this.#facts?.querySelector('.age');
 
         if (this.#id !== null && age) {
-            age.textContent = record.gate === 'closed' ? `for ${duration(seconds(record.since, this.#now()))}` : '';
+            age.textContent = isWaiting(record) ? `for ${duration(seconds(record.since, this.#now()))}` : '';
         }
     }
 
     #codeForm(record) {
-        if (record.gate !== 'closed' || !record.attempt_id || !['otp', 'app_otp'].includes(record.action_required)) return null;
+        if (!record.attempt_id || !['otp', 'app_otp'].includes(record.action_required)) return null;
 
         const input = h('input', { name: 'code', inputmode: 'numeric', autocomplete: 'one-time-code', required: true, maxlength: 32 });
 
-        return h('form', { class: 'code', onsubmit: event => {
+        const submit = h('button', { class: 'main' }, 'Submit the code');
+
+        return h('form', { class: 'code', onsubmit: async event => {
             event.preventDefault();
-            this.#do('The code was received. The login goes on.', async () => {
+            submit.disabled = true;
+            await this.#do('The code was received. The login goes on.', async () => {
                 await api.code(record.attempt_id, input.value);
                 input.value = '';
             });
-        } }, h('label', null, 'Code ', input), h('button', { class: 'main' }, 'Submit the code'));
+            submit.disabled = false;
+        } }, h('label', null, 'Code ', input), submit);
     }
 
     async #readTimeline() {
@@ -219,7 +223,7 @@ export class Account {
     #errors(error) {
         const all = error.body?.errors;
 
-        return all ? Object.values(all).flat().join(' ') : error.message;
+        return all ? Object.entries(all).map(([name, texts]) => `${name}: ${texts.join(', ')}`).join('; ') : error.message;
     }
 
     #say(text, failed) {
@@ -233,16 +237,25 @@ export class Account {
     #ask(title, text, inputs, label, done, act) {
         const dialog = byId('confirm');
         const message = h('p', { role: 'alert', class: 'message failed' });
+        const submit = h('button', { class: 'main' }, label);
+        const id = this.#id;
+
+        // the dialog may have been closed, or another one opened, meanwhile
+
         const form = h('form', { onsubmit: async event => {
             event.preventDefault();
+            submit.disabled = true;
+            message.textContent = '';
 
             try {
                 await act(Object.fromEntries(new FormData(form)));
-                form.reset();
-                dialog.close();
-                this.#say(done);
+                if (id === this.#id) this.#say(done);
+                if (form.isConnected) dialog.close();
             } catch (error) {
-                message.textContent = this.#errors(error);
+                if (form.isConnected) message.textContent = this.#errors(error);
+                else this.#say(`${id}: ${this.#errors(error)}`, true);
+            } finally {
+                submit.disabled = false;
             }
         } },
             h('h2', { id: 'confirm-title' }, title),
@@ -250,9 +263,12 @@ export class Account {
             inputs,
             message,
             h('menu', null,
-                h('button', { type: 'button', onclick: () => { form.reset(); dialog.close(); } }, 'Cancel'),
-                h('button', { class: 'main' }, label)));
+                h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'),
+                submit));
 
+        // nothing that was entered remains in the page
+
+        dialog.onclose = () => dialog.replaceChildren();
         dialog.replaceChildren(form);
         dialog.showModal();
     }

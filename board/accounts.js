@@ -31,7 +31,7 @@ export class Accounts {
             group,
             generation: this.#generation,
             rank: groupOrder.indexOf(group),
-            time: Date.parse(group === 'open' || group === 'credentials' ? record.updated_at : record.since) || 0,
+            time: Date.parse(group === 'person' || group === 'busy' ? record.since : record.updated_at) || Date.now(),
             text: `${record.account_id} ${record.caller || ''} ${record.state} ${states[record.state] || ''} ${record.auth_type || ''}`.toLowerCase(),
         });
     }

@@ -100,7 +100,7 @@ async function readAll() {
 
     if (account.id && accounts.get(account.id)) account.show(accounts.get(account.id));
 
-    const id = decodeURIComponent(location.hash.slice(1));
+    const id = location.hash.slice(1);
     if (!account.id && accounts.get(id)) { list.select(id); account.open(accounts.get(id)); }
 }
 
@@ -108,21 +108,29 @@ async function readAllOrRetry() {
     for (;;) {
         try {
             await readAll();
+            if (byId('live').dataset.kind === 'late') live('Live', 'good');
             return;
         } catch (error) {
             if (error instanceof Refused && (error.code === 401 || error.code === 403)) return;
-            live('The accounts cannot be read; trying again', 'bad');
+            live('The accounts cannot be read; trying again', 'late');
             await new Promise(done => setTimeout(done, 2000));
         }
     }
 }
 
+let fleet = null;
+
 async function readFleet() {
-    if (document.hidden) return;
+    clearTimeout(fleet);
 
-    const [ready, summary] = await Promise.allSettled([api.ready(), api.summary()]);
+    if (!document.hidden) {
+        const [ready, summary] = await Promise.allSettled([api.ready(), byId('fleet').hidden ? null : api.summary()]);
 
-    drawFleet(ready.value ?? null, summary.value ?? null);
+        drawFleet(ready.value ?? null, summary.value ?? null);
+    }
+
+    clearTimeout(fleet);
+    fleet = setTimeout(readFleet, 5000);
 }
 
 function start() {
@@ -204,7 +212,7 @@ byId('search').addEventListener('input', event => {
     changed();
 });
 
-for (const [button, section, shown] of [['health', 'fleet'], ['show-durations', 'durations', draw]]) {
+for (const [button, section, shown] of [['health', 'fleet', readFleet], ['show-durations', 'durations', draw]]) {
     byId(button).addEventListener('click', () => {
         const hidden = !byId(section).hidden;
 
@@ -225,7 +233,6 @@ document.addEventListener('keydown', event => {
     }
 });
 
-setInterval(readFleet, 5000);
 document.addEventListener('visibilitychange', readFleet);
 
 start();

@@ -15,7 +15,7 @@ export function drawFleet(ready, summary) {
     const button = byId('health');
     const status = ready ? ready.status : 'unreachable';
 
-    button.textContent = { ready: 'Ready', degraded: 'Degraded', loading: 'Loading' }[status] || 'Unreachable';
+    button.textContent = { ready: 'Ready', degraded: 'Degraded', loading: 'Loading', draining: 'Draining' }[status] || 'Unreachable';
     button.dataset.status = status;
 
     const reasons = ready?.reasons || [];

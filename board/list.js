@@ -1,7 +1,7 @@
 // A list of any length: only the rows in view exist.
 
 import { h } from './dom.js';
-import { clock, duration, groupOf, next, seconds, states } from './words.js';
+import { clock, duration, groupOf, isWaiting, next, seconds, states } from './words.js';
 
 export class List {
     #element;
@@ -129,13 +129,13 @@ export class List {
     }
 
     #age({ record, cells }) {
-        cells[2].textContent = record.gate === 'closed' ? duration(seconds(record.since, this.#now()))
+        cells[2].textContent = isWaiting(record) ? duration(seconds(record.since, this.#now()))
             : record.updated_at ? clock(record.updated_at) : '';
     }
 
     #tick() {
         for (const row of this.#rows) {
-            if (row.record?.gate === 'closed') this.#age(row);
+            if (row.record && isWaiting(row.record)) this.#age(row);
         }
     }
 

@@ -62,13 +62,16 @@ export const pollErrors = {
 };
 
 export function groupOf(record) {
-    if (record.gate === 'closed') {
-        const action = record.action_required;
-        return action && action !== 'credentials' ? 'person' : 'busy';
-    }
+    const action = record.action_required;
 
-    return record.action_required === 'credentials' ? 'credentials' : 'open';
+    if (action) return action === 'credentials' ? 'credentials' : 'person';
+
+    return record.gate === 'closed' ? 'busy' : 'open';
 }
+
+// closed by its attempt, which began at "since"; an override has an end instead
+
+export const isWaiting = record => record.gate === 'closed' && !record.override && record.since !== null;
 
 // what happens next, or what must be done
 
@@ -76,7 +79,10 @@ export function next(record) {
     const override = record.override;
 
     if (override) {
-        return `${override.gate === 'open' ? 'Opened' : 'Closed'} by ${override.caller || 'an operator'} until ${clock(override.until)}: ${override.reason}`;
+        return [
+            `${override.gate === 'open' ? 'Opened' : 'Closed'} by ${override.caller || 'an operator'} until ${clock(override.until)}${override.reason ? `: ${override.reason}` : ''}.`,
+            actions[record.action_required] || '',
+        ].join(' ').trim();
     }
 
     const error = record.last_poll && record.last_poll.error;
