@@ -51,7 +51,7 @@ ngx_http_reauth_coalesce_name(ngx_http_reauth_authenticate_t *a,
 
 static ngx_int_t
 ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
-    uint64_t number, ngx_uint_t kept, int64_t kept_ms)
+    uint64_t number, ngx_uint_t kept, int64_t ttl_ms)
 {
     ngx_int_t                     rc;
     u_char                       *p, *plain, *sealed;
@@ -121,7 +121,7 @@ ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
                                             ngx_http_reauth_module);
 
         ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, number,
-                                          &out, kept_ms);
+                                          &out, ttl_ms);
     }
 
     ngx_explicit_memzero(plain, text.len);

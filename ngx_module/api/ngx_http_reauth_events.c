@@ -16,7 +16,7 @@
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_callers.h"
-#include "ngx_http_reauth_told.h"
+#include "ngx_http_reauth_cursor.h"
 #include "ngx_http_reauth_wait.h"
 
 
@@ -63,7 +63,7 @@ ngx_http_reauth_events_parse_id(ngx_http_reauth_events_t *events,
 
     if (events->sealed) {
 
-        if (ngx_http_reauth_told_open(events->request, id, &place->boot,
+        if (ngx_http_reauth_cursor_open(events->request, id, &place->boot,
                                       &place->change)
             != NGX_OK)
         {
@@ -95,7 +95,7 @@ ngx_http_reauth_events_id(u_char *p, ngx_http_reauth_events_t *events)
 
     if (events->sealed) {
         p = ngx_cpymem(p, "id: ", sizeof("id: ") - 1);
-        p = ngx_http_reauth_told_seal(events->request, p, place->boot,
+        p = ngx_http_reauth_cursor_seal(events->request, p, place->boot,
                                       place->change);
         *p++ = '\n';
 

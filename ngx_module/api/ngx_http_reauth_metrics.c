@@ -374,7 +374,7 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     ngx_http_reauth_zone_summary_t  summary;
 
     ngx_http_reauth_zone_summary(&store->zone, &summary);
-    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag);
+    ngx_http_reauth_zone_get_redis(&store->zone, &up, &lag);
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_accounts", "gauge",
                                      "Accounts in the shared memory, by "

@@ -316,7 +316,7 @@ ngx_http_reauth_status_redis(ngx_http_reauth_store_t *store, u_char *p)
 {
     ngx_uint_t  up, lag_ms;
 
-    ngx_http_reauth_zone_get_remote(&store->zone, &up, &lag_ms);
+    ngx_http_reauth_zone_get_redis(&store->zone, &up, &lag_ms);
 
     if (store->redis_conf != NULL && up) {
         return ngx_sprintf(p, ",\"store\":{\"redis\":\"up\",\"lag_ms\":%ui}",

@@ -16,7 +16,7 @@
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_callers.h"
-#include "ngx_http_reauth_told.h"
+#include "ngx_http_reauth_cursor.h"
 
 
 #define NGX_HTTP_REAUTH_STATUS_LIMIT_MAX  1000
@@ -346,7 +346,7 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 
     if (ngx_http_reauth_caller_confined(query->request)) {
 
-        if (ngx_http_reauth_told_open(query->request, value, &place[0],
+        if (ngx_http_reauth_cursor_open(query->request, value, &place[0],
                                       &place[1])
             != NGX_OK)
         {

@@ -13,7 +13,7 @@
 #include "reauth_time.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_callers.h"
-#include "ngx_http_reauth_told.h"
+#include "ngx_http_reauth_cursor.h"
 
 
 /* records copied from the zone at a time */
@@ -277,7 +277,7 @@ ngx_http_reauth_status_cursor(ngx_http_request_t *r, u_char *p,
     *p++ = '"';
 
     p = confined
-        ? ngx_http_reauth_told_seal(r, p,
+        ? ngx_http_reauth_cursor_seal(r, p,
                                     (uint64_t) cursor->index << 2
                                     | cursor->ended,
                                     cursor->offset)

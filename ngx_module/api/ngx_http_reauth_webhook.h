@@ -16,7 +16,7 @@
 #include "reauth_webhook.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_conf.h"
-#include "ngx_http_reauth_seen.h"
+#include "ngx_http_reauth_dedup.h"
 
 
 typedef struct ngx_http_reauth_event_s  ngx_http_reauth_event_t;
@@ -33,7 +33,7 @@ typedef struct {
 /* may outlive the request */
 
 struct ngx_http_reauth_event_s {
-    ngx_http_reauth_seen_t      seen;
+    ngx_http_reauth_dedup_t     dedup;
     ngx_http_request_t         *request;    /* NULL: the client has gone */
     reauth_webhook_t            webhook;
 };

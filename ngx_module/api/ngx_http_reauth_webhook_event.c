@@ -15,7 +15,7 @@
 #include "ngx_http_reauth_request.h"
 
 
-static void ngx_http_reauth_webhook_seen(ngx_http_reauth_seen_t *seen,
+static void ngx_http_reauth_webhook_seen(ngx_http_reauth_dedup_t *dedup,
     ngx_int_t rc);
 
 
@@ -182,7 +182,7 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
     r = event->request;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP,
-                   r ? r->connection->log : event->seen.store->cycle->log, 0,
+                   r ? r->connection->log : event->dedup.store->cycle->log, 0,
                    "reauth webhook: event %s of account \"%s\" %s",
                    reauth_event_name(event->webhook.event),
                    event->webhook.account,
@@ -191,7 +191,7 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
                                                      : "not stored");
 
     if (rc == NGX_OK
-        && ngx_http_reauth_webhook_keep(event->seen.store, &event->webhook,
+        && ngx_http_reauth_webhook_keep(event->dedup.store, &event->webhook,
                                         &record)
            != NGX_OK)
     {
@@ -202,9 +202,9 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
 
         /* the sender has not received the response and delivers it again */
 
-        ngx_http_reauth_zone_count(&event->seen.store->zone,
+        ngx_http_reauth_zone_count(&event->dedup.store->zone,
                                    NGX_HTTP_REAUTH_COUNT_WEBHOOK_FAILED);
-        ngx_http_reauth_seen_release(&event->seen);
+        ngx_http_reauth_dedup_release(&event->dedup);
         return NGX_OK;
     }
 
@@ -219,17 +219,17 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
     ctx->stored = 1;
-    ctx->local = event->seen.local;
+    ctx->local = event->dedup.local;
 
     if (rc != NGX_OK
         || ngx_http_reauth_webhook_variables(r, ctx, &record) != NGX_OK
         || ngx_http_reauth_webhook_pass(r) != NGX_OK)
     {
-        ngx_http_reauth_seen_release(&event->seen);
+        ngx_http_reauth_dedup_release(&event->dedup);
         return ngx_http_reauth_webhook_unavailable(r);
     }
 
-    ngx_http_reauth_seen_kept(&event->seen);
+    ngx_http_reauth_dedup_stored(&event->dedup);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "reauth: webhook %s, account \"%s\" is %s",
@@ -243,7 +243,7 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
 
 
 static void
-ngx_http_reauth_webhook_seen(ngx_http_reauth_seen_t *seen, ngx_int_t rc)
+ngx_http_reauth_webhook_seen(ngx_http_reauth_dedup_t *dedup, ngx_int_t rc)
 {
     ngx_connection_t            *c;
     ngx_http_request_t          *r;
@@ -251,7 +251,7 @@ ngx_http_reauth_webhook_seen(ngx_http_reauth_seen_t *seen, ngx_int_t rc)
     ngx_http_reauth_event_t     *event;
     ngx_http_reauth_delivery_t  *delivery;
 
-    event = seen->data;
+    event = dedup->data;
     r = event->request;
 
     rc = ngx_http_reauth_webhook_finish(event, rc);
@@ -302,19 +302,19 @@ ngx_http_reauth_webhook_event(ngx_http_request_t *r,
 
     event->request = r;
     event->webhook = *webhook;
-    event->seen.store = &mcf->store;
-    event->seen.handler = ngx_http_reauth_webhook_seen;
-    event->seen.data = event;
+    event->dedup.store = &mcf->store;
+    event->dedup.handler = ngx_http_reauth_webhook_seen;
+    event->dedup.data = event;
 
     body.data = delivery->body.text.data;
     body.len = delivery->body.text.len;
 
-    if (reauth_sha256(&body, event->seen.digest) != 0) {
+    if (reauth_sha256(&body, event->dedup.digest) != 0) {
         ngx_free(event);
         return ngx_http_reauth_webhook_unavailable(r);
     }
 
-    rc = ngx_http_reauth_seen_claim(&event->seen);
+    rc = ngx_http_reauth_dedup_claim(&event->dedup);
 
     if (rc == NGX_AGAIN) {
         delivery->event = event;

@@ -209,10 +209,10 @@ reauth_attempt_rebase(reauth_record_t *record, const reauth_record_t *other)
 
 
 int64_t
-reauth_attempt_kept_ms(const reauth_record_t *record)
+reauth_attempt_ttl_ms(const reauth_record_t *record)
 {
-    return reauth_attempt_is_brief(record) ? REAUTH_KEPT_BRIEF_MS
-                                           : REAUTH_KEPT_MS;
+    return reauth_attempt_is_brief(record) ? REAUTH_TTL_BRIEF_MS
+                                           : REAUTH_TTL_MS;
 }
 
 
@@ -722,7 +722,7 @@ reauth_attempt_advance(const reauth_record_t *current,
 
 
 int
-reauth_attempt_is_told(const reauth_record_t *record)
+reauth_attempt_is_unpolled(const reauth_record_t *record)
 {
     reauth_string_t  account;
 
@@ -739,7 +739,7 @@ reauth_attempt_is_listed(const reauth_record_t *record)
 
     if (!reauth_state_is_active(record->state)
         || record->state == REAUTH_STATE_STARTING
-        || reauth_attempt_is_told(record))
+        || reauth_attempt_is_unpolled(record))
     {
         return 0;
     }

@@ -45,9 +45,9 @@
 /* consecutive polls that do not find the attempt, until the list decides */
 #define REAUTH_LOST_MAX            3
 
-/* milliseconds that an ended record is kept; see reauth_attempt_kept_ms() */
-#define REAUTH_KEPT_MS             86400000
-#define REAUTH_KEPT_BRIEF_MS       300000
+/* milliseconds that an ended record is kept; see reauth_attempt_ttl_ms() */
+#define REAUTH_TTL_MS              86400000
+#define REAUTH_TTL_BRIEF_MS        300000
 
 /*
  * Milliseconds.  While a login is in progress, the upstream may still report
@@ -547,13 +547,13 @@ int reauth_attempt_order(const reauth_record_t *a, const reauth_record_t *b);
  * deadline of an active one.  If only a rejected update of the account is
  * known, it is kept briefly, as the account may not exist.
  */
-int64_t reauth_attempt_kept_ms(const reauth_record_t *record);
+int64_t reauth_attempt_ttl_ms(const reauth_record_t *record);
 
 /*
  * Whether the platform is Fanvue: there is nothing to poll, and the list of
  * accounts is not documented for it.  Only webhooks report its logins.
  */
-int reauth_attempt_is_told(const reauth_record_t *record);
+int reauth_attempt_is_unpolled(const reauth_record_t *record);
 
 
 /*

@@ -67,7 +67,7 @@ reauth_attempt_place_by_time(const reauth_record_t *current,
 
         return current->started_us == 0
                && reauth_state_is_active(current->state)
-               && reauth_attempt_is_told(current)
+               && reauth_attempt_is_unpolled(current)
                ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_UNKNOWN;
     }
 

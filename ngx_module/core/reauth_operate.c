@@ -266,7 +266,7 @@ reauth_operate_ask(const reauth_record_t *record, int polling)
         return REAUTH_ASK_NO_POLLER;
     }
 
-    if (reauth_attempt_is_told(record)) {
+    if (reauth_attempt_is_unpolled(record)) {
         return REAUTH_ASK_WEBHOOKS_ONLY;
     }
 

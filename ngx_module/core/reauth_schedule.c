@@ -25,7 +25,9 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
         return record->since_ms + REAUTH_STARTING_MAX_MS;
     }
 
-    if (reauth_attempt_is_listed(record) || reauth_attempt_is_told(record)) {
+    if (reauth_attempt_is_listed(record)
+        || reauth_attempt_is_unpolled(record))
+    {
 
         /* the list of accounts does not depend on the queue */
 

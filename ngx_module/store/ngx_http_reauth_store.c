@@ -61,7 +61,7 @@ ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
 
     zone = &store->zone;
 
-    ngx_http_reauth_zone_get_remote(zone, &up, &lag_ms);
+    ngx_http_reauth_zone_get_redis(zone, &up, &lag_ms);
     ngx_http_reauth_zone_upstream(zone, &ages, &upstream);
 
     health->clock_ms = ngx_http_reauth_clock_offset_ms();
@@ -399,7 +399,7 @@ ngx_http_reauth_store_tell(ngx_http_reauth_store_t *store, ngx_uint_t up)
                                  NGX_HTTP_REAUTH_REFUSED_DOWN,
                                  ngx_http_reauth_redis_refusal(store->redis));
 
-    ngx_http_reauth_zone_set_remote(&store->zone, up,
+    ngx_http_reauth_zone_set_redis(&store->zone, up,
                                  ngx_http_reauth_redis_latency(store->redis));
 }
 

@@ -120,7 +120,7 @@ ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
  */
 void ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
-    int64_t kept_ms);
+    int64_t ttl_ms);
 
 /*
  * NGX_OK: *out is set; NGX_AGAIN: being read from Redis, see *op;

@@ -47,7 +47,7 @@ typedef struct {
 struct ngx_http_reauth_commit_s {
     ngx_http_reauth_store_t     *store;
     ngx_http_reauth_begin_op_t  *begin;         /* or NULL */
-    ngx_http_reauth_kept_fact_t *fact;          /* or NULL */
+    ngx_http_reauth_fact_copy_t *fact;          /* or NULL */
     ngx_uint_t                   flush;
     unsigned                     tries;
     reauth_record_t              record;
@@ -135,7 +135,7 @@ ngx_http_reauth_commit_times(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
     reauth_record_t  *record;
 
     record = &commit->record;
-    lives = reauth_attempt_kept_ms(record) / 1000;
+    lives = reauth_attempt_ttl_ms(record) / 1000;
 
     if (!reauth_state_is_active(record->state)) {
         ngx_http_reauth_number(arg++, times[0], lives);
@@ -752,7 +752,7 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
     commit = ngx_http_reauth_commit_create(store, &changed);
 
     if (commit) {
-        commit->fact = ngx_http_reauth_store_fact_keep(store, fact);
+        commit->fact = ngx_http_reauth_store_fact_copy(store, fact);
 
         if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
             ngx_http_reauth_commit_free(commit);

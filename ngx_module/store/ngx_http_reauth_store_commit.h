@@ -33,7 +33,7 @@ typedef struct {
     char                         error_code[REAUTH_ERROR_CODE_MAX + 1];
     char                         error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
     uint8_t                      sealed[REAUTH_SEALED_MAX];
-} ngx_http_reauth_kept_fact_t;
+} ngx_http_reauth_fact_copy_t;
 
 
 /* ngx_http_reauth_store.c */
@@ -80,7 +80,7 @@ void ngx_http_reauth_store_flush_overrides(ngx_http_reauth_store_t *store);
 
 /* ngx_http_reauth_store_fact.c; freed by ngx_free(), NULL: no memory */
 
-ngx_http_reauth_kept_fact_t *ngx_http_reauth_store_fact_keep(
+ngx_http_reauth_fact_copy_t *ngx_http_reauth_store_fact_copy(
     ngx_http_reauth_store_t *store, const reauth_fact_t *fact);
 
 

@@ -23,13 +23,13 @@ ngx_http_reauth_store_fact_text(reauth_string_t *s, char *buffer, size_t max)
 }
 
 
-ngx_http_reauth_kept_fact_t *
-ngx_http_reauth_store_fact_keep(ngx_http_reauth_store_t *store,
+ngx_http_reauth_fact_copy_t *
+ngx_http_reauth_store_fact_copy(ngx_http_reauth_store_t *store,
     const reauth_fact_t *fact)
 {
-    ngx_http_reauth_kept_fact_t  *kept;
+    ngx_http_reauth_fact_copy_t  *kept;
 
-    kept = ngx_calloc(sizeof(ngx_http_reauth_kept_fact_t), store->cycle->log);
+    kept = ngx_calloc(sizeof(ngx_http_reauth_fact_copy_t), store->cycle->log);
     if (kept == NULL) {
         return NULL;
     }

@@ -31,20 +31,20 @@ ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
 void
 ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
-    int64_t kept_ms)
+    int64_t ttl_ms)
 {
     u_char      key[256], number[NGX_INT64_LEN];
     int64_t     now_ms;
     ngx_str_t   argv[5];
 
-    if (sealed->len > NGX_HTTP_REAUTH_OUTCOME_MAX || kept_ms <= 0) {
+    if (sealed->len > NGX_HTTP_REAUTH_OUTCOME_MAX || ttl_ms <= 0) {
         return;
     }
 
     now_ms = ngx_http_reauth_now();
 
     ngx_http_reauth_zone_put_outcome(&store->zone, account, epoch, sealed,
-                                     now_ms, now_ms + kept_ms);
+                                     now_ms, now_ms + ttl_ms);
 
     if (!ngx_http_reauth_store_connected(store)) {
         return;
@@ -57,7 +57,7 @@ ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     argv[2] = *sealed;
     ngx_str_set(&argv[3], "PX");
     argv[4].data = number;
-    argv[4].len = ngx_sprintf(number, "%L", kept_ms) - number;
+    argv[4].len = ngx_sprintf(number, "%L", ttl_ms) - number;
 
     (void) ngx_http_reauth_redis_command(store->redis, 5, argv, 0, NULL, NULL);
 }

@@ -300,7 +300,7 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
 {
     ngx_http_reauth_list_t     *list;
     ngx_http_reauth_poller_t   *poller;
-    reauth_manners_verdict_t    verdict;
+    reauth_backoff_verdict_t    verdict;
     ngx_http_reauth_forward_t  *forward;
 
     list = (ngx_http_reauth_list_t *) background;
@@ -327,12 +327,12 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
                       "received were used", list->entries);
 
         ngx_http_reauth_list_failed(list,
-                                    ngx_http_reauth_manners_broken(forward),
+                                    ngx_http_reauth_backoff_broken(forward),
                                     0);
         return;
     }
 
-    ngx_http_reauth_manners(poller, forward, "list of accounts", &verdict);
+    ngx_http_reauth_backoff(poller, forward, "list of accounts", &verdict);
 
     if (verdict.wait_ms > 0) {
         poller->list_at = ngx_current_msec + (ngx_msec_t) verdict.wait_ms;
@@ -347,7 +347,7 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
                       "%ui", forward->status);
 
         ngx_http_reauth_list_failed(list,
-                                    reauth_manners_error(verdict.outcome,
+                                    reauth_backoff_error(verdict.outcome,
                                                          forward->status),
                                     forward->status);
     }

@@ -13,7 +13,7 @@
 
 
 #include "ngx_http_reauth_forward.h"
-#include "reauth_manners.h"
+#include "reauth_backoff.h"
 
 
 /* defaults of "interval" and "max_interval", in ms */
@@ -76,15 +76,15 @@ void ngx_http_reauth_polls_abort(ngx_http_reauth_poller_t *poller);
 void ngx_http_reauth_polls_expire(ngx_http_reauth_poller_t *poller);
 
 
-/* ngx_http_reauth_manners.c */
+/* ngx_http_reauth_backoff.c */
 
 /* parses what the response requests of the poller; begins a pause */
-void ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
+void ngx_http_reauth_backoff(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account,
-    reauth_manners_verdict_t *verdict);
+    reauth_backoff_verdict_t *verdict);
 
 /* the reason if there is no usable response */
-reauth_poll_error_t ngx_http_reauth_manners_broken(
+reauth_poll_error_t ngx_http_reauth_backoff_broken(
     ngx_http_reauth_forward_t *forward);
 
 /* this gateway starts no poll for "ms" milliseconds at least */

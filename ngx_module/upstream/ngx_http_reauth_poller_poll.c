@@ -148,7 +148,7 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
     reauth_record_t             record;
     reauth_string_t             account;
     ngx_http_reauth_poll_t     *poll;
-    reauth_manners_verdict_t    verdict;
+    reauth_backoff_verdict_t    verdict;
     ngx_http_reauth_poller_t   *poller;
     ngx_http_reauth_forward_t  *forward;
 
@@ -170,12 +170,12 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
         return;
     }
 
-    ngx_memzero(&verdict, sizeof(reauth_manners_verdict_t));
+    ngx_memzero(&verdict, sizeof(reauth_backoff_verdict_t));
 
     if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE
         || forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT)
     {
-        ngx_http_reauth_manners(poller, forward, poll->account, &verdict);
+        ngx_http_reauth_backoff(poller, forward, poll->account, &verdict);
 
         if (verdict.outcome != REAUTH_POLL_ANSWERED) {
             ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
@@ -183,7 +183,7 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
                           "returned %ui", poll->account, forward->status);
 
             ngx_http_reauth_poll_failed(poll,
-                                reauth_manners_error(verdict.outcome,
+                                reauth_backoff_error(verdict.outcome,
                                                      forward->status),
                                 forward->status,
                                 verdict.outcome == REAUTH_POLL_LOST);
@@ -201,7 +201,7 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
                       "response", poll->account);
 
         ngx_http_reauth_poll_failed(poll,
-                                    ngx_http_reauth_manners_broken(forward),
+                                    ngx_http_reauth_backoff_broken(forward),
                                     0, 0);
     }
 
@@ -276,7 +276,7 @@ ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
     }
 
     if (reauth_attempt_is_listed(&poll->record)
-        || reauth_attempt_is_told(&poll->record))
+        || reauth_attempt_is_unpolled(&poll->record))
     {
         ngx_http_reauth_store_poll_at(poller->store, &account,
                                       poll->record.deadline_ms, 1);

@@ -15,7 +15,7 @@
 
 
 reauth_seal_t *
-ngx_http_reauth_zone_told(ngx_http_reauth_zone_t *zone)
+ngx_http_reauth_zone_cursor_key(ngx_http_reauth_zone_t *zone)
 {
     return &zone->sh->told;
 }
@@ -679,20 +679,20 @@ ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,
 
 
 void
-ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone, ngx_uint_t up,
+ngx_http_reauth_zone_set_redis(ngx_http_reauth_zone_t *zone, ngx_uint_t up,
     ngx_uint_t lag_ms)
 {
-    zone->sh->remote_up = up;
-    zone->sh->remote_lag = lag_ms;
+    zone->sh->redis_up = up;
+    zone->sh->redis_lag = lag_ms;
 }
 
 
 void
-ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone, ngx_uint_t *up,
+ngx_http_reauth_zone_get_redis(ngx_http_reauth_zone_t *zone, ngx_uint_t *up,
     ngx_uint_t *lag_ms)
 {
-    *up = zone->sh->remote_up;
-    *lag_ms = zone->sh->remote_lag;
+    *up = zone->sh->redis_up;
+    *lag_ms = zone->sh->redis_lag;
 }
 
 

@@ -33,9 +33,9 @@ typedef struct ngx_http_reauth_slot_s  ngx_http_reauth_slot_t;
  * Maximum number of stored digests of webhooks; in a small zone, one for each
  * kilobyte.  A new digest replaces the oldest of its set.
  */
-#define NGX_HTTP_REAUTH_SEEN_MAX   4096
-#define NGX_HTTP_REAUTH_SEEN_TIME  86400           /* seconds */
-#define NGX_HTTP_REAUTH_SEEN_LEN   16              /* of a digest */
+#define NGX_HTTP_REAUTH_DEDUP_MAX   4096
+#define NGX_HTTP_REAUTH_DEDUP_TIME  86400           /* seconds */
+#define NGX_HTTP_REAUTH_DEDUP_LEN   16              /* of a digest */
 
 
 typedef struct {
@@ -434,7 +434,7 @@ void ngx_http_reauth_zone_overrides_sweep(ngx_http_reauth_zone_t *zone,
 
 /*
  * Stores the digest; NGX_DECLINED: it was stored within
- * NGX_HTTP_REAUTH_SEEN_TIME.  The number is limited, so it may be forgotten
+ * NGX_HTTP_REAUTH_DEDUP_TIME.  The number is limited, so it may be forgotten
  * earlier.
  */
 ngx_int_t ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone,
@@ -514,7 +514,7 @@ ngx_uint_t ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone);
  */
 
 /* a secret of this instance of the zone, to seal values for callers */
-reauth_seal_t *ngx_http_reauth_zone_told(ngx_http_reauth_zone_t *zone);
+reauth_seal_t *ngx_http_reauth_zone_cursor_key(ngx_http_reauth_zone_t *zone);
 
 /* the position of the last change */
 void ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
@@ -584,9 +584,9 @@ void ngx_http_reauth_zone_upstream(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_upstream_tell(ngx_http_reauth_zone_t *zone);
 
 /* the clerk publishes the state of its connection to Redis */
-void ngx_http_reauth_zone_set_remote(ngx_http_reauth_zone_t *zone,
+void ngx_http_reauth_zone_set_redis(ngx_http_reauth_zone_t *zone,
     ngx_uint_t up, ngx_uint_t lag_ms);
-void ngx_http_reauth_zone_get_remote(ngx_http_reauth_zone_t *zone,
+void ngx_http_reauth_zone_get_redis(ngx_http_reauth_zone_t *zone,
     ngx_uint_t *up, ngx_uint_t *lag_ms);
 
 /*

@@ -593,7 +593,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     node->dirty.index = 0;
 
     ngx_memory_barrier();
-    ngx_queue_insert_head(reauth_attempt_kept_ms(record) < REAUTH_KEPT_MS
+    ngx_queue_insert_head(reauth_attempt_ttl_ms(record) < REAUTH_TTL_MS
                               ? &sh->brief_queue : &sh->ended_queue,
                           &node->queue);
 

@@ -35,7 +35,7 @@ ngx_http_reauth_zone_power_of_two(size_t n)
 /* survives reloads, as the numbers that it hides */
 
 static ngx_int_t
-ngx_http_reauth_zone_told_init(ngx_http_reauth_zone_shctx_t *sh)
+ngx_http_reauth_zone_cursor_init(ngx_http_reauth_zone_shctx_t *sh)
 {
     int              rc;
     u_char           bytes[REAUTH_SEAL_KEY_LEN];
@@ -106,10 +106,10 @@ ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
     sh->ended_attempts = ngx_slab_calloc(shpool, n * sizeof(void *));
 
     n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 1024),
-                NGX_HTTP_REAUTH_SEEN_MAX);
+                NGX_HTTP_REAUTH_DEDUP_MAX);
 
-    sh->seen_mask = n / NGX_HTTP_REAUTH_SEEN_WAYS - 1;
-    sh->seen = ngx_slab_calloc(shpool, n * sizeof(ngx_http_reauth_digest_t));
+    sh->digest_mask = n / NGX_HTTP_REAUTH_DEDUP_WAYS - 1;
+    sh->digests = ngx_slab_calloc(shpool, n * sizeof(ngx_http_reauth_digest_t));
 
     n = ngx_min(ngx_http_reauth_zone_power_of_two(
                                          size / NGX_HTTP_REAUTH_OUTCOMES_SHARE),
@@ -144,7 +144,7 @@ ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
 
     if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
         || sh->ended_attempts == NULL
-        || sh->gate.chunks == NULL || sh->seen == NULL || sh->ring == NULL
+        || sh->gate.chunks == NULL || sh->digests == NULL || sh->ring == NULL
         || sh->outcomes == NULL || sh->places == NULL
         || sh->shares == NULL
         || ngx_http_reauth_zone_overrides_init(sh, shpool, size) != NGX_OK)
@@ -196,7 +196,7 @@ ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
     ngx_memcpy(&bits, bytes, sizeof(uint64_t));
     sh->origin = reauth_origin_make(bits);
 
-    return ngx_http_reauth_zone_told_init(sh);
+    return ngx_http_reauth_zone_cursor_init(sh);
 }
 
 

@@ -183,11 +183,11 @@ typedef struct {
  * bounded.
  */
 
-#define NGX_HTTP_REAUTH_SEEN_WAYS  8
+#define NGX_HTTP_REAUTH_DEDUP_WAYS  8
 
 typedef struct {
     uint32_t                        seconds;   /* 0: free */
-    uint8_t                         digest[NGX_HTTP_REAUTH_SEEN_LEN];
+    uint8_t                         digest[NGX_HTTP_REAUTH_DEDUP_LEN];
 } ngx_http_reauth_digest_t;
 
 
@@ -245,8 +245,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_zone_gate_t     gate;      /* the first: zone_open() */
 
     ngx_atomic_t                    changes;
-    ngx_atomic_t                    remote_up;
-    ngx_atomic_t                    remote_lag;
+    ngx_atomic_t                    redis_up;
+    ngx_atomic_t                    redis_lag;
     ngx_atomic_t                    refused[NGX_HTTP_REAUTH_REFUSED_LAST];
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     volatile int64_t                drained;   /* until: monotonic; 0: not */
@@ -322,8 +322,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_uint_t                      evicted;
     ngx_uint_t                      ndirty;
     ngx_uint_t                      typical[REAUTH_AUTH_TYPE_LAST];
-    ngx_http_reauth_digest_t       *seen;
-    uint32_t                        seen_mask; /* of the sets */
+    ngx_http_reauth_digest_t       *digests;
+    uint32_t                        digest_mask;  /* of the sets */
     ngx_uint_t                      closing;   /* overrides that close a gate,
                                                   in gate.active, too */
 };

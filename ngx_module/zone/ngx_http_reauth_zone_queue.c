@@ -509,9 +509,9 @@ ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t now_ms,
     ngx_http_reauth_zone_lock(zone);
 
     ngx_http_reauth_zone_sweep_queue(zone, &zone->sh->ended_queue,
-                                     now_ms - REAUTH_KEPT_MS, limit);
+                                     now_ms - REAUTH_TTL_MS, limit);
     ngx_http_reauth_zone_sweep_queue(zone, &zone->sh->brief_queue,
-                                     now_ms - REAUTH_KEPT_BRIEF_MS, limit);
+                                     now_ms - REAUTH_TTL_BRIEF_MS, limit);
 
     ngx_http_reauth_zone_unlock(zone);
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "reauth_error.h"
-#include "reauth_manners.h"
+#include "reauth_backoff.h"
 #include "reauth_seal.h"
 #include "reauth_secret.h"
 #include "reauth_time.h"
@@ -54,7 +54,7 @@ check_time(const reauth_string_t *text)
         abort();
     }
 
-    (void) reauth_manners_number(text);
+    (void) reauth_backoff_number(text);
 }
 
 

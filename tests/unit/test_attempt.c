@@ -1106,10 +1106,10 @@ test_told_by_webhooks_alone(void **state)
     (void) state;
 
     nothing(&record);
-    assert_false(reauth_attempt_is_told(&record));
+    assert_false(reauth_attempt_is_unpolled(&record));
 
     memcpy(record.account, account, sizeof(account));
-    assert_true(reauth_attempt_is_told(&record));
+    assert_true(reauth_attempt_is_unpolled(&record));
 
     assert_int_equal(webhook(&record, REAUTH_STATE_NEEDS_OTP, 0, NOW_MS),
                      REAUTH_ADVANCE_APPLIED);

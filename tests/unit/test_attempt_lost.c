@@ -274,29 +274,29 @@ test_a_refused_update_of_a_new_account_is_brief(void **state)
     memcpy(record.account, "acct_1", sizeof("acct_1"));
 
     begin(&record, NOW_MS);
-    assert_int_equal(reauth_attempt_kept_ms(&record), REAUTH_KEPT_MS);
+    assert_int_equal(reauth_attempt_ttl_ms(&record), REAUTH_TTL_MS);
 
     settle(&record, REAUTH_STATE_REJECTED, NOW_MS + 100);
     assert_int_equal(record.state, REAUTH_STATE_REJECTED);
-    assert_int_equal(reauth_attempt_kept_ms(&record), REAUTH_KEPT_BRIEF_MS);
+    assert_int_equal(reauth_attempt_ttl_ms(&record), REAUTH_TTL_BRIEF_MS);
 
     /* tried again, refused again */
 
     begin(&record, NOW_MS + 1000);
     settle(&record, REAUTH_STATE_REJECTED, NOW_MS + 1100);
-    assert_int_equal(reauth_attempt_kept_ms(&record), REAUTH_KEPT_BRIEF_MS);
+    assert_int_equal(reauth_attempt_ttl_ms(&record), REAUTH_TTL_BRIEF_MS);
 
     /* accepted: the account exists, whatever is refused later */
 
     begin(&record, NOW_MS + 2000);
     settle(&record, REAUTH_STATE_RUNNING, NOW_MS + 2100);
     settle(&record, REAUTH_STATE_FAILED, NOW_MS + 3000);
-    assert_int_equal(reauth_attempt_kept_ms(&record), REAUTH_KEPT_MS);
+    assert_int_equal(reauth_attempt_ttl_ms(&record), REAUTH_TTL_MS);
 
     begin(&record, NOW_MS + 4000);
     settle(&record, REAUTH_STATE_REJECTED, NOW_MS + 4100);
     assert_int_equal(record.state, REAUTH_STATE_REJECTED);
-    assert_int_equal(reauth_attempt_kept_ms(&record), REAUTH_KEPT_MS);
+    assert_int_equal(reauth_attempt_ttl_ms(&record), REAUTH_TTL_MS);
 }
 
 

@@ -11,21 +11,21 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "ngx_http_reauth_told.h"
+#include "ngx_http_reauth_cursor.h"
 #include "ngx_http_reauth_request.h"
 
 
-#define NGX_HTTP_REAUTH_TOLD_PLAIN   (2 * sizeof(uint64_t))
-#define NGX_HTTP_REAUTH_TOLD_SEALED                                           \
-    (NGX_HTTP_REAUTH_TOLD_PLAIN + REAUTH_SEAL_OVERHEAD)
+#define NGX_HTTP_REAUTH_CURSOR_PLAIN   (2 * sizeof(uint64_t))
+#define NGX_HTTP_REAUTH_CURSOR_SEALED                                         \
+    (NGX_HTTP_REAUTH_CURSOR_PLAIN + REAUTH_SEAL_OVERHEAD)
 
 
-typedef char  ngx_http_reauth_told_size
-    [NGX_HTTP_REAUTH_TOLD_LEN == 2 * NGX_HTTP_REAUTH_TOLD_SEALED ? 1 : -1];
+typedef char  ngx_http_reauth_cursor_size
+    [NGX_HTTP_REAUTH_CURSOR_LEN == 2 * NGX_HTTP_REAUTH_CURSOR_SEALED ? 1 : -1];
 
 
 static reauth_string_t
-ngx_http_reauth_told_caller(ngx_http_request_t *r)
+ngx_http_reauth_cursor_caller(ngx_http_request_t *r)
 {
     reauth_string_t         name;
     ngx_http_reauth_ctx_t  *ctx;
@@ -40,11 +40,11 @@ ngx_http_reauth_told_caller(ngx_http_request_t *r)
 
 
 u_char *
-ngx_http_reauth_told_seal(ngx_http_request_t *r, u_char *p, uint64_t a,
+ngx_http_reauth_cursor_seal(ngx_http_request_t *r, u_char *p, uint64_t a,
     uint64_t b)
 {
     uint64_t                      numbers[2];
-    u_char                        sealed[NGX_HTTP_REAUTH_TOLD_SEALED];
+    u_char                        sealed[NGX_HTTP_REAUTH_CURSOR_SEALED];
     reauth_string_t               plain, caller;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -56,29 +56,29 @@ ngx_http_reauth_told_seal(ngx_http_request_t *r, u_char *p, uint64_t a,
     plain.data = (u_char *) numbers;
     plain.len = sizeof(numbers);
 
-    caller = ngx_http_reauth_told_caller(r);
+    caller = ngx_http_reauth_cursor_caller(r);
 
     /* on failure, the output is zeroed and cannot be opened */
 
-    (void) reauth_seal(ngx_http_reauth_zone_told(&mcf->store.zone), &caller,
-                       &plain, sealed);
+    (void) reauth_seal(ngx_http_reauth_zone_cursor_key(&mcf->store.zone),
+                       &caller, &plain, sealed);
 
     return ngx_hex_dump(p, sealed, sizeof(sealed));
 }
 
 
 ngx_int_t
-ngx_http_reauth_told_open(ngx_http_request_t *r, ngx_str_t *text, uint64_t *a,
+ngx_http_reauth_cursor_open(ngx_http_request_t *r, ngx_str_t *text, uint64_t *a,
     uint64_t *b)
 {
     ngx_int_t                     n;
     ngx_uint_t                    i;
     uint64_t                      numbers[2];
-    u_char                        bytes[NGX_HTTP_REAUTH_TOLD_SEALED];
+    u_char                        bytes[NGX_HTTP_REAUTH_CURSOR_SEALED];
     reauth_string_t               sealed, caller;
     ngx_http_reauth_main_conf_t  *mcf;
 
-    if (text->len != NGX_HTTP_REAUTH_TOLD_LEN) {
+    if (text->len != NGX_HTTP_REAUTH_CURSOR_LEN) {
         return NGX_DECLINED;
     }
 
@@ -97,10 +97,10 @@ ngx_http_reauth_told_open(ngx_http_request_t *r, ngx_str_t *text, uint64_t *a,
     sealed.data = bytes;
     sealed.len = sizeof(bytes);
 
-    caller = ngx_http_reauth_told_caller(r);
+    caller = ngx_http_reauth_cursor_caller(r);
 
-    if (reauth_seal_open(ngx_http_reauth_zone_told(&mcf->store.zone), &caller,
-                         &sealed, (u_char *) numbers)
+    if (reauth_seal_open(ngx_http_reauth_zone_cursor_key(&mcf->store.zone),
+                         &caller, &sealed, (u_char *) numbers)
         != 0)
     {
         return NGX_DECLINED;

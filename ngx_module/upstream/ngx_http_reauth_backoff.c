@@ -22,7 +22,7 @@
 /* NGX_OK; NGX_DECLINED: no header; NGX_ABORT: several headers */
 
 static ngx_int_t
-ngx_http_reauth_manners_header(ngx_http_reauth_forward_t *forward,
+ngx_http_reauth_backoff_header(ngx_http_reauth_forward_t *forward,
     const char *name, reauth_string_t *value)
 {
     size_t            len;
@@ -68,7 +68,7 @@ ngx_http_reauth_manners_header(ngx_http_reauth_forward_t *forward,
 
 
 static void
-ngx_http_reauth_manners_ignored(ngx_http_reauth_poller_t *poller,
+ngx_http_reauth_backoff_ignored(ngx_http_reauth_poller_t *poller,
     const char *account, const char *name)
 {
     ngx_log_error(NGX_LOG_INFO, poller->timer.log, 0,
@@ -78,19 +78,19 @@ ngx_http_reauth_manners_ignored(ngx_http_reauth_poller_t *poller,
 
 
 static int64_t
-ngx_http_reauth_manners_number(ngx_http_reauth_poller_t *poller,
+ngx_http_reauth_backoff_number(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account, const char *name)
 {
     int64_t          n;
     ngx_int_t        rc;
     reauth_string_t  value;
 
-    rc = ngx_http_reauth_manners_header(forward, name, &value);
+    rc = ngx_http_reauth_backoff_header(forward, name, &value);
 
-    n = rc == NGX_OK ? reauth_manners_number(&value) : -1;
+    n = rc == NGX_OK ? reauth_backoff_number(&value) : -1;
 
     if (n < 0 && rc != NGX_DECLINED) {
-        ngx_http_reauth_manners_ignored(poller, account, name);
+        ngx_http_reauth_backoff_ignored(poller, account, name);
     }
 
     return n;
@@ -98,14 +98,14 @@ ngx_http_reauth_manners_number(ngx_http_reauth_poller_t *poller,
 
 
 static int64_t
-ngx_http_reauth_manners_retry_after(ngx_http_reauth_poller_t *poller,
+ngx_http_reauth_backoff_retry_after(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account)
 {
     int64_t          ms;
     ngx_int_t        rc;
     reauth_string_t  value;
 
-    rc = ngx_http_reauth_manners_header(forward, "retry-after", &value);
+    rc = ngx_http_reauth_backoff_header(forward, "retry-after", &value);
 
     if (rc == NGX_OK
         && reauth_retry_after_parse(&value, ngx_http_reauth_now(), &ms) == 0)
@@ -114,7 +114,7 @@ ngx_http_reauth_manners_retry_after(ngx_http_reauth_poller_t *poller,
     }
 
     if (rc != NGX_DECLINED) {
-        ngx_http_reauth_manners_ignored(poller, account, "retry-after");
+        ngx_http_reauth_backoff_ignored(poller, account, "retry-after");
     }
 
     return -1;
@@ -124,7 +124,7 @@ ngx_http_reauth_manners_retry_after(ngx_http_reauth_poller_t *poller,
 void
 ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller, int64_t ms)
 {
-    ms = ngx_min(ms, REAUTH_MANNERS_WAIT_MAX_MS);
+    ms = ngx_min(ms, REAUTH_BACKOFF_WAIT_MAX_MS);
 
     if (ms > ngx_http_reauth_zone_paused(&poller->store->zone)) {
         ngx_http_reauth_zone_set_paused(&poller->store->zone, ms);
@@ -135,8 +135,8 @@ ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller, int64_t ms)
 /* gateways share the rate limit of the team: all of them pause */
 
 static void
-ngx_http_reauth_manners_pause(ngx_http_reauth_poller_t *poller,
-    ngx_uint_t status, reauth_manners_verdict_t *verdict)
+ngx_http_reauth_backoff_pause(ngx_http_reauth_poller_t *poller,
+    ngx_uint_t status, reauth_backoff_verdict_t *verdict)
 {
     int64_t  ms;
 
@@ -164,7 +164,7 @@ ngx_http_reauth_manners_pause(ngx_http_reauth_poller_t *poller,
 /* an operator must act */
 
 static void
-ngx_http_reauth_manners_refused(ngx_http_reauth_poller_t *poller,
+ngx_http_reauth_backoff_refused(ngx_http_reauth_poller_t *poller,
     ngx_uint_t status)
 {
     const char  *what;
@@ -199,7 +199,7 @@ ngx_http_reauth_manners_refused(ngx_http_reauth_poller_t *poller,
 
 
 reauth_poll_error_t
-ngx_http_reauth_manners_broken(ngx_http_reauth_forward_t *forward)
+ngx_http_reauth_backoff_broken(ngx_http_reauth_forward_t *forward)
 {
     switch (forward->answer) {
 
@@ -222,13 +222,13 @@ ngx_http_reauth_manners_broken(ngx_http_reauth_forward_t *forward)
 
 
 void
-ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
+ngx_http_reauth_backoff(ngx_http_reauth_poller_t *poller,
     ngx_http_reauth_forward_t *forward, const char *account,
-    reauth_manners_verdict_t *verdict)
+    reauth_backoff_verdict_t *verdict)
 {
     reauth_error_t    error;
     reauth_unread_t   why;
-    reauth_manners_t  response;
+    reauth_backoff_t  response;
 
     static const ngx_http_reauth_count_e  counts[] = {
         NGX_HTTP_REAUTH_COUNT_POLL_ANSWERED,
@@ -245,22 +245,22 @@ ngx_http_reauth_manners(ngx_http_reauth_poller_t *poller,
                                          &why)
                        == 0
                     && error.code[0] != '\0';
-    response.retry_after_ms = ngx_http_reauth_manners_retry_after(poller,
+    response.retry_after_ms = ngx_http_reauth_backoff_retry_after(poller,
                                                           forward, account);
-    response.limit = ngx_http_reauth_manners_number(poller, forward, account,
+    response.limit = ngx_http_reauth_backoff_number(poller, forward, account,
                                               "x-rate-limit-limit-minute");
-    response.remaining = ngx_http_reauth_manners_number(poller, forward,
+    response.remaining = ngx_http_reauth_backoff_number(poller, forward,
                                     account, "x-rate-limit-remaining-minute");
 
-    reauth_manners_judge(&response, verdict);
+    reauth_backoff_judge(&response, verdict);
 
     ngx_http_reauth_zone_count(&poller->store->zone, counts[verdict->outcome]);
 
     if (verdict->outcome == REAUTH_POLL_REFUSED) {
-        ngx_http_reauth_manners_refused(poller, forward->status);
+        ngx_http_reauth_backoff_refused(poller, forward->status);
     }
 
     if (verdict->pause_ms > 0) {
-        ngx_http_reauth_manners_pause(poller, forward->status, verdict);
+        ngx_http_reauth_backoff_pause(poller, forward->status, verdict);
     }
 }

@@ -19,7 +19,7 @@
  */
 
 static ngx_http_reauth_digest_t *
-ngx_http_reauth_zone_seen_set(ngx_http_reauth_zone_shctx_t *sh,
+ngx_http_reauth_zone_dedup_set(ngx_http_reauth_zone_shctx_t *sh,
     const uint8_t *digest, ngx_uint_t *place)
 {
     uint32_t                   hash;
@@ -30,11 +30,11 @@ ngx_http_reauth_zone_seen_set(ngx_http_reauth_zone_shctx_t *sh,
 
     ngx_memcpy(&hash, digest, sizeof(uint32_t));
 
-    set = &sh->seen[(hash & sh->seen_mask) * NGX_HTTP_REAUTH_SEEN_WAYS];
+    set = &sh->digests[(hash & sh->digest_mask) * NGX_HTTP_REAUTH_DEDUP_WAYS];
 
-    for (i = 0; i < NGX_HTTP_REAUTH_SEEN_WAYS - 1; i++) {
+    for (i = 0; i < NGX_HTTP_REAUTH_DEDUP_WAYS - 1; i++) {
 
-        if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
+        if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_DEDUP_LEN) == 0) {
             break;
         }
     }
@@ -59,10 +59,10 @@ ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone, const uint8_t *digest,
 
     ngx_http_reauth_zone_lock(zone);
 
-    set = ngx_http_reauth_zone_seen_set(zone->sh, digest, &i);
+    set = ngx_http_reauth_zone_dedup_set(zone->sh, digest, &i);
 
-    if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0
-        && set[i].seconds + NGX_HTTP_REAUTH_SEEN_TIME > now)
+    if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_DEDUP_LEN) == 0
+        && set[i].seconds + NGX_HTTP_REAUTH_DEDUP_TIME > now)
     {
         rc = NGX_DECLINED;
 
@@ -70,7 +70,7 @@ ngx_http_reauth_zone_see(ngx_http_reauth_zone_t *zone, const uint8_t *digest,
         ngx_memmove(&set[1], &set[0], i * sizeof(ngx_http_reauth_digest_t));
 
         set[0].seconds = now;
-        ngx_memcpy(set[0].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN);
+        ngx_memcpy(set[0].digest, digest, NGX_HTTP_REAUTH_DEDUP_LEN);
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -85,13 +85,13 @@ ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone, const uint8_t *digest)
     ngx_uint_t                 i, last;
     ngx_http_reauth_digest_t  *set;
 
-    last = NGX_HTTP_REAUTH_SEEN_WAYS - 1;
+    last = NGX_HTTP_REAUTH_DEDUP_WAYS - 1;
 
     ngx_http_reauth_zone_lock(zone);
 
-    set = ngx_http_reauth_zone_seen_set(zone->sh, digest, &i);
+    set = ngx_http_reauth_zone_dedup_set(zone->sh, digest, &i);
 
-    if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_SEEN_LEN) == 0) {
+    if (ngx_memcmp(set[i].digest, digest, NGX_HTTP_REAUTH_DEDUP_LEN) == 0) {
         ngx_memmove(&set[i], &set[i + 1],
                     (last - i) * sizeof(ngx_http_reauth_digest_t));
         ngx_memzero(&set[last], sizeof(ngx_http_reauth_digest_t));

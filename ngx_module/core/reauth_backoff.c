@@ -4,16 +4,16 @@
  */
 
 
-#include "reauth_manners.h"
+#include "reauth_backoff.h"
 #include "reauth_time.h"
 
 
 /* a number that is too large to count with is this one */
-#define REAUTH_MANNERS_MAX  999999999999999LL
+#define REAUTH_BACKOFF_MAX  999999999999999LL
 
 
 static reauth_string_t
-reauth_manners_trim(const reauth_string_t *value)
+reauth_backoff_trim(const reauth_string_t *value)
 {
     reauth_string_t  s;
 
@@ -35,13 +35,13 @@ reauth_manners_trim(const reauth_string_t *value)
 
 
 int64_t
-reauth_manners_number(const reauth_string_t *value)
+reauth_backoff_number(const reauth_string_t *value)
 {
     size_t           i;
     int64_t          n;
     reauth_string_t  s;
 
-    s = reauth_manners_trim(value);
+    s = reauth_backoff_trim(value);
 
     n = 0;
 
@@ -53,8 +53,8 @@ reauth_manners_number(const reauth_string_t *value)
 
         n = n * 10 + (s.data[i] - '0');
 
-        if (n > REAUTH_MANNERS_MAX) {
-            n = REAUTH_MANNERS_MAX;
+        if (n > REAUTH_BACKOFF_MAX) {
+            n = REAUTH_BACKOFF_MAX;
         }
     }
 
@@ -69,14 +69,14 @@ reauth_retry_after_parse(const reauth_string_t *value, int64_t now_ms,
     int64_t          seconds, at_ms;
     reauth_string_t  s;
 
-    seconds = reauth_manners_number(value);
+    seconds = reauth_backoff_number(value);
 
     if (seconds >= 0) {
         *wait_ms = seconds * 1000;
         return 0;
     }
 
-    s = reauth_manners_trim(value);
+    s = reauth_backoff_trim(value);
 
     if (reauth_time_parse_http(&s, now_ms, &at_ms) != 0) {
         return -1;
@@ -89,7 +89,7 @@ reauth_retry_after_parse(const reauth_string_t *value, int64_t now_ms,
 
 
 static reauth_poll_outcome_t
-reauth_manners_outcome(const reauth_manners_t *response)
+reauth_backoff_outcome(const reauth_backoff_t *response)
 {
     unsigned  status;
 
@@ -127,7 +127,7 @@ reauth_manners_outcome(const reauth_manners_t *response)
 
 
 reauth_poll_error_t
-reauth_manners_error(reauth_poll_outcome_t outcome, unsigned status)
+reauth_backoff_error(reauth_poll_outcome_t outcome, unsigned status)
 {
     switch (outcome) {
 
@@ -148,33 +148,33 @@ reauth_manners_error(reauth_poll_outcome_t outcome, unsigned status)
 
 
 void
-reauth_manners_judge(const reauth_manners_t *response,
-    reauth_manners_verdict_t *verdict)
+reauth_backoff_judge(const reauth_backoff_t *response,
+    reauth_backoff_verdict_t *verdict)
 {
     int64_t  wait_ms;
 
-    memset(verdict, 0, sizeof(reauth_manners_verdict_t));
+    memset(verdict, 0, sizeof(reauth_backoff_verdict_t));
 
-    verdict->outcome = reauth_manners_outcome(response);
+    verdict->outcome = reauth_backoff_outcome(response);
 
     wait_ms = response->retry_after_ms;
 
-    if (wait_ms > REAUTH_MANNERS_WAIT_MAX_MS) {
-        wait_ms = REAUTH_MANNERS_WAIT_MAX_MS;
+    if (wait_ms > REAUTH_BACKOFF_WAIT_MAX_MS) {
+        wait_ms = REAUTH_BACKOFF_WAIT_MAX_MS;
     }
 
     if (verdict->outcome == REAUTH_POLL_LIMITED) {
-        verdict->pause_ms = wait_ms > 0 ? wait_ms : REAUTH_MANNERS_PAUSE_MS;
+        verdict->pause_ms = wait_ms > 0 ? wait_ms : REAUTH_BACKOFF_PAUSE_MS;
         verdict->asked = 1;
         return;
     }
 
     if (verdict->outcome == REAUTH_POLL_REFUSED
-        && wait_ms < REAUTH_MANNERS_PAUSE_MS)
+        && wait_ms < REAUTH_BACKOFF_PAUSE_MS)
     {
         /* it takes a person to change that */
 
-        wait_ms = REAUTH_MANNERS_PAUSE_MS;
+        wait_ms = REAUTH_BACKOFF_PAUSE_MS;
     }
 
     if (wait_ms > 0) {
@@ -187,6 +187,6 @@ reauth_manners_judge(const reauth_manners_t *response,
         && response->remaining >= 0
         && response->remaining < response->limit / 10)
     {
-        verdict->pause_ms = REAUTH_MANNERS_PAUSE_MS;
+        verdict->pause_ms = REAUTH_BACKOFF_PAUSE_MS;
     }
 }

@@ -7,8 +7,8 @@
  */
 
 
-#ifndef REAUTH_MANNERS_H
-#define REAUTH_MANNERS_H
+#ifndef REAUTH_BACKOFF_H
+#define REAUTH_BACKOFF_H
 
 
 #include <stdint.h>
@@ -17,10 +17,10 @@
 
 
 /* maximum pause, milliseconds */
-#define REAUTH_MANNERS_WAIT_MAX_MS   300000
+#define REAUTH_BACKOFF_WAIT_MAX_MS   300000
 
 /* default pause, milliseconds */
-#define REAUTH_MANNERS_PAUSE_MS      10000
+#define REAUTH_BACKOFF_PAUSE_MS      10000
 
 
 typedef enum {
@@ -40,7 +40,7 @@ typedef struct {
     int64_t   retry_after_ms;    /* -1: none, or invalid */
     int64_t   limit;             /* x-rate-limit-limit-minute; or -1 */
     int64_t   remaining;         /* x-rate-limit-remaining-minute; or -1 */
-} reauth_manners_t;
+} reauth_backoff_t;
 
 
 typedef struct {
@@ -48,7 +48,7 @@ typedef struct {
     int64_t                pause_ms;   /* no polls at all for this time */
     unsigned               asked;      /* the upstream requested the pause */
     int64_t                wait_ms;    /* no polls of this account */
-} reauth_manners_verdict_t;
+} reauth_backoff_verdict_t;
 
 
 /*
@@ -60,14 +60,14 @@ int reauth_retry_after_parse(const reauth_string_t *value, int64_t now_ms,
     int64_t *wait_ms);
 
 /* parses a non-negative whole number; -1: invalid */
-int64_t reauth_manners_number(const reauth_string_t *value);
+int64_t reauth_backoff_number(const reauth_string_t *value);
 
 /* the value of "last_poll" for a response other than 2xx */
-reauth_poll_error_t reauth_manners_error(reauth_poll_outcome_t outcome,
+reauth_poll_error_t reauth_backoff_error(reauth_poll_outcome_t outcome,
     unsigned status);
 
-void reauth_manners_judge(const reauth_manners_t *response,
-    reauth_manners_verdict_t *verdict);
+void reauth_backoff_judge(const reauth_backoff_t *response,
+    reauth_backoff_verdict_t *verdict);
 
 
-#endif /* REAUTH_MANNERS_H */
+#endif /* REAUTH_BACKOFF_H */

@@ -16,7 +16,7 @@
 
 #include "reauth_attempt.h"
 #include "reauth_list.h"
-#include "reauth_manners.h"
+#include "reauth_backoff.h"
 #include "reauth_record.h"
 
 
@@ -385,17 +385,17 @@ test_every_response_has_a_name(void **state)
 {
     (void) state;
 
-    assert_int_equal(reauth_manners_error(REAUTH_POLL_ANSWERED, 200),
+    assert_int_equal(reauth_backoff_error(REAUTH_POLL_ANSWERED, 200),
                      REAUTH_POLL_ERROR_NONE);
-    assert_int_equal(reauth_manners_error(REAUTH_POLL_LIMITED, 503),
+    assert_int_equal(reauth_backoff_error(REAUTH_POLL_LIMITED, 503),
                      REAUTH_POLL_ERROR_LIMITED);
-    assert_int_equal(reauth_manners_error(REAUTH_POLL_REFUSED, 401),
+    assert_int_equal(reauth_backoff_error(REAUTH_POLL_REFUSED, 401),
                      REAUTH_POLL_ERROR_KEY_REFUSED);
-    assert_int_equal(reauth_manners_error(REAUTH_POLL_LOST, 404),
+    assert_int_equal(reauth_backoff_error(REAUTH_POLL_LOST, 404),
                      REAUTH_POLL_ERROR_NOT_FOUND);
-    assert_int_equal(reauth_manners_error(REAUTH_POLL_LOST, 401),
+    assert_int_equal(reauth_backoff_error(REAUTH_POLL_LOST, 401),
                      REAUTH_POLL_ERROR_HTTP);
-    assert_int_equal(reauth_manners_error(REAUTH_POLL_FAILED, 500),
+    assert_int_equal(reauth_backoff_error(REAUTH_POLL_FAILED, 500),
                      REAUTH_POLL_ERROR_HTTP);
 }
 

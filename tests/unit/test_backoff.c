@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "reauth_manners.h"
+#include "reauth_backoff.h"
 
 
 #define NOW_MS  1763985600000LL    /* Mon, 24 Nov 2025 12:00:00 GMT */
@@ -83,20 +83,20 @@ test_retry_after_invalid(void **state)
 }
 
 
-static reauth_manners_verdict_t
+static reauth_backoff_verdict_t
 judge(unsigned status, int64_t retry_after_ms)
 {
-    reauth_manners_t          response;
-    reauth_manners_verdict_t  verdict;
+    reauth_backoff_t          response;
+    reauth_backoff_verdict_t  verdict;
 
-    memset(&response, 0, sizeof(reauth_manners_t));
+    memset(&response, 0, sizeof(reauth_backoff_t));
 
     response.status = status;
     response.retry_after_ms = retry_after_ms;
     response.limit = -1;
     response.remaining = -1;
 
-    reauth_manners_judge(&response, &verdict);
+    reauth_backoff_judge(&response, &verdict);
 
     return verdict;
 }
@@ -105,7 +105,7 @@ judge(unsigned status, int64_t retry_after_ms)
 static void
 test_all_rest_for_429_and_for_503_that_says_when(void **state)
 {
-    reauth_manners_verdict_t  verdict;
+    reauth_backoff_verdict_t  verdict;
 
     (void) state;
 
@@ -115,8 +115,8 @@ test_all_rest_for_429_and_for_503_that_says_when(void **state)
     assert_true(verdict.asked);
     assert_int_equal(verdict.wait_ms, 0);
 
-    assert_int_equal(judge(429, -1).pause_ms, REAUTH_MANNERS_PAUSE_MS);
-    assert_int_equal(judge(429, 0).pause_ms, REAUTH_MANNERS_PAUSE_MS);
+    assert_int_equal(judge(429, -1).pause_ms, REAUTH_BACKOFF_PAUSE_MS);
+    assert_int_equal(judge(429, 0).pause_ms, REAUTH_BACKOFF_PAUSE_MS);
     assert_int_equal(judge(429, 86400000).pause_ms, 300000);
     assert_int_equal(judge(429, INT64_MAX).pause_ms, 300000);
 
@@ -136,7 +136,7 @@ static void
 test_one_account_waits_for_any_other_retry_after(void **state)
 {
     size_t                    i;
-    reauth_manners_verdict_t  verdict;
+    reauth_backoff_verdict_t  verdict;
 
     static const unsigned  statuses[] = {
         200, 202, 301, 302, 304, 307, 400, 404, 408, 409, 413, 500, 502,
@@ -163,8 +163,8 @@ test_one_account_waits_for_any_other_retry_after(void **state)
 static void
 test_outcomes(void **state)
 {
-    reauth_manners_t          response;
-    reauth_manners_verdict_t  verdict;
+    reauth_backoff_t          response;
+    reauth_backoff_verdict_t  verdict;
 
     (void) state;
 
@@ -190,18 +190,18 @@ test_outcomes(void **state)
 
     /* no use in asking often */
 
-    assert_int_equal(judge(401, -1).wait_ms, REAUTH_MANNERS_PAUSE_MS);
-    assert_int_equal(judge(402, 5000).wait_ms, REAUTH_MANNERS_PAUSE_MS);
+    assert_int_equal(judge(401, -1).wait_ms, REAUTH_BACKOFF_PAUSE_MS);
+    assert_int_equal(judge(402, 5000).wait_ms, REAUTH_BACKOFF_PAUSE_MS);
     assert_int_equal(judge(403, 60000).wait_ms, 60000);
 
     /* a 401 with a code is about the account: the key is fine */
 
-    memset(&response, 0, sizeof(reauth_manners_t));
+    memset(&response, 0, sizeof(reauth_backoff_t));
     response.status = 401;
     response.code = 1;
     response.retry_after_ms = -1;
 
-    reauth_manners_judge(&response, &verdict);
+    reauth_backoff_judge(&response, &verdict);
     assert_int_equal(verdict.outcome, REAUTH_POLL_LOST);
 }
 
@@ -209,38 +209,38 @@ test_outcomes(void **state)
 static void
 test_the_last_tenth_is_the_callers(void **state)
 {
-    reauth_manners_t          response;
-    reauth_manners_verdict_t  verdict;
+    reauth_backoff_t          response;
+    reauth_backoff_verdict_t  verdict;
 
     (void) state;
 
-    memset(&response, 0, sizeof(reauth_manners_t));
+    memset(&response, 0, sizeof(reauth_backoff_t));
     response.status = 200;
     response.retry_after_ms = -1;
     response.limit = 1000;
 
     response.remaining = 100;
-    reauth_manners_judge(&response, &verdict);
+    reauth_backoff_judge(&response, &verdict);
     assert_int_equal(verdict.pause_ms, 0);
 
     response.remaining = 99;
-    reauth_manners_judge(&response, &verdict);
-    assert_int_equal(verdict.pause_ms, REAUTH_MANNERS_PAUSE_MS);
+    reauth_backoff_judge(&response, &verdict);
+    assert_int_equal(verdict.pause_ms, REAUTH_BACKOFF_PAUSE_MS);
     assert_false(verdict.asked);
     assert_int_equal(verdict.outcome, REAUTH_POLL_ANSWERED);
 
     response.limit = 0;
     response.remaining = 0;
-    reauth_manners_judge(&response, &verdict);
+    reauth_backoff_judge(&response, &verdict);
     assert_int_equal(verdict.pause_ms, 0);
 
     response.limit = -1;
-    reauth_manners_judge(&response, &verdict);
+    reauth_backoff_judge(&response, &verdict);
     assert_int_equal(verdict.pause_ms, 0);
 
     response.limit = 1000;
     response.remaining = -1;
-    reauth_manners_judge(&response, &verdict);
+    reauth_backoff_judge(&response, &verdict);
     assert_int_equal(verdict.pause_ms, 0);
 
     /* what the upstream asks for itself comes first */
@@ -248,7 +248,7 @@ test_the_last_tenth_is_the_callers(void **state)
     response.status = 429;
     response.retry_after_ms = 60000;
     response.remaining = 0;
-    reauth_manners_judge(&response, &verdict);
+    reauth_backoff_judge(&response, &verdict);
     assert_int_equal(verdict.pause_ms, 60000);
 }
 
