@@ -87,9 +87,15 @@ run_tests() {
         set -- -It/lib "$@"
     fi
 
-    # each file has its own port and directory, so that files can run in
-    # parallel; the timeout is a minute, as in t/lib
+    # Each file has its own port and directory, so that files can run in
+    # parallel.  Most of their time they wait: two for each processor, but
+    # valgrind needs all of it.  The timeout is a minute, as in t/lib.
+    case ${SUITE:-integration} in
+        valgrind) at_once=$(jobs) ;;
+        *) at_once=${JOBS:-$((2 * $(jobs)))} ;;
+    esac
+
     TEST_NGINX_RANDOMIZE=1 TEST_NGINX_MODULE=$TEST_MODULE \
     TEST_NGINX_TIMEOUT=${TEST_NGINX_TIMEOUT:-60} \
-        prove_them "${SUITE:-integration}" -j "$(jobs)" "$@"
+        prove_them "${SUITE:-integration}" -j "$at_once" "$@"
 }
