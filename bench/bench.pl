@@ -3,34 +3,33 @@
 use strict;
 use warnings;
 
-use Bench::Gateways ();
-use Bench::Process  ();
-use Bench::Report   ();
+use Bench::Arguments ();
+use Bench::Gateways  ();
+use Bench::Process   ();
+use Bench::Report    ();
 
-my @suites = qw(instructions gate update webhook status scale stall memory);
-my $what   = shift // 'all';
+my ($what, @arguments) = Bench::Arguments::check(@ARGV);
 
 if ($what eq 'docs') {
-    Bench::Report::docs(@suites);
+    Bench::Report::docs(@Bench::Arguments::suites);
     exit;
 }
 
-if ($what ne 'all' && !grep { $what eq $_ } @suites) {
-    die "usage: ./run bench [" . join('|', @suites, 'docs') . "]\n";
-}
+local $| = 1;
+printf "%s: about %d min\n", $what, Bench::Arguments::minutes($what);
 
 # if one benchmark fails, the others are still run
 
 my @failed;
 
-for my $suite ($what eq 'all' ? @suites : $what) {
+for my $suite ($what eq 'all' ? @Bench::Arguments::suites : $what) {
     my $class = 'Bench::Suite::' . ucfirst $suite;
 
     eval "require $class; 1" or die $@;    ## no critic (ProhibitStringyEval)
 
-    print "$suite\n";
+    print "$suite\n" if $what eq 'all';
 
-    if (!eval { $class->run(@ARGV); 1 }) {
+    if (!eval { $class->run(@arguments); 1 }) {
         warn "$suite: $@";
         push @failed, $suite;
     }

@@ -17,7 +17,8 @@ PKG_DEB_TEST="dpkg-dev debootstrap systemd-container git"
 PKG_FUZZ="clang"
 PKG_SIMULATE="liblua5.1-0-dev"
 PKG_VALGRIND="valgrind libc6-dbg"
-PKG_BENCH="valgrind wrk haproxy libnginx-mod-http-lua lua-cjson"
+PKG_BENCH="valgrind wrk"
+PKG_BENCH_PEERS="haproxy libnginx-mod-http-lua lua-cjson"
 
 
 as_root() {

@@ -15,7 +15,7 @@ use Bench::Client ();
 use Bench::Load qw(median);
 use Bench::Process qw($build read_file stop);
 
-our @EXPORT_OK = qw(under instructions);
+our @EXPORT_OK = qw(annotate functions instructions profile under);
 
 my $out = "$build/callgrind";
 
@@ -70,25 +70,63 @@ sub of_module {
 }
 
 
-# The median of several blocks of requests, because other work of the worker,
-# such as reading Redis every 30 seconds, falls into some blocks only.  Returns
-# all instructions of a request, and those of the module.
+# Connections that are open during the measurement, as in production.
 
-sub instructions {
-    my ($gateway, $name, $request, $idle) = @_;
+sub idle {
+    my ($gateway, $idle) = @_;
 
-    my @idle = map { Bench::Client->new($gateway->{port}) } 1 .. $idle // 0;
+    my @idle = map { Bench::Client->new($gateway->{port}) } 1 .. $idle;
     $_->get('/plain') for @idle;
+
+    return @idle;
+}
+
+
+# Returns a function that sends the next requests of one connection.
+
+sub sender {
+    my ($gateway, $request, $count) = @_;
 
     my $client = Bench::Client->new($gateway->{port});
     my $number = 0;
-    my $block  = sub {
-        $request->($client, $number++) for 1 .. 500;
+
+    return sub {
+        $request->($client, $number++) for 1 .. $count;
 
         # the worker has yet to finish the last request
         sleep 0.1;
         return;
     };
+}
+
+
+# The name of the dump of one block of requests.
+
+sub dump_of {
+    my ($gateway, $name, $block) = @_;
+
+    unlink glob "$out/$name.out*";
+    control($gateway, '-z');
+    $block->();
+    control($gateway, '-d');
+
+    my ($file) = glob "$out/$name.out*";
+
+    return $file;
+}
+
+
+# The median of several blocks of requests, because other work of the worker,
+# such as reading Redis every 30 seconds, falls into some blocks only.  Returns
+# all instructions of a request, and those of the module.
+
+sub instructions {
+    my ($gateway, $name, $request, $idle, $count) = @_;
+
+    $count //= 500;
+
+    my @idle  = idle($gateway, $idle);
+    my $block = sender($gateway, $request, $count);
 
     control($gateway, '-i', 'on');
     $block->();
@@ -96,22 +134,91 @@ sub instructions {
     my (@counts, @own);
 
     for (1 .. 5) {
-        unlink glob "$out/$name.out*";
-        control($gateway, '-z');
-        $block->();
-        control($gateway, '-d');
-
-        my ($file) = glob "$out/$name.out*";
-        my $text = read_file($file);
+        my $text = read_file(dump_of($gateway, $name, $block));
         my ($total) = $text =~ /^totals: (\d+)/m;
 
-        push @counts, $total / 500;
-        push @own, of_module($text) / 500;
+        push @counts, $total / $count;
+        push @own, of_module($text) / $count;
     }
 
     control($gateway, '-i', 'off');
 
     return (median(@counts), median(@own));
+}
+
+
+# One block of requests: the name of its dump.
+
+sub profile {
+    my ($gateway, $name, $request, $idle, $count) = @_;
+
+    my @idle  = idle($gateway, $idle);
+    my $block = sender($gateway, $request, $count);
+
+    control($gateway, '-i', 'on');
+    $block->();
+
+    return dump_of($gateway, $name, $block);
+}
+
+
+# The lines of callgrind_annotate: instructions, function, object, and in a tree
+# the mark of the line and the number of calls.
+
+sub annotate {
+    my ($file, @options) = @_;
+
+    open my $in, '-|', 'callgrind_annotate', '--threshold=100',
+        '--show-percs=no', '--auto=no', @options, $file
+        or die "callgrind_annotate: $!\n";
+
+    my @rows;
+
+    while (<$in>) {
+        my ($n, $mark, $name) = /^\s*([\d,]+)\s+([*<]?)\s*(\S.*)$/ or next;
+
+        my $object = $name =~ s{ \[(?:.*/)?([^/\]]+)\]$}{} ? $1 : '';
+        my $times  = $name =~ s{ \(([\d,]+)x\)$}{} ? $1 : 0;
+
+        # the file of the source
+        $name =~ s{^.*:(?=[^/:]+$)}{};
+
+        push @rows, {
+            n      => $n =~ s/,//gr,
+            name   => $name,
+            object => $object,
+            mark   => $mark,
+            times  => $times =~ s/,//gr,
+        };
+    }
+
+    close $in or die "callgrind_annotate failed\n";
+
+    return @rows;
+}
+
+
+# The functions of a dump, most instructions first.  An inline function of a
+# header has a line without an object for each function that contains it.
+
+sub functions {
+    my (@rows) = @_;
+
+    my %object = map { $_->{name} => $_->{object} }
+        grep { $_->{object} ne '' } @rows;
+    my %sum;
+
+    for my $row (@rows) {
+        my $object = $row->{object} || $object{ $row->{name} } // '';
+        my $it     = $sum{"$row->{name} $object"}
+            //= { %$row, object => $object, n => 0 };
+        $it->{n} += $row->{n};
+    }
+
+    my @sorted = sort { $b->{n} <=> $a->{n} || $a->{name} cmp $b->{name} }
+        values %sum;
+
+    return @sorted;
 }
 
 1;

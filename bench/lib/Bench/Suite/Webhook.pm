@@ -5,14 +5,11 @@ package Bench::Suite::Webhook;
 use strict;
 use warnings;
 
-use Digest::SHA qw(hmac_sha256_hex);
-use POSIX qw(strftime);
-
-use Bench::Accounts qw(account);
 use Bench::Gateways qw(bare ready reauth redis);
 use Bench::Load qw(median slice);
 use Bench::Process qw($build);
 use Bench::Report qw(publish table us);
+use Bench::Requests qw(webhook);
 
 my $accounts = 100_000;
 
@@ -28,18 +25,8 @@ sub bodies {
     open my $out, '>', $path or die "$path: $!\n";
 
     for my $n (1 .. $count) {
-        my $at = strftime('%Y-%m-%dT%H:%M:%S',
-            gmtime $start + int($n / $accounts)) . sprintf '.%06dZ', $n % 1e6;
-        my $body = '{"event":"accounts.authentication_failed","account_id":"'
-            . account($n % $accounts) . '","payload":{"state":'
-            . '"authenticated","progress":"signed_in","latestAuthAttempt":{'
-            . qq("started_at":"$at","completed_at":"$at","success":false,)
-            . '"error_message":"Wrong email or password","error_code":'
-            . '"INVALID_CREDENTIALS","needs_otp":false,"needs_face_otp":false,'
-            . '"otp_phone_ending":null}}}';
-
-        printf {$out} "evt_%040x %s %s\n", $n,
-            hmac_sha256_hex($body, 'webhook-secret-for-benchmarks'), $body;
+        printf {$out} "%s %s %s\n",
+            webhook($n, $n % $accounts, $start + int($n / $accounts));
     }
 
     close $out or die "$path: $!\n";

@@ -1,0 +1,136 @@
+package Bench::Requests;
+
+# Single requests whose instructions are counted, and the gateway that they are
+# sent to: 100,000 accounts are known, the gates of 1,000 of them are closed.
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+
+use Digest::SHA qw(hmac_sha256_hex);
+use POSIX qw(strftime);
+
+use Bench::Accounts qw(account put_active put_ended);
+use Bench::Callgrind qw(under);
+use Bench::Gateways qw(ready reauth);
+
+our @EXPORT_OK = qw($closed $known gateway %request webhook);
+
+our ($known, $closed) = (100_000, 1000);
+
+
+sub expect {
+    my ($answer, $status) = @_;
+
+    die "$answer->{status} instead of $status\n"
+        if $answer->{status} != $status;
+
+    return;
+}
+
+
+sub call {
+    my ($status, $account) = @_;
+
+    return sub {
+        my ($client, $i) = @_;
+
+        return expect($client->get('/api/' . account($account->($i))
+                . '/chats'), $status);
+    };
+}
+
+
+sub put {
+    my ($client, $i) = @_;
+
+    return expect($client->put('/api/authenticate/' . account(50_000 + $i)
+            . '/credentials', '{"auth_type":"email_password","email":'
+            . qq("someone\@example.com","password":"secret-$i"})), 200);
+}
+
+
+# The same update again: its attempt is in progress.
+
+sub repeat {
+    my ($client) = @_;
+
+    my $answer = $client->put('/api/authenticate/' . account(90_000)
+            . '/credentials', '{"auth_type":"email_password","email":'
+            . '"someone@example.com","password":"secret"}');
+
+    return expect($answer, 200);
+}
+
+
+# The idempotency key, the signature and the body of a webhook.
+
+sub webhook {
+    my ($n, $account, $time) = @_;
+
+    my $at = strftime('%Y-%m-%dT%H:%M:%S', gmtime $time)
+        . sprintf '.%06dZ', $n % 1e6;
+    my $body = '{"event":"accounts.authentication_failed","account_id":"'
+        . account($account) . '","payload":{"state":'
+        . '"authenticated","progress":"signed_in","latestAuthAttempt":{'
+        . qq("started_at":"$at","completed_at":"$at","success":false,)
+        . '"error_message":"Wrong email or password","error_code":'
+        . '"INVALID_CREDENTIALS","needs_otp":false,"needs_face_otp":false,'
+        . '"otp_phone_ending":null}}}';
+
+    return (sprintf('evt_%040x', $n),
+        hmac_sha256_hex($body, 'webhook-secret-for-benchmarks'), $body);
+}
+
+
+sub post_webhook {
+    my ($client, $i) = @_;
+
+    my ($key, $signature, $body) = webhook($i, 20_000 + $i, time - 60);
+
+    return expect($client->request("POST /reauth/webhook HTTP/1.1\r\n"
+            . "Host: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            . "Signature: $signature\r\nX-OFAPI-Idempotency-Key: $key\r\n"
+            . 'Content-Length: ' . length($body) . "\r\n\r\n$body"), 200);
+}
+
+
+# named by status
+
+sub status {
+    my ($client, $i) = @_;
+
+    return expect(
+        $client->get('/reauth/accounts/' . account($i % $closed)), 200);
+}
+
+our %request = (
+    open    => call(200, sub { $closed + $_[0] * 7919 % ($known - $closed) }),
+    closed  => call(503, sub { $_[0] % $closed }),
+    update  => \&put,
+    repeated => \&repeat,
+    webhook => \&post_webhook,
+    status  => \&status,
+);
+
+
+# A gateway under callgrind; without "redis" it knows no accounts.
+
+sub gateway {
+    my ($redis, %value) = @_;
+
+    return reauth(UNDER => under('reauth'), %value) if !$redis;
+
+    put_active($redis->{port}, 'b', 0, $closed);
+
+    my $gateway = reauth(UNDER => under('reauth'), REDIS => $redis->{port},
+        PREFIX => 'b', %value);
+    ready($gateway);
+    put_ended($redis->{port}, 'b', $gateway, $closed, $known - $closed,
+        'whole');
+
+    return $gateway;
+}
+
+1;
