@@ -248,6 +248,21 @@ is("$record->{state} $record->{error_code}", 'rejected NOT_SENT',
 callers();
 ok(in_force('one', 415), 'as before');
 
+# ---- while a timeline is read from Redis ----
+
+redis_pause();
+my $reads = request('one', 'GET', '/reauth/accounts/acct_begins/timeline');
+$gateway->works_at(1, { Authorization => 'Bearer all' });
+callers(alice => undef);
+ok(in_force('one', 401), 'revoked while a timeline is read from Redis');
+redis_resume();
+my $timeline = $reads->finish;
+is($timeline->{status}, 401, 'which is not returned');
+unlike($timeline->{body}, qr/acct_begins|events/, 'nor anything of it');
+
+callers();
+ok(in_force('one', 415), 'as before');
+
 # ---- a second server is not tried ----
 
 hold();

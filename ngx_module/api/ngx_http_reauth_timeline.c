@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_reauth_status.h"
+#include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_gate.h"
 #include "ngx_http_reauth_history.h"
 
@@ -83,6 +84,7 @@ static void
 ngx_http_reauth_timeline_handler(ngx_http_reauth_history_t *history)
 {
     ngx_int_t               rc;
+    reauth_string_t         account;
     ngx_connection_t       *c;
     ngx_http_request_t     *r;
     ngx_http_reauth_ctx_t  *ctx;
@@ -95,7 +97,16 @@ ngx_http_reauth_timeline_handler(ngx_http_reauth_history_t *history)
 
     ngx_http_set_log_request(c->log, r);
 
-    rc = ngx_http_reauth_timeline_answer(r, history);
+    /* rights may have been revoked while Redis was read */
+
+    account.data = ctx->account.data;
+    account.len = ctx->account.len;
+
+    rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, &account);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_reauth_timeline_answer(r, history);
+    }
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
