@@ -147,6 +147,11 @@ is_deeply($invalid->{json}{errors}, {
     reason => ['must not contain control characters'],
     '?'    => ['is unknown'],
 }, 'all errors at once');
+my $secret = override($one, 'acct_3', { gate => 'open', for => '1m',
+    reason => "the key is $Reauth::Test::API_KEY" });
+is_deeply($secret->{json}{errors},
+    { reason => ['must not contain the API key'] }, 'nor is the key a reason');
+ok(index($one->error_log, $Reauth::Test::API_KEY) < 0, 'which is not logged');
 is($one->http('GET', '/reauth/accounts/acct_3/override', as('operator'))
     ->{headers}{allow}, 'PUT, DELETE', 'GET is not a method of it');
 is($one->http('PUT', '/reauth/accounts/acct_3/override',
@@ -154,6 +159,16 @@ is($one->http('PUT', '/reauth/accounts/acct_3/override',
     { gate => 'open', for => '1m' })->{json}{error}, 'FORBIDDEN_ORIGIN',
     'a page of another site overrides nothing');
 is(status($one, 'accounts/acct_3')->{status}, 404, 'nothing was changed');
+
+# a reason is one field of its line in the log
+
+is(override($one, 'acct_log', { gate => 'open', for => '1m',
+    reason => qq(x", caller "\x{202e}admin) })->{status}, 200,
+    'a reason with a quote');
+like($one->error_log,
+    qr/caller "operator", reason "x\\x22, caller \\x22\\xE2\\x80\\xAEadmin"/,
+    'is escaped in the log');
+is(override($one, 'acct_log')->{status}, 200, 'and taken back');
 
 # ---- HTTP/2 ----
 

@@ -16,9 +16,14 @@
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_authenticate.h"
 #include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_redact.h"
 
 
 #define NGX_HTTP_REAUTH_OPERATE_BODY  4096
+
+/* a reason in the log, each byte escaped */
+#define NGX_HTTP_REAUTH_REASON_SHOWN  (4 * REAUTH_OVERRIDE_REASON_MAX         \
+                                       + sizeof("..."))
 
 
 typedef struct ngx_http_reauth_operate_s  ngx_http_reauth_operate_t;
@@ -150,12 +155,45 @@ ngx_http_reauth_operate_failed(ngx_http_request_t *r, ngx_int_t rc)
 
 
 static ngx_int_t
+ngx_http_reauth_operate_invalid(ngx_http_reauth_operate_t *op, json_t *errors)
+{
+    return ngx_http_reauth_send_invalid(op->request, errors,
+               "The request is invalid.",
+               "Nothing was changed. Correct the members listed in errors.");
+}
+
+
+/* a reason is logged, stored and shown */
+
+static ngx_int_t
+ngx_http_reauth_operate_has_key(ngx_http_reauth_operate_t *op)
+{
+    json_t  *errors;
+
+    static ngx_str_t  name = ngx_string("reason");
+
+    errors = NULL;
+
+    if (ngx_http_reauth_status_add_error(&errors, &name,
+                                         "must not contain the API key")
+        != NGX_OK)
+    {
+        json_decref(errors);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_operate_invalid(op, errors);
+}
+
+
+static ngx_int_t
 ngx_http_reauth_operate_parse(ngx_http_reauth_operate_t *op)
 {
-    json_t                   *errors;
-    reauth_string_t           text;
-    reauth_json_error_t       error;
-    reauth_operate_result_t   result;
+    json_t                       *errors;
+    reauth_string_t               text;
+    reauth_json_error_t           error;
+    reauth_operate_result_t       result;
+    ngx_http_reauth_main_conf_t  *mcf;
 
     text.data = op->body.text.data ? op->body.text.data : (u_char *) "";
     text.len = op->body.text.len;
@@ -168,16 +206,19 @@ ngx_http_reauth_operate_parse(ngx_http_reauth_operate_t *op)
     switch (result) {
 
     case REAUTH_OPERATE_OK:
-        return op->resource->handler(op);
+        mcf = ngx_http_get_module_main_conf(op->request,
+                                            ngx_http_reauth_module);
+
+        return ngx_http_reauth_redact_find(mcf, (u_char *) op->asked.reason,
+                                           ngx_strlen(op->asked.reason))
+               ? ngx_http_reauth_operate_has_key(op)
+               : op->resource->handler(op);
 
     case REAUTH_OPERATE_INVALID_JSON:
         return ngx_http_reauth_invalid_json(op->request, &error);
 
     case REAUTH_OPERATE_INVALID_FIELDS:
-        return ngx_http_reauth_send_invalid(op->request, errors,
-                   "The request is invalid.",
-                   "Nothing was changed. Correct the members listed in "
-                   "errors.");
+        return ngx_http_reauth_operate_invalid(op, errors);
 
     default: /* REAUTH_OPERATE_NO_MEMORY */
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -299,6 +340,19 @@ ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path)
 }
 
 
+/* what a person wrote may look like another field of the log line */
+
+static char *
+ngx_http_reauth_operate_reason(ngx_http_reauth_operate_t *op, char *shown)
+{
+    reauth_string_t  reason;
+
+    reason = reauth_string_from(op->asked.reason);
+
+    return reauth_string_shown(&reason, shown, NGX_HTTP_REAUTH_REASON_SHOWN);
+}
+
+
 /* the record, as GET of the account returns it */
 
 static ngx_int_t
@@ -333,6 +387,7 @@ ngx_http_reauth_operate_record(ngx_http_reauth_operate_t *op)
 static ngx_int_t
 ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
 {
+    char                      shown[NGX_HTTP_REAUTH_REASON_SHOWN];
     const char               *name;
     reauth_string_t           id, caller;
     reauth_override_t         override, former;
@@ -388,7 +443,8 @@ ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
                       "reauth: the gate of account \"%V\" is kept %s for %L "
                       "s; caller \"%s\", reason \"%s\"",
                       &op->account, name, op->asked.for_ms / 1000,
-                      override.caller, override.reason);
+                      override.caller,
+                      ngx_http_reauth_operate_reason(op, shown));
 
     } else {
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
@@ -484,6 +540,7 @@ ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
 static ngx_int_t
 ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op)
 {
+    char                      shown[NGX_HTTP_REAUTH_REASON_SHOWN];
     u_char                   *p;
     int64_t                   left_ms;
     ngx_str_t                 body;
@@ -506,7 +563,7 @@ ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op)
                       "reauth: this gateway is drained for %L s, readyz "
                       "returns 503; caller \"%V\", reason \"%s\"",
                       op->asked.for_ms / 1000, &ctx->caller,
-                      op->asked.reason);
+                      ngx_http_reauth_operate_reason(op, shown));
 
     } else if (left_ms && r->method == NGX_HTTP_DELETE) {
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
