@@ -49,10 +49,17 @@ my $metrics = $scrape->{body};
 my ($status, $text) = command($metrics, 'promtool', 'check', 'metrics');
 is("$status $text", '0 ', 'promtool has nothing to say about the metrics');
 
+# a histogram is one metric of three names
+
+my ($histograms) = map {qr/(?:$_)/} join '|',
+    $metrics =~ /^# TYPE (\w+) histogram$/mg;
+
+sub name_of { return $_[0] =~ s/\A($histograms)_(?:bucket|sum|count)\z/$1/r; }
+
 my (%exported, %value);
 
 while ($metrics =~ /^(reauth_\w+)(?:\{(.*?)\})? -?[\d.]+$/mg) {
-    my ($name, $labels) = ($1, $2 // '');
+    my ($name, $labels) = (name_of($1), $2 // '');
 
     $exported{$name}++;
     $value{$name}{$1}{$2}++ while $labels =~ /(\w+)="([^"]*)"/g;
@@ -225,7 +232,7 @@ my (@missing, @other, %used);
 
 for my $expression (@expressions) {
     while ($expression =~ /\b(reauth_\w+)(?:\{(.*?)\})?/g) {
-        my ($name, $selector) = ($1, $2 // '');
+        my ($name, $selector) = (name_of($1), $2 // '');
 
         $used{$name}++;
         push @missing, $name if !$exported{$name};

@@ -270,7 +270,7 @@ ngx_http_reauth_authenticate_handler(ngx_http_request_t *r)
         return ngx_http_reauth_refuse_subrequest(r, "reauth_authenticate");
     }
 
-    ctx = ngx_http_reauth_get_ctx(r);
+    ctx = ngx_http_reauth_serve_ctx(r, REAUTH_OPERATION_NONE);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -471,7 +471,7 @@ ngx_http_reauth_store_unavailable(ngx_http_request_t *r, ngx_int_t rc)
 {
     static ngx_str_t  retry = ngx_string("2");
 
-    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_UNAVAILABLE);
+    ngx_http_reauth_count_update(r, NGX_HTTP_REAUTH_UPDATE_UNAVAILABLE);
 
     if (ngx_http_reauth_add_header(r, "Retry-After", &retry) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

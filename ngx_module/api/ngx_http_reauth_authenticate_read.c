@@ -274,11 +274,11 @@ ngx_http_reauth_authenticate_parse(ngx_http_reauth_authenticate_t *a)
         break;
 
     case REAUTH_CREDENTIALS_INVALID_JSON:
-        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID);
+        ngx_http_reauth_count_update(r, NGX_HTTP_REAUTH_UPDATE_INVALID);
         return ngx_http_reauth_invalid_json(r, &a->credentials.json_error);
 
     case REAUTH_CREDENTIALS_INVALID_FIELDS:
-        ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID);
+        ngx_http_reauth_count_update(r, NGX_HTTP_REAUTH_UPDATE_INVALID);
         return ngx_http_reauth_invalid_fields(r, &a->credentials);
 
     default: /* REAUTH_CREDENTIALS_NO_MEMORY */

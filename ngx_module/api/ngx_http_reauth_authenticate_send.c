@@ -255,6 +255,8 @@ ngx_http_reauth_authenticate_forward(ngx_http_reauth_authenticate_t *a)
 
     forward->args = r->args;
     forward->answer_max = lcf->answer_max;
+    forward->times = (ngx_http_reauth_times_e)
+                     (NGX_HTTP_REAUTH_TIMES_UPSTREAM + a->route.operation);
     forward->handler = ngx_http_reauth_authenticate_settle;
     forward->method = r->method;
     forward->method_name = r->method_name;

@@ -32,7 +32,7 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 {
     static ngx_str_t  retry = ngx_string("2");
 
-    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
+    ngx_http_reauth_count_update(a->request, NGX_HTTP_REAUTH_UPDATE_CONFLICT);
 
     if (ngx_http_reauth_add_header(a->request, "Retry-After", &retry)
         != NGX_OK)
@@ -56,7 +56,7 @@ ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
 {
     static ngx_str_t  retry = ngx_string("2");
 
-    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
+    ngx_http_reauth_count_update(a->request, NGX_HTTP_REAUTH_UPDATE_CONFLICT);
     ngx_http_reauth_count(a->request,
                           NGX_HTTP_REAUTH_COUNT_LIMIT_DIFFERENT_UPDATES);
 
@@ -93,7 +93,7 @@ ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
                    "reauth coalesce: account \"%*s\" superseded, a newer "
                    "update was accepted", a->route.id.len, a->route.id.data);
 
-    ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT);
+    ngx_http_reauth_count_update(a->request, NGX_HTTP_REAUTH_UPDATE_CONFLICT);
 
     /* prevents SDKs from repeating the request after a 409 */
 
@@ -536,7 +536,7 @@ ngx_http_reauth_coalesce_answer(ngx_http_reauth_authenticate_t *a,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->coalesced = 1;
-    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
+    ngx_http_reauth_count_update(r, NGX_HTTP_REAUTH_UPDATE_COALESCED);
     ctx->state = record->state;
     ngx_http_reauth_keep_name(r, &ctx->attempt, record->attempt);
 

@@ -181,7 +181,7 @@ ngx_http_reauth_coalesce_give(ngx_http_reauth_authenticate_t *a)
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
     ctx->coalesced = 1;
     ngx_http_reauth_keep_name(r, &ctx->attempt, a->answer.attempt);
-    ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED);
+    ngx_http_reauth_count_update(r, NGX_HTTP_REAUTH_UPDATE_COALESCED);
 
     if (ngx_http_reauth_add_header(r, "Reauth-Coalesced", &one) != NGX_OK
         || (a->forward.answer == NGX_HTTP_REAUTH_ANSWER_WHOLE

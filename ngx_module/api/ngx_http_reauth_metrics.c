@@ -13,7 +13,7 @@
 #include "ngx_http_reauth_callers.h"
 
 
-#define NGX_HTTP_REAUTH_METRICS_SIZE  16384
+#define NGX_HTTP_REAUTH_METRICS_SIZE  65536
 
 
 typedef struct {
@@ -31,8 +31,7 @@ typedef struct {
 
 
 enum {
-    NGX_HTTP_REAUTH_FAMILY_UPDATES = 0,
-    NGX_HTTP_REAUTH_FAMILY_GATE,
+    NGX_HTTP_REAUTH_FAMILY_GATE = 0,
     NGX_HTTP_REAUTH_FAMILY_WEBHOOKS,
     NGX_HTTP_REAUTH_FAMILY_POLLS,
     NGX_HTTP_REAUTH_FAMILY_UNREAD,
@@ -47,8 +46,6 @@ enum {
 
 
 static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
-    { "reauth_updates_total",
-      "Credential updates and reauthentications, by result.", "result" },
     { "reauth_gate_calls_total",
       "Calls of accounts with a closed gate, by result.", "result" },
     { "reauth_webhooks_total", "Webhooks, by result.", "result" },
@@ -76,20 +73,6 @@ static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
 
 
 static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
-    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "accepted",
-      NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED },
-    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "rejected",
-      NGX_HTTP_REAUTH_COUNT_UPDATE_REJECTED },
-    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "unknown",
-      NGX_HTTP_REAUTH_COUNT_UPDATE_UNKNOWN },
-    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "coalesced",
-      NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED },
-    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "invalid",
-      NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID },
-    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "conflict",
-      NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT },
-    { NGX_HTTP_REAUTH_FAMILY_UPDATES, "unavailable",
-      NGX_HTTP_REAUTH_COUNT_UPDATE_UNAVAILABLE },
     { NGX_HTTP_REAUTH_FAMILY_GATE, "closed",
       NGX_HTTP_REAUTH_COUNT_GATE_CLOSED },
     { NGX_HTTP_REAUTH_FAMILY_GATE, "held",
@@ -177,7 +160,7 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
 };
 
 
-static u_char *
+u_char *
 ngx_http_reauth_metrics_head(u_char *p, u_char *last, const char *name,
     const char *type, const char *help)
 {
@@ -454,7 +437,6 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     u_char                       *p, *last;
     ngx_int_t                     rc;
     ngx_str_t                     body;
-    ngx_http_reauth_ctx_t        *ctx;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -465,12 +447,9 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ctx = ngx_http_reauth_get_ctx(r);
-    if (ctx == NULL) {
+    if (ngx_http_reauth_serve_ctx(r, REAUTH_OPERATION_METRICS) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ctx->operation = REAUTH_OPERATION_METRICS;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
@@ -496,6 +475,7 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     last = body.data + NGX_HTTP_REAUTH_METRICS_SIZE;
 
     p = ngx_http_reauth_metrics_counts(body.data, last, &mcf->store.zone);
+    p = ngx_http_reauth_metrics_labels(p, last, &mcf->store);
     p = ngx_http_reauth_metrics_zone(p, last, &mcf->store);
 
     if (p == last) {

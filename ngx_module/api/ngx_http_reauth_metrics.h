@@ -16,5 +16,14 @@
 /* content handler */
 ngx_int_t ngx_http_reauth_metrics_handler(ngx_http_request_t *r);
 
+/* parts of the text: "p" is moved, at most to "last" */
+
+u_char *ngx_http_reauth_metrics_head(u_char *p, u_char *last,
+    const char *name, const char *type, const char *help);
+
+/* ngx_http_reauth_metrics_labels.c: counters with several labels, durations */
+u_char *ngx_http_reauth_metrics_labels(u_char *p, u_char *last,
+    ngx_http_reauth_store_t *store);
+
 
 #endif /* _NGX_HTTP_REAUTH_METRICS_H_INCLUDED_ */

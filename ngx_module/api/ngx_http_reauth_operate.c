@@ -37,6 +37,7 @@ typedef struct {
     ngx_uint_t                           method;    /* any of these */
     unsigned                             members;   /* of its body; 0: none */
     ngx_str_t                            allow;     /* of the path */
+    ngx_http_reauth_act_e                act;
     ngx_http_reauth_operate_handler_pt   handler;
 } ngx_http_reauth_operate_resource_t;
 
@@ -60,22 +61,29 @@ static ngx_http_reauth_operate_resource_t  ngx_http_reauth_operate_all[] = {
 
     { ngx_string("accounts/"), ngx_string("/override"), NGX_HTTP_PUT,
       REAUTH_OPERATE_GATE|REAUTH_OPERATE_FOR|REAUTH_OPERATE_REASON,
-      ngx_string("PUT, DELETE"), ngx_http_reauth_operate_override },
+      ngx_string("PUT, DELETE"), NGX_HTTP_REAUTH_ACT_OVERRIDE,
+      ngx_http_reauth_operate_override },
     { ngx_string("accounts/"), ngx_string("/override"), NGX_HTTP_DELETE, 0,
-      ngx_string("PUT, DELETE"), ngx_http_reauth_operate_override },
+      ngx_string("PUT, DELETE"), NGX_HTTP_REAUTH_ACT_OVERRIDE_END,
+      ngx_http_reauth_operate_override },
 
     { ngx_string("accounts/"), ngx_string("/poll"), NGX_HTTP_POST, 0,
-      ngx_string("POST"), ngx_http_reauth_operate_poll },
+      ngx_string("POST"), NGX_HTTP_REAUTH_ACT_POLL,
+      ngx_http_reauth_operate_poll },
 
     { ngx_string("drain"), ngx_null_string, NGX_HTTP_GET|NGX_HTTP_HEAD, 0,
-      ngx_string("GET, HEAD, PUT, DELETE"), ngx_http_reauth_operate_drain },
+      ngx_string("GET, HEAD, PUT, DELETE"), NGX_HTTP_REAUTH_ACT_NONE,
+      ngx_http_reauth_operate_drain },
     { ngx_string("drain"), ngx_null_string, NGX_HTTP_PUT,
       REAUTH_OPERATE_FOR|REAUTH_OPERATE_REASON,
-      ngx_string("GET, HEAD, PUT, DELETE"), ngx_http_reauth_operate_drain },
+      ngx_string("GET, HEAD, PUT, DELETE"), NGX_HTTP_REAUTH_ACT_DRAIN,
+      ngx_http_reauth_operate_drain },
     { ngx_string("drain"), ngx_null_string, NGX_HTTP_DELETE, 0,
-      ngx_string("GET, HEAD, PUT, DELETE"), ngx_http_reauth_operate_drain },
+      ngx_string("GET, HEAD, PUT, DELETE"), NGX_HTTP_REAUTH_ACT_DRAIN_END,
+      ngx_http_reauth_operate_drain },
 
-    { ngx_null_string, ngx_null_string, 0, 0, ngx_null_string, NULL }
+    { ngx_null_string, ngx_null_string, 0, 0, ngx_null_string,
+      NGX_HTTP_REAUTH_ACT_NONE, NULL }
 };
 
 
@@ -291,6 +299,7 @@ ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path)
 {
     ngx_int_t                            rc;
     ngx_str_t                            account, *allow;
+    ngx_http_reauth_ctx_t               *ctx;
     ngx_http_reauth_operate_t           *op;
     ngx_http_reauth_operate_resource_t  *resource;
 
@@ -331,6 +340,9 @@ ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path)
     if (op == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->act = resource->act;
 
     op->request = r;
     op->resource = resource;

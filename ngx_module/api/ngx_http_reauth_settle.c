@@ -282,12 +282,12 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
         ngx_http_reauth_authenticate_keep(a, &fact);
     }
 
-    ngx_http_reauth_count(a->request,
+    ngx_http_reauth_count_update(a->request,
         fact.state == REAUTH_STATE_REJECTED
-            ? NGX_HTTP_REAUTH_COUNT_UPDATE_REJECTED
+            ? NGX_HTTP_REAUTH_UPDATE_REJECTED
             : fact.state == REAUTH_STATE_UNKNOWN
-                  ? NGX_HTTP_REAUTH_COUNT_UPDATE_UNKNOWN
-                  : NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED);
+                  ? NGX_HTTP_REAUTH_UPDATE_UNKNOWN
+                  : NGX_HTTP_REAUTH_UPDATE_ACCEPTED);
 
     ngx_http_reauth_authenticate_advance(a, &a->route.id, &fact);
 }

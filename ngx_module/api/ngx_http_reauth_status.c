@@ -131,17 +131,13 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
 {
     ngx_int_t                           rc;
     ngx_str_t                           path, rest;
-    ngx_http_reauth_ctx_t              *ctx;
     ngx_http_reauth_status_resource_t  *resource;
 
     static ngx_str_t  allow = ngx_string("GET, HEAD");
 
-    ctx = ngx_http_reauth_get_ctx(r);
-    if (ctx == NULL) {
+    if (ngx_http_reauth_serve_ctx(r, REAUTH_OPERATION_STATUS) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ctx->operation = REAUTH_OPERATION_STATUS;
 
     if (ngx_http_reauth_status_path(r, &path) != NGX_OK) {
         ngx_str_null(&path);

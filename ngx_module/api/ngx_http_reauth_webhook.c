@@ -435,12 +435,10 @@ ngx_http_reauth_webhook_handler(ngx_http_request_t *r)
         return ngx_http_reauth_refuse_subrequest(r, "reauth_webhook");
     }
 
-    ctx = ngx_http_reauth_get_ctx(r);
+    ctx = ngx_http_reauth_serve_ctx(r, REAUTH_OPERATION_WEBHOOK);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ctx->operation = REAUTH_OPERATION_WEBHOOK;
 
     if (r->method != NGX_HTTP_POST) {
         return ngx_http_reauth_webhook_not_allowed(r);

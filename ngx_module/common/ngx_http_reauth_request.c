@@ -9,6 +9,12 @@
 #include "ngx_http_reauth_request.h"
 
 
+typedef struct {
+    ngx_http_request_t       *request;
+    ngx_http_reauth_ctx_t    *ctx;
+} ngx_http_reauth_served_t;
+
+
 ngx_http_reauth_ctx_t *
 ngx_http_reauth_get_ctx(ngx_http_request_t *r)
 {
@@ -24,6 +30,78 @@ ngx_http_reauth_get_ctx(ngx_http_request_t *r)
 
         ngx_http_set_ctx(r, ctx, ngx_http_reauth_module);
     }
+
+    return ctx;
+}
+
+
+/* nginx sets the status of a request without a response, 499, only later */
+
+static ngx_http_reauth_status_class_e
+ngx_http_reauth_status_class(ngx_uint_t status)
+{
+    if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return NGX_HTTP_REAUTH_STATUS_5XX;
+    }
+
+    if (status == 0 || status >= NGX_HTTP_BAD_REQUEST) {
+        return NGX_HTTP_REAUTH_STATUS_4XX;
+    }
+
+    return status >= NGX_HTTP_SPECIAL_RESPONSE ? NGX_HTTP_REAUTH_STATUS_3XX
+                                               : NGX_HTTP_REAUTH_STATUS_2XX;
+}
+
+
+/* an error_page may have cleared the request's context */
+
+static void
+ngx_http_reauth_served(void *data)
+{
+    ngx_http_reauth_served_t *served = data;
+
+    ngx_http_request_t              *r;
+    ngx_http_reauth_ctx_t           *ctx;
+    ngx_http_reauth_status_class_e   class;
+
+    r = served->request;
+    ctx = served->ctx;
+    class = ngx_http_reauth_status_class(r->headers_out.status);
+
+    ngx_http_reauth_count(r, ngx_http_reauth_count_of_request(ctx->operation,
+                                                              class));
+
+    if (ctx->act != NGX_HTTP_REAUTH_ACT_NONE) {
+        ngx_http_reauth_count(r, ngx_http_reauth_count_of_act(ctx->act,
+                                                              class));
+    }
+}
+
+
+ngx_http_reauth_ctx_t *
+ngx_http_reauth_serve_ctx(ngx_http_request_t *r, reauth_operation_t operation)
+{
+    ngx_http_cleanup_t        *cln;
+    ngx_http_reauth_ctx_t     *ctx;
+    ngx_http_reauth_served_t  *served;
+
+    ctx = ngx_http_reauth_get_ctx(r);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, sizeof(ngx_http_reauth_served_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    served = cln->data;
+    served->request = r;
+    served->ctx = ctx;
+
+    cln->handler = ngx_http_reauth_served;
+
+    ctx->operation = operation;
 
     return ctx;
 }
@@ -93,4 +171,17 @@ ngx_http_reauth_count(ngx_http_request_t *r, ngx_http_reauth_count_e what)
     if (mcf->store.zone.shm_zone != NULL) {
         ngx_http_reauth_zone_count(&mcf->store.zone, what);
     }
+}
+
+
+void
+ngx_http_reauth_count_update(ngx_http_request_t *r,
+    ngx_http_reauth_update_e result)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    ngx_http_reauth_count(r, ngx_http_reauth_count_of_update(ctx->auth_type,
+                                                             result));
 }

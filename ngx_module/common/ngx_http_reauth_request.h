@@ -43,6 +43,7 @@ typedef struct {
     ngx_http_reauth_gate_e    gate;
     ngx_uint_t                state;           /* NONE: unknown */
     ngx_uint_t                auth_type;
+    ngx_http_reauth_act_e     act;             /* of a person */
     ngx_str_t                 account;         /* in the request's memory */
     ngx_str_t                 attempt;
     ngx_str_t                 caller;
@@ -77,6 +78,13 @@ typedef struct {
 /* returns the request's context, creates it if needed; NULL: no memory */
 ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 
+/*
+ * The same for a request that the module serves: it is counted at its end by
+ * its operation, which may be changed until then, and by its status.
+ */
+ngx_http_reauth_ctx_t *ngx_http_reauth_serve_ctx(ngx_http_request_t *r,
+    reauth_operation_t operation);
+
 /* finds a request header by its name in lower case; NULL: none */
 ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
@@ -89,6 +97,8 @@ int64_t ngx_http_reauth_began_ms(ngx_http_request_t *r);
 
 void ngx_http_reauth_count(ngx_http_request_t *r,
     ngx_http_reauth_count_e what);
+void ngx_http_reauth_count_update(ngx_http_request_t *r,
+    ngx_http_reauth_update_e result);
 
 
 #endif /* _NGX_HTTP_REAUTH_REQUEST_H_INCLUDED_ */

@@ -18,6 +18,10 @@
 #define NGX_HTTP_REAUTH_WAIT_TICK  10
 
 
+typedef char  ngx_http_reauth_waits_are_counted
+    [NGX_HTTP_REAUTH_WAIT_LAST == NGX_HTTP_REAUTH_WAITS ? 1 : -1];
+
+
 /* of this worker */
 
 static ngx_queue_t       ngx_http_reauth_waiting;
@@ -170,6 +174,7 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r,
     }
 
     wait->kind = kind;
+    wait->begun = ngx_current_msec;
     wait->request = r;
     wait->zone = &mcf->store.zone;
 
@@ -318,6 +323,11 @@ ngx_http_reauth_wait_done(ngx_http_reauth_wait_t *wait)
     if (!wait->done) {
         wait->done = 1;
         ngx_http_reauth_nwaiting[wait->kind]--;
+
+        ngx_http_reauth_zone_took(wait->zone,
+                           NGX_HTTP_REAUTH_TIMES_WAIT + wait->kind,
+                           REAUTH_DURATION_WAIT,
+                           (ngx_msec_int_t) (ngx_current_msec - wait->begun));
 
         if (wait->caller && ngx_http_reauth_wait_shares != NULL) {
             reauth_shares_remove(ngx_http_reauth_wait_shares,

@@ -51,6 +51,7 @@ struct ngx_http_reauth_wait_s {
     ngx_uint_t                       changes;  /* that it knows of */
     ngx_msec_t                       until;
     ngx_queue_t                      queue;    /* next NULL: not parked */
+    ngx_msec_t                       begun;
     ngx_uint_t                       done;
 };
 

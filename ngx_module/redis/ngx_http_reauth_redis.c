@@ -42,7 +42,8 @@ static void ngx_http_reauth_redis_tell(ngx_http_reauth_redis_t *redis);
 
 ngx_http_reauth_redis_t *
 ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
-    ngx_cycle_t *cycle, ngx_http_reauth_redis_event_pt event, void *data)
+    ngx_cycle_t *cycle, ngx_http_reauth_redis_event_pt event,
+    ngx_http_reauth_redis_completed_pt completed, void *data)
 {
     ngx_http_reauth_redis_t  *redis;
 
@@ -53,6 +54,7 @@ ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
     }
 
     redis->event = event;
+    redis->completed = completed;
     redis->data = data;
 
     reauth_seek_init(&redis->seek, conf->nservers,
@@ -650,6 +652,30 @@ ngx_http_reauth_redis_close(ngx_http_reauth_redis_t *redis)
 }
 
 
+/* commands of the connection itself are not reported as completed */
+
+void
+ngx_http_reauth_redis_complete(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command, redisReply *reply)
+{
+    ngx_msec_int_t            latency;
+    ngx_http_reauth_redis_t  *store;
+
+    store = redis->kind == NGX_HTTP_REAUTH_REDIS_ASKING ? redis->parent : redis;
+
+    if (command->accepted && store->completed) {
+        latency = command->waits
+                  ? -1 : (ngx_msec_int_t) (ngx_current_msec - command->start);
+
+        store->completed(reply, latency, store->data);
+    }
+
+    if (command->handler) {
+        command->handler(reply, command->data);
+    }
+}
+
+
 /* Each handler is called once, even if a handler gets here again. */
 
 static void
@@ -665,9 +691,7 @@ ngx_http_reauth_redis_tell(ngx_http_reauth_redis_t *redis)
 
         command = ngx_queue_data(q, ngx_http_reauth_redis_command_t, queue);
 
-        if (command->handler) {
-            command->handler(NULL, command->data);
-        }
+        ngx_http_reauth_redis_complete(redis, command, NULL);
 
         ngx_http_reauth_redis_free_command(redis, command);
     }

@@ -80,6 +80,14 @@ typedef void (*ngx_http_reauth_redis_handler_pt)(redisReply *reply,
 typedef void (*ngx_http_reauth_redis_event_pt)(ngx_http_reauth_redis_t *redis,
     ngx_uint_t up, void *data);
 
+/*
+ * Called when a command has completed, before its handler; "reply" is NULL if
+ * there is none.  "latency" is in milliseconds, -1 for a command with a timeout
+ * of its own.
+ */
+typedef void (*ngx_http_reauth_redis_completed_pt)(const redisReply *reply,
+    ngx_msec_int_t latency, void *data);
+
 
 /*
  * Parses "reauth_redis url [password_file=] [sentinel_password_file=]
@@ -98,12 +106,13 @@ ngx_int_t ngx_http_reauth_redis_init(ngx_conf_t *cf,
 /*
  * Creates a connection with its own pool and connects; reconnects with
  * back-off and jitter until it is destroyed or the process exits.  The
- * connection is ready when the scripts are loaded (SCRIPT LOAD).  "event" may
- * be NULL.
+ * connection is ready when the scripts are loaded (SCRIPT LOAD).  "event" and
+ * "completed" may be NULL.
  */
 ngx_http_reauth_redis_t *ngx_http_reauth_redis_create(
     ngx_http_reauth_redis_conf_t *conf, ngx_cycle_t *cycle,
-    ngx_http_reauth_redis_event_pt event, void *data);
+    ngx_http_reauth_redis_event_pt event,
+    ngx_http_reauth_redis_completed_pt completed, void *data);
 
 /*
  * Closes the connection; to be called in exit_process at the latest.  Handlers

@@ -270,6 +270,7 @@ ngx_http_reauth_redis_accept(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
     command->handler = handler;
     command->data = data;
     command->script = script;
+    command->accepted = 1;
 
     if (timeout) {
         command->timeout = timeout;

@@ -61,6 +61,7 @@ typedef struct {
     ngx_msec_t                         timeout;
     ngx_http_reauth_redis_handler_pt   handler;
     void                              *data;
+    unsigned                           accepted:1; /* of the store */
     unsigned                           waits:1;  /* own timeout */
     unsigned                           script:1;
     unsigned                           again:1;  /* sent again */
@@ -78,6 +79,7 @@ struct ngx_http_reauth_redis_s {
 
     ngx_log_t                          log;
     ngx_http_reauth_redis_event_pt     event;
+    ngx_http_reauth_redis_completed_pt completed; /* of STORE, or NULL */
 
     ngx_http_reauth_redis_state_e      state;
     ngx_uint_t                         failed;   /* states, as bits */
@@ -166,6 +168,8 @@ void ngx_http_reauth_redis_leave(ngx_http_reauth_redis_t *redis);
 void ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis, ngx_err_t err,
     const char *text);
 ngx_uint_t ngx_http_reauth_redis_fail_level(ngx_http_reauth_redis_t *redis);
+void ngx_http_reauth_redis_complete(ngx_http_reauth_redis_t *redis,
+    ngx_http_reauth_redis_command_t *command, redisReply *reply);
 
 
 /* ngx_http_reauth_redis_place.c */

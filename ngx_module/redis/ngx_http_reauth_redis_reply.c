@@ -209,9 +209,7 @@ ngx_http_reauth_redis_reply(ngx_http_reauth_redis_t *redis, redisReply *reply)
         ending = reauth_seek_error(&error);
     }
 
-    if (command->handler) {
-        command->handler(reply, command->data);
-    }
+    ngx_http_reauth_redis_complete(redis, command, reply);
 
     ngx_http_reauth_redis_free_command(redis, command);
 

@@ -486,12 +486,33 @@ ngx_http_reauth_store_up(ngx_http_reauth_store_t *store)
 
 
 static void
+ngx_http_reauth_store_completed(const redisReply *reply,
+    ngx_msec_int_t latency, void *data)
+{
+    ngx_http_reauth_store_t *store = data;
+
+    ngx_http_reauth_zone_count(&store->zone,
+        reply == NULL ? NGX_HTTP_REAUTH_COUNT_REDIS_LOST
+        : reply->type == REDIS_REPLY_ERROR
+              ? NGX_HTTP_REAUTH_COUNT_REDIS_FAILED
+              : NGX_HTTP_REAUTH_COUNT_REDIS_REPLIED);
+
+    if (reply != NULL && latency >= 0) {
+        ngx_http_reauth_zone_took(&store->zone, NGX_HTTP_REAUTH_TIMES_REDIS,
+                                  REAUTH_DURATION_REDIS, latency);
+    }
+}
+
+
+static void
 ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     void *data)
 {
     ngx_http_reauth_store_t *store = data;
 
     if (up) {
+        ngx_http_reauth_zone_count(&store->zone,
+                                   NGX_HTTP_REAUTH_COUNT_REDIS_CONNECTED);
         ngx_http_reauth_store_clock_up(store, redis);
     }
 
@@ -592,7 +613,9 @@ ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
 
     if (store->redis_conf) {
         store->redis = ngx_http_reauth_redis_create(store->redis_conf, cycle,
-                                          ngx_http_reauth_store_event, store);
+                                          ngx_http_reauth_store_event,
+                                          ngx_http_reauth_store_completed,
+                                          store);
         if (store->redis == NULL) {
             return NGX_ERROR;
         }

@@ -714,7 +714,7 @@ ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
     store->follower = ngx_http_reauth_redis_create(store->redis_conf,
                                                    store->cycle,
                                                    ngx_http_reauth_sync_event,
-                                                   store->sync);
+                                                   NULL, store->sync);
 
     return store->follower == NULL ? NGX_ERROR : NGX_OK;
 }

@@ -260,7 +260,8 @@ ngx_uint_t
 ngx_http_reauth_background_expire(ngx_http_reauth_background_t *background,
     ngx_msec_t max)
 {
-    ngx_msec_int_t  taken;
+    ngx_msec_int_t                taken;
+    ngx_http_reauth_main_conf_t  *mcf;
 
     taken = (ngx_msec_int_t) (ngx_current_msec - background->started);
 
@@ -270,6 +271,12 @@ ngx_http_reauth_background_expire(ngx_http_reauth_background_t *background,
 
     background->forward.done = 1;
     background->forward.answer = NGX_HTTP_REAUTH_ANSWER_TIMEOUT;
+
+    mcf = ngx_http_get_module_main_conf(background->request,
+                                        ngx_http_reauth_module);
+
+    ngx_http_reauth_zone_took(&mcf->store.zone, background->forward.times,
+                              REAUTH_DURATION_UPSTREAM, taken);
 
     ngx_http_reauth_health_forward(background->request, &background->forward);
 

@@ -332,6 +332,14 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     forward->status = sr->headers_out.status;
     forward->sent = sr->upstream != NULL && sr->upstream->request_sent;
 
+    mcf = ngx_http_get_module_main_conf(sr, ngx_http_reauth_module);
+
+    if (forward->sent) {
+        ngx_http_reauth_zone_took(&mcf->store.zone, forward->times,
+                        REAUTH_DURATION_UPSTREAM,
+                        (ngx_msec_int_t) (ngx_current_msec - forward->begun));
+    }
+
     ngx_http_reauth_health_forward(sr, forward);
 
     if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
@@ -350,7 +358,6 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         sr->request_body->bufs = NULL;
     }
 
-    mcf = ngx_http_get_module_main_conf(sr, ngx_http_reauth_module);
     body = &forward->capture.body;
 
     ngx_http_reauth_redact(mcf, sr->connection->log, "a response", body->data,
@@ -398,6 +405,7 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
     }
 
     forward->subrequest = sr;
+    forward->begun = ngx_current_msec;
     forward->capture.max = forward->answer_max;
 
     forward->capture.request = sr;

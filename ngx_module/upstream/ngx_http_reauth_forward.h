@@ -38,6 +38,7 @@ struct ngx_http_reauth_forward_s {
     ngx_str_t                    args;
     ngx_str_t                    body;          /* data NULL: none */
     size_t                       answer_max;
+    ngx_http_reauth_times_e      times;         /* its duration is in these */
 
     /*
      * Called when the subrequest has ended, also if the client has closed the
@@ -54,6 +55,7 @@ struct ngx_http_reauth_forward_s {
     ngx_uint_t                   status;
     ngx_http_reauth_capture_t    capture;
     ngx_http_request_t          *subrequest;
+    ngx_msec_t                   begun;
 };
 
 

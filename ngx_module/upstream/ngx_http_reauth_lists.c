@@ -414,6 +414,7 @@ ngx_http_reauth_list_start(ngx_http_reauth_poller_t *poller)
     forward->method = NGX_HTTP_GET;
     ngx_str_set(&forward->method_name, "GET");
     forward->answer_max = lcf->answer_max;
+    forward->times = NGX_HTTP_REAUTH_TIMES_ACCOUNTS;
     forward->capture.consume = ngx_http_reauth_list_consume;
     forward->capture.data = list;
 

@@ -253,6 +253,7 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
     p = ngx_snprintf(poll->uri, sizeof(poll->uri), "%V%V%s",
                      &poll->poller->uri, path, id);
 
+    poll->background.forward.times = NGX_HTTP_REAUTH_TIMES_POLLER;
     poll->background.forward.uri.data = poll->uri;
     poll->background.forward.uri.len = p - poll->uri;
 }

@@ -442,6 +442,32 @@ ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
 }
 
 
+/* an active attempt has ended; others learn of it by merge() */
+
+static void
+ngx_http_reauth_zone_count_end(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *before, const reauth_fact_t *fact)
+{
+    if (!reauth_state_is_active(before->state)
+        || !reauth_state_is_end(fact->state))
+    {
+        return;
+    }
+
+    ngx_http_reauth_zone_count(zone,
+        ngx_http_reauth_count_of_end(before->auth_type, fact->state,
+                                     fact->source));
+
+    if (fact->state == REAUTH_STATE_SUCCEEDED) {
+        ngx_http_reauth_zone_took(zone,
+                                  NGX_HTTP_REAUTH_TIMES_LOGIN
+                                  + before->auth_type,
+                                  REAUTH_DURATION_LOGIN,
+                                  fact->now_ms - before->since_ms);
+    }
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_fact_t *fact,
@@ -460,6 +486,10 @@ ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);
+
+    if (*result == REAUTH_ADVANCE_APPLIED && rc == NGX_OK) {
+        ngx_http_reauth_zone_count_end(zone, &stored.record, fact);
+    }
 
     *record = verdict.record;
 

@@ -19,7 +19,9 @@
 #include "reauth_clerk.h"
 #include "reauth_clock.h"
 #include "reauth_degraded.h"
+#include "reauth_duration.h"
 #include "reauth_override.h"
+#include "reauth_route.h"
 #include "reauth_schedule.h"
 #include "reauth_seal.h"
 #include "reauth_upstream_health.h"
@@ -117,17 +119,49 @@ typedef struct {
 } ngx_http_reauth_zone_place_t;
 
 
+/* counters with two or three labels: their values */
+
+typedef enum {
+    NGX_HTTP_REAUTH_UPDATE_ACCEPTED = 0,
+    NGX_HTTP_REAUTH_UPDATE_REJECTED,
+    NGX_HTTP_REAUTH_UPDATE_UNKNOWN,
+    NGX_HTTP_REAUTH_UPDATE_COALESCED,
+    NGX_HTTP_REAUTH_UPDATE_INVALID,
+    NGX_HTTP_REAUTH_UPDATE_CONFLICT,
+    NGX_HTTP_REAUTH_UPDATE_UNAVAILABLE,
+    NGX_HTTP_REAUTH_UPDATE_LAST
+} ngx_http_reauth_update_e;
+
+
+#define NGX_HTTP_REAUTH_ENDS  (REAUTH_STATE_LAST - REAUTH_STATE_SUCCEEDED)
+
+
+typedef enum {
+    NGX_HTTP_REAUTH_STATUS_2XX = 0,
+    NGX_HTTP_REAUTH_STATUS_3XX,
+    NGX_HTTP_REAUTH_STATUS_4XX,
+    NGX_HTTP_REAUTH_STATUS_5XX,
+    NGX_HTTP_REAUTH_STATUS_LAST
+} ngx_http_reauth_status_class_e;
+
+
+/* what a person does to the gateway */
+
+typedef enum {
+    NGX_HTTP_REAUTH_ACT_NONE = 0,
+    NGX_HTTP_REAUTH_ACT_OVERRIDE,
+    NGX_HTTP_REAUTH_ACT_OVERRIDE_END,
+    NGX_HTTP_REAUTH_ACT_POLL,
+    NGX_HTTP_REAUTH_ACT_DRAIN,
+    NGX_HTTP_REAUTH_ACT_DRAIN_END,
+    NGX_HTTP_REAUTH_ACT_LAST
+} ngx_http_reauth_act_e;
+
+
 /* counters of all workers; see api/ngx_http_reauth_metrics.c */
 
 typedef enum {
-    NGX_HTTP_REAUTH_COUNT_UPDATE_ACCEPTED = 0,
-    NGX_HTTP_REAUTH_COUNT_UPDATE_REJECTED,
-    NGX_HTTP_REAUTH_COUNT_UPDATE_UNKNOWN,
-    NGX_HTTP_REAUTH_COUNT_UPDATE_COALESCED,
-    NGX_HTTP_REAUTH_COUNT_UPDATE_INVALID,
-    NGX_HTTP_REAUTH_COUNT_UPDATE_CONFLICT,
-    NGX_HTTP_REAUTH_COUNT_UPDATE_UNAVAILABLE,
-    NGX_HTTP_REAUTH_COUNT_GATE_CLOSED,
+    NGX_HTTP_REAUTH_COUNT_GATE_CLOSED = 0,
     NGX_HTTP_REAUTH_COUNT_GATE_HELD,
     NGX_HTTP_REAUTH_COUNT_GATE_WOULD_CLOSE,
     NGX_HTTP_REAUTH_COUNT_GATE_BYPASSED,
@@ -181,8 +215,85 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS_LAST =
         NGX_HTTP_REAUTH_COUNT_UPSTREAM_ERRORS
         + REAUTH_RESULT_LAST - REAUTH_RESULT_KEY_REFUSED - 1,
+
+    NGX_HTTP_REAUTH_COUNT_REDIS_CONNECTED,
+    NGX_HTTP_REAUTH_COUNT_REDIS_REPLIED,
+    NGX_HTTP_REAUTH_COUNT_REDIS_FAILED,
+    NGX_HTTP_REAUTH_COUNT_REDIS_LOST,
+
+    /* by auth_type and result */
+    NGX_HTTP_REAUTH_COUNT_UPDATES,
+    NGX_HTTP_REAUTH_COUNT_UPDATES_LAST = NGX_HTTP_REAUTH_COUNT_UPDATES
+        + REAUTH_AUTH_TYPE_LAST * NGX_HTTP_REAUTH_UPDATE_LAST - 1,
+
+    /* by auth_type, state and source */
+    NGX_HTTP_REAUTH_COUNT_ENDED,
+    NGX_HTTP_REAUTH_COUNT_ENDED_LAST = NGX_HTTP_REAUTH_COUNT_ENDED
+        + REAUTH_AUTH_TYPE_LAST * NGX_HTTP_REAUTH_ENDS * REAUTH_SOURCE_LAST
+        - 1,
+
+    /* by operation and class of the status */
+    NGX_HTTP_REAUTH_COUNT_REQUESTS,
+    NGX_HTTP_REAUTH_COUNT_REQUESTS_LAST = NGX_HTTP_REAUTH_COUNT_REQUESTS
+        + REAUTH_OPERATION_LAST * NGX_HTTP_REAUTH_STATUS_LAST - 1,
+
+    /* by what was done and class of the status */
+    NGX_HTTP_REAUTH_COUNT_ACTS,
+    NGX_HTTP_REAUTH_COUNT_ACTS_LAST = NGX_HTTP_REAUTH_COUNT_ACTS
+        + NGX_HTTP_REAUTH_ACT_LAST * NGX_HTTP_REAUTH_STATUS_LAST - 1,
+
     NGX_HTTP_REAUTH_COUNT_LAST
 } ngx_http_reauth_count_e;
+
+
+#define ngx_http_reauth_count_of_update(auth_type, result)                    \
+    ((ngx_http_reauth_count_e) (NGX_HTTP_REAUTH_COUNT_UPDATES                 \
+        + (auth_type) * NGX_HTTP_REAUTH_UPDATE_LAST + (result)))
+
+#define ngx_http_reauth_count_of_end(auth_type, state, source)                \
+    ((ngx_http_reauth_count_e) (NGX_HTTP_REAUTH_COUNT_ENDED                   \
+        + ((auth_type) * NGX_HTTP_REAUTH_ENDS                                 \
+           + (state) - REAUTH_STATE_SUCCEEDED)                                \
+          * REAUTH_SOURCE_LAST + (source)))
+
+#define ngx_http_reauth_count_of_request(operation, class)                    \
+    ((ngx_http_reauth_count_e) (NGX_HTTP_REAUTH_COUNT_REQUESTS                \
+        + (operation) * NGX_HTTP_REAUTH_STATUS_LAST + (class)))
+
+#define ngx_http_reauth_count_of_act(act, class)                              \
+    ((ngx_http_reauth_count_e) (NGX_HTTP_REAUTH_COUNT_ACTS                    \
+        + (act) * NGX_HTTP_REAUTH_STATUS_LAST + (class)))
+
+
+/* kinds of waiting requests, see ngx_http_reauth_wait_kind_e */
+#define NGX_HTTP_REAUTH_WAITS  3
+
+
+/* distributions of durations, of all workers */
+
+typedef enum {
+    NGX_HTTP_REAUTH_TIMES_LOGIN = 0,           /* by auth_type */
+    NGX_HTTP_REAUTH_TIMES_WAIT =
+        NGX_HTTP_REAUTH_TIMES_LOGIN + REAUTH_AUTH_TYPE_LAST,
+
+    /* by kind */
+    NGX_HTTP_REAUTH_TIMES_UPSTREAM =
+        NGX_HTTP_REAUTH_TIMES_WAIT + NGX_HTTP_REAUTH_WAITS,
+
+    /* by operation; the gateway's own polls and lists follow */
+    NGX_HTTP_REAUTH_TIMES_POLLER =
+        NGX_HTTP_REAUTH_TIMES_UPSTREAM + REAUTH_OPERATION_CALL,
+    NGX_HTTP_REAUTH_TIMES_ACCOUNTS,
+
+    NGX_HTTP_REAUTH_TIMES_REDIS,
+    NGX_HTTP_REAUTH_TIMES_LAST
+} ngx_http_reauth_times_e;
+
+
+typedef struct {
+    ngx_uint_t   buckets[REAUTH_DURATION_BUCKETS];  /* not cumulative */
+    ngx_uint_t   sum_ms;
+} ngx_http_reauth_times_t;
 
 
 /*
@@ -252,6 +363,12 @@ void ngx_http_reauth_zone_count_n(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_count_e what, ngx_uint_t n);
 ngx_uint_t ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_count_e what);
+
+
+void ngx_http_reauth_zone_took(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t times, reauth_duration_t kind, int64_t ms);
+void ngx_http_reauth_zone_times(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t times, ngx_http_reauth_times_t *read);
 
 ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 

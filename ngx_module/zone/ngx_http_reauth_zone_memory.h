@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       29
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       30
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -241,6 +241,12 @@ typedef struct {
 } ngx_http_reauth_redo_t;
 
 
+typedef struct {
+    ngx_atomic_t                    buckets[REAUTH_DURATION_BUCKETS];
+    ngx_atomic_t                    sum_ms;
+} ngx_http_reauth_zone_times_t;
+
+
 struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_zone_gate_t     gate;      /* the first: zone_open() */
 
@@ -251,6 +257,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_atomic_t                    paused;    /* until: ngx_current_msec */
     volatile int64_t                drained;   /* until: monotonic; 0: not */
     ngx_atomic_t                    counts[NGX_HTTP_REAUTH_COUNT_LAST];
+    ngx_http_reauth_zone_times_t    times[NGX_HTTP_REAUTH_TIMES_LAST];
     ngx_atomic_t                    results[REAUTH_RESULT_LAST];
                                                /* of the upstream, the last of
                                                   each: ngx_current_msec */
