@@ -46,7 +46,7 @@ ok(wait_for { $third->error_log =~ /NOPERM.*script/i }
     'without SCRIPT LOAD: said');
 ok(wait_for { ($third->http('GET', '/reauth/summary')->{json}{store}{redis}
     // '') eq 'down' } 'and no connection');
-ok(wait_for { readyz($third) =~ /Redis' user lacks a right \(NOPERM\): / }
+ok(wait_for { readyz($third) =~ /the Redis user lacks a right \(NOPERM\): / }
     'readyz says so');
 
 # ---- a wrong password, a wrong user ----
@@ -64,7 +64,7 @@ for my $user ('gateway', 'nobody') {
     ok(wait_for { $refused->error_log =~ /wrong user or password/ }
         "$user: refused, and said");
     ok(wait_for { readyz($refused)
-        =~ /Redis refuses the user or the password \(WRONGPASS\): / }
+        =~ /Redis rejects the user or the password \(WRONGPASS\): / }
         "$user: readyz says so");
 }
 

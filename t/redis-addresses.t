@@ -105,7 +105,7 @@ like($gateway->error_log, qr/READONLY.* while writing to redis/,
 # ---- none of them ----
 
 $_->stop for $one, $two, $old;
-ok(wait_for { readyz($gateway)->{reason} =~ /Redis can't be reached/ }
+ok(wait_for { readyz($gateway)->{reason} =~ /Redis is unreachable/ }
     'without any, it says that none is reached');
 is($gateway->update('acct_5', 'ok')->{status}, 200, 'an update');
 is($gateway->http('GET', '/api/acct_5/me')->{status}, 503, 'is gated');

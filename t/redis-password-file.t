@@ -20,7 +20,7 @@ my $without = gateway(
 ok(wait_for { $without->error_log =~ /NOAUTH.*password_file=/ }
     'without a password: said');
 ok(wait_for { $without->http('GET', '/reauth/readyz')->{body}
-    =~ /"reason":"Redis wants a password \(NOAUTH\): updates are stored / }
+    =~ /"reason":"Redis requires a password \(NOAUTH\): updates are stored / }
     'and readyz says so');
 
 for my $log ($gateway->error_log, $without->error_log) {

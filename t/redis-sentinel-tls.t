@@ -82,7 +82,7 @@ for my $wrong (
     ok(wait_for { $refused->error_log =~ /$error.* while .* sentinel 127/ }
         'a refusal by a Sentinel is logged');
     ok(wait_for {
-        (readyz($refused)->{reason} // '') =~ /Sentinels of Redis name no primary/
+        (readyz($refused)->{reason} // '') =~ /no Sentinel names a primary/
     } 'and a reason of readyz');
     unlike($refused->error_log, qr/of-the-/, 'the log has no password');
     $refused->stop;

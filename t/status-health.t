@@ -95,7 +95,7 @@ main::without_redis();
 --- error_code eval
 [200, 200, 200, 200, 503, 204]
 --- response_body_like eval
-[qr/"status":"ok"/, qr/\A\{"status":"degraded","reason":"Redis can't be reached: /,
+[qr/"status":"ok"/, qr/\A\{"status":"degraded","reason":"Redis is unreachable: /,
  qr/"store":\{"redis":"down","lag_ms":null\}/,
  qr/"store":"local","degraded":true\}\z/, qr/"error":"STORE_UNAVAILABLE"/,
  qr/\A\z/]

@@ -150,7 +150,7 @@ sub is_refused {
 
     my $ready = get('/reauth/readyz')->{json};
     is($ready->{status}, 'degraded', "$what: degraded");
-    like($ready->{reason}, qr/\Athe upstream (?:refuses our key|restricts our key|wants more credits) \(40\d\): calls/,
+    like($ready->{reason}, qr/\A(?:the upstream rejects the API key|the API key is restricted|the team is out of credits) \(40\d\): calls/,
         "$what: readyz says why");
 
     $request->() for 1 .. 3;

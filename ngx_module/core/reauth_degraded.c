@@ -21,29 +21,29 @@ static const struct {
     const char  *text;
 } reauth_refusals[REAUTH_REFUSAL_LAST] = {
     { NULL, "" },
-    { "redis_unreachable", "Redis can't be reached" },
-    { "redis_password", "Redis wants a password (NOAUTH)" },
-    { "redis_user", "Redis refuses the user or the password (WRONGPASS)" },
-    { "redis_rights", "Redis' user lacks a right (NOPERM)" },
-    { "redis_loading", "Redis is still loading its data (LOADING)" },
-    { "redis_busy", "Redis runs a script that does not end (BUSY)" },
-    { "redis_script_killed", "Redis ended a script (SCRIPT KILL)" },
+    { "redis_unreachable", "Redis is unreachable" },
+    { "redis_password", "Redis requires a password (NOAUTH)" },
+    { "redis_user", "Redis rejects the user or the password (WRONGPASS)" },
+    { "redis_rights", "the Redis user lacks a right (NOPERM)" },
+    { "redis_loading", "Redis is loading its data (LOADING)" },
+    { "redis_busy", "Redis is running a script that does not end (BUSY)" },
+    { "redis_script_killed", "a script was terminated in Redis (SCRIPT KILL)" },
     { "redis_out_of_memory", "Redis is out of memory (OOM)" },
     { "redis_not_saving", "Redis cannot save its data to disk (MISCONF)" },
     { "redis_few_replicas", "Redis has too few replicas (NOREPLICAS)" },
     { "redis_replica", "this Redis is a replica (READONLY)" },
-    { "redis_cluster", "this node of the Redis cluster does not serve the "
+    { "redis_cluster", "this node of the Redis Cluster does not serve the "
       "keys (CLUSTERDOWN, MOVED, ASK or TRYAGAIN)" },
-    { "redis_sentinel", "the Sentinels of Redis name no primary, or this is a "
+    { "redis_sentinel", "no Sentinel names a primary, or the server is a "
       "Sentinel" },
     { "redis_unread", "Redis has not been read yet" },
-    { "redis_refused", "Redis refuses to serve; the error log says why" },
+    { "redis_refused", "Redis rejects commands; see the error log" },
     { "clerk", "the worker process that runs the background work does not "
       "respond" },
-    { "clock", "the clock of this machine is off by more than a second" },
-    { "upstream_key", "the upstream refuses our key (401)" },
-    { "upstream_restricted", "the upstream restricts our key (403)" },
-    { "upstream_credits", "the upstream wants more credits (402)" }
+    { "clock", "the system clock is off by more than a second" },
+    { "upstream_key", "the upstream rejects the API key (401)" },
+    { "upstream_restricted", "the API key is restricted (403)" },
+    { "upstream_credits", "the team is out of credits (402)" }
 };
 
 
@@ -53,8 +53,8 @@ static const char  *reauth_reason_ends[REAUTH_REASON_LAST] = {
     "changes made by other gateways are not read",
     "changes made by other gateways may be missing",
     "polls are not shared with other gateways",
-    "another one replaces it within seconds",
-    "times in its logs are wrong",
+    "another one takes over within seconds",
+    "times in the logs of nginx are wrong",
     "calls and updates fail, and logins are not followed"
 };
 
@@ -93,7 +93,7 @@ reauth_refusal_begins(const reauth_string_t *s, const char *text)
 }
 
 
-/* whether the text is anywhere in it */
+/* whether the string contains the text */
 
 static int
 reauth_refusal_has(const reauth_string_t *s, const char *text)
@@ -110,7 +110,7 @@ reauth_refusal_has(const reauth_string_t *s, const char *text)
 }
 
 
-/* a code at the beginning, followed by a blank or the end */
+/* the code at the beginning, if it is followed by a space or the end */
 
 static const reauth_refusal_code_t *
 reauth_refusal_code(const reauth_string_t *s)
@@ -131,7 +131,7 @@ reauth_refusal_code(const reauth_string_t *s)
 }
 
 
-/* before Redis 7 the error of a command in a script is only quoted */
+/* before Redis 7, the error of a script quotes that of its command */
 
 static reauth_refusal_t
 reauth_refusal_script(const reauth_string_t *error)
@@ -209,7 +209,7 @@ reauth_health_redis(const reauth_health_t *health, reauth_reason_t *reasons,
 {
     if (!health->up) {
 
-        /* in that case nothing else can be done either */
+        /* without a connection, nothing else works either */
 
         reauth_health_add(reasons, n, REAUTH_REASON_WRITE,
                           health->down != REAUTH_REFUSAL_NONE

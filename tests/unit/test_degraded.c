@@ -190,8 +190,8 @@ test_reasons(void **state)
     assert_int_equal(reauth_health_reasons(&health, reasons), 2);
 
     reauth_reason_text(&reasons[1], text);
-    assert_string_equal(text, "Redis' user lacks a right (NOPERM): polls are "
-                        "not shared with other gateways");
+    assert_string_equal(text, "the Redis user lacks a right (NOPERM): polls "
+                        "are not shared with other gateways");
 
     health.follow = REAUTH_REFUSAL_UNREAD;
     health.lease = REAUTH_REFUSAL_NONE;
