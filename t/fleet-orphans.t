@@ -1,5 +1,6 @@
-# An active account without a record in Redis is removed from the indexes when
-# it is due, in each queue, and is not polled; others are.
+# A record that was deleted in Redis.  Its account is removed from the indexes,
+# in each queue, and is not polled.  Gateways that have the record of an attempt
+# that has ended remove it; that of an active one is written again at once.
 
 use strict;
 use warnings;
@@ -61,5 +62,87 @@ for my $name (sort keys %queue) {
 is($gateways[0]->update('acct_gone', 'ok')->{status}, 200, 'an update');
 ok(wait_for { stored('acct_gone', 'state') eq 'running' } 'it is written');
 $gateways[1]->becomes('acct_gone', 'running', 'the other one knows');
+
+# ---- gateways know the attempt: it is written again, its gate stays closed ----
+
+sub gates {
+    return join ' ',
+        map { $_->http('GET', "/reauth/gate/$_[0]")->{status} } @gateways;
+}
+
+sub deleted {
+    my $account = shift;
+
+    my $events = join "\n",
+        redis_cli('--raw', 'XRANGE', '{reauth}:events', '-', '+');
+
+    return scalar(() = $events =~ /^deleted\naccount $account$/mg);
+}
+
+my $told = 'the record of account "acct_gone" was deleted';
+
+redis_cli('DEL', '{reauth}:a:acct_gone');
+
+ok(wait_for { $gateways[0]->error_log =~ $told
+    && $gateways[1]->error_log =~ $told } 'a deleted record is told to all');
+ok(wait_for { stored('acct_gone', 'state') eq 'running' }
+    'it is written again');
+isnt(redis_cli('ZSCORE', '{reauth}:active', 'acct_gone'), '',
+    'and active again');
+is(gates('acct_gone'), '503 503', 'no gate opens');
+
+unlike($_->error_log, qr/changes made by other gateways were missed/,
+    'nothing else is read') for @gateways;
+
+# ---- the attempt has ended: it is forgotten ----
+
+sandbox('POST', '/finish/acct_gone');
+ok(wait_for { redis_cli('ZSCORE', '{reauth}:active', 'acct_gone') eq '' }
+    'the login ends');
+$_->becomes('acct_gone', 'succeeded', 'all know that') for @gateways;
+
+redis_cli('DEL', '{reauth}:a:acct_gone');
+redis_cli('ZADD', "{reauth}:$_", 1, 'acct_gone') for qw(active due);
+
+for my $gateway (@gateways) {
+    ok(wait_for { $gateway->http('GET', '/reauth/accounts/acct_gone')->{status}
+        == 404 } 'each gateway forgets it');
+}
+
+is(redis_cli('ZSCORE', '{reauth}:active', 'acct_gone'), '', 'Redis, too');
+
+# ---- the event is removed before a gateway has read it ----
+
+is($gateways[0]->update('acct_gone', 'ok')->{status}, 200, 'an update');
+$gateways[1]->becomes('acct_gone', 'running', 'both know it');
+
+my ($worker) = grep { /\d/ } split ' ', `pgrep -P @{[ $gateways[1]->pid ]}`;
+my $times = deleted('acct_gone');
+
+# the first event is on its way to it already
+
+kill 'STOP', $worker;
+is($gateways[0]->update('acct_more', 'ok')->{status}, 200, 'another account');
+redis_cli('DEL', '{reauth}:a:acct_gone');
+ok(wait_for { $times < deleted('acct_gone') } 'deleted once more');
+redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
+kill 'CONT', $worker;
+
+ok(wait_for { $gateways[1]->error_log =~ /gateways were missed/ }
+    'the other one notices');
+ok(wait_for { stored('acct_gone', 'state') eq 'running' }
+    'it is written again');
+is(gates('acct_gone'), '503 503', 'no gate opens');
+
+# ---- no gateway polls: an index is mended when it is read ----
+
+$_->stop for @gateways;
+redis_cli('ZADD', '{reauth}:active', (time + 600) . '000', 'acct_lost');
+
+@gateways = map { gateway(name => $_) } qw(four five);
+
+ok(wait_for { redis_cli('ZSCORE', '{reauth}:active', 'acct_lost') eq '' }
+    'an account without a record goes without polls, too');
+is(gates('acct_gone'), '503 503', 'the others stay');
 
 done_testing();

@@ -423,6 +423,26 @@ reauth_judge_lost(const reauth_stored_t *stored,
 }
 
 
+int
+reauth_judge_deleted(const reauth_stored_t *stored,
+    const reauth_record_t *record, reauth_judgement_t *verdict)
+{
+    if (reauth_state_is_end(stored->record.state)) {
+        reauth_judge_keep(&stored->record, verdict);
+
+        if (!stored->dirty && stored->record.revision == record->revision) {
+            verdict->write = REAUTH_WRITE_REMOVED;
+        }
+
+        return 0;
+    }
+
+    reauth_judge_lost(stored, record, verdict);
+
+    return verdict->write != REAUTH_WRITE_NOTHING;
+}
+
+
 /*
  * "written" is in Redis and differs from what is stored; 1: it is the later
  * one.  What is stored and not dirty was in Redis before that.

@@ -40,9 +40,10 @@ typedef struct {
 typedef enum {
     REAUTH_WRITE_NOTHING = 0,
     REAUTH_WRITE_RECORD,
-    REAUTH_WRITE_REVISION          /* only its revision has changed, and
+    REAUTH_WRITE_REVISION,         /* only its revision has changed, and
                                       secrets that were missing, which is not
                                       reported as a change */
+    REAUTH_WRITE_REMOVED           /* there is no record any more */
 } reauth_write_t;
 
 
@@ -109,6 +110,15 @@ reauth_merge_result_t reauth_judge_merge(const reauth_stored_t *stored,
 
 /* Redis does not have "record", which was stored when the read was sent */
 void reauth_judge_lost(const reauth_stored_t *stored,
+    const reauth_record_t *record, reauth_judgement_t *verdict);
+
+/*
+ * The same for a record that was deleted in Redis, by hand or as it has
+ * expired: the one of an attempt that has ended is removed, unless Redis does
+ * not have the end yet.  A deletion opens no gate: an active attempt is written
+ * again.  Returns 1 if it is to be.
+ */
+int reauth_judge_deleted(const reauth_stored_t *stored,
     const reauth_record_t *record, reauth_judgement_t *verdict);
 
 /*

@@ -5,6 +5,7 @@
 
 
 #include "reauth_reply.h"
+#include "reauth_route.h"
 
 
 #if (HIREDIS_MAJOR > 0)
@@ -327,11 +328,12 @@ reauth_reply_override(const redisReply *reply, int64_t now_ms,
 }
 
 
-const redisReply *
-reauth_reply_override_event(const redisReply *entry,
+/* an entry whose first field is empty, and whose second one has this name */
+
+static const redisReply *
+reauth_reply_second(const redisReply *entry, const char *name,
     char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer)
 {
-    reauth_string_t    name;
     const redisReply  *fields;
 
     if (!reauth_reply_is_pair(entry)) {
@@ -345,15 +347,8 @@ reauth_reply_override_event(const redisReply *entry,
     if (fields->type != REDIS_REPLY_ARRAY
         || fields->elements != 4
         || fields->element[0]->type != REDIS_REPLY_STRING
-        || fields->element[2]->type != REDIS_REPLY_STRING)
+        || !reauth_reply_equals(fields->element[2], name))
     {
-        return NULL;
-    }
-
-    name.data = (const unsigned char *) fields->element[2]->str;
-    name.len = (size_t) fields->element[2]->len;
-
-    if (!reauth_string_equals(&name, "override")) {
         return NULL;
     }
 
@@ -361,6 +356,48 @@ reauth_reply_override_event(const redisReply *entry,
     writer->len = (size_t) fields->element[0]->len;
 
     return fields->element[3];
+}
+
+
+const redisReply *
+reauth_reply_override_event(const redisReply *entry,
+    char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer)
+{
+    return reauth_reply_second(entry, "override", id, writer);
+}
+
+
+const redisReply *
+reauth_reply_deleted_event(const redisReply *entry,
+    char id[REAUTH_STREAM_ID_MAX + 1])
+{
+    reauth_string_t  writer;
+
+    return reauth_reply_second(entry, "deleted", id, &writer);
+}
+
+
+int
+reauth_reply_deleted(const redisReply *reply, reauth_record_t *record)
+{
+    reauth_string_t  text, id;
+
+    memset(record, 0, sizeof(reauth_record_t));
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return -1;
+    }
+
+    text.data = (const unsigned char *) reply->str;
+    text.len = (size_t) reply->len;
+
+    if (reauth_record_decode(&text, record) != 0) {
+        return -1;
+    }
+
+    id = reauth_string_from(record->account);
+
+    return reauth_id_is_account(&id) ? 0 : -1;
 }
 
 

@@ -96,6 +96,12 @@ const redisReply *reauth_reply_event(const redisReply *entry,
 const redisReply *reauth_reply_override_event(const redisReply *entry,
     char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
 
+/* the same for an event that an active account has no record: its text */
+const redisReply *reauth_reply_deleted_event(const redisReply *entry,
+    char id[REAUTH_STREAM_ID_MAX + 1]);
+
+/* the text of such an event: a record of its account only; -1: it is not one */
+int reauth_reply_deleted(const redisReply *reply, reauth_record_t *record);
 
 /* the number of the event with this record; 0: none, an earlier version's */
 uint64_t reauth_reply_event_number(const redisReply *text);

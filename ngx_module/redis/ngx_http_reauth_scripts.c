@@ -36,5 +36,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_OVERRIDES] = {
         ngx_string("overrides"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_OVERRIDES)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_DELETED] = {
+        ngx_string("deleted"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_DELETED)
     }
 };

@@ -170,6 +170,13 @@ void ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
 void ngx_http_reauth_store_poll_first(ngx_http_reauth_store_t *store,
     const reauth_string_t *account);
 
+/*
+ * Redis lists the account as active, but has no record of it: removes it from
+ * the lists, and tells all gateways.
+ */
+void ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account);
+
 /* the key in Redis of the queue of a class, without the prefix */
 extern const char  *ngx_http_reauth_store_queues[REAUTH_POLL_CLASSES];
 

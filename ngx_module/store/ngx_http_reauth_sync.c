@@ -69,7 +69,7 @@ ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_http_reauth_sync_get_one(sync, &record);
+        ngx_http_reauth_sync_get_one(sync, &record, 0);
     }
 
     if (rc == NGX_ERROR) {
@@ -164,6 +164,10 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 
     if (reply->elements == 1) {
         text = reauth_reply_event(reply->element[0], sync->last, &writer);
+
+        if (text == NULL) {
+            text = reauth_reply_deleted_event(reply->element[0], sync->last);
+        }
 
         if (text != NULL) {
             number = reauth_reply_event_number(text);
@@ -480,6 +484,59 @@ ngx_http_reauth_sync_override(ngx_http_reauth_sync_t *sync,
 }
 
 
+/*
+ * Redis had no record of an active account.  It is read, as there may be one by
+ * now.
+ */
+
+static void
+ngx_http_reauth_sync_deleted(ngx_http_reauth_sync_t *sync,
+    const redisReply *text)
+{
+    reauth_string_t  account;
+    reauth_record_t  deleted, record;
+
+    if (reauth_reply_deleted(text, &deleted) != 0) {
+        ngx_http_reauth_sync_not_one(sync);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, sync->store->cycle->log, 0,
+                  "redis: the record of account \"%s\" was deleted",
+                  deleted.account);
+
+    account = reauth_string_from(deleted.account);
+
+    if (ngx_http_reauth_zone_kept(&sync->store->zone, &account, &record)
+        == NGX_OK)
+    {
+        ngx_http_reauth_sync_get_one(sync, &record, 1);
+    }
+}
+
+
+/* an event of another kind than a record; returns 1 if others were missed */
+
+static ngx_uint_t
+ngx_http_reauth_sync_other(ngx_http_reauth_sync_t *sync,
+    const redisReply *entry)
+{
+    const redisReply  *text;
+
+    text = reauth_reply_deleted_event(entry, sync->last);
+
+    if (text == NULL) {
+        ngx_http_reauth_sync_override(sync, entry);
+        return 0;
+    }
+
+    ngx_http_reauth_sync_deleted(sync, text);
+
+    return (ngx_uint_t) reauth_stream_event(&sync->stream,
+                                            reauth_reply_event_number(text));
+}
+
+
 /* returns 1 if events before or among these were missed */
 
 static ngx_uint_t
@@ -497,7 +554,7 @@ ngx_http_reauth_sync_entries(ngx_http_reauth_sync_t *sync,
         text = reauth_reply_event(entries->element[i], sync->last, &writer);
 
         if (text == NULL) {
-            ngx_http_reauth_sync_override(sync, entries->element[i]);
+            missed |= ngx_http_reauth_sync_other(sync, entries->element[i]);
             continue;
         }
 

@@ -50,6 +50,8 @@ typedef struct {
     ngx_http_reauth_sync_t         *sync;
     reauth_record_t                *known;     /* of the zone, or NULL */
     ngx_uint_t                      n;
+    ngx_uint_t                      deleted;   /* by an event */
+    ngx_str_t                      *argv;      /* the command */
     reauth_record_t                 one;       /* where it is a single one's */
 } ngx_http_reauth_sync_get_t;
 
@@ -84,7 +86,7 @@ ngx_int_t ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
 ngx_http_reauth_sync_get_t *
 ngx_http_reauth_sync_get_create(ngx_http_reauth_sync_t *sync);
 void ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
-    const reauth_record_t *known);
+    const reauth_record_t *known, ngx_uint_t deleted);
 void ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync);
 void ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync);
 

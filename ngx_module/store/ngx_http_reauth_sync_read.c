@@ -57,6 +57,57 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
 
 
 static void
+ngx_http_reauth_sync_get_free(ngx_http_reauth_sync_get_t *get)
+{
+    if (get->argv != NULL) {
+        ngx_free(get->argv);
+    }
+
+    ngx_free(get);
+}
+
+
+/* Redis has no record of this account, which is listed as active or known */
+
+static void
+ngx_http_reauth_sync_get_none(ngx_http_reauth_sync_get_t *get, ngx_uint_t i)
+{
+    size_t                    len;
+    ngx_str_t                *key;
+    reauth_string_t           account;
+    ngx_http_reauth_store_t  *store;
+
+    store = get->sync->store;
+
+    if (get->known == NULL) {
+        key = &get->argv[i + 1];
+        len = store->redis_conf->prefix.len + sizeof(":a:") - 1;
+
+        account.data = key->data + len;
+        account.len = key->len - len;
+
+        ngx_http_reauth_store_deleted(store, &account);
+        return;
+    }
+
+    if (!get->deleted) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                       "reauth sync: account \"%s\" is not in Redis, to be "
+                       "written again", get->known[i].account);
+
+        ngx_http_reauth_zone_lost(&store->zone, &get->known[i]);
+        return;
+    }
+
+    if (ngx_http_reauth_zone_deleted(&store->zone, &get->known[i])
+        == NGX_AGAIN)
+    {
+        ngx_http_reauth_store_flush(store);
+    }
+}
+
+
+static void
 ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_get_t *get = data;
@@ -68,34 +119,27 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
     sync->pending--;
 
     if (ngx_http_reauth_sync_ended(sync)) {
-        ngx_free(get);
+        ngx_http_reauth_sync_get_free(get);
         return;
     }
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        ngx_free(get);
+        ngx_http_reauth_sync_get_free(get);
         ngx_http_reauth_sync_failed(sync, reply);
         return;
     }
 
-    for (i = 0; i < reply->elements; i++) {
+    for (i = 0; i < reply->elements && i < get->n; i++) {
 
         if (reply->element[i]->type != REDIS_REPLY_NIL) {
             ngx_http_reauth_sync_merge(sync, reply->element[i], 1);
 
-        } else if (get->known != NULL && i < get->n) {
-
-            /* Redis has lost a record of this zone: write it again */
-
-            ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
-                           "reauth sync: account \"%s\" is not in Redis, to be "
-                           "written again", get->known[i].account);
-
-            ngx_http_reauth_zone_lost(&sync->store->zone, &get->known[i]);
+        } else {
+            ngx_http_reauth_sync_get_none(get, i);
         }
     }
 
-    ngx_free(get);
+    ngx_http_reauth_sync_get_free(get);
 
     if (sync->pending == 0
         && sync->scanned
@@ -138,6 +182,8 @@ ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
         return NGX_ERROR;
     }
 
+    get->argv = argv;
+
     ngx_str_set(&argv[0], "MGET");
 
     p = (u_char *) &argv[n + 1];
@@ -154,10 +200,9 @@ ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
 
     rc = ngx_http_reauth_redis_command(sync->store->follower, n + 1, argv, 0,
                                        ngx_http_reauth_sync_get_reply, get);
-    ngx_free(argv);
 
     if (rc != NGX_OK) {
-        ngx_free(get);
+        ngx_http_reauth_sync_get_free(get);
         return rc;
     }
 
@@ -184,7 +229,7 @@ ngx_http_reauth_sync_get_create(ngx_http_reauth_sync_t *sync)
 
 void
 ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
-    const reauth_record_t *known)
+    const reauth_record_t *known, ngx_uint_t deleted)
 {
     reauth_string_t              account;
     ngx_http_reauth_sync_get_t  *get;
@@ -199,6 +244,7 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 
     get->one = *known;
     get->known = &get->one;
+    get->deleted = deleted;
 
     account = reauth_string_from(known->account);
 

@@ -87,6 +87,25 @@ ngx_http_reauth_poller_backlog(ngx_http_reauth_poller_t *poller,
 
 
 static void
+ngx_http_reauth_poller_take(ngx_http_reauth_poller_t *poller,
+    const reauth_string_t *account)
+{
+    if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0
+        || ngx_exiting || ngx_quit || ngx_terminate
+        || !ngx_http_reauth_store_clerk(poller->store))
+    {
+        /* polling was paused meanwhile, or this worker exits */
+
+        ngx_http_reauth_store_poll_at(poller->store, account,
+                                      ngx_http_reauth_now(), 1);
+        return;
+    }
+
+    (void) ngx_http_reauth_poll_start(poller, account);
+}
+
+
+static void
 ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 {
     ngx_http_reauth_poller_t *poller = data;
@@ -139,22 +158,19 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
         account.data = (u_char *) reply->element[i]->str;
         account.len = reply->element[i]->len;
 
+        if (account.len != 0 && account.data[0] == '-') {
+            account.data++;
+            account.len--;
+
+            ngx_http_reauth_store_deleted(poller->store, &account);
+            continue;
+        }
+
         if (!reauth_id_is_account(&account)) {
             continue;
         }
 
-        if (ngx_http_reauth_zone_paused(&poller->store->zone) > 0
-            || ngx_exiting || ngx_quit || ngx_terminate
-            || !ngx_http_reauth_store_clerk(poller->store))
-        {
-            /* polling was paused meanwhile, or this worker exits */
-
-            ngx_http_reauth_store_poll_at(poller->store, &account,
-                                          ngx_http_reauth_now(), 1);
-            continue;
-        }
-
-        (void) ngx_http_reauth_poll_start(poller, &account);
+        ngx_http_reauth_poller_take(poller, &account);
     }
 
     ngx_http_reauth_poller_backlog(poller, reply);
@@ -173,12 +189,12 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms)
 {
     u_char      *p, buffer[1024];
-    ngx_str_t    argv[13], *arg;
+    ngx_str_t    argv[12], *arg;
     ngx_uint_t   i, burst;
     ngx_str_t   *prefix;
 
     static const char  *kinds[] = {
-        "due", "rate", "pause", "active", "due:person", "due:last", "a:", "seq"
+        "due", "rate", "pause", "active", "due:person", "due:last", "a:"
     };
 
     prefix = &poller->store->redis_conf->prefix;
@@ -186,13 +202,13 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
 
     p = buffer;
 
-    for (i = 0; i < 8; i++) {
+    for (i = 0; i < 7; i++) {
         argv[i].data = p;
         p = ngx_sprintf(p, "%V:%s", prefix, kinds[i]);
         argv[i].len = p - argv[i].data;
     }
 
-    arg = &argv[8];
+    arg = &argv[7];
 
     arg->data = p;
     p = ngx_sprintf(p, "%ui", NGX_HTTP_REAUTH_POLLS_MAX - poller->npolls);
@@ -220,7 +236,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     arg++;
 
     if (ngx_http_reauth_redis_script(poller->store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 8, 13, argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 7, 12, argv,
                                      ngx_http_reauth_poller_leased, poller)
         == NGX_OK)
     {

@@ -356,6 +356,30 @@ ngx_http_reauth_zone_complete(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* an ended record */
+
+static void
+ngx_http_reauth_zone_remove(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record)
+{
+    size_t                    len;
+    uint32_t                  hash;
+    ngx_http_reauth_node_t  **link;
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    len = ngx_strlen(record->account);
+    hash = ngx_http_reauth_zone_hash((u_char *) record->account, len);
+
+    link = ngx_http_reauth_zone_node_find(zone->sh, hash,
+                                          (u_char *) record->account, len);
+    if (link != NULL) {
+        ngx_http_reauth_zone_node_free(zone, link);
+        zone->sh->changes++;
+    }
+}
+
+
 static ngx_int_t
 ngx_http_reauth_zone_carry_out(ngx_http_reauth_zone_t *zone,
     const reauth_judgement_t *verdict)
@@ -381,6 +405,10 @@ ngx_http_reauth_zone_carry_out(ngx_http_reauth_zone_t *zone,
                                                : NGX_HTTP_REAUTH_CLEAN);
         }
 
+        return NGX_OK;
+
+    case REAUTH_WRITE_REMOVED:
+        ngx_http_reauth_zone_remove(zone, &verdict->record);
         return NGX_OK;
 
     default: /* REAUTH_WRITE_NOTHING */
@@ -611,6 +639,28 @@ ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
     (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_deleted(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record)
+{
+    int                 again;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_http_reauth_zone_stored(zone, (u_char *) record->account,
+                                ngx_strlen(record->account), NULL, &stored);
+
+    again = reauth_judge_deleted(&stored, record, &verdict);
+    (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return again ? NGX_AGAIN : NGX_OK;
 }
 
 

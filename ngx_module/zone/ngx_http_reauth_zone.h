@@ -461,6 +461,13 @@ ngx_int_t ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record);
 
+/*
+ * The same for a record that was deleted in Redis: one that has ended is
+ * removed here, too.  NGX_AGAIN: it is active, and to be written.
+ */
+ngx_int_t ngx_http_reauth_zone_deleted(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record);
+
 /* how many records have changes that Redis does not have */
 ngx_uint_t ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone);
 

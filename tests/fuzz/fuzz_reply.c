@@ -49,6 +49,7 @@ static void
 check_entry(const redisReply *entry)
 {
     char               id[REAUTH_STREAM_ID_MAX + 1];
+    reauth_record_t    deleted;
     reauth_string_t    writer;
     const redisReply  *record;
 
@@ -60,6 +61,12 @@ check_entry(const redisReply *entry)
     if (record != NULL) {
         (void) reauth_string_equals(&writer, "none");
         check_record(record);
+    }
+
+    record = reauth_reply_deleted_event(entry, id);
+
+    if (record != NULL && reauth_reply_deleted(record, &deleted) == 0) {
+        check_text(deleted.account, REAUTH_ACCOUNT_MAX);
     }
 }
 

@@ -29,6 +29,7 @@
 #define STARTING  REAUTH_STATE_STARTING
 #define RUNNING   REAUTH_STATE_RUNNING
 #define FAILED    REAUTH_STATE_FAILED
+#define SUCCEEDED  REAUTH_STATE_SUCCEEDED
 
 #define REDIS     1                  /* of a verdict: dirty */
 #define CLEAN     0
@@ -868,6 +869,67 @@ test_lost(void **state)
 }
 
 
+/* a deletion by hand opens no gate; an end that Redis has had is forgotten */
+
+static void
+test_deleted(void **state)
+{
+    int                 again;
+    size_t              i;
+    reauth_record_t     asked;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const struct {
+        const char     *row;
+        row_record_t    stored;
+        unsigned        was_dirty;
+        row_record_t    asked;
+        int             again;
+        reauth_write_t  write;
+        unsigned        dirty;
+        uint64_t        revision;
+    } rows[] = {
+
+        { "an active one is written again", { RUNNING, 10, 5, 0, 0 }, 0,
+          { RUNNING, 10, 5, 0, 0 }, 1, REVISION, REDIS, 0 },
+
+        { "so is one that is being sent", { STARTING, 10, 5, 0, 0 }, 1,
+          { STARTING, 10, 5, 0, 0 }, 1, REVISION, REDIS, 0 },
+
+        { "Redis has an active one since", { RUNNING, 10, 6, 0, 0 }, 0,
+          { RUNNING, 10, 5, 0, 0 }, 0, NOTHING, CLEAN, 6 },
+
+        { "one that has ended is removed", { SUCCEEDED, 10, 5, 0, 0 }, 0,
+          { SUCCEEDED, 10, 5, 0, 0 }, 0, REAUTH_WRITE_REMOVED, CLEAN, 5 },
+
+        { "it has ended since it was asked for", { FAILED, 10, 6, 0, 0 }, 0,
+          { RUNNING, 10, 5, 0, 0 }, 0, NOTHING, CLEAN, 6 },
+
+        { "Redis does not have the end yet", { SUCCEEDED, 10, 5, 0, 0 }, 1,
+          { SUCCEEDED, 10, 5, 0, 0 }, 0, NOTHING, CLEAN, 5 },
+
+        { "it is unknown here", { NONE, 0, 0, 0, 0 }, 0,
+          { NONE, 10, 0, 0, 0 }, 0, NOTHING, CLEAN, 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, rows[i].was_dirty, &stored);
+        make(&rows[i].asked, &asked);
+
+        again = reauth_judge_deleted(&stored, &asked, &verdict);
+
+        check_verdict(rows[i].row, &verdict, rows[i].write, rows[i].dirty,
+                      rows[i].stored.state);
+
+        assert_int_equal(again, rows[i].again);
+        assert_int_equal(verdict.record.revision, rows[i].revision);
+    }
+}
+
+
 /* the record of the epoch 10 is in Redis as revision 5 */
 
 static void
@@ -1512,6 +1574,7 @@ main(void)
         cmocka_unit_test(test_merge_unknown),
         cmocka_unit_test(test_conflict_polled),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_deleted),
         cmocka_unit_test(test_committed),
         cmocka_unit_test(test_webhook),
         cmocka_unit_test(test_commit)

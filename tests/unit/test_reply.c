@@ -248,6 +248,62 @@ test_event(void **state)
 }
 
 
+/* account: NULL, it is not such an event */
+
+static void
+deleted(const char *fields, const char *account)
+{
+    char               text[512], id[REAUTH_STREAM_ID_MAX + 1];
+    redisReply        *reply;
+    reauth_record_t    record;
+    const redisReply  *entry, *event;
+
+    snprintf(text, sizeof(text), STREAM "*2\r\n$3\r\n1-0\r\n%s", fields);
+
+    reply = read_reply(text);
+    assert_non_null(reply);
+
+    entry = reauth_reply_entries(reply)->element[0];
+    event = reauth_reply_deleted_event(entry, id);
+
+    assert_string_equal(id, "1-0");
+
+    if (account == NULL) {
+        assert_true(event == NULL || reauth_reply_deleted(event, &record) != 0);
+
+    } else {
+        assert_non_null(event);
+        assert_int_equal(reauth_reply_deleted(event, &record), 0);
+        assert_string_equal(record.account, account);
+        assert_int_equal(reauth_reply_event_number(event), 7);
+    }
+
+    freeReplyObject(reply);
+}
+
+
+static void
+test_deleted_event(void **state)
+{
+    (void) state;
+
+    deleted("*4\r\n$1\r\na\r\n$0\r\n\r\n$7\r\ndeleted\r\n"
+            "$24\r\naccount acct_1\nnumber 7\n\r\n", "acct_1");
+
+    /* another kind, no account, no text, fewer fields */
+
+    deleted("*4\r\n$1\r\na\r\n$0\r\n\r\n$8\r\noverride\r\n"
+            "$24\r\naccount acct_1\nnumber 7\n\r\n", NULL);
+    deleted("*4\r\n$1\r\na\r\n$0\r\n\r\n$7\r\ndeleted\r\n"
+            "$9\r\nnumber 7\n\r\n", NULL);
+    deleted("*4\r\n$1\r\na\r\n$0\r\n\r\n$7\r\ndeleted\r\n"
+            "$22\r\naccount ../x\nnumber 7\n\r\n", NULL);
+    deleted("*4\r\n$1\r\na\r\n$0\r\n\r\n$7\r\ndeleted\r\n:1\r\n", NULL);
+    deleted("*4\r\n$1\r\na\r\n$0\r\n\r\n:1\r\n$1\r\nb\r\n", NULL);
+    deleted("*2\r\n$1\r\na\r\n$1\r\nb\r\n", NULL);
+}
+
+
 static void
 test_entries(void **state)
 {
@@ -436,6 +492,7 @@ main(void)
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_event),
+        cmocka_unit_test(test_deleted_event),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_entries),
     };

@@ -7,14 +7,11 @@
 -- upstream has never confirmed get the rest.  Both leave half of the burst to
 -- attempts of the first queue, where those requested by webhooks are.
 --
--- An active account without a record is removed from the indexes: its key was
--- deleted, or has expired.  Both are written at once, so a record that is being
--- written is here or adds the account again.  A number of an event is left out
--- then: all gateways notice, and those that know the record write it again.
+-- An active account without a record is not leased, but returned with a "-"
+-- before it: its key was deleted, or has expired, see deleted.lua.
 --
 -- KEYS: due, rate, pause, active, due of attempts that wait for a person, due of
---       attempts never confirmed, prefix of the keys of records, the counter of
---       events
+--       attempts never confirmed, prefix of the keys of records
 -- ARGV: 1 maximum number of accounts        2 the lease, in ms
 --       3 polls a minute of all gateways    4 burst, in polls
 --       5 length of a pause requested by the upstream, in ms, or 0
@@ -57,6 +54,7 @@ end
 local n = math.min(most, math.floor(tokens))
 local others = tonumber(redis.call('HGET', KEYS[2], 'others') or 0)
 local accounts = {}
+local deleted = {}
 local first, person, last = {}, {}, {}
 
 local reserve = math.floor(burst / 2)
@@ -70,25 +68,13 @@ if n > 0 then
     first, person, last = due(KEYS[1]), due(KEYS[5]), due(KEYS[6])
 end
 
--- before anything is removed, as Redis may refuse it for want of memory
-
-local function skip()
-    local number = (tonumber(redis.call('GET', KEYS[8]) or 0) or 0) + 1
-
-    redis.call('SET', KEYS[8], string.format('%.0f', number), 'EX', 86400)
-end
-
 local function take(key, queue)
     local account = table.remove(queue, 1)
 
     if redis.call('ZSCORE', KEYS[4], account) then
 
         if redis.call('EXISTS', KEYS[7] .. account) == 0 then
-            skip()
-            redis.call('ZREM', KEYS[4], account)
-            redis.call('ZREM', KEYS[1], account)
-            redis.call('ZREM', KEYS[5], account)
-            redis.call('ZREM', KEYS[6], account)
+            deleted[#deleted + 1] = '-' .. account
             return
         end
 
@@ -126,6 +112,10 @@ end
 redis.call('HSET', KEYS[2], 'tokens', tostring(tokens - #accounts),
            'at', string.format('%.0f', clock), 'others', tostring(others))
 redis.call('EXPIRE', KEYS[2], 600)
+
+for _, account in ipairs(deleted) do
+    accounts[#accounts + 1] = account
+end
 
 for _, key in ipairs({ KEYS[1], KEYS[5], KEYS[6] }) do
     local rest = redis.call('ZRANGEBYSCORE', key, '-inf',

@@ -1,0 +1,78 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * Active accounts whose record was deleted in Redis, or has expired.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "reauth_route.h"
+#include "ngx_http_reauth_store_commit.h"
+#include "ngx_http_reauth_redis.h"
+
+
+#define NGX_HTTP_REAUTH_DELETED_KEYS  7
+
+
+static void
+ngx_http_reauth_deleted_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_store_t *store = data;
+
+    if (reply == NULL || reply->type == REDIS_REPLY_INTEGER) {
+        return;
+    }
+
+    ngx_http_reauth_store_refused(store, NGX_HTTP_REAUTH_REFUSED_WRITE, reply,
+                                  "failed to remove a deleted account");
+}
+
+
+void
+ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account)
+{
+    u_char       keys[NGX_HTTP_REAUTH_DELETED_KEYS][REAUTH_ACCOUNT_MAX + 80];
+    char         name[REAUTH_ACCOUNT_MAX + 1];
+    ngx_str_t    argv[NGX_HTTP_REAUTH_DELETED_KEYS + 3], *arg, *prefix;
+    ngx_uint_t   i;
+
+    if (!reauth_id_is_account(account)
+        || !ngx_http_reauth_store_connected(store))
+    {
+        return;
+    }
+
+    arg = argv;
+    prefix = &store->redis_conf->prefix;
+
+    reauth_copy(name, REAUTH_ACCOUNT_MAX, account);
+
+    ngx_http_reauth_redis_key(arg++, keys[0], prefix, "a:", name);
+    ngx_http_reauth_redis_key(arg++, keys[1], prefix, "active", "");
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        ngx_http_reauth_redis_key(arg++, keys[2 + i], prefix,
+                                  ngx_http_reauth_store_queues[i], "");
+    }
+
+    ngx_http_reauth_redis_key(arg++, keys[2 + i], prefix, "events", "");
+    ngx_http_reauth_redis_key(arg++, keys[3 + i], prefix, "seq", "");
+
+    arg->data = (u_char *) account->data;
+    arg->len = account->len;
+    arg++;
+
+    ngx_http_reauth_zone_writer(&store->zone, arg++);
+    ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
+    arg++;
+
+    (void) ngx_http_reauth_redis_script(store->redis,
+                                        NGX_HTTP_REAUTH_SCRIPT_DELETED,
+                                        NGX_HTTP_REAUTH_DELETED_KEYS,
+                                        arg - argv, argv,
+                                        ngx_http_reauth_deleted_reply, store);
+}
