@@ -160,9 +160,12 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
 
             if (reauth_epoch_is(current, begin->epoch, begin->origin)) {
 
-                /* it is this begin: the clerk has written it meanwhile */
+                /*
+                 * It is this begin: the clerk has written it meanwhile, maybe
+                 * before it was judged again.
+                 */
 
-                reauth_judge_take(&theirs, verdict);
+                (void) reauth_judge_merge(stored, remote, 1, verdict);
                 return REAUTH_BEGIN_STARTED;
             }
 

@@ -285,7 +285,7 @@ test_begin_again(void **state)
 
         { "it is there: the clerk has written it",
           { STARTING, 10, 1, 1, 0 }, { STARTING, 10, 2, 1, 0 },
-          REAUTH_BEGIN_STARTED, RECORD, CLEAN, 1, STARTING, 10 },
+          REAUTH_BEGIN_STARTED, REVISION, CLEAN, 0, STARTING, 10 },
 
         { "an earlier attempt has ended",
           { STARTING, 10, 1, 1, 0 }, { FAILED, 9, 2, 0, 0 },
@@ -344,6 +344,74 @@ test_begin_again(void **state)
                              rows[i].remote.revision);
         }
     }
+}
+
+
+/*
+ * The clerk has written a begin as it was judged first.  It was judged again by
+ * an attempt in progress since, which a rejection restores.
+ */
+
+static void
+test_begin_written(void **state)
+{
+    reauth_fact_t       fact;
+    reauth_begin_t      begin;
+    reauth_record_t     remote, written;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  nothing = { NONE, 0, 0, 0, 0 };
+    static const row_record_t  running = { RUNNING, 10, 2, 2, 0 };
+
+    (void) state;
+
+    make_stored(&nothing, 0, &stored);
+    make_begin(1, &begin);
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
+                     REAUTH_BEGIN_STARTED);
+
+    written = verdict.record;
+    written.revision = 3;
+
+    stored.record = verdict.record;
+    stored.dirty = 1;
+
+    make(&running, &remote);
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, &remote, &verdict),
+                     REAUTH_BEGIN_STARTED);
+    assert_int_equal(verdict.record.prior.state, RUNNING);
+
+    stored.record = verdict.record;
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, &written, &verdict),
+                     REAUTH_BEGIN_STARTED);
+    check_verdict("judged first", &verdict, REVISION, REDIS, STARTING);
+    assert_int_equal(verdict.record.epoch, begin.epoch);
+    assert_int_equal(verdict.record.revision, 3);
+    assert_int_equal(verdict.record.prior.state, RUNNING);
+
+    reauth_judge_unsent(&begin, NOW_MS + 2000, "NOT_SENT", &fact);
+
+    stored.record = verdict.record;
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_APPLIED);
+    check_verdict("rejected", &verdict, RECORD, REDIS, RUNNING);
+
+    /* another gateway knows more of the prior attempt */
+
+    written = stored.record;
+    written.revision = 4;
+    written.updated_ms++;
+    written.prior.state = FAILED;
+
+    assert_int_equal(reauth_judge_begin(&stored, &begin, &written, &verdict),
+                     REAUTH_BEGIN_STARTED);
+    check_verdict("the prior has ended", &verdict, RECORD, CLEAN, STARTING);
+    assert_int_equal(verdict.record.prior.state, FAILED);
 }
 
 
@@ -1561,6 +1629,7 @@ main(void)
         cmocka_unit_test(test_begin),
         cmocka_unit_test(test_begin_in_its_zone),
         cmocka_unit_test(test_begin_again),
+        cmocka_unit_test(test_begin_written),
         cmocka_unit_test(test_begin_outdated),
         cmocka_unit_test(test_advance),
         cmocka_unit_test(test_advance_limited),
