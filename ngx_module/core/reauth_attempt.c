@@ -170,6 +170,10 @@ reauth_attempt_save_prior(const reauth_record_t *current,
 
     prior->state = current->state == REAUTH_STATE_STARTING
                    ? REAUTH_STATE_UNKNOWN : current->state;
+
+    if (current->missing & REAUTH_SECRET_FINGERPRINT) {
+        next->missing |= REAUTH_SECRET_PRIOR;
+    }
 }
 
 
@@ -191,12 +195,6 @@ reauth_attempt_rebase(reauth_record_t *record, const reauth_record_t *other)
     }
 
     reauth_attempt_save_prior(other, record, record->since_ms);
-
-    if (record->prior.state != REAUTH_STATE_NONE
-        && (other->missing & REAUTH_SECRET_FINGERPRINT))
-    {
-        record->missing |= REAUTH_SECRET_PRIOR;
-    }
 
     if (record->before_us < reauth_attempt_before_us(other)) {
         record->before_us = reauth_attempt_before_us(other);

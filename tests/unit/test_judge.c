@@ -1294,6 +1294,9 @@ test_begin_missing(void **state)
         { "the reply is earlier", { STARTING, 10, 3, 0, 0 }, 1,
           { RUNNING, 9, 2, 1, 0 }, 0, 1, REAUTH_BEGIN_READ, NOTHING, 1 },
         { "Redis is away", { RUNNING, 10, 3, 0, 0 }, 1,
+          { NONE, 0, 0, 0, 0 }, 1, 1, REAUTH_BEGIN_STARTED, RECORD,
+          REAUTH_SECRET_PRIOR },
+        { "Redis is away, and it has ended", { FAILED, 10, 3, 0, 0 }, 0,
           { NONE, 0, 0, 0, 0 }, 1, 1, REAUTH_BEGIN_STARTED, RECORD, 0 }
     };
 
