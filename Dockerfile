@@ -61,24 +61,36 @@ RUN ./run setup build
 COPY tools/build tools/build-token tools/configure.sh tools/reauth-token.c tools/
 COPY config ./
 COPY ngx_module ngx_module
-RUN ./run build && tools/build-token
+RUN ./run build && tools/build-token \
+    && sed -n 's/.*REAUTH_VERSION *"\(.*\)"/\1/p' \
+        ngx_module/common/ngx_http_reauth_conf.h > build/version
 
 
 FROM base AS gateway
 
 RUN apt-get update -q \
     && apt-get install -q -y --no-install-recommends \
-        ca-certificates libhiredis1.1.0 libjansson4 nginx \
-    && rm -rf /var/lib/apt/lists/* /var/log/nginx/* /etc/nginx/sites-enabled/*
+        ca-certificates gettext-base libhiredis1.1.0 libjansson4 nginx \
+    && rm -rf /var/lib/apt/lists/* /var/log/nginx/* /etc/nginx/nginx.conf \
+        /etc/nginx/sites-enabled/*
 
 COPY --from=build /src/build/ngx_http_reauth_module.so \
     /usr/lib/nginx/modules/
 COPY --from=build /src/build/reauth-token /usr/local/bin/
-COPY docker/nginx.conf /etc/nginx/nginx.conf
+COPY --from=build /src/build/version /usr/share/nginx-reauth/
+COPY board /usr/share/nginx-reauth/board
+COPY docker/entrypoint /usr/local/bin/reauth-entrypoint
+COPY docker/drain /usr/local/bin/reauth-drain
+COPY docker/sbom /usr/local/bin/reauth-sbom
+COPY docker/nginx.conf /etc/nginx/nginx.conf.template
+
+RUN reauth-sbom "$(cat /usr/share/nginx-reauth/version)" \
+    > /usr/share/nginx-reauth/sbom.spdx.json
 
 USER 10001:10001
-EXPOSE 8080
+EXPOSE 8080 8081
 STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=5s --timeout=2s --start-period=10s \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /reauth/healthz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r status <&3 && [[ $status == *' 200 '* ]]"]
+ENTRYPOINT ["reauth-entrypoint"]
 CMD ["nginx", "-e", "stderr", "-g", "daemon off;"]
