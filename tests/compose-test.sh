@@ -226,6 +226,25 @@ for _ in $(seq 60); do
     sleep 0.5
 done
 
-[ "$health" = healthy ] || fail "the health check of the gateway reports $health"
+[ "$health" = healthy ] || {
+    docker inspect -f '{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}
+{{end}}' "$container" >&2
+    fail "the health check of the gateway reports $health (above)"
+}
+
+# what the image has beside the gateway
+
+inside() { compose exec -T gateway "$@"; }
+
+inside grep -q '"name":"libjansson4"' /usr/share/nginx-reauth/sbom.spdx.json \
+    || fail "the bill of materials lacks a package"
+
+inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/8081
+    printf "GET /reauth/metrics HTTP/1.0\r\nHost: gateway\r\n\r\n" >&3
+    grep -q "^reauth_redis_up 1" <&3' || fail "there are no metrics at port 8081"
+
+inside reauth-drain 0 || fail "the gateway cannot be drained"
+request 503 GET /reauth/readyz
+[ "$(field status)" = draining ] || fail "not draining: $body"
 
 say "compose-test: all passed"
