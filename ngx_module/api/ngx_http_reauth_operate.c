@@ -26,6 +26,10 @@
                                        + sizeof("..."))
 
 
+/* ms until a caller with too many overrides should try again */
+#define NGX_HTTP_REAUTH_OVERRIDE_RETRY  60000
+
+
 typedef struct ngx_http_reauth_operate_s  ngx_http_reauth_operate_t;
 
 typedef ngx_int_t (*ngx_http_reauth_operate_handler_pt)(
@@ -396,11 +400,84 @@ ngx_http_reauth_operate_record(ngx_http_reauth_operate_t *op)
 }
 
 
+/* 429, nothing was done */
+
+static ngx_int_t
+ngx_http_reauth_operate_too_many(ngx_http_reauth_operate_t *op,
+    ngx_http_reauth_count_e count, int64_t wait_ms, const char *description)
+{
+    u_char     *p;
+    ngx_str_t   retry;
+
+    ngx_http_reauth_count(op->request, count);
+
+    p = ngx_pnalloc(op->request->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    retry.data = p;
+    retry.len = ngx_sprintf(p, "%L", (wait_ms + 999) / 1000) - p;
+
+    if (ngx_http_reauth_add_header(op->request, "Retry-After", &retry)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_send_error(op->request,
+                                      REAUTH_ERROR_TOO_MANY_REQUESTS,
+                                      "There are too many such requests.",
+                                      description, NULL);
+}
+
+
+/* not set */
+
+static ngx_int_t
+ngx_http_reauth_operate_not_overridden(ngx_http_reauth_operate_t *op,
+    ngx_int_t rc, ngx_uint_t share)
+{
+    ngx_http_request_t     *r;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    r = op->request;
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
+                   "The account has no override.",
+                   "It has ended or was removed: the attempt of the account "
+                   "decides on its gate.", NULL);
+    }
+
+    if (rc == NGX_BUSY) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "reauth: caller \"%V\" has %ui overrides of gates: half "
+                      "of all reached", &ctx->caller, share);
+
+        return ngx_http_reauth_operate_too_many(op,
+                   NGX_HTTP_REAUTH_COUNT_LIMIT_OVERRIDES,
+                   NGX_HTTP_REAUTH_OVERRIDE_RETRY,
+                   "The caller has half of all overrides that are possible. "
+                   "Nothing was changed. Wait until some of them end.");
+    }
+
+    return ngx_http_reauth_status_unavailable(r, REAUTH_ERROR_STORE_UNAVAILABLE,
+               "There are too many overrides.",
+               "Remove others, wait for their end, or increase reauth_zone.");
+}
+
+
 static ngx_int_t
 ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
 {
     char                      shown[NGX_HTTP_REAUTH_REASON_SHOWN];
+    ngx_int_t                 rc;
+    ngx_uint_t                share;
     const char               *name;
+    reauth_begin_t            begin;
     reauth_string_t           id, caller;
     reauth_override_t         override, former;
     ngx_http_request_t       *r;
@@ -415,6 +492,7 @@ ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
         return ngx_http_reauth_status_loading(r);
     }
 
+    share = 0;
     ngx_memzero(&override, sizeof(reauth_override_t));
 
     id.data = op->account.data;
@@ -429,23 +507,14 @@ ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
     override.gate = (uint8_t) op->asked.gate;
     override.until_ms = ngx_http_reauth_now() + op->asked.for_ms;
 
-    switch (ngx_http_reauth_store_override(store, &override, &former)) {
+    ngx_memzero(&begin, sizeof(reauth_begin_t));
+    ngx_http_reauth_caller_bounds(r, &begin);
 
-    case NGX_OK:
-        break;
+    rc = ngx_http_reauth_store_override(store, &override, &former,
+                                        begin.bounded ? &share : NULL);
 
-    case NGX_DECLINED:
-        return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
-                   "The account has no override.",
-                   "It has ended or was removed: the attempt of the account "
-                   "decides on its gate.", NULL);
-
-    default: /* NGX_ERROR */
-        return ngx_http_reauth_status_unavailable(r,
-                   REAUTH_ERROR_STORE_UNAVAILABLE,
-                   "There are too many overrides.",
-                   "Remove others, wait for their end, or increase "
-                   "reauth_zone.");
+    if (rc != NGX_OK) {
+        return ngx_http_reauth_operate_not_overridden(op, rc, share);
     }
 
     name = reauth_override_gate_name(override.gate);
@@ -501,10 +570,33 @@ ngx_http_reauth_operate_poll_refused(ngx_http_reauth_operate_t *op,
 }
 
 
+/* those of other accounts would wait */
+
+static ngx_int_t
+ngx_http_reauth_operate_poll_too_many(ngx_http_reauth_operate_t *op,
+    int64_t wait_ms)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(op->request, ngx_http_reauth_module);
+
+    ngx_log_error(NGX_LOG_WARN, op->request->connection->log, 0,
+                  "reauth: requested poll of account \"%V\" rejected: limit "
+                  "reached, a quarter of \"rate=\" of \"reauth_poll\"; caller "
+                  "\"%V\"", &op->account, &ctx->caller);
+
+    return ngx_http_reauth_operate_too_many(op,
+               NGX_HTTP_REAUTH_COUNT_LIMIT_POLLS, wait_ms,
+               "Requested polls take a quarter of the rate of reauth_poll at "
+               "most. The account is polled at its time.");
+}
+
+
 static ngx_int_t
 ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
 {
     u_char                   *p;
+    int64_t                   wait_ms;
     ngx_str_t                 body;
     reauth_ask_t              ask;
     reauth_record_t           record;
@@ -526,6 +618,12 @@ ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
 
     if (ask > REAUTH_ASK_ACCOUNT) {
         return ngx_http_reauth_operate_poll_refused(op, ask);
+    }
+
+    wait_ms = ngx_http_reauth_zone_request_poll(&store->zone,
+                                                store->poll_rate);
+    if (wait_ms > 0) {
+        return ngx_http_reauth_operate_poll_too_many(op, wait_ms);
     }
 
     ngx_http_reauth_store_poll_first(store, &id);

@@ -35,6 +35,7 @@ static const struct {
     { 415, "UNSUPPORTED_MEDIA_TYPE" },
     { 422, "VALIDATION_ERROR" },
     { 429, "TOO_MANY_ATTEMPTS" },
+    { 429, "TOO_MANY_REQUESTS" },
     { 502, "UPSTREAM_BAD_ANSWER" },
     { 503, "SERVICE_UNAVAILABLE" },
     { 503, "STORE_UNAVAILABLE" },

@@ -7,6 +7,12 @@
 #include "reauth_schedule.h"
 
 
+/* requested polls have one of so many */
+#define REAUTH_POLL_REQUESTED_PART  4
+
+#define REAUTH_POLL_MINUTE_MS       INT64_C(60000)
+
+
 /* the interval is a part of the time since the last change */
 #define REAUTH_SCHEDULE_PART         8
 #define REAUTH_SCHEDULE_PERSON_PART  3
@@ -106,6 +112,31 @@ unsigned
 reauth_schedule_reserve(unsigned burst)
 {
     return burst / 2;
+}
+
+
+int64_t
+reauth_schedule_request(int64_t *taken_ms, int64_t now_ms, unsigned rate)
+{
+    int64_t  step_ms, wait_ms;
+
+    step_ms = rate > REAUTH_POLL_REQUESTED_PART
+              ? REAUTH_POLL_MINUTE_MS * REAUTH_POLL_REQUESTED_PART / rate
+              : REAUTH_POLL_MINUTE_MS;
+
+    if (*taken_ms < now_ms) {
+        *taken_ms = now_ms;
+    }
+
+    wait_ms = *taken_ms + step_ms - now_ms - REAUTH_POLL_MINUTE_MS;
+
+    if (wait_ms > 0) {
+        return wait_ms;
+    }
+
+    *taken_ms += step_ms;
+
+    return 0;
 }
 
 

@@ -57,6 +57,16 @@ unsigned reauth_schedule_reserve(unsigned burst);
 #define REAUTH_POLL_AT_ONCE_MS  86400000
 
 
+/*
+ * Whether a person may request a poll now: those of a minute take a quarter of
+ * its polls at most.  "rate" is that of all polls, in polls a minute.  Returns
+ * 0 and takes one, or the time to wait, in ms; *taken_ms is stored between
+ * calls, 0: none was taken.
+ */
+int64_t reauth_schedule_request(int64_t *taken_ms, int64_t now_ms,
+    unsigned rate);
+
+
 /* what is left to do, by class; at most REAUTH_POLL_DUE_MAX are counted */
 
 typedef struct {

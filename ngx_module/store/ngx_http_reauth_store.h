@@ -49,6 +49,7 @@ struct ngx_http_reauth_store_s {
     ngx_uint_t                         reject;        /* redis_failure */
     ngx_msec_t                         gate_max;
     ngx_uint_t                         polling;       /* reauth_poll is on */
+    ngx_uint_t                         poll_rate;     /* its polls a minute */
 
     /* of this process */
     struct ngx_http_reauth_redis_s    *redis;
@@ -150,10 +151,11 @@ ngx_uint_t ngx_http_reauth_store_clerk(ngx_http_reauth_store_t *store);
  * Keeps the gate of an account open or closed, or takes that back (gate NONE):
  * in the zone before this function returns, in Redis later.  Sets the rest of
  * *override; *former is the one before.  NGX_DECLINED: there was none to take
- * back; NGX_ERROR: there are too many.
+ * back; NGX_ERROR: there are too many; NGX_BUSY: its caller has too many, see
+ * ngx_http_reauth_zone_set_override().
  */
 ngx_int_t ngx_http_reauth_store_override(ngx_http_reauth_store_t *store,
-    reauth_override_t *override, reauth_override_t *former);
+    reauth_override_t *override, reauth_override_t *former, ngx_uint_t *share);
 
 /* writes all records that Redis does not have; the clerk only */
 void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store);

@@ -163,11 +163,12 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
 
 ngx_int_t
 ngx_http_reauth_store_override(ngx_http_reauth_store_t *store,
-    reauth_override_t *override, reauth_override_t *former)
+    reauth_override_t *override, reauth_override_t *former, ngx_uint_t *share)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_reauth_zone_set_override(&store->zone, override, former);
+    rc = ngx_http_reauth_zone_set_override(&store->zone, override, former,
+                                           share);
 
     if (rc == NGX_OK) {
         ngx_http_reauth_override_send(store, override);

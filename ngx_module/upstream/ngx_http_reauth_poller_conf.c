@@ -190,6 +190,7 @@ ngx_http_reauth_poll(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     mcf->store.polling = 1;
+    mcf->store.poll_rate = poller->rate;
     mcf->store.zone.schedule.interval_ms = poller->interval;
     mcf->store.zone.schedule.max_interval_ms = poller->max_interval;
 

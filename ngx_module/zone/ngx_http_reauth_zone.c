@@ -818,6 +818,24 @@ ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone)
 }
 
 
+int64_t
+ngx_http_reauth_zone_request_poll(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t rate)
+{
+    int64_t  wait_ms;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    wait_ms = reauth_schedule_request(&zone->sh->requested_ms,
+                                      ngx_http_reauth_monotonic(),
+                                      (unsigned) rate);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return wait_ms;
+}
+
+
 void
 ngx_http_reauth_zone_drain(ngx_http_reauth_zone_t *zone, int64_t ms)
 {

@@ -201,6 +201,8 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES,
     NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS,
     NGX_HTTP_REAUTH_COUNT_LIMIT_WAITING_CALLER,
+    NGX_HTTP_REAUTH_COUNT_LIMIT_OVERRIDES,
+    NGX_HTTP_REAUTH_COUNT_LIMIT_POLLS,
     NGX_HTTP_REAUTH_COUNT_FILE_CALLERS,
     NGX_HTTP_REAUTH_COUNT_FILE_SECRET,
     NGX_HTTP_REAUTH_COUNT_KEY_UNAVAILABLE,
@@ -533,11 +535,12 @@ ngx_int_t ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone,
 /*
  * Overrides of gates.  set: of a person, also one that is taken back; sets the
  * stamp, the state and the time, *former is the one before (stamp 0: none).
- * NGX_DECLINED: there is none to take back; NGX_ERROR: there are too many.
- * merge: of Redis; NGX_DECLINED: not later than that of the zone.
+ * NGX_DECLINED: there is none to take back; NGX_ERROR: there are too many;
+ * NGX_BUSY: its caller has *share of them, which is half; NULL: no limit by
+ * caller.  merge: of Redis; NGX_DECLINED: not later than that of the zone.
  */
 ngx_int_t ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
-    reauth_override_t *override, reauth_override_t *former);
+    reauth_override_t *override, reauth_override_t *former, ngx_uint_t *share);
 ngx_int_t ngx_http_reauth_zone_merge_override(ngx_http_reauth_zone_t *zone,
     const reauth_override_t *override);
 
@@ -677,6 +680,10 @@ ngx_uint_t ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,
 void ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone,
     int64_t ms);
 int64_t ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone);
+
+/* see reauth_schedule_request() */
+int64_t ngx_http_reauth_zone_request_poll(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t rate);
 
 /*
  * This gateway is drained for this time, in ms, or not any more (0); survives a

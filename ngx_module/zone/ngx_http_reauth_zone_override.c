@@ -348,9 +348,52 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* one of a caller, also one that it has taken back, until it has ended */
+
+static ngx_uint_t
+ngx_http_reauth_zone_override_is_of(ngx_http_reauth_overridden_t *entry,
+    const char *caller, int64_t now_ms)
+{
+    return entry->used
+           && now_ms < entry->override.until_ms
+           && ngx_strcmp(entry->override.caller, caller) == 0;
+}
+
+
+/* whether its caller may have a further one; *share: those that it has */
+
+static ngx_uint_t
+ngx_http_reauth_zone_override_allowed(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_overridden_t *old, const reauth_override_t *override,
+    ngx_uint_t *share, int64_t now_ms)
+{
+    ngx_uint_t  i;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    *share = 0;
+
+    if (override->gate == REAUTH_OVERRIDE_NONE
+        || (old != NULL
+            && ngx_http_reauth_zone_override_is_of(old, override->caller,
+                                                   now_ms)))
+    {
+        return 1;
+    }
+
+    for (i = 0; i < sh->noverrides; i++) {
+        *share += ngx_http_reauth_zone_override_is_of(&sh->overrides[i],
+                                                      override->caller,
+                                                      now_ms);
+    }
+
+    return (ngx_uint_t) reauth_shares_may_wait(*share, sh->noverrides - 1);
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
-    reauth_override_t *override, reauth_override_t *former)
+    reauth_override_t *override, reauth_override_t *former, ngx_uint_t *share)
 {
     size_t                         len;
     int64_t                        now_ms;
@@ -386,6 +429,12 @@ ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
         && reauth_override_gate(former, now_ms) == REAUTH_OVERRIDE_NONE)
     {
         rc = NGX_DECLINED;
+
+    } else if (share != NULL
+               && !ngx_http_reauth_zone_override_allowed(sh, entry, override,
+                                                         share, now_ms))
+    {
+        rc = NGX_BUSY;
 
     } else {
         override->stamp = reauth_epoch_make(last, now_ms, (unsigned) sh->salt);

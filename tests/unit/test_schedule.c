@@ -538,6 +538,68 @@ test_reserve(void **state)
 }
 
 
+/* however often they are requested: a quarter, and that of a minute at once */
+
+static void
+test_request(void **state)
+{
+    size_t    i;
+    int64_t   taken_ms, now_ms, wait_ms;
+    unsigned  n, refused;
+
+    static const struct {
+        unsigned  rate;
+        unsigned  quarter;
+    } cases[] = {
+        { 1, 1 }, { 4, 1 }, { 8, 2 }, { 60, 15 }, { 3000, 750 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        taken_ms = 0;
+
+        for (n = 0;
+             reauth_schedule_request(&taken_ms, NOW_MS, cases[i].rate) == 0;
+             n++)
+        {
+            assert_true(n < cases[i].quarter);
+        }
+
+        assert_int_equal(n, cases[i].quarter);
+
+        for (now_ms = NOW_MS, refused = 0;
+             now_ms < NOW_MS + 10 * MINUTE;
+             now_ms += 10)
+        {
+            wait_ms = reauth_schedule_request(&taken_ms, now_ms,
+                                              cases[i].rate);
+            n += wait_ms == 0;
+            refused += wait_ms != 0;
+
+            assert_true(wait_ms >= 0 && wait_ms <= MINUTE);
+        }
+
+        assert_true(refused > 0);
+        assert_true(n <= cases[i].quarter * 11);
+        assert_true(n >= cases[i].quarter * 10);
+
+        /* nothing is saved up for longer */
+
+        now_ms += HOUR;
+
+        for (n = 0;
+             reauth_schedule_request(&taken_ms, now_ms, cases[i].rate) == 0;
+             n++)
+        {
+            /* void */
+        }
+
+        assert_int_equal(n, cases[i].quarter);
+    }
+}
+
+
 int
 main(void)
 {
@@ -551,7 +613,8 @@ main(void)
         cmocka_unit_test(test_never_ends),
         cmocka_unit_test(test_class),
         cmocka_unit_test(test_pick),
-        cmocka_unit_test(test_reserve)
+        cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_request)
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

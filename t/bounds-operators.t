@@ -1,0 +1,157 @@
+# What a caller with the scope "operate" can take from others: it has half of
+# the overrides, and all of them together have a quarter of the polls.  Others
+# are not disturbed.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use JSON::PP ();
+use Test::More;
+
+use Reauth::H2 ();
+use Reauth::Test sandbox_options => ['--hold'];
+
+# one for each 32 KB of a zone of 1 MB
+my $OVERRIDES = 32;
+
+# a quarter of rate=
+my $POLLS = 5;
+
+my $callers = secret_file('callers', join('', map {
+    my ($name, $rest) = @$_;
+    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
+} ['greedy', 'operate accounts=acct_g*'], ['other', 'operate'], ['all', 'all']),
+    oct 644);
+
+my $http2   = free_port();
+my $gateway = gateway(
+    workers     => 2,
+    http_config => <<"EOC",
+reauth_callers_file $callers;
+server {
+    listen 127.0.0.1:$http2 http2;
+    location /reauth/ { reauth_status; }
+}
+EOC
+    config      => <<'EOC',
+reauth_poll on /upstream interval=10m max_interval=10m rate=20r/m;
+location = /reauth/metrics { reauth_metrics; }
+EOC
+);
+
+# by HTTP/1.1, or by HTTP/2 on one connection
+
+my $h2 = Reauth::H2->connect_to($http2);
+
+sub ask {
+    my ($protocol, $name, $method, $path, $body) = @_;
+
+    my $text = $body ? JSON::PP::encode_json($body) : undef;
+
+    return $gateway->http($method, "/reauth/$path",
+        { Authorization => "Bearer token-of-$name",
+          $text ? ('Content-Type' => 'application/json') : () }, $text)
+        if $protocol eq 'HTTP/1.1';
+
+    my $answer = $h2->answer($h2->request($method, "/reauth/$path",
+        { authorization => "Bearer token-of-$name",
+          $text ? ('content-type' => 'application/json') : () },
+        $text ? (body => $text) : ()));
+
+    $answer->{json} = eval { JSON::PP::decode_json($answer->{body}) };
+
+    return $answer;
+}
+
+sub override {
+    my ($protocol, $name, $account, $gate) = @_;
+
+    return ask($protocol, $name, $gate ? 'PUT' : 'DELETE',
+        "accounts/$account/override", $gate && { gate => $gate, for => '1h' });
+}
+
+sub limited {
+    my ($limit) = @_;
+
+    return ask('HTTP/1.1', 'all', 'GET', 'metrics')->{body}
+        =~ /^reauth_limited_total\{limit="$limit"\} (\d+)$/m ? $1 : -1;
+}
+
+# ---- overrides ----
+
+my $n = 0;
+
+for my $protocol ('HTTP/1.1', 'HTTP/2') {
+    my @set = map { override($protocol, 'greedy', 'acct_g' . ++$n, 'closed')
+        ->{status} } 1 .. $OVERRIDES / 4;
+    is("@set", join(' ', (200) x ($OVERRIDES / 4)), "$protocol: its share is set");
+}
+
+for my $protocol ('HTTP/1.1', 'HTTP/2') {
+    my $refused = override($protocol, 'greedy', 'acct_g_more', 'closed');
+
+    is($refused->{status}, 429, "$protocol: one more is refused");
+    is($refused->{json}{error}, 'TOO_MANY_REQUESTS', "$protocol: with a reason");
+    cmp_ok($refused->{headers}{'retry-after'}, '>=', 1,
+        'and the time to wait') if $protocol ne 'HTTP/2';
+    is(ask($protocol, 'all', 'GET', 'gate/acct_g_more')->{status}, 204,
+        "$protocol: nothing was changed");
+
+    is(override($protocol, 'greedy', 'acct_g1', 'open')->{status}, 200,
+        "$protocol: its own can be changed");
+    is(override($protocol, 'other', "acct_o_\L$protocol\E" =~ tr{/.}{__}r, 'closed')
+        ->{status}, 200, "$protocol: another caller has room");
+}
+
+is(limited('overrides'), 2, 'counted');
+like($gateway->error_log,
+    qr/\[warn\].* caller "greedy" has 16 overrides of gates: half of all/,
+    'logged');
+is(override('HTTP/1.1', 'greedy', 'acct_g2')->{status}, 200,
+    'one can be removed');
+is(override('HTTP/1.1', 'other', 'acct_g3', 'open')->{status}, 200,
+    'one that another caller has replaced is that of the other');
+is(override('HTTP/1.1', 'greedy', 'acct_g_more', 'closed')->{status}, 200,
+    'so there is room again');
+
+# ---- polls ----
+
+for my $account (map {"acct_g_login$_"} 1 .. 3) {
+    is($gateway->update($account, 'ok', headers => {
+        Authorization => 'Bearer token-of-all' })->{status}, 200, 'a login');
+}
+
+my @polled;
+
+for my $i (1 .. 4 * $POLLS) {
+    my $answer = ask($i % 2 ? 'HTTP/1.1' : 'HTTP/2', 'greedy', 'POST',
+        'accounts/acct_g_login' . (1 + $i % 3) . '/poll');
+
+    push @polled, $answer->{status};
+    next if $answer->{status} == 202;
+
+    is($answer->{json}{error}, 'TOO_MANY_REQUESTS', 'a poll more is refused');
+    cmp_ok($answer->{headers}{'retry-after'}, '>=', 1, 'with the time to wait')
+        if $i % 2;
+    last if $polled[-2] == 429;
+}
+
+is("@polled[0 .. $POLLS - 1]", join(' ', (202) x $POLLS),
+    'a quarter of the polls of a minute can be requested');
+is($polled[$POLLS], 429, 'and no more');
+is($polled[-1], 429, 'over HTTP/2, too');
+cmp_ok(limited('polls'), '>=', 2, 'counted');
+like($gateway->error_log,
+    qr/\[warn\].* requested poll of account "acct_g_login\d" rejected: limit reached/,
+    'logged');
+
+# ---- another caller meanwhile ----
+
+is(ask('HTTP/1.1', 'all', 'GET', 'accounts/acct_g_login1')->{status}, 200,
+    'others are served');
+
+$h2->close;
+$gateway->stop;
+
+done_testing();
