@@ -136,6 +136,51 @@ ok(wait_for { gate($one, 'acct_1') == 204 && gate($two, 'acct_1') == 204 }
     'which ends by itself');
 is(status($one, 'accounts/acct_1')->{json}{override}, undef, 'and is gone');
 
+# ---- two gateways have made the same stamp ----
+
+# that of Redis is taken, by its event and by the reply to a write
+
+is(override($one, 'acct_same', { gate => 'closed', for => '10m' })->{status},
+    200, 'closed');
+ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_same') } 'in Redis');
+
+my $text  = join '', map {"$_\n"} grep { length }
+    redis_cli('GET', '{reauth}:override:acct_same');
+my $other = $text =~ s/^gate closed$/gate open/mr;
+my ($stamp) = $text =~ /^stamp (\d+)/;
+
+sub script {
+    my ($text, $writer) = @_;
+
+    return join "\n", redis_cli('EVAL',
+        Reauth::Test::slurp('ngx_module/redis/scripts/override.lua'), 3,
+        map({"{reauth}:$_"} 'override:acct_same', 'overrides', 'events'),
+        $stamp, 'acct_same', 600, (time + 600) . '000', $text, $writer, 10_000);
+}
+
+is(script($text, 'third'), '1', 'Redis has it');
+like(script($other, 'third'), qr/^gate closed$/m, 'and keeps it');
+
+redis_cli('SET', '{reauth}:override:acct_same', $other, 'EX', 600);
+redis_cli('XADD', '{reauth}:events', '*', 'third', '', 'override', $other);
+ok(wait_for { gate($one, 'acct_same') == 204 && gate($two, 'acct_same') == 204 }
+    'another one of the same stamp is taken by all');
+
+# events of overrides do not stay for longer than a day either
+
+redis_cli('DEL', '{reauth}:old');
+redis_cli('XADD', '{reauth}:old', '1000-1', 'third', 'x');
+
+for my $i (1 .. 1000) {
+    redis_cli('EVAL', Reauth::Test::slurp('ngx_module/redis/scripts/override.lua'),
+        3, map({"{reauth}:$_"} 'override:acct_old', 'overrides', 'old'), $i,
+        'acct_old', 600, (time + 600) . '000', "stamp $i\n", 'third', 10_000);
+    last if redis_cli('XRANGE', '{reauth}:old', '-', '1001') eq '';
+}
+
+is(redis_cli('XRANGE', '{reauth}:old', '-', '1001'), '', 'old events are removed');
+redis_cli('DEL', '{reauth}:old', '{reauth}:override:acct_old');
+
 # ---- what is invalid ----
 
 my $invalid = override($one, 'acct_3',

@@ -73,6 +73,22 @@ reauth_override_replaces(const reauth_override_t *other,
 }
 
 
+int
+reauth_override_is_taken(const reauth_override_t *remote,
+    const reauth_override_t *stored)
+{
+    if (remote->stamp != stored->stamp) {
+        return reauth_override_replaces(remote, stored);
+    }
+
+    return remote->gate != stored->gate
+           || remote->set_ms != stored->set_ms
+           || remote->until_ms != stored->until_ms
+           || strcmp(remote->caller, stored->caller) != 0
+           || strcmp(remote->reason, stored->reason) != 0;
+}
+
+
 void
 reauth_override_record(const reauth_override_t *override,
     reauth_record_t *record)

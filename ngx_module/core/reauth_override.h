@@ -65,6 +65,13 @@ int reauth_override_replaces(const reauth_override_t *other,
     const reauth_override_t *stored);
 
 /*
+ * The same for one of Redis, which all gateways take: also if two that could
+ * not reach each other have made the same stamp.
+ */
+int reauth_override_is_taken(const reauth_override_t *remote,
+    const reauth_override_t *stored);
+
+/*
  * The override as a change of the record, for the timeline: the reason is its
  * error_message, the gate its number of lost polls, of which it has none.
  */

@@ -306,7 +306,7 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
     old = ngx_http_reauth_zone_override_find(sh, hash,
                                              (u_char *) override->account,
                                              len);
-    if (old != NULL && !reauth_override_replaces(override, &old->override)) {
+    if (old != NULL && !reauth_override_is_taken(override, &old->override)) {
         return NGX_DECLINED;
     }
 

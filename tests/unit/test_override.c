@@ -101,6 +101,63 @@ test_merge(void **state)
 }
 
 
+/*
+ * Two gateways that could not reach each other have made one stamp: Redis has
+ * that of the first, whoever it is, which both take.
+ */
+
+static void
+test_same_stamp(void **state)
+{
+    unsigned            i, first;
+    reauth_override_t   ours[2], remote;
+
+    (void) state;
+
+    for (i = 0; i < 10; i++) {
+        first = i % 2;
+
+        make(&ours[0], 5, REAUTH_OVERRIDE_CLOSED);
+        make(&ours[1], 5, REAUTH_OVERRIDE_CLOSED);
+
+        switch (i / 2) {
+
+        case 0:
+            ours[1].gate = REAUTH_OVERRIDE_OPEN;
+            break;
+
+        case 1:
+            ours[1].set_ms++;
+            break;
+
+        case 2:
+            ours[1].until_ms--;
+            break;
+
+        case 3:
+            ours[1].caller[0] = 'O';
+            break;
+
+        default:
+            ours[1].reason[0] = 'A';
+            break;
+        }
+
+        remote = ours[first];
+
+        assert_false(reauth_override_is_taken(&remote, &ours[first]));
+        assert_true(reauth_override_is_taken(&remote, &ours[1 - first]));
+        assert_false(reauth_override_replaces(&remote, &ours[1 - first]));
+
+        /* a later one counts for both */
+
+        ours[0].stamp++;
+        assert_false(reauth_override_is_taken(&remote, &ours[0]));
+        assert_true(reauth_override_is_taken(&ours[0], &remote));
+    }
+}
+
+
 static void
 test_text(void **state)
 {
@@ -249,6 +306,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_same_stamp),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_bounds)
     };

@@ -6,16 +6,18 @@
 --       5 the override                         6 the writer's name
 --       7 length of the stream
 --
--- Returns 1 if Redis has it, otherwise the one that Redis has.
+-- Returns 1 if Redis has it, otherwise the one that Redis has.  Two gateways may
+-- have made the same stamp while they could not reach each other: the one that
+-- was written first is kept, and all gateways take it.
 
 local seen = redis.call('GET', KEYS[1])
 local stamp = seen and string.match(seen, '^stamp (%d+)\n')
 
-if stamp and tonumber(stamp) == tonumber(ARGV[1]) then
+if seen == ARGV[5] then
     return 1
 end
 
-if stamp and tonumber(stamp) > tonumber(ARGV[1]) then
+if stamp and tonumber(stamp) >= tonumber(ARGV[1]) then
     return seen
 end
 
@@ -31,10 +33,22 @@ for _, account in ipairs(ended) do
     redis.call('ZREM', KEYS[2], account)
 end
 
--- Gateways of an earlier version skip an event with a second field.
+-- Gateways of an earlier version skip an event with a second field.  Events of
+-- more than a day are removed as in commit.lua.
 
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', ARGV[6], '',
-           'override', ARGV[5])
-redis.call('EXPIRE', KEYS[3], 86400)
+local day = 86400
+local added
+
+if tonumber(now[2]) % 16 == 0 then
+    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000', '*',
+                        ARGV[6], '', 'override', ARGV[5])
+end
+
+if not added or type(added) == 'table' and added.err then
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', ARGV[6], '',
+               'override', ARGV[5])
+end
+
+redis.call('EXPIRE', KEYS[3], day)
 
 return 1
