@@ -527,6 +527,10 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     ngx_http_reauth_store_tell(store, up);
 
     if (up) {
+
+        /* what broke this connection may have silenced that of events, too */
+
+        ngx_http_reauth_sync_unread(store);
         ngx_http_reauth_store_up(store);
     }
 }

@@ -18,7 +18,9 @@
 
 #define NGX_HTTP_REAUTH_SYNC_PAGE    100
 #define NGX_HTTP_REAUTH_SYNC_COUNT   "100"
-#define NGX_HTTP_REAUTH_SYNC_BLOCK   5000
+
+/* milliseconds to wait for events: a connection that is dead is found then */
+#define NGX_HTTP_REAUTH_SYNC_BLOCK   1000
 
 /* milliseconds between reads of events, so that a reply has several of them */
 #define NGX_HTTP_REAUTH_SYNC_PAUSE   1
