@@ -19,6 +19,7 @@ PKG_SIMULATE="liblua5.1-0-dev"
 PKG_VALGRIND="valgrind libc6-dbg"
 PKG_BENCH="valgrind wrk"
 PKG_BENCH_PEERS="haproxy libnginx-mod-http-lua lua-cjson"
+PKG_CHAOS="iproute2 util-linux faketime"
 
 
 as_root() {
