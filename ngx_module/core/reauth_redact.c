@@ -17,6 +17,13 @@
     ((uint32_t) ((gram) * REAUTH_REDACT_FACTOR) >> (32 - REAUTH_REDACT_BITS))
 
 
+#define reauth_redact_in_table(redact, bit)                                   \
+    ((redact)->bits[(bit) / 64] >> (bit) % 64 & 1)
+
+/* a part has so many runs of four characters, all of which are in the table */
+#define REAUTH_REDACT_RUNS  (REAUTH_REDACT_WINDOW - REAUTH_REDACT_MIN + 1)
+
+
 /* those before the last one are overwritten already */
 
 typedef struct {
@@ -26,8 +33,21 @@ typedef struct {
 } reauth_redact_places_t;
 
 
+/* the next one of each, or the end of the text; at first 0 */
+
+typedef struct {
+    size_t  backslash;
+    size_t  percent;
+} reauth_redact_escapes_t;
+
+
 static size_t reauth_redact_search(const reauth_redact_t *redact,
     const unsigned char *text, size_t len, unsigned char *dst);
+static size_t reauth_redact_skip(const reauth_redact_t *redact,
+    const unsigned char *text, size_t len, size_t next,
+    reauth_redact_escapes_t *escapes);
+static size_t reauth_redact_escape(const unsigned char *text, size_t len,
+    size_t next, unsigned char c, size_t known);
 static void reauth_redact_take(reauth_redact_places_t *places,
     unsigned char *dst, size_t first, size_t next);
 static unsigned char reauth_redact_char(const unsigned char *text, size_t len,
@@ -96,10 +116,11 @@ static size_t
 reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
     size_t len, unsigned char *dst)
 {
-    size_t                   n, next, run, first, escaped, last[3];
-    uint32_t                 gram, bit;
-    unsigned char            c;
-    reauth_redact_places_t   places;
+    size_t                    n, next, run, first, skipped, escaped, last[3];
+    uint32_t                  gram, bit;
+    unsigned char             c;
+    reauth_redact_places_t    places;
+    reauth_redact_escapes_t   escapes;
 
     if (redact->window == 0) {
         return 0;
@@ -107,6 +128,7 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
 
     memset(last, 0, sizeof(last));
     memset(&places, 0, sizeof(reauth_redact_places_t));
+    memset(&escapes, 0, sizeof(reauth_redact_escapes_t));
 
     gram = 0;
     next = 0;
@@ -116,6 +138,25 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
     for (n = 1; next < len; n++) {
 
         if (run == 0) {
+            skipped = reauth_redact_skip(redact, text, len, next, &escapes);
+
+            if (skipped != next) {
+                n += skipped - next;
+                next = skipped;
+
+                last[0] = next - 1;
+                last[1] = next - 2;
+                last[2] = next - 3;
+
+                gram = (uint32_t) text[next - 3] << 16
+                       | (uint32_t) text[next - 2] << 8
+                       | text[next - 1];
+
+                if (next == len) {
+                    break;
+                }
+            }
+
             first = last[2];
         }
 
@@ -137,9 +178,7 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
         gram = gram << 8 | c;
         bit = reauth_redact_bit(gram);
 
-        if ((redact->bits[bit / 64] >> bit % 64 & 1) == 0
-            || n < REAUTH_REDACT_MIN)
-        {
+        if (!reauth_redact_in_table(redact, bit) || n < REAUTH_REDACT_MIN) {
             run = 0;
             continue;
         }
@@ -173,6 +212,67 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
     }
 
     return places.n;
+}
+
+
+/*
+ * Called if no part begins before the last three characters that were read:
+ * the first part that can follow ends with the run at "p", and each later one
+ * that begins before this run includes it.  If the run is not in the table,
+ * reading continues after it.
+ */
+
+static size_t
+reauth_redact_skip(const reauth_redact_t *redact, const unsigned char *text,
+    size_t len, size_t next, reauth_redact_escapes_t *escapes)
+{
+    size_t                plain;
+    uint32_t              gram, bit;
+    const unsigned char  *p;
+
+    if (redact->window != REAUTH_REDACT_WINDOW) {
+        return next;
+    }
+
+    escapes->backslash = reauth_redact_escape(text, len, next, '\\',
+                                              escapes->backslash);
+    escapes->percent = reauth_redact_escape(text, len, next, '%',
+                                            escapes->percent);
+
+    plain = escapes->backslash < escapes->percent ? escapes->backslash
+                                                  : escapes->percent;
+
+    while (plain - next >= REAUTH_REDACT_RUNS) {
+        p = text + next + REAUTH_REDACT_RUNS - REAUTH_REDACT_MIN;
+
+        gram = (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+               | (uint32_t) p[2] << 8 | p[3];
+        bit = reauth_redact_bit(gram);
+
+        if (reauth_redact_in_table(redact, bit)) {
+            break;
+        }
+
+        next += REAUTH_REDACT_RUNS;
+    }
+
+    return next;
+}
+
+
+static size_t
+reauth_redact_escape(const unsigned char *text, size_t len, size_t next,
+    unsigned char c, size_t known)
+{
+    const unsigned char  *p;
+
+    if (known >= next) {
+        return known;
+    }
+
+    p = memchr(text + next, c, len - next);
+
+    return p != NULL ? (size_t) (p - text) : len;
 }
 
 

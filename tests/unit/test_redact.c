@@ -143,6 +143,75 @@ test_all_parts(void **state)
 }
 
 
+/* "text" has room for it; returns its length */
+
+static size_t
+put_part(char *text, size_t from, size_t escaped)
+{
+    char    *p;
+    size_t   i;
+
+    p = text;
+
+    for (i = 0; i < REAUTH_REDACT_WINDOW; i++) {
+        if (i == escaped) {
+            p += snprintf(p, 4, "%%%02x", KEY[from + i]);
+
+        } else {
+            *p++ = KEY[from + i];
+        }
+    }
+
+    return (size_t) (p - text);
+}
+
+
+/*
+ * A part at each place in text that consists of shorter ones, with each of its
+ * characters escaped in turn, and with another escape at each place.
+ */
+
+static void
+test_places(void **state)
+{
+    char    text[160];
+    size_t  i, at, len, escaped, other;
+
+    (void) state;
+
+    use(KEY);
+
+    for (at = 40; at < 80; at++) {
+        for (escaped = 0; escaped <= REAUTH_REDACT_WINDOW; escaped++) {
+            for (other = 0; other < 120; other++) {
+
+                /* would be half of an escape before the part */
+                if (other + 3 > at && other < at) {
+                    continue;
+                }
+
+                for (i = 0; i < sizeof(text); i++) {
+                    text[i] = i % 12 == 11 ? '!' : KEY[(i + at) % 30];
+                }
+
+                memcpy(text + other, "%21", 3);
+                len = put_part(text + at, (at + other) % 20, escaped);
+
+                assert_true(reauth_redact_find(&redact, (unsigned char *) text,
+                                               sizeof(text)));
+
+                (void) reauth_redact(&redact, (unsigned char *) text,
+                                     sizeof(text));
+
+                for (i = 0; i < len; i++) {
+                    assert_int_equal(text[at + i], '*');
+                }
+            }
+        }
+    }
+}
+
+
 static void
 test_escapes(void **state)
 {
@@ -259,6 +328,7 @@ main(void)
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_all_parts),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_short),
         cmocka_unit_test(test_values),

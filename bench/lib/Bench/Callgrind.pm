@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep);
 
 use Bench::Client ();
 use Bench::Load qw(median);
-use Bench::Process qw($build read_file stop);
+use Bench::Process qw($build read_file write_file);
 
 our @EXPORT_OK = qw(annotate functions instructions profile under);
 
@@ -100,7 +100,7 @@ sub sender {
 }
 
 
-# The name of the dump of one block of requests.
+# The dump of one block of requests: its text.
 
 sub dump_of {
     my ($gateway, $name, $block) = @_;
@@ -112,18 +112,16 @@ sub dump_of {
 
     my ($file) = glob "$out/$name.out*";
 
-    return $file;
+    return read_file($file);
 }
 
 
-# The median of several blocks of requests, because other work of the worker,
-# such as reading Redis every 30 seconds, falls into some blocks only.  Returns
-# all instructions of a request, and those of the module.
+# Several blocks of requests, because other work of the worker, such as reading
+# Redis every 30 seconds, falls into some blocks only.  Returns a list of all
+# instructions of a request, those of the module, and the dump.
 
-sub instructions {
+sub blocks {
     my ($gateway, $name, $request, $idle, $count) = @_;
-
-    $count //= 500;
 
     my @idle  = idle($gateway, $idle);
     my $block = sender($gateway, $request, $count);
@@ -131,34 +129,41 @@ sub instructions {
     control($gateway, '-i', 'on');
     $block->();
 
-    my (@counts, @own);
+    my @blocks;
 
     for (1 .. 5) {
-        my $text = read_file(dump_of($gateway, $name, $block));
+        my $text = dump_of($gateway, $name, $block);
         my ($total) = $text =~ /^totals: (\d+)/m;
 
-        push @counts, $total / $count;
-        push @own, of_module($text) / $count;
+        push @blocks, [$total / $count, of_module($text) / $count, $text];
     }
 
     control($gateway, '-i', 'off');
 
-    return (median(@counts), median(@own));
+    return @blocks;
 }
 
 
-# One block of requests: the name of its dump.
+# The medians of all instructions of a request, and of those of the module.
+
+sub instructions {
+    my ($gateway, $name, $request, $idle) = @_;
+
+    my @blocks = blocks($gateway, $name, $request, $idle, 500);
+
+    return (median(map { $_->[0] } @blocks), median(map { $_->[1] } @blocks));
+}
+
+
+# The name of the dump of the block that takes the median.
 
 sub profile {
     my ($gateway, $name, $request, $idle, $count) = @_;
 
-    my @idle  = idle($gateway, $idle);
-    my $block = sender($gateway, $request, $count);
+    my @blocks = sort { $a->[0] <=> $b->[0] }
+        blocks($gateway, $name, $request, $idle, $count);
 
-    control($gateway, '-i', 'on');
-    $block->();
-
-    return dump_of($gateway, $name, $block);
+    return write_file("$out/$name.profile", $blocks[@blocks / 2][2]);
 }
 
 
