@@ -8,53 +8,6 @@
 #include "reauth_route.h"
 
 
-#if (HIREDIS_MAJOR > 0)
-typedef size_t  reauth_reply_elements_t;
-#else
-typedef int     reauth_reply_elements_t;
-#endif
-
-
-static redisReplyObjectFunctions  reauth_reply_defaults;
-static redisReplyObjectFunctions  reauth_reply_bounded;
-
-
-static void *
-reauth_reply_create_array(const redisReadTask *task,
-    reauth_reply_elements_t elements)
-{
-    if (elements > REAUTH_REPLY_ELEMENTS_MAX) {
-        return NULL;
-    }
-
-    return reauth_reply_defaults.createArray(task, elements);
-}
-
-
-redisReader *
-reauth_reply_reader(void)
-{
-    redisReader  *reader;
-
-    reader = redisReaderCreate();
-
-    if (reader == NULL) {
-        return NULL;
-    }
-
-    reauth_reply_defaults = *reader->fn;
-    reauth_reply_bounded = reauth_reply_defaults;
-    reauth_reply_bounded.createArray = reauth_reply_create_array;
-
-    reader->fn = &reauth_reply_bounded;
-
-    /* a page of replies; else it is given back and taken again for each */
-    reader->maxbuf = REAUTH_REPLY_BUFFER;
-
-    return reader;
-}
-
-
 static int
 reauth_reply_text(const redisReply *reply, char *text, size_t max)
 {

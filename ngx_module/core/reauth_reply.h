@@ -39,6 +39,9 @@
  */
 redisReader *reauth_reply_reader(void);
 
+/* frees a reply of such a reader, even after the reader was freed */
+void reauth_reply_free(void *reply);
+
 /* the override of a reply; 0, or -1 if the reply is not one */
 int reauth_reply_override(const redisReply *reply, int64_t now_ms,
     reauth_override_t *override);

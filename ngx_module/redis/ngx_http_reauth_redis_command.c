@@ -15,6 +15,9 @@
 #define NGX_HTTP_REAUTH_REDIS_COMMANDS     100000
 #define NGX_HTTP_REAUTH_REDIS_BYTES        (64 * 1024 * 1024)
 
+/* keys and arguments of a script: more than any has */
+#define NGX_HTTP_REAUTH_REDIS_ARGS         24
+
 
 static ngx_http_reauth_redis_command_t *ngx_http_reauth_redis_format(
     ngx_http_reauth_redis_t *redis, ngx_uint_t argc, ngx_str_t *argv);
@@ -43,12 +46,10 @@ ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
     ngx_uint_t script, ngx_uint_t nkeys, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_reauth_redis_handler_pt handler, void *data)
 {
-    u_char      number[REAUTH_NUMBER_MAX];
-    ngx_int_t   rc;
-    ngx_str_t  *all;
+    u_char     number[REAUTH_NUMBER_MAX];
+    ngx_str_t  all[3 + NGX_HTTP_REAUTH_REDIS_ARGS];
 
-    all = ngx_alloc((argc + 3) * sizeof(ngx_str_t), &redis->log);
-    if (all == NULL) {
+    if (argc > NGX_HTTP_REAUTH_REDIS_ARGS) {
         return NGX_ERROR;
     }
 
@@ -62,11 +63,8 @@ ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
 
     ngx_memcpy(&all[3], argv, argc * sizeof(ngx_str_t));
 
-    rc = ngx_http_reauth_redis_accept(redis, argc + 3, all, 0, 1, handler,
-                                      data);
-    ngx_free(all);
-
-    return rc;
+    return ngx_http_reauth_redis_accept(redis, argc + 3, all, 0, 1, handler,
+                                        data);
 }
 
 
@@ -146,16 +144,15 @@ ngx_http_reauth_redis_format(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
         size += sizeof("$" CRLF CRLF) - 1 + NGX_SIZE_T_LEN + argv[i].len;
     }
 
-    command = ngx_calloc(sizeof(ngx_http_reauth_redis_command_t), &redis->log);
+    command = ngx_alloc(sizeof(ngx_http_reauth_redis_command_t) + size,
+                        &redis->log);
     if (command == NULL) {
         return NULL;
     }
 
-    p = ngx_alloc(size, &redis->log);
-    if (p == NULL) {
-        ngx_free(command);
-        return NULL;
-    }
+    ngx_memzero(command, sizeof(ngx_http_reauth_redis_command_t));
+
+    p = (u_char *) (command + 1);
 
     command->text = p;
 
@@ -297,7 +294,6 @@ ngx_http_reauth_redis_free_text(ngx_http_reauth_redis_t *redis,
         OPENSSL_cleanse(command->text, command->len);
     }
 
-    ngx_free(command->text);
     command->text = NULL;
 
     redis->bytes -= command->len;

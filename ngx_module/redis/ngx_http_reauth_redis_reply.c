@@ -144,7 +144,7 @@ ngx_http_reauth_redis_replies(ngx_http_reauth_redis_t *redis)
 
         ngx_http_reauth_redis_reply(redis, reply);
 
-        freeReplyObject(reply);
+        reauth_reply_free(reply);
 
         /* a handler may close the connection, but does not open another one */
 

@@ -166,7 +166,7 @@ read_replies(redisReader *reader)
         }
 
         check_reply(reply);
-        freeReplyObject(reply);
+        reauth_reply_free(reply);
     }
 }
 

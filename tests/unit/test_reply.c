@@ -65,7 +65,7 @@ test_array_too_large(void **state)
     reply = read_reply("*2\r\n$1\r\n0\r\n*0\r\n");
     assert_non_null(reply);
     assert_int_equal(reply->elements, 2);
-    freeReplyObject(reply);
+    reauth_reply_free(reply);
 }
 
 
@@ -94,7 +94,7 @@ test_array_largest(void **state)
     assert_non_null(reply);
     assert_int_equal(reply->elements, REAUTH_REPLY_ELEMENTS_MAX);
 
-    freeReplyObject(reply);
+    reauth_reply_free(reply);
     free(text);
 }
 
@@ -109,7 +109,7 @@ record_of(const char *text, reauth_record_t *record)
     assert_non_null(reply);
 
     rc = reauth_reply_record(reply, record);
-    freeReplyObject(reply);
+    reauth_reply_free(reply);
 
     return rc;
 }
@@ -159,7 +159,7 @@ page(const char *text, const char *cursor, size_t elements)
         assert_int_equal(page->elements, elements);
     }
 
-    freeReplyObject(reply);
+    reauth_reply_free(reply);
 }
 
 
@@ -212,7 +212,7 @@ event(const char *text, const char *id, const char *writer)
         assert_string_equal(record->str, "b");
     }
 
-    freeReplyObject(reply);
+    reauth_reply_free(reply);
 }
 
 
@@ -327,7 +327,7 @@ test_entries(void **state)
         reply = read_reply(none[i]);
         assert_non_null(reply);
         assert_null(reauth_reply_entries(reply));
-        freeReplyObject(reply);
+        reauth_reply_free(reply);
     }
 }
 
@@ -374,7 +374,7 @@ test_time(void **state)
             assert_int_equal(ms, cases[i].ms);
         }
 
-        freeReplyObject(reply);
+        reauth_reply_free(reply);
     }
 }
 
@@ -418,7 +418,7 @@ test_hello(void **state)
         assert_int_equal(hello.cluster, hellos[i].cluster);
         assert_int_equal(hello.sentinel, hellos[i].sentinel);
 
-        freeReplyObject(reply);
+        reauth_reply_free(reply);
     }
 }
 
@@ -476,8 +476,77 @@ test_sentinel(void **state)
             assert_int_equal(place.port, 6379);
         }
 
-        freeReplyObject(reply);
+        reauth_reply_free(reply);
     }
+}
+
+
+/* objects of all types, in several blocks, and after the reader was freed */
+
+static void
+test_objects(void **state)
+{
+    char          text[4096], value[1024], *p;
+    void         *nothing;
+    size_t        i;
+    redisReply   *reply, *inner;
+    redisReader  *reader;
+
+    static const char  incomplete[] = "*3\r\n$3\r\nabc\r\n*2\r\n:1\r\n";
+
+    (void) state;
+
+    p = text + sprintf(text, "*6\r\n:-7\r\n$-1\r\n+OK\r\n-ERR no\r\n*-1\r\n"
+                             "*4\r\n");
+
+    for (i = 0; i < 3; i++) {
+        memset(value, 'a' + (int) i, sizeof(value));
+        p += sprintf(p, "$%d\r\n%.*s\r\n", 300 * (int) (i + 1),
+                     300 * (int) (i + 1), value);
+    }
+
+    (void) sprintf(p, "$0\r\n\r\n");
+
+    reply = read_reply(text);
+    assert_non_null(reply);
+    assert_int_equal(reply->type, REDIS_REPLY_ARRAY);
+    assert_int_equal(reply->elements, 6);
+
+    assert_int_equal(reply->element[0]->type, REDIS_REPLY_INTEGER);
+    assert_int_equal(reply->element[0]->integer, -7);
+    assert_int_equal(reply->element[1]->type, REDIS_REPLY_NIL);
+    assert_int_equal(reply->element[2]->type, REDIS_REPLY_STATUS);
+    assert_string_equal(reply->element[2]->str, "OK");
+    assert_int_equal(reply->element[3]->type, REDIS_REPLY_ERROR);
+    assert_string_equal(reply->element[3]->str, "ERR no");
+    assert_int_equal(reply->element[4]->type, REDIS_REPLY_NIL);
+
+    inner = reply->element[5];
+    assert_int_equal(inner->elements, 4);
+
+    for (i = 0; i < 3; i++) {
+        memset(value, 'a' + (int) i, sizeof(value));
+        assert_int_equal(inner->element[i]->len, 300 * (i + 1));
+        assert_memory_equal(inner->element[i]->str, value, 300 * (i + 1));
+        assert_int_equal(inner->element[i]->str[300 * (i + 1)], '\0');
+    }
+
+    assert_int_equal(inner->element[3]->len, 0);
+    assert_string_equal(inner->element[3]->str, "");
+
+    reauth_reply_free(reply);
+
+    /* an incomplete reply is freed with the reader */
+
+    reader = reauth_reply_reader();
+    assert_non_null(reader);
+
+    assert_int_equal(redisReaderFeed(reader, incomplete, strlen(incomplete)),
+                     REDIS_OK);
+    assert_int_equal(redisReaderGetReply(reader, &nothing), REDIS_OK);
+    assert_null(nothing);
+
+    redisReaderFree(reader);
 }
 
 
@@ -489,6 +558,7 @@ main(void)
         cmocka_unit_test(test_sentinel),
         cmocka_unit_test(test_array_too_large),
         cmocka_unit_test(test_array_largest),
+        cmocka_unit_test(test_objects),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_event),
