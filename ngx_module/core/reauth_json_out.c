@@ -70,7 +70,7 @@ reauth_json_out_is_plain(const reauth_string_t *text)
     size_t         i;
     unsigned char  ch;
 
-    for (i = 0; i < text->len; i++) {
+    for (i = reauth_string_plain(text->data, text->len); i < text->len; i++) {
         ch = text->data[i];
 
         if (ch < 0x20 || ch > 0x7e || ch == '"' || ch == '\\') {

@@ -626,7 +626,7 @@ reauth_reader_run(reauth_reader_t *reader, const unsigned char *p, size_t len)
 {
     size_t  n;
 
-    for (n = 0; n < len; n++) {
+    for (n = reauth_string_plain(p, len); n < len; n++) {
         if (p[n] == '"' || p[n] == '\\' || p[n] < 0x20) {
             break;
         }

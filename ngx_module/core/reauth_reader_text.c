@@ -175,7 +175,10 @@ reauth_string_finish(reauth_reader_string_t *string)
         reauth_string_code(string, REAUTH_READER_REPLACEMENT);
     }
 
-    for (p = string->start; p < string->pos; /* void */ ) {
+    p = string->start;
+    p += reauth_string_plain(p, (size_t) (string->pos - p));
+
+    while (p < string->pos) {
         n = reauth_string_character(p, (size_t) (string->pos - p));
 
         if (n < 0 && string->cut) {

@@ -273,14 +273,13 @@ reauth_record_encode(const reauth_record_t *record, unsigned char *text,
     for (i = 0; i < REAUTH_FIELD_SPECS; i++) {
         spec = &reauth_field_specs[i];
 
-        memcpy(p, spec->name.data, spec->name.len);
-
-        value = p + spec->name.len;
-        *value++ = ' ';
-
+        value = p + spec->name.len + 1;
         len = reauth_encode_field(record, spec, value);
 
         if (len != 0) {
+            memcpy(p, spec->name.data, spec->name.len);
+            value[-1] = ' ';
+
             p = value + len;
             *p++ = '\n';
         }

@@ -7,6 +7,19 @@
 #include "reauth_string.h"
 
 
+const char  reauth_string_pairs[201] =
+    "00010203040506070809"
+    "10111213141516171819"
+    "20212223242526272829"
+    "30313233343536373839"
+    "40414243444546474849"
+    "50515253545556575859"
+    "60616263646566676869"
+    "70717273747576777879"
+    "80818283848586878889"
+    "90919293949596979899";
+
+
 #define reauth_string_is_blank(ch)                                            \
     ((ch) == ' ' || ((ch) >= '\t' && (ch) <= '\r'))
 
@@ -98,7 +111,7 @@ reauth_string_has_control(const reauth_string_t *s)
 {
     size_t  i;
 
-    for (i = 0; i < s->len; i++) {
+    for (i = reauth_string_plain(s->data, s->len); i < s->len; i++) {
 
         if (s->data[i] < 0x20 || s->data[i] == 0x7f) {
             return 1;

@@ -15,6 +15,9 @@
 #include <string.h>
 
 
+/* a byte in each byte of a word, as a factor */
+#define REAUTH_STRING_EACH  UINT64_C(0x0101010101010101)
+
 #define REAUTH_NUMBER_MAX  20      /* digits of the greatest uint64_t */
 
 
@@ -54,6 +57,9 @@ int reauth_string_next_line(reauth_string_t *rest, reauth_string_t *name,
     reauth_string_t *value);
 
 
+/* "00" to "99" */
+extern const char  reauth_string_pairs[201];
+
 /*
  * Writes the number in decimal to out[REAUTH_NUMBER_MAX], returns its length.
  * Faster than snprintf(): each change writes some thirty numbers.
@@ -67,10 +73,19 @@ reauth_string_number(uint64_t number, unsigned char *out)
 
     p = digits + sizeof(digits);
 
-    do {
-        *--p = (unsigned char) ('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
+    while (number >= 100) {
+        p -= 2;
+        memcpy(p, reauth_string_pairs + 2 * (number % 100), 2);
+        number /= 100;
+    }
+
+    if (number >= 10) {
+        p -= 2;
+        memcpy(p, reauth_string_pairs + 2 * number, 2);
+
+    } else {
+        *--p = (unsigned char) ('0' + number);
+    }
 
     len = (size_t) (digits + sizeof(digits) - p);
     memcpy(out, p, len);
@@ -110,6 +125,41 @@ reauth_string_hex64(uint64_t number, unsigned char *out)
     }
 
     return out + REAUTH_HEX64_SIZE;
+}
+
+
+/*
+ * How many bytes at the beginning are certainly printable ASCII without
+ * quotation marks and backslashes.  Eight of them are tested at once, so up to
+ * seven that follow may be, too.
+ */
+
+static inline size_t
+reauth_string_plain(const unsigned char *text, size_t len)
+{
+    size_t    n;
+    uint64_t  word, quote, backslash;
+
+    for (n = 0; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+        memcpy(&word, text + n, sizeof(uint64_t));
+
+        quote = word ^ (REAUTH_STRING_EACH * '"');
+        backslash = word ^ (REAUTH_STRING_EACH * '\\');
+
+        /* the high bit of a byte that is not plain, or of one after it */
+
+        if ((word
+             | (word - REAUTH_STRING_EACH * ' ')
+             | (word + REAUTH_STRING_EACH)
+             | (quote - REAUTH_STRING_EACH)
+             | (backslash - REAUTH_STRING_EACH))
+            & REAUTH_STRING_EACH * 0x80)
+        {
+            break;
+        }
+    }
+
+    return n;
 }
 
 

@@ -157,6 +157,81 @@ test_shown(void **state)
 }
 
 
+/* around each power of ten */
+
+static void
+test_decimal_lengths(void **state)
+{
+    char           expected[REAUTH_NUMBER_MAX + 1];
+    size_t         len;
+    uint64_t       power, number;
+    unsigned char  out[REAUTH_NUMBER_MAX];
+
+    (void) state;
+
+    for (power = 1; power <= UINT64_MAX / 10; power *= 10) {
+        for (number = power * 10 - 12; number != power * 10 + 112; number++) {
+            snprintf(expected, sizeof(expected), "%" PRIu64, number);
+
+            len = reauth_string_number(number, out);
+
+            assert_int_equal(len, strlen(expected));
+            assert_memory_equal(out, expected, len);
+        }
+    }
+}
+
+
+static int
+is_plain(unsigned char c)
+{
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+
+/* each byte at each place, next to each other one */
+
+static void
+test_plain(void **state)
+{
+    size_t         i, n, place, len;
+    unsigned       c, next;
+    unsigned char  text[19];
+
+    (void) state;
+
+    for (c = 0; c < 256; c++) {
+        for (next = 0; next < 256; next += 1 + (c % 3)) {
+            for (place = 0; place < sizeof(text) - 1; place++) {
+
+                memset(text, 'a', sizeof(text));
+                text[place] = (unsigned char) c;
+                text[place + 1] = (unsigned char) next;
+
+                n = reauth_string_plain(text, sizeof(text));
+                assert_true(n <= sizeof(text));
+
+                for (i = 0; i < n; i++) {
+                    assert_true(is_plain(text[i]));
+                }
+            }
+        }
+    }
+
+    for (c = 0; c < 256; c++) {
+        if (!is_plain((unsigned char) c)) {
+            continue;
+        }
+
+        memset(text, (int) c, sizeof(text));
+
+        for (len = 0; len <= sizeof(text); len++) {
+            assert_int_equal(reauth_string_plain(text, len), len / 8 * 8);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -164,6 +239,8 @@ main(void)
         cmocka_unit_test(test_field_value),
         cmocka_unit_test(test_hexadecimal),
         cmocka_unit_test(test_decimal),
+        cmocka_unit_test(test_decimal_lengths),
+        cmocka_unit_test(test_plain),
         cmocka_unit_test(test_shown)
     };
 
