@@ -592,7 +592,10 @@ ngx_http_reauth_upstream_is_ours(u_char *name, size_t len)
 }
 
 
-/* copies the lines of nginx's request, without headers set by the module */
+/*
+ * Copies the lines of nginx's request up to the empty one, without headers set
+ * by the module.  NULL: there is no empty line.
+ */
 
 static u_char *
 ngx_http_reauth_upstream_copy_head(u_char *p, u_char *head, u_char *last)
@@ -601,10 +604,19 @@ ngx_http_reauth_upstream_copy_head(u_char *p, u_char *head, u_char *last)
 
     for ( /* void */ ; head < last; head = end) {
 
-        end = ngx_strlchr(head, last, LF);
-        end = end ? end + 1 : last;
+        end = memchr(head, LF, last - head);
 
-        colon = ngx_strlchr(head, end, ':');
+        if (end == NULL) {
+            break;
+        }
+
+        end++;
+
+        if (end - head == sizeof(CRLF) - 1 && *head == CR) {
+            return p;
+        }
+
+        colon = memchr(head, ':', end - head);
 
         if (colon == NULL
             || !ngx_http_reauth_upstream_is_ours(head, colon - head))
@@ -613,7 +625,7 @@ ngx_http_reauth_upstream_copy_head(u_char *p, u_char *head, u_char *last)
         }
     }
 
-    return p;
+    return NULL;
 }
 
 
@@ -685,7 +697,12 @@ ngx_http_reauth_upstream_add_headers(ngx_http_request_t *r, u_char *p,
             || (!r->upstream->conf->pass_request_headers
                 && !ngx_http_reauth_upstream_has(head, last, &h[i].key)))
         {
-            p = ngx_sprintf(p, "%V: %V" CRLF, &h[i].key, &h[i].value);
+            p = ngx_cpymem(p, h[i].key.data, h[i].key.len);
+            *p++ = ':';
+            *p++ = ' ';
+            p = ngx_cpymem(p, h[i].value.data, h[i].value.len);
+            *p++ = CR;
+            *p++ = LF;
         }
     }
 
@@ -736,7 +753,6 @@ ngx_int_t
 ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
 {
     size_t        size;
-    u_char       *last;
     ngx_buf_t    *b, *own;
     ngx_str_t    *method;
     ngx_chain_t  *cl;
@@ -760,14 +776,7 @@ ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    last = memmem(b->pos, b->last - b->pos, CRLF CRLF, sizeof(CRLF CRLF) - 1);
-    if (last == NULL) {
-        return NGX_ERROR;
-    }
-
-    last += sizeof(CRLF) - 1;
-
-    size = (last - b->pos) + sizeof("Content-Length: " CRLF CRLF) - 1
+    size = (b->last - b->pos) + sizeof("Content-Length: " CRLF CRLF) - 1
            + NGX_OFF_T_LEN;
 
     (void) ngx_http_reauth_upstream_add_headers(r, NULL, NULL, &size);
@@ -779,13 +788,21 @@ ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    own->last = ngx_http_reauth_upstream_copy_head(own->last, b->pos, last);
+    own->last = ngx_http_reauth_upstream_copy_head(own->last, b->pos, b->last);
+    if (own->last == NULL) {
+        return NGX_ERROR;
+    }
+
     own->last = ngx_http_reauth_upstream_add_headers(r, own->last, own->pos,
                                                      NULL);
 
     if (r->headers_in.content_length_n >= 0) {
-        own->last = ngx_sprintf(own->last, "Content-Length: %O" CRLF,
-                                r->headers_in.content_length_n);
+        own->last = ngx_cpymem(own->last, "Content-Length: ",
+                               sizeof("Content-Length: ") - 1);
+        own->last += reauth_string_number(
+                         (uint64_t) r->headers_in.content_length_n, own->last);
+        *own->last++ = CR;
+        *own->last++ = LF;
     }
 
     *own->last++ = CR;
