@@ -317,6 +317,52 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/*
+ * NGX_AGAIN: the other update is being sent, or others wait before this one.
+ * Many requests may wait for an identical update, so this is first read without
+ * the lock; a place must be renewed.
+ */
+
+static ngx_int_t
+ngx_http_reauth_coalesce_check(ngx_http_reauth_authenticate_t *a,
+    reauth_record_t *record)
+{
+    ngx_http_reauth_zone_t       *zone;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+    zone = &mcf->store.zone;
+
+    if (a->joined != 0
+        && !a->placed
+        && ngx_http_reauth_zone_is_sent(zone, &a->route.id, a->joined,
+                                        a->joined_origin))
+    {
+        return NGX_AGAIN;
+    }
+
+    ngx_memzero(record, sizeof(reauth_record_t));
+
+    if (ngx_http_reauth_zone_find(zone, &a->route.id, record) != NGX_OK
+        || record->state != REAUTH_STATE_STARTING
+        || (a->joined != 0
+            && !reauth_epoch_is(record, a->joined, a->joined_origin)))
+    {
+        return !a->placed
+               || ngx_http_reauth_zone_place_turn(zone, &a->route.id,
+                                                  a->fingerprint)
+               ? NGX_OK : NGX_AGAIN;
+    }
+
+    if (a->placed) {
+        (void) ngx_http_reauth_zone_place_turn(zone, &a->route.id,
+                                               a->fingerprint);
+    }
+
+    return NGX_AGAIN;
+}
+
+
 /* the other update may be in another worker or on another gateway */
 
 static void
@@ -324,7 +370,6 @@ ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
 {
     ngx_int_t                        rc;
     reauth_record_t                  record;
-    ngx_http_reauth_main_conf_t     *mcf;
     ngx_http_reauth_authenticate_t  *a;
 
     a = ev->data;
@@ -336,27 +381,9 @@ ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
         return;
     }
 
-    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
-
-    ngx_memzero(&record, sizeof(reauth_record_t));
-
-    if (ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id, &record)
-        != NGX_OK
-        || record.state != REAUTH_STATE_STARTING
-        || (a->joined != 0
-            && !reauth_epoch_is(&record, a->joined, a->joined_origin)))
-    {
-        if (!a->placed
-            || ngx_http_reauth_zone_place_turn(&mcf->store.zone, &a->route.id,
-                                               a->fingerprint))
-        {
-            ngx_http_reauth_coalesce_joined(a, &record);
-            return;
-        }
-
-    } else if (a->placed) {
-        (void) ngx_http_reauth_zone_place_turn(&mcf->store.zone, &a->route.id,
-                                               a->fingerprint);
+    if (ngx_http_reauth_coalesce_check(a, &record) == NGX_OK) {
+        ngx_http_reauth_coalesce_joined(a, &record);
+        return;
     }
 
     if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {

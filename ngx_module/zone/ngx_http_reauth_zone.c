@@ -158,6 +158,40 @@ ngx_http_reauth_zone_kept(ngx_http_reauth_zone_t *zone,
 }
 
 
+ngx_uint_t
+ngx_http_reauth_zone_is_sent(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, uint64_t origin)
+{
+    uint32_t                       hash;
+    ngx_uint_t                     sent;
+    ngx_atomic_uint_t              sequence;
+    ngx_http_reauth_slot_t        *slot;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    sequence = sh->gate.sequence;
+    ngx_memory_barrier();
+
+    if (sequence & 1) {
+        return 0;
+    }
+
+    hash = ngx_http_reauth_zone_hash(account->data, account->len);
+    slot = ngx_http_reauth_zone_slot_find(sh, hash, (u_char *) account->data,
+                                          account->len);
+
+    sent = slot != NULL
+           && reauth_record_state(&slot->record, ngx_http_reauth_now())
+              == REAUTH_STATE_STARTING
+           && reauth_epoch_is(&slot->record, epoch, origin);
+
+    ngx_memory_barrier();
+
+    return sent && sh->gate.sequence == sequence;
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *record)

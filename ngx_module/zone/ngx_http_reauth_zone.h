@@ -387,6 +387,13 @@ ngx_int_t ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone,
     u_char *account, size_t len, ngx_http_reauth_closed_t *closed);
 
 /*
+ * Reads without the lock whether the update with this epoch is being sent.
+ * 0: it is not, or the zone is being changed.
+ */
+ngx_uint_t ngx_http_reauth_zone_is_sent(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch, uint64_t origin);
+
+/*
  * NGX_OK or NGX_DECLINED.  An active record past its deadline is returned as
  * expired, by "kept" unchanged.
  */
