@@ -77,6 +77,7 @@ sub nginx {
         pid    => @$under ? $pid : worker($pid),
         port   => $value{PORT},
         port2  => $value{PORT2},
+        port3  => $value{PORT3},
     };
 }
 
@@ -119,6 +120,7 @@ sub reauth {
         $gateway_core, 'reauth', 'reauth.conf',
         PORT   => port(),
         PORT2  => port(),
+        PORT3  => port(),
         MODULE => module(),
         ZONE   => '64m',
         REDIS  => $redis ? "reauth_redis redis://127.0.0.1:$redis/0 "

@@ -88,7 +88,7 @@ sub measure_module {
 
         measure($found, gateway($redis),
             ['gate open', 'proxy_pass', 'port2', $request{open}],
-            ['gate open, key from its file', 'proxy_pass', 'port',
+            ['gate open, key from its file', 'proxy_pass', 'port3',
              $request{open}],
             ['gate closed, full answer', 'return 503', 'port2',
              $request{closed}],

@@ -12,11 +12,11 @@ use Bench::Requests qw(%request gateway);
 
 my ($count, $idle, $top) = (200, 16, 40);
 
-# the request, and the port of the gateway: "port2" has a constant key
+# the request, and the port of the gateway: see bench/conf/reauth.conf
 
 my %profiles = (
     open       => ['open',    'port2', 'redis'],
-    key        => ['open',    'port',  'redis'],
+    key        => ['open',    'port3', 'redis'],
     closed     => ['closed',  'port2', 'redis'],
     update     => ['update',  'port',  'redis'],
     local      => ['update',  'port'],
