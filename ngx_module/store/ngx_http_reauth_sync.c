@@ -698,7 +698,7 @@ ngx_http_reauth_sync_block(ngx_http_reauth_sync_t *sync)
 void
 ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
 {
-    u_char     key[128], block[NGX_INT64_LEN];
+    u_char     key[128], block[REAUTH_NUMBER_MAX];
     ngx_str_t  argv[8];
 
     ngx_str_set(&argv[0], "XREAD");
@@ -706,16 +706,12 @@ ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
     ngx_str_set(&argv[2], NGX_HTTP_REAUTH_SYNC_EVENTS);
     ngx_str_set(&argv[3], "BLOCK");
 
-    argv[4].data = block;
-    argv[4].len = ngx_sprintf(block, "%L", ngx_http_reauth_sync_block(sync))
-                  - block;
+    ngx_http_reauth_number(&argv[4], block, ngx_http_reauth_sync_block(sync));
 
     ngx_str_set(&argv[5], "STREAMS");
 
-    argv[6].data = key;
-    argv[6].len = ngx_sprintf(key, "%V:events",
-                              &sync->store->redis_conf->prefix)
-                  - key;
+    ngx_http_reauth_redis_key(&argv[6], key, &sync->store->redis_conf->prefix,
+                              "events", "");
 
     argv[7].data = (u_char *) sync->last;
     argv[7].len = ngx_strlen(sync->last);
