@@ -27,6 +27,23 @@ reauth_judge_take(const reauth_record_t *remote, reauth_judgement_t *verdict)
 }
 
 
+/*
+ * The stored change gives way to a record of Redis.  If this was not later than
+ * the change, events about it were ignored meanwhile, and may have been later
+ * than the reply with the record.  It is therefore written again, which fails
+ * if Redis has a later one.
+ */
+
+static void
+reauth_judge_give_way(const reauth_stored_t *stored,
+    const reauth_record_t *remote, reauth_judgement_t *verdict)
+{
+    reauth_judge_take(remote, verdict);
+
+    verdict->dirty = reauth_attempt_order(&stored->record, remote) > 0;
+}
+
+
 static void
 reauth_judge_revision(const reauth_stored_t *stored, uint64_t revision,
     unsigned dirty, reauth_judgement_t *verdict)
@@ -199,7 +216,7 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
         verdict->dirty = stored->has_redis;
 
     } else if (verdict->again) {
-        reauth_judge_take(&theirs, verdict);
+        reauth_judge_give_way(stored, &theirs, verdict);
 
     } else {
         reauth_judge_completed(stored, &ours, verdict);
@@ -302,7 +319,7 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
             return 1;
         }
 
-        reauth_judge_take(&theirs, verdict);
+        reauth_judge_give_way(stored, &theirs, verdict);
         return 0;
     }
 

@@ -297,11 +297,11 @@ test_begin_again(void **state)
 
         { "an identical update is in progress",
           { STARTING, 10, 1, 1, 0 }, { RUNNING, 9, 2, 1, 0 },
-          REAUTH_BEGIN_COALESCED, RECORD, CLEAN, 1, RUNNING, 9 },
+          REAUTH_BEGIN_COALESCED, RECORD, REDIS, 1, RUNNING, 9 },
 
         { "another update is being sent",
           { STARTING, 10, 1, 1, 0 }, { STARTING, 9, 2, 2, 0 },
-          REAUTH_BEGIN_WAIT, RECORD, CLEAN, 1, STARTING, 9 },
+          REAUTH_BEGIN_WAIT, RECORD, REDIS, 1, STARTING, 9 },
 
         { "a later one is stored already",
           { STARTING, 12, 1, 2, 0 }, { FAILED, 11, 2, 0, 0 },
@@ -481,8 +481,7 @@ test_begin_outdated(void **state)
             fail_msg("%s: result %d", rows[i].row, result);
         }
 
-        check_verdict(rows[i].row, &verdict, rows[i].write,
-                      result == REAUTH_BEGIN_STARTED, STARTING);
+        check_verdict(rows[i].row, &verdict, rows[i].write, REDIS, STARTING);
 
         assert_int_equal(verdict.record.revision, rows[i].remote.revision);
     }
@@ -673,6 +672,47 @@ test_conflict(void **state)
         assert_int_equal(verdict.record.epoch, rows[i].epoch);
         assert_int_equal(verdict.record.revision, rows[i].revision);
     }
+}
+
+
+/*
+ * A new attempt was stored, and gives way to an earlier record of Redis.  Later
+ * events about this may have come meanwhile: it is written again.
+ */
+
+static void
+test_conflict_earlier(void **state)
+{
+    reauth_fact_t       fact;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  ours = { RUNNING, 11, 1, 0, 0 };
+    static const row_record_t  theirs = { STARTING, 9, 5, 1, 0 };
+    static const row_record_t  later = { RUNNING, 9, 6, 1, 1 };
+
+    (void) state;
+
+    make_stored(&ours, 1, &stored);
+    make(&theirs, &remote);
+    make_fact(10, RUNNING, &fact);
+    fact.new_epoch = 11;
+
+    assert_int_equal(reauth_judge_conflict(&stored, &fact, &remote, &verdict),
+                     0);
+    check_verdict("earlier", &verdict, RECORD, REDIS, STARTING);
+    assert_int_equal(verdict.record.epoch, 9);
+
+    /* when it is written, Redis has the later one */
+
+    stored.record = verdict.record;
+    make(&later, &remote);
+
+    assert_int_equal(reauth_judge_conflict(&stored, NULL, &remote, &verdict),
+                     0);
+    check_verdict("later", &verdict, RECORD, CLEAN, RUNNING);
+    assert_int_equal(verdict.record.revision, 6);
 }
 
 
@@ -1637,6 +1677,7 @@ main(void)
         cmocka_unit_test(test_advance),
         cmocka_unit_test(test_advance_limited),
         cmocka_unit_test(test_conflict),
+        cmocka_unit_test(test_conflict_earlier),
         cmocka_unit_test(test_conflict_outdated),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_begin_missing),
