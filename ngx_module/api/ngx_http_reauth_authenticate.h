@@ -57,7 +57,7 @@ typedef struct {
     reauth_record_t              *asked;         /* when a poll or a code was
                                                     forwarded; NULL: the
                                                     account was unknown */
-    int64_t                       asked_ms;
+    int64_t                       asked_at;      /* monotonic */
 
     unsigned                      resend:1;
     unsigned                      waiting:1;

@@ -37,6 +37,7 @@ typedef struct {
     ngx_http_reauth_store_t     *store;
     ngx_event_t                  event;
     unsigned                     reads;         /* of Redis' record */
+    int64_t                      began;         /* monotonic */
     reauth_begin_t               begin;
     uint8_t                      fingerprint[REAUTH_FINGERPRINT_LEN];
     char                         account[REAUTH_ACCOUNT_MAX + 1];
@@ -351,6 +352,7 @@ ngx_http_reauth_commit_begin_again(ngx_http_reauth_commit_t *commit,
     ngx_http_reauth_begin_op_t  *begin;
 
     begin = commit->begin;
+    begin->begin.now_ms = ngx_http_reauth_clock_at(begin->began);
 
     rc = ngx_http_reauth_zone_begin(&commit->store->zone, &begin->begin,
                                     remote, &begin->op.begun,
@@ -376,6 +378,10 @@ ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
     reauth_record_t *remote)
 {
     ngx_int_t  rc;
+
+    if (commit->fact) {
+        ngx_http_reauth_store_fact_move(commit->fact);
+    }
 
     rc = ngx_http_reauth_zone_conflict(&commit->store->zone,
                                        commit->fact ? &commit->fact->fact
@@ -652,6 +658,8 @@ ngx_http_reauth_begin_judge(ngx_http_reauth_begin_op_t *begin,
 {
     ngx_int_t  rc;
 
+    begin->begin.now_ms = ngx_http_reauth_clock_at(begin->began);
+
     rc = ngx_http_reauth_zone_begin(&begin->store->zone, &begin->begin, remote,
                                     &begin->op.begun, &begin->op.record);
 
@@ -675,6 +683,7 @@ ngx_http_reauth_store_begin(ngx_http_reauth_store_t *store,
     op->op.handler = handler;
     op->op.data = data;
     op->begin = *begin;
+    op->began = begin->now_ms - *ngx_http_reauth_clock;
 
     reauth_copy(op->account, REAUTH_ACCOUNT_MAX, &begin->account);
     reauth_copy(op->caller, REAUTH_CALLER_MAX, &begin->caller);

@@ -27,6 +27,7 @@
 
 typedef struct {
     reauth_fact_t                fact;
+    int64_t                      clock;         /* of its times */
     char                         attempt[REAUTH_ATTEMPT_MAX + 1];
     char                         caller[REAUTH_CALLER_MAX + 1];
     char                         progress[REAUTH_PROGRESS_MAX + 1];
@@ -82,6 +83,9 @@ void ngx_http_reauth_store_flush_overrides(ngx_http_reauth_store_t *store);
 
 ngx_http_reauth_fact_copy_t *ngx_http_reauth_store_fact_copy(
     ngx_http_reauth_store_t *store, const reauth_fact_t *fact);
+
+/* before it is judged again: the clock may have been corrected */
+void ngx_http_reauth_store_fact_move(ngx_http_reauth_fact_copy_t *kept);
 
 
 /* ngx_http_reauth_store_outcome.c */

@@ -23,6 +23,22 @@ ngx_http_reauth_store_fact_text(reauth_string_t *s, char *buffer, size_t max)
 }
 
 
+void
+ngx_http_reauth_store_fact_move(ngx_http_reauth_fact_copy_t *kept)
+{
+    int64_t  by_ms;
+
+    by_ms = *ngx_http_reauth_clock - kept->clock;
+
+    kept->clock += by_ms;
+    kept->fact.now_ms += by_ms;
+
+    if (kept->fact.asked_ms) {
+        kept->fact.asked_ms += by_ms;
+    }
+}
+
+
 ngx_http_reauth_fact_copy_t *
 ngx_http_reauth_store_fact_copy(ngx_http_reauth_store_t *store,
     const reauth_fact_t *fact)
@@ -35,6 +51,7 @@ ngx_http_reauth_store_fact_copy(ngx_http_reauth_store_t *store,
     }
 
     kept->fact = *fact;
+    kept->clock = *ngx_http_reauth_clock;
 
     ngx_http_reauth_store_fact_text(&kept->fact.attempt, kept->attempt,
                                     REAUTH_ATTEMPT_MAX);

@@ -46,7 +46,7 @@ struct ngx_http_reauth_list_s {
     ngx_http_reauth_poller_t      *poller;
     reauth_accounts_t              accounts;
     uint32_t                       number;       /* of the zone's lists */
-    int64_t                        asked_ms;
+    int64_t                        sent;         /* monotonic */
     size_t                         size;
     ngx_uint_t                     entries;
     ngx_uint_t                     changes;
@@ -68,7 +68,8 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
     reauth_fact_t             fact;
     reauth_advance_result_t   result;
 
-    news = reauth_list_fact(record, status, list->asked_ms,
+    news = reauth_list_fact(record, status,
+                            ngx_http_reauth_clock_at(list->sent),
                             ngx_http_reauth_now(), &fact);
 
     if (!news && !reauth_list_tell(record, status, &fact)) {
@@ -399,7 +400,7 @@ ngx_http_reauth_list_start(ngx_http_reauth_poller_t *poller)
     }
 
     list->poller = poller;
-    list->asked_ms = ngx_http_reauth_now();
+    list->sent = ngx_http_reauth_monotonic();
     list->number = ngx_http_reauth_zone_list_begin(&poller->store->zone);
 
     ngx_http_reauth_list_take_asked(list);

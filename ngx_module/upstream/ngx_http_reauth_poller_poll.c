@@ -21,7 +21,7 @@ typedef struct {
     ngx_http_reauth_poller_t      *poller;
     ngx_queue_t                    queue;
     reauth_record_t                record;       /* the record at that time */
-    int64_t                        asked_ms;
+    int64_t                        sent;         /* monotonic */
     char                           account[REAUTH_ACCOUNT_MAX + 1];
     u_char                         uri[256];
 } ngx_http_reauth_poll_t;
@@ -119,7 +119,8 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
     fact.poll_status = (unsigned) forward->status;
 
     reauth_poll_fact(&answer, &fact);
-    reauth_fact_asked(&fact, &poll->record, poll->asked_ms);
+    reauth_fact_asked(&fact, &poll->record,
+                      ngx_http_reauth_clock_at(poll->sent));
 
     if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
                                       &result, NULL)
@@ -314,7 +315,7 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
 
     reauth_copy(poll->account, REAUTH_ACCOUNT_MAX, account);
 
-    poll->asked_ms = ngx_http_reauth_now();
+    poll->sent = ngx_http_reauth_monotonic();
 
     (void) ngx_http_reauth_zone_find(&poller->store->zone, account,
                                      &poll->record);

@@ -70,6 +70,19 @@ ngx_http_reauth_now(void)
 }
 
 
+/*
+ * That time at a monotonic time, by what is known of the fleet's clock now.
+ * The time of a request is compared with those of records, which are moved when
+ * the clock is corrected: it is kept as a monotonic one.
+ */
+
+static ngx_inline int64_t
+ngx_http_reauth_clock_at(int64_t monotonic_ms)
+{
+    return monotonic_ms + *ngx_http_reauth_clock;
+}
+
+
 /* by how much the wall clock of this machine is ahead of that of the fleet */
 
 static ngx_inline int64_t

@@ -215,7 +215,7 @@ redis_record(int account)
 }
 
 
-static const char *
+const char *
 state_name(unsigned state)
 {
     static const char  *names[] = {

@@ -469,6 +469,7 @@ upstream_poll(process_t *process, int account)
         event->account = account;
         event->truth = atoi(record.attempt + 5);
         event->asked_ms = process->api->now();
+        event->sent = process->api->monotonic();
         event->asked = malloc(sizeof(reauth_record_t));
 
         if (event->asked == NULL) {
@@ -526,7 +527,7 @@ poll_arrives(event_t *event)
     answer->truth = event->truth;
     answer->state = about->state;
     answer->started_us = about->started_us;
-    answer->asked_ms = event->asked_ms;
+    answer->sent = event->sent;
     answer->asked = event->asked;
     event->asked = NULL;
 
@@ -564,7 +565,12 @@ poll_answered(event_t *event)
     fact.started_us = event->started_us;
     fact.step = event->step;
 
-    process->api->asked(&fact, event->asked, event->asked_ms);
+    process->api->asked(&fact, event->asked, event->sent);
+
+    trace("%d: a poll of %s shows %s, started %lld, asked %lld",
+          event->process, world.truths[event->truth].name,
+          state_name(fact.state), (long long) fact.started_us,
+          (long long) (fact.asked_ms - START_MS));
 
     (void) process->api->advance(account_names[event->account], &fact,
                                  &record);
@@ -622,6 +628,9 @@ upstream_event(event_t *event)
         break;
 
     default: /* EVENT_WEBHOOK */
+        trace("%d: a webhook of %s says %s", event->process,
+              world.truths[event->truth].name, state_name(event->state));
+
         process->api->webhook(account_names[event->account], event->state,
                               event->started_us);
     }

@@ -380,6 +380,20 @@ worker_now(void)
 }
 
 
+static int64_t
+worker_monotonic(void)
+{
+    return ngx_http_reauth_monotonic();
+}
+
+
+static void
+worker_asked(reauth_fact_t *fact, const reauth_record_t *record, int64_t asked)
+{
+    reauth_fact_asked(fact, record, ngx_http_reauth_clock_at(asked));
+}
+
+
 static const worker_api_t  api = {
     worker_start,
     simulation_set_time,
@@ -389,7 +403,7 @@ static const worker_api_t  api = {
     simulation_received,
     simulation_closed,
     worker_begin,
-    reauth_fact_asked,
+    worker_asked,
     worker_advance,
     worker_webhook,
     worker_fill,
@@ -397,7 +411,8 @@ static const worker_api_t  api = {
     worker_gate,
     worker_kept,
     worker_health,
-    worker_now
+    worker_now,
+    worker_monotonic
 };
 
 

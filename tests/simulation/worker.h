@@ -103,9 +103,9 @@ typedef struct {
     int  (*begin)(const char *account, const uint8_t *print, int waited,
         void *data);
 
-    /* as reauth_fact_asked() */
+    /* as the response to a poll that was sent at this monotonic time */
     void  (*asked)(reauth_fact_t *fact, const reauth_record_t *record,
-        int64_t asked_ms);
+        int64_t asked);
 
     reauth_advance_result_t  (*advance)(const char *account,
         reauth_fact_t *fact, reauth_record_t *record);
@@ -124,6 +124,7 @@ typedef struct {
     int  (*kept)(const char *account, reauth_record_t *record);
     void  (*health)(worker_health_t *health);
     int64_t  (*now)(void);
+    int64_t  (*monotonic)(void);
 } worker_api_t;
 
 

@@ -75,7 +75,8 @@ typedef struct {
     char            *bytes;
     size_t           len;
     unsigned         step;
-    int64_t          asked_ms;
+    int64_t          asked_ms;         /* by the clock of the gateway */
+    int64_t          sent;             /* monotonic */
     reauth_record_t *asked;            /* of a poll; NULL: not known */
 } event_t;
 
@@ -265,6 +266,7 @@ void laws_check(process_t *process);
 void laws_begun(int account, uint64_t epoch, int local);
 void laws_sent(int account, uint64_t epoch, int truth);
 int laws_lost(void);
+const char *state_name(unsigned state);
 int laws_unwritten(void);
 void laws_agree(void);
 
