@@ -504,32 +504,6 @@ ngx_http_reauth_zone_may_begin(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* an active attempt has ended; others learn of it by merge() */
-
-static void
-ngx_http_reauth_zone_count_end(ngx_http_reauth_zone_t *zone,
-    const reauth_record_t *before, const reauth_fact_t *fact)
-{
-    if (!reauth_state_is_active(before->state)
-        || !reauth_state_is_end(fact->state))
-    {
-        return;
-    }
-
-    ngx_http_reauth_zone_count(zone,
-        ngx_http_reauth_count_of_end(before->auth_type, fact->state,
-                                     fact->source));
-
-    if (fact->state == REAUTH_STATE_SUCCEEDED) {
-        ngx_http_reauth_zone_took(zone,
-                                  NGX_HTTP_REAUTH_TIMES_LOGIN
-                                  + before->auth_type,
-                                  REAUTH_DURATION_LOGIN,
-                                  fact->now_ms - before->since_ms);
-    }
-}
-
-
 ngx_int_t
 ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_fact_t *fact,
@@ -734,30 +708,6 @@ ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone)
 }
 
 
-void
-ngx_http_reauth_zone_count(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_count_e what)
-{
-    (void) ngx_atomic_fetch_add(&zone->sh->counts[what], 1);
-}
-
-
-void
-ngx_http_reauth_zone_count_n(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_count_e what, ngx_uint_t n)
-{
-    (void) ngx_atomic_fetch_add(&zone->sh->counts[what], n);
-}
-
-
-ngx_uint_t
-ngx_http_reauth_zone_counted(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_count_e what)
-{
-    return zone->sh->counts[what];
-}
-
-
 ngx_uint_t
 ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone)
 {
@@ -831,58 +781,4 @@ ngx_http_reauth_zone_refused(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_refused_e what)
 {
     return (reauth_refusal_t) zone->sh->refused[what];
-}
-
-
-void
-ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone, int64_t ms)
-{
-    zone->sh->paused = ngx_current_msec + (ngx_msec_t) ms;
-}
-
-
-int64_t
-ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone)
-{
-    ngx_msec_int_t  left;
-
-    left = (ngx_msec_int_t) (zone->sh->paused - ngx_current_msec);
-
-    return ngx_max(left, 0);
-}
-
-
-int64_t
-ngx_http_reauth_zone_request_poll(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t rate)
-{
-    int64_t  wait_ms;
-
-    ngx_http_reauth_zone_lock(zone);
-
-    wait_ms = reauth_schedule_request(&zone->sh->requested_ms,
-                                      ngx_http_reauth_monotonic(),
-                                      (unsigned) rate);
-
-    ngx_http_reauth_zone_unlock(zone);
-
-    return wait_ms;
-}
-
-
-void
-ngx_http_reauth_zone_drain(ngx_http_reauth_zone_t *zone, int64_t ms)
-{
-    zone->sh->drained = ms ? ngx_http_reauth_monotonic() + ms : 0;
-}
-
-
-int64_t
-ngx_http_reauth_zone_drained(ngx_http_reauth_zone_t *zone)
-{
-    int64_t  until;
-
-    until = zone->sh->drained;
-
-    return until ? ngx_max(until - ngx_http_reauth_monotonic(), 0) : 0;
 }

@@ -506,4 +506,11 @@ ngx_int_t ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     ngx_uint_t dirty);
 
 
+/* ngx_http_reauth_zone_counts.c */
+
+/* an active attempt has ended; others learn of it by merge() */
+void ngx_http_reauth_zone_count_end(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *before, const reauth_fact_t *fact);
+
+
 #endif /* _NGX_HTTP_REAUTH_ZONE_MEMORY_H_INCLUDED_ */

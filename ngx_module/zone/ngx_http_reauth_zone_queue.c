@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What is to be done: written to Redis, ended by time, polled, dropped.
+ * What is to be done: written to Redis, ended by time, polled, dropped; and
+ * until when it is not: pauses of the poller, draining.
  */
 
 
@@ -514,4 +515,58 @@ ngx_http_reauth_zone_sweep(ngx_http_reauth_zone_t *zone, int64_t now_ms,
                                      now_ms - REAUTH_TTL_BRIEF_MS, limit);
 
     ngx_http_reauth_zone_unlock(zone);
+}
+
+
+void
+ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone, int64_t ms)
+{
+    zone->sh->paused = ngx_current_msec + (ngx_msec_t) ms;
+}
+
+
+int64_t
+ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone)
+{
+    ngx_msec_int_t  left;
+
+    left = (ngx_msec_int_t) (zone->sh->paused - ngx_current_msec);
+
+    return ngx_max(left, 0);
+}
+
+
+int64_t
+ngx_http_reauth_zone_request_poll(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t rate)
+{
+    int64_t  wait_ms;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    wait_ms = reauth_schedule_request(&zone->sh->requested_ms,
+                                      ngx_http_reauth_monotonic(),
+                                      (unsigned) rate);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return wait_ms;
+}
+
+
+void
+ngx_http_reauth_zone_drain(ngx_http_reauth_zone_t *zone, int64_t ms)
+{
+    zone->sh->drained = ms ? ngx_http_reauth_monotonic() + ms : 0;
+}
+
+
+int64_t
+ngx_http_reauth_zone_drained(ngx_http_reauth_zone_t *zone)
+{
+    int64_t  until;
+
+    until = zone->sh->drained;
+
+    return until ? ngx_max(until - ngx_http_reauth_monotonic(), 0) : 0;
 }
