@@ -13,6 +13,17 @@
 #include "ngx_http_reauth_redis_conf.h"
 
 
+/* whether a resolver has name servers; those of Angie are a list */
+
+#if (angie_version >= 1012000)
+#define ngx_http_reauth_redis_resolves(resolver)                              \
+    ((resolver)->connections != NULL)
+#else
+#define ngx_http_reauth_redis_resolves(resolver)                              \
+    ((resolver)->connections.nelts != 0)
+#endif
+
+
 #define NGX_HTTP_REAUTH_REDIS_PORT          6379
 #define NGX_HTTP_REAUTH_REDIS_SENTINEL_PORT 26379
 #define NGX_HTTP_REAUTH_REDIS_SERVERS_MAX   32
@@ -456,7 +467,7 @@ ngx_http_reauth_redis_init(ngx_conf_t *cf, ngx_http_reauth_redis_conf_t *conf)
 
     /* nginx makes one without servers if "resolver" is not specified */
 
-    if (clcf->resolver && clcf->resolver->connections.nelts) {
+    if (clcf->resolver && ngx_http_reauth_redis_resolves(clcf->resolver)) {
         conf->resolver = clcf->resolver;
     }
 
