@@ -8,6 +8,7 @@
 
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "reauth_fields.h"
 #include "reauth_json.h"
@@ -19,6 +20,9 @@
     (REAUTH_DROPPED_NAMES * (sizeof("customProxy.,") + REAUTH_FIELD_SHOWN_MAX))
 
 #define REAUTH_DROPPED_UNSAFE  "?"
+
+/* some frameworks take it for the method of the request; never passed on */
+#define REAUTH_METHOD_OVERRIDE  "_method"
 
 
 static unsigned reauth_fields_known(const reauth_fields_t *f,
@@ -53,7 +57,10 @@ reauth_fields_rest(reauth_fields_t *f, reauth_unknown_fields_t policy)
             continue;
         }
 
-        if (policy == REAUTH_UNKNOWN_FIELDS_PASS && known == 0) {
+        if (policy == REAUTH_UNKNOWN_FIELDS_PASS
+            && known == 0
+            && strcasecmp(name, REAUTH_METHOD_OVERRIDE) != 0)
+        {
 
             if (passed == NULL) {
                 passed = json_object();

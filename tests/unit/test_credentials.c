@@ -697,6 +697,13 @@ test_dropped(void **state)
     dropped("{" RAW ",\"email\":\"a@b.c\",\"x\":1}", UPDATE, PASS, "email", 0,
             1);
 
+    /* it may override the method */
+
+    dropped("{" RAW ",\"_method\":\"DELETE\",\"x\":1}", UPDATE, PASS,
+            "_method", 1, 0);
+    dropped("{" LOGIN ",\"_Method\":\"PUT\"}", START, PASS, "_Method", 1, 0);
+    dropped("{\"code\":\"1\",\"_method\":1}", TWOFA, PASS, "_method", 1, 0);
+
     n = sprintf(text, "{" LOGIN);
 
     for (i = 0; i < 20; i++) {
@@ -748,6 +755,8 @@ test_pass(void **state)
     passed("{\"code\":\"1 2\",\"email\":\"e\",\"x\":\"\"}", TWOFA,
            "{\"code\":\"12\",\"x\":\"\"}");
     passed("{" LOGIN "}", UPDATE, "{" LOGIN_OUT "}");
+    passed("{" LOGIN ",\"_method\":\"DELETE\",\"method\":1}", START,
+           "{" LOGIN_OUT ",\"method\":1}");
 
     /* {"n":"..."} is 8 bytes and what is in it */
 
