@@ -445,6 +445,36 @@ status_is(put('acct_down', email('ok')), 502, 'no upstream');
 status_is(ask('GET', '/api/acct_ok/me'), 502, 'nor for a call');
 $front->launch;
 
+# ---- what operators do ----
+
+for my $reason ("paste $key", "paste @{[ substr $key, 3, 14 ]}") {
+    status_is(ask('PUT', '/reauth/accounts/acct_ok/override',
+        { gate => 'closed', for => '1m', reason => $reason }), 422,
+        'a reason with the API key, or with a part of it');
+    status_is(ask('PUT', '/reauth/drain', { for => '1m', reason => $reason }),
+        422, 'for a drain, too');
+}
+
+status_is(ask('PUT', '/reauth/accounts/acct_ok/override',
+    qq({"gate":"closed","for":"1m","reason":1,"$canary{password}":1}),
+    'Content-Type' => 'application/json'), 422, 'an unknown member');
+status_is(ask('PUT', '/reauth/accounts/acct_ok/override',
+    qq({"gate":"closed","for":"$canary{password}"), 'Content-Type' =>
+    'application/json'), 400, 'a half override');
+status_is(ask('PUT', '/reauth/accounts/acct_ok/override',
+    { gate => 'closed', for => '1m', reason => 'maintenance' }), 200,
+    'an override');
+status_is(ask('GET', '/api/acct_ok/chats'), 503, 'which closes the gate');
+status_is(ask('DELETE', '/reauth/accounts/acct_ok/override'), 200,
+    'and is removed');
+status_is(ask('POST', '/reauth/accounts/acct_ok/poll'), 202, 'a poll');
+status_is(ask('PUT', '/reauth/drain', { for => '1m' }), 200, 'drained');
+status_is(ask('GET', '/reauth/drain'), 200, 'for some time');
+status_is(ask('DELETE', '/reauth/drain'), 200, 'and not any more');
+status_is(ask('PUT', '/reauth/accounts/acct_ok/override', undef,
+    Authorization => "Bearer $canary{'wrong token'}"), 401,
+    'nobody is no operator');
+
 # ---- data stored meanwhile ----
 
 my @pages = map { "/reauth/$_" } qw(accounts accounts/acct_ok

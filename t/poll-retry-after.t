@@ -177,4 +177,18 @@ redis_stop();
 sleep 2;
 is(polls(), $seen, 'nobody polls, without Redis neither');
 
+# ---- a pause that the fleet cannot be told ----
+
+my $untold = qr/\[warn\].* the pause of polling is not known to other gateways/;
+
+unlike($_->error_log, $untold, 'all were told') for @fleet;
+$_->stop for @fleet;
+
+my $apart = start('apart');
+
+polls_get('429 X', 'Retry-After: 60');
+$apart->update('acct_apart', 'ok');
+ok(wait_for { $apart->error_log =~ /polling is paused/ } 'paused without Redis');
+like($apart->error_log, $untold, 'which others do not know');
+
 done_testing();

@@ -155,9 +155,7 @@ ngx_http_reauth_backoff_pause(ngx_http_reauth_poller_t *poller,
                       : "the upstream's rate limit is reached",
                   status);
 
-    if (ngx_http_reauth_store_connected(poller->store)) {
-        ngx_http_reauth_poller_lease(poller, ms);
-    }
+    ngx_http_reauth_poller_share_pause(poller, ms);
 }
 
 

@@ -177,6 +177,37 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
 }
 
 
+/* the upstream has asked this gateway only, and for all */
+
+static void
+ngx_http_reauth_poller_unshared(ngx_http_reauth_poller_t *poller)
+{
+    if (poller->store->redis_conf == NULL) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
+                  "reauth: the pause of polling is not known to other "
+                  "gateways: Redis is unavailable or rejects it");
+}
+
+
+static void
+ngx_http_reauth_poller_paused(redisReply *reply, void *data)
+{
+    ngx_http_reauth_poller_t *poller = data;
+
+    if (reply == NULL
+        || (reply->type != REDIS_REPLY_INTEGER
+            && reply->type != REDIS_REPLY_ARRAY))
+    {
+        ngx_http_reauth_poller_unshared(poller);
+    }
+
+    ngx_http_reauth_poller_leased(reply, data);
+}
+
+
 static ngx_uint_t
 ngx_http_reauth_poller_burst(ngx_http_reauth_poller_t *poller)
 {
@@ -184,7 +215,9 @@ ngx_http_reauth_poller_burst(ngx_http_reauth_poller_t *poller)
 }
 
 
-void
+/* leases polls that are due; "rest_ms" > 0: pauses those of all gateways */
+
+static void
 ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms)
 {
@@ -237,10 +270,28 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
 
     if (ngx_http_reauth_redis_script(poller->store->redis,
                                      NGX_HTTP_REAUTH_SCRIPT_LEASE, 7, 12, argv,
-                                     ngx_http_reauth_poller_leased, poller)
+                                     rest_ms ? ngx_http_reauth_poller_paused
+                                             : ngx_http_reauth_poller_leased,
+                                     poller)
         == NGX_OK)
     {
         poller->leasing++;
+
+    } else if (rest_ms) {
+        ngx_http_reauth_poller_unshared(poller);
+    }
+}
+
+
+void
+ngx_http_reauth_poller_share_pause(ngx_http_reauth_poller_t *poller,
+    int64_t ms)
+{
+    if (ngx_http_reauth_store_connected(poller->store)) {
+        ngx_http_reauth_poller_lease(poller, ms);
+
+    } else {
+        ngx_http_reauth_poller_unshared(poller);
     }
 }
 

@@ -94,9 +94,9 @@ void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,
 
 /* ngx_http_reauth_poller.c */
 
-/* leases polls that are due; "rest_ms" > 0: pauses polling of all gateways */
-void ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
-    int64_t rest_ms);
+/* pauses polling of all gateways; logged if they cannot be told */
+void ngx_http_reauth_poller_share_pause(ngx_http_reauth_poller_t *poller,
+    int64_t ms);
 
 /* whether Redis tells which gateway polls; what it refused is tried again */
 ngx_uint_t ngx_http_reauth_poller_shares(ngx_http_reauth_poller_t *poller);
