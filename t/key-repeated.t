@@ -145,6 +145,26 @@ forced('acct_moved', status => 302, body => {},
     headers => { Location => "https://elsewhere.example/?key=$key" });
 is(update_of('acct_moved', 'ok')->{status}, 502, 'a redirect');
 
+# what is compressed cannot be searched
+
+for my $case ([ 422 => 'rejected' ], [ 200 => 'unknown' ], [ 500 => 'unknown' ]) {
+    my ($status, $state) = @$case;
+
+    forced("acct_packed$status", status => $status,
+        body    => { attempt_id => 'auth_packed', error => 'CANARY-packed' },
+        headers => { 'Content-Encoding' => 'gzip' });
+
+    $answer = update_of("acct_packed$status", 'ok');
+    is($answer->{status}, 502, "compressed, $status: not passed on");
+    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER', 'with a reason');
+    unlike($answer->{body}, qr/packed/, 'and nothing of it');
+    is(state_of("acct_packed$status"), $state, "the update is $state");
+}
+
+forced('acct_plain', status => 422, body => { error => 'CANARY-plain' },
+    headers => { 'Content-Encoding' => 'identity' });
+is(update_of('acct_plain', 'ok')->{status}, 422, 'identity is no compression');
+
 forced('acct_id', status => 200, body => { attempt_id => "auth_$key" });
 is(update_of('acct_id', 'ok')->{status}, 502, 'a key for an id');
 

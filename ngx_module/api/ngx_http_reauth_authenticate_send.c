@@ -99,6 +99,12 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
                    "The upstream's response is larger than reauth_answer_max.",
                    sent, NULL);
 
+    case NGX_HTTP_REAUTH_ANSWER_ENCODED:
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
+                   "The upstream's response is compressed, which was not asked "
+                   "for.",
+                   sent, NULL);
+
     case NGX_HTTP_REAUTH_ANSWER_WHOLE:
         return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
                    "The upstream's response reports success but identifies no "

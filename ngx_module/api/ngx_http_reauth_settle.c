@@ -245,7 +245,10 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
     a->epoch = 0;
 
-    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
+    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT
+        || (forward->answer == NGX_HTTP_REAUTH_ANSWER_ENCODED
+            && status == REAUTH_UPSTREAM_REJECTED))
+    {
         fact.state = REAUTH_STATE_REJECTED;
         fact.error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
 

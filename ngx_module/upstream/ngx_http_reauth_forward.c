@@ -10,6 +10,7 @@
 #include "reauth_upstream_status.h"
 #include "ngx_http_reauth_forward.h"
 #include "ngx_http_reauth_health.h"
+#include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_redact.h"
 
 
@@ -262,8 +263,14 @@ ngx_http_reauth_forward_judge(ngx_http_request_t *sr, ngx_int_t rc,
 
     /* nginx reports a truncated body as success, but without last_buf */
 
-    return capture->complete || sr->header_only
-           ? NGX_HTTP_REAUTH_ANSWER_WHOLE : NGX_HTTP_REAUTH_ANSWER_BROKEN;
+    if (!capture->complete && !sr->header_only) {
+        return NGX_HTTP_REAUTH_ANSWER_BROKEN;
+    }
+
+    /* it was not asked for, and may contain the key */
+
+    return ngx_http_reauth_observe_encoded(sr) ? NGX_HTTP_REAUTH_ANSWER_ENCODED
+                                               : NGX_HTTP_REAUTH_ANSWER_WHOLE;
 }
 
 
@@ -302,7 +309,8 @@ ngx_http_reauth_forward_redirected(ngx_http_request_t *sr)
 
 static const char  *ngx_http_reauth_answer_names[] = {
     "no response", "whole response", "broken response", "response too large",
-    "timeout", "no upstream in the location", "no API key", "redirect"
+    "timeout", "no upstream in the location", "no API key", "redirect",
+    "compressed response"
 };
 
 #endif

@@ -124,6 +124,7 @@ ngx_http_reauth_health_forward(ngx_http_request_t *r,
 
     case NGX_HTTP_REAUTH_ANSWER_WHOLE:
     case NGX_HTTP_REAUTH_ANSWER_REDIRECT:
+    case NGX_HTTP_REAUTH_ANSWER_ENCODED:
         code = forward->status == NGX_HTTP_UNAUTHORIZED
                && reauth_error_read(forward->capture.body.data,
                                     forward->capture.body.len, &error, &why)

@@ -318,7 +318,8 @@ ngx_http_reauth_list_done(ngx_http_reauth_background_t *background)
     }
 
     if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
-        && forward->answer != NGX_HTTP_REAUTH_ANSWER_REDIRECT)
+        && forward->answer != NGX_HTTP_REAUTH_ANSWER_REDIRECT
+        && forward->answer != NGX_HTTP_REAUTH_ANSWER_ENCODED)
     {
         ngx_http_reauth_zone_count(&poller->store->zone,
                                    NGX_HTTP_REAUTH_COUNT_POLL_FAILED);

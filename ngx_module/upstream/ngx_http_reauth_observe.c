@@ -104,7 +104,7 @@ ngx_http_reauth_observe_unread(ngx_http_request_t *r, reauth_string_t *account,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_reauth_observe_encoded(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;

@@ -13,6 +13,9 @@
 #include "ngx_http_reauth_request.h"
 
 
+/* whether the response is compressed, or encoded otherwise */
+ngx_uint_t ngx_http_reauth_observe_encoded(ngx_http_request_t *r);
+
 /* observes responses to ordinary calls */
 void ngx_http_reauth_observe_init(void);
 

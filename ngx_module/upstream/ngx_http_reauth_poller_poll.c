@@ -174,7 +174,8 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
     ngx_memzero(&verdict, sizeof(reauth_backoff_verdict_t));
 
     if (forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE
-        || forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT)
+        || forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT
+        || forward->answer == NGX_HTTP_REAUTH_ANSWER_ENCODED)
     {
         ngx_http_reauth_backoff(poller, forward, poll->account, &verdict);
 
