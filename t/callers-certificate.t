@@ -48,6 +48,7 @@ server {
     server_name $name;
     ssl_certificate $certificate;
     ssl_certificate_key $key;
+    ssl_protocols TLSv1.2 TLSv1.3;
     ssl_verify_client $verify;
     ssl_client_certificate ${\ $authority->certificate };
     reauth_callers_file $callers $parameter;
@@ -171,6 +172,39 @@ is(of_two('alice', '127.0.0.1', 'strangers.example'), 401,
     'without SNI: verified by the authority of another server');
 is(of_two('alice', '127.0.0.1', 'strangers.example', @{ $bob[1] }), 200,
     'a token is enough all the same');
+
+# A session that was made without SNI is resumed by a name: nginx may take the
+# certificate for verified, but the authority of that server has not signed it.
+
+sub resumed {
+    my ($tls, $sni, $host, @more) = @_;
+
+    my $request = "GET /reauth/accounts HTTP/1.1\\r\\nHost: $host\\r\\n"
+        . 'Connection: close\r\n\r\n';
+
+    open my $client, '-|', "printf '$request' | timeout 60 openssl s_client"
+        . " -quiet -ign_eof -connect 127.0.0.1:$port{two} -$tls"
+        . ($sni ? " -servername $sni" : ' -noservername')
+        . " @more 2>/dev/null" or die "openssl: $!\n";
+    local $/;
+    my ($status) = <$client> =~ m{\AHTTP/1.1 (\d+)};
+    close $client;
+
+    return $status // 0;
+}
+
+for my $tls (qw(tls1_2 tls1_3)) {
+    my $file = work_dir() . "/session-$tls";
+
+    is(resumed($tls, '', 'clients.example', '-cert', $client{alice}[0], '-key',
+        $client{alice}[1], '-sess_out', $file), 200, "$tls: without SNI");
+    is(resumed($tls, '', 'clients.example', '-sess_in', $file), 200,
+        "$tls: resumed");
+    is(resumed($tls, '', 'strangers.example', '-sess_in', $file), 401,
+        "$tls: resumed, for another server");
+    is(resumed($tls, 'strangers.example', 'strangers.example', '-sess_in',
+        $file), 401, "$tls: resumed by the name of another server");
+}
 
 $gateway->stop;
 

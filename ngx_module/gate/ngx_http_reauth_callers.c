@@ -63,6 +63,49 @@ ngx_http_reauth_caller_token(ngx_http_request_t *r, reauth_string_t *token)
 #if (NGX_HTTP_SSL)
 
 /*
+ * In a resumed TLS 1.3 session, the certificate may have been verified by
+ * another server of the address, for example for a connection without SNI: it
+ * is verified again.  The session has no intermediate certificates.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_caller_verified(SSL *ssl, SSL_CTX *server, X509 *cert)
+{
+    ngx_uint_t       verified;
+    X509_STORE_CTX  *ctx;
+
+    if (!SSL_session_reused(ssl)) {
+        return 1;
+    }
+
+    ctx = X509_STORE_CTX_new();
+    if (ctx == NULL) {
+        return 0;
+    }
+
+    verified = 0;
+
+    if (X509_STORE_CTX_init(ctx, SSL_CTX_get_cert_store(server), cert,
+                            SSL_get_peer_cert_chain(ssl))
+        == 1
+        && X509_STORE_CTX_set_default(ctx, "ssl_client") == 1)
+    {
+        X509_STORE_CTX_set_depth(ctx, SSL_CTX_get_verify_depth(server));
+
+        verified = X509_verify_cert(ctx) == 1;
+    }
+
+    X509_STORE_CTX_free(ctx);
+
+    /* a later error of this connection is not this one */
+
+    ERR_clear_error();
+
+    return verified;
+}
+
+
+/*
  * The common name of a certificate verified by the settings of this request's
  * server.  Without SNI, or if "Host" has another name, the connection may have
  * been negotiated by another server of the address, with other certificate
@@ -106,6 +149,8 @@ ngx_http_reauth_caller_certificate(ngx_http_request_t *r,
     /* reject multiple names, truncated names and names with a NUL */
 
     if (len > 0
+        && ngx_http_reauth_caller_verified(r->connection->ssl->connection,
+                                           sscf->ssl.ctx, cert)
         && X509_NAME_get_index_by_NID(subject, NID_commonName,
                    X509_NAME_get_index_by_NID(subject, NID_commonName, -1))
            == -1
