@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * How directives are set, and what each of them needs to have an effect.
+ * Setters of directives, and the requirements that each directive has.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the module's own tables name.
+ * Declarations for the tables of the module.
  */
 
 

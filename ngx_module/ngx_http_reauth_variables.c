@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Variables, but for $reauth_authorization, which is of upstream/.
+ * Variables, except $reauth_authorization, which is in upstream/.
  */
 
 

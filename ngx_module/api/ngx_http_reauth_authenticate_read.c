@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What a request of the authenticate family has to be: its path, its media
- * type, its JSON and its fields.
+ * Validates a request of the authenticate family: its path, its media type, its
+ * JSON and its fields.
  */
 
 

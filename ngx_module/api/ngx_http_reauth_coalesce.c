@@ -106,7 +106,7 @@ ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
                "An identical update was already sent and has since been "
                "superseded by a newer one.",
                "This update was not sent. Send it again if its credentials "
-               "are the right ones.", NULL);
+               "are the current ones.", NULL);
 }
 
 

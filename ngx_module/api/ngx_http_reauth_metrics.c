@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * GET /reauth/metrics in Prometheus' text format 0.0.4.  No account and no
- * attempt is ever a label: their number has no bound.
+ * GET /reauth/metrics in Prometheus' text format 0.0.4.  Accounts and attempts
+ * are never labels: their number is not limited.
  */
 
 
@@ -215,7 +215,7 @@ ngx_http_reauth_metrics_counts(u_char *p, u_char *last,
 }
 
 
-/* each reason is there, so that an alert may wait for it */
+/* all reasons are present, so that alerts can refer to them */
 
 static u_char *
 ngx_http_reauth_metrics_degraded(u_char *p, u_char *last,
@@ -249,7 +249,7 @@ ngx_http_reauth_metrics_degraded(u_char *p, u_char *last,
 }
 
 
-/* each state and each error, so that an alert may wait for it */
+/* all states and errors are present, so that alerts can refer to them */
 
 static u_char *
 ngx_http_reauth_metrics_upstream(u_char *p, u_char *last,
@@ -271,8 +271,8 @@ ngx_http_reauth_metrics_upstream(u_char *p, u_char *last,
     }
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_upstream_errors_total",
-            "counter", "Requests with our key that the upstream refused or "
-            "did not answer, by error.");
+            "counter", "Requests with the API key that the upstream "
+            "rejected or did not respond to, by error.");
 
     for (i = REAUTH_RESULT_KEY_REFUSED; i < REAUTH_RESULT_LAST; i++) {
 
@@ -327,7 +327,7 @@ ngx_http_reauth_metrics_poller(u_char *p, u_char *last,
     }
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_polls_lag_seconds",
-            "gauge", "For how long the first of these polls has been due.");
+            "gauge", "Time for which the first of these polls has been due.");
 
     for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
         p = ngx_http_reauth_metrics_seconds(p, last,
@@ -376,11 +376,11 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
              ? 0 : ngx_http_reauth_now() - summary.oldest_since_ms;
 
     p = ngx_http_reauth_metrics_value(p, last, "reauth_oldest_active_seconds",
-            "gauge", "Age of the oldest active attempt; 0 without one.",
+            "gauge", "Age of the oldest active attempt; 0 if there is none.",
             age_ms > 0 ? (ngx_uint_t) (age_ms / 1000) : 0);
 
     p = ngx_http_reauth_metrics_value(p, last, "reauth_key_unavailable_total",
-            "counter", "Requests that were not sent for lack of an API key.",
+            "counter", "Requests that were not sent without a usable API key.",
             ngx_http_reauth_zone_counted(&store->zone,
                 NGX_HTTP_REAUTH_COUNT_KEY_UNAVAILABLE));
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_size_bytes",
@@ -388,10 +388,10 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_free_bytes",
             "gauge", "Free pages of the shared memory.", summary.free);
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_dropped_total",
-            "counter", "Changes that were not stored: no shared memory.",
+            "counter", "Changes that did not fit in the shared memory.",
             summary.dropped);
     p = ngx_http_reauth_metrics_value(p, last, "reauth_zone_evicted_total",
-            "counter", "Ended records removed to make room for others.",
+            "counter", "Ended records that were removed to free space.",
             summary.evicted);
 
     p = ngx_http_reauth_metrics_value(p, last, "reauth_clerk_takeovers_total",

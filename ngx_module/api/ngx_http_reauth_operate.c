@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What a person can do to the gateway, with the scope "operate": the resources
- * of the status that are not read with GET alone.
+ * Resources of the status that act on the gateway and require the scope
+ * "operate".
  */
 
 
@@ -645,7 +645,7 @@ ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
 }
 
 
-/* GET shows, PUT begins and DELETE ends: each returns how it is afterwards */
+/* GET returns the state, PUT begins, DELETE ends; all return the result */
 
 static ngx_int_t
 ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op)

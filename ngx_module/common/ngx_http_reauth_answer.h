@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Answers of the gateway itself, in the upstream's envelope.
+ * Responses of the gateway itself, in the upstream's format.
  */
 
 

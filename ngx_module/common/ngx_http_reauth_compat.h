@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What differs between the versions of nginx that the module is built for.
+ * Differences between the supported versions of nginx.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The parameters of directives, at each level.
+ * The configuration at each level.
  */
 
 
@@ -38,7 +38,7 @@ typedef struct ngx_http_reauth_callers_s  ngx_http_reauth_callers_t;
 typedef struct ngx_http_reauth_poller_s   ngx_http_reauth_poller_t;
 
 
-/* a use of a directive of this module */
+/* a directive of this module in the configuration */
 
 typedef struct {
     struct ngx_http_reauth_rule_s      *rule;

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Lines that a client or the upstream could repeat without limit.
+ * Limits log lines that clients or the upstream can cause repeatedly.
  */
 
 

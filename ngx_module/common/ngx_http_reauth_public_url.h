@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * reauth_public_url: what the URLs that we write begin with.
+ * reauth_public_url: the beginning of URLs created by the gateway.
  */
 
 

@@ -90,8 +90,8 @@ ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
 
 /*
- * When the request began, by the clock of the fleet.  nginx has that by the
- * wall clock, which may have been set since.
+ * The start of the request by the clock of the fleet.  nginx stores it by the
+ * wall clock, which may have been set since then.
  */
 int64_t ngx_http_reauth_began_ms(ngx_http_request_t *r);
 

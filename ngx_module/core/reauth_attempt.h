@@ -223,7 +223,7 @@ typedef struct {
 } reauth_record_t;
 
 
-/* what was stored when a change was judged, as far as it can be compared */
+/* the stored record when a change was judged, as far as it is comparable */
 
 typedef struct {
     uint64_t        epoch;
@@ -466,7 +466,7 @@ int reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b);
 /* whether the record, at this time, keeps an update from being sent */
 int reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms);
 
-/* whether it is that of an identical update */
+/* whether it is the record of an identical update */
 int reauth_attempt_same_update(const reauth_record_t *record,
     const reauth_begin_t *begin);
 

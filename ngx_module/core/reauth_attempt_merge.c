@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Two records of one account: which is the later one, and what of both counts.
+ * Determines which of two records of an account is later, and merges them.
  */
 
 

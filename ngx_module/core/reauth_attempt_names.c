@@ -10,8 +10,8 @@
 
 
 /*
- * Which of them close the gate, need a person and are ends is said by their
- * order, see reauth_state_is_active() and its like.
+ * The order determines which states close the gate, wait for a person or are
+ * ends, see reauth_state_is_active() and similar functions.
  */
 
 static const struct {

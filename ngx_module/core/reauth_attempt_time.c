@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What a record is at a given time, and what time alone changes in it.
+ * The state of a record at a given time, and changes caused by time alone.
  */
 
 

@@ -8,7 +8,7 @@
 #include "reauth_time.h"
 
 
-/* a number that is too large to count with is this one */
+/* replaces a number that is too large */
 #define REAUTH_BACKOFF_MAX  999999999999999LL
 
 
@@ -172,7 +172,7 @@ reauth_backoff_judge(const reauth_backoff_t *response,
     if (verdict->outcome == REAUTH_POLL_REFUSED
         && wait_ms < REAUTH_BACKOFF_PAUSE_MS)
     {
-        /* it takes a person to change that */
+        /* only a person can change this */
 
         wait_ms = REAUTH_BACKOFF_PAUSE_MS;
     }

@@ -10,7 +10,7 @@
 #include "reauth_route.h"
 
 
-/* takes the last segment off, which the path before it ends with */
+/* removes the last segment */
 
 static reauth_string_t
 reauth_call_last_segment(reauth_string_t *path)

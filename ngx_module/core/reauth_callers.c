@@ -260,7 +260,7 @@ reauth_callers_parse(const reauth_string_t *text,
         }
     }
 
-    /* a file that is being written would shut everybody out */
+    /* an incomplete file would reject all callers */
 
     if (callers->n == 0) {
         snprintf(error, REAUTH_CALLERS_ERROR_SIZE,

@@ -141,7 +141,7 @@ reauth_callers_parse_name(reauth_callers_line_t *line, reauth_caller_t *caller)
 }
 
 
-/* what is made of a variable that is not set, alone or with a newline */
+/* the hash of an unset variable, alone or with a newline */
 
 static int
 reauth_callers_empty(const reauth_string_t *hash)
@@ -365,7 +365,7 @@ reauth_callers_parse_routes(reauth_callers_line_t *line,
 }
 
 
-/* what may follow the scopes, in any order, each once */
+/* the fields that can follow the scopes, in any order, each once */
 
 static const struct {
     const char  *name;

@@ -7,7 +7,7 @@
 #include "reauth_clerk.h"
 
 
-/* a renewal in the future is of no clock that can be compared */
+/* a renewal in the future is by another clock */
 
 static int
 reauth_clerk_silent(const reauth_clerk_t *clerk, int64_t now_ms,

@@ -3,7 +3,7 @@
  * Copyright (C) the nginx-reauth authors
  *
  * The reasons why a gateway is degraded: the meaning of errors of Redis, and
- * what is not done because of them.
+ * their consequences.
  */
 
 
@@ -65,7 +65,7 @@ typedef struct {
     reauth_refusal_t   lease;          /* polls are not shared */
     reauth_refusal_t   clerk;          /* no worker does its work */
     int64_t            clock_ms;       /* ahead of the clock of the fleet */
-    reauth_upstream_result_t  upstream;  /* why it refuses our key, or NONE */
+    reauth_upstream_result_t  upstream;  /* rejects the key, or NONE */
 } reauth_health_t;
 
 

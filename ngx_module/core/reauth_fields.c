@@ -44,7 +44,7 @@ static size_t reauth_field_code(const reauth_string_t *s, unsigned char *dst);
 static int reauth_is_email(const reauth_string_t *s);
 
 
-/* blanks, dashes and marks without width, which people put into codes */
+/* blanks, dashes and zero-width characters, which people add to codes */
 
 static const reauth_range_t  reauth_code_separators[] = {
     { 0x20, 0x20 },          /* space */
@@ -99,7 +99,7 @@ reauth_field_named(const reauth_field_t *field, const char *sent)
 }
 
 
-/* a name that differs in spelling only can be shown, if it is no novel */
+/* a different spelling of the name can be shown, if it is short */
 
 static const char *
 reauth_field_shown(const char *name, const char *sent)
@@ -181,7 +181,7 @@ reauth_field(reauth_fields_t *f, const reauth_field_t *field)
 }
 
 
-/* the field under one more name: with the same value, or alone */
+/* the field under another name: with the same value, or alone */
 
 static reauth_field_status_t
 reauth_field_again(reauth_fields_t *f, const reauth_field_t *field,
@@ -406,7 +406,7 @@ reauth_field_bare(const reauth_field_t *field, const reauth_string_t *text)
 }
 
 
-/* what the field "must", or NULL */
+/* the rest of "The field must ...", or NULL */
 
 static const char *
 reauth_field_check(const reauth_field_t *field, const reauth_string_t *s)

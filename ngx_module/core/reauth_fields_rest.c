@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The members of a body that no field was read from: dropped and named,
- * refused, or passed on.
+ * Members of a body that are no known field: they are dropped and reported,
+ * rejected, or passed on.
  */
 
 
@@ -74,7 +74,7 @@ reauth_fields_rest(reauth_fields_t *f, reauth_unknown_fields_t policy)
             continue;
         }
 
-        /* what is missing is not missed */
+        /* missing members are not reported */
 
         if (json_is_null(value) || (known && reauth_field_is_missing(value))) {
             continue;

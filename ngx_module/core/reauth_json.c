@@ -241,9 +241,9 @@ reauth_json_scan(const reauth_string_t *text, unsigned flags,
         case '{':
         case '[':
             if (++depth > REAUTH_JSON_MAX_DEPTH) {
-                reason = "nested too deeply; "
+                reason = "nested too deeply; at most "
                          reauth_json_number(REAUTH_JSON_MAX_DEPTH)
-                         " levels are the most";
+                         " levels are allowed";
                 goto failed;
             }
 
@@ -272,7 +272,7 @@ failed:
 }
 
 
-/* NULL: it was not the text's fault; then jansson sets no code */
+/* NULL: the text is not the cause; jansson then sets no code */
 
 static const char *
 reauth_json_reason(const json_error_t *e)

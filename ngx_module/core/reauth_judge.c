@@ -55,7 +55,7 @@ reauth_judge_revision(const reauth_stored_t *stored, uint64_t revision,
 }
 
 
-/* nothing changes, but secrets that were missing may have been found */
+/* nothing changes, except that missing secrets may be added */
 
 static void
 reauth_judge_completed(const reauth_stored_t *stored,
@@ -88,7 +88,7 @@ reauth_judge_theirs(const reauth_stored_t *stored,
 }
 
 
-/* the update is judged by a record that has all that this takes */
+/* the update is judged by a complete record only */
 
 static reauth_begin_result_t
 reauth_judge_update(const reauth_stored_t *stored,
@@ -408,7 +408,7 @@ reauth_judge_merge(const reauth_stored_t *stored,
 
     if (live) {
 
-        /* Redis does not have the rest: nobody has */
+        /* Redis does not have the rest, so it is lost */
 
         verdict->record.missing = 0;
 

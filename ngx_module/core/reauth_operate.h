@@ -48,7 +48,7 @@ reauth_operate_result_t reauth_operate_parse(const reauth_string_t *text,
 /* a time such as 90s, 10m or 1h30m, in ms; -1 if invalid or over "max_ms" */
 int64_t reauth_operate_time(const reauth_string_t *text, int64_t max_ms);
 
-/* what becomes of a person's request for a poll */
+/* the result of a person's request for a poll */
 
 typedef enum {
     REAUTH_ASK_ATTEMPT = 0,            /* the attempt is polled */

@@ -283,7 +283,7 @@ reauth_origin_is_own(const reauth_origin_t *o)
         return 1;
     }
 
-    /* what is in front of us may speak TLS, or change "Host" */
+    /* a proxy in front of the gateway may use TLS, or change "Host" */
 
     return o->public_url.len != 0
            && reauth_origin_split(&o->public_url, &own) == 0

@@ -106,7 +106,7 @@ reauth_poll_take(const reauth_value_t *values, reauth_poll_t *out)
 
     if (verdict.state == REAUTH_STATE_RUNNING && read.last.completed) {
 
-        /* what is over is not what is in progress */
+        /* an ended attempt is not in progress */
 
         out->before_us = read.last.started_us;
 

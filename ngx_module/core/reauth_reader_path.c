@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Which fields of the reader's table the value that is read belongs to.
+ * Determines the fields of the reader's table that a value belongs to.
  */
 
 

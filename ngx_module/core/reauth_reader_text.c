@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The strings that the reader decodes, and the values that it keeps.
+ * Decodes strings of the reader, and reads its values.
  */
 
 

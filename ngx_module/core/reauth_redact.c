@@ -276,7 +276,7 @@ reauth_redact_escape(const unsigned char *text, size_t len, size_t next,
 }
 
 
-/* what overlaps is compared before it is overwritten */
+/* overlapping parts are compared before they are overwritten */
 
 static void
 reauth_redact_take(reauth_redact_places_t *places, unsigned char *dst,
@@ -309,7 +309,7 @@ reauth_redact_char(const unsigned char *text, size_t len, size_t *next)
 }
 
 
-/* what is not ASCII becomes a byte that no key has */
+/* bytes outside of ASCII become one that no key contains */
 
 static unsigned char
 reauth_redact_decode(const unsigned char *text, size_t len, size_t *next)

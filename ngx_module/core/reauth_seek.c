@@ -106,7 +106,7 @@ reauth_seek_ended(reauth_seek_t *seek, reauth_seek_end_t end, int steady,
 
     if (end == REAUTH_SEEK_LOST) {
 
-        /* one that ends again and again is no reason to try others */
+        /* a connection that ends repeatedly is no reason to try others */
         return reauth_seek_pause(seek, random);
     }
 

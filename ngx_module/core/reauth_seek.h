@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Where a connection to Redis goes next: through the addresses of the
- * configuration, to a node that a Redis Cluster names, or to the primary that
- * Sentinels name.  Decides only; whoever connects reports how it ended.
+ * Determines the next address of a connection to Redis: an address of the
+ * configuration, a node named by a Redis Cluster, or the primary named by
+ * Sentinels.  The results of connections are reported by the calling code.
  */
 
 
@@ -77,7 +77,7 @@ void reauth_seek_init(reauth_seek_t *seek, unsigned servers,
 /* the number of addresses of the current place */
 void reauth_seek_resolved(reauth_seek_t *seek, unsigned addrs);
 
-/* whether there are others to try before the next pause */
+/* whether there are other addresses to try before the next pause */
 int reauth_seek_more(const reauth_seek_t *seek);
 
 /*

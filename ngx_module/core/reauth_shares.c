@@ -70,7 +70,7 @@ reauth_shares_remove(reauth_share_t *table, size_t mask, uint64_t caller)
         return;
     }
 
-    /* those behind it move up, unless they would get before their own place */
+    /* moves later entries up, but not before their own place */
 
     for (next = (i + 1) & mask;
          table[next].caller != 0;

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The stream of events of Redis, as one that follows it sees it: each event has
- * the number after the one before.  Whether any was missed, and when all that
- * is active is to be read again.  Plain C, no clock.
+ * Detects missed events: each event in the stream of Redis has the number after
+ * that of the previous one.  Determines when all active records are read again.
+ * Plain C, without a clock.
  */
 
 
@@ -36,7 +36,7 @@ typedef struct {
 } reauth_stream_t;
 
 
-/* all is read from now on, after the event of this number; 0: it has none */
+/* begins to read all, after the event of this number; 0: it has none */
 void reauth_stream_begin(reauth_stream_t *stream, uint64_t number);
 
 /*

@@ -96,7 +96,7 @@ reauth_upstream_result_state(reauth_upstream_result_t result)
 }
 
 
-/* whether the result is later than the last success, and lasts */
+/* whether the result is later than the last success, and persists */
 
 static int
 reauth_upstream_counts(const reauth_upstream_ages_t *ages, unsigned result)
@@ -139,7 +139,7 @@ reauth_upstream_judge(const reauth_upstream_ages_t *ages,
     error_ms = 0;
     why_ms = 0;
 
-    /* the last one of each; of those at the same time, the gravest */
+    /* the latest result; of simultaneous ones, the most serious */
 
     for (i = REAUTH_RESULT_OK + 1; i < REAUTH_RESULT_LAST; i++) {
         age_ms = ages->last_ms[i];

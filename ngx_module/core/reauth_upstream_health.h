@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's health, by the results of the requests that were sent to it
- * with our key.
+ * The upstream's health, determined from the results of requests with the API
+ * key.
  */
 
 
@@ -39,10 +39,10 @@ typedef enum {
 } reauth_upstream_state_t;
 
 
-/* without a success for this time, a refusal counts, ms */
+/* a rejection counts if there was no success for this time, ms */
 #define REAUTH_UPSTREAM_QUIET_MS   2000
 
-/* the time after which a limit or a failure is no news, ms */
+/* the time after which a limit or a failure is outdated, ms */
 #define REAUTH_UPSTREAM_STALE_MS   300000
 
 
@@ -62,8 +62,8 @@ typedef struct {
 
 
 /*
- * What a response says.  "code": the error of a 401 is a code, so it is about
- * an account.  "call": an ordinary call, whose redirects are its own, and whose
+ * Classifies a response.  "code": the error of a 401 is a code, so it is about
+ * an account.  "call": an ordinary call; its redirects are not errors, and its
  * 503 may be about its account.
  */
 reauth_upstream_result_t reauth_upstream_result(unsigned status, int code,

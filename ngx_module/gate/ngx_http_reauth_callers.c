@@ -491,7 +491,7 @@ ngx_http_reauth_right_revoked(ngx_http_request_t *r)
 
 #if (NGX_DEBUG)
 
-/* each request has its rights checked several times: only news are shown */
+/* rights are checked several times for a request: logs changes only */
 
 static ngx_http_reauth_noinline void
 ngx_http_reauth_right_debug(ngx_http_request_t *r,

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Who is calling, and what that one may do.
+ * Callers and their rights.
  */
 
 

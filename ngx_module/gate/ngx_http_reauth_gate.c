@@ -21,7 +21,7 @@
 #include "ngx_http_reauth_wait.h"
 
 
-/* open gates are logged where they are judged: the fast way has one test */
+/* whether to log open gates: one condition on the fast path */
 
 #if (NGX_DEBUG)
 #define ngx_http_reauth_gate_is_debugged(r)                                   \

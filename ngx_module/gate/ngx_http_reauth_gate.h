@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * An account that logs in again gets no calls.
+ * Rejects ordinary calls of accounts that are logging in.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What browsers send for pages of other origins.
+ * Rejects requests that browsers send for pages of other origins.
  */
 
 

@@ -4,13 +4,12 @@
  *
  * One connection to Redis is one state machine: ask a Sentinel, resolve,
  * connect, TLS, AUTH, HELLO, SELECT, SCRIPT LOAD, probe, TIME, ready.
- * Whatever goes wrong in any state ends in ngx_http_reauth_redis_fail(), which
- * says what and where, tells all that wait, and starts the timer for the next
- * try.
+ * All failures are handled by ngx_http_reauth_redis_fail(), which logs the
+ * failure and its place, fails pending commands, and starts the timer for the
+ * next connection.
  *
- * Handlers may do as they like, also destroy the connection: every entry from
- * the event loop is between _enter() and _leave(), and the memory is given
- * back by the outermost of them.
+ * Handlers may destroy the connection: every call from the event loop is
+ * between _enter() and _leave(), and the outermost _leave() frees the memory.
  */
 
 
@@ -73,7 +72,7 @@ ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
 }
 
 
-/* a connection of a connection: to a Sentinel, or for commands that ask */
+/* a secondary connection: to a Sentinel, or for commands after ASK */
 
 ngx_http_reauth_redis_t *
 ngx_http_reauth_redis_child(ngx_http_reauth_redis_t *parent,
@@ -433,7 +432,7 @@ ngx_http_reauth_redis_fail(ngx_http_reauth_redis_t *redis, ngx_err_t err,
 }
 
 
-/* leaves for another place, which is known already */
+/* connects to another place, which is already known */
 
 void
 ngx_http_reauth_redis_go(ngx_http_reauth_redis_t *redis, ngx_uint_t level,
@@ -506,7 +505,7 @@ ngx_http_reauth_redis_next(ngx_http_reauth_redis_t *redis,
                               ngx_http_reauth_redis_steady(redis),
                               (unsigned) ngx_random());
 
-    /* what one address refuses is said until another one is used */
+    /* the error of an address is reported until another one is used */
 
     if (redis->failing != REAUTH_REFUSAL_NONE) {
         redis->refusal = redis->failing;

@@ -155,7 +155,7 @@ const reauth_clock_sample_t *ngx_http_reauth_redis_clock(
  */
 ngx_msec_t ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis);
 
-/* what the last try ended with; NONE: Redis was not reached */
+/* the error of the last connection; NONE: Redis was not reached */
 reauth_refusal_t ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis);
 
 /* what the reply means if it is an error, or unexpected */

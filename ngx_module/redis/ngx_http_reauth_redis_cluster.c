@@ -39,7 +39,7 @@ ngx_http_reauth_redis_redirection(ngx_http_reauth_redis_t *redis,
 }
 
 
-/* goes where MOVED leads; 0: it is another reply, or is not followed */
+/* follows MOVED; 0: it is another reply, or is not followed */
 
 ngx_uint_t
 ngx_http_reauth_redis_moved(ngx_http_reauth_redis_t *redis, redisReply *reply)
@@ -150,7 +150,7 @@ ngx_http_reauth_redis_ask_open(ngx_http_reauth_redis_t *redis,
 }
 
 
-/* what it had to do is lost, and so is the connection that relies on it */
+/* its commands are lost, so the main connection is closed as well */
 
 static void
 ngx_http_reauth_redis_ask_event(ngx_http_reauth_redis_t *asking, ngx_uint_t up,

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The place that a connection is to be opened to, and its addresses: names are
- * resolved again at each connect, by nginx's resolver.
+ * The place to connect to, and its addresses.  Names are resolved by nginx's
+ * resolver at each connect.
  */
 
 
@@ -18,7 +18,7 @@ static void ngx_http_reauth_redis_fall_back(ngx_http_reauth_redis_t *redis,
     const char *error);
 
 
-/* sets the place that was told as the current one */
+/* makes the named place the current one */
 
 ngx_int_t
 ngx_http_reauth_redis_told(ngx_http_reauth_redis_t *redis)

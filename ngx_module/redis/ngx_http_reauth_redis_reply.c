@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Replies of Redis, each to the command that it answers; and what is said of
- * its errors.
+ * Passes replies of Redis to the handlers of their commands, and describes
+ * errors of Redis.
  */
 
 
@@ -73,7 +73,7 @@ ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
 
         if (n == 0) {
 
-            /* many cut what is idle: no news, unless it stays so */
+            /* closed while idle: not an outage, unless reconnecting fails */
 
             redis->idle = redis->state == NGX_HTTP_REAUTH_REDIS_READY
                           && redis->ncommands == 0;

@@ -57,7 +57,7 @@ ngx_http_reauth_redis_sentinel_create(ngx_http_reauth_redis_t *redis)
 }
 
 
-/* the primary is wanted; a Sentinel that is connected to later is asked then */
+/* asks for the primary, now or when a Sentinel is connected */
 
 void
 ngx_http_reauth_redis_sentinel_ask(ngx_http_reauth_redis_t *redis)
@@ -123,8 +123,8 @@ ngx_http_reauth_redis_sentinel_watch(ngx_event_t *ev)
 
 
 /*
- * The epoch comes first: if it changes in between, the address is taken for an
- * older one, and is asked for again.
+ * The epoch is requested first: if it changes in between, the address seems to
+ * be older, and is requested again.
  */
 
 static void

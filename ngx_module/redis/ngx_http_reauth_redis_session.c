@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What comes before the first command: AUTH, HELLO, SELECT, SCRIPT LOAD, a
- * probe, TIME.
+ * The commands sent before a connection is ready: AUTH, HELLO, SELECT, SCRIPT
+ * LOAD, a probe, TIME.
  */
 
 
@@ -200,7 +200,7 @@ ngx_http_reauth_redis_hello_handler(redisReply *reply, void *data)
             return;
         }
 
-        /* a replica of a cluster says where its primary is */
+        /* a replica of a cluster returns the address of its primary */
 
         if (redis->hello.replica && !redis->hello.cluster) {
             redis->failing = REAUTH_REFUSAL_REPLICA;
@@ -432,7 +432,7 @@ ngx_http_reauth_redis_probe_handler(redisReply *reply, void *data)
 }
 
 
-/* one after the other: those that go out together take as long as the last */
+/* one after the other: commands sent together would delay each other */
 
 static void
 ngx_http_reauth_redis_clock_ask(ngx_http_reauth_redis_t *redis)

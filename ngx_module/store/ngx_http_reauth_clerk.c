@@ -119,7 +119,7 @@ ngx_http_reauth_clerk_timer(ngx_event_t *ev)
 }
 
 
-/* the others wait, so that the first one usually is the same each time */
+/* the others wait, so that usually the same worker is the first one */
 
 void
 ngx_http_reauth_clerk_init_process(ngx_http_reauth_store_t *store)

@@ -20,7 +20,7 @@ void ngx_http_reauth_clerk_init_process(ngx_http_reauth_store_t *store);
 void ngx_http_reauth_clerk_give_up(ngx_http_reauth_store_t *store);
 
 
-/* ngx_http_reauth_store.c: this worker becomes the clerk, or is it no more */
+/* ngx_http_reauth_store.c: this worker becomes the clerk, or ceases to be */
 
 ngx_int_t ngx_http_reauth_store_clerk_begin(ngx_http_reauth_store_t *store);
 void ngx_http_reauth_store_clerk_end(ngx_http_reauth_store_t *store);

@@ -82,7 +82,7 @@ ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
 }
 
 
-/* what a refusal leaves undone is logged once, not at each try */
+/* an error of Redis is logged once, not at each attempt */
 
 void
 ngx_http_reauth_store_refused(ngx_http_reauth_store_t *store,
@@ -390,7 +390,7 @@ ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
 }
 
 
-/* the clerk tells all others how it stands with Redis */
+/* the clerk publishes its state with respect to Redis */
 
 static void
 ngx_http_reauth_store_tell(ngx_http_reauth_store_t *store, ngx_uint_t up)

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The one interface to what is known of the accounts: the zone at once, Redis
- * behind it.
+ * The interface to the states of accounts: changes are made in the zone at once
+ * and written to Redis later.
  */
 
 
@@ -195,11 +195,11 @@ ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
 /* and Redis writes it */
 ngx_uint_t ngx_http_reauth_store_writes(ngx_http_reauth_store_t *store);
 
-/* how this gateway stands with Redis, by what all its workers see */
+/* the state of this gateway with respect to Redis, by all its workers */
 void ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
     reauth_health_t *health);
 
-/* Redis refused, or did what it had refused before */
+/* Redis rejected a command, or accepts what it had rejected before */
 void ngx_http_reauth_store_refused(ngx_http_reauth_store_t *store,
     ngx_http_reauth_refused_e what, const struct redisReply *reply,
     const char *text);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The clock of the zone is corrected by that of Redis.
+ * Corrects the clock of the zone by that of Redis.
  */
 
 

@@ -124,8 +124,8 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 
 
 /*
- * How long Redis keeps the record, and of an active one its deadline and when
- * it is polled.
+ * The time for which Redis keeps the record; for an active one, its deadline
+ * and the time of its next poll.
  */
 
 static ngx_str_t *
@@ -568,9 +568,8 @@ ngx_http_reauth_commit_create(ngx_http_reauth_store_t *store,
 
 
 /*
- * The record here was made from events and misses what is to be compared:
- * Redis has it.  What is known meanwhile by events remains; this only adds to
- * it.
+ * The record was made from events and lacks the fingerprints, which Redis has.
+ * They are added to it; all other fields remain those of the events.
  */
 
 static void

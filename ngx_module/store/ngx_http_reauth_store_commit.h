@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the files of the store share.
+ * Declarations shared by the files of the store.
  */
 
 
@@ -65,17 +65,17 @@ void ngx_http_reauth_store_flush_handler(ngx_event_t *ev);
 /* writes one record that is not in Redis; NGX_DECLINED: all are */
 ngx_int_t ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store);
 
-/* a write of the round has ended */
+/* a write of the round has completed */
 void ngx_http_reauth_store_flush_next(ngx_http_reauth_store_t *store);
 
 
 /* ngx_http_reauth_store_override.c */
 
-/* of an event or a reply: NGX_ERROR: it is not an override */
+/* merges that of an event or a reply; NGX_ERROR: it is not an override */
 ngx_int_t ngx_http_reauth_store_merge_override(ngx_http_reauth_store_t *store,
     const redisReply *reply);
 
-/* those that Redis may not have */
+/* writes those that Redis may not have */
 void ngx_http_reauth_store_flush_overrides(ngx_http_reauth_store_t *store);
 
 

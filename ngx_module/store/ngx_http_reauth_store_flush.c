@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Records that Redis does not have, as it was away or refused them, are written
- * by the clerk.
+ * The clerk writes records that are not in Redis because it was unavailable or
+ * rejected them.
  */
 
 
@@ -38,10 +38,10 @@ ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store)
 
 
 /*
- * Records that were changed while Redis was away are written in rounds, each of
- * as many records as are dirty when it begins.  A turn of the event loop looks
- * at a few only, and a bounded number of commands waits for replies, so that
- * requests of this worker are served in between.
+ * Records that were changed while Redis was unavailable are written in rounds.
+ * A round has as many records as are dirty when it begins.  Each turn of the
+ * event loop examines only a few, and the number of pending commands is
+ * limited, so that requests of this worker are served in between.
  */
 
 void

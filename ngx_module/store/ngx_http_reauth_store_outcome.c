@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Responses that are shared or kept, in the zone and in Redis.
+ * Stored responses to updates, in the zone and in Redis.
  */
 
 

@@ -91,7 +91,7 @@ ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync, redisReply *reply)
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
                    "reauth sync: stopped, %s",
-                   reply ? "Redis refused a command"
+                   reply ? "Redis rejected a command"
                          : "the connection to Redis was closed");
 
     if (reply != NULL) {
@@ -344,7 +344,7 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 }
 
 
-/* all is read again; events are followed from where they have been read */
+/* reads all records again; events continue after the last one read */
 
 static void
 ngx_http_reauth_sync_again(ngx_http_reauth_sync_t *sync)
@@ -449,7 +449,7 @@ ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
 }
 
 
-/* no events for some time: were there any, and does Redis have its data? */
+/* no events for some time: checks for missed events and lost data */
 
 static void
 ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync)

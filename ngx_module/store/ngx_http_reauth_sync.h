@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The clerk reads Redis into the zone: all that is active whenever it has
- * connected, and from then on every change as it happens.
+ * The clerk reads Redis into the zone: all active records when it has
+ * connected, and from then on every change.
  */
 
 
@@ -67,7 +67,7 @@ void ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store);
 
 /* ngx_http_reauth_sync.c */
 
-/* this worker exits, or another one is the clerk: no further step is made */
+/* this worker exits, or another one is the clerk: stops the work */
 ngx_uint_t ngx_http_reauth_sync_ended(ngx_http_reauth_sync_t *sync);
 
 void ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,

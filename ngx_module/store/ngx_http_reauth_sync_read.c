@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What is in Redis is read into the zone: all that is active, a page at a time,
- * or one record.
+ * Reads records of Redis into the zone: all active ones, a page at a time, or a
+ * single one.
  */
 
 

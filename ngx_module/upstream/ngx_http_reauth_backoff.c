@@ -2,9 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What the headers of a response to a poll request, and the pause of polling
- * that may follow: of all gateways by a key in Redis, of this gateway by the
- * zone.
+ * The headers of a response to a poll, and pauses of polling: a key in Redis
+ * pauses all gateways, a time in the zone pauses this one.
  */
 
 

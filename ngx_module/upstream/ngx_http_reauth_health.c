@@ -15,7 +15,7 @@
 time_t  ngx_http_reauth_health_ok;
 
 
-/* of a request without our key, nothing counts */
+/* requests without the API key are not considered */
 
 void
 ngx_http_reauth_health_call(ngx_http_request_t *r,
@@ -64,7 +64,7 @@ ngx_http_reauth_health_header(ngx_http_request_t *r)
 
     status = r->upstream->headers_in.status_n;
 
-    /* a request of ours is judged as a whole, a 401 by its body */
+    /* the module's own request: a 401 response is classified by its body */
 
     if (status != NGX_HTTP_UNAUTHORIZED && ngx_http_reauth_capture(r) == NULL) {
         ngx_http_reauth_health_call(r,

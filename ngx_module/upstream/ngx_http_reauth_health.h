@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The upstream's health, by the responses to requests that were sent with our
+ * The upstream's health, determined from the responses to requests with the API
  * key.
  */
 
@@ -16,7 +16,7 @@
 #include "reauth_upstream_health.h"
 
 
-/* the second in which this worker has noted a success last */
+/* the second in which this worker last recorded a success */
 extern time_t  ngx_http_reauth_health_ok;
 
 /* the header of a response to an ordinary call */
@@ -27,14 +27,14 @@ void ngx_http_reauth_health_call(ngx_http_request_t *r,
     reauth_upstream_result_t result);
 void ngx_http_reauth_health_failed(ngx_http_request_t *r);
 
-/* the result of a request of ours */
+/* the result of the module's own request */
 void ngx_http_reauth_health_forward(ngx_http_request_t *r,
     ngx_http_reauth_forward_t *forward);
 
 
 /*
- * Inline, as it runs for each ordinary call: one success a second is noted, and
- * nothing of a request that is not built with our key.
+ * Inline, as it runs for each ordinary call: records one success a second, and
+ * nothing for a request without the API key.
  */
 
 static ngx_inline void

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * An entry counts when it was read whole, even if the list is cut later: it
- * speaks of one account and is complete in itself.  That an account is not
- * mentioned counts only if the list was read to its end.
+ * An entry is used as soon as it has been read completely, even if the list is
+ * truncated later.  An account is considered missing only if the list was read
+ * to its end.
  */
 
 

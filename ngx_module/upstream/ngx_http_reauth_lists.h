@@ -17,7 +17,7 @@
 /* requests the list if attempts wait for it and the interval has passed */
 void ngx_http_reauth_lists_step(ngx_http_reauth_poller_t *poller);
 
-/* looks for an account without an active attempt in the next list */
+/* looks up an account without an active attempt in the next list */
 void ngx_http_reauth_lists_ask(ngx_http_reauth_poller_t *poller,
     const reauth_string_t *account);
 

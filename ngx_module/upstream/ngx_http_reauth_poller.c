@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Which polls are due, and when this gateway sends them.
+ * Determines which polls are due and when this gateway sends them.
  */
 
 
@@ -26,7 +26,7 @@
 #define NGX_HTTP_REAUTH_LEASE_AGAIN     5000
 
 
-/* what could not be done in this step, and why */
+/* the reason why polls that are due are not sent in this step */
 
 static void
 ngx_http_reauth_poller_left(ngx_http_reauth_poller_t *poller,
@@ -118,7 +118,7 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
     if (reply == NULL
         || (!ngx_exiting && !ngx_http_reauth_store_clerk(poller->store)))
     {
-        /* what was leased is due again after the lease */
+        /* leased attempts are due again when the lease has expired */
 
         return;
     }

@@ -2,9 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The one background poller of the fleet: the clerk of each gateway takes
- * attempts that are due from the queue in Redis, each with a lease, or from
- * the zone where there is no Redis.
+ * The background poller: the clerk of each gateway takes attempts that are due
+ * from the queue in Redis, each with a lease, or without Redis, from the zone.
  */
 
 
@@ -98,7 +97,7 @@ void ngx_http_reauth_poller_rest(ngx_http_reauth_poller_t *poller,
 void ngx_http_reauth_poller_share_pause(ngx_http_reauth_poller_t *poller,
     int64_t ms);
 
-/* whether Redis tells which gateway polls; what it refused is tried again */
+/* whether Redis determines which gateway polls; retries after an error */
 ngx_uint_t ngx_http_reauth_poller_shares(ngx_http_reauth_poller_t *poller);
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * One poll of an attempt: its request, and what its response says.
+ * A poll of an attempt: its request, and the facts in its response.
  */
 
 

@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Requests to the upstream: a response below 200, or of another protocol, is
- * never passed on, and none is exchanged for a location of this server; one of
- * our own goes out as we made it, whatever the location inherits, and is sent
- * once.
+ * Requests to the upstream.  A response with a status below 200, or of another
+ * protocol, is never passed on, and no response selects a location of this
+ * server.  The module's own requests are sent unchanged and once, regardless of
+ * directives inherited by the location.
  */
 
 
@@ -238,7 +238,7 @@ ngx_http_reauth_upstream_plain_more(ngx_http_request_t *r)
 
     if (ngx_http_reauth_upstream_plain.process_rest != u->process_header) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "reauth: unexpected reader of the upstream's headers");
+                      "reauth: unexpected parser of the upstream's headers");
         return NGX_ERROR;
     }
 

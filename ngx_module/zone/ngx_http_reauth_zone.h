@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The shared memory: what the gate and the status are answered from, with or
- * without Redis.  docs/architecture.md, "Shared memory", tells its layout.
+ * The shared memory, which the gate and the status read, with or without Redis.
+ * Its layout is described in docs/architecture.md, "Shared memory".
  */
 
 
@@ -374,7 +374,7 @@ void ngx_http_reauth_zone_times(ngx_http_reauth_zone_t *zone,
 
 ngx_int_t ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
-/* from then on this process has the clock of the zone */
+/* from then on, this process uses the clock of the zone */
 void ngx_http_reauth_zone_init_process(ngx_http_reauth_zone_t *zone);
 
 
@@ -540,28 +540,28 @@ ngx_int_t ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone,
     uint32_t list, ngx_uint_t *index, reauth_record_t *record);
 
 /*
- * Overrides of gates.  set: of a person, also one that is taken back; sets the
- * stamp, the state and the time, *former is the one before (stamp 0: none).
- * NGX_DECLINED: there is none to take back; NGX_ERROR: there are too many;
- * NGX_BUSY: its caller has *share of them, which is half; NULL: no limit by
- * caller.  merge: of Redis; NGX_DECLINED: not later than that of the zone.
+ * Overrides of gates.  set: sets or removes the override of a person; sets the
+ * stamp, the state and the time; *former is the previous one (stamp 0: none).
+ * NGX_DECLINED: there is none to remove; NGX_ERROR: there are too many;
+ * NGX_BUSY: its caller has half of them, *share; NULL: no limit by caller.
+ * merge: an override of Redis; NGX_DECLINED: not later than that of the zone.
  */
 ngx_int_t ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
     reauth_override_t *override, reauth_override_t *former, ngx_uint_t *share);
 ngx_int_t ngx_http_reauth_zone_merge_override(ngx_http_reauth_zone_t *zone,
     const reauth_override_t *override);
 
-/* NGX_OK: it may have ended, or be taken back; NGX_DECLINED: none */
+/* NGX_OK: it may have ended or been removed; NGX_DECLINED: none */
 ngx_int_t ngx_http_reauth_zone_get_override(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_override_t *override);
 
-/* all of them in turn, or those that Redis may not have; *index is 0 first */
+/* the next of all, or of those that Redis may not have; *index: 0 first */
 ngx_int_t ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
     ngx_uint_t *index, ngx_uint_t dirty, reauth_override_t *override);
 void ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
     const reauth_override_t *override);
 
-/* all are to be written to Redis, but those that are then committed */
+/* all must be written to Redis, except those that are committed later */
 void ngx_http_reauth_zone_overrides_unread(ngx_http_reauth_zone_t *zone);
 void ngx_http_reauth_zone_overrides_sweep(ngx_http_reauth_zone_t *zone,
     int64_t now_ms);
@@ -623,7 +623,7 @@ void ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_summary_t *summary);
 
 
-/* the clock of the zone becomes that of Redis; "sample" is monotonic */
+/* sets the clock of the zone to that of Redis; "sample" is monotonic */
 void ngx_http_reauth_zone_correct(ngx_http_reauth_zone_t *zone,
     const reauth_clock_sample_t *sample);
 
@@ -671,7 +671,7 @@ ngx_uint_t ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
     ngx_uint_t *complete);
 
-/* begins to read all of Redis: marks all records as not read yet */
+/* begins to read all records of Redis: marks all as not read yet */
 void ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone);
 
 /* the writer name of this instance of the zone in Redis */

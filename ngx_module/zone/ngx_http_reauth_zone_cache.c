@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What is kept for a while: webhooks' digests, answers for who waited, who
- * waits, and which unknown words were logged.
+ * Data that is stored for a limited time: digests of webhooks, responses for
+ * waiting requests, places of waiting updates, and unknown words that were
+ * logged.
  */
 
 

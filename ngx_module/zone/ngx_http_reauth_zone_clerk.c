@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The lease of the worker that does what is to be done once.
+ * The lease of the clerk, the worker that runs the background work.
  */
 
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The clock of the zone is corrected, and with it the times that were taken
- * from it and that Redis has not seen.
+ * Corrects the clock of the zone, and the times that were taken from it and
+ * have not been written to Redis.
  */
 
 
@@ -43,8 +43,8 @@ ngx_http_reauth_zone_move_node(ngx_http_reauth_node_t *node, int64_t by_ms)
 
 
 /*
- * Those of attempts that have begun since Redis' clock was read last, which
- * nobody else knows; all others have times of that clock.
+ * These are times of attempts that have begun since the last measurement and
+ * that only this gateway knows; all other times are by the clock of Redis.
  */
 
 static void

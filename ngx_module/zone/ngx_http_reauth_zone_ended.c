@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Records that have ended: found by account and by attempt, kept for a while,
- * evicted where there is no room.
+ * Records of ended attempts: they are found by account and by attempt, kept for
+ * a limited time, and removed if the zone is full.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The zone is laid out, or taken over from the cycle before.
+ * Creates the zone, or takes it over from the previous cycle.
  */
 
 

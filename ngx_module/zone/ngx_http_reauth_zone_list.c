@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Lists, sums and the last changes.
+ * Lists and counts of records, and the change log.
  */
 
 
@@ -109,7 +109,7 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-/* accounts of which nothing is known but that their gates are overridden */
+/* accounts that are known only by an override of their gates */
 
 static ngx_uint_t
 ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
@@ -158,7 +158,7 @@ ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-/* gives others the lock in between: a walk takes milliseconds if few match */
+/* releases the lock in between: a list takes milliseconds if few match */
 
 ngx_uint_t
 ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,

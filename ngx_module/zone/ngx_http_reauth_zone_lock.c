@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The lock of the zone, and memory that is taken under it.
+ * The lock of the zone, and allocations under the lock.
  */
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Slots, ended records and room for them: see the header.
+ * Allocates and links slots and ended records, see the header.
  */
 
 

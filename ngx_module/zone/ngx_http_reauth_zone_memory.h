@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The memory of the zone: for the files of the zone alone.
+ * The layout of the zone; private to the files of this folder.
  */
 
 
@@ -494,7 +494,7 @@ void ngx_http_reauth_zone_slot_unlink(ngx_http_reauth_zone_shctx_t *sh,
 
 /* ngx_http_reauth_zone_ended.c */
 
-/* ended records make room; NULL: there is none, the second one logs it */
+/* removes ended records if needed; NULL: no room, the second one logs it */
 void *ngx_http_reauth_zone_room(ngx_http_reauth_zone_t *zone, size_t size);
 void *ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size);
 size_t ngx_http_reauth_zone_node_size(const reauth_record_t *record,

@@ -167,7 +167,7 @@ ngx_http_reauth_zone_override_free(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-/* one that has ended: its account is changed */
+/* it has ended: its account has changed */
 
 static void
 ngx_http_reauth_zone_override_end(ngx_http_reauth_zone_shctx_t *sh,
@@ -194,8 +194,8 @@ ngx_http_reauth_zone_override_end(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * After a worker was killed: before buckets that are still unknown become
- * empty.
+ * After a worker was killed: to be called before buckets that are still unknown
+ * are set to empty.
  */
 
 void
@@ -256,7 +256,7 @@ ngx_http_reauth_zone_repair_overrides(ngx_http_reauth_zone_shctx_t *sh)
 }
 
 
-/* one that has ended makes room; NULL: there is none but the spare */
+/* removes one that has ended if needed; NULL: only the spare is left */
 
 static ngx_http_reauth_overridden_t *
 ngx_http_reauth_zone_override_room(ngx_http_reauth_zone_shctx_t *sh,
@@ -587,8 +587,8 @@ ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
 
 
 /*
- * Those that have ended cost the gate nothing any more.  Removing one examines
- * all others, so a call removes only some.
+ * Ended overrides do not slow down the gate.  To remove one, all others are
+ * examined, so each call removes only some.
  */
 
 void

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * What is to be done: written to Redis, ended by time, polled, dropped; and
- * until when it is not: pauses of the poller, draining.
+ * Returns the next task: a record to be written to Redis, ended by time, polled
+ * or removed; and stores pauses of polling and whether the gateway is drained.
  */
 
 

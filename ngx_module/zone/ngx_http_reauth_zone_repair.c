@@ -2,11 +2,11 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * A worker that is killed while it has the lock leaves behind whatever it was
- * in the middle of.  What is true wherever that was are the slots in use, the
- * queues of ended records read forwards, and whether Redis is to be told of
- * one; all else is made of these again.  The write that was under way is done
- * again.
+ * A worker that is killed while it holds the lock leaves an incomplete change.
+ * The following data is valid at any instruction: the slots in use, the forward
+ * links of the queues of ended records, and the marks of records that are not
+ * in Redis.  Everything else is rebuilt from it, and the interrupted write is
+ * repeated.
  */
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * The last results of requests to the upstream, of all workers: single words,
- * written without the lock.  They are by the monotonic clock, so that they do
- * not depend on corrections of the other one.
+ * The last results of requests to the upstream, of all workers.  They are
+ * single words, written without the lock.  Their times are those of the
+ * monotonic clock, which is not corrected.
  */
 
 
@@ -87,7 +87,7 @@ ngx_http_reauth_zone_upstream(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* one worker logs a change, and a refusal of the key for each cause */
+/* one worker logs a change; a rejected key is logged once for each cause */
 
 void
 ngx_http_reauth_zone_upstream_tell(ngx_http_reauth_zone_t *zone)
