@@ -999,7 +999,7 @@ test_invalid_json(void **state)
         { "\xef\xbb\xbf{" LOGIN "}",
           "a byte order mark before the text; send UTF-8 without one" },
         { "{\"a\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}",
-          "nested too deeply; 16 levels are the most" },
+          "nested too deeply; at most 16 levels are allowed" },
         { NULL, NULL }
     };
 

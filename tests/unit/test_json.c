@@ -258,7 +258,7 @@ test_depth(void **state)
     reauth_json_cleanse_free(json);
 
     expect_bad(text, 34, 0, 1, 17,
-               "nested too deeply; 16 levels are the most");
+               "nested too deeply; at most 16 levels are allowed");
 
     /* brackets in a string are not counted, nor are those that were closed */
 
