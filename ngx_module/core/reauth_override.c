@@ -163,33 +163,6 @@ reauth_override_encode(const reauth_override_t *override, unsigned char *text)
 }
 
 
-/* 18 digits at most, which fit without a check for overflow; -1: invalid */
-
-static int64_t
-reauth_override_digits(const reauth_string_t *value)
-{
-    size_t   i;
-    int64_t  number;
-
-    if (value->len == 0 || value->len > 18) {
-        return -1;
-    }
-
-    number = 0;
-
-    for (i = 0; i < value->len; i++) {
-
-        if (value->data[i] < '0' || value->data[i] > '9') {
-            return -1;
-        }
-
-        number = number * 10 + (value->data[i] - '0');
-    }
-
-    return number;
-}
-
-
 static int
 reauth_override_text(char *dst, size_t max, const reauth_string_t *value)
 {
@@ -207,27 +180,25 @@ static int
 reauth_override_field(reauth_override_t *override, const reauth_string_t *name,
     const reauth_string_t *value)
 {
-    int64_t         number;
+    uint64_t        number;
     reauth_state_t  state;
 
     if (reauth_string_equals(name, "stamp")
         || reauth_string_equals(name, "set")
         || reauth_string_equals(name, "until"))
     {
-        number = reauth_override_digits(value);
-
-        if (number < 0) {
+        if (reauth_string_parse_number(value, &number) != 0) {
             return -1;
         }
 
         if (name->data[1] == 't') {
-            override->stamp = (uint64_t) number;
+            override->stamp = number;
 
         } else if (name->data[0] == 's') {
-            override->set_ms = number;
+            override->set_ms = (int64_t) number;
 
         } else {
-            override->until_ms = number;
+            override->until_ms = (int64_t) number;
         }
 
         return 0;

@@ -294,34 +294,6 @@ reauth_record_encode(const reauth_record_t *record, unsigned char *text,
 
 
 static int
-reauth_decode_number(const reauth_string_t *value, uint64_t *number)
-{
-    size_t    i;
-    uint64_t  n;
-
-    /* 18 digits fit without a check for overflow */
-
-    if (value->len == 0 || value->len > 18) {
-        return -1;
-    }
-
-    n = 0;
-
-    for (i = 0; i < value->len; i++) {
-        if (value->data[i] < '0' || value->data[i] > '9') {
-            return -1;
-        }
-
-        n = n * 10 + (uint64_t) (value->data[i] - '0');
-    }
-
-    *number = n;
-
-    return 0;
-}
-
-
-static int
 reauth_decode_name(reauth_field_kind_t kind, const reauth_string_t *value,
     uint8_t *member)
 {
@@ -443,7 +415,7 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
 
     case REAUTH_FIELD_UINT64:
     case REAUTH_FIELD_INT64:
-        if (reauth_decode_number(value, &number) != 0) {
+        if (reauth_string_parse_number(value, &number) != 0) {
             return -1;
         }
 
@@ -452,7 +424,7 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
 
     case REAUTH_FIELD_BYTE:
     case REAUTH_FIELD_HAS:
-        if (reauth_decode_number(value, &number) != 0 || number > 255) {
+        if (reauth_string_parse_number(value, &number) != 0 || number > 255) {
             return -1;
         }
 
@@ -460,7 +432,7 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
         return 0;
 
     case REAUTH_FIELD_UINT16:
-        if (reauth_decode_number(value, &number) != 0 || number > 65535) {
+        if (reauth_string_parse_number(value, &number) != 0 || number > 65535) {
             return -1;
         }
 
@@ -588,7 +560,7 @@ reauth_record_event_number(const reauth_string_t *text)
     value.data += len;
     value.len -= len;
 
-    return reauth_decode_number(&value, &number) == 0
+    return reauth_string_parse_number(&value, &number) == 0
            && number < (uint64_t) REAUTH_EVENT_NUMBER_MAX ? number : 0;
 }
 

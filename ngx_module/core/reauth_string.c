@@ -24,6 +24,32 @@ const char  reauth_string_pairs[201] =
     ((ch) == ' ' || ((ch) >= '\t' && (ch) <= '\r'))
 
 
+int
+reauth_string_parse_number(const reauth_string_t *s, uint64_t *number)
+{
+    size_t    i;
+    uint64_t  n;
+
+    if (s->len == 0 || s->len > 18) {
+        return -1;
+    }
+
+    n = 0;
+
+    for (i = 0; i < s->len; i++) {
+        if (s->data[i] < '0' || s->data[i] > '9') {
+            return -1;
+        }
+
+        n = n * 10 + (uint64_t) (s->data[i] - '0');
+    }
+
+    *number = n;
+
+    return 0;
+}
+
+
 uint64_t
 reauth_string_hash(const reauth_string_t *s, uint64_t seed)
 {

@@ -61,6 +61,12 @@ int reauth_string_next_line(reauth_string_t *rest, reauth_string_t *name,
 extern const char  reauth_string_pairs[201];
 
 /*
+ * Parses 1 to 18 decimal digits, which fit without a check for overflow.
+ * Returns 0, or -1 if the text is anything else.
+ */
+int reauth_string_parse_number(const reauth_string_t *s, uint64_t *number);
+
+/*
  * Writes the number in decimal to out[REAUTH_NUMBER_MAX], returns its length.
  * Faster than snprintf(): each change writes some thirty numbers.
  */

@@ -140,6 +140,44 @@ shown(const char *text, size_t len, size_t size, const char *expected)
 
 
 static void
+test_parse_number(void **state)
+{
+    size_t           i;
+    uint64_t         number;
+    reauth_string_t  s;
+
+    static const struct {
+        const char  *text;
+        int          rc;
+        uint64_t     number;
+    } rows[] = {
+        { "0", 0, 0 },
+        { "0017", 0, 17 },
+        { "999999999999999999", 0, 999999999999999999 },
+        { "1000000000000000000", -1, 0 },
+        { "", -1, 0 },
+        { "-1", -1, 0 },
+        { "+1", -1, 0 },
+        { " 1", -1, 0 },
+        { "1 ", -1, 0 },
+        { "1/", -1, 0 },
+        { "1:", -1, 0 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        s.data = (const unsigned char *) rows[i].text;
+        s.len = strlen(rows[i].text);
+        number = 0;
+
+        assert_int_equal(reauth_string_parse_number(&s, &number), rows[i].rc);
+        assert_true(number == rows[i].number);
+    }
+}
+
+
+static void
 test_shown(void **state)
 {
     (void) state;
@@ -241,6 +279,7 @@ main(void)
         cmocka_unit_test(test_decimal),
         cmocka_unit_test(test_decimal_lengths),
         cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_parse_number),
         cmocka_unit_test(test_shown)
     };
 
