@@ -180,6 +180,13 @@ ngx_int_t ngx_http_reauth_redis_command(ngx_http_reauth_redis_t *redis,
 
 
 /*
+ * Writes the key "prefix:kind" followed by "name" to the buffer and returns its
+ * end.
+ */
+u_char *ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
+    const ngx_str_t *prefix, const char *kind, const char *name);
+
+/*
  * Sends EVALSHA of a script; argv has the keys, then the arguments.  If Redis
  * has lost the script, it is loaded and the command is sent again, once.
  */

@@ -41,6 +41,25 @@ ngx_http_reauth_redis_command(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
 }
 
 
+u_char *
+ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
+    const ngx_str_t *prefix, const char *kind, const char *name)
+{
+    u_char  *p;
+
+    key->data = buffer;
+
+    p = ngx_cpymem(buffer, prefix->data, prefix->len);
+    *p++ = ':';
+    p = ngx_cpymem(p, kind, ngx_strlen(kind));
+    p = ngx_cpymem(p, name, ngx_strlen(name));
+
+    key->len = p - buffer;
+
+    return p;
+}
+
+
 ngx_int_t
 ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
     ngx_uint_t script, ngx_uint_t nkeys, ngx_uint_t argc, ngx_str_t *argv,

@@ -388,10 +388,8 @@ ngx_http_reauth_redis_probe(ngx_http_reauth_redis_t *redis)
     ngx_str_set(&argv[2], "3");
 
     for (i = 0; i < 3; i++) {
-        argv[3 + i].data = keys[i];
-        argv[3 + i].len = ngx_snprintf(keys[i], sizeof(keys[i]), "%V:probe%s",
-                                       &redis->conf->prefix, kinds[i])
-                          - keys[i];
+        ngx_http_reauth_redis_key(&argv[3 + i], keys[i], &redis->conf->prefix,
+                                  "probe", kinds[i]);
     }
 
     ngx_str_set(&argv[6], "connect");

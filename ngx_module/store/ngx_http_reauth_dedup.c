@@ -22,10 +22,8 @@ ngx_http_reauth_dedup_key(ngx_http_reauth_dedup_t *dedup, u_char *buffer,
 
     reauth_hex_encode(hex, dedup->digest, REAUTH_SHA256_LEN);
 
-    key->data = buffer;
-    key->len = ngx_snprintf(buffer, NGX_HTTP_REAUTH_DEDUP_KEY, "%V:seen:%s",
-                            &dedup->store->redis_conf->prefix, hex)
-               - buffer;
+    ngx_http_reauth_redis_key(key, buffer, &dedup->store->redis_conf->prefix,
+                              "seen:", hex);
 }
 
 

@@ -220,9 +220,8 @@ ngx_http_reauth_history_page(ngx_http_reauth_history_op_t *op)
 
     ngx_str_set(&argv[0], "XREVRANGE");
 
-    argv[1].data = key;
-    argv[1].len = ngx_sprintf(key, "%V:events", &op->store->redis_conf->prefix)
-                  - key;
+    ngx_http_reauth_redis_key(&argv[1], key, &op->store->redis_conf->prefix,
+                              "events", "");
 
     argv[2].data = (u_char *) op->before;
     argv[2].len = ngx_strlen(op->before);

@@ -163,23 +163,6 @@ ngx_http_reauth_store_event_record(ngx_http_reauth_store_t *store,
 }
 
 
-void
-ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer, ngx_str_t *prefix,
-    const char *kind, const char *name)
-{
-    u_char  *p;
-
-    key->data = buffer;
-
-    p = ngx_cpymem(buffer, prefix->data, prefix->len);
-    *p++ = ':';
-    p = ngx_cpymem(p, kind, ngx_strlen(kind));
-    p = ngx_cpymem(p, name, ngx_strlen(name));
-
-    key->len = p - buffer;
-}
-
-
 /* "option" is NULL or "XX", so that an ended attempt is not added again */
 
 static void

@@ -45,9 +45,6 @@ ngx_int_t ngx_http_reauth_store_record(ngx_http_reauth_store_t *store,
 ngx_int_t ngx_http_reauth_store_event_record(ngx_http_reauth_store_t *store,
     const redisReply *reply, reauth_record_t *record);
 
-void ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
-    ngx_str_t *prefix, const char *kind, const char *name);
-
 
 /* ngx_http_reauth_store_commit.c */
 

@@ -21,10 +21,13 @@ static void
 ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
     u_char *buffer, const reauth_string_t *account, uint64_t epoch)
 {
-    key->data = buffer;
-    key->len = ngx_sprintf(buffer, "%V:o:%*s:%uL", &store->redis_conf->prefix,
-                           account->len, account->data, epoch)
-               - buffer;
+    u_char  *p;
+
+    p = ngx_http_reauth_redis_key(key, buffer, &store->redis_conf->prefix,
+                                  "o:", "");
+    p = ngx_sprintf(p, "%*s:%uL", account->len, account->data, epoch);
+
+    key->len = p - buffer;
 }
 
 

@@ -276,10 +276,8 @@ ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
 
     ngx_str_set(&argv[0], "XREVRANGE");
 
-    argv[1].data = key;
-    argv[1].len = ngx_sprintf(key, "%V:events",
-                              &sync->store->redis_conf->prefix)
-                  - key;
+    ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
+                              "events", "");
 
     ngx_str_set(&argv[2], "+");
     ngx_str_set(&argv[3], "-");

@@ -422,10 +422,8 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
 
     ngx_str_set(&argv[0], "ZSCAN");
 
-    argv[1].data = key;
-    argv[1].len = ngx_sprintf(key, "%V:active",
-                              &sync->store->redis_conf->prefix)
-                  - key;
+    ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
+                              "active", "");
 
     argv[2].data = (u_char *) sync->scan;
     argv[2].len = ngx_strlen(sync->scan);

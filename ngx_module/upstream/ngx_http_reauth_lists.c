@@ -481,10 +481,8 @@ ngx_http_reauth_list_lease(ngx_http_reauth_poller_t *poller)
 
     ngx_str_set(&argv[0], "SET");
 
-    argv[1].data = key;
-    argv[1].len = ngx_sprintf(key, "%V:list",
-                              &poller->store->redis_conf->prefix)
-                  - key;
+    ngx_http_reauth_redis_key(&argv[1], key,
+                              &poller->store->redis_conf->prefix, "list", "");
 
     ngx_str_set(&argv[2], "1");
     ngx_str_set(&argv[3], "PX");

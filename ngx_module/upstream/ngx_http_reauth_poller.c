@@ -236,9 +236,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     p = buffer;
 
     for (i = 0; i < 7; i++) {
-        argv[i].data = p;
-        p = ngx_sprintf(p, "%V:%s", prefix, kinds[i]);
-        argv[i].len = p - argv[i].data;
+        p = ngx_http_reauth_redis_key(&argv[i], p, prefix, kinds[i], "");
     }
 
     arg = &argv[7];
