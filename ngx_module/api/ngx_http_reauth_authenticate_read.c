@@ -120,13 +120,7 @@ ngx_http_reauth_media_type_supported(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_http_reauth_find_header(r, "content-encoding",
-                                    sizeof("content-encoding") - 1);
-
-    if (h != NULL
-        && !(h->value.len == 8
-             && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8) == 0))
-    {
+    if (ngx_http_reauth_content_encoded(r)) {
         return 0;
     }
 

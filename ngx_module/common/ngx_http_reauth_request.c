@@ -139,6 +139,21 @@ ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
 }
 
 
+ngx_uint_t
+ngx_http_reauth_content_encoded(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_http_reauth_find_header(r, "content-encoding",
+                                    sizeof("content-encoding") - 1);
+
+    return h != NULL
+           && !(h->value.len == 8
+                && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8)
+                   == 0);
+}
+
+
 int64_t
 ngx_http_reauth_began_ms(ngx_http_request_t *r)
 {

@@ -89,6 +89,9 @@ ngx_http_reauth_ctx_t *ngx_http_reauth_serve_ctx(ngx_http_request_t *r,
 ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
 
+/* whether the body has a content coding other than "identity" */
+ngx_uint_t ngx_http_reauth_content_encoded(ngx_http_request_t *r);
+
 /*
  * The start of the request by the clock of the fleet.  nginx stores it by the
  * wall clock, which may have been set since then.
