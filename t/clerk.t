@@ -6,7 +6,6 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::Local qw(timegm);
 use Reauth::Test sandbox_options => ['--hold'];
 
 my $gateway = gateway(name => 'one', workers => 2,
@@ -50,21 +49,6 @@ sub metric {
     return $body =~ /^\Q$name\E (\d+)$/m ? $1 : '';
 }
 
-# when the account was polled, in seconds
-
-sub polls {
-    my ($account) = @_;
-
-    return map {
-        my ($year, $month, @rest) = $_->{time} =~ /(\d+(?:\.\d+)?)/g;
-        my ($day, $hour, $minute, $second) = @rest;
-
-        timegm(int $second, $minute, $hour, $day, $month - 1, $year)
-            + $second - int $second;
-    } grep { $_->{method} eq 'GET' && ($_->{account} // '') eq $account }
-        sandbox_log();
-}
-
 sub stopped {
     my ($pid) = @_;
 
@@ -84,7 +68,7 @@ is(() = $gateway->error_log =~ /this worker process runs/g, 1, 'only one does');
 
 $other->update('acct_1', 'ok');
 $gateway->becomes('acct_1', 'running', 'a login is known');
-ok(wait_for { polls('acct_1') } 'and polled');
+ok(wait_for { poll_times('acct_1') } 'and polled');
 ready();
 
 # ---- stopped ----
@@ -133,10 +117,10 @@ ok(wait_for {
         =~ /\[warn\] $first#\d+: reauth: this worker process has not responded in time/;
 } 'the former one gets to know');
 
-my $polled = polls('acct_2');
-ok(wait_for { polls('acct_2') > $polled + 6 } 'polls go on');
+my $polled = poll_times('acct_2');
+ok(wait_for { poll_times('acct_2') > $polled + 6 } 'polls go on');
 
-my @times = polls('acct_2');
+my @times = poll_times('acct_2');
 splice @times, 0, $polled;
 cmp_ok(($times[-1] - $times[0]) / $#times, '>', 0.35, 'but not by both');
 is(clerk(), $second, 'the one that has taken over stays');

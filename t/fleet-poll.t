@@ -7,7 +7,6 @@ use warnings;
 
 use Test::More;
 use Time::HiRes qw(sleep);
-use Time::Local qw(timegm);
 use Reauth::Test sandbox_options => ['--hold'];
 
 my %poll = (
@@ -27,22 +26,6 @@ sub becomes {
 }
 
 
-# the times of polls of the account, in seconds
-
-sub polls {
-    my ($account) = @_;
-
-    return map {
-        my ($year, $month, @rest) = $_->{time} =~ /(\d+(?:\.\d+)?)/g;
-        my ($day, $hour, $minute, $second) = @rest;
-
-        timegm(int $second, $minute, $hour, $day, $month - 1, $year)
-            + $second - int $second;
-    } grep { $_->{method} eq 'GET' && ($_->{account} // '') eq $account }
-        sandbox_log();
-}
-
-
 # A poll that is logged late makes one interval longer and the next one shorter,
 # so the mean is compared.
 
@@ -57,8 +40,8 @@ $one->update('acct_1', 'otp');
 $two->update('acct_2', 'ok');
 
 for my $account (qw(acct_1 acct_2)) {
-    ok(wait_for { polls($account) > 10 } "$account: is polled");
-    cmp_ok(pause(polls($account)), '>', 0.35, "$account: but not by both");
+    ok(wait_for { poll_times($account) > 10 } "$account: is polled");
+    cmp_ok(pause(poll_times($account)), '>', 0.35, "$account: but not by both");
 }
 
 sandbox('POST', '/step/acct_1') for 1 .. 2;
@@ -74,9 +57,9 @@ is($_->http('GET', '/reauth/gate/acct_2')->{status}, 204, 'the gate is open')
 
 # ended attempts are not polled
 
-my $polls = polls('acct_1');
+my $polls = poll_times('acct_1');
 sleep 1.5;
-is(scalar polls('acct_1'), $polls, 'what has ended is not polled');
+is(scalar poll_times('acct_1'), $polls, 'what has ended is not polled');
 is(redis_cli('ZCARD', '{reauth}:due'), 0, 'nothing is due');
 
 # killing all workers of a gateway does not stop polling

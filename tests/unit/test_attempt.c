@@ -14,6 +14,8 @@
 
 #include "reauth_attempt.h"
 
+#include "apply.h"
+
 
 #define NOW_MS    1763985600000LL    /* 2025-11-24T12:00:00Z */
 #define NOW_US    (NOW_MS * 1000)
@@ -78,22 +80,6 @@ fact_of(reauth_fact_t *fact, reauth_state_t state, int64_t now_ms)
     fact->new_epoch = reauth_epoch_next(0, now_ms);
     fact->state = state;
     fact->source = REAUTH_SOURCE_POLL;
-}
-
-
-static reauth_advance_result_t
-apply(reauth_record_t *record, const reauth_fact_t *fact)
-{
-    reauth_record_t          next;
-    reauth_advance_result_t  rc;
-
-    rc = reauth_attempt_advance(record, fact, &next);
-
-    if (rc == REAUTH_ADVANCE_APPLIED) {
-        *record = next;
-    }
-
-    return rc;
 }
 
 

@@ -19,6 +19,8 @@
 #include "reauth_backoff.h"
 #include "reauth_record.h"
 
+#include "apply.h"
+
 
 #define NOW_MS    1763985600000LL    /* 2025-11-24T12:00:00Z */
 
@@ -40,22 +42,6 @@ running(reauth_record_t *record)
 
 
 static reauth_advance_result_t
-advance(reauth_record_t *record, const reauth_fact_t *fact)
-{
-    reauth_record_t          next;
-    reauth_advance_result_t  rc;
-
-    rc = reauth_attempt_advance(record, fact, &next);
-
-    if (rc == REAUTH_ADVANCE_APPLIED) {
-        *record = next;
-    }
-
-    return rc;
-}
-
-
-static reauth_advance_result_t
 failed(reauth_record_t *record, uint64_t epoch, reauth_poll_error_t error,
     unsigned status, int64_t now_ms)
 {
@@ -70,7 +56,7 @@ failed(reauth_record_t *record, uint64_t epoch, reauth_poll_error_t error,
     fact.poll_error = error;
     fact.poll_status = status;
 
-    return advance(record, &fact);
+    return apply(record, &fact);
 }
 
 
@@ -91,7 +77,7 @@ answered(reauth_record_t *record, const reauth_record_t *asked,
     fact.poll_status = 200;
     reauth_fact_asked(&fact, asked, now_ms);
 
-    return advance(record, &fact);
+    return apply(record, &fact);
 }
 
 
@@ -229,7 +215,7 @@ test_it_outlives_the_deadline_but_not_the_attempt(void **state)
     (void) failed(&record, 7, REAUTH_POLL_ERROR_HTTP, 500, NOW_MS);
 
     assert_true(reauth_attempt_overdue(&record, NOW_MS + 900000, &fact));
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
 
     assert_int_equal(record.state, REAUTH_STATE_EXPIRED);
     last_poll_is(&record, NOW_MS, 500, REAUTH_POLL_ERROR_HTTP);
@@ -282,18 +268,18 @@ test_not_of_another_attempt(void **state)
     fact.poll_status = 200;
     reauth_fact_asked(&fact, &asked, NOW_MS);
 
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_SAME);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_SAME);
 
     /* whose it was is not known */
 
     reauth_fact_asked(&fact, NULL, NOW_MS);
 
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_SAME);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_SAME);
 
     asked.state = REAUTH_STATE_RUNNING;
     reauth_fact_asked(&fact, &asked, NOW_MS);
 
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
     last_poll_is(&record, NOW_MS, 200, REAUTH_POLL_ERROR_UNREADABLE);
 }
 
@@ -319,7 +305,7 @@ test_one_that_is_not_found_is_told_as_well(void **state)
     fact.poll_status = 404;
 
     for (i = 0; i < REAUTH_LOST_MAX; i++) {
-        assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_APPLIED);
+        assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
     }
 
     assert_int_equal(record.state, REAUTH_STATE_UNKNOWN);
@@ -343,7 +329,7 @@ test_the_list_of_accounts_tells(void **state)
 
     assert_false(reauth_list_fact(&record, NULL, NOW_MS, NOW_MS, &fact));
     assert_true(reauth_list_tell(&record, NULL, &fact));
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
     last_poll_is(&record, NOW_MS, 200, REAUTH_POLL_ERROR_NOT_LISTED);
     assert_int_equal(record.state, REAUTH_STATE_UNKNOWN);
 
@@ -356,7 +342,7 @@ test_the_list_of_accounts_tells(void **state)
     assert_false(reauth_list_fact(&record, &status, NOW_MS, NOW_MS + 1,
                                   &fact));
     assert_true(reauth_list_tell(&record, &status, &fact));
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
     last_poll_is(&record, NOW_MS + 1, 200, REAUTH_POLL_ERROR_NONE);
 
     assert_false(reauth_list_tell(&record, &status, &fact));
@@ -365,11 +351,11 @@ test_the_list_of_accounts_tells(void **state)
 
     assert_false(reauth_list_fact(&record, NULL, NOW_MS, NOW_MS + 2, &fact));
     assert_true(reauth_list_tell(&record, NULL, &fact));
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
 
     assert_true(reauth_list_fact(&record, NULL, NOW_MS + 600000,
                                  NOW_MS + 600000, &fact));
-    assert_int_equal(advance(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
     assert_int_equal(record.state, REAUTH_STATE_FAILED);
     last_poll_is(&record, NOW_MS + 2, 200, REAUTH_POLL_ERROR_NOT_LISTED);
 

@@ -20,6 +20,8 @@
 #include "reauth_judge.h"
 #include "reauth_record.h"
 
+#include "apply.h"
+
 
 #define NOW       1763985600000LL
 #define GATE_MAX  900000
@@ -51,22 +53,6 @@ begin_at(reauth_record_t *record, int64_t now_ms)
     assert_int_equal(reauth_attempt_begin(record, &begin, &next),
                      REAUTH_BEGIN_STARTED);
     *record = next;
-}
-
-
-static reauth_advance_result_t
-apply(reauth_record_t *record, const reauth_fact_t *fact)
-{
-    reauth_record_t          next;
-    reauth_advance_result_t  rc;
-
-    rc = reauth_attempt_advance(record, fact, &next);
-
-    if (rc == REAUTH_ADVANCE_APPLIED) {
-        *record = next;
-    }
-
-    return rc;
 }
 
 

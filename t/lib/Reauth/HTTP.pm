@@ -24,7 +24,7 @@ sub http {
     my ($method, $path, $headers, $body, %argument) = @_;
 
     my $to      = $argument{port} // Reauth::Test::server_port();
-    my $timeout = $argument{timeout} // $Reauth::Test::LIMIT;
+    my $timeout = $argument{timeout} // Reauth::Test::limit();
     my %header  = (Host => 'localhost', Connection => 'close',
                    %{ $headers || {} });
 

@@ -19,20 +19,23 @@ use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Test::More ();
 use Time::HiRes qw(sleep time);
+use Time::Local qw(timegm);
 
 use Reauth::Gateway ();
 use Reauth::HTTP qw(check_json http parse_answer);
 use Reauth::Ports ();
 
 our @EXPORT = qw(
-    free_port gateway http redis_cli redis_pause redis_resume redis_start
-    redis_stop runs sandbox sandbox_log sandbox_start sandbox_stop secret_file
+    free_port gateway http poll_times redis_cli redis_pause redis_resume
+    redis_start redis_stop runs sandbox sandbox_log sandbox_start sandbox_stop secret_file
     store store_and_tell stored update wait_for work_dir
 );
 
 # The timeout of every wait in seconds, so that a failing test ends; it does not
 # measure speed.  Used by all of t/lib and all tests.
 our $LIMIT = 60;
+
+sub limit { return $LIMIT; }
 
 our $API_KEY = 'sandbox-api-key-for-tests-only';
 
@@ -622,6 +625,22 @@ sub sandbox {
 sub sandbox_log {
     return map { JSON::PP::decode_json($_) }
         grep { /\S/ } split /\n/, slurp("$dir/sandbox.log");
+}
+
+
+# The times of polls of the account, in seconds.
+
+sub poll_times {
+    my ($account) = @_;
+
+    return map {
+        my ($year, $month, @rest) = $_->{time} =~ /(\d+(?:\.\d+)?)/g;
+        my ($day, $hour, $minute, $second) = @rest;
+
+        timegm(int $second, $minute, $hour, $day, $month - 1, $year)
+            + $second - int $second;
+    } grep { $_->{method} eq 'GET' && ($_->{account} // '') eq $account }
+        sandbox_log();
 }
 
 

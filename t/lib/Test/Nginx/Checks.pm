@@ -50,9 +50,11 @@ sub with_ports {
 
     return $text if !defined $text || ref $text;
 
-    $text =~ s/\$ServerPort\b/$Test::Nginx::Util::ServerPort/g;
-    $text =~ s/\$ServerPortForClient\b
-              /$Test::Nginx::Util::ServerPortForClient/gx;
+    my $port   = Test::Nginx::Util::server_port();
+    my $client = Test::Nginx::Util::server_port_for_client();
+
+    $text =~ s/\$ServerPort\b/$port/g;
+    $text =~ s/\$ServerPortForClient\b/$client/g;
 
     return $text;
 }

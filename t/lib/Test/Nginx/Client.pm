@@ -89,7 +89,7 @@ sub build_request {
     my $fixed = !$chunked && $body ne '' && $more !~ /^Content-Length:/m;
 
     my $headers = '';
-    $headers .= "Host: $Test::Nginx::Util::ServerName\r\n"
+    $headers .= 'Host: ' . Test::Nginx::Util::server_name() . "\r\n"
         if $more !~ /^Host:/mi;
     $headers .= "Connection: $connection\r\n" if $more !~ /^Connection/mi;
     $headers .= $more;
@@ -303,7 +303,7 @@ sub exchange_by_curl {
         push @command, '-H', 'Content-Type:'
             if !grep { /^Content-Type\s*:/i } @headers;
 
-        my $file = "$Test::Nginx::Util::HtmlDir/curl.data.bin";
+        my $file = Test::Nginx::Util::html_dir() . "/curl.data.bin";
         Test::Nginx::Util::write_file($file, $body);
         push @command, '--data-binary', "\@$file";
     }
@@ -406,7 +406,7 @@ sub run_block {
     my $pipelined = $block->pipelined_requests;
     my $answers   = $pipelined ? @$pipelined : @requests;
     my $timeout   = Test::Nginx::Util::parse_time($block->timeout)
-        // $Test::Nginx::Util::Timeout;
+        // Test::Nginx::Util::timeout();
     my $send      = defined $block->http2 ? \&exchange_by_curl : \&exchange;
     my $raw;
 
