@@ -53,52 +53,53 @@ sub call   { return $_[0]->http('GET', "/api/$_[1]/chats", as('all')); }
 my $set = override($one, 'acct_new',
     { gate => 'closed', for => '10m', reason => 'asked by its owner' });
 
-is($set->{status}, 200, 'set');
-is($set->{json}{gate}, 'closed', 'the record is closed');
-is($set->{json}{state}, 'none', 'without an attempt');
-is($set->{json}{override}{gate}, 'closed', 'by its override');
-is($set->{json}{override}{reason}, 'asked by its owner', 'which has a reason');
-is($set->{json}{override}{caller}, 'operator', 'and says who');
-like($set->{json}{override}{until}, qr/^20\d\d-.*Z$/, 'and until when');
+is($set->{status}, 200, 'an override is set');
+is($set->{json}{gate}, 'closed', 'the gate of the record is closed');
+is($set->{json}{state}, 'none', 'the state is none without an attempt');
+is($set->{json}{override}{gate}, 'closed', 'the record has the override');
+is($set->{json}{override}{reason}, 'asked by its owner', 'the override has the reason');
+is($set->{json}{override}{caller}, 'operator', 'the override has the caller');
+like($set->{json}{override}{until}, qr/^20\d\d-.*Z$/, 'the override has its end');
 
 is(gate($one, 'acct_new'), 503, 'its gate is closed at once');
-ok(wait_for { gate($two, 'acct_new') == 503 } 'that of the other gateway, too');
+ok(wait_for { gate($two, 'acct_new') == 503 } 'the gate of the other gateway is closed');
 
 my $refused = call($two, 'acct_new');
-is($refused->{status}, 503, 'a call is refused');
-like($refused->{json}{message}, qr/closed by an operator/, 'and says why');
+is($refused->{status}, 503, 'a call is rejected');
+like($refused->{json}{message}, qr/closed by an operator/, 'the response names the operator');
 is($refused->{json}{state}, 'none', 'no attempt is active');
-is($refused->{json}{attempt_id}, undef, 'nor named');
-cmp_ok($refused->{json}{retry_after}, '>=', 1, 'with the time to wait');
+is($refused->{json}{attempt_id}, undef, 'the response has no attempt ID');
+cmp_ok($refused->{json}{retry_after}, '>=', 1, 'the response has the time to wait');
 is($refused->{headers}{'retry-after'}, $refused->{json}{retry_after},
-    'also in the header');
+    'Retry-After has the same time');
 is(gate($two, 'acct_other'), 204, 'other accounts are open');
 
 is_deeply([map { $_->{account_id} }
-    @{ status($two, 'accounts')->{json}{accounts} }], ['acct_new'], 'is listed');
-is(status($two, 'summary')->{json}{gates_closed}, 1, 'and counted');
-is(status($two, 'summary')->{json}{active}, 0, 'not as an attempt');
+    @{ status($two, 'accounts')->{json}{accounts} }], ['acct_new'],
+    'the list has the account');
+is(status($two, 'summary')->{json}{gates_closed}, 1, 'the summary counts the gate');
+is(status($two, 'summary')->{json}{active}, 0, 'the summary counts no attempt');
 
 my $event = status($two, 'accounts/acct_new/timeline')->{json}{events}[-1];
-is($event->{source}, 'operator', 'is in the timeline');
-is($event->{gate}, 'closed', 'with its gate');
-is($event->{reason}, 'asked by its owner', 'its reason');
-is($event->{caller}, 'operator', 'and who it was');
+is($event->{source}, 'operator', 'the timeline has the override');
+is($event->{gate}, 'closed', 'the event has the gate');
+is($event->{reason}, 'asked by its owner', 'the event has the reason');
+is($event->{caller}, 'operator', 'the event has the caller');
 
 $two->reload;
 is(gate($two, 'acct_new'), 503, 'a reload keeps it');
 
 $two->restart;
-ok(wait_for { status($two, 'accounts')->{status} == 200 } 'started again');
+ok(wait_for { status($two, 'accounts')->{status} == 200 } 'the gateway is ready after a restart');
 is(gate($two, 'acct_new'), 503, 'a new gateway has it when it is ready');
 
 my $back = override($two, 'acct_new');
-is($back->{status}, 200, 'taken back elsewhere');
-is($back->{json}{override}, undef, 'it is gone');
+is($back->{status}, 200, 'the other gateway removes the override');
+is($back->{json}{override}, undef, 'the record has no override');
 is(gate($two, 'acct_new'), 204, 'the gate is open');
-ok(wait_for { gate($one, 'acct_new') == 204 } 'on the other gateway, too');
-is(override($one, 'acct_new')->{status}, 404, 'once only');
-is(status($one, 'accounts/acct_new')->{status}, 404, 'and is not known again');
+ok(wait_for { gate($one, 'acct_new') == 204 } 'the gate of the first gateway is open');
+is(override($one, 'acct_new')->{status}, 404, 'a second removal is 404');
+is(status($one, 'accounts/acct_new')->{status}, 404, 'the account is unknown again');
 is(call($one, 'acct_new')->{status}, 200, 'a call passes');
 
 # ---- an attempt that is active ----
@@ -106,20 +107,20 @@ is(call($one, 'acct_new')->{status}, 200, 'a call passes');
 my $credentials = { email => 'ok@example.com', password => 'p' };
 
 is($one->http('PUT', '/api/authenticate/acct_1/credentials', as('all'),
-    $credentials)->{status}, 200, 'a login');
-is(gate($one, 'acct_1'), 503, 'closes the gate');
+    $credentials)->{status}, 200, 'a login begins');
+is(gate($one, 'acct_1'), 503, 'a login closes the gate');
 
 my $opened = override($one, 'acct_1', { gate => 'open', for => '10m' });
-is($opened->{status}, 200, 'opened');
-is($opened->{json}{gate}, 'open', 'the record says so');
-is($opened->{json}{state}, 'running', 'the attempt goes on');
+is($opened->{status}, 200, 'an override opens the gate');
+is($opened->{json}{gate}, 'open', 'the gate of the record is open');
+is($opened->{json}{state}, 'running', 'the attempt continues');
 is($opened->{json}{override}{reason}, undef, 'a reason is optional');
-is($opened->{json}{retry_after}, undef, 'nothing to wait for');
+is($opened->{json}{retry_after}, undef, 'an open gate has no time to wait');
 unlike(call($one, 'acct_1')->{body}, qr/decision_id/,
     'a call passes: the response is that of the upstream');
-ok(wait_for { gate($two, 'acct_1') == 204 } 'there, too');
+ok(wait_for { gate($two, 'acct_1') == 204 } 'the gate of the other gateway is open');
 is(status($one, 'summary')->{json}{gates_closed}, 0, 'no gate is closed');
-is(status($one, 'summary')->{json}{active}, 1, 'with an active attempt');
+is(status($one, 'summary')->{json}{active}, 1, 'the attempt is active');
 
 # what is learned later does not change it, nor does the override change that
 
@@ -128,13 +129,14 @@ $one->http('POST', '/reauth/accounts/acct_1/poll', as('operator'));
 ok(wait_for { status($two, 'accounts/acct_1')->{json}{state} eq 'succeeded' }
     'the attempt ends');
 is(status($two, 'accounts/acct_1')->{json}{override}{gate}, 'open',
-    'the override stays');
+    'the override remains after the end');
 
 is(override($two, 'acct_1', { gate => 'closed', for => '1s' })->{status}, 200,
-    'closed for a second');
+    'an override closes the gate for a second');
 ok(wait_for { gate($one, 'acct_1') == 204 && gate($two, 'acct_1') == 204 }
-    'which ends by itself');
-is(status($one, 'accounts/acct_1')->{json}{override}, undef, 'and is gone');
+    'the override ends by itself');
+is(status($one, 'accounts/acct_1')->{json}{override}, undef,
+    'an ended override is not in the record');
 
 # ---- two gateways have made the same stamp ----
 
@@ -185,18 +187,18 @@ redis_cli('DEL', '{reauth}:old', '{reauth}:override:acct_old');
 
 my $invalid = override($one, 'acct_3',
     { gate => 'ajar', reason => "two\nlines", until => 'then' });
-is($invalid->{status}, 422, 'invalid');
+is($invalid->{status}, 422, 'an invalid override is rejected');
 is_deeply($invalid->{json}{errors}, {
     gate   => ['must be open or closed'],
     for    => ['is required'],
     reason => ['must not contain control characters'],
     '?'    => ['is unknown'],
-}, 'all errors at once');
+}, 'all errors are reported at once');
 my $secret = override($one, 'acct_3', { gate => 'open', for => '1m',
     reason => "the key is $Reauth::Test::API_KEY" });
 is_deeply($secret->{json}{errors},
-    { reason => ['must not contain the API key'] }, 'nor is the key a reason');
-ok(index($one->error_log, $Reauth::Test::API_KEY) < 0, 'which is not logged');
+    { reason => ['must not contain the API key'] }, 'a reason with the API key is rejected');
+ok(index($one->error_log, $Reauth::Test::API_KEY) < 0, 'the rejected reason is not logged');
 is($one->http('GET', '/reauth/accounts/acct_3/override', as('operator'))
     ->{headers}{allow}, 'PUT, DELETE', 'GET is not a method of it');
 is($one->http('PUT', '/reauth/accounts/acct_3/override',
@@ -209,11 +211,11 @@ is(status($one, 'accounts/acct_3')->{status}, 404, 'nothing was changed');
 
 is(override($one, 'acct_log', { gate => 'open', for => '1m',
     reason => qq(x", caller "\x{202e}admin) })->{status}, 200,
-    'a reason with a quote');
+    'a reason with a quote is accepted');
 like($one->error_log,
     qr/caller "operator", reason "x\\x22, caller \\x22\\xE2\\x80\\xAEadmin"/,
-    'is escaped in the log');
-is(override($one, 'acct_log')->{status}, 200, 'and taken back');
+    'the reason is escaped in the log');
+is(override($one, 'acct_log')->{status}, 200, 'the override is removed');
 
 # ---- HTTP/2 ----
 
@@ -221,28 +223,28 @@ my $curl = qx{curl -s -o /dev/null -w '%{http_code} %{http_version}' \\
     --http2-prior-knowledge -X PUT -H 'Authorization: Bearer token-of-operator' \\
     -H 'Content-Type: application/json' -d '{"gate":"closed","for":"5m"}' \\
     http://127.0.0.1:$h2/reauth/accounts/acct_h2/override};
-is($curl, '200 2', 'set over HTTP/2');
-is(gate($one, 'acct_h2'), 503, 'closes the gate');
+is($curl, '200 2', 'an override is set over HTTP/2');
+is(gate($one, 'acct_h2'), 503, 'the gate is closed');
 
 # ---- Redis goes away, and comes back empty ----
 
 redis_stop();
 ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status} eq 'degraded'
-    } 'Redis is gone');
+    } 'Redis is unavailable');
 is(override($one, 'acct_away', { gate => 'closed', for => '10m' })->{status},
-    200, 'set without it');
-is(gate($one, 'acct_away'), 503, 'here');
-is(gate($two, 'acct_away'), 204, 'not elsewhere');
+    200, 'an override is set without Redis');
+is(gate($one, 'acct_away'), 503, 'this gateway closes the gate');
+is(gate($two, 'acct_away'), 204, 'the other gateway does not');
 
 redis_start();
-ok(wait_for { gate($two, 'acct_away') == 503 } 'elsewhere when it is back');
+ok(wait_for { gate($two, 'acct_away') == 503 } 'the other one follows when Redis is back');
 ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_h2') == 1 }
     'what Redis has lost is written again');
 
 like($one->error_log, qr/the gate of account "acct_new" is kept closed for 600 s/,
-    'is logged');
+    'the override is logged');
 like($two->error_log, qr/the override of account "acct_new" is removed/,
-    'also that it was taken back');
+    'its removal is logged');
 unlike($_->error_log, qr/invalid record/, 'no event is misread') for $one, $two;
 
 $_->stop for $one, $two;
@@ -254,32 +256,34 @@ my $alone = gateway(name => 'alone', without => ['reauth_redis', '/reauth/'],
 
 my $path = '/reauth/accounts/acct_alone/override';
 my $kept = $alone->http('PUT', $path, {}, { gate => 'closed', for => '10m' });
-is($kept->{status}, 200, 'set without Redis and callers');
-is($kept->{json}{override}{caller}, undef, 'by nobody known');
-is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503, 'closed');
+is($kept->{status}, 200, 'an override needs neither Redis nor callers');
+is($kept->{json}{override}{caller}, undef, 'it has no caller');
+is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503,
+    'it closes the gate');
 is($alone->http('GET', '/reauth/accounts/acct_alone/timeline')
-    ->{json}{events}[-1]{source}, 'operator', 'in the timeline');
+    ->{json}{events}[-1]{source}, 'operator', 'the timeline has it');
 $alone->reload;
 is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503,
-    'after a reload, too');
-is($alone->http('DELETE', $path)->{status}, 200, 'taken back');
-is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 204, 'open');
+    'a reload keeps the gate closed');
+is($alone->http('DELETE', $path)->{status}, 200, 'it is removed');
+is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 204,
+    'the gate is open without it');
 
 # its end is a change of the account, as its beginning
 
 my $ends = '/reauth/accounts/acct_ends';
 
 is($alone->http('PUT', "$ends/override", {}, { gate => 'closed', for => '1s' })
-    ->{status}, 200, 'set for a second');
+    ->{status}, 200, 'an override is set for a second');
 
 my @events;
 ok(wait_for {
     @events = @{ $alone->http('GET', "$ends/timeline")->{json}{events} };
     @events == 2;
-} 'its end is told');
+} 'its end is an event');
 is(join(' ', map {"$_->{source} $_->{gate}"} @events),
-    'operator closed operator open', 'closed, then open');
-is($alone->http('GET', '/reauth/gate/acct_ends')->{status}, 204, 'open');
+    'operator closed operator open', 'the gate was closed, then open');
+is($alone->http('GET', '/reauth/gate/acct_ends')->{status}, 204, 'the gate is open after the end');
 
 $alone->stop;
 
