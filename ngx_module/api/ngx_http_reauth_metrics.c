@@ -402,8 +402,8 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
     offset_ms = ngx_http_reauth_clock_offset_ms();
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_clock_offset_seconds",
-            "gauge", "By how much the clock of this machine is ahead of the "
-            "one that deadlines go by.");
+            "gauge", "Time by which the system clock is ahead of the clock of "
+            "the fleet.");
     p = ngx_slprintf(p, last, "reauth_clock_offset_seconds %s%L.%03L\n",
                      offset_ms < 0 ? "-" : "", ngx_abs(offset_ms) / 1000,
                      ngx_abs(offset_ms) % 1000);

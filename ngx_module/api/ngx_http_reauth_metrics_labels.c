@@ -270,7 +270,7 @@ ngx_http_reauth_metrics_waits(u_char *p, u_char *last,
     m.label = "kind";
 
     p = ngx_http_reauth_metrics_head(p, last, m.family, "histogram",
-            "For how long requests waited for a change of an account.");
+            "Time for which requests waited for a change of an account.");
 
     for (kind = 0; kind < NGX_HTTP_REAUTH_WAITS; kind++) {
         m.value = kinds[kind];
@@ -295,7 +295,7 @@ ngx_http_reauth_metrics_responses(u_char *p, u_char *last,
     m.label = "operation";
 
     p = ngx_http_reauth_metrics_head(p, last, m.family, "histogram",
-            "Duration of requests to the upstream, without ordinary calls.");
+            "Duration of requests to the upstream, except ordinary calls.");
 
     for (times = NGX_HTTP_REAUTH_TIMES_UPSTREAM + REAUTH_OPERATION_UPDATE;
          times <= NGX_HTTP_REAUTH_TIMES_ACCOUNTS;
@@ -352,7 +352,7 @@ ngx_http_reauth_metrics_redis(u_char *p, u_char *last,
     m.times = NGX_HTTP_REAUTH_TIMES_REDIS;
 
     p = ngx_http_reauth_metrics_head(p, last, m.family, "histogram",
-            "Latency of commands to Redis, without those that block.");
+            "Latency of commands to Redis, except those that block.");
 
     return ngx_http_reauth_metrics_distribution(p, last, zone, &m);
 }
