@@ -35,10 +35,11 @@ for my $request (['POST', 'accounts/acct_1/poll'], ['PUT', 'drain'],
         { for => '1m' });
 
     is($answer->{status}, 403, "@$request without callers file is refused");
-    is($answer->{json}{error}, 'FORBIDDEN_CALLER', 'with its code');
+    is($answer->{json}{error}, 'FORBIDDEN_CALLER', 'the error is FORBIDDEN_CALLER');
 }
 
-is($shut->http('GET', '/reauth/readyz')->{status}, 200, 'and not drained');
+is($shut->http('GET', '/reauth/readyz')->{status}, 200,
+    'the gateway is not drained');
 $shut->stop;
 
 # ---- with one ----
@@ -76,44 +77,44 @@ for my $path ('accounts/x/override', 'accounts/acct_1/override?x=1', 'drain?x=1'
 my $status = sub { return $gateway->http('GET', "/reauth/$_[0]", as('all')); };
 
 is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('watcher'))
-    ->{status}, 403, 'a caller without the scope may not');
+    ->{status}, 403, 'a caller without the scope is rejected');
 is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('nobody'))
-    ->{status}, 401, 'nor an unknown one');
+    ->{status}, 401, 'an unknown caller is rejected');
 is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('mine'))
-    ->{status}, 403, 'nor one that is confined to others');
+    ->{status}, 403, 'a caller confined to others is rejected');
 is($gateway->http('PUT', '/reauth/drain', as('mine'), { for => '1m' })
-    ->{status}, 403, 'nor does one account drain all');
+    ->{status}, 403, 'a confined caller cannot drain the gateway');
 
 my $unknown = $gateway->http('POST', '/reauth/accounts/acct_1/poll',
     as('operator'));
 is($unknown->{status}, 404, 'an unknown account is not polled');
 is($gateway->http('POST', '/reauth/accounts/acct!/poll', as('operator'))
-    ->{status}, 422, 'nor what is no account');
+    ->{status}, 422, 'an invalid account ID is rejected');
 
 my $wrong = $gateway->http('GET', '/reauth/accounts/acct_1/poll',
     as('operator'));
 is($wrong->{status}, 405, 'GET does not poll');
-is($wrong->{headers}{allow}, 'POST', 'with Allow');
+is($wrong->{headers}{allow}, 'POST', 'Allow contains POST');
 
 is($gateway->http('PUT', '/api/authenticate/acct_1/credentials', as('all'),
-    { email => 'ok@example.com', password => 'p' })->{status}, 200, 'a login');
+    { email => 'ok@example.com', password => 'p' })->{status}, 200, 'a login begins');
 
 # the next poll is due in ten minutes
 
 sandbox('POST', '/finish/acct_1');
-is($status->('accounts/acct_1')->{json}{state}, 'running', 'goes on');
+is($status->('accounts/acct_1')->{json}{state}, 'running', 'the login is in progress');
 
 my $polled = $gateway->http('POST', '/reauth/accounts/acct_1/poll',
     as('operator'));
 is($polled->{status}, 202, 'a poll is accepted');
 is_deeply($polled->{json},
     { account_id => 'acct_1', state => 'running', polls => 'attempt' },
-    'and says what is polled');
+    'the response names what is polled');
 ok(wait_for { $status->('accounts/acct_1')->{json}{state} eq 'succeeded' }
-    'is polled now');
+    'the attempt is polled at once');
 
 is($gateway->http('POST', '/reauth/accounts/acct_1/poll', as('operator'))
-    ->{json}{polls}, 'account', 'an account without an attempt is asked once');
+    ->{json}{polls}, 'account', 'an account without an attempt is polled once');
 
 # ---- cross-site ----
 
@@ -122,56 +123,56 @@ is($gateway->http('POST', '/reauth/accounts/acct_1/poll',
     'FORBIDDEN_ORIGIN', 'a page of another site polls nothing');
 is($gateway->http('PUT', '/reauth/drain',
     as('operator', Origin => 'https://example.com'), { for => '1m' })
-    ->{json}{error}, 'FORBIDDEN_ORIGIN', 'nor drains anything');
+    ->{json}{error}, 'FORBIDDEN_ORIGIN', 'a page of another site drains nothing');
 
 # ---- drained ----
 
 sub ready { return $gateway->http('GET', '/reauth/readyz'); }
 
 is_deeply($gateway->http('GET', '/reauth/drain', as('operator'))->{json},
-    { draining => JSON::PP::false, until => undef }, 'is not drained');
+    { draining => JSON::PP::false, until => undef }, 'the gateway is not drained at first');
 
 my $invalid = $gateway->http('PUT', '/reauth/drain', as('operator'), {});
-is($invalid->{status}, 422, 'for ever is refused');
-is_deeply($invalid->{json}{errors}, { for => ['is required'] }, 'by name');
+is($invalid->{status}, 422, 'a drain without a time is rejected');
+is_deeply($invalid->{json}{errors}, { for => ['is required'] }, 'the error names the member');
 is($gateway->http('PUT', '/reauth/drain', as('operator'), { for => '25h' })
-    ->{status}, 422, 'longer than a day, too');
+    ->{status}, 422, 'a time above a day is rejected');
 is($gateway->http('PUT', '/reauth/drain',
     as('operator', 'Content-Type' => 'text/plain'), 'x')->{status}, 415,
-    'text is refused');
+    'a body of text is rejected');
 is($gateway->http('PUT', '/reauth/drain',
     as('operator', 'Content-Type' => 'application/json'), '{"for":')
-    ->{json}{error}, 'INVALID_JSON', 'invalid JSON, too');
+    ->{json}{error}, 'INVALID_JSON', 'invalid JSON is rejected');
 is($gateway->http('PUT', '/reauth/drain', as('operator'),
-    { for => '1m', reason => 'x' x 5000 })->{status}, 413, 'a large body, too');
+    { for => '1m', reason => 'x' x 5000 })->{status}, 413, 'a large body is rejected');
 
 my $drained = $gateway->http('PUT', '/reauth/drain', as('operator'),
     { for => '1h', reason => 'maintenance' });
-is($drained->{status}, 200, 'drained');
-ok($drained->{json}{draining}, 'says so');
-like($drained->{json}{until}, qr/^20\d\d-.*Z$/, 'and until when');
+is($drained->{status}, 200, 'the gateway is drained');
+ok($drained->{json}{draining}, 'the response says that it is drained');
+like($drained->{json}{until}, qr/^20\d\d-.*Z$/, 'the response has the end');
 
 my $answer = ready();
 is($answer->{status}, 503, 'readyz is 503');
-is($answer->{json}{status}, 'draining', 'with its status');
-is_deeply($answer->{json}{reasons}, ['draining'], 'and its reason');
-is($answer->{json}{reason}, 'draining', 'twice');
-is($gateway->http('GET', '/reauth/healthz')->{status}, 200, 'it is alive');
+is($answer->{json}{status}, 'draining', 'the status is draining');
+is_deeply($answer->{json}{reasons}, ['draining'], 'the reasons contain draining');
+is($answer->{json}{reason}, 'draining', 'the reason is draining');
+is($gateway->http('GET', '/reauth/healthz')->{status}, 200, 'healthz is 200 while drained');
 is($gateway->http('GET', '/reauth/accounts', as('all'))->{status}, 200,
-    'and serves');
+    'requests are served while drained');
 
 $gateway->reload;
-is(ready()->{status}, 503, 'a reload keeps it');
+is(ready()->{status}, 503, 'a reload keeps the gateway drained');
 
 is_deeply($gateway->http('DELETE', '/reauth/drain', as('operator'))->{json},
-    { draining => JSON::PP::false, until => undef }, 'taken back');
-is(ready()->{status}, 200, 'ready again');
+    { draining => JSON::PP::false, until => undef }, 'DELETE ends draining');
+is(ready()->{status}, 200, 'readyz is 200 after DELETE');
 
 is($gateway->http('PUT', '/reauth/drain', as('operator'), { for => '1s' })
-    ->{status}, 200, 'for a second');
-ok(wait_for { ready()->{status} == 200 } 'which ends by itself');
+    ->{status}, 200, 'the gateway is drained for a second');
+ok(wait_for { ready()->{status} == 200 } 'draining ends by itself');
 
-like($gateway->error_log, qr/reauth: this gateway is drained/, 'is logged');
+like($gateway->error_log, qr/reauth: this gateway is drained/, 'draining is logged');
 
 $gateway->stop;
 
@@ -180,10 +181,10 @@ $gateway->stop;
 my $open = gateway(name => 'open', without => ['/reauth/', 'reauth_redis'],
     config => 'location /reauth/ { reauth_status operate; }');
 
-is($open->update('acct_2', 'ok')->{status}, 200, 'a login');
+is($open->update('acct_2', 'ok')->{status}, 200, 'a login begins');
 my $none = $open->http('POST', '/reauth/accounts/acct_2/poll');
-is($none->{status}, 409, 'no poller');
-is($none->{json}{error}, 'NOT_POLLED', 'with its code');
+is($none->{status}, 409, 'a poll without a poller is 409');
+is($none->{json}{error}, 'NOT_POLLED', 'the error is NOT_POLLED');
 
 $open->stop;
 

@@ -63,12 +63,12 @@ sub stopped {
 my $first = clerk();
 
 is(scalar(grep { $_ == $first } $gateway->worker_pids), 1,
-    'a worker says that it polls');
-is(() = $gateway->error_log =~ /this worker process runs/g, 1, 'only one does');
+    'a worker logs that it runs the background work');
+is(() = $gateway->error_log =~ /this worker process runs/g, 1, 'only one worker logs it');
 
 $other->update('acct_1', 'ok');
 $gateway->becomes('acct_1', 'running', 'a login is known');
-ok(wait_for { poll_times('acct_1') } 'and polled');
+ok(wait_for { poll_times('acct_1') } 'the login is polled');
 ready();
 
 # ---- stopped ----
@@ -93,19 +93,19 @@ ok(wait_for {
     return clerk() != $first;
 } 'another worker takes over from one that is stopped');
 
-ok($told, 'readyz tells it meanwhile');
-is($metric, 1, 'so do the metrics');
+ok($told, 'readyz reports the clerk meanwhile');
+is($metric, 1, 'reauth_degraded reports the clerk meanwhile');
 like($gateway->error_log,
     qr/\[warn\] \d+#\d+: reauth: worker process $first has not responded for (?:2[7-9]\d\d|\d{4,}) ms, this one runs/,
-    'it is logged');
-is(metric('reauth_clerk_takeovers_total'), 1, 'and counted');
+    'the takeover is logged');
+is(metric('reauth_clerk_takeovers_total'), 1, 'the takeover is counted');
 
-$gateway->becomes('acct_2', 'running', 'what others do is followed again');
+$gateway->becomes('acct_2', 'running', 'changes of other gateways are followed again');
 $gateway->becomes('acct_1', 'succeeded', 'a login ends by a poll');
-is(gate('acct_1'), 204, 'its gate is open');
-is(gate('acct_2'), 503, 'the other one is closed');
-ok(ready(), 'ready again');
-unlike(readyz(), qr/does not respond/, 'with no more to tell');
+is(gate('acct_1'), 204, 'the gate opens after the login');
+is(gate('acct_2'), 503, 'the gate of the other account is closed');
+ok(ready(), 'readyz is ready after the takeover');
+unlike(readyz(), qr/does not respond/, 'readyz no longer reports the clerk');
 
 # ---- and goes on ----
 
@@ -115,16 +115,16 @@ kill 'CONT', $first;
 ok(wait_for {
     $gateway->error_log
         =~ /\[warn\] $first#\d+: reauth: this worker process has not responded in time/;
-} 'the former one gets to know');
+} 'the former clerk logs that it was replaced');
 
 my $polled = poll_times('acct_2');
-ok(wait_for { poll_times('acct_2') > $polled + 6 } 'polls go on');
+ok(wait_for { poll_times('acct_2') > $polled + 6 } 'polls continue');
 
 my @times = poll_times('acct_2');
 splice @times, 0, $polled;
-cmp_ok(($times[-1] - $times[0]) / $#times, '>', 0.35, 'but not by both');
-is(clerk(), $second, 'the one that has taken over stays');
-is(gate('acct_2'), 503, 'closed as before');
+cmp_ok(($times[-1] - $times[0]) / $#times, '>', 0.35, 'only one worker polls');
+is(clerk(), $second, 'the new clerk remains the clerk');
+is(gate('acct_2'), 503, 'the gate remains closed');
 
 # ---- killed ----
 
@@ -134,10 +134,10 @@ sandbox('POST', '/finish/acct_2');
 
 ok(took_over($second), 'another worker takes over from one that is killed');
 $gateway->becomes('acct_2', 'succeeded', 'a login ends by a poll');
-$gateway->becomes('acct_3', 'running', 'another one begins elsewhere');
-is(gate('acct_2'), 204, 'open');
-is(gate('acct_3'), 503, 'closed');
-is(metric('reauth_clerk_takeovers_total'), 2, 'it is counted');
+$gateway->becomes('acct_3', 'running', 'a login of another gateway is followed');
+is(gate('acct_2'), 204, 'the gate of the ended login is open');
+is(gate('acct_3'), 503, 'the gate of the new login is closed');
+is(metric('reauth_clerk_takeovers_total'), 2, 'the second takeover is counted');
 
 # ---- a reload ----
 
@@ -146,9 +146,9 @@ my $third = clerk();
 $gateway->reload;
 ok(took_over($third), 'a new worker takes over at a reload');
 sandbox('POST', '/finish/acct_3');
-$gateway->becomes('acct_3', 'succeeded', 'and polls');
+$gateway->becomes('acct_3', 'succeeded', 'the new worker polls');
 is(metric('reauth_clerk_takeovers_total'), 2,
-    'the old one has given up its work, and was not silent');
+    'a reload is not a takeover: the lease was released');
 
 # a worker that was stopped for longer than Redis may take says so
 
