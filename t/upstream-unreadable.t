@@ -47,21 +47,21 @@ sub logged {
 
 # an update
 
-is(counted('update'), 0, 'no update yet');
+is(counted('update'), 0, 'no unreadable response is counted at first');
 forced('acct_1', 200, qq({"attempt_id":"auth_1","x":"$secret"));
-is($gateway->update('acct_1', 'slow')->{status}, 502, 'half an answer');
-is(counted('update'), 1, 'counted');
+is($gateway->update('acct_1', 'slow')->{status}, 502, 'an incomplete response to an update is 502');
+is(counted('update'), 1, 'the response to the update is counted');
 logged(qr/unreadable response to an update, id "acct_1", (\d+) bytes: it ends unexpectedly, byte \1(?!;)/,
-    'where and why is logged');
+    'the position and the reason are logged');
 
 # a reauthentication
 
 forced('acct_2', 200, qq({"success":true,"x":"$secret"}));
 is($gateway->http('POST', '/api/authenticate/acct_2/reauthenticate')->{status},
-    502, 'one without an attempt');
-is(counted('reauthenticate'), 1, 'counted');
+    502, 'a reauthentication without an attempt is 502');
+is(counted('reauthenticate'), 1, 'the reauthentication is counted');
 logged(qr/unreadable response to a reauthentication, id "acct_2", \d+ bytes: it identifies no login attempt/,
-    'logged');
+    'the reauthentication is logged');
 
 # a start
 
@@ -70,14 +70,14 @@ my $answer = $gateway->http('POST', '/api/authenticate',
     { 'Content-Type' => 'application/json' },
     { auth_type => 'email_password', email => 'a@b.example',
       password => 'secret' });
-is($answer->{body}, "<html>$secret</html>", 'a start: passed on');
-is(counted('start'), 1, 'counted');
+is($answer->{body}, "<html>$secret</html>", 'an unreadable response to a start is passed on');
+is(counted('start'), 1, 'the start is counted');
 logged(qr/unreadable response to a start, id "", 33 bytes: a value is expected, byte 0(?!;)/,
-    'logged');
+    'the start is logged');
 
 # a poll
 
-is($gateway->update('acct_3', 'slow')->{status}, 200, 'a login');
+is($gateway->update('acct_3', 'slow')->{status}, 200, 'a login begins');
 my $attempt = record('acct_3')->{attempt_id};
 
 for my $body (qq([{"state":"$secret"}]), qq({"state":"$secret",}),
@@ -85,15 +85,15 @@ for my $body (qq([{"state":"$secret"}]), qq({"state":"$secret",}),
 {
     forced('acct_3', 200, $body);
     $answer = $gateway->http('GET', "/api/authenticate/$attempt");
-    is($answer->{body}, $body, 'a poll: passed on');
-    is(record('acct_3')->{state}, 'running', 'no fact');
+    is($answer->{body}, $body, 'an unreadable poll is passed on');
+    is(record('acct_3')->{state}, 'running', 'an unreadable poll is no fact');
 }
 
-is(counted('poll'), 3, 'counted');
+is(counted('poll'), 3, 'the polls are counted');
 logged(qr/unreadable response to a poll, id "$attempt", 34 bytes: it does not describe a login attempt, byte 0(?!;)/,
-    'logged');
+    'the poll is logged');
 is(scalar(() = $gateway->error_log =~ /unreadable response to a poll/g), 1,
-    'once in a while');
+    'further polls are not logged at once');
 
 # a poll whose response is about another account
 
@@ -114,28 +114,28 @@ my $other = '{"account":{"id":"acct_5"},"state":"authenticated",'
 
 forced('acct_3', 200, $other);
 $answer = $gateway->http('GET', "/api/authenticate/$attempt");
-is($answer->{body}, $other, 'a poll: passed on');
-is(counted('poll'), 4, 'counted');
-is(record('acct_3')->{last_poll}{error}, 'UNREADABLE', 'told in last_poll');
-is_deeply(lasting('acct_5'), $before, 'nothing of the other changes');
-is(record('acct_3')->{state}, 'running', 'nor the state of its own');
+is($answer->{body}, $other, 'a poll about another account is passed on');
+is(counted('poll'), 4, 'the poll about another account is counted');
+is(record('acct_3')->{last_poll}{error}, 'UNREADABLE', 'last_poll reports it');
+is_deeply(lasting('acct_5'), $before, 'the other account does not change');
+is(record('acct_3')->{state}, 'running', 'the state of its own account does not change');
 is($gateway->http('GET', "/reauth/gate/$_")->{status}, 503, "$_: closed")
     for qw(acct_3 acct_5);
 
 # the attempt has been superseded
 
 my $old = record('acct_6')->{attempt_id};
-isnt($gateway->update('acct_6', 'ok')->{json}{attempt_id}, $old, 'another one');
+isnt($gateway->update('acct_6', 'ok')->{json}{attempt_id}, $old, 'a second update has another attempt');
 forced('acct_6', 200, $other);
 $gateway->http('GET', "/api/authenticate/$old");
-is_deeply(lasting('acct_5'), $before, 'an old attempt: nothing changes');
+is_deeply(lasting('acct_5'), $before, 'a poll of an old attempt changes nothing');
 
 # an attempt that the response names is read
 
 forced('acct_3', 200, '{"account":{"id":"acct_3"},"state":"needs-otp",'
     . '"progress":"started","lastAttempt":{"success":false}}');
 $gateway->http('GET', "/api/authenticate/$attempt");
-is(record('acct_3')->{state}, 'needs_otp', 'its own');
+is(record('acct_3')->{state}, 'needs_otp', 'a poll about its own account is a fact');
 
 # a webhook
 
@@ -146,16 +146,17 @@ for my $body (qq({"event":"$secret"), qq({"x":"$secret"})) {
         'a webhook that cannot be read is not to be sent again');
 }
 
-is(counted('webhook'), 2, 'counted');
+is(counted('webhook'), 2, 'the webhooks are counted');
 logged(qr/unreadable webhook, id "", 31 bytes: it ends unexpectedly, byte 31(?!;)/,
-    'logged');
+    'the webhook is logged');
 
 # a 401 of an ordinary call
 
 forced('acct_4', 401, "<html>$secret</html>");
-is($gateway->http('GET', '/api/acct_4/chats')->{status}, 401, 'a 401');
-is(counted('call'), 1, 'counted');
-logged(qr/unreadable 401 response to a call, id "acct_4"/, 'logged');
+is($gateway->http('GET', '/api/acct_4/chats')->{status}, 401, 'an unreadable 401 is passed on');
+is(counted('call'), 1, 'the 401 is counted');
+logged(qr/unreadable 401 response to a call, id "acct_4"/,
+    'the 401 is logged');
 
 # the next line of a kind has the number of omitted ones
 

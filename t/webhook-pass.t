@@ -99,58 +99,58 @@ my $key   = 'evt_' . 'a' x 40;
 
 my $answer = deliver_to($body, 'X-OFAPI-Idempotency-Key' => $key,
     'X-OFAPI-Redelivery-Of' => 'evt_1');
-is($answer->{status}, 200, 'answered');
-is($answer->{body}, '{"received":true}', 'as without a consumer');
+is($answer->{status}, 200, 'a webhook is accepted');
+is($answer->{body}, '{"received":true}', 'the response is that without a consumer');
 is($answer->{headers}{connection}, 'close',
-    'the next one does not wait on this connection');
+    'the connection is closed');
 
 my $got = consumed();
 my ($head, $sent) = split /\r\n\r\n/, $got, 2;
 
-like($head, qr{^POST /consume HTTP/1}, 'passed on');
-is($sent, $body, 'the body as it came');
-like($head, qr/^X-OFAPI-Idempotency-Key: $key\r?$/mi, 'its key');
-like($head, qr/^X-OFAPI-Redelivery-Of: evt_1\r?$/mi, 'other headers');
-like($head, qr/^Signature: [0-9a-f]{64}\r?$/mi, 'the signature');
-like($head, qr/^Content-Type: application\/json\r?$/mi, 'the type');
-like($head, qr/^X-Account: acct_1\r?$/m, '$reauth_account');
-like($head, qr/^X-State: needs_otp\r?$/m, '$reauth_state');
-like($head, qr/^X-Operation: webhook\r?$/m, '$reauth_operation');
+like($head, qr{^POST /consume HTTP/1}, 'the webhook is passed on');
+is($sent, $body, 'the body is passed unchanged');
+like($head, qr/^X-OFAPI-Idempotency-Key: $key\r?$/mi, 'the idempotency key is passed');
+like($head, qr/^X-OFAPI-Redelivery-Of: evt_1\r?$/mi, 'other headers are passed');
+like($head, qr/^Signature: [0-9a-f]{64}\r?$/mi, 'the signature is passed');
+like($head, qr/^Content-Type: application\/json\r?$/mi, 'the content type is passed');
+like($head, qr/^X-Account: acct_1\r?$/m, '$reauth_account has a value');
+like($head, qr/^X-State: needs_otp\r?$/m, '$reauth_state has a value');
+like($head, qr/^X-Operation: webhook\r?$/m, '$reauth_operation has a value');
 
-is(deliver_to($body)->{json}{duplicate}, JSON::PP::true, 'a repeat');
-is(consumed(0.3), '', 'is not passed on');
+is(deliver_to($body)->{json}{duplicate}, JSON::PP::true, 'a repeated webhook is a duplicate');
+is(consumed(0.3), '', 'a duplicate is not passed on');
 
-is(deliver_to($body, Signature => '0' x 64)->{status}, 401, 'unsigned');
-is(consumed(0.3), '', 'nor is this');
+is(deliver_to($body, Signature => '0' x 64)->{status}, 401, 'an invalid signature is rejected');
+is(consumed(0.3), '', 'a rejected webhook is not passed on');
 
 for my $other ('{"event":"messages.received","account_id":null}', 'no json') {
-    is(deliver_to($other)->{status}, 200, 'says nothing to us');
-    like(consumed(), qr/\r\n\r\n\Q$other\E\z/, 'but maybe to the consumer');
+    is(deliver_to($other)->{status}, 200, 'a webhook that is not used is accepted');
+    like(consumed(), qr/\r\n\r\n\Q$other\E\z/, 'a webhook that is not used is passed on');
 }
 
 my $large = event('messages.received', 'acct_1', text => 'x' x 200_000);
 
-is(deliver_to($large)->{status}, 200, 'a large one');
-is((split /\r\n\r\n/, consumed(), 2)[1], $large, 'comes whole');
+is(deliver_to($large)->{status}, 200, 'a large webhook is accepted');
+is((split /\r\n\r\n/, consumed(), 2)[1], $large, 'a large webhook is passed completely');
 
 is(deliver_to("7\r\nchunked\r\n4\r\n one\r\n0\r\n\r\n",
     'Signature' => signature('chunked one'), 'Transfer-Encoding' => 'chunked',
-    'Content-Length' => undef)->{status}, 200, 'a chunked one');
+    'Content-Length' => undef)->{status}, 200, 'a chunked webhook is accepted');
 like(consumed(), qr/^Content-Length: 11\r\n.*\r\n\r\nchunked one\z/ms,
-    'comes with its length');
+    'a chunked webhook is passed with its length');
 
 close $_ for splice @open;
 close $consumer;
 
 is(deliver_to(event('messages.received', 'acct_2'))->{status}, 200,
-    'nobody consumes: the sender need not know');
+    'a webhook is accepted without a consumer');
 
 $gateway->reload;
 is(deliver_to(event('messages.received', 'acct_3'))->{status}, 200,
-    'serves after a reload');
+    'a webhook is accepted after a reload');
 
 close $_ for splice @open;
 
-unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');
+unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alert is logged');
 
 done_testing();
