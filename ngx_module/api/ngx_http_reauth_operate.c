@@ -466,7 +466,7 @@ ngx_http_reauth_operate_not_overridden(ngx_http_reauth_operate_t *op,
 
     return ngx_http_reauth_status_unavailable(r, REAUTH_ERROR_STORE_UNAVAILABLE,
                "There are too many overrides.",
-               "Remove others, wait for their end, or increase reauth_zone.");
+               "Remove others, wait until they end, or increase reauth_zone.");
 }
 
 
