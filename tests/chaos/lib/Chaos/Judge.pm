@@ -5,8 +5,8 @@ package Chaos::Judge;
 #
 #   open      a gateway that knew that the gate is closed passes a call, over a
 #             second later, though the same login is still in progress
-#   closed    a gateway that knew that the login has ended refuses a call, over
-#             a second later, though none has begun since
+#   closed    a gateway that knew of a login, and that it has ended, refuses a
+#             call, over a second later, though none has begun since
 #   agreed    while nothing is broken and all gateways are ready, each refuses
 #             calls from a second after a login began, and passes them from 22
 #             seconds after it ended: a gateway that was killed while it polled
@@ -234,11 +234,15 @@ sub passed {
 
     if (defined $attempt->{ended}) {
 
-        if ($attempt->{ended} < $sent && !$account->{pending}) {
-            $self->{open}{$gateway}{$name} //= [$attempt->{id}, $now];
-            $self->{open}{$gateway}{$name} = [$attempt->{id}, $now]
-                if $self->{open}{$gateway}{$name}[0] ne $attempt->{id};
-        }
+        my ($closed, $open) = map { $self->{$_}{$gateway}{$name} }
+            qw(closed open);
+
+        # a gateway that never knew of this login does not know of its end
+
+        $self->{open}{$gateway}{$name} = [$attempt->{id}, $now]
+            if $attempt->{ended} < $sent && !$account->{pending}
+            && $closed && $closed->[0] eq $attempt->{id}
+            && !($open && $open->[0] eq $attempt->{id});
 
         return;
     }
