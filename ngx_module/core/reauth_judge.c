@@ -330,7 +330,8 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
 /*
  * What is stored is about an update being sent, as events told it.  It was
  * rejected meanwhile: the record is that of the prior attempt, in the epoch of
- * the update, whose fingerprint nobody has any more.
+ * the update, whose fingerprint nobody has any more.  The prior attempt began
+ * at another time, a later one by the clock of another gateway.
  */
 
 static int
@@ -339,7 +340,8 @@ reauth_judge_is_settled(const reauth_record_t *ours,
 {
     return (ours->missing & REAUTH_SECRET_FINGERPRINT)
            && reauth_epoch_is(ours, theirs->epoch, theirs->origin)
-           && ours->since_ms > theirs->since_ms;
+           && theirs->state != REAUTH_STATE_STARTING
+           && ours->since_ms != theirs->since_ms;
 }
 
 

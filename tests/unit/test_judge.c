@@ -1554,6 +1554,23 @@ test_merge_prior(void **state)
     assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
                      REAUTH_MERGE_TAKEN);
     assert_int_equal(verdict.record.state, RUNNING);
+
+    /* the prior attempt began on a gateway whose clock is ahead */
+
+    stored.record.missing = REAUTH_SECRET_FINGERPRINT;
+    stored.record.fingerprint_set = 0;
+    remote.since_ms = stored.record.since_ms + 8;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_TAKEN);
+    assert_int_equal(verdict.record.state, RUNNING);
+
+    /* it is still being sent, in a Redis that has lost its last writes */
+
+    remote.state = STARTING;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_OURS);
 }
 
 
