@@ -37,6 +37,7 @@ typedef struct {
     int64_t         wrong;         /* since when it does not do as Redis says */
     uint64_t        epoch;
     reauth_state_t  state;
+    int             known;
 } seen_t;
 
 
@@ -330,6 +331,8 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
 
     if (s->told && gate == WORKER_GATE_OPEN
         && !is_overtaken(a, world.truths[newest].epoch)
+        && !(world.forgotten[a]
+             && record->epoch > world.truths[newest].epoch)
         && !((record->epoch & 1)
              && record->epoch > world.truths[newest].epoch)
         && world.now - world.truths[newest].began
@@ -402,6 +405,7 @@ law_unread(process_t *process, int a, int known,
     if (!known && !health->ready
         && world.now - gateway->started < LAW_UNREAD
         && world.redis_calm <= gateway->started
+        && world.redis_lost + LAW_WRITTEN <= gateway->started
         && newest != NOBODY
         && world.truths[newest].began < gateway->started
         && redis_zset_has(world.redis, "{reauth}:active", account_names[a])
@@ -481,6 +485,20 @@ laws_check(process_t *process)
             law_record(process->gateway, a, s, &record);
             s->epoch = record.epoch;
             s->state = record.state;
+            s->known = 1;
+
+        } else if (s->known) {
+            s->known = 0;
+            trace("   gateway %d, %s: not known any more", process->gateway,
+                  account_names[a]);
+        }
+
+        if (!known && reauth_state_is_end(s->state)) {
+
+            /* it made room, or was deleted by hand */
+
+            s->epoch = 0;
+            s->state = REAUTH_STATE_NONE;
         }
 
         law_gate(process, a, s, &record, known);

@@ -415,6 +415,10 @@ redis_crash(int64_t down_ms, const redis_db_t *db, int keep)
                                                link_gateway(link)));
     }
 
+    if (!keep) {
+        world.redis_lost = world.now + down_ms;
+    }
+
     if (keep) {
         redis_db_t  *copy;
 

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * simulate worker.so [runs [seed]]: so many random runs, one for each seed
- * from the first.  A run is what its seed says: the same each time.
+ * simulate worker.so [runs [seed [seconds]]]: so many random runs, one for each
+ * seed from the first, none of which begins after so many seconds.  A run is
+ * what its seed says: the same each time.
  *
  * REAUTH_STEPS=n  actions of a run; REAUTH_TRACE=1  tells all that happens;
  * REAUTH_FAILURES=n  goes on until so many runs have failed; REAUTH_OPEN=1
@@ -22,10 +23,32 @@
 static unsigned long  steps;
 
 
+/* nobody is served by a gateway whose workers are all stopped */
+
+static void
+gateway_stopped(int g)
+{
+    int        n;
+    int64_t    until;
+    process_t *process;
+
+    until = NEVER;
+
+    for (n = 0; n < world.gateways[g].workers; n++) {
+        process = &world.processes[g * WORKERS_MAX + n];
+        until = process->stalled < until ? process->stalled : until;
+    }
+
+    if (until > world.now && until >= world.gateways[g].calm) {
+        world.gateways[g].calm = until + 1;
+    }
+}
+
+
 static void
 act_fault(void)
 {
-    int          g, n;
+    int          g, n, account;
     int64_t      ms;
     char         key[64];
     process_t   *process;
@@ -106,10 +129,12 @@ act_fault(void)
         return;
 
     case 12:
-        snprintf(key, sizeof(key), "{reauth}:a:%s",
-                 account_names[chance((unsigned) world.plan.accounts)]);
+        account = (int) chance((unsigned) world.plan.accounts);
+        snprintf(key, sizeof(key), "{reauth}:a:%s", account_names[account]);
         trace("the record %s is deleted", key);
         redis_command(world.redis, 2, del);
+        upstream_forgotten(account);
+        world.redis_lost = world.now;
         return;
 
     case 13:
@@ -132,6 +157,7 @@ act_fault(void)
             trace("process %d is stopped for %lld ms", process->number,
                   (long long) ms);
             process->stalled = world.now + ms;
+            gateway_stopped(process->gateway);
         }
     }
 }
@@ -289,6 +315,15 @@ settle(void)
         world_run(world.now + 10000);
     }
 
+    if (laws_lost()) {
+
+        /* without an ID it is not polled: the list of accounts settles it, or
+           its deadline */
+
+        world_run(world.now + world.plan.gate_max + 10000);
+        lease_all();
+    }
+
     if (laws_unwritten()) {
         world_run(world.now + 6000);
     }
@@ -333,16 +368,18 @@ variable(const char *name, unsigned long value)
 int
 main(int argc, char **argv)
 {
+    time_t           until;
     uint64_t         seed, first, runs, failed, events;
     struct timespec  start, end;
 
     if (argc < 2) {
-        fprintf(stderr, "usage: simulate worker.so [runs [seed]]\n");
+        fprintf(stderr, "usage: simulate worker.so [runs [seed [seconds]]]\n");
         return 2;
     }
 
     runs = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000;
     first = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
+    until = argc > 4 ? time(NULL) + atol(argv[4]) : 0;
     steps = variable("REAUTH_STEPS", STEPS);
     world.open = variable("REAUTH_OPEN", 0) != 0;
     world.trace = variable("REAUTH_TRACE", 0) != 0;
@@ -355,6 +392,11 @@ main(int argc, char **argv)
     events = 0;
 
     for (seed = first; seed < first + runs; seed++) {
+
+        if (until && time(NULL) >= until) {
+            break;
+        }
+
         run(seed);
         events += world.counted;
 

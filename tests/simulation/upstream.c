@@ -12,8 +12,11 @@
 #include "world.h"
 
 
-/* so long after a login has begun its polls may show the one before */
-#define OLD_SESSION  9000
+/*
+ * So long after a login has begun its polls may show the one before: less than
+ * REAUTH_OLD_SESSION_MS, by two fail-overs to a Redis whose clock is ahead.
+ */
+#define OLD_SESSION  5500
 
 /* logins that begin at once after another are not told apart by time */
 #define JUST_BEFORE  30000
@@ -212,6 +215,19 @@ upstream_end(int account)
     if (newest != NOBODY && world.truths[newest].ended == 0) {
         truth_end(&world.truths[newest], REAUTH_STATE_SUCCEEDED);
     }
+}
+
+
+/*
+ * The record of an account was deleted by hand.  A gateway that did not know
+ * the attempt may begin an update now, which is rejected: a documented
+ * limitation.
+ */
+
+void
+upstream_forgotten(int account)
+{
+    world.forgotten[account] = 1;
 }
 
 

@@ -521,11 +521,13 @@ world_reset(uint64_t seed, const plan_t *plan)
     world.nevents = 0;
     world.ntruths = 0;
     world.calm = 0;
+    world.redis_lost = 0;
     world.salts = 0;
     world.violation = NULL;
     world.plan = *plan;
 
     memset(world.requests, 0, sizeof(world.requests));
+    memset(world.forgotten, 0, sizeof(world.forgotten));
 
     laws_reset();
     network_reset();

@@ -191,6 +191,8 @@ typedef struct {
     int64_t          redis_us;         /* its clock is not set back by this */
     int              redis_down;
     int64_t          redis_calm;       /* since when it serves all */
+    int64_t          redis_lost;       /* when it lost data */
+    int              forgotten[ACCOUNTS_MAX];  /* deleted by hand */
     redis_db_t      *copies[COPIES_MAX];
     int64_t          copied[COPIES_MAX];
     unsigned         ncopies;
@@ -254,6 +256,7 @@ void upstream_poll(process_t *process, int account);
 void upstream_leased(void *self, const char *account, size_t len);
 void upstream_advance(int account);
 void upstream_end(int account);
+void upstream_forgotten(int account);
 int upstream_newest(int account);
 void requests_gone(process_t *process);
 
