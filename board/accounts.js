@@ -24,6 +24,13 @@ export class Accounts {
             return;
         }
 
+        // it was forgotten, or its override has ended
+
+        if (record.state === 'none' && !record.override) {
+            this.#records.delete(record.account_id);
+            return;
+        }
+
         const group = groupOf(record);
 
         this.#records.set(record.account_id, {

@@ -230,6 +230,8 @@ my @own = (
         'operate', 'account', 0],
     ['drain',    'PUT', '/reauth/drain', { for => '1s' }, 'operate', 'never', 0],
     ['no drain', 'DELETE', '/reauth/drain', undef, 'operate', 'never', 0],
+    ['forget',   'DELETE', '/reauth/accounts/{account}', undef, 'operate',
+        'account', 0],
 );
 
 # every operation of the description is among them, or needs nobody

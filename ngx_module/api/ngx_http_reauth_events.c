@@ -119,14 +119,15 @@ ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
     b = events->buf;
     now_ms = record->updated_ms;
 
-    if (record->source == REAUTH_SOURCE_OPERATOR) {
-
+    if (record->source == REAUTH_SOURCE_OPERATOR
+        || record->state == REAUTH_STATE_FORGOTTEN)
+    {
         /* the override is not in the record, which is shown with it */
 
         now_ms = ngx_http_reauth_now();
         account = reauth_string_from(record->account);
 
-        (void) ngx_http_reauth_zone_find(events->wait->zone, &account,
+        (void) ngx_http_reauth_zone_show(events->wait->zone, &account,
                                          &current);
         record = &current;
     }

@@ -151,7 +151,8 @@ ngx_http_reauth_metrics_acts(u_char *p, u_char *last,
     ngx_uint_t  act, class;
 
     static const char  *acts[NGX_HTTP_REAUTH_ACT_LAST] = {
-        NULL, "override", "override_end", "poll", "drain", "drain_end"
+        NULL, "override", "override_end", "poll", "forget", "drain",
+        "drain_end"
     };
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_operator_requests_total",

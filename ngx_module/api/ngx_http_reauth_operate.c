@@ -43,6 +43,7 @@ typedef struct {
     ngx_str_t                            allow;     /* of the path */
     ngx_http_reauth_act_e                act;
     ngx_http_reauth_operate_handler_pt   handler;
+    ngx_uint_t                           read;      /* by the status, too */
 } ngx_http_reauth_operate_resource_t;
 
 
@@ -58,6 +59,7 @@ struct ngx_http_reauth_operate_s {
 static ngx_int_t ngx_http_reauth_operate_override(
     ngx_http_reauth_operate_t *op);
 static ngx_int_t ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op);
+static ngx_int_t ngx_http_reauth_operate_forget(ngx_http_reauth_operate_t *op);
 static ngx_int_t ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op);
 
 
@@ -66,28 +68,32 @@ static ngx_http_reauth_operate_resource_t  ngx_http_reauth_operate_all[] = {
     { ngx_string("accounts/"), ngx_string("/override"), NGX_HTTP_PUT,
       REAUTH_OPERATE_GATE|REAUTH_OPERATE_FOR|REAUTH_OPERATE_REASON,
       ngx_string("PUT, DELETE"), NGX_HTTP_REAUTH_ACT_OVERRIDE,
-      ngx_http_reauth_operate_override },
+      ngx_http_reauth_operate_override, 0 },
     { ngx_string("accounts/"), ngx_string("/override"), NGX_HTTP_DELETE, 0,
       ngx_string("PUT, DELETE"), NGX_HTTP_REAUTH_ACT_OVERRIDE_END,
-      ngx_http_reauth_operate_override },
+      ngx_http_reauth_operate_override, 0 },
 
     { ngx_string("accounts/"), ngx_string("/poll"), NGX_HTTP_POST, 0,
       ngx_string("POST"), NGX_HTTP_REAUTH_ACT_POLL,
-      ngx_http_reauth_operate_poll },
+      ngx_http_reauth_operate_poll, 0 },
+
+    { ngx_string("accounts/"), ngx_null_string, NGX_HTTP_DELETE,
+      REAUTH_OPERATE_REASON, ngx_string("GET, HEAD, DELETE"),
+      NGX_HTTP_REAUTH_ACT_FORGET, ngx_http_reauth_operate_forget, 1 },
 
     { ngx_string("drain"), ngx_null_string, NGX_HTTP_GET|NGX_HTTP_HEAD, 0,
       ngx_string("GET, HEAD, PUT, DELETE"), NGX_HTTP_REAUTH_ACT_NONE,
-      ngx_http_reauth_operate_drain },
+      ngx_http_reauth_operate_drain, 0 },
     { ngx_string("drain"), ngx_null_string, NGX_HTTP_PUT,
       REAUTH_OPERATE_FOR|REAUTH_OPERATE_REASON,
       ngx_string("GET, HEAD, PUT, DELETE"), NGX_HTTP_REAUTH_ACT_DRAIN,
-      ngx_http_reauth_operate_drain },
+      ngx_http_reauth_operate_drain, 0 },
     { ngx_string("drain"), ngx_null_string, NGX_HTTP_DELETE, 0,
       ngx_string("GET, HEAD, PUT, DELETE"), NGX_HTTP_REAUTH_ACT_DRAIN_END,
-      ngx_http_reauth_operate_drain },
+      ngx_http_reauth_operate_drain, 0 },
 
     { ngx_null_string, ngx_null_string, 0, 0, ngx_null_string,
-      NGX_HTTP_REAUTH_ACT_NONE, NULL }
+      NGX_HTTP_REAUTH_ACT_NONE, NULL, 0 }
 };
 
 
@@ -116,7 +122,13 @@ ngx_http_reauth_operate_is(ngx_http_reauth_operate_resource_t *resource,
     account->data = path->data + resource->name.len;
     account->len = path->len - len;
 
-    return (account->len != 0) == (resource->suffix.len != 0);
+    if (resource->name.data[resource->name.len - 1] != '/') {
+        return account->len == 0;
+    }
+
+    return account->len != 0
+           && (resource->suffix.len != 0
+               || ngx_strlchr(account->data, end, '/') == NULL);
 }
 
 
@@ -321,6 +333,10 @@ ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path)
             break;
         }
 
+        if (resource->read && (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+            return NGX_DECLINED;
+        }
+
         allow = &resource->allow;
     }
 
@@ -384,7 +400,7 @@ ngx_http_reauth_operate_record(ngx_http_reauth_operate_t *op)
     id.data = op->account.data;
     id.len = op->account.len;
 
-    (void) ngx_http_reauth_zone_find(&store->zone, &id, &record);
+    (void) ngx_http_reauth_zone_show(&store->zone, &id, &record);
 
     ngx_memzero(&text, sizeof(ngx_http_reauth_status_text_t));
     text.pool = op->request->pool;
@@ -538,6 +554,58 @@ ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
 
 
 static ngx_int_t
+ngx_http_reauth_operate_forget(ngx_http_reauth_operate_t *op)
+{
+    char                      shown[NGX_HTTP_REAUTH_REASON_SHOWN];
+    reauth_string_t           id;
+    reauth_record_t           former;
+    ngx_http_request_t       *r;
+    ngx_http_reauth_ctx_t    *ctx;
+    ngx_http_reauth_store_t  *store;
+
+    r = op->request;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    store = ngx_http_reauth_status_store(r);
+
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())) {
+        return ngx_http_reauth_status_loading(r);
+    }
+
+    id.data = op->account.data;
+    id.len = op->account.len;
+
+    switch (ngx_http_reauth_store_forget(store, &id, &former)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return ngx_http_reauth_status_account_unknown(r, &op->account, store);
+
+    case NGX_BUSY:
+        return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPDATE_IN_PROGRESS,
+                   "An update of the account is being sent.",
+                   "Retry when the upstream has responded.", NULL);
+
+    default: /* NGX_ERROR */
+        return ngx_http_reauth_status_unavailable(r,
+                   REAUTH_ERROR_STORE_UNAVAILABLE,
+                   "The account could not be forgotten.",
+                   "Retry, or increase reauth_zone.");
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                  "reauth: account \"%V\" is forgotten, it was %s, attempt "
+                  "\"%s\"; caller \"%V\", reason \"%s\"",
+                  &op->account, reauth_state_name(former.state),
+                  former.attempt, &ctx->caller,
+                  ngx_http_reauth_operate_reason(op, shown));
+
+    return ngx_http_reauth_operate_record(op);
+}
+
+
+static ngx_int_t
 ngx_http_reauth_operate_poll_refused(ngx_http_reauth_operate_t *op,
     reauth_ask_t ask)
 {
@@ -612,7 +680,7 @@ ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
     id.data = op->account.data;
     id.len = op->account.len;
 
-    (void) ngx_http_reauth_zone_find(&store->zone, &id, &record);
+    (void) ngx_http_reauth_zone_show(&store->zone, &id, &record);
 
     ask = reauth_operate_ask(&record, store->polling != 0);
 

@@ -56,7 +56,7 @@ ngx_http_reauth_status_find(ngx_http_reauth_zone_t *zone,
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_reauth_zone_find(zone, account, record);
+    rc = ngx_http_reauth_zone_show(zone, account, record);
 
     *stamp = ngx_http_reauth_status_stamp(zone, account);
 

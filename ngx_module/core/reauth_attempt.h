@@ -78,7 +78,14 @@ typedef enum {
     REAUTH_STATE_FAILED,
     REAUTH_STATE_REJECTED,
     REAUTH_STATE_EXPIRED,
-    REAUTH_STATE_LAST
+    REAUTH_STATE_LAST,
+
+    /*
+     * A person has forgotten the account.  The record remains, so that no late
+     * fact or copy brings the attempt back, but is not shown: an end behind all
+     * others, without a name.
+     */
+    REAUTH_STATE_FORGOTTEN = REAUTH_STATE_LAST
 } reauth_state_t;
 
 
@@ -565,6 +572,9 @@ int reauth_attempt_is_listed(const reauth_record_t *record);
 /* the state at this time: an active attempt past its deadline has expired */
 reauth_state_t reauth_record_state(const reauth_record_t *record,
     int64_t now_ms);
+
+/* of a forgotten account, only its name is shown */
+void reauth_record_show(reauth_record_t *record);
 
 /* the record as it is at this time */
 void reauth_record_view(reauth_record_t *record, int64_t now_ms);

@@ -9,13 +9,17 @@
 #include "reauth_attempt_parts.h"
 
 
-/* order within an epoch: being sent, in progress, ended */
+/* order within an epoch: being sent, in progress, ended, forgotten */
 
 static int
 reauth_attempt_stage(const reauth_record_t *record)
 {
     if (record->state == REAUTH_STATE_STARTING) {
         return 0;
+    }
+
+    if (record->state == REAUTH_STATE_FORGOTTEN) {
+        return 3;
     }
 
     return reauth_state_is_end(record->state) ? 2 : 1;

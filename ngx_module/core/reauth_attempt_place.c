@@ -112,9 +112,10 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
             return REAUTH_PLACE_CURRENT;
         }
 
-        /* an expired attempt may still be in progress */
+        /* one that has expired or was forgotten may still be in progress */
 
-        return current->state == REAUTH_STATE_EXPIRED
+        return (current->state == REAUTH_STATE_EXPIRED
+                || current->state == REAUTH_STATE_FORGOTTEN)
                && reauth_state_is_active(fact->state)
                ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_NEW;
     }

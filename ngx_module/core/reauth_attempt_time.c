@@ -23,6 +23,21 @@ reauth_record_state(const reauth_record_t *record, int64_t now_ms)
 
 
 void
+reauth_record_show(reauth_record_t *record)
+{
+    char  account[REAUTH_ACCOUNT_MAX + 1];
+
+    if (record->state != REAUTH_STATE_FORGOTTEN) {
+        return;
+    }
+
+    memcpy(account, record->account, sizeof(account));
+    memset(record, 0, sizeof(reauth_record_t));
+    memcpy(record->account, account, sizeof(account));
+}
+
+
+void
 reauth_record_view(reauth_record_t *record, int64_t now_ms)
 {
     reauth_state_t  state;

@@ -465,6 +465,61 @@ reauth_judge_deleted(const reauth_stored_t *stored,
 }
 
 
+/* what tells late facts from those about later attempts remains */
+
+static void
+reauth_judge_forgotten(const reauth_record_t *current, int64_t now_ms,
+    reauth_record_t *next)
+{
+    memset(next, 0, sizeof(reauth_record_t));
+
+    next->epoch = current->epoch;
+    next->origin = current->origin;
+    next->revision = current->revision;
+    next->since_ms = current->since_ms;
+    next->updated_ms = now_ms;
+    next->started_us = current->started_us;
+    next->before_us = current->before_us;
+    next->completed_us = now_ms * 1000;
+    next->state = REAUTH_STATE_FORGOTTEN;
+
+    memcpy(next->account, current->account, sizeof(next->account));
+    memcpy(next->attempt, current->attempt, sizeof(next->attempt));
+}
+
+
+reauth_forget_t
+reauth_judge_forget(const reauth_stored_t *stored, int64_t now_ms,
+    reauth_judgement_t *verdict)
+{
+    const reauth_record_t  *current;
+
+    current = &stored->record;
+    verdict->again = 0;
+
+    if (current->state == REAUTH_STATE_NONE
+        || current->state == REAUTH_STATE_FORGOTTEN)
+    {
+        reauth_judge_keep(current, verdict);
+        return REAUTH_FORGET_UNKNOWN;
+    }
+
+    if (current->state == REAUTH_STATE_STARTING
+        && now_ms < reauth_attempt_due_ms(current))
+    {
+        reauth_judge_keep(current, verdict);
+        return REAUTH_FORGET_SENDING;
+    }
+
+    reauth_judge_forgotten(current, now_ms, &verdict->record);
+
+    verdict->write = REAUTH_WRITE_RECORD;
+    verdict->dirty = stored->has_redis;
+
+    return REAUTH_FORGET_DONE;
+}
+
+
 /*
  * "written" is in Redis and differs from what is stored; 1: it is the later
  * one.  What is stored and not dirty was in Redis before that.

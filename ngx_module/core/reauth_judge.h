@@ -121,6 +121,21 @@ void reauth_judge_lost(const reauth_stored_t *stored,
 int reauth_judge_deleted(const reauth_stored_t *stored,
     const reauth_record_t *record, reauth_judgement_t *verdict);
 
+/* what becomes of a person's request to forget an account */
+
+typedef enum {
+    REAUTH_FORGET_DONE = 0,
+    REAUTH_FORGET_UNKNOWN,         /* the account is */
+    REAUTH_FORGET_SENDING          /* an update is being sent */
+} reauth_forget_t;
+
+/*
+ * The attempt that is stored is forgotten, active or not: its gate opens on all
+ * gateways.  One that is begun later is not concerned.
+ */
+reauth_forget_t reauth_judge_forget(const reauth_stored_t *stored,
+    int64_t now_ms, reauth_judgement_t *verdict);
+
 /*
  * "record" is in Redis as "revision".  Returns 1 if the stored record has
  * changed since then, so that Redis does not have the change.  Where Redis has

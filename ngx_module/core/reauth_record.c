@@ -20,6 +20,7 @@ typedef enum {
     REAUTH_FIELD_SOURCE,
     REAUTH_FIELD_POLL_ERROR,
     REAUTH_FIELD_NEEDS,
+    REAUTH_FIELD_FORGOTTEN,
     REAUTH_FIELD_HAS,
     REAUTH_FIELD_STRING,
     REAUTH_FIELD_BINARY
@@ -53,7 +54,8 @@ typedef struct {
 /*
  * A state that a gateway of an earlier version does not know is written as
  * "running", with the word for the others in "needs": an earlier version skips
- * that field, and keeps the gate closed.  The field follows the state's.
+ * that field, and keeps the gate closed.  The field follows the state's.  In
+ * the same way, a forgotten attempt has expired for an earlier version.
  */
 
 static const reauth_field_spec_t  reauth_field_specs[] = {
@@ -65,6 +67,7 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("epoch", REAUTH_FIELD_UINT64, epoch),
     reauth_spec("state", REAUTH_FIELD_STATE, state),
     reauth_spec("needs", REAUTH_FIELD_NEEDS, state),
+    reauth_spec("forgotten", REAUTH_FIELD_FORGOTTEN, state),
     reauth_spec_string("attempt", attempt, REAUTH_ATTEMPT_MAX),
     reauth_spec("auth_type", REAUTH_FIELD_AUTH_TYPE, auth_type),
     reauth_spec("action", REAUTH_FIELD_ACTION, action),
@@ -172,10 +175,17 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
             value = REAUTH_STATE_RUNNING;
         }
 
+        if (value == REAUTH_STATE_FORGOTTEN) {
+            value = REAUTH_STATE_EXPIRED;
+        }
+
         return value == REAUTH_STATE_NONE ? NULL : reauth_state_name(value);
 
     case REAUTH_FIELD_NEEDS:
         return value == REAUTH_STATE_NEEDS_PERSON ? "person" : NULL;
+
+    case REAUTH_FIELD_FORGOTTEN:
+        return value == REAUTH_STATE_FORGOTTEN ? "1" : NULL;
 
     case REAUTH_FIELD_ACTION:
 
@@ -472,6 +482,13 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
             } else {
                 record->prior.action = REAUTH_ACTION_PERSON;
             }
+        }
+
+        return 0;
+
+    case REAUTH_FIELD_FORGOTTEN:
+        if (*member == REAUTH_STATE_EXPIRED) {
+            *member = REAUTH_STATE_FORGOTTEN;
         }
 
         return 0;

@@ -142,6 +142,14 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
         return 1;
     }
 
+    if (record.state == REAUTH_STATE_FORGOTTEN) {
+
+        /* what was before is not shown */
+
+        op->history.complete = 1;
+        return 0;
+    }
+
     if (op->history.n == op->max) {
         return 0;
     }

@@ -157,6 +157,14 @@ ngx_uint_t ngx_http_reauth_store_clerk(ngx_http_reauth_store_t *store);
 ngx_int_t ngx_http_reauth_store_override(ngx_http_reauth_store_t *store,
     reauth_override_t *override, reauth_override_t *former, ngx_uint_t *share);
 
+/*
+ * Forgets an account, and its override: in the zone before this function
+ * returns, in Redis later.  *former is the record until now.  NGX_DECLINED:
+ * there is neither; NGX_BUSY: an update is being sent; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_reauth_store_forget(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, reauth_record_t *former);
+
 /* writes all records that Redis does not have; the clerk only */
 void ngx_http_reauth_store_flush(ngx_http_reauth_store_t *store);
 

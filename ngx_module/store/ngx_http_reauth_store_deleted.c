@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Active accounts whose record was deleted in Redis, or has expired.
+ * Accounts that a person forgets, and active ones whose record was deleted in
+ * Redis, or has expired.
  */
 
 
@@ -75,4 +76,57 @@ ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
                                         NGX_HTTP_REAUTH_DELETED_KEYS,
                                         arg - argv, argv,
                                         ngx_http_reauth_deleted_reply, store);
+}
+
+
+/* without one, there is none to take back */
+
+static ngx_int_t
+ngx_http_reauth_forget_override(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account)
+{
+    reauth_override_t  override, former;
+
+    ngx_memzero(&override, sizeof(reauth_override_t));
+    reauth_copy(override.account, REAUTH_ACCOUNT_MAX, account);
+
+    return ngx_http_reauth_store_override(store, &override, &former, NULL);
+}
+
+
+ngx_int_t
+ngx_http_reauth_store_forget(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, reauth_record_t *former)
+{
+    ngx_int_t        rc;
+    reauth_forget_t  result;
+    reauth_record_t  record;
+
+    if (ngx_http_reauth_zone_forget(&store->zone, account, &result, former,
+                                    &record)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (result == REAUTH_FORGET_SENDING) {
+        return NGX_BUSY;
+    }
+
+    rc = ngx_http_reauth_forget_override(store, account);
+
+    if (result == REAUTH_FORGET_UNKNOWN) {
+        return rc;
+    }
+
+    if (former->kept) {
+        ngx_http_reauth_store_end_outcome(store, account,
+                                          (uint64_t) former->since_ms);
+    }
+
+    if (store->redis_conf != NULL) {
+        ngx_http_reauth_store_flush_record(store, &record);
+    }
+
+    return NGX_OK;
 }

@@ -206,6 +206,18 @@ ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
 }
 
 
+ngx_int_t
+ngx_http_reauth_zone_show(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *record)
+{
+    (void) ngx_http_reauth_zone_find(zone, account, record);
+
+    reauth_record_show(record);
+
+    return record->state == REAUTH_STATE_NONE ? NGX_DECLINED : NGX_OK;
+}
+
+
 /* an active attempt; "hash" is that of the ID */
 
 static ngx_http_reauth_slot_t *
@@ -673,6 +685,32 @@ ngx_http_reauth_zone_deleted(ngx_http_reauth_zone_t *zone,
 
 
 ngx_int_t
+ngx_http_reauth_zone_forget(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_forget_t *result,
+    reauth_record_t *former, reauth_record_t *record)
+{
+    ngx_int_t           rc;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_http_reauth_zone_stored(zone, account->data, account->len, NULL,
+                                &stored);
+
+    *result = reauth_judge_forget(&stored, ngx_http_reauth_now(), &verdict);
+    rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    *former = stored.record;
+    *record = verdict.record;
+
+    return rc;
+}
+
+
+ngx_int_t
 ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint64_t revision)
 {
@@ -705,80 +743,4 @@ void
 ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone)
 {
     zone->sh->gate.loaded = 1;
-}
-
-
-ngx_uint_t
-ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone)
-{
-    return zone->sh->changes;
-}
-
-
-void
-ngx_http_reauth_zone_writer(ngx_http_reauth_zone_t *zone, ngx_str_t *name)
-{
-    name->data = zone->sh->writer;
-    name->len = NGX_HTTP_REAUTH_WRITER_LEN;
-}
-
-
-ngx_uint_t
-ngx_http_reauth_zone_is_writer(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *name)
-{
-    return name->len == NGX_HTTP_REAUTH_WRITER_LEN
-           && ngx_memcmp(name->data, zone->sh->writer,
-                         NGX_HTTP_REAUTH_WRITER_LEN)
-              == 0;
-}
-
-
-ngx_uint_t
-ngx_http_reauth_zone_typical(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t auth_type)
-{
-    return zone->sh->typical[auth_type];
-}
-
-
-void
-ngx_http_reauth_zone_set_redis(ngx_http_reauth_zone_t *zone, ngx_uint_t up,
-    ngx_uint_t lag_ms)
-{
-    zone->sh->redis_up = up;
-    zone->sh->redis_lag = lag_ms;
-}
-
-
-void
-ngx_http_reauth_zone_get_redis(ngx_http_reauth_zone_t *zone, ngx_uint_t *up,
-    ngx_uint_t *lag_ms)
-{
-    *up = zone->sh->redis_up;
-    *lag_ms = zone->sh->redis_lag;
-}
-
-
-reauth_refusal_t
-ngx_http_reauth_zone_refuse(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_refused_e what, reauth_refusal_t why)
-{
-    reauth_refusal_t  before;
-
-    before = ngx_http_reauth_zone_refused(zone, what);
-
-    if (before != why) {
-        zone->sh->refused[what] = (ngx_atomic_uint_t) why;
-    }
-
-    return before;
-}
-
-
-reauth_refusal_t
-ngx_http_reauth_zone_refused(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_refused_e what)
-{
-    return (reauth_refusal_t) zone->sh->refused[what];
 }

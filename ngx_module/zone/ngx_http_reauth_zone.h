@@ -19,6 +19,7 @@
 #include "reauth_clerk.h"
 #include "reauth_clock.h"
 #include "reauth_degraded.h"
+#include "reauth_judge.h"
 #include "reauth_duration.h"
 #include "reauth_override.h"
 #include "reauth_route.h"
@@ -81,7 +82,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t   states[REAUTH_STATE_LAST];
+    ngx_uint_t   states[REAUTH_STATE_LAST + 1];
     ngx_uint_t   active;
     ngx_uint_t   gates_closed;
     ngx_uint_t   overridden[2];  /* gates kept open, kept closed */
@@ -152,6 +153,7 @@ typedef enum {
     NGX_HTTP_REAUTH_ACT_OVERRIDE,
     NGX_HTTP_REAUTH_ACT_OVERRIDE_END,
     NGX_HTTP_REAUTH_ACT_POLL,
+    NGX_HTTP_REAUTH_ACT_FORGET,
     NGX_HTTP_REAUTH_ACT_DRAIN,
     NGX_HTTP_REAUTH_ACT_DRAIN_END,
     NGX_HTTP_REAUTH_ACT_LAST
@@ -402,6 +404,10 @@ ngx_int_t ngx_http_reauth_zone_kept(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_find(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_record_t *record);
 
+/* the same for what is shown: a forgotten account is unknown */
+ngx_int_t ngx_http_reauth_zone_show(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_record_t *record);
+
 /*
  * The account of an attempt, active or the last one of its account, into
  * account[REAUTH_ACCOUNT_MAX + 1]; NGX_OK or NGX_DECLINED, in the same time: a
@@ -476,6 +482,14 @@ void ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
  */
 ngx_int_t ngx_http_reauth_zone_deleted(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record);
+
+/*
+ * Forgets the account; *former is its record until now.  NGX_ERROR: the zone is
+ * full.
+ */
+ngx_int_t ngx_http_reauth_zone_forget(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, reauth_forget_t *result,
+    reauth_record_t *former, reauth_record_t *record);
 
 /* how many records have changes that Redis does not have */
 ngx_uint_t ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone);

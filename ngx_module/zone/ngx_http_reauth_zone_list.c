@@ -88,8 +88,9 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
             (*left)--;
             cursor->offset = i;
 
-            if (ngx_http_reauth_zone_listed(cursor, node->state,
-                                            node->auth_type))
+            if (node->state != REAUTH_STATE_FORGOTTEN
+                && ngx_http_reauth_zone_listed(cursor, node->state,
+                                               node->auth_type))
             {
                 ngx_http_reauth_zone_node_unpack(node, &records[n++]);
             }
@@ -143,6 +144,7 @@ ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
         (void) ngx_http_reauth_zone_read(sh, (u_char *) override->account,
                                          ngx_strlen(override->account),
                                          &records[n]);
+        reauth_record_show(&records[n]);
 
         if (records[n].state == REAUTH_STATE_NONE
             && ngx_http_reauth_zone_listed(cursor, REAUTH_STATE_NONE,
@@ -255,7 +257,7 @@ ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
     ngx_memcpy(summary->states, sh->states, sizeof(sh->states));
 
     summary->active = sh->gate.active - sh->closing;
-    summary->accounts = sh->accounts;
+    summary->accounts = sh->accounts - sh->states[REAUTH_STATE_FORGOTTEN];
     summary->dropped = sh->dropped;
     summary->evicted = sh->evicted;
     summary->dirty = sh->ndirty;
@@ -344,6 +346,14 @@ ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
             || ngx_memcmp(node->data, account->data, account->len) != 0)
         {
             continue;
+        }
+
+        if (node->state == REAUTH_STATE_FORGOTTEN) {
+
+            /* what was before is not shown */
+
+            *complete = 1;
+            break;
         }
 
         if (n == max) {

@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       30
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       31
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -323,7 +323,7 @@ struct ngx_http_reauth_zone_shctx_s {
     uint64_t                        epoch;
     ngx_uint_t                      salt;      /* of this gateway's epochs */
     uint64_t                        origin;
-    ngx_uint_t                      states[REAUTH_STATE_LAST];
+    ngx_uint_t                      states[REAUTH_STATE_LAST + 1];
     ngx_uint_t                      waiting;   /* for a list */
     ngx_uint_t                      accounts;
     ngx_uint_t                      dropped;

@@ -439,7 +439,8 @@ ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
     } else {
         override->stamp = reauth_epoch_make(last, now_ms, (unsigned) sh->salt);
         override->set_ms = now_ms;
-        override->state = record.state;
+        override->state = record.state == REAUTH_STATE_FORGOTTEN
+                          ? REAUTH_STATE_NONE : record.state;
 
         if (override->gate == REAUTH_OVERRIDE_NONE) {
 

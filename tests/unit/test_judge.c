@@ -1038,6 +1038,87 @@ test_deleted(void **state)
 }
 
 
+static void
+test_forget(void **state)
+{
+    size_t              i;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const struct {
+        const char       *row;
+        row_record_t      stored;
+        reauth_forget_t   result;
+        reauth_write_t    write;
+        unsigned          state;
+    } rows[] = {
+
+        { "an active one", { RUNNING, 10, 5, 0, 0 },
+          REAUTH_FORGET_DONE, RECORD, REAUTH_STATE_FORGOTTEN },
+
+        { "one that has ended", { FAILED, 10, 5, 0, 0 },
+          REAUTH_FORGET_DONE, RECORD, REAUTH_STATE_FORGOTTEN },
+
+        { "one that is being sent", { STARTING, 10, 5, 0, 0 },
+          REAUTH_FORGET_SENDING, NOTHING, STARTING },
+
+        { "an unknown one", { NONE, 0, 0, 0, 0 },
+          REAUTH_FORGET_UNKNOWN, NOTHING, NONE },
+
+        { "once more", { REAUTH_STATE_FORGOTTEN, 10, 5, 0, 0 },
+          REAUTH_FORGET_UNKNOWN, NOTHING, REAUTH_STATE_FORGOTTEN },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].stored, 0, &stored);
+        stored.has_redis = 1;
+
+        assert_int_equal(reauth_judge_forget(&stored, stored.record.updated_ms,
+                                             &verdict),
+                         rows[i].result);
+        check_verdict(rows[i].row, &verdict, rows[i].write,
+                      rows[i].write == RECORD ? REDIS : CLEAN, rows[i].state);
+    }
+
+    /* it ends any copy of this attempt, and none that began later */
+
+    make_stored(&rows[4].stored, 1, &stored);
+
+    make(&rows[0].stored, &remote);
+    remote.revision = 9;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_OURS);
+
+    make(&rows[1].stored, &remote);
+    remote.revision = 9;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_OURS);
+
+    make(&rows[0].stored, &remote);
+    remote.epoch = 11;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_TAKEN);
+
+    /* on another gateway, it replaces what is active or has ended */
+
+    make(&rows[4].stored, &remote);
+
+    for (i = 0; i < 2; i++) {
+        make_stored(&rows[i].stored, 1, &stored);
+        stored.record.revision = 9;
+
+        assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                         REAUTH_MERGE_TAKEN);
+    }
+}
+
+
 /* the record of the epoch 10 is in Redis as revision 5 */
 
 static void
@@ -1705,6 +1786,7 @@ main(void)
         cmocka_unit_test(test_conflict_polled),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_deleted),
+        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_committed),
         cmocka_unit_test(test_webhook),
         cmocka_unit_test(test_commit)

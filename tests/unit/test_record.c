@@ -240,6 +240,9 @@ test_round_trip_all_names(void **state)
 
     largest(&record);
 
+    record.state = REAUTH_STATE_FORGOTTEN;
+    round_trip(&record);
+
     for (i = 0; i < REAUTH_STATE_LAST; i++) {
         record.state = (uint8_t) i;
         record.prior.state = (uint8_t) i;
