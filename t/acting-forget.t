@@ -50,6 +50,10 @@ sub begins {
 my $attempt = begins('acct_1');
 begins('acct_2');
 
+my %by = map { my $by = $_; $by => join ' ', sort map { $_->{account_id} }
+    @{ status($two, "accounts?caller=$by")->{json}{accounts} } } qw(all operate);
+is_deeply(\%by, { all => 'acct_1 acct_2', operate => '' }, 'listed by caller');
+
 my $closed = { gate => 'closed', for => '10m', reason => 'not yet' };
 $one->http('PUT', '/reauth/accounts/acct_1/override', as('operate'), $closed);
 

@@ -77,6 +77,12 @@ is(gate($two, 'acct_other'), 204, 'other accounts are open');
 is_deeply([map { $_->{account_id} }
     @{ status($two, 'accounts')->{json}{accounts} }], ['acct_new'],
     'the list has the account');
+
+my %listed = map { my $gate = $_; $gate => join ' ', map { $_->{account_id} }
+    @{ status($two, "accounts?gate=$gate")->{json}{accounts} } } qw(open closed);
+is_deeply(\%listed, { open => '', closed => 'acct_new' },
+    'the list is filtered by the gate');
+
 is(status($two, 'summary')->{json}{gates_closed}, 1, 'the summary counts the gate');
 is(status($two, 'summary')->{json}{active}, 0, 'the summary counts no attempt');
 

@@ -7,7 +7,7 @@ use Test::Nginx::Socket;
 use Reauth::Requests;
 use Reauth::Test redis => 0;
 
-plan tests => repeat_each() * 104;
+plan tests => repeat_each() * 113;
 
 our $slow   = '{"email":"slow@example.com","password":"secret"}';
 our $limit  = '{"email":"limit@example.com","password":"secret"}';
@@ -59,18 +59,23 @@ Content-Type: application/json
  'GET /reauth/accounts?state=needs_app', 'GET /reauth/accounts?state=running',
  'GET /reauth/accounts?auth_type=mobile_app',
  'GET /reauth/accounts?state=running&auth_type=mobile_app',
- 'GET /reauth/accounts?state=%72unning']
+ 'GET /reauth/accounts?state=%72unning',
+ 'GET /reauth/accounts?state=failed,needs_app,expired',
+ 'GET /reauth/accounts?gate=open', 'GET /reauth/accounts?gate=closed&state=needs_app']
 --- more_headers
 Content-Type: application/json
 --- error_code eval
-[200, 200, 200, 200, 200, 200, 200]
+[(200) x 10]
 --- response_body_like eval
 [qr/attempt_id/, qr/deeplink/,
  qr/\A\{"accounts":\[\{"account_id":"acct_two"[^{}]*\}\]/,
  qr/\A\{"accounts":\[\{"account_id":"acct_one"[^{}]*\}\]/,
  qr/\A\{"accounts":\[\{"account_id":"acct_two"[^{}]*\}\]/,
  qr/\A\{"accounts":\[\]/,
- qr/\A\{"accounts":\[\{"account_id":"acct_one"[^{}]*\}\]/]
+ qr/\A\{"accounts":\[\{"account_id":"acct_one"[^{}]*\}\]/,
+ qr/\A\{"accounts":\[\{"account_id":"acct_two"[^{}]*\}\]/,
+ qr/\A\{"accounts":\[\]/,
+ qr/\A\{"accounts":\[\{"account_id":"acct_two"[^{}]*\}\]/]
 --- no_error_log
 [alert]
 
@@ -96,7 +101,7 @@ Content-Type: application/json
 
 === TEST 5: all invalid parameters are named at once
 --- request
-GET /reauth/accounts?state=asleep&auth_type=&limit=1001&cursor=next&stat=running
+GET /reauth/accounts?state=running,&auth_type=&limit=1001&cursor=next&gate=ajar&caller=&stat=running
 --- error_code: 422
 --- response_headers
 Content-Type: application/json
@@ -104,7 +109,8 @@ Cache-Control: no-store
 --- response_body_like eval
 qr/\A\{"error":"VALIDATION_ERROR",.*"errors":\{"state":\["must[ ]be[ ]one[^"]+"\],
    "auth_type":\["must[ ]be[ ][^"]+"\],"limit":\["[^"]+[ ]1[ ]to[ ]1000"\],
-   "cursor":\["[^"]+"\],"stat":\["is[ ]unknown"\]\},
+   "cursor":\["[^"]+"\],"gate":\["must[ ]be[ ]open[ ]or[ ]closed"\],
+   "caller":\["[^"]+"\],"stat":\["is[ ]unknown"\]\},
    "decision_id":"[0-9a-f]{16}"\}\z/x
 
 

@@ -285,7 +285,6 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
     ngx_memzero(&query, sizeof(ngx_http_reauth_status_query_t));
 
     query.request = r;
-    query.cursor.state = REAUTH_STATE_LAST;
     query.cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
     query.cursor.limit = NGX_HTTP_REAUTH_STATUS_LIMIT;
 

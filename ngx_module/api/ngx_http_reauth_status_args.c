@@ -33,6 +33,10 @@ static const char *ngx_http_reauth_status_parse_state(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_auth_type(ngx_str_t *value,
     void *data);
+static const char *ngx_http_reauth_status_parse_gate(ngx_str_t *value,
+    void *data);
+static const char *ngx_http_reauth_status_parse_caller(ngx_str_t *value,
+    void *data);
 static const char *ngx_http_reauth_status_parse_limit(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_cursor(ngx_str_t *value,
@@ -51,6 +55,8 @@ ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[] = {
 
     { ngx_string("state"), ngx_http_reauth_status_parse_state },
     { ngx_string("auth_type"), ngx_http_reauth_status_parse_auth_type },
+    { ngx_string("gate"), ngx_http_reauth_status_parse_gate },
+    { ngx_string("caller"), ngx_http_reauth_status_parse_caller },
     { ngx_string("limit"), ngx_http_reauth_status_parse_limit },
     { ngx_string("cursor"), ngx_http_reauth_status_parse_cursor },
     { ngx_string("wait"), ngx_http_reauth_status_parse_wait },
@@ -266,24 +272,76 @@ ngx_http_reauth_status_states(void)
 }
 
 
+/* one or more, separated by commas */
+
 static const char *
 ngx_http_reauth_status_parse_state(ngx_str_t *value, void *data)
 {
     ngx_http_reauth_status_query_t  *query = data;
 
+    u_char          *p, *last, *end;
     reauth_state_t   state;
+    reauth_string_t  name;
+
+    last = value->data + value->len;
+
+    for (p = value->data; /* void */ ; p = end + 1) {
+        end = ngx_strlchr(p, last, ',');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        name.data = p;
+        name.len = end - p;
+
+        state = reauth_state_parse(&name);
+
+        if (state == REAUTH_STATE_NONE || state == REAUTH_STATE_LAST) {
+            return ngx_http_reauth_status_states();
+        }
+
+        query->cursor.states |= 1u << state;
+
+        if (end == last) {
+            return NULL;
+        }
+    }
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_gate(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_query_t  *query = data;
+
     reauth_string_t  name;
 
     name.data = value->data;
     name.len = value->len;
 
-    state = reauth_state_parse(&name);
+    query->cursor.gate = reauth_override_gate_parse(&name);
 
-    if (state == REAUTH_STATE_NONE || state == REAUTH_STATE_LAST) {
-        return ngx_http_reauth_status_states();
+    return query->cursor.gate == REAUTH_OVERRIDE_NONE
+           ? "must be open or closed" : NULL;
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_caller(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_query_t  *query = data;
+
+    reauth_string_t  name;
+
+    name.data = value->data;
+    name.len = value->len;
+
+    if (name.len == 0 || name.len > REAUTH_CALLER_MAX) {
+        return "must be the name of a caller, of at most 47 bytes";
     }
 
-    query->cursor.state = state;
+    reauth_copy(query->cursor.caller, REAUTH_CALLER_MAX, &name);
 
     return NULL;
 }

@@ -68,11 +68,11 @@ ngx_http_reauth_status_list_ready(ngx_http_reauth_wait_t *wait)
 
         account = reauth_string_from(record.account);
 
-        /* a record that leaves the list changes it too */
+        /* a record that leaves the list changes it too; its caller, and
+           whether its gate was closed, are not known any more */
 
-        if ((cursor->state == REAUTH_STATE_LAST
-             || cursor->state == record.state
-             || cursor->state == was)
+        if ((cursor->states == 0
+             || (cursor->states & (1u << record.state | 1u << was)))
             && (cursor->auth_type == REAUTH_AUTH_TYPE_LAST
                 || cursor->auth_type == record.auth_type)
             && ngx_http_reauth_caller_sees(wait->request, &account))

@@ -255,7 +255,6 @@ ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
     ngx_cpystrn((u_char *) sync->scan, (u_char *) "0", sizeof(sync->scan));
 
     ngx_memzero(&sync->cursor, sizeof(ngx_http_reauth_zone_cursor_t));
-    sync->cursor.state = REAUTH_STATE_LAST;
     sync->cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
     sync->cursor.limit = NGX_HTTP_REAUTH_SYNC_PAGE;
     sync->cursor.unread = 1;

@@ -98,8 +98,10 @@ typedef struct {
 
 typedef struct {
     /* what to list */
-    ngx_uint_t   state;          /* REAUTH_STATE_LAST: any */
+    ngx_uint_t   states;         /* a bit for each; 0: any */
     ngx_uint_t   auth_type;      /* REAUTH_AUTH_TYPE_LAST: any */
+    ngx_uint_t   gate;           /* reauth_override_gate_t; NONE: any */
+    char         caller[REAUTH_CALLER_MAX + 1];  /* empty: any */
     ngx_uint_t   unread;         /* of the active: not read in this round */
     ngx_uint_t   limit;
 

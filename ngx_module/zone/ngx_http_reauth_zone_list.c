@@ -9,13 +9,40 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
+/* "entry": the override of the account, or NULL */
+
 static ngx_uint_t
-ngx_http_reauth_zone_listed(ngx_http_reauth_zone_cursor_t *cursor,
-    ngx_uint_t state, ngx_uint_t auth_type)
+ngx_http_reauth_zone_listed(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor,
+    ngx_http_reauth_overridden_t *entry, const reauth_record_t *record,
+    int64_t now_ms)
 {
-    return (cursor->state == REAUTH_STATE_LAST || cursor->state == state)
-           && (cursor->auth_type == REAUTH_AUTH_TYPE_LAST
-               || cursor->auth_type == auth_type);
+    ngx_uint_t  closed;
+
+    if ((cursor->states && !(cursor->states & 1u << record->state))
+        || (cursor->auth_type != REAUTH_AUTH_TYPE_LAST
+            && cursor->auth_type != record->auth_type)
+        || (cursor->caller[0] != '\0'
+            && ngx_strcmp(cursor->caller, record->caller) != 0))
+    {
+        return 0;
+    }
+
+    if (cursor->gate == REAUTH_OVERRIDE_NONE) {
+        return 1;
+    }
+
+    if (entry == NULL) {
+        entry = ngx_http_reauth_zone_override_find(sh,
+                    ngx_http_reauth_zone_hash((u_char *) record->account,
+                                              ngx_strlen(record->account)),
+                    (u_char *) record->account, ngx_strlen(record->account));
+    }
+
+    closed = reauth_override_closes(entry ? &entry->override : NULL,
+                                    (reauth_state_t) record->state, now_ms);
+
+    return closed == (cursor->gate == REAUTH_OVERRIDE_CLOSED);
 }
 
 
@@ -45,8 +72,8 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
         records[n] = slot->record;
         reauth_record_view(&records[n], now_ms);
 
-        if (ngx_http_reauth_zone_listed(cursor, records[n].state,
-                                        records[n].auth_type))
+        if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
+                                        now_ms))
         {
             n++;
         }
@@ -66,10 +93,13 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
     ngx_uint_t n, ngx_uint_t *left)
 {
+    int64_t                  now_ms;
     ngx_uint_t               i;
     ngx_http_reauth_node_t  *node;
 
     ngx_http_reauth_zone_check_lock(sh);
+
+    now_ms = ngx_http_reauth_now();
 
     while (cursor->index <= sh->ended_mask && *left) {
         (*left)--;
@@ -88,11 +118,18 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
             (*left)--;
             cursor->offset = i;
 
-            if (node->state != REAUTH_STATE_FORGOTTEN
-                && ngx_http_reauth_zone_listed(cursor, node->state,
-                                               node->auth_type))
+            if (node->state == REAUTH_STATE_FORGOTTEN
+                || (cursor->states && !(cursor->states & 1u << node->state)))
             {
-                ngx_http_reauth_zone_node_unpack(node, &records[n++]);
+                continue;
+            }
+
+            ngx_http_reauth_zone_node_unpack(node, &records[n]);
+
+            if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
+                                            now_ms))
+            {
+                n++;
             }
         }
 
@@ -147,8 +184,8 @@ ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
         reauth_record_show(&records[n]);
 
         if (records[n].state == REAUTH_STATE_NONE
-            && ngx_http_reauth_zone_listed(cursor, REAUTH_STATE_NONE,
-                                           REAUTH_AUTH_TYPE_NONE))
+            && ngx_http_reauth_zone_listed(sh, cursor, entry, &records[n],
+                                           now_ms))
         {
             n++;
         }
