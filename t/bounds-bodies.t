@@ -90,7 +90,29 @@ sub webhook {
         { Signature => $FORMED, 'Content-Length' => 262144 }, 'x' x 260000);
 }
 
-my @open = (webhook(), webhook());
+# Two that arrive at the same time would both be refused, as a body is counted
+# while it arrives.
+
+sub is_read {
+    my $port = sprintf ':%04X', $gateway->port;
+
+    for my $line (split /\n/, Reauth::Test::slurp('/proc/net/tcp')) {
+        my (undef, $local, $remote, $state, $queues) = split ' ', $line;
+        my ($sent, $received) = split /:/, $queues;
+
+        # ESTABLISHED
+
+        return 0 if $state eq '01'
+            && ($remote =~ /$port\z/ && hex $sent
+                || $local =~ /$port\z/ && hex $received);
+    }
+
+    return 1;
+}
+
+my @open = webhook();
+ok(wait_for { is_read() } 'one is read');
+push @open, webhook();
 ok(wait_for { @open > grep { $_->is_open } @open } 'two are too many');
 
 my ($closed) = grep { !$_->is_open } @open;
