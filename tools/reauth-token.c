@@ -40,7 +40,7 @@ static const char  usage[] =
     "          operate or all\n"
     "PATTERNS  IDs of accounts, or the beginning of one and \"*\"\n"
     "NUMBER    the maximum number of active attempts\n"
-    "ROUTES    METHOD:/path after the account, such as GET:/chats or '*:/media/*'\n"
+    "ROUTES    METHOD:/path after the account: GET:/chats or '*:/media/*'\n"
     "\n"
     "reauth-token payouts update,attempt,status >> /etc/nginx/callers\n";
 
