@@ -48,6 +48,12 @@ static size_t reauth_redact_skip(const reauth_redact_t *redact,
     reauth_redact_escapes_t *escapes);
 static size_t reauth_redact_escape(const unsigned char *text, size_t len,
     size_t next, unsigned char c, size_t known);
+static size_t reauth_redact_finish(const reauth_redact_places_t *places,
+    unsigned char *dst);
+static uint32_t reauth_redact_last(const unsigned char *text, size_t next,
+    size_t last[3]);
+static size_t reauth_redact_after(const unsigned char *text, size_t len,
+    size_t first);
 static void reauth_redact_take(reauth_redact_places_t *places,
     unsigned char *dst, size_t first, size_t next);
 static unsigned char reauth_redact_char(const unsigned char *text, size_t len,
@@ -131,9 +137,7 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
     memset(&escapes, 0, sizeof(reauth_redact_escapes_t));
 
     gram = 0;
-    next = 0;
-    run = 0;
-    first = 0;
+    next = run = first = 0;
 
     for (n = 1; next < len; n++) {
 
@@ -143,14 +147,7 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
             if (skipped != next) {
                 n += skipped - next;
                 next = skipped;
-
-                last[0] = next - 1;
-                last[1] = next - 2;
-                last[2] = next - 3;
-
-                gram = (uint32_t) text[next - 3] << 16
-                       | (uint32_t) text[next - 2] << 8
-                       | text[next - 1];
+                gram = reauth_redact_last(text, next, last);
 
                 if (next == len) {
                     break;
@@ -164,15 +161,12 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
         last[1] = last[0];
         last[0] = next;
 
-        c = text[next];
+        escaped = next;
+        c = text[next++];
 
         if (c == '\\' || c == '%') {
-            escaped = next;
             c = reauth_redact_decode(text, len, &escaped);
             next = escaped;
-
-        } else {
-            next++;
         }
 
         gram = gram << 8 | c;
@@ -191,9 +185,7 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
 
         if (run + REAUTH_REDACT_MIN - 1 > redact->window) {
             run--;
-            escaped = first;
-            (void) reauth_redact_char(text, len, &escaped);
-            first = escaped;
+            first = reauth_redact_after(text, len, first);
         }
 
         if (!reauth_redact_is_part(redact, text + first, next - first)) {
@@ -207,11 +199,7 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
         reauth_redact_take(&places, dst, first, next);
     }
 
-    if (places.n) {
-        memset(dst + places.start, '*', places.end - places.start);
-    }
-
-    return places.n;
+    return reauth_redact_finish(&places, dst);
 }
 
 
@@ -273,6 +261,44 @@ reauth_redact_escape(const unsigned char *text, size_t len, size_t next,
     p = memchr(text + next, c, len - next);
 
     return p != NULL ? (size_t) (p - text) : len;
+}
+
+
+/* the number of parts; the last one is overwritten now */
+
+static size_t
+reauth_redact_finish(const reauth_redact_places_t *places, unsigned char *dst)
+{
+    if (places->n != 0) {
+        memset(dst + places->start, '*', places->end - places->start);
+    }
+
+    return places->n;
+}
+
+
+/* the places of the three characters before "next", none of them escaped */
+
+static uint32_t
+reauth_redact_last(const unsigned char *text, size_t next, size_t last[3])
+{
+    last[0] = next - 1;
+    last[1] = next - 2;
+    last[2] = next - 3;
+
+    return (uint32_t) text[next - 3] << 16 | (uint32_t) text[next - 2] << 8
+           | text[next - 1];
+}
+
+
+/* the place after the character at "first", which may be escaped */
+
+static size_t
+reauth_redact_after(const unsigned char *text, size_t len, size_t first)
+{
+    (void) reauth_redact_char(text, len, &first);
+
+    return first;
 }
 
 

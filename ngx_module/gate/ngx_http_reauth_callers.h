@@ -72,6 +72,14 @@ void ngx_http_reauth_forget_token(ngx_http_request_t *r);
 /* the same, and the header is not passed to upstreams */
 void ngx_http_reauth_drop_token(ngx_http_request_t *r);
 
+/*
+ * Who sent the request, NULL: unknown; "certificate": not by a token.  The
+ * result NGX_ERROR means that the token could not be checked.
+ */
+ngx_int_t ngx_http_reauth_caller(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, const reauth_caller_t **caller,
+    ngx_uint_t *certificate);
+
 /* sets the limit of attempts; without a callers file, no limit */
 void ngx_http_reauth_caller_bounds(ngx_http_request_t *r,
     reauth_begin_t *begin);

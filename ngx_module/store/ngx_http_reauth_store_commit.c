@@ -60,9 +60,6 @@ static void ngx_http_reauth_begin_judge(ngx_http_reauth_begin_op_t *begin,
     const reauth_record_t *remote);
 static void ngx_http_reauth_begin_judged(ngx_http_reauth_begin_op_t *begin,
     ngx_int_t rc);
-static void ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
-    const char *account);
-
 
 void
 ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number)
@@ -332,7 +329,7 @@ ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
 
 /* an update that is being begun is written by its begin */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_reauth_commit_is_begin(ngx_http_reauth_store_t *store,
     const reauth_record_t *record)
 {
@@ -787,22 +784,5 @@ ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
 
     if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
         ngx_http_reauth_commit_free(commit);
-    }
-}
-
-
-static void
-ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
-    const char *account)
-{
-    reauth_string_t  name;
-    reauth_record_t  record;
-
-    name = reauth_string_from(account);
-
-    if (ngx_http_reauth_zone_kept(&store->zone, &name, &record) == NGX_OK
-        && !ngx_http_reauth_commit_is_begin(store, &record))
-    {
-        ngx_http_reauth_store_flush_record(store, &record);
     }
 }

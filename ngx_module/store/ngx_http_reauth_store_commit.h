@@ -50,6 +50,10 @@ ngx_int_t ngx_http_reauth_store_event_record(ngx_http_reauth_store_t *store,
 
 void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
 
+/* whether the record is that of a begin that has not been written */
+ngx_uint_t ngx_http_reauth_commit_is_begin(ngx_http_reauth_store_t *store,
+    const reauth_record_t *record);
+
 /* writes a record that is not in Redis */
 void ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
     reauth_record_t *record);
@@ -58,6 +62,10 @@ void ngx_http_reauth_store_flush_record(ngx_http_reauth_store_t *store,
 /* ngx_http_reauth_store_flush.c */
 
 void ngx_http_reauth_store_flush_handler(ngx_event_t *ev);
+
+/* the same for the record of this account, unless it is that of a begin */
+void ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
+    const char *account);
 
 /* writes one record that is not in Redis; NGX_DECLINED: all are */
 ngx_int_t ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store);

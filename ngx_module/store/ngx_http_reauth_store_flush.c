@@ -137,3 +137,20 @@ ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
         ngx_post_event(ev, &ngx_posted_next_events);
     }
 }
+
+
+void
+ngx_http_reauth_store_flush_account(ngx_http_reauth_store_t *store,
+    const char *account)
+{
+    reauth_string_t  name;
+    reauth_record_t  record;
+
+    name = reauth_string_from(account);
+
+    if (ngx_http_reauth_zone_kept(&store->zone, &name, &record) == NGX_OK
+        && !ngx_http_reauth_commit_is_begin(store, &record))
+    {
+        ngx_http_reauth_store_flush_record(store, &record);
+    }
+}

@@ -77,6 +77,40 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
 }
 
 
+/* the next poll of an attempt that is still active, after at least this wait */
+
+static void
+ngx_http_reauth_poll_again(ngx_http_reauth_poll_t *poll, int64_t now_ms,
+    int64_t wait_ms)
+{
+    int64_t                    next_ms;
+    reauth_record_t            record;
+    reauth_string_t            account;
+    ngx_http_reauth_poller_t  *poller;
+
+    poller = poll->poller;
+    account = reauth_string_from(poll->account);
+
+    if (ngx_http_reauth_zone_find(&poller->store->zone, &account, &record)
+        == NGX_OK
+        && reauth_state_is_active(record.state))
+    {
+        next_ms = reauth_schedule_next(&poller->store->zone.schedule, &record,
+                                       now_ms, ngx_random());
+
+        next_ms = ngx_max(next_ms, now_ms + wait_ms);
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                       "reauth poll: account \"%s\" state %s, next in %L ms",
+                       poll->account,
+                       reauth_state_name((reauth_state_t) record.state),
+                       next_ms - now_ms);
+
+        ngx_http_reauth_store_poll_at(poller->store, &account, next_ms, 1);
+    }
+}
+
+
 /* the response of the endpoint of the attempt */
 
 static void
@@ -145,8 +179,7 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
 static void
 ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
 {
-    int64_t                     now_ms, next_ms;
-    reauth_record_t             record;
+    int64_t                     now_ms;
     reauth_string_t             account;
     ngx_http_reauth_poll_t     *poll;
     reauth_backoff_verdict_t    verdict;
@@ -207,23 +240,7 @@ ngx_http_reauth_poll_done(ngx_http_reauth_background_t *background)
                                     0, 0);
     }
 
-    if (ngx_http_reauth_zone_find(&poller->store->zone, &account, &record)
-        == NGX_OK
-        && reauth_state_is_active(record.state))
-    {
-        next_ms = reauth_schedule_next(&poller->store->zone.schedule, &record,
-                                       now_ms, ngx_random());
-
-        next_ms = ngx_max(next_ms, now_ms + verdict.wait_ms);
-
-        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
-                       "reauth poll: account \"%s\" state %s, next in %L ms",
-                       poll->account,
-                       reauth_state_name((reauth_state_t) record.state),
-                       next_ms - now_ms);
-
-        ngx_http_reauth_store_poll_at(poller->store, &account, next_ms, 1);
-    }
+    ngx_http_reauth_poll_again(poll, now_ms, verdict.wait_ms);
 }
 
 
