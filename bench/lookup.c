@@ -27,6 +27,7 @@
 #include "ngx_http_reauth_zone_ended.c"
 #include "ngx_http_reauth_zone_queue.c"
 #include "ngx_http_reauth_zone_cache.c"
+#include "ngx_http_reauth_zone_counts.c"
 #include "ngx_http_reauth_zone_list.c"
 #include "ngx_http_reauth_zone_override.c"
 #include "ngx_http_reauth_zone_repair.c"

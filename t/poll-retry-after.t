@@ -140,7 +140,12 @@ for ([ '500 X' ], [ '404 X' ], [ '302 X', 'Location: /x' ], [ '202 X' ]) {
     my $other = "acct_${name}x";
     my $asked = sub { return scalar grep { m{/auth_$_[0] } } $peer->requests };
 
-    ok(wait_for { $asked->($name) } "$status: polled");
+    # the response has been processed, not only the request been received
+
+    ok(wait_for {
+        $gateway->http('GET', '/reauth/metrics')->{body}
+            =~ /^reauth_polls_total\{result="\w+"\} [1-9]/m
+    } "$status: polled");
 
     polls_get('200 OK');
     $gateway->update($other, 'ok');

@@ -660,7 +660,14 @@ ngx_http_reauth_redis_complete(ngx_http_reauth_redis_t *redis,
     ngx_msec_int_t            latency;
     ngx_http_reauth_redis_t  *store;
 
-    store = redis->kind == NGX_HTTP_REAUTH_REDIS_ASKING ? redis->parent : redis;
+    store = redis;
+
+    if (redis->kind == NGX_HTTP_REAUTH_REDIS_ASKING && redis->parent != NULL) {
+
+        /* it was redirected */
+
+        store = redis->parent;
+    }
 
     if (command->accepted && store->completed) {
         latency = command->waits
