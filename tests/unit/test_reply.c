@@ -278,7 +278,7 @@ deleted(const char *fields, const char *account)
         assert_int_equal(reauth_reply_event_number(event), 7);
     }
 
-    freeReplyObject(reply);
+    reauth_reply_free(reply);
 }
 
 
