@@ -69,7 +69,7 @@ my $metrics = $gateway->http('GET', '/reauth/metrics')->{body};
 like($metrics, qr/^reauth_clock_offset_seconds 7[12]\d\d\.\d{3}$/m,
     'the metric says so');
 like($gateway->http('GET', '/reauth/readyz')->{json}{reason},
-    qr/^the clock of this machine is off/, 'and readyz');
+    qr/^the system clock is off/, 'and readyz');
 
 is(gate('acct_1'), 503, 'the gate is still closed');
 is(times_of('acct_1'), $times, 'the attempt is still the same');

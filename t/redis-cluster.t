@@ -75,7 +75,7 @@ move_keys('{reauth}:a:acct_1', '{reauth}:active');
 $one->update('acct_2', 'ok');
 is(gate($one, 'acct_2'), 503, 'an update meanwhile is gated');
 ok(wait_for { readyz($one)->{status} eq 'degraded' } 'the gateway is degraded');
-ok(wait_for { readyz($one)->{reason} =~ /Redis cluster/ } 'for the cluster');
+ok(wait_for { readyz($one)->{reason} =~ /Redis Cluster/ } 'for the cluster');
 
 # the stream moves under the eyes of those who follow it
 

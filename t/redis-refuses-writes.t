@@ -237,7 +237,7 @@ refuses(
 refuses(
     what   => 'a cluster',
     name   => 'redis_cluster',
-    reason => qr/cluster .*CLUSTERDOWN/,
+    reason => qr/Cluster .*CLUSTERDOWN/,
     break  => sub {
         redis_stop();
         my $conf = work_dir() . '/redis.conf';

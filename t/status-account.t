@@ -111,9 +111,9 @@ GET /reauth/accounts/acct_1?state=running
 
 
 
-=== TEST 9: a method other than GET is 405
+=== TEST 9: a method other than GET and DELETE is 405
 --- request
-DELETE /reauth/accounts/acct_1
+PUT /reauth/accounts/acct_1
 --- error_code: 405
 --- response_headers
-Allow: GET, HEAD
+Allow: GET, HEAD, DELETE

@@ -164,7 +164,7 @@ Content-Type: application/json
 --- error_code eval
 [405, 405]
 --- response_headers eval
-['Allow: GET, HEAD', 'Allow: GET, HEAD']
+['Allow: GET, HEAD', 'Allow: GET, HEAD, DELETE']
 
 
 

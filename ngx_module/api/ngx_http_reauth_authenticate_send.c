@@ -65,9 +65,49 @@ ngx_http_reauth_authenticate_pass(ngx_http_reauth_authenticate_t *a)
 }
 
 
+/* counts a response of these operations that cannot be read, and logs why */
+
+static void
+ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
+    const reauth_unread_t *why)
+{
+    ngx_http_reauth_unread_e      what;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    switch (a->route.operation) {
+
+    case REAUTH_OPERATION_UPDATE:
+        what = NGX_HTTP_REAUTH_UNREAD_UPDATE;
+        break;
+
+    case REAUTH_OPERATION_REAUTHENTICATE:
+        what = NGX_HTTP_REAUTH_UNREAD_REAUTHENTICATE;
+        break;
+
+    case REAUTH_OPERATION_START:
+        what = NGX_HTTP_REAUTH_UNREAD_START;
+        break;
+
+    case REAUTH_OPERATION_POLL:
+        what = NGX_HTTP_REAUTH_UNREAD_POLL;
+        break;
+
+    default:
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    ngx_http_reauth_unread(&mcf->store.zone, a->request->connection->log, what,
+                           &a->route.id, a->forward.capture.body.len, why);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
 {
+    static const reauth_unread_t  compressed = { "compressed", 0 };
+
     ngx_http_request_t         *r;
     ngx_http_reauth_forward_t  *forward;
     const char                 *sent;
@@ -100,6 +140,11 @@ ngx_http_reauth_authenticate_fail(ngx_http_reauth_authenticate_t *a)
                    sent, NULL);
 
     case NGX_HTTP_REAUTH_ANSWER_ENCODED:
+
+        if (forward->status / 100 == 2) {
+            ngx_http_reauth_authenticate_unread(a, &compressed);
+        }
+
         return ngx_http_reauth_send_error(r, REAUTH_ERROR_UPSTREAM_BAD_ANSWER,
                    "The upstream's response is compressed, which was not asked "
                    "for.",
@@ -322,8 +367,6 @@ ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a,
 {
     reauth_string_t                 text, origin;
     reauth_unread_t                 why;
-    ngx_http_reauth_unread_e        what;
-    ngx_http_reauth_main_conf_t    *mcf;
     reauth_update_answer_result_t   rc;
 
     text.data = body->data;
@@ -343,17 +386,7 @@ ngx_http_reauth_authenticate_read(ngx_http_reauth_authenticate_t *a,
     }
 
     if (rc == REAUTH_UPDATE_ANSWER_BAD) {
-        mcf = ngx_http_get_module_main_conf(a->request,
-                                            ngx_http_reauth_module);
-
-        what = a->route.operation == REAUTH_OPERATION_UPDATE
-               ? NGX_HTTP_REAUTH_UNREAD_UPDATE
-               : a->route.operation == REAUTH_OPERATION_START
-                     ? NGX_HTTP_REAUTH_UNREAD_START
-                     : NGX_HTTP_REAUTH_UNREAD_REAUTHENTICATE;
-
-        ngx_http_reauth_unread(&mcf->store.zone, a->request->connection->log,
-                               what, &a->route.id, body->len, &why);
+        ngx_http_reauth_authenticate_unread(a, &why);
     }
 
     return rc;

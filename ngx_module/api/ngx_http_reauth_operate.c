@@ -112,9 +112,10 @@ ngx_http_reauth_operate_is(ngx_http_reauth_operate_resource_t *resource,
     if (path->len < len
         || ngx_strncmp(path->data, resource->name.data, resource->name.len)
            != 0
-        || ngx_strncmp(end - resource->suffix.len, resource->suffix.data,
-                       resource->suffix.len)
-           != 0)
+        || (resource->suffix.len != 0
+            && ngx_strncmp(end - resource->suffix.len, resource->suffix.data,
+                           resource->suffix.len)
+               != 0))
     {
         return 0;
     }

@@ -394,7 +394,11 @@ ngx_http_reauth_body_forget(ngx_chain_t *cl)
 }
 
 
-/* double the size, up to the length of the body */
+/*
+ * Doubles the size.  From half of the length of the body, it is the whole
+ * length: both buffers are held while the text is copied, and one body must not
+ * be refused for want of memory that no other one uses.
+ */
 
 static ngx_int_t
 ngx_http_reauth_body_room(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
@@ -411,8 +415,11 @@ ngx_http_reauth_body_room(ngx_http_request_t *r, ngx_http_reauth_body_t *body,
            ? (size_t) r->headers_in.content_length_n : body->max;
 
     size = ngx_max(2 * body->size, NGX_HTTP_REAUTH_BODY_SIZE);
-    size = ngx_min(size, most);
     size = ngx_max(size, len);
+
+    if (size > most / 2) {
+        size = ngx_max(most, len);
+    }
 
     if (ngx_http_reauth_body_hold(r, body->held, size) != NGX_OK) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;

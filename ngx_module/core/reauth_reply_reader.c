@@ -31,7 +31,13 @@
 #define REAUTH_REPLY_BLOCK  960
 #endif
 
-#define REAUTH_REPLY_ALIGNMENT  sizeof(redisReply *)
+#define REAUTH_REPLY_ALIGNMENT  sizeof(long long)
+
+/*
+ * Arrays in arrays: those of a stream are five.  hiredis 1.x has no limit, and
+ * the outermost object is looked for from each of them.
+ */
+#define REAUTH_REPLY_DEPTH_MAX  8
 
 
 #if (HIREDIS_MAJOR > 0)
@@ -199,6 +205,7 @@ reauth_reply_reader(void)
 static redisReply *
 reauth_reply_create(const redisReadTask *task, size_t size, void **data)
 {
+    unsigned               depth;
     redisReply            *reply, *parent;
     reauth_reply_root_t   *root;
     const redisReadTask   *outer;
@@ -222,11 +229,13 @@ reauth_reply_create(const redisReadTask *task, size_t size, void **data)
         }
 
     } else {
-        outer = task;
+        depth = 0;
 
-        do {
-            outer = outer->parent;
-        } while (outer->parent != NULL);
+        for (outer = task; outer->parent != NULL; outer = outer->parent) {
+            if (++depth > REAUTH_REPLY_DEPTH_MAX) {
+                return NULL;
+            }
+        }
 
         reply = reauth_reply_alloc(outer->obj, sizeof(redisReply) + size);
 

@@ -493,10 +493,15 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 {
     ngx_http_reauth_store_t *store = data;
 
+    unsigned  again;
+
+    again = store->was_up;
+
     if (up) {
         ngx_http_reauth_zone_count(&store->zone,
                                    NGX_HTTP_REAUTH_COUNT_REDIS_CONNECTED);
         ngx_http_reauth_store_clock_up(store, redis);
+        store->was_up = 1;
     }
 
     store->probing = 0;
@@ -513,7 +518,10 @@ ngx_http_reauth_store_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
 
         /* what broke this connection may have silenced that of events, too */
 
-        ngx_http_reauth_sync_unread(store);
+        if (again) {
+            ngx_http_reauth_sync_unread(store);
+        }
+
         ngx_http_reauth_store_up(store);
     }
 }

@@ -72,6 +72,7 @@ struct ngx_http_reauth_store_s {
     ngx_msec_t                         clock_asked;
     ngx_msec_t                         clock_looked;
     unsigned                           clock_pending:1;
+    unsigned                           was_up:1;      /* Redis, once */
     ngx_uint_t                         probing;       /* a reply is to come */
     ngx_msec_t                         probed;        /* when */
     ngx_cycle_t                       *cycle;

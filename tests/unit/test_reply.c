@@ -62,6 +62,11 @@ test_array_too_large(void **state)
     assert_null(read_reply("*2147483647\r\n"));
     assert_null(read_reply("*1\r\n*65537\r\n"));
 
+    /* hiredis 1.x itself has no limit */
+
+    assert_null(read_reply("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
+                           "*1\r\n*1\r\n*1\r\n*0\r\n"));
+
     reply = read_reply("*2\r\n$1\r\n0\r\n*0\r\n");
     assert_non_null(reply);
     assert_int_equal(reply->elements, 2);
