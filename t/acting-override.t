@@ -205,6 +205,12 @@ my $secret = override($one, 'acct_3', { gate => 'open', for => '1m',
 is_deeply($secret->{json}{errors},
     { reason => ['must not contain the API key'] }, 'a reason with the API key is rejected');
 ok(index($one->error_log, $Reauth::Test::API_KEY) < 0, 'the rejected reason is not logged');
+
+my $wrong = $Reauth::Test::API_KEY =~ s/.\z/~/r;
+
+is_deeply([map { override($one, 'acct_guess', { gate => 'closed', for => '1s',
+        reason => $_ })->{status} } $wrong, substr $Reauth::Test::API_KEY, 0, 20],
+    [200, 200], 'a part of the API key is not told from another text');
 is($one->http('GET', '/reauth/accounts/acct_3/override', as('operator'))
     ->{headers}{allow}, 'PUT, DELETE', 'GET is not a method of it');
 is($one->http('PUT', '/reauth/accounts/acct_3/override',

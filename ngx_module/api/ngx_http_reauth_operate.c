@@ -234,8 +234,9 @@ ngx_http_reauth_operate_parse(ngx_http_reauth_operate_t *op)
         mcf = ngx_http_get_module_main_conf(op->request,
                                             ngx_http_reauth_module);
 
-        return ngx_http_reauth_redact_find(mcf, (u_char *) op->asked.reason,
-                                           ngx_strlen(op->asked.reason))
+        return ngx_http_reauth_redact_is_whole(mcf,
+                                               (u_char *) op->asked.reason,
+                                               ngx_strlen(op->asked.reason))
                ? ngx_http_reauth_operate_has_key(op)
                : op->resource->handler(op);
 

@@ -116,3 +116,31 @@ ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf, const u_char *p,
 
     return 0;
 }
+
+
+ngx_uint_t
+ngx_http_reauth_redact_is_whole(ngx_http_reauth_main_conf_t *mcf,
+    const u_char *p, size_t len)
+{
+    ngx_uint_t                  i, found;
+    ngx_http_reauth_secret_t  **secrets;
+
+    secrets = mcf->secrets.elts;
+    found = 0;
+
+    for (i = 0; i < mcf->secrets.nelts; i++) {
+
+        if (!secrets[i]->bearer) {
+            continue;
+        }
+
+        found |= reauth_redact_is_whole(secrets[i]->redact, p, len);
+
+        if (secrets[i]->previous_redact != NULL) {
+            found |= reauth_redact_is_whole(secrets[i]->previous_redact, p,
+                                            len);
+        }
+    }
+
+    return found;
+}

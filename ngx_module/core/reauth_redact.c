@@ -112,6 +112,30 @@ reauth_redact_find(const reauth_redact_t *redact, const unsigned char *text,
 }
 
 
+int
+reauth_redact_is_whole(const reauth_redact_t *redact,
+    const unsigned char *text, size_t len)
+{
+    int     found;
+    size_t  n, most;
+
+    found = 0;
+    most = redact->secret.len;
+
+    if (redact->window == 0 || len < most) {
+        return 0;
+    }
+
+    /* the time does not depend on how much of the secret is in the text */
+
+    for (n = 0; n <= len - most; n++) {
+        found |= CRYPTO_memcmp(text + n, redact->secret.data, most) == 0;
+    }
+
+    return found;
+}
+
+
 /*
  * A part of the secret is a run of characters of which each four that follow
  * each other are in the table.  "dst" is the text, to be changed, or NULL: the

@@ -53,6 +53,13 @@ int reauth_redact_find(const reauth_redact_t *redact,
     const unsigned char *text, size_t len);
 
 /*
+ * Whether the text of a caller contains the whole secret, unescaped.  A check
+ * for parts would let the caller guess the secret, a few characters at a time.
+ */
+int reauth_redact_is_whole(const reauth_redact_t *redact,
+    const unsigned char *text, size_t len);
+
+/*
  * Overwrites values of a JSON object, such as credentials, in a NUL-terminated
  * text.  Values of "auth_type" are not secret.
  */

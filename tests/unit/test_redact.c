@@ -88,6 +88,41 @@ test_whole(void **state)
 }
 
 
+/* text of a caller: only the whole secret counts */
+
+static void
+test_is_whole(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *text;
+        int          found;
+    } texts[] = {
+        { "", 0 }, { "abcdefghijklmnopqrst", 1 },
+        { "xabcdefghijklmnopqrsty", 1 },
+        { "abcdefghijklmnopqrs", 0 }, { "bcdefghijklmnopqrst", 0 },
+        { "abcdefghijklmnopqrsX", 0 }, { "Xbcdefghijklmnopqrst", 0 },
+        { "abcdefghijkl", 0 }, { "abcdefghij\\klmnopqrst", 0 }
+    };
+
+    (void) state;
+
+    use("abcdefghijklmnopqrst");
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_int_equal(reauth_redact_is_whole(&redact,
+                             (const unsigned char *) texts[i].text,
+                             strlen(texts[i].text)),
+                         texts[i].found);
+    }
+
+    use("");
+    assert_int_equal(reauth_redact_is_whole(&redact,
+                         (const unsigned char *) "abc", 3), 0);
+}
+
+
 static void
 test_parts(void **state)
 {
@@ -326,6 +361,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_is_whole),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_all_parts),
         cmocka_unit_test(test_places),
