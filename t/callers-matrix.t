@@ -215,7 +215,7 @@ my @own = (
         ["timeline, $_", $_, '/reauth/accounts/{account}/timeline', undef,
             'status', 'account', 0],
         ["summary, $_", $_, '/reauth/summary', undef, 'status', 'never', 0],
-        ["metrics, $_", $_, '/reauth/metrics', undef, 'operate', 'always', 0],
+        ["metrics, $_", $_, '/reauth/metrics', undef, 'operate', 'never', 0],
     ) } qw(GET HEAD)),
     (map { ["gate, $_", $_, '/reauth/gate/{account}', undef, 'status',
         'account', 0] } qw(GET HEAD POST PUT PATCH DELETE)),

@@ -16,7 +16,11 @@ my @dropped = qw(
     X-Original-Method X-Forwarded-Method X-Original-Path X-Original-URI
     X-Original-URL X-Override-URL X-Rewrite-URI X-Rewrite-URL X-Replaced-Path
     X-Request-URI X-Envoy-Original-Path X-Forwarded-Path X-Forwarded-Prefix
-    X-Forwarded-Uri X-Forwarded-URL X-Script-Name
+    X-Forwarded-Uri X-Forwarded-URL X-Script-Name X-Override-Method
+    X-Requested-Method X-Original-HTTP-Method X-Envoy-Original-Method
+    X-HTTP-Path-Override X-Original-Request-URI X-WAWS-Unencoded-URL
+    X-Rewrite-Path X-Forwarded-Base X-Forwarded-Request-URI X-Forwarded-Scheme
+    X-Forwarded-Server X-Forwarded-Ssl
 );
 
 my @passed = qw(X-Request-Id X-Methods X-Original X-Forwarded-For X-Url Accept);

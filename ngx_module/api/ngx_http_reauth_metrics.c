@@ -444,7 +444,8 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
 
-    static ngx_str_t  allow = ngx_string("GET, HEAD");
+    static ngx_str_t        allow = ngx_string("GET, HEAD");
+    static reauth_string_t  all = reauth_string("");
 
     rc = ngx_http_reauth_body_refuse(r);
     if (rc != NGX_OK) {
@@ -458,7 +459,7 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
     if (lcf->callers_here) {
-        rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_OPERATE, NULL);
+        rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_OPERATE, &all);
 
         if (rc != NGX_DECLINED) {
             return rc;

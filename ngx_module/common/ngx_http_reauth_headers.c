@@ -16,7 +16,7 @@
 #define NGX_HTTP_REAUTH_HEADERS_MAX_SIZE  512
 
 /* the longest name in the hash that overrides the method or the path */
-#define NGX_HTTP_REAUTH_HEADERS_NAME_MAX  (sizeof("x-http-method-override") - 1)
+#define NGX_HTTP_REAUTH_HEADERS_NAME_MAX  (sizeof("x-forwarded-request-uri") - 1)
 
 
 static ngx_int_t ngx_http_reauth_headers_note(ngx_http_request_t *r,
@@ -29,7 +29,10 @@ static ngx_int_t ngx_http_reauth_headers_copy(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
 
 
-/* headers that override the method or the path in some programs */
+/*
+ * Headers that override the method or the path in some programs, and those
+ * about the address of a request that configurations seldom set.
+ */
 
 #define ngx_http_reauth_header_override(name)                                 \
     { ngx_string(name), 0, ngx_http_reauth_headers_override }
@@ -38,24 +41,37 @@ static ngx_http_header_t  ngx_http_reauth_headers_in[] = {
 
     ngx_http_reauth_header_override("x-http-method"),
     ngx_http_reauth_header_override("x-http-method-override"),
+    ngx_http_reauth_header_override("x-http-path-override"),
     ngx_http_reauth_header_override("x-method"),
     ngx_http_reauth_header_override("x-method-override"),
+    ngx_http_reauth_header_override("x-override-method"),
+    ngx_http_reauth_header_override("x-requested-method"),
+    ngx_http_reauth_header_override("x-original-http-method"),
     ngx_http_reauth_header_override("x-original-method"),
     ngx_http_reauth_header_override("x-forwarded-method"),
     ngx_http_reauth_header_override("x-original-path"),
+    ngx_http_reauth_header_override("x-original-request-uri"),
     ngx_http_reauth_header_override("x-original-uri"),
     ngx_http_reauth_header_override("x-original-url"),
     ngx_http_reauth_header_override("x-override-url"),
+    ngx_http_reauth_header_override("x-rewrite-path"),
     ngx_http_reauth_header_override("x-rewrite-uri"),
     ngx_http_reauth_header_override("x-rewrite-url"),
     ngx_http_reauth_header_override("x-replaced-path"),
     ngx_http_reauth_header_override("x-request-uri"),
+    ngx_http_reauth_header_override("x-envoy-original-method"),
     ngx_http_reauth_header_override("x-envoy-original-path"),
+    ngx_http_reauth_header_override("x-forwarded-base"),
     ngx_http_reauth_header_override("x-forwarded-path"),
     ngx_http_reauth_header_override("x-forwarded-prefix"),
+    ngx_http_reauth_header_override("x-forwarded-request-uri"),
+    ngx_http_reauth_header_override("x-forwarded-scheme"),
+    ngx_http_reauth_header_override("x-forwarded-server"),
+    ngx_http_reauth_header_override("x-forwarded-ssl"),
     ngx_http_reauth_header_override("x-forwarded-uri"),
     ngx_http_reauth_header_override("x-forwarded-url"),
     ngx_http_reauth_header_override("x-script-name"),
+    ngx_http_reauth_header_override("x-waws-unencoded-url"),
 
     { ngx_string("origin"), NGX_HTTP_REAUTH_HEADER_ORIGIN,
       ngx_http_reauth_headers_note },
