@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET ();
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -136,6 +137,43 @@ ok(wait_for {
     $stream->is_open;
 } 'it goes, and its memory is free again');
 $_->close for @open;
+
+# an address cannot use the memory for webhooks of all
+
+my $shared = gateway(%argument, name => 'shared',
+    http_config => 'reauth_body_memory 8m;');
+
+sub webhook_from {
+    my ($address) = @_;
+
+    my $body   = event('accounts.otp_code_required', 'acct_from')
+        =~ s/\}\z/',"padding":"' . 'x' x 200_000 . '"}'/er;
+    my $socket = IO::Socket::INET->new(LocalAddr => $address,
+        PeerAddr => '127.0.0.1', PeerPort => $shared->port)
+        or die "no connection from $address: $!\n";
+
+    print {$socket} "POST $PATH HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: close\r\nContent-Type: application/json\r\nSignature: "
+        . signature($body) . "\r\nContent-Length: " . length($body)
+        . "\r\n\r\n$body";
+    $socket->flush;
+
+    return <$socket> =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0;
+}
+
+my @held = map {
+    Reauth::Stream->open($shared, 'POST', $PATH,
+        { Signature => $FORMED, 'Content-Length' => 262144 }, 'x' x 60000)
+} 1 .. 40;
+
+ok(wait_for { metric($shared, $refused) > 0 } 'an address reaches its share');
+is(webhook_from('127.0.0.1'), 503, 'no further webhook of this address');
+is(webhook_from('127.0.0.2'), 200, 'one of another address is taken');
+like($shared->error_log, qr/bodies of address "127\.0\.0\.1" use \d+ bytes/,
+    'the log names the address');
+$_->close for @held;
+ok(wait_for { webhook_from('127.0.0.1') == 200 } 'and then this one, too');
+$shared->stop;
 
 # updates, with and without a length
 

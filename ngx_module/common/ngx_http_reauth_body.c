@@ -13,6 +13,9 @@
 /* default of http2_body_preread_size */
 #define NGX_HTTP_REAUTH_BODY_WINDOW  65536
 
+/* at least so much for webhooks of an address: one of the largest size */
+#define NGX_HTTP_REAUTH_BODY_ADDRESS  (512 * 1024)
+
 
 /* bytes in this worker: of requests, of webhooks */
 
@@ -23,31 +26,32 @@ static void ngx_http_reauth_body_init(ngx_http_request_t *r);
 static void ngx_http_reauth_body_read_handler(ngx_http_request_t *r);
 
 
-/* bytes in this worker, by caller */
+/* bytes in this worker, by caller, or by the client's address for webhooks */
 
-static ngx_rbtree_t       ngx_http_reauth_bodies_tree;
+static ngx_rbtree_t       ngx_http_reauth_bodies_tree[2];
 static ngx_rbtree_node_t  ngx_http_reauth_bodies_sentinel;
 
 
 /* NULL: no memory */
 
 static ngx_http_reauth_bodies_t *
-ngx_http_reauth_bodies_of(ngx_str_t *name, ngx_log_t *log)
+ngx_http_reauth_bodies_of(ngx_str_t *name, ngx_uint_t webhook, ngx_log_t *log)
 {
     uint32_t                   hash;
+    ngx_rbtree_t              *tree;
     ngx_http_reauth_bodies_t  *bodies;
 
-    if (ngx_http_reauth_bodies_tree.root == NULL) {
-        ngx_rbtree_init(&ngx_http_reauth_bodies_tree,
-                        &ngx_http_reauth_bodies_sentinel,
+    tree = &ngx_http_reauth_bodies_tree[webhook];
+
+    if (tree->root == NULL) {
+        ngx_rbtree_init(tree, &ngx_http_reauth_bodies_sentinel,
                         ngx_str_rbtree_insert_value);
     }
 
     hash = ngx_crc32_short(name->data, name->len);
 
     bodies = (ngx_http_reauth_bodies_t *)
-                 ngx_str_rbtree_lookup(&ngx_http_reauth_bodies_tree, name,
-                                       hash);
+                 ngx_str_rbtree_lookup(tree, name, hash);
     if (bodies != NULL) {
         return bodies;
     }
@@ -64,7 +68,7 @@ ngx_http_reauth_bodies_of(ngx_str_t *name, ngx_log_t *log)
 
     ngx_memcpy(bodies->name.str.data, name->data, name->len);
 
-    ngx_rbtree_insert(&ngx_http_reauth_bodies_tree, &bodies->name.node);
+    ngx_rbtree_insert(tree, &bodies->name.node);
 
     return bodies;
 }
@@ -82,7 +86,8 @@ ngx_http_reauth_body_close(void *data)
     ngx_http_reauth_body_drop(held, held->size);
 
     if (caller != NULL && --caller->requests == 0) {
-        ngx_rbtree_delete(&ngx_http_reauth_bodies_tree, &caller->name.node);
+        ngx_rbtree_delete(&ngx_http_reauth_bodies_tree[held->webhook],
+                          &caller->name.node);
         ngx_free(caller);
     }
 }
@@ -138,12 +143,14 @@ ngx_int_t
 ngx_http_reauth_body_hold(ngx_http_request_t *r, ngx_http_reauth_held_t *held,
     size_t size)
 {
-    size_t                        max, total;
+    size_t                        max, total, share;
     ngx_http_reauth_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     max = mcf->body_memory;
+    share = held->webhook ? ngx_max(max / 8, NGX_HTTP_REAUTH_BODY_ADDRESS)
+                          : max / 2;
     total = ngx_http_reauth_bodies[0] + ngx_http_reauth_bodies[1];
 
     if (total + size > max
@@ -160,11 +167,21 @@ ngx_http_reauth_body_hold(ngx_http_request_t *r, ngx_http_reauth_held_t *held,
         return NGX_BUSY;
     }
 
-    if (held->caller != NULL && held->caller->size + size > max / 2) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "reauth: request bodies of caller \"%V\" use %uz bytes "
-                      "in this worker: half of \"reauth_body_memory\" reached",
-                      &held->caller->name.str, held->caller->size);
+    if (held->caller != NULL && held->caller->size + size > share) {
+        if (held->webhook) {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "reauth: request bodies of address \"%V\" use %uz "
+                          "bytes in this worker: an eighth of "
+                          "\"reauth_body_memory\" reached",
+                          &held->caller->name.str, held->caller->size);
+
+        } else {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "reauth: request bodies of caller \"%V\" use %uz "
+                          "bytes in this worker: half of "
+                          "\"reauth_body_memory\" reached",
+                          &held->caller->name.str, held->caller->size);
+        }
 
         ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_LIMIT_BODIES);
 
@@ -240,6 +257,7 @@ ngx_int_t
 ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
 {
     ngx_int_t               rc;
+    ngx_str_t              *name;
     ngx_http_reauth_ctx_t  *ctx;
 
     ctx = ngx_http_reauth_get_ctx(r);
@@ -252,8 +270,12 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->caller.len != 0) {
-        body->held->caller = ngx_http_reauth_bodies_of(&ctx->caller,
+    /* a webhook is verified when it is complete: until then, anyone sends it */
+
+    name = body->webhook ? &r->connection->addr_text : &ctx->caller;
+
+    if (name->len != 0) {
+        body->held->caller = ngx_http_reauth_bodies_of(name, body->webhook,
                                                        r->connection->log);
         if (body->held->caller == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -24,7 +24,7 @@ typedef void (*ngx_http_reauth_body_handler_pt)(ngx_http_request_t *r,
     ngx_int_t rc, void *data);
 
 
-/* request bodies of a caller in this worker, while there are any */
+/* bodies of a caller or an address in this worker, while there are any */
 
 typedef struct {
     ngx_str_node_t                    name;
@@ -35,14 +35,14 @@ typedef struct {
 
 /*
  * Bytes of bodies held by a request.  The sum in this worker is limited by
- * reauth_body_memory.  Webhooks, which can come from any client, and each
- * caller can use half of it.
+ * reauth_body_memory.  Each caller can use half of it; so can webhooks, which
+ * can come from any client, and those of one address a quarter of this half.
  */
 
 typedef struct ngx_http_reauth_held_s {
     size_t                            size;
     ngx_uint_t                        webhook;
-    ngx_http_reauth_bodies_t         *caller;    /* NULL: no caller */
+    ngx_http_reauth_bodies_t         *caller;    /* or address; NULL: none */
 } ngx_http_reauth_held_t;
 
 

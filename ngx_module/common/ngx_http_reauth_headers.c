@@ -16,7 +16,8 @@
 #define NGX_HTTP_REAUTH_HEADERS_MAX_SIZE  512
 
 /* the longest name in the hash that overrides the method or the path */
-#define NGX_HTTP_REAUTH_HEADERS_NAME_MAX  (sizeof("x-forwarded-request-uri") - 1)
+#define NGX_HTTP_REAUTH_HEADERS_NAME_MAX                                      \
+    (sizeof("x-forwarded-request-uri") - 1)
 
 
 static ngx_int_t ngx_http_reauth_headers_note(ngx_http_request_t *r,
