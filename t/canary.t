@@ -447,13 +447,13 @@ $front->launch;
 
 # ---- what operators do ----
 
-for my $reason ("paste $key", "paste @{[ substr $key, 3, 14 ]}") {
-    status_is(ask('PUT', '/reauth/accounts/acct_ok/override',
-        { gate => 'closed', for => '1m', reason => $reason }), 422,
-        'a reason with the API key, or with a part of it');
-    status_is(ask('PUT', '/reauth/drain', { for => '1m', reason => $reason }),
-        422, 'for a drain, too');
-}
+# a reason with a part of the key is taken: the caller would see what is one
+
+status_is(ask('PUT', '/reauth/accounts/acct_ok/override',
+    { gate => 'closed', for => '1m', reason => "paste $key" }), 422,
+    'a reason with the API key');
+status_is(ask('PUT', '/reauth/drain', { for => '1m', reason => "paste $key" }),
+    422, 'for a drain, too');
 
 status_is(ask('PUT', '/reauth/accounts/acct_ok/override',
     qq({"gate":"closed","for":"1m","reason":1,"$canary{password}":1}),

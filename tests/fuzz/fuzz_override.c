@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "reauth_override.h"
+#include "reauth_record.h"
 #include "reauth_route.h"
 #include "reauth_time.h"
 
@@ -51,7 +52,9 @@ check_possible(const reauth_override_t *override)
 
     if (!reauth_id_is_account(&id)
         || override->stamp == 0
-        || override->stamp > (NOW_MS + AHEAD_MS + 1) * REAUTH_EPOCH_TICKS
+        || override->stamp
+           > (uint64_t) (NOW_MS + REAUTH_EPOCH_AHEAD_MS + 1)
+             * REAUTH_EPOCH_TICKS
         || override->set_ms < 0
         || override->set_ms > REAUTH_TIME_MS_MAX
         || override->until_ms < 0
