@@ -376,7 +376,7 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
              ? 0 : ngx_http_reauth_now() - summary.oldest_since_ms;
 
     p = ngx_http_reauth_metrics_value(p, last, "reauth_oldest_active_seconds",
-            "gauge", "Age of the oldest active attempt; 0 if there is none.",
+            "gauge", "Age of the oldest active attempt; 0 without active ones.",
             age_ms > 0 ? (ngx_uint_t) (age_ms / 1000) : 0);
 
     p = ngx_http_reauth_metrics_value(p, last, "reauth_key_unavailable_total",

@@ -82,8 +82,8 @@ typedef void (*ngx_http_reauth_redis_event_pt)(ngx_http_reauth_redis_t *redis,
 
 /*
  * Called when a command has completed, before its handler; "reply" is NULL if
- * there is none.  "latency" is in milliseconds, -1 for a command with a timeout
- * of its own.
+ * Redis did not reply.  "latency" is in milliseconds, -1 for a command with a
+ * timeout of its own.
  */
 typedef void (*ngx_http_reauth_redis_completed_pt)(const redisReply *reply,
     ngx_msec_int_t latency, void *data);

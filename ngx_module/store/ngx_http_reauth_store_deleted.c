@@ -79,7 +79,7 @@ ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
 }
 
 
-/* without one, there is none to take back */
+/* removes the override; an account without an override stays as it is */
 
 static ngx_int_t
 ngx_http_reauth_forget_override(ngx_http_reauth_store_t *store,

@@ -22,6 +22,9 @@
 /* milliseconds of a lease: the poll is due again on any gateway after it */
 #define NGX_HTTP_REAUTH_LEASE              20000
 
+/* the same if this gateway has no record of the attempt */
+#define NGX_HTTP_REAUTH_POLL_UNKNOWN       1000
+
 /* inactive accounts that are looked for in a list */
 #define NGX_HTTP_REAUTH_LIST_ASKED         16
 

@@ -311,6 +311,11 @@ ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
 
     ngx_http_reauth_lists_ask(poller, &account);
 
+    /* a gateway that knows the attempt need not wait for the lease to end */
+
+    ngx_http_reauth_store_poll_at(poller->store, &account,
+                                  ngx_http_reauth_now()
+                                  + NGX_HTTP_REAUTH_POLL_UNKNOWN, 1);
     return 1;
 }
 

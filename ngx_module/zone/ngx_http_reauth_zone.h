@@ -558,7 +558,7 @@ ngx_int_t ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone,
 /*
  * Overrides of gates.  set: sets or removes the override of a person; sets the
  * stamp, the state and the time; *former is the previous one (stamp 0: none).
- * NGX_DECLINED: there is none to remove; NGX_ERROR: there are too many;
+ * NGX_DECLINED: no override to remove; NGX_ERROR: too many overrides;
  * NGX_BUSY: its caller has half of them, *share; NULL: no limit by caller.
  * merge: an override of Redis; NGX_DECLINED: not later than that of the zone.
  */
