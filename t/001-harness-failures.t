@@ -190,7 +190,7 @@ SKIP: {
     ($output, $status) = run_spec("$config--- request\nGET /t\n",
         'prove', '-vIt/lib');
     like($output, qr/Bail ?out.*no version/i, 'no version: it bails out');
-    ok(Reauth::Test::wait_for(sub { !left() }), 'and nothing is left running')
+    ok(Reauth::Test::wait_for(sub { !left() }), 'no process is left running')
         or diag(left());
 }
 

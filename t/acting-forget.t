@@ -59,50 +59,68 @@ $one->http('PUT', '/reauth/accounts/acct_1/override', as('operate'), $closed);
 
 my $forgotten = forget($one, 'acct_1', { reason => 'deleted "by" its owner' });
 
-is($forgotten->{status}, 200, 'forgotten');
-is($forgotten->{json}{account_id}, 'acct_1', 'the account');
-is($forgotten->{json}{state}, 'none', 'has no attempt any more');
-is($forgotten->{json}{gate}, 'open', 'its gate is open');
-is($forgotten->{json}{override}, undef, 'and its override gone');
+is($forgotten->{status}, 200, 'an account is forgotten with the 200 code');
+is($forgotten->{json}{account_id}, 'acct_1',
+    'the response to "forget" names the account');
+is($forgotten->{json}{state}, 'none',
+    'the response to "forget" shows no attempt');
+is($forgotten->{json}{gate}, 'open',
+    'the response to "forget" shows an open gate');
+is($forgotten->{json}{override}, undef,
+    'the response to "forget" shows no override');
 
 for my $gateway ($one, $two) {
-    ok(wait_for { gate($gateway, 'acct_1') == 204 } 'its gate opens');
-    is(status($gateway, 'accounts/acct_1')->{status}, 404, 'it is unknown');
+    ok(wait_for { gate($gateway, 'acct_1') == 204 }
+        'the gate of a forgotten account opens on each gateway');
+    is(status($gateway, 'accounts/acct_1')->{status}, 404,
+        'the status of a forgotten account is 404');
     is_deeply([map { $_->{account_id} }
         @{ status($gateway, 'accounts')->{json}{accounts} }], ['acct_2'],
-        'and not listed');
-    is(status($gateway, 'summary')->{json}{zone}{accounts}, 1, 'nor counted');
+        'a forgotten account is not listed');
+    is(status($gateway, 'summary')->{json}{zone}{accounts}, 1,
+        'a forgotten account is not counted in the summary');
 
     my $timeline = status($gateway, 'accounts/acct_1/timeline')->{json};
-    is_deeply($timeline->{events}, [], 'its timeline is empty');
-    ok($timeline->{complete}, 'completely');
+    is_deeply($timeline->{events}, [],
+        'the timeline of a forgotten account is empty');
+    ok($timeline->{complete},
+        'the timeline of a forgotten account is complete');
 }
 
 like($one->error_log, qr/account "acct_1" is forgotten, it was running, attempt "$attempt"; caller "operate", reason "deleted /,
-    'it is logged');
-is(stored('acct_1', 'state'), 'expired', 'an earlier version takes it for expired');
-is(stored('acct_1', 'forgotten'), 1, 'others do not');
-is(stored('acct_1', 'caller') // '', '', 'its caller is not kept');
-is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), '', 'it is not active');
-is(gate($two, 'acct_2'), 503, 'another account stays closed');
+    'a forgotten account is logged with its caller and reason');
+is(stored('acct_1', 'state'), 'expired',
+    'earlier versions read the record of a forgotten account as expired');
+is(stored('acct_1', 'forgotten'), 1,
+    'the record of a forgotten account says so');
+is(stored('acct_1', 'caller') // '', '',
+    'the record of a forgotten account has no caller');
+is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), '',
+    'a forgotten account is not active in Redis');
+is(gate($two, 'acct_2'), 503, 'the gate of another account stays closed');
 
-is(forget($one, 'acct_1')->{status}, 404, 'it is forgotten once');
-is(forget($one, 'acct_9')->{status}, 404, 'nobody knows this one');
-is(forget($one, 'acct_2', { for => '1s' })->{status}, 422, 'a reason only');
+is(forget($one, 'acct_1')->{status}, 404,
+    'an account that was forgotten before is not found');
+is(forget($one, 'acct_9')->{status}, 404, 'an unknown account is not found');
+is(forget($one, 'acct_2', { for => '1s' })->{status}, 422,
+    'unknown members of the body are rejected');
 is($one->http('POST', '/reauth/accounts/acct_2', as('operate'))->{headers}{allow},
-    'GET, HEAD, DELETE', 'or another method');
+    'GET, HEAD, DELETE',
+    'a different method is rejected with the allowed ones');
 
 # ---- a late response to a poll ----
 
 is($two->http('GET', "/api/authenticate/$attempt", as('all'))->{status}, 200,
-    'a client polls it');
-is(gate($_, 'acct_1'), 204, 'its gate stays open') for $one, $two;
+    'a client can poll the attempt of a forgotten account');
+is(gate($_, 'acct_1'), 204,
+    'a poll of a forgotten attempt does not close the gate') for $one, $two;
 
 # ---- another attempt ----
 
 begins('acct_1');
 is(status($two, 'accounts/acct_1/timeline')->{json}{events}[0]{state},
-    'starting', 'its timeline begins with it');
+    'starting',
+    'the timeline of a forgotten account begins with the next attempt');
 
 # ---- the event is removed before a gateway has read it ----
 
@@ -110,8 +128,10 @@ my ($worker) = grep { /\d/ } split ' ', `pgrep -P @{[ $two->pid ]}`;
 
 kill 'STOP', $worker;
 is(forget($one, 'acct_2')->{status}, 200, 'acct_2 is forgotten, without a reason');
-is(forget($one, 'acct_1')->{status}, 200, 'acct_1, too');
-ok(wait_for { stored('acct_1', 'forgotten') } 'both are written');
+is(forget($one, 'acct_1')->{status}, 200,
+    'acct_1 is forgotten again after a new attempt');
+ok(wait_for { stored('acct_1', 'forgotten') }
+    'a forgotten account is written to Redis by another worker');
 redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
 kill 'CONT', $worker;
 
@@ -122,12 +142,17 @@ ok(wait_for { gate($two, $_) == 204 } "the gate of $_ opens")
 
 begins('acct_3');
 redis_stop();
-is(forget($one, 'acct_3')->{status}, 200, 'forgotten without Redis');
-is(gate($one, 'acct_3'), 204, 'on this gateway');
-is(gate($two, 'acct_3'), 503, 'not on the other one');
+is(forget($one, 'acct_3')->{status}, 200,
+    'an account is forgotten without Redis');
+is(gate($one, 'acct_3'), 204,
+    'the gate opens on the gateway that forgot the account');
+is(gate($two, 'acct_3'), 503,
+    'the gate stays closed on a gateway that does not know yet');
 redis_start();
-ok(wait_for { gate($two, 'acct_3') == 204 } 'it follows later');
-ok(wait_for { stored('acct_3', 'forgotten') } 'and Redis');
+ok(wait_for { gate($two, 'acct_3') == 204 }
+    'the gate opens on the other gateway when Redis is back');
+ok(wait_for { stored('acct_3', 'forgotten') }
+    'a forgotten account is written to Redis when it is back');
 
 # ---- an update is being sent ----
 
@@ -138,12 +163,14 @@ ok(wait_for { (status($one, 'accounts/acct_4')->{json}{state} // '')
     eq 'starting' } 'an update is being sent');
 
 my $refused = forget($one, 'acct_4');
-is($refused->{status}, 409, 'it is not forgotten');
-is($refused->{json}{error}, 'UPDATE_IN_PROGRESS', 'with its code');
+is($refused->{status}, 409,
+    'an account is not forgotten while an update is being sent');
+is($refused->{json}{error}, 'UPDATE_IN_PROGRESS',
+    'the error says that an update is in progress');
 sandbox('POST', '/release/acct_4');
 
 like($one->http('GET', '/reauth/metrics', as('operate'))->{body},
     qr/^reauth_operator_requests_total\{action="forget",status="2xx"\} 4$/m,
-    'they are counted');
+    'requests to forget an account are counted');
 
 done_testing();

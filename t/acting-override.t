@@ -61,7 +61,7 @@ is($set->{json}{override}{reason}, 'asked by its owner', 'the override has the r
 is($set->{json}{override}{caller}, 'operator', 'the override has the caller');
 like($set->{json}{override}{until}, qr/^20\d\d-.*Z$/, 'the override has its end');
 
-is(gate($one, 'acct_new'), 503, 'its gate is closed at once');
+is(gate($one, 'acct_new'), 503, 'the gate is closed at once');
 ok(wait_for { gate($two, 'acct_new') == 503 } 'the gate of the other gateway is closed');
 
 my $refused = call($two, 'acct_new');
@@ -72,7 +72,7 @@ is($refused->{json}{attempt_id}, undef, 'the response has no attempt ID');
 cmp_ok($refused->{json}{retry_after}, '>=', 1, 'the response has the time to wait');
 is($refused->{headers}{'retry-after'}, $refused->{json}{retry_after},
     'Retry-After has the same time');
-is(gate($two, 'acct_other'), 204, 'other accounts are open');
+is(gate($two, 'acct_other'), 204, 'the gates of other accounts are open');
 
 is_deeply([map { $_->{account_id} }
     @{ status($two, 'accounts')->{json}{accounts} }], ['acct_new'],
@@ -149,8 +149,9 @@ is(status($one, 'accounts/acct_1')->{json}{override}, undef,
 # that of Redis is taken, by its event and by the reply to a write
 
 is(override($one, 'acct_same', { gate => 'closed', for => '10m' })->{status},
-    200, 'closed');
-ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_same') } 'in Redis');
+    200, 'an override of acct_same is set');
+ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_same') }
+    'the override of acct_same is in Redis');
 
 my $text  = join '', map {"$_\n"} grep { length }
     redis_cli('GET', '{reauth}:override:acct_same');
@@ -167,12 +168,13 @@ sub script {
 }
 
 is(script($text, 'third'), '1', 'Redis has it');
-like(script($other, 'third'), qr/^gate closed$/m, 'and keeps it');
+like(script($other, 'third'), qr/^gate closed$/m,
+    'Redis keeps the first of two overrides with the same stamp');
 
 redis_cli('SET', '{reauth}:override:acct_same', $other, 'EX', 600);
 redis_cli('XADD', '{reauth}:events', '*', 'third', '', 'override', $other);
 ok(wait_for { gate($one, 'acct_same') == 204 && gate($two, 'acct_same') == 204 }
-    'another one of the same stamp is taken by all');
+    'an override with the same stamp in the stream is taken by all');
 
 # events of overrides do not stay for longer than a day either
 
@@ -245,18 +247,19 @@ ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status} eq 'degraded'
     } 'Redis is unavailable');
 is(override($one, 'acct_away', { gate => 'closed', for => '10m' })->{status},
     200, 'an override is set without Redis');
-is(gate($one, 'acct_away'), 503, 'this gateway closes the gate');
+is(gate($one, 'acct_away'), 503,
+    'an override without Redis closes the gate on this gateway');
 is(gate($two, 'acct_away'), 204, 'the other gateway does not');
 
 redis_start();
 ok(wait_for { gate($two, 'acct_away') == 503 } 'the other one follows when Redis is back');
 ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_h2') == 1 }
-    'what Redis has lost is written again');
+    'overrides that Redis has lost are written again');
 
 like($one->error_log, qr/the gate of account "acct_new" is kept closed for 600 s/,
     'the override is logged');
 like($two->error_log, qr/the override of account "acct_new" is removed/,
-    'its removal is logged');
+    'the removal of an override is logged');
 unlike($_->error_log, qr/invalid record/, 'no event is misread') for $one, $two;
 
 $_->stop for $one, $two;
@@ -269,15 +272,17 @@ my $alone = gateway(name => 'alone', without => ['reauth_redis', '/reauth/'],
 my $path = '/reauth/accounts/acct_alone/override';
 my $kept = $alone->http('PUT', $path, {}, { gate => 'closed', for => '10m' });
 is($kept->{status}, 200, 'an override needs neither Redis nor callers');
-is($kept->{json}{override}{caller}, undef, 'it has no caller');
+is($kept->{json}{override}{caller}, undef,
+    'an override without callers has no caller');
 is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503,
-    'it closes the gate');
+    'an override without Redis and callers closes the gate');
 is($alone->http('GET', '/reauth/accounts/acct_alone/timeline')
     ->{json}{events}[-1]{source}, 'operator', 'the timeline has it');
 $alone->reload;
 is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 503,
     'a reload keeps the gate closed');
-is($alone->http('DELETE', $path)->{status}, 200, 'it is removed');
+is($alone->http('DELETE', $path)->{status}, 200,
+    'an override is removed by DELETE');
 is($alone->http('GET', '/reauth/gate/acct_alone')->{status}, 204,
     'the gate is open without it');
 
@@ -292,7 +297,7 @@ my @events;
 ok(wait_for {
     @events = @{ $alone->http('GET', "$ends/timeline")->{json}{events} };
     @events == 2;
-} 'its end is an event');
+} 'the end of an override is an event');
 is(join(' ', map {"$_->{source} $_->{gate}"} @events),
     'operator closed operator open', 'the gate was closed, then open');
 is($alone->http('GET', '/reauth/gate/acct_ends')->{status}, 204, 'the gate is open after the end');

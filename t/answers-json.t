@@ -19,27 +19,30 @@ for my $body (q({"email":"a@b.c","password":"\ud83d"}),
 
     (my $name = $body) =~ s/[^ -~]/./g;
 
-    is($answer->{status}, 400, "400: $name");
+    is($answer->{status}, 400, "an invalid body is rejected: $name");
     is($answer->{json} && $answer->{json}{error}, 'INVALID_JSON',
-        "it is JSON: $name");
-    ok($answer->{json} && $answer->{json}{description}, 'which says what');
+        "the error is valid JSON: $name");
+    ok($answer->{json} && $answer->{json}{description},
+        "the error has a description: $name");
 }
 
 # a Fansly attempt has no ID of its own
 
 is($gateway->http('POST',
     '/api/fansly/authenticate/fansly_acct_1/reauthenticate')->{status}, 200,
-    'Fansly: begun');
+    'a Fansly account is reauthenticated');
 
 my $record = $gateway->http('GET', '/reauth/accounts/fansly_acct_1')->{json};
-is($record->{state}, 'running', 'it runs');
-ok(exists $record->{attempt_id}, 'there is an attempt_id');
-is($record->{attempt_id}, undef, 'which is null');
+is($record->{state}, 'running', 'the Fansly account is running');
+ok(exists $record->{attempt_id},
+    'the record of a Fansly account has an attempt_id');
+is($record->{attempt_id}, undef, 'the attempt_id of a Fansly account is null');
 
 my $closed = $gateway->http('GET', '/api/fansly/fansly_acct_1/chats');
-is($closed->{status}, 503, 'its gate is closed');
+is($closed->{status}, 503, 'the gate of the Fansly account is closed');
 is($closed->{json}{attempt_id}, undef, 'null there, too');
-like($closed->{json}{description}, qr/retry after/, 'it says to retry');
+like($closed->{json}{description}, qr/retry after/,
+    'the description of a closed gate says to retry');
 
 # while a person is awaited, neither the text nor the headers suggest a retry
 
@@ -57,8 +60,9 @@ wait_for {
 };
 
 $closed = $gateway->http('GET', '/api/acct_2/chats');
-is($closed->{status}, 503, 'closed');
+is($closed->{status}, 503, 'a call is refused while a person must act');
 is($closed->{headers}{'x-should-retry'}, 'false', 'the header says no');
-unlike($closed->{json}{description}, qr/retry/, 'so does the text');
+unlike($closed->{json}{description}, qr/retry/,
+    'the description does not say to retry while a person must act');
 
 done_testing();

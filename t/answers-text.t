@@ -63,7 +63,8 @@ for my $name (sort keys %text) {
         my $value = record($account)->{$part};
 
         utf8::encode($value) if defined $value;
-        is($value, $kept, "$name: $part") if $name ne 'invalid';
+        is($value, $kept,
+            "$name: the text of $part is kept") if $name ne 'invalid';
     }
 
     for my $path ("/reauth/accounts/$account/timeline", '/reauth/accounts',
@@ -84,7 +85,7 @@ for my $data ($stream->text =~ /^data: (.*)$/mg) {
 }
 
 my $metrics = $gateway->http('GET', '/reauth/metrics')->{body};
-like($metrics, qr/^reauth_accounts\{/m, 'there are metrics');
+like($metrics, qr/^reauth_accounts\{/m, 'the metrics contain the accounts');
 unlike($metrics, qr/gate":"open|data: \{/, 'no text is in the metrics');
 
 $stream->close;
@@ -110,14 +111,19 @@ $stream = Reauth::Stream->open($raw, 'GET', '/reauth/events');
 
 my $attempt = $raw->update('acct_raw', 'slow')->{json}{attempt_id};
 
-is($raw->http('GET', "/api/authenticate/$attempt")->{status}, 200, 'a poll');
+is($raw->http('GET', "/api/authenticate/$attempt")->{status}, 200,
+    'a poll with invalid text is accepted');
 
 my $record = $raw->http('GET', '/reauth/accounts/acct_raw')->{json};
 
-is($record->{state}, 'needs_otp', 'is read');
-is($record->{progress}, "a\x{fffd}b  \x{2028}\"\\", 'its progress');
-is($record->{error_code}, "  \x{fffd}", 'its code');
-is($record->{error_message}, '?? ???  data: {}', 'its message');
+is($record->{state}, 'needs_otp',
+    'the state of a poll with invalid text is read');
+is($record->{progress}, "a\x{fffd}b  \x{2028}\"\\",
+    'the progress is kept as valid UTF-8');
+is($record->{error_code}, "  \x{fffd}",
+    'the error code is kept as valid UTF-8');
+is($record->{error_message}, '?? ???  data: {}',
+    'control characters in the error message are replaced');
 
 for my $path ('/reauth/accounts/acct_raw/timeline', '/reauth/accounts',
     '/reauth/gate/acct_raw', '/api/acct_raw/chats')
@@ -127,7 +133,8 @@ for my $path ('/reauth/accounts/acct_raw/timeline', '/reauth/accounts',
 
 ok($stream->saw(qr/^data: [^\r\n]*"error_message":"[^\r\n]*\}$/m),
     'the stream has it in one line');
-ok(eval { JSON::PP->new->utf8->decode($_) }, 'as JSON')
+ok(eval { JSON::PP->new->utf8->decode($_) },
+    'each event of the stream is valid JSON')
     for $stream->text =~ /^data: (.*)$/mg;
 
 $stream->close;
@@ -144,7 +151,8 @@ my %action = (
     needs_person => 'person',
 );
 
-is($gateway->update('acct_states', 'slow')->{status}, 200, 'a login');
+is($gateway->update('acct_states', 'slow')->{status}, 200,
+    'an update of acct_states is accepted');
 
 for my $state (sort keys %action) {
     my $action = $action{$state};
@@ -165,7 +173,7 @@ for my $state (sort keys %action) {
     my $answer = $gateway->http('GET', '/api/acct_states/chats');
     my $words  = "$answer->{json}{message} $answer->{json}{description}";
 
-    is($answer->{status}, 503, "$state: closed");
+    is($answer->{status}, 503, "$state: a call is refused");
     is($answer->{json}{state}, $state, "$state: it says so");
     is($answer->{json}{action_required}, $action, "$state: what is to be done");
     is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},

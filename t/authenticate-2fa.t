@@ -24,7 +24,8 @@ sub waiting {
     my $attempt = $gateway->update("acct_$story", $story)->{json}{attempt_id};
     sandbox('POST', "/step/acct_$story") for 1 .. 2;
     $gateway->http('GET', "/api/authenticate/$attempt");
-    like(record("acct_$story")->{state}, qr/^needs_/, "$story: waits");
+    like(record("acct_$story")->{state}, qr/^needs_/,
+        "$story: the attempt waits for a person");
 
     return $attempt;
 }
@@ -40,21 +41,24 @@ sub last_body { return (sandbox_log())[-1]{body}; }
 {
     my $attempt = waiting('otp');
     my $answer = submit($attempt, { code => ' 123456 ', other => 1 });
-    is($answer->{status}, 200, 'a code');
+    is($answer->{status}, 200, 'a code is accepted');
     is($answer->{json}{message}, 'Code received. Continue polling.',
        'the answer passes');
-    is(last_body(), '{"code":"123456"}', 'what was checked was sent');
-    is(record('acct_otp')->{state}, 'running', 'it runs again');
+    is(last_body(), '{"code":"123456"}', 'only the validated code is sent');
+    is(record('acct_otp')->{state}, 'running',
+        'the attempt is running after a code');
     is($gateway->http('GET', '/reauth/gate/acct_otp')->{status}, 503,
        'the gate is closed');
     sandbox('POST', '/step/acct_otp');
     $gateway->http('GET', "/api/authenticate/$attempt");
-    is(record('acct_otp')->{state}, 'succeeded', 'and succeeds');
+    is(record('acct_otp')->{state}, 'succeeded',
+        'the attempt succeeds after a code');
 
     my $late = submit($attempt, { code => '123456' });
-    is($late->{status}, 400, 'a code that comes late');
-    is($late->{headers}{'x-should-retry'}, 'false', 'no retry');
-    is(record('acct_otp')->{state}, 'succeeded', 'changes nothing');
+    is($late->{status}, 400, 'a code for an ended attempt is rejected');
+    is($late->{headers}{'x-should-retry'}, 'false',
+        'the error of a late code must not be retried');
+    is(record('acct_otp')->{state}, 'succeeded', 'a late code changes nothing');
 }
 
 {
@@ -64,8 +68,10 @@ sub last_body { return (sandbox_log())[-1]{body}; }
     sandbox('POST', '/step/acct_appotp');
     $gateway->http('GET', "/api/authenticate/$attempt");
     my $record = record('acct_appotp');
-    is($record->{state}, 'needs_otp', 'then it waits again');
-    is($record->{error_code}, 'WRONG_2FA', 'and says why');
+    is($record->{state}, 'needs_otp',
+        'the attempt waits again after a wrong code');
+    is($record->{error_code}, 'WRONG_2FA',
+        'the record has the error of a wrong code');
 }
 
 for my $done (JSON::PP::true, 'true') {
@@ -74,8 +80,9 @@ for my $done (JSON::PP::true, 'true') {
     is(submit($attempt, { selfie_verification_completed => $done })->{status},
        200, "a selfie, $done");
     like(last_body(), qr/\A\{"selfie_verification_completed":(?:true|"true")\}\z/,
-         'was sent');
-    is(record("acct_$story")->{state}, 'running', 'it runs again');
+         'the confirmation of a selfie is sent');
+    is(record("acct_$story")->{state}, 'running',
+        'the attempt is running after a selfie');
 }
 
 {
@@ -90,13 +97,15 @@ for my $done (JSON::PP::true, 'true') {
     ) {
         my ($body, $field) = @$case;
         my $answer = submit($attempt, $body);
-        is($answer->{status}, 422, 'refused');
+        is($answer->{status}, 422,
+            'an invalid code is rejected with the 422 code');
         like(join(' ', keys %{ $answer->{json}{errors} }), qr/$field/,
-             "and says $field");
+             "the error of an invalid code names the field $field");
     }
 
     is(scalar(() = sandbox_log()), $before, 'nothing was sent');
-    is(record('acct_otp-b')->{state}, 'needs_otp', 'it still waits');
+    is(record('acct_otp-b')->{state}, 'needs_otp',
+        'the attempt still waits after invalid codes');
 }
 
 unlike($gateway->error_log, qr/123456|000000|\[(?:error|alert|crit)\]/,

@@ -47,7 +47,7 @@ sub answers {
     $gateway->http('GET', $path);
     sandbox('POST', "/finish/$account");
     $gateway->http('GET', $path);
-    is(state_of($account), 'succeeded', 'one login is over');
+    is(state_of($account), 'succeeded', 'the first login has succeeded');
 
     answers($account, $path, $over, delay_ms => 1500);
 
@@ -65,7 +65,8 @@ sub answers {
 
     answers($account, $path, $over);
     $gateway->http('GET', $path);
-    is(state_of($account), 'running', 'so is a poll right after');
+    is(state_of($account), 'running',
+        'the account is running after a poll of the old session');
 
     answers($account, $path, { %$over, status => 'verifying',
                                is_authenticated => \0, needs_code => \1 });
@@ -94,7 +95,8 @@ for my $case (
 
     answers($account, $path, { account => { id => $account },
         state => $state, progress => 'signed_in', lastAttempt => $last });
-    is($gateway->http('GET', $path)->{status}, 200, "$name: polled");
+    is($gateway->http('GET', $path)->{status}, 200,
+        "$name: the poll is accepted");
     is(state_of($account), 'running', "$name: it runs");
     is($gateway->http('GET', "/api/$account/me")->{status}, 503,
        "$name: the gate is closed");

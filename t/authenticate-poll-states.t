@@ -37,7 +37,7 @@ sub start {
     my ($account, $credentials) = @_;
 
     my $answer = $gateway->update($account, $credentials);
-    is($answer->{status}, 200, "$account: started");
+    is($answer->{status}, 200, "$account: the update is accepted");
     is(gate($account), 'closed', "$account: the gate is closed");
 
     return $answer->{json}{attempt_id};
@@ -51,18 +51,21 @@ sub start {
     for my $progress (qw(started filling_out_login submitting)) {
         my $poll = poll($attempt);
         is($poll->{json}{state}, 'authenticated', "$progress: the trap");
-        is($poll->{json}{progress}, $progress, "$progress");
+        is($poll->{json}{progress}, $progress,
+            "$progress: the poll reports the progress");
         is(gate('acct_ok'), 'closed', "$progress: the gate stays closed");
         is(record('acct_ok')->{progress}, $progress, "$progress is shown");
         step('acct_ok');
     }
 
-    is(poll($attempt)->{json}{progress}, 'signed_in', 'signed in');
+    is(poll($attempt)->{json}{progress}, 'signed_in',
+        'the poll reports that the login is complete');
     my $record = record('acct_ok');
-    is($record->{state}, 'succeeded', 'succeeded');
+    is($record->{state}, 'succeeded',
+        'an attempt that is signed in has succeeded');
     is($record->{gate}, 'open', 'the gate is open');
-    ok($record->{completed_at}, 'with its time');
-    ok($record->{started_at}, 'and that of the start');
+    ok($record->{completed_at}, 'a succeeded attempt has the time of its end');
+    ok($record->{started_at}, 'a succeeded attempt has the time of its start');
     is($gateway->http('GET', '/api/acct_ok/chats')->{status}, 200,
        'a call passes');
 }
@@ -74,9 +77,12 @@ sub start {
     step('acct_wrong') for 1 .. 3;
     poll($attempt);
     my $record = record('acct_wrong');
-    is($record->{state}, 'failed', 'failed');
-    is($record->{error_code}, 'INVALID_CREDENTIALS', 'with its code');
-    is($record->{error_message}, 'Wrong email or password.', 'and text');
+    is($record->{state}, 'failed',
+        'an attempt with wrong credentials has failed');
+    is($record->{error_code}, 'INVALID_CREDENTIALS',
+        "a failed attempt has the upstream's error code");
+    is($record->{error_message}, 'Wrong email or password.',
+        "a failed attempt has the upstream's error message");
     is(gate('acct_wrong'), 'open', 'the gate is open');
     is($gateway->http('GET', '/api/acct_wrong/chats')->{json}{error},
        'SESSION_EXPIRED:NEEDS_REAUTHENTICATION', 'a call gets the upstream\'s');
@@ -95,18 +101,19 @@ for my $case (
     step("acct_$story") for 1 .. 2;
     poll($attempt);
     my $record = record("acct_$story");
-    is($record->{state}, $state, "$story: $state");
+    is($record->{state}, $state, "$story: the state is $state");
     is($record->{action_required}, $action, "$story: who must act");
-    is(gate("acct_$story"), 'closed', "$story: closed");
+    is(gate("acct_$story"), 'closed', "$story: the gate is closed");
 }
 
 {
     my $attempt = start('acct_app', { auth_type => 'mobile_app' });
     poll($attempt);
-    is(record('acct_app')->{state}, 'needs_app', 'app: needs_app');
+    is(record('acct_app')->{state}, 'needs_app', 'app: the state is needs_app');
     step('acct_app') for 1 .. 5;
     poll($attempt);
-    is(record('acct_app')->{state}, 'succeeded', 'app: succeeded');
+    is(record('acct_app')->{state}, 'succeeded',
+        'app: the attempt has succeeded');
 }
 
 # a response in "data"
@@ -114,8 +121,10 @@ for my $case (
 {
     my $attempt = start('acct_wrapped', 'ok');
     step('acct_wrapped') for 1 .. 3;
-    like(poll($attempt)->{body}, qr/\A\{"data":/, 'wrapped');
-    is(record('acct_wrapped')->{state}, 'succeeded', 'wrapped: succeeded');
+    like(poll($attempt)->{body}, qr/\A\{"data":/,
+        'wrapped: the response is wrapped in "data"');
+    is(record('acct_wrapped')->{state}, 'succeeded',
+        'wrapped: the attempt has succeeded');
 }
 
 # an older attempt: its polls change nothing
@@ -129,7 +138,7 @@ for my $case (
     my $record = record('acct_older');
     is($record->{state}, 'running', 'older: the newer one runs');
     is($record->{attempt_id}, $new, 'older: under its id');
-    is(gate('acct_older'), 'closed', 'older: closed');
+    is(gate('acct_older'), 'closed', 'older: the gate is closed');
     step('acct_older') for 1 .. 2;
     poll($new);
     poll($old);

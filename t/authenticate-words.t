@@ -44,7 +44,8 @@ sub said {
             { next => [ { method => 'GET', path => $path, status => 200,
                           body => $poll } ] });
 
-    is($gateway->http('GET', $path)->{status}, 200, "$name: polled");
+    is($gateway->http('GET', $path)->{status}, 200,
+        "$name: the poll is accepted");
 
     my $record = $gateway->http('GET', "/reauth/accounts/$account")->{json};
     my $open   = $state eq 'succeeded' || $state eq 'failed';
@@ -52,7 +53,7 @@ sub said {
                                        : "/api/$account/chats";
     my $answer = $gateway->http('GET', $call);
 
-    is($record->{state}, $state, "$name: $state");
+    is($record->{state}, $state, "$name: the state is $state");
     is($record->{action_required}, $action, "$name: the action");
     is($record->{gate}, $open ? 'open' : 'closed', "$name: the gate");
 
@@ -145,7 +146,8 @@ is(scalar @{ $list->{accounts} }, 4, 'listed by it');
 is($gateway->http('GET', '/reauth/summary')->{json}{states}{needs_person}, 4,
    'counted in the summary');
 like($gateway->http('GET', '/reauth/metrics')->{body},
-     qr/^reauth_accounts\{state="needs_person"\} 4$/m, 'and in the metrics');
+     qr/^reauth_accounts\{state="needs_person"\} 4$/m,
+     'the metrics count accounts that need a person');
 
 like($gateway->http('GET', '/reauth/metrics')->{body},
      qr/^reauth_upstream_unknown_total\{kind="state"\} 6\n(?#
@@ -153,12 +155,13 @@ like($gateway->http('GET', '/reauth/metrics')->{body},
      'unknown words are counted');
 
 my $timeline = $gateway->http('GET', "/reauth/accounts/$account/timeline");
-like($timeline->{body}, qr/"state":"needs_person"/, 'in the timeline');
+like($timeline->{body}, qr/"state":"needs_person"/,
+    'the timeline has the state "needs_person"');
 
 sandbox('POST', "/finish/$account", { success => \1 });
 $gateway->http('GET', "/api/authenticate/$attempt");
 is($gateway->http('GET', "/api/$account/chats")->{status}, 200,
-   'it ends as any other');
+   'an attempt that needs a person ends as any other');
 
 unlike($gateway->error_log, qr/CANARY|\[(?:error|alert|crit|emerg)\]/,
        'nothing in the error log');

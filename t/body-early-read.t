@@ -23,10 +23,12 @@ my $gateway = gateway(
 location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
 EOC
 
-is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
+is($gateway->update('acct_1', 'ok')->{status}, 200,
+    'an update that was read early is accepted');
 is(deliver($gateway, event('accounts.reconnected', 'acct_1'))->{status}, 200,
-    'a webhook');
-is($gateway->http('GET', '/reauth/healthz')->{status}, 200, 'without a body');
+    'a webhook that was read early is accepted');
+is($gateway->http('GET', '/reauth/healthz')->{status}, 200,
+    'a request without a body is served');
 
 
 # larger than the server's buffer

@@ -50,10 +50,12 @@ sub refused {
     my $sent   = () = sandbox_log();
     my $answer = put($of, 'greedy', 'acct_further');
 
-    is($answer->{status}, 429, "$what: one more is refused");
-    is($answer->{json}{error}, 'TOO_MANY_ATTEMPTS', 'with a reason');
-    is($answer->{headers}{'retry-after'}, 10, 'to come again');
-    is((() = sandbox_log()), $sent, 'nothing was sent');
+    is($answer->{status}, 429, "$what: a further attempt is refused");
+    is($answer->{json}{error}, 'TOO_MANY_ATTEMPTS',
+        "$what: the error is TOO_MANY_ATTEMPTS");
+    is($answer->{headers}{'retry-after'}, 10,
+        "$what: the response has Retry-After");
+    is((() = sandbox_log()), $sent, "$what: nothing is sent to the upstream");
 
     return;
 }
@@ -70,22 +72,26 @@ for my $account (map { "acct_g$_" } 1 .. 3) {
 refused($gateway, 'attempts=3');
 
 is(put($gateway, 'greedy', 'acct_g2', 'y')->{status}, 200,
-    'its own may be begun anew');
-is(put($gateway, 'greedy', 'acct_g2', 'y')->{status}, 200, 'and repeated');
+    'the caller can begin its own attempt anew');
+is(put($gateway, 'greedy', 'acct_g2', 'y')->{status}, 200,
+    'an identical update of an own attempt is accepted');
 is(ask($gateway, 'greedy', 'POST',
     '/api/authenticate/acct_g2/reauthenticate')->{status}, 200,
-    'and reauthenticated');
+    'an own attempt can be reauthenticated');
 is(ask($gateway, 'greedy', 'POST', '/api/authenticate',
     '{"email":"ok@example.com","password":"x"}')->{json}{error},
-    'TOO_MANY_ATTEMPTS', 'a start is refused, too');
-is(put($gateway, 'other', 'acct_o1')->{status}, 200, 'others are not');
+    'TOO_MANY_ATTEMPTS', 'a start is refused as well');
+is(put($gateway, 'other', 'acct_o1')->{status}, 200,
+    'an update of another caller is accepted');
 is(put($gateway, 'greedy', 'acct_o1', 'z')->{status}, 429,
-    "another caller's would be one more");
+    "an update of another caller's attempt is refused");
 
 like(ask($gateway, 'other', 'GET', '/reauth/metrics')->{body},
-    qr/^reauth_limited_total\{limit="attempts"\} 3$/m, 'counted');
+    qr/^reauth_limited_total\{limit="attempts"\} 3$/m,
+    'refused attempts are counted');
 like($gateway->error_log,
-    qr/\[warn\].*caller "greedy" has too many active attempts/, 'logged');
+    qr/\[warn\].*caller "greedy" has too many active attempts/,
+    'a refused attempt is logged');
 
 # whichever caller counts, and whatever became of the previous one
 
@@ -102,7 +108,7 @@ refused($gateway, 'after it');
 
 my $second = gateway(%argument, name => 'second');
 ok(wait_for { ask($second, 'other', 'GET', '/reauth/accounts/acct_g3')->{status}
-    == 200 } 'another gateway has read Redis');
+    == 200 } 'the second gateway has read Redis');
 refused($second, 'there');
 
 # an end makes room, whichever gateway reports it
@@ -112,12 +118,13 @@ ok(wait_for {
     ask($gateway, 'greedy', 'GET', "/api/authenticate/$attempt{acct_g1}");
     ask($gateway, 'greedy', 'GET', '/reauth/accounts/acct_g1')->{json}{state}
         eq 'succeeded';
-} 'one ends');
+} 'an attempt of the caller ends');
 ok(wait_for { ask($second, 'greedy', 'GET', '/reauth/accounts/acct_g1')
-    ->{json}{state} eq 'succeeded' } 'which the other gateway learns');
-is(put($second, 'greedy', 'acct_g4')->{status}, 200, 'there is room for one');
+    ->{json}{state} eq 'succeeded' } 'the other gateway learns of the end');
+is(put($second, 'greedy', 'acct_g4')->{status}, 200,
+    'the caller can begin an attempt after the end');
 ok(wait_for { ask($gateway, 'greedy', 'GET', '/reauth/accounts/acct_g4')
-    ->{status} == 200 } 'of which the first one learns');
+    ->{status} == 200 } 'the first gateway learns of the new attempt');
 refused($gateway, 'and no more');
 
 $_->stop for $gateway, $second;
@@ -153,7 +160,7 @@ my $short = gateway(name => 'short', without => ['reauth_redis'], %argument,
 is(put($short, 'greedy', "acct_t$_")->{status}, 200, "acct_t$_ is begun")
     for 1 .. 3;
 ok(wait_for { put($short, 'greedy', 'acct_t4')->{status} == 200 }
-    'those that expire make room');
+    'expired attempts make room for others');
 $short->stop;
 
 # many confined callers, each with nonexistent accounts
@@ -180,10 +187,13 @@ is((grep { ($begun{$_} // 0) < 1 } 1 .. $CONFINED), 0,
     'each has begun some');
 # half of the room is for all callers: two quarters
 
-cmp_ok(abs($begun{1} - $begun{2}), '<=', 1, 'one gets as much as the next one');
-cmp_ok($begun{3}, '<', $begun{1} / 2, 'and two get all that is not kept');
+cmp_ok(abs($begun{1} - $begun{2}), '<=', 1,
+    'the first and the second caller get the same share');
+cmp_ok($begun{3}, '<', $begun{1} / 2,
+    'the first two callers get more than the third one');
 is(put($small, 'other', 'acct_o2')->{status}, 200,
-    'and so may one that comes last');
-unlike($small->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said');
+    'the last caller can begin an attempt');
+unlike($small->error_log, qr/\[(?:alert|crit|emerg)\]/,
+    'nothing worse than an error is logged');
 
 done_testing();

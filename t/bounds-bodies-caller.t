@@ -49,8 +49,8 @@ while (@open < 40 && !$refused) {
 is($refused && $refused->answer->{status}, 503, 'HTTP/1.1: one is too many');
 cmp_ok(@open * 64000, '<', 700_000, scalar(@open) . ' are half');
 like($gateway->error_log, qr/\[warn\].*of caller "greedy" use \d+ bytes in this/,
-    'logged');
-is(modest('acct_2'), 200, 'another caller has room');
+    'the limit of the caller is logged');
+is(modest('acct_2'), 200, 'an update of another caller is accepted');
 
 $_->close for @open;
 
@@ -70,7 +70,8 @@ for my $h2 (@connections) {
 }
 
 cmp_ok(scalar @refused, '>=', 32, 'HTTP/2: the others are refused');
-is(modest('acct_3'), 200, 'another caller has room');
+is(modest('acct_3'), 200,
+    'an update of another caller is accepted over HTTP/2');
 
 $_->close for @connections;
 
@@ -84,6 +85,6 @@ ok(wait_for {
 
     $_->close for @now;
     $held;
-} 'they go, and there is room again');
+} 'the memory of closed requests is available again');
 
 done_testing();

@@ -61,19 +61,20 @@ for (
 
     my $chunked = Reauth::Stream->open($gateway, 'POST', $PATH,
         { %$headers, 'Transfer-Encoding' => 'chunked' });
-    is($chunked->finish->{status}, $status, "$what: chunked")
+    is($chunked->finish->{status}, $status,
+        "$what: $status for a chunked request")
         if $status != 413;
 
     my $h2 = Reauth::H2->connect_to($h2_gateway->port);
     my %lower = map { lc $_ => $headers->{$_} } keys %$headers;
     is($h2->answer($h2->request('POST', $PATH, \%lower, open => 1))->{status},
-        $status, "$what: HTTP/2");
+        $status, "$what: $status by HTTP/2");
 }
 
 is(metric($gateway, 'reauth_webhooks_total{result="bad_signature"}'), 6,
-    'invalid signatures are counted');
+    'webhooks with an invalid signature are counted');
 is(metric($gateway, 'reauth_webhooks_total{result="malformed"}'), 7,
-    'and what is no webhook');
+    'bodies that are no webhook are counted');
 
 for my $type ('application/json', 'application/json; charset=utf-8',
     'application/cloudevents+json', 'Text/JSON')
@@ -112,22 +113,25 @@ sub is_read {
 }
 
 my @open = webhook();
-ok(wait_for { is_read() } 'one is read');
+ok(wait_for { is_read() } 'the body of the first webhook is read');
 push @open, webhook();
 ok(wait_for { @open > grep { $_->is_open } @open } 'two are too many');
 
 my ($closed) = grep { !$_->is_open } @open;
 @open = grep { $_->is_open } @open;
-is(scalar @open, 1, 'but one is not');
+is(scalar @open, 1, 'the second webhook is closed');
 
 my $answer = $closed->answer;
-is($answer->{status}, 503, 'one more is refused');
-is($answer->{json}{error}, 'SERVICE_UNAVAILABLE', 'with a reason');
-is($answer->{headers}{'retry-after'}, 1, 'to come again');
-is(metric($gateway, $refused), 1, 'counted');
+is($answer->{status}, 503, 'a further webhook is refused');
+is($answer->{json}{error}, 'SERVICE_UNAVAILABLE',
+    'the error of a refused webhook is in the envelope');
+is($answer->{headers}{'retry-after'}, 1,
+    'a refused webhook can be retried after a second');
+is(metric($gateway, $refused), 1, 'a refused webhook is counted');
 like($gateway->error_log, qr/\[warn\].*limit reached, increase "reauth_body_memory"/,
-    'logged');
-is($gateway->update('acct_1', 'ok')->{status}, 200, 'updates are not held up');
+    'a refused webhook is logged');
+is($gateway->update('acct_1', 'ok')->{status}, 200,
+    'an update is accepted while webhooks are refused');
 
 $open[0]->close;
 ok(wait_for {
@@ -135,7 +139,7 @@ ok(wait_for {
     sleep 0.5;
     push @open, $stream;
     $stream->is_open;
-} 'it goes, and its memory is free again');
+} 'the memory of a closed webhook is available again');
 $_->close for @open;
 
 # an address cannot use the memory for webhooks of all
@@ -168,11 +172,12 @@ my @held = map {
 
 ok(wait_for { metric($shared, $refused) > 0 } 'an address reaches its share');
 is(webhook_from('127.0.0.1'), 503, 'no further webhook of this address');
-is(webhook_from('127.0.0.2'), 200, 'one of another address is taken');
+is(webhook_from('127.0.0.2'), 200, 'a webhook of another address is accepted');
 like($shared->error_log, qr/bodies of address "127\.0\.0\.1" use \d+ bytes/,
     'the log names the address');
 $_->close for @held;
-ok(wait_for { webhook_from('127.0.0.1') == 200 } 'and then this one, too');
+ok(wait_for { webhook_from('127.0.0.1') == 200 }
+    'the first address can send webhooks again');
 $shared->stop;
 
 # updates, with and without a length
@@ -212,9 +217,10 @@ for my $kind ('length', 'chunked') {
     is($status, 503, "$kind: one more is refused");
     cmp_ok(@waiting * 64000, '<=', 1048576, 'held is no more than may be');
     cmp_ok(@waiting * 64000, '>', 400000, scalar(@waiting) . ' were taken');
-    cmp_ok(metric($gateway, $refused), '>', $before, 'counted');
+    cmp_ok(metric($gateway, $refused), '>', $before,
+        "$kind: refused bodies are counted");
     is($gateway->http('GET', '/reauth/accounts/acct_1')->{status}, 200,
-        'others are answered meanwhile');
+        "$kind: other requests are answered meanwhile");
 
     $_->close for @waiting;
     ok(wait_for { $gateway->update('acct_3', 'ok')->{status} == 200 }
@@ -237,11 +243,12 @@ $seen{ $_->{status} }++ for values %{ $h2->answers(\@streams, 3) };
 is($seen{503}, 100 - $seen{0}, 'HTTP/2: the others are refused');
 cmp_ok($seen{0}, '<=', 16, "$seen{0} are read");
 cmp_ok($seen{0}, '>', 8, 'up to the bound');
-is(metric($h2_gateway, $refused), $seen{503}, 'counted');
+is(metric($h2_gateway, $refused), $seen{503},
+    'HTTP/2: refused bodies are counted');
 
 my $other = Reauth::H2->connect_to($h2_gateway->port);
 is($other->answer($other->request('GET', '/reauth/accounts'))->{status}, 200,
-    'others are answered meanwhile');
+    'HTTP/2: other requests are answered meanwhile');
 
 $h2->close;
 ok(wait_for {
@@ -280,7 +287,7 @@ for (1 .. 300) {
 
 is($cut, 300, 'bodies that break off');
 ok(wait_for { $gateway->update('acct_6', 'ok')->{status} == 200 }
-    'leave nothing');
+    'the memory of bodies that break off is available again');
 unlike($_->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said')
     for $gateway, $h2_gateway;
 

@@ -50,12 +50,12 @@ sub status {
 is(status('one'), 200, 'the first version');
 
 replace('two', $max);
-ok(wait_for { status('two') == 200 } 'as large as may be: in force');
+ok(wait_for { status('two') == 200 } 'a file of the maximum size is in force');
 
 replace('three', $max + 1);
 ok(wait_for { $gateway->error_log =~ /it is larger than 8 MB/ }
     'a byte more is refused');
-is(status('three'), 401, 'what it says is not in force');
+is(status('three'), 401, 'a caller of a rejected file is unknown');
 is(status('two'), 200, 'the version before is');
 
 done_testing();

@@ -114,17 +114,18 @@ sub flooded {
     is_deeply(\%seen, { 409 => $FLOOD - $PLACES },
         "$account: all but $PLACES are refused, while one is sent");
     is((grep { $_->{body} =~ /"error":"UPDATE_IN_PROGRESS"/ } @$answers),
-        $FLOOD - $PLACES, 'with a reason');
-    is(refused($of), $FLOOD - $PLACES, 'counted');
+        $FLOOD - $PLACES, "$account: the error is UPDATE_IN_PROGRESS");
+    is(refused($of), $FLOOD - $PLACES,
+        "$account: the refused updates are counted");
     is((() = $of->error_log
         =~ /\[warn\].*"$account" rejected: $PLACES different updates/g),
-        $FLOOD - $PLACES, 'logged');
-    unlike($of->error_log, qr/CANARY/, 'without what was in them');
+        $FLOOD - $PLACES, "$account: the refused updates are logged");
+    unlike($of->error_log, qr/CANARY/, "$account: the log has no credentials");
     is_deeply([sent($account)], [0], 'nothing else is sent meanwhile');
 
     is(ask($of, 'PUT', path("${account}_other"), \%json, body(7))->{status},
         200,
-        'another account is updated meanwhile');
+        "$account: another account is updated meanwhile");
 
     Reauth::Test::write_file("$go-$account", '');
 
@@ -134,18 +135,21 @@ sub flooded {
 sub settled {
     my ($of, $account, @statuses) = @_;
 
-    is_deeply(\@statuses, [(200) x ($PLACES + 1)], 'those that wait are sent');
+    is_deeply(\@statuses, [(200) x ($PLACES + 1)],
+        "$account: updates that wait are sent");
     is_deeply([sent($account)], [0 .. $PLACES],
-        'in the order in which they came');
+        "$account: updates that wait are sent in the order of arrival");
     is(state_of($of, $account)->{attempt_id}, "auth_${account}_$PLACES",
         'the last one counts');
 
     is(ask($of, 'PUT', path($account), \%json, body($PLACES))->{status}, 200,
-        'which is answered again');
-    is_deeply([sent($account)], [0 .. $PLACES], 'and not sent');
+        "$account: the last update is coalesced");
+    is_deeply([sent($account)], [0 .. $PLACES],
+        "$account: the last update is not sent again");
     is(ask($of, 'PUT', path($account), \%json, body(1))->{status}, 200,
-        'an older one');
-    is_deeply([sent($account)], [0 .. $PLACES, 1], 'is sent again');
+        "$account: an older update is accepted");
+    is_deeply([sent($account)], [0 .. $PLACES, 1],
+        "$account: an older update is sent again");
 
     return;
 }
@@ -209,7 +213,7 @@ ok(wait_for { sent('acct_2') } 'HTTP/2: the first one is being sent');
 
 for my $number (1 .. $PLACES) {
     push @streams, put('acct_2', $number);
-    ok(is_waiting($streams[-1]), "$number waits");
+    ok(is_waiting($streams[-1]), "update $number waits for the first one");
 }
 
 my @refused;
@@ -230,7 +234,7 @@ settled($gateway, 'acct_2', map { $answers->{$_}{status} } @streams);
 
 $h2->close;
 $first = Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json, body(0));
-ok(wait_for { sent('acct_3') } 'one more is being sent');
+ok(wait_for { sent('acct_3') } 'an update of acct_3 is being sent');
 
 @waiting = map {
     my $stream = Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json,
@@ -251,11 +255,12 @@ $waiting[0]->close;
 $plain->works_at($PLACES + @equal);
 
 my $late = Reauth::Stream->open($plain, 'PUT', path('acct_3'), \%json, body(5));
-ok($plain->works_at(1 + $PLACES + @equal), 'one goes, and its place is free');
-ok($late->is_open, 'for the next one');
+ok($plain->works_at(1 + $PLACES + @equal),
+    'a place is free when a waiting update is abandoned');
+ok($late->is_open, 'the next update takes the free place');
 
 Reauth::Test::write_file("$go-acct_3", '');
-is($_->finish->{status}, 200, 'answered')
+is($_->finish->{status}, 200, 'each update that waited gets a response')
     for $first, @waiting[1 .. $#waiting], @equal, $late;
 is_deeply([sent('acct_3')], [0, 2, 3, 4, 5], 'each is sent once, in order');
 

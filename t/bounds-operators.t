@@ -94,7 +94,7 @@ for my $protocol ('HTTP/1.1', 'HTTP/2') {
     is($refused->{status}, 429, "$protocol: one more is refused");
     is($refused->{json}{error}, 'TOO_MANY_REQUESTS', "$protocol: with a reason");
     cmp_ok($refused->{headers}{'retry-after'}, '>=', 1,
-        'and the time to wait') if $protocol ne 'HTTP/2';
+        "$protocol: the error has the time to wait") if $protocol ne 'HTTP/2';
     is(ask($protocol, 'all', 'GET', 'gate/acct_g_more')->{status}, 204,
         "$protocol: nothing was changed");
 
@@ -104,22 +104,23 @@ for my $protocol ('HTTP/1.1', 'HTTP/2') {
         ->{status}, 200, "$protocol: another caller has room");
 }
 
-is(limited('overrides'), 2, 'counted');
+is(limited('overrides'), 2, 'rejected overrides are counted');
 like($gateway->error_log,
     qr/\[warn\].* caller "greedy" has 16 overrides of gates: half of all/,
-    'logged');
+    'a rejected override is logged');
 is(override('HTTP/1.1', 'greedy', 'acct_g2')->{status}, 200,
-    'one can be removed');
+    'an override of the caller can be removed');
 is(override('HTTP/1.1', 'other', 'acct_g3', 'open')->{status}, 200,
-    'one that another caller has replaced is that of the other');
+    'an override that is replaced belongs to the other caller');
 is(override('HTTP/1.1', 'greedy', 'acct_g_more', 'closed')->{status}, 200,
-    'so there is room again');
+    'the caller can set an override again');
 
 # ---- polls ----
 
 for my $account (map {"acct_g_login$_"} 1 .. 3) {
     is($gateway->update($account, 'ok', headers => {
-        Authorization => 'Bearer token-of-all' })->{status}, 200, 'a login');
+        Authorization => 'Bearer token-of-all' })->{status}, 200,
+        'a login by an unconfined caller is accepted');
 }
 
 my @polled;
@@ -131,25 +132,27 @@ for my $i (1 .. 4 * $POLLS) {
     push @polled, $answer->{status};
     next if $answer->{status} == 202;
 
-    is($answer->{json}{error}, 'TOO_MANY_REQUESTS', 'a poll more is refused');
-    cmp_ok($answer->{headers}{'retry-after'}, '>=', 1, 'with the time to wait')
+    is($answer->{json}{error}, 'TOO_MANY_REQUESTS',
+        'a further requested poll is rejected');
+    cmp_ok($answer->{headers}{'retry-after'}, '>=', 1,
+        'the error of a requested poll has the time to wait')
         if $i % 2;
     last if $polled[-2] == 429;
 }
 
 is("@polled[0 .. $POLLS - 1]", join(' ', (202) x $POLLS),
     'a quarter of the polls of a minute can be requested');
-is($polled[$POLLS], 429, 'and no more');
+is($polled[$POLLS], 429, 'a requested poll beyond the limit is rejected');
 is($polled[-1], 429, 'over HTTP/2, too');
-cmp_ok(limited('polls'), '>=', 2, 'counted');
+cmp_ok(limited('polls'), '>=', 2, 'rejected polls are counted');
 like($gateway->error_log,
     qr/\[warn\].* requested poll of account "acct_g_login\d" rejected: limit reached/,
-    'logged');
+    'a rejected poll is logged');
 
 # ---- another caller meanwhile ----
 
 is(ask('HTTP/1.1', 'all', 'GET', 'accounts/acct_g_login1')->{status}, 200,
-    'others are served');
+    'the status of an account is still served');
 
 $h2->close;
 $gateway->stop;

@@ -94,14 +94,15 @@ for my $id (@ids) {
         "$id: the poll is answered");
 }
 
-is(begun_by('late'), 3, 'those within the bound are followed');
-is(start('late')->{status}, 429, 'and no other one is started');
+is(begun_by('late'), 3, 'started accounts within the limit are followed');
+is(start('late')->{status}, 429, 'a start beyond the limit is refused');
 like($gateway->error_log,
     qr/\[warn\].*attempt reported by a poll is not followed/,
     'the others are logged');
 like($gateway->http('GET', '/reauth/metrics',
         { Authorization => 'Bearer token of other' })->{body},
-    qr/^reauth_limited_total\{limit="attempts"\} \d\d$/m, 'and counted');
+    qr/^reauth_limited_total\{limit="attempts"\} \d\d$/m,
+    'attempts that are not followed are counted');
 
 # ---- reported by webhooks first ----
 
@@ -119,15 +120,17 @@ for my $id (@ids) {
 }
 
 ask('hooked', 'GET', "/api/authenticate/$_") for @ids;
-is(begun_by('hooked'), 5, 'who polls an ID first has it from the start');
-is(start('hooked')->{status}, 429, 'and starts no other one');
+is(begun_by('hooked'), 5,
+    'an attempt counts for the caller that polls it first');
+is(start('hooked')->{status}, 429,
+    'a caller at its limit cannot start an account');
 
 ask('other', 'GET', "/api/authenticate/$_") for @ids;
 is(begun_by('other'), 0, 'whoever polls later has not started it');
-is(begun_by('hooked'), 5, 'which changes nothing');
+is(begun_by('hooked'), 5, 'a poll of another caller does not change the owner');
 
 is(ask('other', 'PUT', '/api/authenticate/acct_other/credentials',
     '{"email":"one@example.com","password":"x"}')->{status}, 200,
-    'another caller is served');
+    'an update of another caller is accepted');
 
 done_testing();

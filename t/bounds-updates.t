@@ -42,30 +42,33 @@ ok(wait_for { $gateway->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
 my @equal  = map { send_one('a') } 1 .. 3;
 my @others = (send_one('b'));
 $gateway->works_at(5);
-ok($_->is_open, 'waits') for @equal, @others;
+ok($_->is_open, 'an update within the limit waits') for @equal, @others;
 
 for my $password ('a', 'b', 'c') {
     my $answer = send_one($password)->finish;
 
     is($answer->{status}, 409, "\"$password\" is one too many");
-    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS', 'and why');
-    ok($others[0]->is_open, 'at once: one that waits is not answered yet');
+    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS',
+        'the error of a rejected update is UPDATE_IN_PROGRESS');
+    ok($others[0]->is_open, 'the rejection does not wait for a response');
 }
 
 is($gateway->http('GET', '/reauth/accounts?wait=1s')->{status}, 200,
     'a status request has a place of its own');
 like($gateway->error_log, qr/4 updates are waiting in this worker.*reauth_wait_max/,
-    'logged');
+    'rejected updates are logged');
 
 $others[0]->close;
-ok(wait_for { $gateway->access_log =~ /" 499 / } 'one goes');
+ok(wait_for { $gateway->access_log =~ /" 499 / }
+    'the connection of a waiting update is closed');
 push @equal, send_one('a');
 $gateway->works_at(5);
-ok($equal[-1]->is_open, 'there is place for another');
+ok($equal[-1]->is_open, 'the next update takes the free place');
 
 Reauth::Test::write_file($go, '');
-is($_->finish->{status}, 200, 'answered') for $first, @equal;
-is((() = grep { /PUT/ } $peer->requests), 1, 'and sent once');
+is($_->finish->{status}, 200,
+    'each waiting update gets a response') for $first, @equal;
+is((() = grep { /PUT/ } $peer->requests), 1, 'identical updates are sent once');
 
 my @waiting = map {
     Reauth::Stream->open($gateway, 'GET', '/reauth/accounts?wait=1s')

@@ -74,7 +74,8 @@ my @first = (plain('third', 'PUT', '/api/authenticate/acct_1/credentials',
     plain('third', 'PUT', '/api/authenticate/acct_2/credentials',
         { 'Content-Type' => 'application/json' }, $BODY));
 is($first[0]->finish->{status}, 200, 'a login is in progress');
-ok(wait_for { grep { /PUT \S*acct_2/ } $peer->requests } 'another is being sent');
+ok(wait_for { grep { /PUT \S*acct_2/ } $peer->requests }
+    'an update of a second account is being sent');
 
 my $refused = 0;
 
@@ -91,11 +92,11 @@ for my $kind (sort keys %kind) {
     } "$kind: half of the places");
 
     is(plain('greedy', @request)->finish->{status}, $status,
-        'one more of this caller is refused');
+        'a further request of this caller is refused');
     $refused++;
 
     my @others = map { plain($_, @request) } qw(other third);
-    ok(waits($_), 'others wait undisturbed') for @others;
+    ok(waits($_), 'requests of other callers wait') for @others;
     is(plain('other', @request)->finish->{status}, $status,
         'until all places are taken');
 
@@ -123,9 +124,11 @@ for my $kind (sort keys %kind) {
 }
 
 like($gateway->error_log, qr/\[warn\].*reauth: 2 \Q$_\E of caller "greedy" are waiting/,
-    "$_: logged") for 'held calls', 'status requests', 'updates';
+    "a rejected request of $_ is logged") for 'held calls', 'status requests',
+    'updates';
 like($gateway->http('GET', '/reauth/metrics')->{body},
-    qr/^reauth_limited_total\{limit="waiting_caller"\} [1-9]/m, 'counted');
+    qr/^reauth_limited_total\{limit="waiting_caller"\} [1-9]/m,
+    'rejected requests are counted');
 
 # HTTP/2: on one connection
 
@@ -162,7 +165,7 @@ for my $kind (sort keys %kind) {
 
     my @others = map { ask($h2, $_, @request) } qw(other third);
     is_deeply([map { $_->{status} } values %{ $h2->answers(\@others, 0.5) }],
-        [$waits, $waits], 'and so do others');
+        [$waits, $waits], 'HTTP/2: requests of other callers wait');
     is($h2->answer(ask($h2, 'other', @request))->{status}, $status,
         'until all places are taken');
 
@@ -176,7 +179,7 @@ for my $kind (sort keys %kind) {
         my $again = $h2->answer($one, 0.5)->{status} == $waits;
         $h2->cancel($one);
         $again;
-    } 'which are free again');
+    } 'HTTP/2: places of closed requests are free again');
 }
 
 # all places are released
@@ -192,7 +195,7 @@ ok(wait_for {
     my $waits  = waits($stream);
     $stream->close;
     $waits;
-} 'who goes leaves no place taken');
+} 'the place of a closed request is free again');
 
 Reauth::Test::write_file($go, '');
 is($first[1]->finish->{status}, 200, 'the first update is answered');

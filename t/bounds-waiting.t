@@ -138,7 +138,7 @@ is($gateway->http('GET', '/reauth/accounts?wait=60s')->{status}, 503,
     'all places can be taken again, and no more');
 $gateway->update('acct_last', 'accept');
 is_deeply([ map { $_->finish->{status} } @waiting ], [ (200) x $max ],
-    'who has one is answered');
+    'each waiting request gets a response');
 unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said');
 
 note(join ' ', $_, %{ $answers{$_} }) for sort keys %answers;

@@ -35,25 +35,26 @@ sub duplicate {
 
     my $answer = deliver($gateway, webhook($number));
 
-    is($answer->{status}, 200, "webhook $number") if $answer->{status} != 200;
+    is($answer->{status}, 200,
+        "webhook $number is accepted") if $answer->{status} != 200;
 
     return $answer->{json}{duplicate} ? 1 : 0;
 }
 
 sub room { return $gateway->http('GET', '/reauth/summary')->{json}{zone}{free}; }
 
-is(duplicate(0), 0, 'a new one');
-is(duplicate(0), 1, 'and again');
+is(duplicate(0), 0, 'a new webhook is no duplicate');
+is(duplicate(0), 1, 'a repeated webhook is a duplicate');
 
 my $before = room();
-cmp_ok($before, '>', 0, 'there is room in the zone');
+cmp_ok($before, '>', 0, 'the zone has free memory');
 
 my $last  = 4 * $remembered;
 my $twice = grep { duplicate($_) } 1 .. $last;
 
 is($twice, 0, 'four times as many as are remembered are all new');
 is(duplicate($last), 1, 'the newest one is remembered');
-is(room(), $before, 'they took no more room');
+is(room(), $before, 'the digests of webhooks take no more memory');
 
 my $known = grep { duplicate($_) } reverse $last - $remembered + 1 .. $last;
 
@@ -70,7 +71,7 @@ $#of_set = 3 * $ways - 1;
 duplicate($_) for @of_set;
 
 is(scalar(grep { duplicate($_) } @of_set[-$ways .. -1]), $ways,
-    'at once into one set: the last eight of it are known');
+    'the last eight webhooks of a set are remembered');
 is(duplicate($of_set[0]), 0, 'the first of them is forgotten');
 
 done_testing();

@@ -84,39 +84,46 @@ sub status_of {
 
 for my $path ('/api/acct_1/me', '/reauth/accounts') {
     is(status_of($path, $basic), 200, "$path: a user");
-    is(status_of($path, $bearer), 401, 'another scheme');
-    is(status_of($path), 401, 'nobody');
+    is(status_of($path, $bearer), 401,
+        "$path: a request with a token only is rejected");
+    is(status_of($path), 401,
+        "$path: a request without credentials is rejected");
 }
 
 my @update = ('PUT', { email => 'a@example.com', password => 'x' });
 my $update = '/api/authenticate/acct_1/credentials';
 
 is(status_of($update, undef, @update), 401, 'an update of nobody');
-is((() = grep { /PUT/ } $peer->requests), 0, 'is not sent');
-is(status_of('/api/acct_1/me', $basic), 200, 'and closes no gate');
+is((() = grep { /PUT/ } $peer->requests), 0,
+    'an update without credentials is not sent');
+is(status_of('/api/acct_1/me', $basic), 200,
+    'an update without credentials closes no gate');
 is(status_of($update, $basic, @update), 200, 'an update of a user');
 is(status_of('/api/acct_1/me', $basic), 503, 'closes the gate');
-is(status_of('/api/acct_1/me'), 401, 'which is asked after the access phase');
+is(status_of('/api/acct_1/me'), 401,
+    'the gate is checked after the access phase');
 
 # ---- auth_request, also without a key ----
 
 is(status_of('/asked/api/acct_2/me', $basic), 200, 'auth_request: a user');
-is(status_of('/asked/api/acct_2/me'), 403, 'nobody');
+is(status_of('/asked/api/acct_2/me'), 403,
+    'auth_request: a request without credentials is rejected');
 is(status_of('/keyed/api/acct_2/me', $basic), 403,
-    'in a location with a key it is not passed on');
+    'auth_request: a location with a key requires a caller');
 
 # ---- the header of the caller is removed before ----
 
 is(status_of('/asked/called/api/acct_2/me', $bearer), 403,
     'a caller whom auth_request does not know');
 is(status_of('/asked/called/api/acct_2/me', $basic), 401,
-    'one whom it knows, but who is no caller');
+    'auth_request: a user that is no caller is rejected');
 
 # ---- satisfy any ----
 
 is(status_of('/any/allowed/api/acct_2/me', $bearer), 200, 'any: a caller');
 is(status_of('/any/allowed/api/acct_2/me', $basic), 401, 'a user is no caller');
-is(status_of('/any/allowed/api/acct_2/me'), 401, 'nor is an address');
+is(status_of('/any/allowed/api/acct_2/me'), 401,
+    'satisfy any: an allowed address is no caller');
 is(status_of('/any/denied/api/acct_2/me', $bearer), 401,
     'an unknown caller');
 

@@ -42,9 +42,9 @@ my $before  = scalar sandbox_log();
 for my $id ('auth_made_up', 'auth_' . 'x' x 64, $foreign) {
     is(poll('alice', $id), 403, "a poll of $id");
     is(ask('alice', 'PUT', "/api/authenticate/$id", { code => '123456' }), 403,
-        'a code');
+        "a code for $id is rejected");
     is(ask('alice', 'POST', "/api/authenticate/$id/send-email-to-creator"), 403,
-        'an e-mail');
+        "an e-mail for $id is rejected");
 }
 
 is(scalar sandbox_log(), $before, 'nothing was sent');
@@ -53,25 +53,30 @@ is(scalar sandbox_log(), $before, 'nothing was sent');
 
 is(poll('alice', $own), 200, 'a poll of an own one');
 is(poll('bob', $own), 403, 'not by another caller');
-is(poll('root', $own), 200, 'by one that is not confined');
-is(poll('root', 'auth_made_up'), 404, 'who may ask for any');
+is(poll('root', $own), 200, 'an unconfined caller may poll the attempt');
+is(poll('root', 'auth_made_up'), 404,
+    'an unconfined caller may poll an unknown attempt');
 
 # ---- ended ----
 
 sandbox('POST', "/finish/$_") for qw(acct_a1 acct_b1);
-is(poll('alice', $own), 200, 'the poll that sees its end');
-is(poll('bob', $foreign), 200, 'another');
+is(poll('alice', $own), 200, 'a caller may poll the end of its own attempt');
+is(poll('bob', $foreign), 200,
+    'a second caller may poll the end of its own attempt');
 
 $before = scalar sandbox_log();
 
-is(poll('alice', $own), 200, 'one after that');
-is(poll('bob', $foreign), 200, 'of the other, too');
+is(poll('alice', $own), 200, 'a caller may poll its own ended attempt');
+is(poll('bob', $foreign), 200,
+    'a second caller may poll its own ended attempt');
 is(scalar sandbox_log(), $before + 2, 'both are sent');
 
 is(poll('bob', $own), 403, 'an ended one of another caller');
 is(poll('alice', $foreign), 403, 'the other way round');
-is(poll('alice', "${own}x"), 403, 'one that begins alike');
-is(scalar sandbox_log(), $before + 2, 'and nothing is sent');
+is(poll('alice', "${own}x"), 403,
+    'an attempt whose ID begins alike is rejected');
+is(scalar sandbox_log(), $before + 2,
+    'rejected polls are not sent to the upstream');
 
 # ---- many attempts in the same buckets; then another login ----
 
@@ -86,16 +91,17 @@ for my $i (10 .. 40) {
 is(scalar(grep { poll('alice', $_) == 200 } values %attempts), 31,
     '31 ended ones are known');
 is(scalar(grep { poll('bob', $_) == 403 } values %attempts), 31,
-    'and whose they are');
+    'the owners of 31 ended attempts are known');
 
 my $next = attempt_of('alice', 'acct_a1');
 
-is(poll('alice', $own), 403, 'one before the last is not known');
+is(poll('alice', $own), 403, 'an attempt before the last 32 is not known');
 is(poll('alice', $next), 200, 'the last is');
 
 $gateway->reload;
 
 is(poll('alice', $_), 200, 'after a reload') for $next, $attempts{acct_a20};
-is(poll('alice', 'auth_made_up'), 403, 'made up');
+is(poll('alice', 'auth_made_up'), 403,
+    'an attempt that never existed is rejected');
 
 done_testing();

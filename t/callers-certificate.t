@@ -105,14 +105,19 @@ sub status {
     return $status;
 }
 
-ok(wait_for { status('alice', '/reauth/readyz') == 200 } 'ready');
+ok(wait_for { status('alice', '/reauth/readyz') == 200 }
+    'the gateway is ready');
 
 is(status('alice', '/api/accounts'), 200, 'a certificate that names a caller');
-is(status('alice', '/reauth/accounts'), 200, 'for the status, too');
-is(status('bob', '/reauth/accounts'), 200, 'another caller');
-is(status('bob', '/api/accounts'), 403, 'has its scopes');
+is(status('alice', '/reauth/accounts'), 200,
+    'a certificate identifies a caller for the status');
+is(status('bob', '/reauth/accounts'), 200,
+    'a certificate identifies a second caller');
+is(status('bob', '/api/accounts'), 403,
+    'a caller with a certificate has its own scopes');
 
-is(status(undef, '/reauth/accounts'), 401, 'no certificate');
+is(status(undef, '/reauth/accounts'), 401,
+    'a request without a certificate is rejected');
 is(status($_->[0], '/reauth/accounts'), 401, $_->[1])
     for ['nobody', 'a name that is no caller\'s'],
         ['case', 'a name in another case'],
@@ -123,13 +128,13 @@ is(status($_->[0], '/reauth/accounts'), 401, $_->[1])
         ['own', 'one that nobody signed'];
 
 is(status('expired', '/reauth/accounts'), 400,
-    'one that has expired is refused by nginx');
+    'an expired certificate is refused by nginx');
 
 my @bob = (headers => ['Authorization: Bearer token-of-bob']);
 
 is(status('alice', '/api/accounts', @bob), 403, 'a token comes first');
 is(status('stranger', '/reauth/accounts', @bob), 200,
-    'and is enough without a good certificate');
+    'a token is enough without a good certificate');
 is(status('alice', '/api/accounts',
     headers => ['Authorization: Bearer what-sdks-need']), 200,
     'a certificate of no caller is ignored');
@@ -141,14 +146,14 @@ is(status($_ || undef, '/reauth/accounts', port => $port{demanded}), 400,
     for '', qw(stranger expired own);
 
 is(status('alice', '/reauth/accounts', port => $port{token}), 401,
-    'without certificate=cn no certificate counts');
+    'a certificate is ignored without certificate=cn');
 is(status('alice', '/reauth/accounts', port => $port{unverified}), 401,
-    'nor where the server asks for none');
+    'a certificate is ignored if the server does not request it');
 is(status('alice', '/reauth/accounts', headers => ['Host: off.example']), 401,
-    'nor where another server than that of the request asked for it');
+    'a certificate is ignored if a different server requested it');
 is(status('alice', '/reauth/accounts', sni => 'off.example',
     headers => ['Host: gateway.example']), 421,
-    'nor where the server of the request did not');
+    'a host of a server that requests no certificate is misdirected');
 
 # Two servers of one address, each with its own authority; without SNI, nginx
 # uses the first server and its authority.
@@ -163,13 +168,13 @@ sub of_two {
 is(of_two('alice', 'clients.example', 'clients.example'), 200,
     'a certificate counts for the server whose authority signed it');
 is(of_two('stranger', 'strangers.example', 'strangers.example'), 200,
-    'for another server another one');
+    'a certificate is verified by the authority of its server');
 is(of_two('stranger', 'strangers.example', 'clients.example'), 421,
     'a name that was not negotiated is refused by nginx');
 is(of_two('alice', '127.0.0.1', 'clients.example'), 200,
-    'without SNI: verified by the first server');
+    'a certificate without SNI is verified by the first server');
 is(of_two('alice', '127.0.0.1', 'strangers.example'), 401,
-    'without SNI: verified by the authority of another server');
+    'a certificate without SNI is rejected by a server of another authority');
 is(of_two('alice', '127.0.0.1', 'strangers.example', @{ $bob[1] }), 200,
     'a token is enough all the same');
 
@@ -199,7 +204,7 @@ for my $tls (qw(tls1_2 tls1_3)) {
     is(resumed($tls, '', 'clients.example', '-cert', $client{alice}[0], '-key',
         $client{alice}[1], '-sess_out', $file), 200, "$tls: without SNI");
     is(resumed($tls, '', 'clients.example', '-sess_in', $file), 200,
-        "$tls: resumed");
+        "$tls: a session is resumed with its certificate");
     is(resumed($tls, '', 'strangers.example', '-sess_in', $file), 401,
         "$tls: resumed, for another server");
     is(resumed($tls, 'strangers.example', 'strangers.example', '-sess_in',
@@ -210,7 +215,9 @@ $gateway->stop;
 
 my $log = Reauth::Test::slurp("$gateway->{dir}/logs/caller.log");
 like($log, qr{^/api/accounts 200 caller=alice$}m, 'the log names the caller');
-like($log, qr{^/api/accounts 403 caller=bob$}m, 'where refused, too');
-like($log, qr{^/reauth/accounts 401 caller=-$}m, 'and nobody else');
+like($log, qr{^/api/accounts 403 caller=bob$}m,
+    'the log names the caller of a rejected request');
+like($log, qr{^/reauth/accounts 401 caller=-$}m,
+    'the log names no caller for an invalid certificate');
 
 done_testing();

@@ -62,15 +62,19 @@ my $all  = follow('all');
 my $some = follow('some');
 
 like((ids($all))[0], qr/\A[0-9a-f]+-[0-9a-f]+\z/,
-    'who may see all accounts gets the number of the change');
-like((ids($some))[0], $sealed, 'who may not gets none');
-isnt((ids(follow('some')))[0], (ids($some))[0], 'and cannot compare two, though nothing has changed');
+    'a caller with access to all accounts gets the number of the change');
+like((ids($some))[0], $sealed, 'the event ID of a confined caller is sealed');
+isnt((ids(follow('some')))[0], (ids($some))[0],
+    'a confined caller cannot tell that nothing has changed');
 
 log_in('acct_a131');
 log_in('acct_b4');
-ok($some->saw(qr/acct_b4[^\n]*"running"/), 'an account of its own');
-unlike($some->text, qr/acct_a/, 'and no other');
-like($_, $sealed, 'no number') for ids($some);
+ok($some->saw(qr/acct_b4[^\n]*"running"/),
+    'a confined caller gets the events of its own account');
+unlike($some->text, qr/acct_a/,
+    'a confined caller gets no events of other accounts');
+like($_, $sealed,
+    'a confined caller gets no numbers of changes') for ids($some);
 
 my $last = (ids($some))[-1];
 $some->close;
@@ -78,8 +82,10 @@ log_in('acct_a132');
 log_in('acct_b5');
 
 $some = follow('some', $last);
-ok($some->saw(qr/acct_b5[^\n]*"running"/), 'what was missed comes');
-unlike($some->text, qr/reset|acct_b4|acct_a/, 'that alone');
+ok($some->saw(qr/acct_b5[^\n]*"running"/),
+    'a confined caller gets missed events of its own account');
+unlike($some->text, qr/reset|acct_b4|acct_a/,
+    'a confined caller gets only the missed events of its own account');
 
 for my $id ((ids($all))[0], '0-0', "0$last", substr($last, 0, 87) . 'g',
     substr($last, 2) . substr($last, 0, 2))
@@ -87,18 +93,21 @@ for my $id ((ids($all))[0], '0-0', "0$last", substr($last, 0, 87) . 'g',
     ok(follow('some', $id)->saw(qr/event: reset/), 'an ID of another caller is unknown');
 }
 
-ok(follow('other', $last)->saw(qr/event: reset/), 'nor one of another caller');
-ok(follow('all', $last)->saw(qr/event: reset/), 'nor is it one for those who see all');
+ok(follow('other', $last)->saw(qr/event: reset/),
+    'an event ID of another caller resets the stream');
+ok(follow('all', $last)->saw(qr/event: reset/),
+    'a sealed event ID resets the stream of an unconfined caller');
 
 my @old = $gateway->worker_pids;
 $gateway->reload;
 
 # old workers let nobody wait
-wait_for { !grep { -e "/proc/$_" } @old } 'the old workers to be gone';
+wait_for { !grep { -e "/proc/$_" } @old } 'the old workers have exited';
 
 $some = follow('some', $last);
 ok($some->saw(qr/acct_b5/), 'an id is valid after a reload');
-unlike($some->text, qr/reset/, 'and nothing is missed');
+unlike($some->text, qr/reset/,
+    'a stream continues without a reset after a reload');
 
 # ---- lists -----------------------------------------------------------------------
 
@@ -107,16 +116,18 @@ my $of_all = get('all', '/reauth/accounts')->{headers}{etag};
 
 log_in('acct_a133');
 is(get('some', '/reauth/accounts')->{headers}{etag}, $etag, 'the list has not changed for it');
-isnt(get('all', '/reauth/accounts')->{headers}{etag}, $of_all, 'but for others');
+isnt(get('all', '/reauth/accounts')->{headers}{etag}, $of_all,
+    'the ETag of an unconfined caller changes with other accounts');
 
 my $before = time;
 my $answer = get('some', '/reauth/accounts?wait=1s', 'If-None-Match' => $etag);
-cmp_ok(time - $before, '>=', 0.9, 'it waits for a change of its own');
+cmp_ok(time - $before, '>=', 0.9,
+    'a confined caller waits for a change of its own account');
 
 log_in('acct_b6');
 $answer = get('some', '/reauth/accounts?wait=60s', 'If-None-Match' => $etag);
 is(scalar @{ $answer->{json}{accounts} }, 6, 'a new account is returned at once');
-isnt($answer->{headers}{etag}, $etag, 'with another ETag');
+isnt($answer->{headers}{etag}, $etag, 'a new own account changes the ETag');
 
 my (@pages, @cursors);
 
@@ -133,15 +144,17 @@ pop @pages if !$pages[-1];
 is("@pages", '2 2 2', 'pages are full, whoever else is there');
 like($_, $sealed, 'a cursor tells no place') for @cursors;
 is(get('some', '/reauth/accounts?cursor=a0-0')->{status}, 422, 'a cursor of another caller is invalid');
-is(get('other', "/reauth/accounts?cursor=$cursors[0]")->{status}, 422, 'nor one of another caller');
+is(get('other', "/reauth/accounts?cursor=$cursors[0]")->{status}, 422,
+    'a cursor of another confined caller is invalid');
 is(get('all', '/reauth/accounts?limit=2')->{json}{next_cursor} =~ /\A[ae][0-9a-f]+-[0-9a-f]+\z/ ? 1 : 0,
-    1, 'who sees all gets it plain');
+    1, 'an unconfined caller gets a plain cursor');
 
 # ---- the summary -------------------------------------------------------------------
 
 is(get('all', '/reauth/summary')->{status}, 200, 'the summary counts all accounts');
 $answer = get('some', '/reauth/summary');
-is($answer->{status}, 403, 'it is not for who sees some');
-is($answer->{json}{error}, 'FORBIDDEN_CALLER', 'and says so');
+is($answer->{status}, 403, 'a confined caller may not read the summary');
+is($answer->{json}{error}, 'FORBIDDEN_CALLER',
+    'the error of the summary is FORBIDDEN_CALLER');
 
 done_testing();

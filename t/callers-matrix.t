@@ -149,7 +149,7 @@ while (my $line = <$table>) {
     push @calls, map { [$_, $path, $whose] } split /,/, $methods;
 }
 
-cmp_ok(scalar @calls, '>=', 230, 'operations');
+cmp_ok(scalar @calls, '>=', 230, 'at least 230 operations are tested');
 
 # each of them for a few callers, some of them for all
 my @few = qw(call call_read team team_read all_own);
@@ -309,6 +309,6 @@ for my $case (@own, ['call', 'GET', '/api/{account}/me'],
 }
 
 whole('a certificate of another server names nobody');
-is(reached(), $before, 'and reaches nothing');
+is(reached(), $before, 'a certificate of a different server reaches nothing');
 
 done_testing();

@@ -53,8 +53,8 @@ sub status {
         { Authorization => "Bearer $token" })->{status};
 }
 
-is(status('one'), 200, 'the first version');
-is(status('two'), 401, 'nobody yet');
+is(status('one'), 200, 'a token of the first version is valid');
+is(status('two'), 401, 'a token of a later version is not valid yet');
 
 version(2, callers => caller_line('alice', 'two'), key => $key);
 
@@ -65,14 +65,14 @@ version(3, callers => "alice sha256:nonsense\n", key => $key);
 
 ok(wait_for(sub { $gateway->error_log =~ /callers" has changed, but line 1/ },
     'the log line'), 'a bad version is refused with its line');
-is(status('two'), 200, 'and the one before stays');
+is(status('two'), 200, 'the previous callers remain after an invalid file');
 
 version(4, callers => caller_line('alice', 'two'), key => "another-key\n");
 
-ok(wait_for(sub { status('two') == 401 }, 'the upstream to refuse it'),
+ok(wait_for(sub { status('two') == 401 }, 'the upstream rejects the call'),
     'a new key goes out with the next call');
 is((sandbox_log())[-1]{headers}{authorization}, 'Bearer another-key',
-    'as it is in the file');
+    'the new key is sent to the upstream');
 
 # ---- requests in progress keep the key with which they were sent ----
 
@@ -83,13 +83,14 @@ ok(wait_for(sub { status('two') == 200 }, 'the key'), 'a call is sent');
 my $call = Reauth::Stream->open($gateway, 'GET', '/api/acct_slow/me',
     { Authorization => 'Bearer two', Connection => 'close' });
 ok(wait_for(sub { (sandbox_log())[-1]{target} =~ /acct_slow/ }),
-    'and the upstream thinks about it');
+    'the upstream delays a call');
 version('4c', callers => caller_line('bob', 'three'), key => "another-key\n");
 ok(wait_for(sub { status('two') == 401 && status('three') == 401
     && (sandbox_log())[-1]{headers}{authorization} eq 'Bearer another-key' }),
     'meanwhile both files are others');
 sandbox('POST', '/release/acct_slow');
-is($call->finish->{status}, 200, 'it is answered all the same');
+is($call->finish->{status}, 200,
+    'a delayed call gets its response after both files changed');
 
 # ---- overwritten by a text of the same length ----
 
@@ -104,7 +105,7 @@ sub rewrite {
 }
 
 version('4d', callers => caller_line('alice', 'aaa'), key => $key);
-ok(wait_for(sub { status('aaa') == 200 }), 'a caller');
+ok(wait_for(sub { status('aaa') == 200 }), 'a new caller is accepted');
 
 for my $token (qw(bbb ccc ddd)) {
     rewrite(caller_line('alice', $token));
@@ -114,15 +115,15 @@ for my $token (qw(bbb ccc ddd)) {
 # ---- a file with a wrong mode, which is corrected ----
 
 version('4e', callers => caller_line('alice', 'two'), key => $key);
-ok(wait_for(sub { status('two') == 200 }), 'a key');
+ok(wait_for(sub { status('two') == 200 }), 'a new token is accepted');
 mkdir "$dir/v4f";
 Reauth::Test::write_file("$dir/v4f/callers", caller_line('alice', 'two'));
 Reauth::Test::write_file("$dir/v4f/key", "another-key\n", oct 644);
 symlink 'v4f', "$dir/data.new";
 rename "$dir/data.new", "$dir/data";
 ok(wait_for(sub { $gateway->error_log =~ /is readable by everybody/ }),
-    'one that all may read is refused');
-is(status('two'), 200, 'and the one before stays');
+    'a key file that all may read is rejected');
+is(status('two'), 200, 'the previous key remains after a rejected file');
 chmod oct 640, "$dir/v4f/key";
 ok(wait_for(sub { status('two') == 401 }), 'until its mode is right');
 
@@ -144,24 +145,26 @@ is(scalar(grep { $_->{headers}{authorization} ne 'Bearer another-key' }
 unlink "$dir/data";
 ok(wait_for(sub { $gateway->error_log =~ /cannot be checked for changes/ }),
     'files that are gone are said');
-is(status('two'), 401, 'and what was read of them stays');
+is(status('two'), 401, 'the previous contents remain if the files are missing');
 
 version(5, callers => caller_line('alice', 'two'), key => "bad\nkey\n");
 
 ok(wait_for(sub { $gateway->error_log =~ /key" has changed, but/ },
     'the log line'), 'a bad key is refused');
-unlike($gateway->error_log, qr/another-key|\bbad\b/, 'and never shown');
+unlike($gateway->error_log, qr/another-key|\bbad\b/,
+    'a rejected key is not logged');
 
 version(6, callers => caller_line('alice', 'two'), key => "no token\n");
 
 ok(wait_for(sub { $gateway->error_log =~
     /key" has changed, but has a blank at byte 3, which is invalid in a bearer token/ },
     'the log line'), 'a key that is no bearer token is refused');
-unlike($gateway->error_log, qr/no token$/m, 'and never shown');
+unlike($gateway->error_log, qr/no token$/m,
+    'a key that is no bearer token is not logged');
 
 version(7, callers => caller_line('alice', 'two'), key => $key);
-ok(wait_for(sub { status('two') == 200 }, 'the key to be good again'),
-    'and a good one is taken again');
+ok(wait_for(sub { status('two') == 200 }, 'the key is valid again'),
+    'a valid key is used after rejected ones');
 
 # ---- a key without other directives ----
 
@@ -179,6 +182,6 @@ EOC
 is($alone->http('GET', '/api/accounts')->{status}, 401, 'a key alone');
 secret_file('alone_key', $key);
 ok(wait_for(sub { $alone->http('GET', '/api/accounts')->{status} == 200 }),
-    'is read again, too');
+    'a key file without callers is read again');
 
 done_testing();

@@ -227,7 +227,7 @@ for my $way (@ways) {
 }
 
 like($gateway->error_log, qr/\[notice\] .* rights of caller "alice" have been revoked, its active request is rejected/,
-    'it is logged');
+    'the rejection of an active request is logged');
 
 # ---- while an update is being written to Redis ----
 
@@ -237,16 +237,17 @@ $gateway->works_at(1, { Authorization => 'Bearer all' });
 callers(alice => undef);
 ok(in_force('one', 401), 'revoked while an update is written to Redis');
 redis_resume();
-is($begins->finish->{status}, 401, 'which is refused');
-is(sent('acct_begins'), 0, 'and not sent');
+is($begins->finish->{status}, 401,
+    'an update that waits for Redis is rejected');
+is(sent('acct_begins'), 0, 'an update that waits for Redis is not sent');
 
 my $record = $gateway->http('GET', '/reauth/accounts/acct_begins',
     { Authorization => 'Bearer all' })->{json};
 is("$record->{state} $record->{error_code}", 'rejected NOT_SENT',
-    'what was begun has ended');
+    'an update that was begun ends as not sent');
 
 callers();
-ok(in_force('one', 415), 'as before');
+ok(in_force('one', 415), 'the rights of the caller are restored');
 
 # ---- while a timeline is read from Redis ----
 
@@ -257,11 +258,13 @@ callers(alice => undef);
 ok(in_force('one', 401), 'revoked while a timeline is read from Redis');
 redis_resume();
 my $timeline = $reads->finish;
-is($timeline->{status}, 401, 'which is not returned');
-unlike($timeline->{body}, qr/acct_begins|events/, 'nor anything of it');
+is($timeline->{status}, 401,
+    'a timeline that is read from Redis is not returned');
+unlike($timeline->{body}, qr/acct_begins|events/,
+    'the error has nothing of the timeline');
 
 callers();
-ok(in_force('one', 415), 'as before');
+ok(in_force('one', 415), 'the rights of the caller are restored');
 
 # ---- a second server is not tried ----
 
@@ -272,10 +275,10 @@ callers(alice => undef);
 ok(in_force('one', 401), 'revoked while the first server is asked');
 unlink $hold;
 is($retry->finish->{status}, 401, 'the second one is not');
-is(sent('acct_retry'), 1, 'it was sent once');
+is(sent('acct_retry'), 1, 'the call is sent to the first server only');
 
 callers();
-ok(in_force('one', 415), 'as before');
+ok(in_force('one', 415), 'the rights of the caller are restored');
 
 # ---- a certificate: the line counts, not its token hash ----
 
@@ -302,7 +305,8 @@ sub put_by_certificate {
 hold();
 like(put_by_certificate('acct_cert_kept', sub {
     callers(carol => $line{carol} =~ s/sha256:\w+/'sha256:' . sha256_hex('new')/er);
-    ok(in_force('new', 415), 'another token for a name of a certificate');
+    ok(in_force('new', 415),
+        'a new token of a caller with a certificate is in force');
     unlink $hold;
 }), qr/deeplink.*200\z/s, 'a certificate is as good as before');
 
@@ -316,7 +320,7 @@ like(put_by_certificate('acct_cert_gone', sub {
 # ---- a worker that exits after a reload ----
 
 callers();
-ok(in_force('one', 415), 'as before');
+ok(in_force('one', 415), 'the rights of the caller are restored');
 
 my $text = credentials('body');
 my $late = request('one', 'PUT',
@@ -343,7 +347,8 @@ ok(wait_for(sub { old_has_read() > $read }, 'the old worker'),
     'the old worker reads the file, too');
 
 print { $late->{socket} } '}';
-is($late->finish->{status}, 401, 'what the old worker still reads is refused');
-is(sent('acct_reload'), 0, 'and not sent');
+is($late->finish->{status}, 401,
+    'an update that an old worker reads is rejected');
+is(sent('acct_reload'), 0, 'an update that an old worker reads is not sent');
 
 done_testing();

@@ -66,9 +66,9 @@ for my $case (
     my $account = open_as($old, "/reauth/accounts/$held?wait=60s");
     my $call    = open_as($old, "/api/$held/me");
 
-    ok($stream->saw(qr/^id: /m), "$name: follows");
+    ok($stream->saw(qr/^id: /m), "$name: the event stream begins");
     $gateway->works_at(4, { Authorization => 'Bearer all' });
-    ok($_->is_open, "$name: waits") for $list, $account, $call;
+    ok($_->is_open, "$name: the request waits") for $list, $account, $call;
 
     callers($new, $scopes);
     ok(wait_for(sub { status($old, '/reauth/accounts') == $expected },

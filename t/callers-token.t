@@ -30,10 +30,10 @@ sub made {
 
     my ($line, $told, $status) = program($program, @arguments);
 
-    is($status, 0, "$program @arguments");
+    is($status, 0, "$program @arguments exits with 0");
     my ($token) = $told =~ /: (rgw_[0-9a-f]{64})\n\z/;
     ok($token, 'the token is written to the standard error');
-    unlike($line, qr/\Q$token/, 'and is not in the line');
+    unlike($line, qr/\Q$token/, 'the token is not in the line');
 
     return ($line, $token);
 }
@@ -60,11 +60,14 @@ sub status {
 }
 
 is(status($alices_token, '/api/acct_2/me'), 200, 'the gateway knows the token');
-is(status($alices_token . '0', '/api/acct_2/me'), 401, 'and no other one');
+is(status($alices_token . '0', '/api/acct_2/me'), 401,
+    'a token with a digit more is rejected');
 is(status($bobs_token, '/api/acct_b2/me'), 200, 'an account of accounts=');
-is(status($bobs_token, '/api/acct_2/me'), 403, 'another account');
+is(status($bobs_token, '/api/acct_2/me'), 403,
+    'an account outside accounts= is rejected');
 is(status($carols_token, '/api/acct_1/me'), 200, 'a call of routes=');
-is(status($carols_token, '/api/acct_1/posts'), 403, 'another call');
+is(status($carols_token, '/api/acct_1/posts'), 403,
+    'a call outside routes= is rejected');
 
 my $hash = 'sha256:' . '0' x 63 . '1';
 
@@ -94,28 +97,31 @@ for my $bad (
     my ($line, $told, $status) = program($made, @arguments);
     my $shown = substr join('|', map { s/\n/\\n/r } @arguments), 0, 60;
 
-    is($status, 1, "refused: $shown");
-    like($told, qr/\Areauth-token: $why/s, 'it says why');
-    unlike($told, qr/rgw_/, 'and shows no token');
-    is($line, '', 'nor a line');
+    is($status, 1, "invalid arguments are refused: $shown");
+    like($told, qr/\Areauth-token: $why/s, "the error says why: $shown");
+    unlike($told, qr/rgw_/, "the error has no token: $shown");
+    is($line, '', "no line is printed: $shown");
 }
 
 for my $bad (['alice'], ['alice', 'all', 'x*'], ['alice', 'all', 'acct_*x']) {
     my ($line, $told, $status) = program($run, @$bad);
 
     ok($status, "run refuses: @$bad");
-    is($line, '', 'without a line');
+    is($line, '', "run prints no line if it refuses: @$bad");
 }
 
 my $told = `$made alice all 2>&1 >/dev/full`;
 
 is($? >> 8, 1, 'a line that cannot be written');
-like($told, qr/the line could not be written: No space left/, 'is reported');
-unlike($told, qr/rgw_/, 'and its token is not shown');
+like($told, qr/the line could not be written: No space left/,
+    'a line that cannot be written is reported');
+unlike($told, qr/rgw_/,
+    'the token of a line that cannot be written is not printed');
 
 my ($help, undef, $helped) = program($made, '--help');
 
 is($helped, 0, '--help is no error');
-like($help, qr/^usage: reauth-token NAME SCOPES/, 'and goes to standard output');
+like($help, qr/^usage: reauth-token NAME SCOPES/,
+    'the help goes to standard output');
 
 done_testing();

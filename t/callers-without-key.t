@@ -63,13 +63,15 @@ for my $path ('/gated/acct_a1/me', '/plain/acct_a1/me', '/own/acct_a1/me') {
     for my $flag (0, 1) {
         my @header = ('X-Flag' => $flag || '');
 
-        is(status('nobody', $path, @header), 401, "$path: nobody");
+        is(status('nobody', $path, @header), 401,
+            "$path: a request without a token is rejected");
         is(status('some', $path, @header), 403, "$path: not its account");
     }
 }
 
 for my $path ('/files/hello', '/above/calls/acct_a1/me', '/above/files/hello') {
-    is(status('nobody', $path), 401, "$path: nobody");
+    is(status('nobody', $path), 401,
+        "$path: a request without a token is rejected");
 }
 
 Reauth::Test::write_file(work_dir() . '/hello', 'hello', oct 644);
@@ -79,7 +81,7 @@ for my $path ('/files/hello', '/above/files/hello') {
 }
 
 is($gateway->http('POST', '/own/acct_a1/me', {}, '{}')->{status}, 401,
-    'another method: nobody');
+    'a request by a different method requires a token');
 
 is(scalar sandbox_log(), 0, 'nothing was sent');
 
@@ -87,8 +89,9 @@ status('all', $_) for '/gated/acct_a1/me', '/plain/acct_a1/me';
 
 my @sent = sandbox_log();
 
-is(@sent, 2, 'who may call calls');
-is($_->{headers}{authorization} // '', '', 'and keeps its token')
+is(@sent, 2, 'an allowed caller can call both paths');
+is($_->{headers}{authorization} // '', '',
+    'the token of the caller is not sent to the upstream')
     for @sent;
 
 status('own-key', '/other/acct_a1/me');

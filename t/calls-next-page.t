@@ -30,7 +30,7 @@ EOC
 
 like($plain->http('GET', '/api/acct_1/chats')->{json}{_pagination}{next_page},
     qr{\Ahttps://(?:app\.onlyfansapi|api\.fansapi)\.com/api/acct_1/chats\?},
-    'as it is: the upstream\'s');
+    "next_page has the upstream's host without sub_filter");
 
 # the sandbox alternates between its two hosts
 my $next = '/api/acct_1/chats';
@@ -38,7 +38,7 @@ my $next = '/api/acct_1/chats';
 for my $page (1 .. 4) {
     my $answer = $gateway->http('GET', $next, { Host => 'gateway:81' });
 
-    is($answer->{status}, 200, "page $page");
+    is($answer->{status}, 200, "page $page is returned");
     like($answer->{json}{_pagination}{next_page},
         qr{\Ahttp://gateway:81/api/acct_1/chats\?offset=${page}0\z},
         "page $page: the next one is here, too");

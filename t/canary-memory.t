@@ -222,7 +222,8 @@ for my $name ('redis', 'none') {
             return $found eq 'control';
         };
 
-        is($found, 'control', 'its memory has none of its secrets');
+        is($found, 'control',
+            'the memory of the request has none of its secrets');
     }
 
     $gateway->stop;

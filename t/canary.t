@@ -173,7 +173,7 @@ location = /control { return 200 $control; }
 EOC
 
 wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 'Redis';
+    eq 'ready' } 'the gateway is connected to Redis';
 
 # From now on, a request body or a response that nginx tries to write to disk is
 # an error in the log and for the client.
@@ -252,7 +252,7 @@ status_is(ask('GET', '/api/acct_ok/chats'), 503, 'the gate is closed');
 status_is(ask('GET', "/api/authenticate/$attempt", undef, upstream => 1), 200,
     'a poll');
 ok(wait_for { ask('GET', '/reauth/accounts/acct_ok')->{json}{state}
-    eq 'succeeded' } 'it ends');
+    eq 'succeeded' } 'the login of acct_ok ends');
 $answer = ask('GET', "/api/authenticate/$attempt", undef, upstream => 1);
 like($answer->{body}, qr/CANARY-csrf.*CANARY-wsAuth/,
     'the upstream\'s answer to a poll is the caller\'s');
@@ -262,7 +262,8 @@ status_is(put('acct_raw', raw('ok')), 200, 'raw_data');
 $answer = put('acct_phone', { auth_type => 'mobile_app' }, upstream => 1);
 like($answer->{body}, qr/auth_CANARYdeeplink/, 'a deeplink is the caller\'s');
 $answer = put('acct_phone', { auth_type => 'mobile_app' }, upstream => 1);
-is($answer->{headers}{'reauth-coalesced'}, '1', 'and told again');
+is($answer->{headers}{'reauth-coalesced'}, '1',
+    'a deeplink is returned to an identical update');
 
 $answer = put('acct_otp', email('otp'));
 my $otp = $answer->{json}{attempt_id};
@@ -271,7 +272,7 @@ ok(wait_for { ask('GET', '/reauth/accounts/acct_otp')->{json}{state}
 status_is(ask('PUT', "/api/authenticate/$otp",
     { code => $canary{'2FA code'} }), 200, 'a wrong code is taken');
 ok(wait_for { ask('GET', '/reauth/accounts/acct_otp')->{json}{state}
-    eq 'needs_otp' } 'and refused');
+    eq 'needs_otp' } 'a wrong code is rejected by the upstream');
 status_is(ask('PUT', "/api/authenticate/$otp", { code => '123456' }), 200,
     'the right one');
 ask('POST', "/api/authenticate/$otp/email", undef);
@@ -419,7 +420,7 @@ for my $case ([ok => 200], [restricted => 403], [broken => 500],
         status_is($answer, $status, "the upstream repeats all: $status");
     }
 
-    like($answer->{body}, qr/\Q$canary{cookie}/, 'it does');
+    like($answer->{body}, qr/\Q$canary{cookie}/, 'the call returns the cookie');
     ask('GET', "/reauth/accounts/$account");
     ask('GET', "/reauth/accounts/$account/timeline");
 
@@ -564,7 +565,7 @@ if (defined $ENV{ASAN_OPTIONS}) {
     wait_for {
         ($core, $how) = memory_of($worker);
         join(' ', look_for(\%in_core, $core)) eq 'control';
-    } 'the last request to be over';
+    } 'the last request has ended';
 }
 
 $gateway->stop;
@@ -619,7 +620,7 @@ if (defined $core) {
 }
 
 unlike($place{'error log (info)'}, qr/\[(?:crit|alert|emerg)\](?!.*signal 6)/,
-    'and nothing was to be written to disk');
+    'nothing was to be written to disk');
 like($place{'access log'}, qr/request_body=\[\].*reauth_operation=\[update\]/,
     'the access log was that');
 

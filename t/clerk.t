@@ -26,13 +26,14 @@ sub clerk {
 sub took_over {
     my ($former) = @_;
 
-    return wait_for { clerk() != $former } 'another worker to take over';
+    return wait_for { clerk() != $former }
+    'a different worker takes over';
 }
 
 sub readyz { return $gateway->http('GET', '/reauth/readyz')->{body}; }
 
 sub ready {
-    return wait_for { readyz() =~ /"status":"ready"/ } 'readyz to say ready';
+    return wait_for { readyz() =~ /"status":"ready"/ } 'readyz reports "ready"';
 }
 
 sub gate {
@@ -91,7 +92,7 @@ ok(wait_for {
     $passed ||= 1 if !$open;
 
     return clerk() != $first;
-} 'another worker takes over from one that is stopped');
+} 'the work of a stopped worker is taken over');
 
 ok($told, 'readyz reports the clerk meanwhile');
 is($metric, 1, 'reauth_degraded reports the clerk meanwhile');
@@ -118,7 +119,8 @@ ok(wait_for {
 } 'the former clerk logs that it was replaced');
 
 my $polled = poll_times('acct_2');
-ok(wait_for { poll_times('acct_2') > $polled + 6 } 'polls continue');
+ok(wait_for { poll_times('acct_2') > $polled + 6 }
+    'polls continue after the takeover');
 
 my @times = poll_times('acct_2');
 splice @times, 0, $polled;
@@ -132,7 +134,7 @@ kill 'KILL', $second;
 $other->update('acct_3', 'ok');
 sandbox('POST', '/finish/acct_2');
 
-ok(took_over($second), 'another worker takes over from one that is killed');
+ok(took_over($second), 'the work of a killed worker is taken over');
 $gateway->becomes('acct_2', 'succeeded', 'a login ends by a poll');
 $gateway->becomes('acct_3', 'running', 'a login of another gateway is followed');
 is(gate('acct_2'), 204, 'the gate of the ended login is open');
@@ -153,6 +155,7 @@ is(metric('reauth_clerk_takeovers_total'), 2,
 # a worker that was stopped for longer than Redis may take says so
 
 unlike($_->error_log =~ s/.*\[error\].*: no reply in time .* redis .*\n//gr,
-    qr/\[(?:emerg|error)\]/, 'no errors') for $gateway, $other;
+    qr/\[(?:emerg|error)\]/,
+    'no unexpected errors are logged') for $gateway, $other;
 
 done_testing();

@@ -140,7 +140,7 @@ for my $language (@languages) {
         kill 'KILL', $pid if !defined $status;
 
         my $output = Reauth::Test::slurp("$dir/$file.out");
-        is($status, 0, "$name: succeeds") or diag $output;
+        is($status, 0, "$name: the program succeeds") or diag $output;
         like($output, qr/^logged in$/m, "$name: has seen the end of the login");
 
         my @calls = $gateway->access_log

@@ -38,11 +38,12 @@ is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 503,
     'the gate is closed still');
 ok((wait_for {
     $gateway->error_log =~ /\[warn\] .*the system clock is 36\d\d\.\d{3} s ahead/
-}), 'logged');
+}), 'the clock that was set back is logged');
 
 $between->pass;
 ok((wait_for { abs(offset()) < 1000 }), 'the clock is right again');
-ok((wait_for { $gateway->error_log =~ /the system clock agrees/ }), 'logged');
+ok((wait_for { $gateway->error_log =~ /the system clock agrees/ }),
+    'the agreement of the clocks is logged');
 
 # ---- an invalid time ----
 
@@ -51,13 +52,13 @@ redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
 ok((wait_for { $between->answered('TIME') > 3
     && $gateway->error_log =~ /NOPERM/ }), 'a Redis that tells no time');
 is($gateway->http('GET', '/reauth/readyz')->{json}{status}, 'degraded',
-    'is not used');
+    'a Redis without a clock is reported as degraded');
 is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 503,
     'the gate is closed still');
 
 $between->pass;
 ok((wait_for {
     $gateway->http('GET', '/reauth/readyz')->{json}{status} eq 'ready'
-}), 'it is ready again');
+}), 'the gateway is ready again');
 
 done_testing();

@@ -69,7 +69,7 @@ my $metrics = $gateway->http('GET', '/reauth/metrics')->{body};
 like($metrics, qr/^reauth_clock_offset_seconds 7[12]\d\d\.\d{3}$/m,
     'the metric says so');
 like($gateway->http('GET', '/reauth/readyz')->{json}{reason},
-    qr/^the system clock is off/, 'and readyz');
+    qr/^the system clock is off/, 'readyz reports that the clock is off');
 
 is(gate('acct_1'), 503, 'the gate is still closed');
 is(times_of('acct_1'), $times, 'the attempt is still the same');
@@ -88,11 +88,11 @@ $gateway->update('acct_2', 'ok');
 ok(wait_for {
     $gateway->http('GET', '/brief/acct_2')->{status} == 200
 }, 'a gate opens after reauth_gate_max');
-is(gate('acct_2'), 503, 'another one that is longer does not');
+is(gate('acct_2'), 503, 'a gate with a longer reauth_gate_max stays closed');
 
 $gateway->reload;
 about(-7_200_000, 'a reload keeps the clock of the gateway');
-is(gate('acct_1'), 503, 'and the gate closed');
+is(gate('acct_1'), 503, 'the gate is closed after a reload');
 
 sandbox('POST', '/finish/acct_1');
 is($gateway->http('GET', '/api/authenticate/' . $gateway->http('GET',

@@ -54,7 +54,8 @@ sub all_gates {
     my ($account, $status, $what) = @_;
 
     for my $name (sort keys %gateway) {
-        ok(wait_for { gate($name, $account) == $status } "$name: $what");
+        ok(wait_for { gate($name, $account) == $status }
+            "$name: $what");
     }
 
     return;
@@ -107,7 +108,7 @@ for my $name (qw(ahead behind)) {
     ok(wait_for {
         $gateway{$name}->error_log
             =~ /\[warn\] .*the system clock is 7[12]\d\d\.\d{3} s $name/
-    } "$name: logged");
+    } "$name: the wrong clock is logged");
 }
 
 unlike($gateway{right}->error_log, qr/the system clock/,
@@ -129,7 +130,8 @@ for my $name (sort keys %ahead) {
 
 my $before = () = $gateway{ahead}->error_log =~ /the system clock is/g;
 
-is($gateway{right}->update('acct_jump', 'ok')->{status}, 200, 'an update');
+is($gateway{right}->update('acct_jump', 'ok')->{status}, 200,
+    'an update before the jump of the clock is accepted');
 all_gates('acct_jump', 503, 'the gate of acct_jump is closed');
 
 $clock{ahead}->set(-10_800);
@@ -146,17 +148,18 @@ ok(wait_for {
     (() = $gateway{ahead}->error_log =~ /the system clock is/g) == $before + 1
 } 'the change is logged once');
 
-is($gateway{ahead}->update('acct_after', 'ok')->{status}, 200, 'an update');
+is($gateway{ahead}->update('acct_after', 'ok')->{status}, 200,
+    'an update after the jump of the clock is accepted');
 all_gates('acct_after', 503, 'the gate of acct_after is closed');
 near_now(stored('acct_after', 'since'), 'begun now');
 
 # ---- an attempt of one gateway is not stale for another ----
 
 is($gateway{behind}->update('acct_after', 'second')->{status}, 200,
-    'another update of the account');
+    'a second update of the account is accepted');
 my $epoch = stored('acct_after', 'epoch');
 is($gateway{ahead}->update('acct_after', 'third')->{status}, 200,
-    'and another one');
+    'a third update of the account is accepted');
 cmp_ok(stored('acct_after', 'epoch'), '>', $epoch, 'epochs never decrease');
 
 # ---- the clock changes while Redis is unavailable ----
@@ -164,7 +167,7 @@ cmp_ok(stored('acct_after', 'epoch'), '>', $epoch, 'epochs never decrease');
 $clock{right}->set(0);
 about('right', 0, 'right: it is right again');
 ok(wait_for { $gateway{right}->error_log =~ /the system clock agrees/ }
-    'which is logged');
+    'a clock that is right again is logged');
 
 redis_stop();
 $clock{right}->set(7200);
@@ -175,7 +178,8 @@ is($gateway{right}->update('acct_local', 'ok')->{status}, 200,
     'an update without Redis');
 
 redis_start();
-ok(wait_for { stored('acct_local', 'state') } 'it is written');
+ok(wait_for { stored('acct_local', 'state') }
+    'the record of an attempt without Redis is written');
 near_now(stored('acct_local', 'since'), 'begun now');
 all_gates('acct_local', 503, 'the gate of acct_local is closed');
 all_gates('acct_jump', 503, 'the gate of acct_jump is closed');

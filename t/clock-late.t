@@ -77,7 +77,7 @@ for my $name (sort keys %ahead) {
             $ready->{status} ne 'loading'
                 && !grep { /Redis/ } @{ $ready->{reasons} };
         } "$other: it is ready");
-        is(gate($other, $account), 503, 'and the gate is closed still');
+        is(gate($other, $account), 503, "$other: the gate is closed");
     }
 }
 

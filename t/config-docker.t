@@ -48,23 +48,27 @@ for my $invalid (
     my ($status, $output, $written)
         = entrypoint({ $invalid->[0] => $invalid->[1] }, 'nginx');
 
-    isnt($status, 0, "$invalid->[1]: refused");
-    like($output, qr/\Aentrypoint: invalid $invalid->[0] /, 'with its name');
+    isnt($status, 0, "an invalid value is refused: $invalid->[1]");
+    like($output, qr/\Aentrypoint: invalid $invalid->[0] /,
+        "the error names the variable: $invalid->[1]");
     is($written, undef, 'before anything was written');
 }
 
 my (undef, undef, $real) = entrypoint(
     { REAUTH_UPSTREAM => 'https://api.fansapi.com/' }, 'nginx', '-v');
 
-like($real, qr/^ +server +api\.fansapi\.com:443;/m,    'another upstream');
-like($real, qr/proxy_ssl_name +api\.fansapi\.com;/,    'its name in TLS');
+like($real, qr/^ +server +api\.fansapi\.com:443;/m,
+    'the configuration has another upstream');
+like($real, qr/proxy_ssl_name +api\.fansapi\.com;/,
+    'the upstream is verified by its name');
 is(scalar(() = $real =~ /proxy_pass +https:\/\/fans_api/g), 2,
     'calls and updates by TLS');
-is(scalar(() = $real =~ /Host api\.fansapi\.com;/g), 2, 'with its name');
+is(scalar(() = $real =~ /Host api\.fansapi\.com;/g), 2,
+    'the Host header has the name of the upstream');
 
 my ($status, $shown, $none) = entrypoint({}, 'echo', 'other');
-is("$status $shown", "0 other\n", 'another command is run as it is');
-is($none, undef, 'without a configuration');
+is("$status $shown", "0 other\n", 'a different command is run as it is');
+is($none, undef, 'a different command needs no configuration');
 
 my (undef, $own) = entrypoint({ REAUTH_CONF => '/dev/null' }, 'nginx', '-t');
 like($own, qr{/dev/null}, 'a mounted configuration is used');
@@ -80,10 +84,13 @@ SKIP: {
     my %id = map { $_->{SPDXID} => 1 } @{ $sbom->{packages} };
 
     is($sbom->{spdxVersion}, 'SPDX-2.3', 'a bill of materials');
-    is($version{'nginx-reauth'}{versionInfo}, '1.2.3', 'with the module');
+    is($version{'nginx-reauth'}{versionInfo}, '1.2.3',
+        'the bill of materials has the version of the module');
     like($version{libc6}{externalRefs}[0]{referenceLocator},
-        qr{\Apkg:deb/debian/libc6\@\d}, 'and the packages');
-    is(scalar keys %id, scalar @{ $sbom->{packages} }, 'by different IDs');
+        qr{\Apkg:deb/debian/libc6\@\d},
+        'the bill of materials has the packages');
+    is(scalar keys %id, scalar @{ $sbom->{packages} },
+        'the packages have different IDs');
 }
 
 # ---- the gateway ----
@@ -127,7 +134,8 @@ sub start {
 
 my $gateway = start('container');
 
-is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
+is($gateway->update('acct_1', 'ok')->{status}, 200,
+    "an update through the image's configuration is accepted");
 is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'the gate is closed');
 ok(wait_for {
     $gateway->http('GET', '/reauth/accounts/acct_1')->{json}{state}
@@ -139,7 +147,7 @@ is(stored('acct_1', 'state'), 'succeeded', 'Redis knows it');
 $gateway->reload;
 ok(wait_for {
     $gateway->http('GET', '/reauth/readyz')->{json}{status} eq 'ready'
-} 'it is reloaded');
+} 'the gateway is ready after a reload');
 
 unlike($gateway->error_log, qr/\[(?:warn|error|crit|alert|emerg)\]/,
     'nothing went wrong');

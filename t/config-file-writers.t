@@ -104,7 +104,7 @@ sub refused {
         ? $1 : -1;
 }
 
-is(status('token-of-alice'), 200, 'a caller');
+is(status('token-of-alice'), 200, 'a caller of the first version is accepted');
 is(refused(), 0, 'nothing was refused yet');
 
 my $bad = 'mallory sha256:' . sha256_hex('token-of-mallory') . " all\n";
@@ -112,11 +112,13 @@ my $bad = 'mallory sha256:' . sha256_hex('token-of-mallory') . " all\n";
 Reauth::Test::write_file("$callers.new", $bad, oct 666);
 rename "$callers.new", $callers;
 
-ok(wait_for(sub { refused() == 1 }, 'the refusal'), 'one that all may write');
+ok(wait_for(sub { refused() == 1 }, 'the refusal'),
+    'a callers file that all may write is rejected');
 like($gateway->error_log, qr/callers" has changed, but is writable by its group or by everybody: run "chmod go-w" on it; the previous callers are still used/,
-    'is refused with a reason');
+    'a rejected callers file is logged with the reason');
 is(status('token-of-mallory'), 401, 'gives nobody rights');
-is(status('token-of-alice'), 200, 'and takes nobody\'s');
+is(status('token-of-alice'), 200,
+    'the previous callers of a rejected file are still accepted');
 
 SKIP: {
     skip 'only root can give a file away', 2 if $> != 0;
@@ -125,15 +127,18 @@ SKIP: {
     chown 65_534, -1, "$callers.new";
     rename "$callers.new", $callers;
 
-    ok(wait_for(sub { refused() == 2 }, 'the refusal'), 'one of another user');
-    is(status('token-of-mallory'), 401, 'is refused, too');
+    ok(wait_for(sub { refused() == 2 }, 'the refusal'),
+        'a callers file of another user is rejected');
+    is(status('token-of-mallory'), 401,
+        'the callers of a file of another user get no rights');
 }
 
 Reauth::Test::write_file("$callers.new", $text{callers}
     . 'bob sha256:' . sha256_hex('token-of-bob') . " all\n", oct 644);
 rename "$callers.new", $callers;
 
-ok(wait_for(sub { status('token-of-bob') == 200 }, 'bob'),
+ok(wait_for(sub { status('token-of-bob') == 200 },
+    'a valid callers file is read again'),
     'a good one is read again');
 
 # ---- a secret that is too short when it is read again ----
@@ -151,7 +156,7 @@ ok(wait_for(sub { $other->http('GET', '/reauth/metrics')->{body}
         =~ /^reauth_files_refused_total\{file="secret"\} 1$/m }, 'the refusal'),
     'a secret that is too short is counted');
 like($other->error_log, qr/secret" has changed, but is too short: it has 31 bytes, expected at least 32; .*; the previous content is still used/,
-    'and logged');
-unlike($other->error_log, qr/yyy/, 'without it');
+    'a rejected secret is logged with the reason');
+unlike($other->error_log, qr/yyy/, 'a rejected secret is not in the log');
 
 done_testing();

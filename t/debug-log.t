@@ -95,7 +95,8 @@ sub put {
 
 # ---- an update ----
 
-is(put($one, 'acct_1', 1)->finish->{status}, 200, 'an update');
+is(put($one, 'acct_1', 1)->finish->{status}, 200,
+    'the first update is accepted');
 
 my $uri = '/upstream/api/authenticate/acct_1/credentials';
 
@@ -137,7 +138,7 @@ logged($one, 'an identical update joins it',
         . ' 60000 ms');
 
 sandbox('POST', '/release/acct_2');
-is($_->finish->{status}, 200, 'a response') for @updates;
+is($_->finish->{status}, 200, 'identical updates get a response') for @updates;
 
 logged($one, 'the identical one gets its turn',
     'reauth coalesce: account "acct_2" begins again, the other update is'
@@ -162,7 +163,7 @@ logged($one, 'another update waits',
         . ' 60000 ms');
 
 sandbox('POST', '/release/acct_22');
-is($_->finish->{status}, 200, 'a response') for @updates;
+is($_->finish->{status}, 200, 'different updates get a response') for @updates;
 
 # ---- a gate ----
 
@@ -178,14 +179,15 @@ logged($one, 'says so',
     'reauth gate: refused, bad account in the path');
 
 is($one->http('PUT', '/api/authenticate/acct_1/nowhere')->{status}, 404,
-    'no operation');
+    'a path that is no operation is not found');
 logged($one, 'says so', 'reauth route: refused, not found');
 
 # ---- a poll of a client ----
 
 my $attempt = stored('acct_1', 'attempt');
 
-is($one->http('GET', "/api/authenticate/$attempt")->{status}, 200, 'a poll');
+is($one->http('GET', "/api/authenticate/$attempt")->{status}, 200,
+    'a poll of the attempt is accepted');
 logged($one, 'is routed, sent and settled',
     qq(reauth route: poll of "$attempt"),
     qq(reauth forward: "/upstream/api/authenticate/$attempt" by GET),
@@ -193,7 +195,7 @@ logged($one, 'is routed, sent and settled',
         . ' state running');
 
 is($one->http('GET', '/api/authenticate/auth_nobodys')->{status}, 404,
-    'one of no attempt');
+    'a poll of an unknown attempt is not found');
 logged($one, 'changes nothing',
     'reauth settle: "auth_nobodys" unchanged, status 404');
 
@@ -203,7 +205,8 @@ my $event = event('accounts.authentication_failed', 'acct_1',
     success => JSON::PP::false, started_at => started_at(0),
     completed_at => started_at(1));
 
-is(deliver($one, $event)->{status}, 200, 'a webhook') for 1 .. 2;
+is(deliver($one, $event)->{status}, 200,
+    'a webhook is accepted twice') for 1 .. 2;
 logged($one, 'is kept once',
     'reauth webhook: event accounts.authentication_failed of account "acct_1"'
         . ' new',
@@ -214,7 +217,7 @@ logged($one, 'is kept once',
         . ' duplicate');
 
 is(deliver($one, $event, Signature => 'a' x 64)->{status}, 401,
-    'one with an invalid signature');
+    'a webhook with an invalid signature is rejected');
 logged($one, 'is refused', 'reauth webhook: refused, invalid signature');
 
 # ---- callers ----
@@ -232,14 +235,14 @@ for my $case (
     my ($name, $account, $status, $line) = @$case;
 
     is(put($guarded, $account, 1, %{ $bearer{$name} })->finish->{status},
-        $status, "$name: $status");
+        $status, "$name: an update gets the status $status");
     logged($guarded, "$name: why",
         qq(reauth route: update of "$account"),
         qq(reauth caller: $line, account "$account"));
 }
 
 is($guarded->http('GET', '/reauth/accounts/acct_3', $bearer{bob})->{status},
-    403, 'another account');
+    403, 'a caller may not read an account of others');
 logged($guarded, 'another account: why',
     'reauth caller: "bob" refused, not its account, account "acct_3"');
 

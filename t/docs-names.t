@@ -107,8 +107,8 @@ sub misplaced {
     return $rows > 20 ? @misplaced : 'too few rows';
 }
 
-cmp_ok(scalar @docs, '>', 10, 'there is documentation');
-cmp_ok(scalar keys %word, '>', 5000, 'there are names');
+cmp_ok(scalar @docs, '>', 10, 'there are over 10 documents');
+cmp_ok(scalar keys %word, '>', 5000, 'there are over 5000 names');
 
 is(join("\n", missing($_)), '', $_) for @docs;
 

@@ -19,7 +19,7 @@ sub follow {
     my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events', undef,
         undef, receive => 4096);
 
-    ok($stream->saw(qr/^id: /m), 'it follows');
+    ok($stream->saw(qr/^id: /m), 'the event stream begins');
 
     return $stream;
 }
@@ -38,10 +38,11 @@ is($gateway->http('GET', '/reauth/healthz')->{status}, 200,
     'the worker serves');
 ok($slow->saw(qr/event: reset\n.*\n\n/), '"reset" reports that events were missed');
 $gateway->update('acct_after', 'limit');
-ok($slow->saw(qr/"acct_after".*"rejected".*\n\n/), 'and goes on from there');
+ok($slow->saw(qr/"acct_after".*"rejected".*\n\n/),
+    'the stream continues with the latest change');
 my $text = $slow->text;
 $text =~ s/\A.*event: reset//s;
-unlike($text, qr/reset/, 'once');
+unlike($text, qr/reset/, 'the stream is reset once');
 
 my $stuck = follow();
 change();
@@ -50,9 +51,11 @@ my @old = $gateway->worker_pids;
 $gateway->reload;
 ok(wait_for { !grep { runs($_) } @old } 'the old worker has ended');
 my $answer = $stuck->finish;
-ok($answer->{ended}, 'it is cut off');
-unlike($answer->{body}, qr/acct_last/, 'being behind');
+ok($answer->{ended}, 'the stream is closed by a reload');
+unlike($answer->{body}, qr/acct_last/,
+    'the stream that was behind has not reached the last change');
 
-unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
+    'nothing worse than a warning is logged');
 
 done_testing();

@@ -50,7 +50,7 @@ sub says {
     my ($name, $account, @attempt) = @_;
 
     is(deliver($gateway, event("fanvue.$name", $account, @attempt))->{status},
-        200, "fanvue.$name");
+        200, "a webhook is accepted: fanvue.$name");
 
     return;
 }
@@ -65,7 +65,8 @@ sub state_is {
     my ($account, $state) = @_;
 
     my $record = record($account);
-    is("$record->{state} $record->{gate}", $state, "$account: $state");
+    is("$record->{state} $record->{gate}", $state,
+        "$account becomes \"$state\"");
 
     return $record;
 }
@@ -88,13 +89,14 @@ for my $account ('fanvue_acct_1', $longest) {
     says('accounts.otp_code_required', $account, started_at => $login);
 
     my $record = state_is($account, 'needs_otp closed');
-    is($record->{account_id}, $account, 'by its ID');
-    is($record->{attempt_id}, undef, 'without an attempt');
-    is($record->{action_required}, 'otp', 'a code');
+    is($record->{account_id}, $account, 'the record has the account ID');
+    is($record->{attempt_id}, undef, 'the record has no attempt');
+    is($record->{action_required}, 'otp', 'the record requires a code');
 
     my $answer = call($account);
     is($answer->{status}, 503, 'the gate is closed');
-    is($answer->{json}{account_id}, $account, 'for this account');
+    is($answer->{json}{account_id}, $account,
+        'the response of the gate has the account ID');
     is($gateway->http('GET', "/reauth/gate/$account")->{status}, 503,
         'an authorization request gets it too');
 
@@ -113,7 +115,8 @@ for my $account ('fanvue_acct_1', $longest) {
     says('accounts.authentication_failed', $account,
         started_at => started_at(1), error_message => 'Wrong password');
     $record = state_is($account, 'failed open');
-    is($record->{error_message}, 'Wrong password', 'the message');
+    is($record->{error_message}, 'Wrong password',
+        'the record has the message of the webhook');
 }
 
 # without times, webhooks are applied in the order of arrival
@@ -122,7 +125,8 @@ says('accounts.otp_code_required', 'fanvue_acct_2');
 state_is('fanvue_acct_2', 'needs_otp closed');
 says('accounts.disconnected', 'fanvue_acct_2');
 my $ended = state_is('fanvue_acct_2', 'failed open');
-is($ended->{error_code}, 'DISCONNECTED', 'why');
+is($ended->{error_code}, 'DISCONNECTED',
+    'the error code of a disconnected account is DISCONNECTED');
 
 is($gateway->http('GET', '/api/fanvue/fanvue_acct_/chats')->{status}, 400,
     'an invalid ID with the prefix');
@@ -139,7 +143,8 @@ wait_for { asked(qr{\A/api/authenticate/auth_}) >= 5 };
 cmp_ok(asked(qr{\A/api/authenticate/auth_}), '>=', 5, 'the poller runs');
 is(asked(qr{authenticate.*fanvue|fanvue.*authenticate}), 0,
     'no nonexistent path is polled');
-is(asked(qr{\A/api/accounts}), 0, 'nor is the list of accounts read for it');
+is(asked(qr{\A/api/accounts}), 0,
+    'the list of accounts is not read for Fanvue');
 state_is('fanvue_acct_3', 'needs_otp closed');
 
 
@@ -156,8 +161,9 @@ for my $request (
 
     my $answer = $gateway->http($method, $path, {},
         $method eq 'GET' ? undef : { email => 'a@b.c', password => 'p' });
-    is($answer->{status}, 404, "$method $path");
-    like($answer->{json}{description}, qr/widget/, 'says where');
+    is($answer->{status}, 404, "$method $path is not found");
+    like($answer->{json}{description}, qr/widget/,
+        "the error of $method $path mentions the widget");
 }
 
 is(scalar(grep { $_->{method} ne 'GET' && $_->{target} =~ /fanvue/ } sandbox_log()),
@@ -170,11 +176,11 @@ my $allowed = { Authorization => 'Bearer fan' };
 my $denied  = { Authorization => 'Bearer other' };
 
 is(call('fanvue_acct_1', '/callers', $allowed)->{status}, 200,
-    'a caller with a pattern for Fanvue');
+    'a caller with a pattern for Fanvue can call an account');
 is(call('fanvue_acct_3', '/callers', $allowed)->{status}, 503,
-    'is gated too');
+    'the gate applies to a caller with a pattern for Fanvue');
 is(call('fanvue_acct_1', '/callers', $denied)->{status}, 403,
-    'one with patterns for the others');
+    'a caller with patterns for other platforms is rejected');
 
 unlike($gateway->error_log, qr/\[(?:error|alert|crit)\]/, 'no error is logged');
 

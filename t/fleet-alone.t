@@ -47,6 +47,7 @@ redis_start();
 becomes($two, 'acct_2', 503, 'Redis is back: closed there, too');
 
 sandbox('POST', '/finish/acct_2');
-becomes($_, 'acct_2', 204, 'and open') for $one, $two;
+becomes($_, 'acct_2', 204,
+'the gate of acct_2 opens on each gateway') for $one, $two;
 
 done_testing();

@@ -35,25 +35,30 @@ sub kill_others {
 }
 
 
-is($one->update('acct_1', 'ok')->{status}, 200, 'an update elsewhere');
-ok(wait_for { gate('acct_1') == 503 } 'is followed');
-is(readyz()->{status}, 'ready', 'ready');
+is($one->update('acct_1', 'ok')->{status}, 200,
+    'an update at the first gateway is accepted');
+ok(wait_for { gate('acct_1') == 503 } 'the second gateway follows the update');
+is(readyz()->{status}, 'ready', 'the second gateway is ready');
 
 # ---- no reply to XREAD ----
 
 $between->answer('XREAD', '');
 ok(wait_for { $between->answered('XREAD') } 'no events arrive');
 
-is($one->update('acct_2', 'ok')->{status}, 200, 'another update');
+is($one->update('acct_2', 'ok')->{status}, 200,
+    'a second update at the first gateway is accepted');
 kill_others();
-ok(wait_for { readyz()->{status} eq 'degraded' } 'not ready');
+ok(wait_for { readyz()->{status} eq 'degraded' }
+    'the gateway is degraded if no events arrive');
 is(gate('acct_2'), 204, 'the update is not known');
 
 # ---- they arrive again ----
 
 $between->pass;
-ok(wait_for { readyz()->{status} eq 'ready' } 'ready again');
-is(gate('acct_2'), 503, 'and the update is known');
-like($two->error_log, qr/Redis did not respond|timed out/, 'the connection was dead');
+ok(wait_for { readyz()->{status} eq 'ready' }
+    'the gateway is ready when events arrive again');
+is(gate('acct_2'), 503, 'the missed update is known');
+like($two->error_log, qr/Redis did not respond|timed out/,
+    'the log says that Redis did not respond');
 
 done_testing();

@@ -20,12 +20,14 @@ EOC
 my $one = gateway(name => 'one', %poll);
 my $two = gateway(name => 'two', %poll);
 
-is($one->update('acct_1', 'ok')->{status}, 200, 'an update');
+is($one->update('acct_1', 'ok')->{status}, 200,
+    'an update of acct_1 is accepted');
 ok(wait_for(sub { $two->http('GET', '/api/acct_1/me')->{status} == 503 }),
     'the other gateway knows');
 
 redis_cli('FLUSHALL');
-is($_->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still')
+is($_->http('GET', '/api/acct_1/me')->{status}, 503,
+    'the gate is closed after FLUSHALL')
     for $one, $two;
 
 sandbox('POST', '/finish/acct_1', { success => \1 });

@@ -70,7 +70,8 @@ sub join_there {
     slow_upstream($account, @next);
 
     my $first = put($one, $account, 'same');
-    ok(wait_for(sub { received($account) }, 'the update'), "$account: sent");
+    ok(wait_for(sub { received($account) }, 'the update'),
+        "$account: the first update is sent");
     ok(knows($two, $account, 'starting'), 'the other gateway knows');
 
     my @late = map { put($_, $account, 'same') } $two, $two, $one;
@@ -93,8 +94,8 @@ sub join_there {
     is(scalar(received('acct_yes')), 1, 'the upstream got one');
 
     is(repeat($two, 'acct_yes', 'same')->{headers}{'reauth-coalesced'}, '1',
-        'so does a later one');
-    is(scalar(received('acct_yes')), 1, 'which is not sent');
+        'a later identical update is coalesced');
+    is(scalar(received('acct_yes')), 1, 'a coalesced update is not sent');
 }
 
 # ---- rejected ----
@@ -110,30 +111,35 @@ sub join_there {
 # ---- rejected while an attempt is active: its fingerprint is restored ----
 
 {
-    is(repeat($one, 'acct_back', 'first')->{status}, 200, 'an attempt');
+    is(repeat($one, 'acct_back', 'first')->{status}, 200,
+        'the first update is accepted');
     ok(knows($two, 'acct_back', 'running'), 'the other gateway knows');
 
     my @answers = join_there('acct_back', { status => 422, delay_ms => 600_000,
         body => '{"error":"VALIDATION_ERROR"}' });
 
-    is(scalar(grep { $_->{status} == 422 } @answers), 4, 'another is refused');
+    is(scalar(grep { $_->{status} == 422 } @answers), 4,
+        'an update that the upstream refuses returns 422 to all');
     is(scalar(received('acct_back')), 2, 'the upstream got both');
 
     ok(knows($two, 'acct_back', 'running'), 'the first is active again');
     is(repeat($two, 'acct_back', 'first')->{headers}{'reauth-coalesced'}, '1',
-        'its repeat shares it');
-    is(scalar(received('acct_back')), 2, 'and is not sent');
+        'an update identical to the active one is coalesced');
+    is(scalar(received('acct_back')), 2,
+        'an update identical to the active one is not sent');
 
     is(repeat($two, 'acct_back', 'same')->{headers}{'reauth-coalesced'}, undef,
-        'that of the refused one does not');
-    is(scalar(received('acct_back')), 3, 'and is sent');
+        'an update identical to the refused one is not coalesced');
+    is(scalar(received('acct_back')), 3,
+        'an update identical to the refused one is sent');
 }
 
 # ---- facts of the other gateway do not change the result ----
 
 {
     my $id = repeat($one, 'acct_step', 'same')->{json}{attempt_id};
-    ok(knows($two, 'acct_step', 'running'), 'known there');
+    ok(knows($two, 'acct_step', 'running'),
+        'the other gateway knows the running attempt');
 
     sandbox('POST', '/step/acct_step');
     sandbox('POST', '/account/acct_step', { story => 'otp' });
@@ -151,8 +157,9 @@ sub join_there {
             { auth_type => 'mobile_app' })->{json}
     } @gateways;
 
-    like($first->{mobile_auth_session_deeplink}, qr/\S/, 'a deeplink');
-    is_deeply($there, $first, 'is the same there');
+    like($first->{mobile_auth_session_deeplink}, qr/\S/,
+        'the response has a deeplink');
+    is_deeply($there, $first, 'the other gateway returns the same response');
     is(scalar(received('acct_app')), 1, 'the upstream got one');
 }
 

@@ -24,13 +24,14 @@ sub due {
 }
 
 
-is($one->update('acct_1', 'ok')->{status}, 200, 'a login');
+is($one->update('acct_1', 'ok')->{status}, 200,
+    'an update of acct_1 is accepted');
 sandbox('POST', '/account/acct_1', { delay_ms => 600_000 });
 
 my $polls = polls();
 ok(wait_for { polls() > $polls } 'a poll is in progress');
-cmp_ok(due(), '>', 1_000, 'it is leased, not due at the next interval');
-cmp_ok(due(), '<=', 20_000, 'for a bounded time');
+cmp_ok(due(), '>', 1_000, 'a poll in progress has a lease');
+cmp_ok(due(), '<=', 20_000, 'the lease of a poll ends in 20 seconds');
 
 my @pids = ($one->pid, $one->worker_pids);
 kill 'KILL', @pids;
@@ -40,22 +41,22 @@ sandbox('POST', '/account/acct_1', { delay_ms => 0 });
 
 my $two = gateway(name => 'two', %poll);
 is($two->http('GET', '/reauth/gate/acct_1')->{status}, 503,
-    'another one has read it from Redis');
+    'the second gateway has read the account from Redis');
 
 # independent of the duration of this test
 redis_cli('ZADD', '{reauth}:due', 'XX', int 1000 * (time + 600), 'acct_1');
 
 $polls = polls();
 sleep 1;
-is(polls(), $polls, 'and respects the lease');
+is(polls(), $polls, 'the second gateway does not poll during the lease');
 
 # after it has expired
 redis_cli('ZADD', '{reauth}:due', 'XX', int 1000 * time, 'acct_1');
 
-ok(wait_for { polls() > $polls } 'then it polls');
+ok(wait_for { polls() > $polls } 'the second gateway polls after the lease');
 sandbox('POST', '/finish/acct_1');
 ok(wait_for { $two->http('GET', '/reauth/gate/acct_1')->{status} == 204 }
-    'and opens the gate');
+    'the end reported by the poll opens the gate');
 
 $one->stop;
 

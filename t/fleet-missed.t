@@ -39,12 +39,15 @@ sub numbers {
 }
 
 
-is($one->update('acct_1', 'ok')->{status}, 200, 'an update');
-ok(wait_for { gate($two, 'acct_1') == 503 } 'the other gateway follows');
+is($one->update('acct_1', 'ok')->{status}, 200,
+    'the update of acct_1 is accepted');
+ok(wait_for { gate($two, 'acct_1') == 503 }
+    'the other gateway follows the update');
 
 my @numbers = numbers();
-is("@numbers", join(' ', 1 .. @numbers), 'events are numbered');
-is(redis_cli('GET', '{reauth}:seq'), $numbers[-1], 'by a counter');
+is("@numbers", join(' ', 1 .. @numbers), 'events are numbered in order');
+is(redis_cli('GET', '{reauth}:seq'), $numbers[-1],
+    'the last number of an event is that of the counter');
 
 my $scans = calls('zscan');
 
@@ -53,9 +56,11 @@ my $scans = calls('zscan');
 # the first event is on its way to it already
 
 kill 'STOP', $worker;
-is($one->update("acct_$_", 'ok')->{status}, 200, "acct_$_ begins") for 2, 3;
+is($one->update("acct_$_", 'ok')->{status}, 200,
+    "the update of acct_$_ is accepted") for 2, 3;
 redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
-is($one->update('acct_4', 'ok')->{status}, 200, 'acct_4 begins');
+is($one->update('acct_4', 'ok')->{status}, 200,
+    'the update of acct_4 is accepted');
 kill 'CONT', $worker;
 
 ok(wait_for { gate($two, "acct_$_") == 503 } "acct_$_ is closed") for 2 .. 4;
@@ -64,14 +69,16 @@ is(missed(), 1, 'the log tells it');
 # the same, but without an event after it
 
 kill 'STOP', $worker;
-is($one->update("acct_$_", 'ok')->{status}, 200, "acct_$_ begins") for 5, 6;
+is($one->update("acct_$_", 'ok')->{status}, 200,
+    "the update of acct_$_ is accepted") for 5, 6;
 redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
 kill 'CONT', $worker;
 
-ok(wait_for { gate($two, "acct_$_") == 503 } "acct_$_ is closed") for 5, 6;
+ok(wait_for { gate($two, "acct_$_") == 503 }
+    "the missed gate of acct_$_ closes") for 5, 6;
 is(missed(), 2, 'the log tells it again');
 ok(wait_for { $two->http('GET', '/reauth/readyz')->{body}
-    =~ /"status":"ready"/ } 'it is ready again');
+    =~ /"status":"ready"/ } 'the gateway is ready again');
 
 # ---- all is read again for these alone ----
 
@@ -80,9 +87,10 @@ cmp_ok(calls('zscan') - $scans, '<=', 2 * 2, 'nothing else was read');
 # ---- Redis loses all, and is written to at once ----
 
 redis_cli('FLUSHALL');
-is($one->update('acct_7', 'ok')->{status}, 200, 'acct_7 begins');
+is($one->update('acct_7', 'ok')->{status}, 200,
+    'the update of acct_7 is accepted');
 ok(wait_for { redis_cli('ZCARD', '{reauth}:active') == 7 }
-    'what was lost is written back');
+    'lost records are written to Redis again');
 is(gate($two, 'acct_1'), 503, 'gates stay closed');
 
 # ---- a gateway of an earlier version has no numbers ----
@@ -99,26 +107,35 @@ updated @{[ time * 1000 ]}
 deadline @{[ (time + 600) * 1000 ]}
 EOR
 
-ok(wait_for { gate($two, 'acct_8') == 503 } 'its events are followed');
-is($one->update('acct_9', 'ok')->{status}, 200, 'acct_9 begins');
-ok(wait_for { gate($two, 'acct_9') == 503 } 'and so are others');
-is(missed(), $before, 'none are missed for want of a number');
+ok(wait_for { gate($two, 'acct_8') == 503 }
+    'the other gateway follows events without numbers');
+is($one->update('acct_9', 'ok')->{status}, 200,
+    'the update of acct_9 is accepted');
+ok(wait_for { gate($two, 'acct_9') == 503 }
+    'the other gateway follows the event of acct_9');
+is(missed(), $before, 'no events are missed because a number is missing');
 
 # ---- the stream is deleted, and the clock of Redis was set back ----
 
 redis_cli('XSETID', '{reauth}:events', '9999999999999-1');
-is($one->update('acct_10', 'ok')->{status}, 200, 'acct_10 begins');
-ok(wait_for { gate($two, 'acct_10') == 503 } 'its event is followed');
+is($one->update('acct_10', 'ok')->{status}, 200,
+    'the update of acct_10 is accepted');
+ok(wait_for { gate($two, 'acct_10') == 503 }
+    'the other gateway follows the event of acct_10');
 
 redis_cli('DEL', '{reauth}:events');
-is($one->update('acct_11', 'ok')->{status}, 200, 'acct_11 begins');
-ok(wait_for { gate($two, 'acct_11') == 503 } 'what was missed is read');
+is($one->update('acct_11', 'ok')->{status}, 200,
+    'the update of acct_11 is accepted');
+ok(wait_for { gate($two, 'acct_11') == 503 }
+    'the other gateway reads acct_11 after the stream is deleted');
 ok(wait_for { $two->http('GET', '/reauth/readyz')->{body}
     =~ /"status":"ready"/ } 'all of it');
 
 $before = missed();
-is($one->update("acct_$_", 'ok')->{status}, 200, "acct_$_ begins") for 12, 13;
-ok(wait_for { gate($two, "acct_$_") == 503 } "acct_$_ is closed") for 12, 13;
+is($one->update("acct_$_", 'ok')->{status}, 200,
+    "the update of acct_$_ is accepted") for 12, 13;
+ok(wait_for { gate($two, "acct_$_") == 503 }
+    "the missed gate of acct_$_ closes") for 12, 13;
 is(missed(), $before, 'the new stream is followed');
 
 # ---- the counter was written by somebody else ----
@@ -128,8 +145,9 @@ my $account = 20;
 for my $counter ('18446744073709551615', 'inf', 'nan', '-5', 'text') {
     redis_cli('SET', '{reauth}:seq', $counter);
     is($one->update('acct_' . ++$account, 'ok')->{status}, 200,
-        "acct_$account begins");
-    ok(wait_for { gate($two, "acct_$account") == 503 } 'the other one follows');
+        "the update of acct_$account is accepted");
+    ok(wait_for { gate($two, "acct_$account") == 503 }
+        "the other gateway follows acct_$account");
     ok(wait_for { redis_cli('GET', '{reauth}:seq') =~ /\A[1-9]\d?\z/ }
         "$counter: counted from 1 again");
 }

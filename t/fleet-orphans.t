@@ -21,7 +21,8 @@ my %attempt = map { $_ => $one->update("acct_$_", 'ok')->{json}{attempt_id} }
     qw(kept gone person last);
 
 ok(wait_for { stored('acct_last', 'state') eq 'running' } 'all are written');
-is(redis_cli('ZCARD', '{reauth}:active'), 4, 'and active');
+is(redis_cli('ZCARD', '{reauth}:active'), 4,
+    'all accounts are active in Redis');
 
 # no gateway has them in its zone when their keys are deleted
 
@@ -41,7 +42,7 @@ for my $name (sort keys %queue) {
     ok(wait_for { redis_cli('ZSCORE', '{reauth}:active', "acct_$name") eq '' }
         "acct_$name of $queue{$name} goes from the active ones");
     is(join('', map { scalar redis_cli('ZSCORE', "{reauth}:$_", "acct_$name") }
-        @queues), '', 'and from all queues');
+        @queues), '', "acct_$name is removed from all queues");
 }
 
 is(redis_cli('ZCARD', '{reauth}:active'), 1, 'the other one stays');
@@ -49,7 +50,7 @@ is(redis_cli('ZCARD', '{reauth}:active'), 1, 'the other one stays');
 my $path = "/api/authenticate/$attempt{kept}";
 
 ok(wait_for { 3 < grep { $_->{target} eq $path } sandbox_log() }
-    'and is polled again and again');
+    'an account that is not deleted is polled again and again');
 
 for my $name (sort keys %queue) {
     is(scalar(grep { $_->{method} eq 'GET'
@@ -59,8 +60,10 @@ for my $name (sort keys %queue) {
 
 # a new attempt of the same account
 
-is($gateways[0]->update('acct_gone', 'ok')->{status}, 200, 'an update');
-ok(wait_for { stored('acct_gone', 'state') eq 'running' } 'it is written');
+is($gateways[0]->update('acct_gone', 'ok')->{status}, 200,
+    'an update of acct_gone is accepted');
+ok(wait_for { stored('acct_gone', 'state') eq 'running' }
+    'the record of acct_gone is written');
 $gateways[1]->becomes('acct_gone', 'running', 'the other one knows');
 
 # ---- gateways know the attempt: it is written again, its gate stays closed ----
@@ -86,9 +89,9 @@ redis_cli('DEL', '{reauth}:a:acct_gone');
 ok(wait_for { $gateways[0]->error_log =~ $told
     && $gateways[1]->error_log =~ $told } 'a deleted record is told to all');
 ok(wait_for { stored('acct_gone', 'state') eq 'running' }
-    'it is written again');
+    'the deleted record of an active attempt is written again');
 isnt(redis_cli('ZSCORE', '{reauth}:active', 'acct_gone'), '',
-    'and active again');
+    'the account of a record written again is active');
 is(gates('acct_gone'), '503 503', 'no gate opens');
 
 unlike($_->error_log, qr/changes made by other gateways were missed/,
@@ -109,11 +112,13 @@ for my $gateway (@gateways) {
         == 404 } 'each gateway forgets it');
 }
 
-is(redis_cli('ZSCORE', '{reauth}:active', 'acct_gone'), '', 'Redis, too');
+is(redis_cli('ZSCORE', '{reauth}:active', 'acct_gone'), '',
+    'the account of a removed record is not active in Redis');
 
 # ---- the event is removed before a gateway has read it ----
 
-is($gateways[0]->update('acct_gone', 'ok')->{status}, 200, 'an update');
+is($gateways[0]->update('acct_gone', 'ok')->{status}, 200,
+    'a further update of acct_gone is accepted');
 $gateways[1]->becomes('acct_gone', 'running', 'both know it');
 
 my ($worker) = grep { /\d/ } split ' ', `pgrep -P @{[ $gateways[1]->pid ]}`;
@@ -122,7 +127,8 @@ my $times = deleted('acct_gone');
 # the first event is on its way to it already
 
 kill 'STOP', $worker;
-is($gateways[0]->update('acct_more', 'ok')->{status}, 200, 'another account');
+is($gateways[0]->update('acct_more', 'ok')->{status}, 200,
+    'an update of a different account is accepted');
 redis_cli('DEL', '{reauth}:a:acct_gone');
 ok(wait_for { $times < deleted('acct_gone') } 'deleted once more');
 redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
@@ -131,7 +137,7 @@ kill 'CONT', $worker;
 ok(wait_for { $gateways[1]->error_log =~ /gateways were missed/ }
     'the other one notices');
 ok(wait_for { stored('acct_gone', 'state') eq 'running' }
-    'it is written again');
+    'a deleted record whose event was missed is written again');
 is(gates('acct_gone'), '503 503', 'no gate opens');
 
 # ---- no gateway polls: an index is mended when it is read ----

@@ -48,9 +48,9 @@ sandbox('POST', '/step/acct_1') for 1 .. 2;
 becomes('acct_1', 'needs_otp', 'a wait for a code');
 
 sandbox('POST', '/finish/acct_1', { success => \0, error_code => 'X' });
-becomes('acct_1', 'failed', 'a failure');
+becomes('acct_1', 'failed', 'the end reported by a poll is a failure');
 sandbox('POST', '/finish/acct_2');
-becomes('acct_2', 'succeeded', 'a success');
+becomes('acct_2', 'succeeded', 'the end reported by a poll is a success');
 
 is($_->http('GET', '/reauth/gate/acct_2')->{status}, 204, 'the gate is open')
     for $one, $two;
@@ -59,7 +59,7 @@ is($_->http('GET', '/reauth/gate/acct_2')->{status}, 204, 'the gate is open')
 
 my $polls = poll_times('acct_1');
 sleep 1.5;
-is(scalar poll_times('acct_1'), $polls, 'what has ended is not polled');
+is(scalar poll_times('acct_1'), $polls, 'an ended attempt is not polled');
 is(redis_cli('ZCARD', '{reauth}:due'), 0, 'nothing is due');
 
 # killing all workers of a gateway does not stop polling
@@ -69,6 +69,7 @@ kill 'KILL', $one->worker_pids, $two->worker_pids;
 sandbox('POST', '/finish/acct_3');
 becomes('acct_3', 'succeeded', 'workers died, others go on');
 
-unlike($_->error_log, qr/\[(?:emerg|error)\]/, 'no errors') for $one, $two;
+unlike($_->error_log, qr/\[(?:emerg|error)\]/,
+    'no errors are logged') for $one, $two;
 
 done_testing();

@@ -37,10 +37,11 @@ sandbox('POST', "/account/acct_$_", { next => [
       body => { error => 'RATE_LIMIT' }, headers => { 'Retry-After' => '10' } },
 ] }) for 1 .. 15;
 
-ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') } 'all rest');
+ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') }
+    'the pause is shared by all gateways');
 my $seen = time;
 my $left = redis_cli('PTTL', '{reauth}:pause');
-cmp_ok($left, '<=', 10_000, 'as long as Retry-After says');
+cmp_ok($left, '<=', 10_000, 'the pause is as long as Retry-After says');
 
 sandbox('POST', "/account/acct_$_", { next => [] }) for 1 .. 15;
 
@@ -50,7 +51,7 @@ my ($from, $to) = map { Reauth::Webhook::started_at($seen + $_ - time) }
     3, $left / 1000 - 0.1;
 
 ok(wait_for { grep { $_->{time} gt $to } polled() }
-    'and goes on afterwards');
+    'polls continue after the pause');
 is(scalar(grep { $_->{time} gt $from && $_->{time} lt $to } polled()), 0,
     'nobody polls until then');
 like($one->error_log . $two->error_log, qr/paused for 10000 ms.*rate limit is reached/,

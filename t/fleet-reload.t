@@ -50,6 +50,6 @@ $gateway->stop('QUIT');
 cmp_ok(time - $start, '<', 50, 'QUIT: the poll is not waited for');
 
 unlike($gateway->error_log, qr/\[(?:alert|emerg)\]|open socket/,
-    'nothing alarming');
+    'neither an alert nor an open socket is logged');
 
 done_testing();

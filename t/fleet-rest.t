@@ -51,11 +51,11 @@ my $two = gateway(name => 'two', %poll);
 $one->update("acct_$_", 'ok') for 1, 2;
 ok(wait_for(sub { rest() > 0 }), '429: all rest');
 sleep 1;
-cmp_ok(rest(), '>', 200_000, 'as long as it says');
+cmp_ok(rest(), '>', 200_000, 'the pause is as long as the response says');
 
 my $polls = polls();
 sleep 1;
-is(polls(), $polls, 'nobody polls');
+is(polls(), $polls, 'nobody polls during the pause');
 $_->stop for $one, $two;
 
 # ---- a single gateway ----
@@ -68,7 +68,7 @@ ok(wait_for(sub { $alone->error_log =~ /polling is paused for 300000 ms/ }),
     'Retry-After beyond all numbers: the longest rest');
 $polls = polls();
 sleep 1;
-is(polls(), $polls, 'it does not poll');
+is(polls(), $polls, 'the gateway does not poll during the longest pause');
 $alone->stop;
 
 # ---- a gateway that was hours ahead has used the whole budget ----

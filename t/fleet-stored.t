@@ -37,11 +37,12 @@ ok(wait_for { state_of('acct_face') eq 'needs_face'
     && state_of('acct_otp') eq 'needs_otp' } 'polls were seen');
 
 sandbox('POST', '/finish/acct_ok');
-ok(wait_for { state_of('acct_ok') eq 'succeeded' } 'and an end');
+ok(wait_for { state_of('acct_ok') eq 'succeeded' }
+    'an end is reported by a poll');
 
 my $polled = sandbox('GET', '/account/acct_face')->{poll};
 like(JSON::PP->new->encode($polled), qr/CANARY/,
-    'what must not be kept was in the answers');
+    'responses to polls contain what must not be stored');
 
 my (%fields, $text);
 
@@ -64,14 +65,15 @@ is_deeply([ grep { !$kept{$_} } sort keys %fields ], [],
     'the records hold what may be kept');
 unlike($text, qr/CANARY/, 'nothing secret in Redis');
 unlike($text, qr/example\.com|\bsecret\b|onlyfans_data/i,
-    'nor anything of the credentials or the account');
+    'Redis has nothing of the credentials or the account');
 
 my $status = join '', map { $gateway->http('GET', $_)->{body} }
     '/reauth/accounts', map { "/reauth/accounts/acct_$_/timeline" }
     qw(ok otp face phone);
-unlike($status, qr/CANARY/, 'nor in the status');
+unlike($status, qr/CANARY/, 'the status has nothing of the confidential data');
 
-unlike($gateway->access_log, qr/CANARY/, 'nor in the access log');
+unlike($gateway->access_log, qr/CANARY/,
+    'the access log has nothing of the confidential data');
 
 $gateway->stop;
 

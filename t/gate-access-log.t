@@ -63,15 +63,16 @@ like(logged('PUT /api/authenticate/acct_1/credentials'),
     'an update: its attempt');
 like(logged('PUT /api/authenticate/acct_1/credentials'),
     qr/ account=acct_1 .* gate=- coalesced=- store=local key=$/,
-    'an update');
+    'the line of an update has the store and no key');
 like(Reauth::Test::slurp(work_dir() . '/gateway/logs/reauth.log'),
     qr/^PUT .* coalesced=1 /m, 'an update that was coalesced');
 like(logged("GET /api/authenticate/$id"),
-    qr/ 200 op=poll .*attempt=\Q$id\E .*gate=- /, 'a poll');
+    qr/ 200 op=poll .*attempt=\Q$id\E .*gate=- /,
+    'the line of a poll has the attempt');
 like(logged('GET /reauth/accounts'), qr/ 200 op=status .*gate=- /,
-    'the status');
+    'the line of a status request has no gate');
 is(logged('GET /plain'), 'GET /plain 200 op=- account=- attempt=- type=-'
-    . " state=- gate=- $rest", 'what has nothing to do with it');
+    . " state=- gate=- $rest", 'the line of another location has empty values');
 
 unlike(Reauth::Test::slurp(work_dir() . '/gateway/logs/reauth.log'),
     qr/\Q$Reauth::Test::API_KEY\E/, 'the key is never there');

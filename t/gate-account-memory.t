@@ -48,11 +48,11 @@ SKIP: {
 
     is(call(), 500, 'no memory for a copy of it');
     like($gateway->error_log, qr/\[emerg\].* (?:malloc|posix_memalign)\(/,
-        'which is why');
+        'the failed allocation is logged');
     limit();
 }
 
-is(call(), 400, 'memory again');
+is(call(), 400, 'an invalid account is rejected when memory is available');
 is(scalar(() = sandbox_log()), $sent, 'nothing was sent');
 is_deeply([$gateway->worker_pids], [$worker], 'the worker runs');
 

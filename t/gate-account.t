@@ -52,7 +52,8 @@ EOC
 $gateway->update('acct_1', 'ok');
 
 # "return" is processed before the gate
-is($gateway->http('GET', '/report?account=acct_1')->{status}, 204, 'return');
+is($gateway->http('GET', '/report?account=acct_1')->{status}, 204,
+    '"return" is processed before the gate');
 
 sub by_header {
     my ($account) = @_;
@@ -65,8 +66,9 @@ is(by_header('acct_1'), 503, 'the header names it');
 is(by_header('acct_2'), 200, 'the header names another one than the path');
 is(by_header(undef), 200, 'no header: no account, no gate');
 is(by_header('acct_1 '), 503, 'nginx takes blanks off a header');
-is(by_header('%61cct_1'), 503, 'decoded');
-is(by_header('%2561cct_1'), 400, 'decoded once');
+is(by_header('%61cct_1'), 503, 'the account in a header is decoded');
+is(by_header('%2561cct_1'), 400,
+    'the account in a header is decoded only once');
 is(by_header('acct_1/'), 400, 'no account id');
 is(by_header('ACCT_1'), 400, 'IDs are case-sensitive');
 is(by_header('a' x 3000), 400, 'far too long');
@@ -89,8 +91,9 @@ for my $case (
     my ($args, $status) = @$case;
     my $answer = $gateway->http('GET', "/by-argument/x?$args");
 
-    is($answer->{status}, $status, "?$args: $status");
-    is($answer->{json}{error}, 'BAD_ACCOUNT', "?$args: BAD_ACCOUNT")
+    is($answer->{status}, $status, "?$args: the status is $status");
+    is($answer->{json}{error}, 'BAD_ACCOUNT',
+        "?$args: the error is BAD_ACCOUNT")
         if $status == 400;
 }
 
@@ -103,7 +106,8 @@ for my $case (
 {
     my ($path, $status) = @$case;
 
-    is($gateway->http('GET', $path)->{status}, $status, "$path: $status");
+    is($gateway->http('GET', $path)->{status}, $status,
+        "$path: the status is $status");
 }
 
 for my $case (
@@ -151,8 +155,10 @@ for my $case (
         $cookie =~ s/\r\n/ /gr . ": $status");
 }
 
-is($gateway->http('GET', '/composed/?n=1')->{status}, 503, 'composed');
-is($gateway->http('GET', '/composed/?n=')->{status}, 400, 'composed: none');
+is($gateway->http('GET', '/composed/?n=1')->{status}, 503,
+    'an account composed of variables is gated');
+is($gateway->http('GET', '/composed/?n=')->{status}, 400,
+    'an account composed of an empty variable is rejected');
 
 is($gateway->http('GET', '/in-path/a/b/acct_1/c')->{status}, 503,
     'the segment may be anywhere in the path');
@@ -161,6 +167,6 @@ is($gateway->http('GET', '/in-path/xacct_1/c')->{status}, 200,
 is($gateway->http('GET', '/in-path/?id=acct_1')->{status}, 200,
     'the query is no path');
 is($gateway->http('GET', '/in-path/acct_1')->{status}, 503,
-    'at the end of the path');
+    'the segment may be at the end of the path');
 
 done_testing();

@@ -19,44 +19,52 @@ my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 my $answer = $gateway->http('GET', '/api/acct_1/chats?limit=1');
 my $json = $answer->{json};
 
-is($answer->{status}, 503, 'closed');
-is($json->{error}, 'SERVICE_UNAVAILABLE', 'error');
-is($json->{account_id}, 'acct_1', 'account_id');
-is($json->{state}, 'running', 'state');
-is($json->{attempt_id}, $id, 'attempt_id');
-like($json->{since}, qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/, 'since');
+is($answer->{status}, 503, 'a call is refused with the 503 code');
+is($json->{error}, 'SERVICE_UNAVAILABLE',
+    'the response has the error SERVICE_UNAVAILABLE');
+is($json->{account_id}, 'acct_1', 'the response has the account ID');
+is($json->{state}, 'running', 'the response has the state');
+is($json->{attempt_id}, $id, 'the response has the attempt ID');
+like($json->{since}, qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/,
+    'the response has the time of the last change');
 like($json->{retry_after}, qr/\A[34]\z/, 'retry_after is about the minimum');
 ok(exists $json->{action_required} && !defined $json->{action_required},
     'action_required is null');
-like($json->{decision_id}, qr/\A[0-9a-f]{16}\z/, 'decision_id');
+like($json->{decision_id}, qr/\A[0-9a-f]{16}\z/,
+    'the response has a decision ID of 16 digits');
 ok(length $json->{$_}, $_) for qw(message description);
-is(scalar keys %$json, 10, 'and no more');
+is(scalar keys %$json, 10, 'the response has 10 members');
 
 is($answer->{headers}{'retry-after'}, $json->{retry_after},
     'Retry-After is retry_after');
-is($answer->{headers}{'cache-control'}, 'no-store', 'Cache-Control');
-is($answer->{headers}{'content-type'}, 'application/json', 'Content-Type');
+is($answer->{headers}{'cache-control'}, 'no-store',
+    'the response must not be cached');
+is($answer->{headers}{'content-type'}, 'application/json',
+    'the Content-Type is application/json');
 is($answer->{headers}{'content-length'}, length $answer->{body},
-    'Content-Length');
-is($answer->{headers}{'x-should-retry'}, undef, 'it may be tried again');
+    'the Content-Length is that of the body');
+is($answer->{headers}{'x-should-retry'}, undef,
+    'X-Should-Retry is missing while a retry is useful');
 
 my $head = $gateway->http('HEAD', '/api/acct_1/chats');
-is($head->{status}, 503, 'HEAD: closed');
+is($head->{status}, 503, 'HEAD is refused with the 503 code');
 is($head->{body}, '', 'HEAD: no body');
-like($head->{headers}{'retry-after'}, qr/\A[34]\z/, 'HEAD: Retry-After');
+like($head->{headers}{'retry-after'}, qr/\A[34]\z/,
+    'the response to HEAD has Retry-After');
 
 my $post = $gateway->http('POST', '/api/acct_1/chats', {}, 'x' x 200_000);
 is($post->{status}, 503, 'a body makes no difference');
 
 is($gateway->http('GET', '/api/acct_2/chats')->{status}, 200,
-    'another account is open');
+    'a call of another account is passed');
 
 sandbox('POST', '/step/acct_1') for 1 .. 2;
 $gateway->http('GET', "/api/authenticate/$id");
 
 $answer = $gateway->http('GET', '/api/acct_1/chats');
 is($answer->{json}{state}, 'needs_otp', 'a person must act');
-is($answer->{json}{action_required}, 'otp', 'and the required action is named');
+is($answer->{json}{action_required}, 'otp',
+    'the response names the required action');
 like($answer->{json}{retry_after}, qr/\A[4-7]\z/,
     'retry_after is nearer to the maximum');
 is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},

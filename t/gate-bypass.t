@@ -31,7 +31,9 @@ for my $case ([ '', 1 ], [ 'bypass=', 1 ], [ 'bypass=0', 1 ],
 }
 
 my $log = Reauth::Test::slurp(work_dir() . '/gateway/logs/gate.log');
-like($log, qr/^bypass=0 503 closed$/m, '$reauth_gate: closed');
-like($log, qr/^bypass=1 \d+ bypassed$/m, '$reauth_gate: bypassed');
+like($log, qr/^bypass=0 503 closed$/m,
+    '$reauth_gate is "closed" without a bypass');
+like($log, qr/^bypass=1 \d+ bypassed$/m,
+    '$reauth_gate is "bypassed" with a bypass');
 
 done_testing();

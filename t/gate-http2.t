@@ -29,22 +29,27 @@ my $update = curl('-X', 'PUT', '-H', 'Content-Type: application/json',
 like($update, qr{^HTTP/2 200}, 'an update over HTTP/2');
 
 my $closed = curl("http://127.0.0.1:$port/api/acct_1/me");
-like($closed, qr{^HTTP/2 503}, 'closed');
-like($closed, qr/^retry-after: [23]\r$/m, 'Retry-After');
-like($closed, qr/^cache-control: no-store\r$/m, 'Cache-Control');
+like($closed, qr{^HTTP/2 503}, 'a call over HTTP/2 is refused');
+like($closed, qr/^retry-after: [23]\r$/m,
+    'the response over HTTP/2 has Retry-After');
+like($closed, qr/^cache-control: no-store\r$/m,
+    'the response over HTTP/2 must not be cached');
 like($closed, qr/"retry_after":[23],/, 'the same in the body');
-unlike($closed, qr/x-should-retry/, 'it may be tried again');
+unlike($closed, qr/x-should-retry/,
+    'X-Should-Retry is missing while a retry is useful');
 
 my ($id) = $update =~ /"attempt_id":"(\w+)"/;
 sandbox('POST', '/step/acct_1') for 1 .. 2;
 like(curl("http://127.0.0.1:$port/api/authenticate/$id"), qr{^HTTP/2 200},
-    'a poll');
+    'a poll over HTTP/2 is accepted');
 
 $closed = curl("http://127.0.0.1:$port/api/acct_1/me");
 like($closed, qr/^x-should-retry: false\r$/m, 'a person must act');
-like($closed, qr/"action_required":"otp"/, 'and the required action is named');
+like($closed, qr/"action_required":"otp"/,
+    'the response names the required action');
 
-like(curl("http://127.0.0.1:$port/api/acct_2/me"), qr{^HTTP/2 200}, 'open');
+like(curl("http://127.0.0.1:$port/api/acct_2/me"), qr{^HTTP/2 200},
+    'a call of another account is passed');
 like(curl('--path-as-is',
         "http://127.0.0.1:$port/api/acct_2/../acct_1/me"),
     qr{^HTTP/2 400}, 'a path written another way');

@@ -28,7 +28,8 @@ my $gateway = gateway(
         . '; }',
     config      => "listen 127.0.0.1:$h2_port http2;");
 
-is($gateway->update('acct_closed', 'ok')->{status}, 200, 'it logs in');
+is($gateway->update('acct_closed', 'ok')->{status}, 200,
+    'an update of acct_closed is accepted');
 
 
 sub by_http1 {
@@ -64,11 +65,11 @@ sub check {
         unlike($answer->{body}, qr/BAD_PATH/, "$name: by nginx");
 
     } elsif ($expected eq 'bad') {
-        is($answer->{status}, 400, "$name: 400");
-        like($answer->{body}, qr/BAD_PATH/, "$name: BAD_PATH");
+        is($answer->{status}, 400, "$name: the status is 400");
+        like($answer->{body}, qr/BAD_PATH/, "$name: the error is BAD_PATH");
 
     } elsif ($expected =~ /closed/) {
-        is($answer->{status}, 503, "$name: 503");
+        is($answer->{status}, 503, "$name: the status is 503");
         like($answer->{body}, qr/"account_id":"\Q$expected\E"/,
             "$name: its account");
 

@@ -37,7 +37,8 @@ my $unmerged = gateway(
 );
 
 for ($gateway, $unmerged) {
-    is($_->update('acct_closed', 'ok')->{status}, 200, 'it logs in');
+    is($_->update('acct_closed', 'ok')->{status}, 200,
+        'an update of acct_closed is accepted');
 }
 
 
@@ -59,7 +60,7 @@ sub closed {
 
     my ($answer, $target) = sent($through // $gateway, $path);
 
-    is($answer->{status}, 503, "$path: 503");
+    is($answer->{status}, 503, "$path: the status is 503");
     is($answer->{json}{account_id}, 'acct_closed', "$path: of its account");
     is($target, undef, "$path: nothing was sent");
 
@@ -83,8 +84,8 @@ sub refused {
 
     my ($answer, $target) = sent($through // $gateway, $path);
 
-    is($answer->{status}, 400, "$path: 400");
-    is($answer->{json}{error}, 'BAD_PATH', "$path: BAD_PATH");
+    is($answer->{status}, 400, "$path: the status is 400");
+    is($answer->{json}{error}, 'BAD_PATH', "$path: the error is BAD_PATH");
     is($target, undef, "$path: nothing was sent");
 
     return;

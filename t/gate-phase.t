@@ -141,20 +141,22 @@ $held->close;
 # ---- later phases ----
 
 for my $where (qw(files fallback mirrored)) {
-    is(get("/$where/acct_1/x")->{status}, 503, "$where: closed");
+    is(get("/$where/acct_1/x")->{status}, 503,
+        "/$where: a call is refused while the gate is closed");
 }
 
 # ---- internal redirects ----
 
 is(get('/paged/acct_1/x')->{status}, 503, 'a named location by error_page');
-is(get('/redirected/acct_2/x')->{status}, 503, 'another uri by error_page');
+is(get('/redirected/acct_2/x')->{status}, 503,
+    'a redirection by error_page is gated');
 
 is(sent(), $before, 'nothing was sent, nor mirrored');
 
 isnt(get("/$_/acct_2/x")->{status}, 503, "$_: open for another account")
     for qw(let-in fallback mirrored paged asked-status);
 ok(wait_for { grep { $_->{target} =~ m{mirrored|whoami} } sandbox_log() }
-    'and mirrored');
+    'an allowed call is mirrored');
 
 unlike($gateway->error_log, qr/\[(?:alert|crit)\]/, 'nothing else is logged');
 

@@ -26,7 +26,7 @@ sub begin {
     my $id = $gateway->update($account, 'ok')->{json}{attempt_id};
 
     ok(wait_for { (stored($account, 'state') // '') eq 'running' }
-        "$account runs");
+        "the attempt of $account is running");
 
     my $told = $gateway->http('GET', "/reauth/accounts/$account")->{json}{since};
 
@@ -35,7 +35,7 @@ sub begin {
 
     ok(wait_for {
         $gateway->http('GET', "/reauth/accounts/$account")->{json}{since} ne $told
-    } "for $age s") if $age;
+    } "the record has an age of $age s") if $age;
 
     return $id;
 }
@@ -44,24 +44,25 @@ sub begin {
 
 begin('acct_1', 0);
 my ($least, $most) = told('acct_1');
-is($least, 2, 'at first the minimum');
+is($least, 2, 'Retry-After of a new attempt is the minimum');
 
 begin('acct_2', 100);
 ($least, $most) = told('acct_2');
 cmp_ok($least, '>=', 25, 'a quarter of its age');
-cmp_ok($most,  '<=', 45, 'and up to half as much again');
+cmp_ok($most,  '<=', 45, 'Retry-After is at most half of the age');
 
 begin('acct_3', 700);
 ($least, $most) = told('acct_3');
 cmp_ok($least, '>=', 54, 'near the maximum by default');
-cmp_ok($most,  '<=', 60, 'of 60 seconds');
+cmp_ok($most,  '<=', 60, 'Retry-After is at most 60 seconds by default');
 
 # ---- one login took 95 seconds ----
 
 my $id = begin('acct_4', 95);
 sandbox('POST', '/finish/acct_4');
 $gateway->http('GET', "/api/authenticate/$id");
-is($gateway->http('GET', '/reauth/gate/acct_4')->{status}, 204, 'an end');
+is($gateway->http('GET', '/reauth/gate/acct_4')->{status}, 204,
+    'the gate opens when the attempt ends');
 
 begin('acct_5', 0);
 ($least, $most) = told('acct_5');
@@ -70,6 +71,6 @@ cmp_ok($most,  '<=', 60, 'within the bounds');
 
 begin('acct_6', 55);
 ($least, $most) = told('acct_6');
-cmp_ok($least, '>=', 40, 'what is left of it');
+cmp_ok($least, '>=', 40, 'Retry-After is the rest of the expected time');
 
 done_testing();

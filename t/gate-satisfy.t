@@ -23,13 +23,18 @@ location = /never  { return 403; }
 location = /always { return 204; }
 EOC
 
-is($gateway->http('GET', '/any/acct_1')->{status}, 200, 'open: any');
-is($gateway->http('GET', '/all/acct_1')->{status}, 200, 'open: all');
+is($gateway->http('GET', '/any/acct_1')->{status}, 200,
+    'satisfy any: a call is passed while the gate is open');
+is($gateway->http('GET', '/all/acct_1')->{status}, 200,
+    'satisfy all: a call is passed while the gate is open');
 
 $gateway->update('acct_1', 'ok');
 
-is($gateway->http('GET', '/any/acct_1')->{status}, 503, 'closed: any');
-is($gateway->http('GET', '/all/acct_1')->{status}, 503, 'closed: all');
-is($gateway->http('GET', '/any/acct_2')->{status}, 200, 'another account');
+is($gateway->http('GET', '/any/acct_1')->{status}, 503,
+    'satisfy any: a call is refused while the gate is closed');
+is($gateway->http('GET', '/all/acct_1')->{status}, 503,
+    'satisfy all: a call is refused while the gate is closed');
+is($gateway->http('GET', '/any/acct_2')->{status}, 200,
+    'satisfy any: a call of another account is passed');
 
 done_testing();

@@ -45,24 +45,31 @@ location /redirected/ {
 EOC
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
-ok($id, 'it logs in');
+ok($id, 'an update of acct_1 is accepted');
 
-is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'inherited');
-is($gateway->http('GET', '/own/acct_1')->{status}, 503, 'inherited again');
-is($gateway->http('GET', '/off/acct_1')->{status}, 200, 'turned off');
-is($gateway->http('GET', '/metrics/acct_1')->{status}, 200, 'none of ours');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503,
+    'a gate is inherited from the server');
+is($gateway->http('GET', '/own/acct_1')->{status}, 503,
+    'a gate is inherited by a location without an own setting');
+is($gateway->http('GET', '/off/acct_1')->{status}, 200,
+    'a gate can be turned off in a location');
+is($gateway->http('GET', '/metrics/acct_1')->{status}, 200,
+    'a location of the module itself has no gate');
 is($gateway->http('GET', '/metrics/inner/acct_1')->{status}, 503,
-    'but of a location in it');
+    'a location inside one of the module has a gate');
 is($gateway->http('GET', '/metrics/off/acct_1')->{status}, 200,
     'if that does not turn it off');
 
-is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200, 'a poll');
-is($gateway->update('acct_1', 'slow')->{status}, 200, 'another update');
+is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200,
+    'a poll is not gated');
+is($gateway->update('acct_1', 'slow')->{status}, 200, 'an update is not gated');
 is($gateway->http('GET', '/reauth/accounts/acct_1')->{status}, 200,
-    'the status');
-is($gateway->http('GET', '/reauth/healthz')->{status}, 200, 'healthz');
+    'the status is not gated');
+is($gateway->http('GET', '/reauth/healthz')->{status}, 200,
+    'healthz is not gated');
 
-is($gateway->http('GET', '/mirrored/x')->{status}, 200, 'with a mirror');
+is($gateway->http('GET', '/mirrored/x')->{status}, 200,
+    'a call with a mirror is not gated by its subrequest');
 ok(wait_for { grep { $_->{target} =~ /mirrored/ } sandbox_log() }
     'the subrequest of a mirror is not gated');
 

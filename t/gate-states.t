@@ -45,11 +45,11 @@ sub closed {
 
     my $answer = $gateway->http('GET', "/api/$account/me");
 
-    is($answer->{status}, 503, "$state: 503");
+    is($answer->{status}, 503, "$state: the status is 503");
     is($answer->{json}{state}, $state, "$state: said so");
     is($answer->{json}{action_required}, $action, "$state: who must act");
     is($answer->{headers}{'x-should-retry'}, $action ? 'false' : undef,
-        "$state: x-should-retry");
+        "$state: X-Should-Retry depends on the action");
     is($gateway->http('GET', "/reauth/gate/$account")->{status}, 503,
         "$state: the status says the same");
 
@@ -128,7 +128,7 @@ opened('acct_rejected', 'rejected');
 sandbox('POST', '/account/acct_face',
     { next => [ { status => 422, body => '{"error":"VALIDATION_ERROR"}' } ] });
 is($gateway->update('acct_face', 'wrong')->{status}, 422,
-    'another update is refused');
+    'an invalid update is rejected by the upstream');
 closed('acct_face', 'needs_face', 'face');
 
 # ---- a code that was accepted: running until the next fact ----

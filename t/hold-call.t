@@ -48,8 +48,9 @@ sub call {
 }
 
 my $answer = call('/api/acct_1/chats', 'wait=10')->finish;
-is($answer->{status}, 200, 'an open gate');
-is($answer->{headers}{'preference-applied'}, undef, 'holds nothing');
+is($answer->{status}, 200, 'a call with an open gate is passed');
+is($answer->{headers}{'preference-applied'}, undef,
+    'a call with an open gate is not held');
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 
@@ -61,22 +62,28 @@ for my $prefer (undef, 'respond-async', 'wait=0', 'wait=x') {
 }
 
 $answer = call('/never/acct_1/chats', 'wait=60')->finish;
-is($answer->{status}, 503, 'by default no call is held');
-cmp_ok($answer->{took}, '<', 50, 'at all');
+is($answer->{status}, 503, 'a call is not held by default');
+cmp_ok($answer->{took}, '<', 50, 'a call is refused at once by default');
 
 $answer = call('/api/acct_1/chats', 'wait=1')->finish;
-is($answer->{status}, 503, 'the gate stays closed');
-cmp_ok($answer->{took}, '>=', 0.9, 'for as long as the client waits');
-cmp_ok($answer->{took}, '<', 50, 'and no longer');
-is($answer->{headers}{'preference-applied'}, 'wait=1', 'which is reported');
-is($answer->{json}{state}, 'running', 'the usual 503');
-ok($answer->{headers}{'retry-after'}, 'with Retry-After');
+is($answer->{status}, 503, 'a held call is refused if the gate stays closed');
+cmp_ok($answer->{took}, '>=', 0.9,
+    'a call is held for as long as the client waits');
+cmp_ok($answer->{took}, '<', 50,
+    'a call is held no longer than the client waits');
+is($answer->{headers}{'preference-applied'}, 'wait=1',
+    'the applied preference is reported');
+is($answer->{json}{state}, 'running', 'a held call gets the usual error');
+ok($answer->{headers}{'retry-after'}, 'a held call gets Retry-After');
 
 $answer = call('/bounded/acct_1/chats', 'wait=60')->finish;
-is($answer->{status}, 503, 'still closed');
-cmp_ok($answer->{took}, '>=', 2.9, 'after the operator\'s bound');
-cmp_ok($answer->{took}, '<', 50, 'and no longer');
-is($answer->{headers}{'preference-applied'}, 'wait=3', 'which is reported too');
+is($answer->{status}, 503, 'a call is refused after reauth_gate_hold');
+cmp_ok($answer->{took}, '>=', 2.9,
+    'a call is held for the time of reauth_gate_hold');
+cmp_ok($answer->{took}, '<', 50,
+    'a call is not held longer than reauth_gate_hold');
+is($answer->{headers}{'preference-applied'}, 'wait=3',
+    'the reported preference is the value of reauth_gate_hold');
 
 $answer = call('/short/acct_1/chats', 'wait=60')->finish;
 is($answer->{status}, 200, 'reauth_gate_max opens it for this location');
@@ -89,9 +96,9 @@ my @held = (
     call('/api/acct_1/large', 'wait=60', 'POST', $body),
 );
 $gateway->works_at(3);
-ok($_->is_open, 'held') for @held;
+ok($_->is_open, 'a call is held while the gate is closed') for @held;
 is($gateway->http('GET', '/api/acct_2/chats')->{status}, 200,
-    'others are served');
+    'calls of another account are passed meanwhile');
 
 my $opened = time;
 sandbox('POST', '/finish/acct_1');
@@ -99,8 +106,9 @@ $gateway->http('GET', "/api/authenticate/$id");
 
 for my $held (@held) {
     $answer = $held->finish;
-    is($answer->{status}, 200, 'goes on');
-    is($answer->{headers}{'preference-applied'}, 'wait=60', 'was held');
+    is($answer->{status}, 200, 'a held call is passed when the gate opens');
+    is($answer->{headers}{'preference-applied'}, 'wait=60',
+        'a held call that is passed reports the preference');
 }
 
 cmp_ok(time - $opened, '<', 50, 'when its gate opens, not when its time is up');
@@ -108,7 +116,7 @@ cmp_ok(time - $opened, '<', 50, 'when its gate opens, not when its time is up');
 my @sent = grep { $_->{account} eq 'acct_1' && $_->{method} eq 'POST'
     && $_->{target} !~ /authenticate/ } sandbox_log();
 is_deeply([sort map { length $_->{body} } @sent], [16, length $body],
-    'with its body');
+    'held calls are sent with their bodies');
 
 # a newer attempt keeps it closed
 $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
@@ -130,11 +138,16 @@ ok(wait_for { Reauth::Test::slurp($log) =~ /gone 499 held/ }
     'a client that goes is noticed');
 
 my $logged = Reauth::Test::slurp($log);
-like($logged, qr{^POST /api/acct_1/large 200 held$}m, '$reauth_gate: held');
-like($logged, qr{^GET /api/acct_1/chats 503 held$}m, 'whether it opened or not');
-like($logged, qr{^GET /api/acct_1/chats 503 closed$}m, 'closed: not held');
-like($logged, qr{^GET /api/acct_2/chats 200 open$}m, 'open');
+like($logged, qr{^POST /api/acct_1/large 200 held$}m,
+    '$reauth_gate is "held" for a held call');
+like($logged, qr{^GET /api/acct_1/chats 503 held$}m,
+    '$reauth_gate is "held" even if the gate has not opened');
+like($logged, qr{^GET /api/acct_1/chats 503 closed$}m,
+    '$reauth_gate is "closed" if a call is not held');
+like($logged, qr{^GET /api/acct_2/chats 200 open$}m,
+    '$reauth_gate is "open" for an open gate');
 
-unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
+    'nothing worse than a warning is logged');
 
 done_testing();

@@ -139,7 +139,7 @@ for my $case (
         last;
     }
 
-    is(statuses($text), $status, "$name: answered");
+    is(statuses($text), $status, "$name: the statuses are $status");
     ok($ended, "$name: closed, without a wait for the rest");
     like($text, qr/^Connection: close\r$/m, "$name: no further request")
         if $closes;

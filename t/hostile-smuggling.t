@@ -42,7 +42,8 @@ my $http2    = gateway(name => 'http2', listen => 'http2',
 my $json = '{"auth_type":"email_password","email":"a@example.com",'
     . '"password":"b"}';
 
-is($gateway->update('acct_closed', 'ok')->{status}, 200, 'it logs in');
+is($gateway->update('acct_closed', 'ok')->{status}, 200,
+    'an update of acct_closed is accepted');
 
 
 # Sends one request over HTTP/2; returns the status.
@@ -61,7 +62,7 @@ sub h2 {
 
 is(h2('PUT', '/api/authenticate/acct_closed/credentials',
         { 'content-type' => 'application/json' }, $json),
-    200, 'it logs in over HTTP/2');
+    200, 'an update over HTTP/2 is accepted');
 
 
 # The requests received since the last call, except polls.
@@ -249,7 +250,8 @@ for my $case (
     my @answers = raw(post($chunked, $body . $smuggled));
     my @came = came();
 
-    is("@answers", $statuses, "$name: $statuses") if defined $statuses;
+    is("@answers", $statuses,
+        "$name: the statuses are $statuses") if defined $statuses;
     is(scalar @came, $count, "$name: $count came") if defined $count;
     ok(@came <= 1, "$name: one at most");
 
@@ -409,7 +411,7 @@ for my $case (
 }
 
 is($gateway->http('GET', '/reauth/gate/acct_open')->{status}, 503,
-    'what was updated is what the gateway follows');
+    'the account that was updated is the one that is gated');
 
 # ---- HTTP/2 ----
 

@@ -23,16 +23,18 @@ my $h2 = Reauth::H2->connect_to($gateway->port);
     my $stream = $h2->request('PUT', path('acct_1'),
         { 'content-type' => 'text/plain' }, body => $body);
     my $answer = $h2->answer($stream);
-    is($answer->{status}, 415, 'another type');
-    like($answer->{body}, qr/UNSUPPORTED_MEDIA_TYPE/, 'and says so');
+    is($answer->{status}, 415, 'a body of another type is rejected');
+    like($answer->{body}, qr/UNSUPPORTED_MEDIA_TYPE/,
+        'the error of another type is UNSUPPORTED_MEDIA_TYPE');
 }
 
 {
     my $stream = $h2->request('PUT', path('acct_2'),
         { %json, 'content-length' => 70_000 }, open => 1);
     my $answer = $h2->answer($stream);
-    is($answer->{status}, 413, 'a length that is too large');
-    like($answer->{body}, qr/BODY_TOO_LARGE/, 'and says so');
+    is($answer->{status}, 413, 'a length that is too large is rejected');
+    like($answer->{body}, qr/BODY_TOO_LARGE/,
+        'the error of a length that is too large is BODY_TOO_LARGE');
 }
 
 {
@@ -43,8 +45,10 @@ my $h2 = Reauth::H2->connect_to($gateway->port);
     $h2->await_window($stream, 1_000);
     $h2->data($stream, 'x' x 500) for 1 .. 2;
     my $answer = $h2->answer($stream);
-    is($answer->{status}, 413, 'no length, and too much');
-    like($answer->{body}, qr/BODY_TOO_LARGE/, 'and says so');
+    is($answer->{status}, 413,
+        'a body without a length that is too large is rejected');
+    like($answer->{body}, qr/BODY_TOO_LARGE/,
+        'the error of a body that is too large is BODY_TOO_LARGE');
 }
 
 $h2 = Reauth::H2->connect_to($gateway->port);
@@ -54,8 +58,9 @@ $h2 = Reauth::H2->connect_to($gateway->port);
     $h2->data($stream, $_) for split //, $body;
     $h2->data($stream, '', 1);
     my $answer = $h2->answer($stream);
-    is($answer->{status}, 200, 'one byte a frame, no length');
-    like($answer->{body}, qr/"attempt_id"/, 'taken');
+    is($answer->{status}, 200,
+        'a body without a length is accepted in frames of one byte');
+    like($answer->{body}, qr/"attempt_id"/, 'the response has an attempt ID');
 }
 
 {

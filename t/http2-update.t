@@ -39,14 +39,15 @@ my $login = '"email":"slow@example.com","password":"secret"}';
 my $answer = put('acct_1', "{$login");
 my $attempt = $answer->{json}{attempt_id};
 
-is($answer->{status}, 200, 'taken');
+is($answer->{status}, 200, 'an update by HTTP/2 is accepted');
 is($answer->{json}{polling_url},
    "http://localhost/api/authenticate/$attempt", 'polling_url leads here');
 is((sandbox_log())[-1]{body}, qq({"auth_type":"email_password",$login),
-   'what the upstream got');
+   'the upstream gets the normalized body');
 is((sandbox_log())[-1]{headers}{authorization},
-   "Bearer $Reauth::Test::API_KEY", 'with the key');
-is(ask('GET', '/reauth/accounts/acct_1')->{json}{state}, 'running', 'it runs');
+   "Bearer $Reauth::Test::API_KEY", 'the upstream gets the API key');
+is(ask('GET', '/reauth/accounts/acct_1')->{json}{state}, 'running',
+    'an attempt by HTTP/2 is running');
 is(ask('GET', '/api/acct_1/chats')->{status}, 503, 'the gate is closed');
 
 # a host with a port, a token
@@ -64,31 +65,33 @@ is((sandbox_log())[-1]{headers}{authorization},
 # a poll
 
 $answer = ask('GET', "/api/authenticate/$attempt");
-is($answer->{status}, 200, 'a poll');
-is($answer->{json}{account}{id}, 'acct_1', 'passes');
+is($answer->{status}, 200, 'a poll by HTTP/2 is accepted');
+is($answer->{json}{account}{id}, 'acct_1',
+    "the upstream's response to a poll is passed");
 
 # errors
 
 $answer = put('acct_3', '{"email":"nobody"}');
-is($answer->{status}, 422, 'field errors');
+is($answer->{status}, 422, 'invalid fields are rejected with the 422 code');
 is_deeply([sort keys %{ $answer->{json}{errors} }], [qw(email password)],
           'all of them');
 
 $answer = ask('PUT', '/api/authenticate/acct_3/credentials');
-is($answer->{status}, 422, 'no body');
+is($answer->{status}, 422, 'an update without a body is rejected');
 
 $answer = put('acct_3', '');
 is($answer->{status}, 422, 'an empty body');
 
 $answer = put('acct_3', '{"email":CANARY}');
-is($answer->{status}, 400, 'no JSON');
-is($answer->{json}{error}, 'INVALID_JSON', 'and says so');
+is($answer->{status}, 400, 'a body that is not JSON is rejected');
+is($answer->{json}{error}, 'INVALID_JSON',
+    'the error of a body that is not JSON is INVALID_JSON');
 
 # the maximum size
 
 $answer = put('acct_4',
     '{"x":"' . 'x' x (65_536 - length(qq({"x":"",$login))) . qq(",$login));
-is($answer->{status}, 200, '64 KB');
+is($answer->{status}, 200, 'a body of 64 KB is accepted');
 
 # errors of the upstream
 

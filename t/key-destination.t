@@ -143,7 +143,7 @@ is(raw('GET /api/acct_6/me', ['Host: localhost']), 307,
     'a redirect of a call is passed on, too');
 
 is(scalar(grep { $_->{target} =~ /acct_9/ } sandbox_log()), 0,
-    'and not followed');
+    'a redirect to a foreign host is not followed');
 
 # ---- the key of a tenant is that of its server ----
 
@@ -154,11 +154,11 @@ is($of_tenant->{headers}{authorization}, 'Bearer tenant-key',
     'the tenant\'s server has the tenant\'s key, whatever Host says');
 
 my @received = grep { $_->{target} !~ /acct_5/ } sandbox_log();
-cmp_ok(scalar(@received), '>', 60, 'what the upstream got');
+cmp_ok(scalar(@received), '>', 60, 'more than 60 requests were sent');
 is(scalar(grep { ($_->{headers}{authorization} // '') ne $key } @received), 0,
-    'has the one key, each');
+    'each request has the API key');
 is(scalar(grep { $_->{body} && $_->{body} =~ /sandbox-api-key|tenant-key/ }
-    @received), 0, 'in the one place');
+    @received), 0, 'no body has the API key');
 
 $gateway->stop;
 $other->stop;

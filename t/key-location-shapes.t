@@ -62,7 +62,7 @@ for my $method (qw(GET POST)) {
         my $name = "$method $path";
 
         is(ask('nobody', $method, $path, $body)->{status}, 401,
-            "$name: nobody");
+            "$name: a request without a token is rejected");
         is(ask('some', $method, $path, $body)->{status}, 403,
             "$name: not its account");
         like(ask('all', $method, $path, $body)->{status}, qr/\A(?:200|404)\z/,
@@ -79,17 +79,18 @@ my $put = { email => 'ok@example.com', password => 'secret' };
 is(ask('nobody', 'PUT', $update, $put)->{status}, 401, 'an update of nobody');
 
 my $answer = ask('some', 'PUT', $update, $put);
-is($answer->{status}, 200, 'an update');
+is($answer->{status}, 200, 'an update by a confined caller is accepted');
 is(ask('some', 'GET', '/status/accounts/acct_b1')->{status}, 200,
-    'the status');
-like(ask('nobody', 'GET', '/metrics')->{body}, qr/^reauth_/m, 'the metrics');
+    'a confined caller can read the status of its account');
+like(ask('nobody', 'GET', '/metrics')->{body}, qr/^reauth_/m,
+    'the metrics require no caller');
 is(ask('nobody', 'POST', '/webhook', '{}')->{status}, 401,
     'a webhook without a signature');
 
 is((grep { ($_->{headers}{authorization} // '')
            ne 'Bearer sandbox-api-key-for-tests-only' } sandbox_log()), 0,
     'all that was sent had the key');
-cmp_ok(scalar sandbox_log(), '>=', 3, 'and something was');
+cmp_ok(scalar sandbox_log(), '>=', 3, 'at least three requests were sent');
 
 is_deeply([$gateway->worker_pids], \@workers, 'no worker has died');
 unlike($gateway->error_log, qr/\[(?:alert|crit)\]/, 'nothing in the log');

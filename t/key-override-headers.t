@@ -65,7 +65,8 @@ for my $protocol (sort keys %ask) {
             { $name => 'evil-value', 'X-Kept' => 'kept' });
 
         unlike($sent, qr/evil-value|^\Q$name\E:/mi, "$protocol, $name: not sent");
-        like($sent, qr/^X-Kept: kept\r$/mi, 'what is beside it is');
+        like($sent, qr/^X-Kept: kept\r$/mi,
+            "$protocol, $name: a header beside it is sent");
     }
 
     for my $name (@passed) {
@@ -81,7 +82,7 @@ for my $protocol (sort keys %ask) {
         { 'X-Forwarded-Prefix' => 'evil-value' });
     like($sent, qr{^X-Forwarded-Prefix: /own\r$}mi,
         "$protocol: what the location itself sets is sent");
-    unlike($sent, qr/evil-value/, 'and nothing else');
+    unlike($sent, qr/evil-value/, "$protocol: the client's header is not sent");
 }
 
 # ---- names with other characters, which CGI, FastCGI and WSGI equate ----
@@ -136,7 +137,8 @@ for my $how (sort keys %ask_odd) {
         my $sent = $ask_odd{$how}->({ $name => 'evil-value', X_Kept => 'kept' });
 
         unlike($sent, qr/evil-value|^\Q$name\E:/mi, "$how, $name: not sent");
-        like($sent, qr/^X_Kept: kept\r$/mi, 'what is beside it is');
+        like($sent, qr/^X_Kept: kept\r$/mi,
+            "$how, $name: a header beside it is sent");
     }
 }
 
@@ -153,15 +155,15 @@ for my $query ('_method=DELETE', 'a=1&_METHOD=PUT', '%5Fmethod=PUT',
 {
     my $answer = $gateway->http('GET', "/api/authenticate/auth_1?$query");
 
-    is($answer->{status}, 400, "?$query: 400");
-    is($answer->{json}{error}, 'BAD_QUERY', 'in the envelope');
+    is($answer->{status}, 400, "?$query: the status is 400");
+    is($answer->{json}{error}, 'BAD_QUERY', "?$query: the error is BAD_QUERY");
 }
 
 my $after = () = $peer->requests;
 is($after, $before, 'nothing of that is sent');
 
 is($gateway->http('GET', '/api/authenticate/auth_1?a=_method')->{status}, 200,
-    'another argument with that value is');
+    'an argument with a different name is accepted');
 
 like($ask{'HTTP/1.1'}->('/api/acct_1/me?_method=GET', {}),
     qr{^GET /api/acct_1/me\?_method=GET HTTP}, 'an ordinary call goes as it is');

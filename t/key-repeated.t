@@ -43,7 +43,7 @@ EOC
 );
 
 wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 'Redis';
+    eq 'ready' } 'the gateway is connected to Redis';
 
 my $answers = '';
 
@@ -93,38 +93,46 @@ sub parts_of {
 }
 
 is(scalar parts_of($key, "x $key"), length($key) - 11, 'the search finds it');
-is(scalar parts_of($key, '4e5F\\/6g7H8i9'), 1, 'in JSON, too');
-is(scalar parts_of($key, '4e5F%2F6g7H8i9'), 1, 'and in a URL');
+is(scalar parts_of($key, '4e5F\\/6g7H8i9'), 1,
+    'the search finds a part in JSON');
+is(scalar parts_of($key, '4e5F%2F6g7H8i9'), 1,
+    'the search finds a part in a URL');
 
 # ---- every operation ----
 
 sandbox('POST', '/settings', { echo => 1 });
 
 my $answer = update_of('acct_ok', 'ok');
-is($answer->{status}, 200, 'an update');
+is($answer->{status}, 200,
+    'an update is accepted although the response repeats the key');
 like($answer->{json}{echo}, qr/\ABearer \*{39,40}\n.*a-password/s,
-    'what is repeated is overwritten, and nothing else');
+    'only the repeated key is overwritten in the body');
 my $attempt = $answer->{json}{attempt_id};
 
 $answer = ask('GET', "/api/authenticate/$attempt");
-is($answer->{status}, 200, 'a poll');
+is($answer->{status}, 200,
+    'a poll is passed although the response repeats the key');
 is($answer->{json}{lastAttempt}{error_code}, 'Bearer ' . '*' x 40,
-    'its error code');
-like($answer->{headers}{'x-ofapi-echo'}, qr/\ABearer \*{39,40}\z/, 'a header');
+    'the key in an error code is overwritten');
+like($answer->{headers}{'x-ofapi-echo'}, qr/\ABearer \*{39,40}\z/,
+    'the key in a header is overwritten');
 like($answer->{headers}{'content-type'}, qr/key=Bearer \*{39,40}\z/,
     'the type of the body');
 
 $answer = update_of('acct_otp', 'otp');
 my $otp = $answer->{json}{attempt_id};
 
-ok(wait_for { state_of('acct_otp') eq 'needs_otp' } 'a code is wanted');
+ok(wait_for { state_of('acct_otp') eq 'needs_otp' }
+    'the upstream asks for a code');
 is(ask('PUT', "/api/authenticate/$otp", { code => '111111' })->{status}, 200,
-    'a code');
+    'a code is accepted although the response repeats the key');
 ask('POST', "/api/authenticate/$otp/send-email-to-creator");
 is(ask('POST', '/api/authenticate', { email => 'ok@example.com',
-    password => 'a-password-9d3e' })->{status}, 200, 'a start');
+    password => 'a-password-9d3e' })->{status}, 200,
+    'a start is accepted although the response repeats the key');
 is(ask('POST', '/api/authenticate/acct_expired_1/reauthenticate')->{status},
-    200, 'a reauthenticate');
+    200,
+    'a reauthentication is accepted although the response repeats the key');
 $answer = ask('POST', '/api/fansly/authenticate',
     { email => 'ok@example.com', password => 'a-password-9d3e' });
 ask('GET', "/api/fansly/authenticate/$answer->{json}{account_id}")
@@ -143,7 +151,8 @@ for my $case ([ broken => 500 ], [ restricted => 403 ], [ relayed => 404 ],
 
 forced('acct_moved', status => 302, body => {},
     headers => { Location => "https://elsewhere.example/?key=$key" });
-is(update_of('acct_moved', 'ok')->{status}, 502, 'a redirect');
+is(update_of('acct_moved', 'ok')->{status}, 502,
+    'a redirect with the key is not passed');
 
 # what is compressed cannot be searched
 
@@ -156,8 +165,10 @@ for my $case ([ 422 => 'rejected' ], [ 200 => 'unknown' ], [ 500 => 'unknown' ])
 
     $answer = update_of("acct_packed$status", 'ok');
     is($answer->{status}, 502, "compressed, $status: not passed on");
-    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER', 'with a reason');
-    unlike($answer->{body}, qr/packed/, 'and nothing of it');
+    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER',
+        "compressed, $status: the error says that the response is bad");
+    unlike($answer->{body}, qr/packed/,
+        "compressed, $status: nothing of the response is passed");
     is(state_of("acct_packed$status"), $state, "the update is $state");
 }
 
@@ -173,7 +184,7 @@ sandbox('POST', '/settings', { echo => 0 });
 forced('acct_escaped', status => 401, body => qq({"error":"key $escaped"}));
 $answer = update_of('acct_escaped', 'ok');
 like($answer->{json}{error}, qr/\Akey \*+\z/,
-    'escaped throughout');
+    'a key that is escaped throughout is overwritten');
 sandbox('POST', '/settings', { echo => 1 });
 
 like(ask('GET', '/reauth/accounts/acct_restricted')->{json}{error_message},
@@ -185,7 +196,7 @@ is(update_of('acct_lost', 'lost')->{status}, 504, 'an unknown outcome');
 ok(wait_for { grep { $_->{target} eq '/api/accounts' } sandbox_log() }
     'the list is asked for');
 ok(wait_for { ask('GET', '/reauth/accounts/acct_lost')->{json}{progress}
-    // '' =~ /\*/ } 'and read');
+    // '' =~ /\*/ } 'the list of accounts is read, with the key overwritten');
 
 # ---- webhooks ----
 
@@ -197,12 +208,14 @@ for my $case (
 {
     is(ask('POST', '/reauth/webhook', $case, Signature => signature($case),
         'X-OFAPI-Idempotency-Key' => 'evt_' . length $case)->{status}, 200,
-        'a webhook');
+        'a webhook that repeats the key is accepted');
 }
 
-ok(wait_for { state_of('acct_hooked') eq 'failed' } 'it is kept');
+ok(wait_for { state_of('acct_hooked') eq 'failed' }
+    'a webhook that repeats the key is applied');
 like(ask('GET', '/reauth/accounts/acct_hooked')->{json}{error_message},
-    qr/\Athe key \*{39,40} is bad\z/, 'without the key');
+    qr/\Athe key \*{39,40} is bad\z/,
+    "the key in a webhook's error message is overwritten");
 
 # ---- another key; the upstream repeats the previous one ----
 
@@ -212,8 +225,9 @@ ok(wait_for { $gateway->error_log =~ /api_key" has changed and was read/ }
     'the key is rotated');
 
 $answer = update_of('acct_rotated', 'ok');
-is($answer->{status}, 401, 'the new one is refused');
-like($answer->{json}{echo}, qr/\ABearer \*{39,40}\n/, 'and repeated');
+is($answer->{status}, 401, 'an update with a new, invalid key is refused');
+like($answer->{json}{echo}, qr/\ABearer \*{39,40}\n/,
+    'a new key that is repeated is overwritten');
 
 forced('acct_rotated_2', status => 401,
     body => { error => "the key $key is revoked" });
@@ -228,7 +242,7 @@ ask('GET', "/reauth/$_") for qw(accounts?limit=1000 summary metrics
     accounts/acct_lost/timeline accounts/acct_restricted/timeline);
 
 like($answers, qr/reauth_upstream_withheld_total\{kind="key"\} [1-9]/,
-    'it is counted');
+    'responses with the key are counted');
 
 my %place = (answers => $answers, Redis => '');
 
@@ -248,12 +262,13 @@ $place{'error log'}  = $gateway->error_log;
 $place{'access log'} = Reauth::Test::slurp(work_dir() . '/gateway/logs/all.log');
 
 like($place{'error log'}, qr/\[warn\].*the upstream sent the API key in a/,
-    'it is logged');
+    'a response with the key is logged');
 like($place{'error log'}, qr/\[debug\].*x-ofapi-echo: Bearer \*{39,40}"/i,
     'the debug log has headers without it');
 like($place{'access log'}, qr/^302 .*Bearer \*{39,40}/m,
-    'so does the log of the internal location');
-like($place{Redis}, qr/\*{39,40}/, 'and Redis');
+    'the access log of internal locations has headers without the key');
+like($place{Redis}, qr/\*{39,40}/,
+    'Redis stores texts with the key overwritten');
 
 # ---- in heads that nginx itself reads: a raw upstream ----
 
@@ -344,7 +359,7 @@ for my $n (0 .. $#raw) {
         my $answer = $raw->http(@$request[0, 1], {}, $request->[2]);
 
         ok($answer->{status} =~ /\A(?:200|401|404|502)\z/,
-            "$raw[$n][0]: $answer->{status}");
+            "$raw[$n][0]: a response with status $answer->{status} is passed");
         is($answer->{body}, '{"error":"the key ' . '*' x length($next) . ' is bad"}',
             'all of the key is overwritten')
             if $raw[$n][3] && $request->[1] =~ m{^/api/};
@@ -357,13 +372,14 @@ $raw->stop;
 $peer->stop;
 $place{'error log of raw heads'}  = $raw->error_log;
 $place{'access log of raw heads'} = Reauth::Test::slurp(work_dir() . '/raw/logs/all.log');
-like($place{'access log of raw heads'}, qr/\*{30}/, 'these are logged without it');
+like($place{'access log of raw heads'}, qr/\*{30}/,
+    'the access log of raw heads has the key overwritten');
 
 for my $name (sort keys %place) {
     is(join(' ', parts_of($_, $place{$name})), '',
         "$name: no part of the key") for $key, $next;
 }
 
-unlike($place{Redis}, qr/password-9d3e/, 'nor is the password kept');
+unlike($place{Redis}, qr/password-9d3e/, 'the password is not stored in Redis');
 
 done_testing();

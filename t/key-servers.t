@@ -96,7 +96,7 @@ for my $n (1 .. 30) {
 
 is_deeply(\%sent, { map { ("$_ by $_" => 10) } @names }, 'each by its own key');
 cmp_ok((() = grep { /\A1 / } $peer->requests), '<', 30,
-    'on connections of each other');
+    'servers share their connections to the upstream');
 
 # ---- a caller of another server is unknown ----
 
@@ -136,9 +136,12 @@ for my $name (@names) {
     my $answer = (shift @streams)->finish;
 
     is($answer->{status}, 200, "server $name: an answer");
-    is($answer->{headers}{'reauth-coalesced'}, undef, 'its own');
-    is($answer->{json}{attempt_id}, "auth_$name", 'the attempt');
-    like($answer->{body}, qr/of-$name\b/, 'the deeplink');
+    is($answer->{headers}{'reauth-coalesced'}, undef,
+        "server $name: the response is not coalesced");
+    is($answer->{json}{attempt_id}, "auth_$name",
+        "server $name: the attempt is that of the server");
+    like($answer->{body}, qr/of-$name\b/,
+        "server $name: the deeplink is that of the server");
 }
 
 is((() = grep { /PUT/ } $peer->requests), scalar @names, 'each was sent');
@@ -153,6 +156,6 @@ my %again = map {
 like($again{$_}{body}, qr/of-$_\b/, "server $_, again: its own") for @names;
 
 is($gateway->error_log =~ /key-of|token-of/ ? 'a secret' : 'none', 'none',
-    'of keys and tokens the log has');
+    'neither a key nor a token is logged');
 
 done_testing();

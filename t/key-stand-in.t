@@ -103,7 +103,8 @@ for my $where (sort keys %places) {
 
         like($answer, qr{\AHTTP/1\.1 200 }, "/$where/: round $round");
         is(keys_in($answer), $places{$where}, 'the key, in its places');
-        unlike($answer, qr/[\x80-\xff]/, 'and nothing that stood for it');
+        unlike($answer, qr/[\x80-\xff]/,
+            'the request has no part of the stand-in');
         like($answer, qr/^X-Told: \[\]/m, 'a response does not have it')
             if $where eq 'twice';
     }
@@ -125,14 +126,16 @@ SKIP: {
 
     cmp_ok(scalar(@shown), '>', 15, 'the log shows what stood for the key');
     is(scalar(keys %seen), scalar(@shown), 'each time another');
-    is(scalar(grep { length != length $bearer } @shown), 0, 'of its length');
+    is(scalar(grep { length != length $bearer } @shown), 0,
+        'each stand-in has the length of the value');
 
     my %heads = map { substr($_, 0, 8) => 1 } @shown;
-    is(scalar(keys %heads), scalar(@shown), 'from its first bytes on');
+    is(scalar(keys %heads), scalar(@shown),
+        'each stand-in differs from its first bytes on');
 
     my $sent = ask('/twice/acct_1', map { "X-Echo: $_" } @shown);
 
-    is(keys_in($sent), 3, 'it is no name of the key any more');
+    is(keys_in($sent), 3, 'an old stand-in is not replaced by the key');
 }
 
 # ---- text of the caller that resembles it ----
@@ -141,7 +144,8 @@ my $many = "\x80\xc3\xff\xfe" x 500;
 $answer = ask('/twice/acct_1', "X-Echo: $many");
 
 is(keys_in($answer), 3, 'bytes that are no ASCII: the key in its places');
-like($answer, qr/^X-Echo: \Q$many\E\r$/m, 'and they as they were');
+like($answer, qr/^X-Echo: \Q$many\E\r$/m,
+    'bytes that are not ASCII are sent unchanged');
 
 # ---- changed before the request is sent ----
 
@@ -155,17 +159,20 @@ for my $where (qw(cut less)) {
 }
 
 like($gateway->error_log, qr/\[error\].*was modified before the request was sent/,
-    'which is logged');
+    'a modified stand-in is logged');
 
 # ---- an update, and its poll ----
 
-is($gateway->update('acct_1', 'ok')->{status}, 200, 'an update');
+is($gateway->update('acct_1', 'ok')->{status}, 200,
+    'an update is accepted in the meantime');
 
 $gateway->stop;
 
 unlike($gateway->error_log, qr/sandbox-api-key/, 'the key is not logged');
 unlike(Reauth::Test::slurp("$gateway->{dir}/logs/key.log"),
-    qr/sandbox-api-key|[\x80-\xff]/, 'nor in the access log');
-unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing worse');
+    qr/sandbox-api-key|[\x80-\xff]/,
+    'the access log has neither the key nor a stand-in');
+unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/,
+    'nothing worse than an error is logged');
 
 done_testing();

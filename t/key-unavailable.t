@@ -99,8 +99,9 @@ my $bearer = 'Bearer sandbox-api-key-for-tests-only';
 sub unavailable {
     my ($what, $answer) = @_;
 
-    is($answer->{status}, 503, "$what: 503");
-    is($answer->{json}{error}, 'KEY_UNAVAILABLE', "$what: says why");
+    is($answer->{status}, 503, "$what: rejected with the 503 code");
+    is($answer->{json}{error}, 'KEY_UNAVAILABLE',
+        "$what: the error says that the key is missing");
     like($answer->{json}{decision_id} // '', qr/\A[0-9a-f]{16}\z/,
         "$what: in the envelope");
     like($answer->{headers}{'content-type'}, qr{application/json},
@@ -118,8 +119,8 @@ unavailable("$_ with a body", $gateway->http('POST', "/$_/acct_1/me", {},
     'x' x 100_000)) for qw(api unbuffered named);
 
 my $head = $gateway->http('HEAD', '/api/acct_1/me');
-is($head->{status}, 503, 'HEAD');
-is($head->{body}, '', 'without a body');
+is($head->{status}, 503, 'a HEAD request without a key is rejected');
+is($head->{body}, '', 'the response to HEAD has no body');
 
 is($gateway->http('GET', '/auth/accounts')->{status}, 500, 'auth_request lets no one in');
 is($gateway->http('GET', '/mirror/')->{status}, 204, 'a mirrored call');
@@ -127,7 +128,7 @@ is($gateway->http('GET', '/mirror/')->{status}, 204, 'a mirrored call');
 my $answer = $gateway->update('acct_1', 'ok');
 unavailable('an update', $answer);
 is($gateway->http('GET', '/reauth/accounts/acct_1')->{json}{state}, 'rejected',
-    'it did not happen');
+    'an update without a key is rejected');
 unavailable('a poll', $gateway->http('GET', '/api/authenticate/auth_1'));
 
 unavailable('a map that was empty before',
@@ -153,22 +154,30 @@ for my $request (['GET', '/api/acct_1/me'], ['GET', '/api/authenticate/auth_1'])
 
 is($gateway->http('GET', '/keyed/afresh/me')->{status}, 200,
     'a volatile map is asked again');
-is((sandbox_log())[-1]{headers}{authorization}, $bearer, 'and has the key');
+is((sandbox_log())[-1]{headers}{authorization}, $bearer,
+    'a volatile map has the key');
 
-is($gateway->http('GET', '/keyed/map/me')->{status}, 200, 'a map');
-is((sandbox_log())[-1]{headers}{authorization}, $bearer, 'has the key');
+is($gateway->http('GET', '/keyed/map/me')->{status}, 200,
+    'a map without earlier evaluation is passed');
+is((sandbox_log())[-1]{headers}{authorization}, $bearer,
+    'a map without earlier evaluation has the key');
 
 is($gateway->http('POST', '/keyed/map/me', {}, 'x' x 100_000)->{status}, 200,
-    'with a body');
-is((sandbox_log())[-1]{headers}{authorization}, $bearer, 'the key, too');
-is((sandbox_log())[-1]{headers}{'content-length'}, 100_000, 'and the body');
+    'a request with a body is passed');
+is((sandbox_log())[-1]{headers}{authorization}, $bearer,
+    'a request with a body has the key');
+is((sandbox_log())[-1]{headers}{'content-length'}, 100_000,
+    'the body is passed with the key');
 
-is($gateway->http('GET', '/keyed/parts/me')->{status}, 200, 'in two headers');
-is((sandbox_log())[-1]{headers}{authorization}, $bearer, 'in the one');
-is((sandbox_log())[-1]{headers}{'x-key'}, "<$bearer>", 'and the other');
+is($gateway->http('GET', '/keyed/parts/me')->{status}, 200,
+    'a request with the key in two headers is passed');
+is((sandbox_log())[-1]{headers}{authorization}, $bearer,
+    'the first header has the key');
+is((sandbox_log())[-1]{headers}{'x-key'}, "<$bearer>",
+    'the second header has the key');
 
 is($gateway->http('GET', '/keyed/grpc/me')->{body}, "[$bearer]",
-    'by HTTP/2, as grpc_pass does');
+    'grpc_pass sends the key');
 
 for my $path (qw(/stub /keyed/stub)) {
     like($gateway->http('GET', $path)->{body}, qr/Active connections/,
@@ -187,14 +196,16 @@ is((sandbox_log())[-1]{headers}{authorization}, 'Bearer mine',
 $gateway->stop;
 
 like($gateway->error_log, qr/\[error\].*is used without "reauth_key_file"/,
-    'the log says why');
+    'the log says that the key is not configured');
 like($gateway->error_log, qr/\[error\].*was empty when it was first evaluated/,
-    'and of the map');
-unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing worse');
+    'the log says that the variable was empty');
+unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/,
+    'nothing worse than errors is logged');
 
 my $log = Reauth::Test::slurp("$gateway->{dir}/logs/key.log");
 unlike($log, qr/sandbox-api-key/, 'the access log has no key');
-unlike($log, qr/key=\[[&*XZ]/, 'nor what stood for it');
+unlike($log, qr/key=\[[&*XZ]/,
+    'the access log does not have the stand-in of the key');
 
 # ---- the poller ----
 
@@ -216,11 +227,13 @@ location /api/fansly/authenticate { reauth_key_file $key;
     reauth_authenticate /upstream; }
 EOC
 
-is($poller->update('acct_2', 'slow')->{status}, 200, 'a login to be polled');
+is($poller->update('acct_2', 'slow')->{status}, 200,
+    'an attempt that is to be polled begins');
 ok(wait_for { $poller->error_log =~ /is used without "reauth_key_file"/ }
     'the poller finds no key');
 is(scalar(grep { $_->{method} eq 'GET' && !$_->{headers}{authorization} }
-    sandbox_log()), 0, 'and polls nothing without one');
-is($poller->http('GET', '/reauth/healthz')->{status}, 200, 'and nginx lives');
+    sandbox_log()), 0, 'the poller sends no request without a key');
+is($poller->http('GET', '/reauth/healthz')->{status}, 200,
+    'nginx responds after a poll without a key');
 
 done_testing();

@@ -80,14 +80,16 @@ for my $path (glob "$FOLDER/helm/templates/*.yaml") {
 }
 
 is(rendered(text("$FOLDER/helm/templates/configmap.yaml"), $value),
-    $manifest{configmap}, 'with its comments, which are configuration');
+    $manifest{configmap},
+    'the configuration is the rendered template with its comments');
 
 is(join(' ', sort map { /(\w+)\.yaml/ } text("$FOLDER/kustomization.yaml")
         =~ /^ +(?:# )?- (\S+)$/mg),
     join(' ', sort keys %manifest), 'all are applied');
 
 is(rendered(text("$FOLDER/helm/templates/networkpolicy.yaml"),
-    { %$value, 'networkPolicy.enabled' => 'false' }), '', 'without a policy');
+    { %$value, 'networkPolicy.enabled' => 'false' }), '',
+    'no policy is rendered if it is disabled');
 
 # ---- the image ----
 
@@ -98,9 +100,10 @@ my $dockerfile = text('Dockerfile');
 my ($version) = text('ngx_module/common/ngx_http_reauth_conf.h')
     =~ /NGX_HTTP_REAUTH_VERSION +"(.*?)"/;
 
-like($deployment, qr/image: nginx-reauth:\Q$version\E$/m, 'the version');
+like($deployment, qr/image: nginx-reauth:\Q$version\E$/m,
+    'the deployment has the version of the module');
 is(scalar(() = text("$FOLDER/helm/Chart.yaml") =~ /^(?:appV|v)ersion: "?\Q$version\E"?$/mg),
-    2, 'and that of the chart');
+    2, 'the chart has the version of the module');
 
 my @ports = $deployment =~ /containerPort: (\d+)/g;
 
@@ -108,7 +111,7 @@ is(join(' ', map { "listen $_;" } @ports),
     join(' ', grep { $conf =~ /^ +\Q$_\E$/m } map { "listen $_;" } @ports),
     'nginx listens on each port');
 is("@ports", join(' ', ($dockerfile =~ /^EXPOSE (8080 .*)$/m)[0]),
-    'which the image exposes');
+    'the image exposes the ports of the chart');
 
 is(join(' ', sort $deployment =~ /(?<=name: )(REAUTH_\w+)/g),
     join(' ', sort $conf =~ /\$\{(REAUTH_(?:REDIS_URL|SERVER_NAMES))\}/g,
@@ -135,7 +138,8 @@ my ($hook)  = $deployment =~ /reauth-drain, "(\d+)"/;
 my ($stop)  = text('packaging/systemd/reauth.conf') =~ /TimeoutStopSec=(\d+)/;
 
 cmp_ok($grace, '>=', $hook + $stop, 'a pod has time to stop');
-like($dockerfile, qr/^STOPSIGNAL SIGQUIT$/m, 'it waits for its requests');
+like($dockerfile, qr/^STOPSIGNAL SIGQUIT$/m,
+    'the image stops nginx gracefully');
 
 my ($period, $failures) = $deployment
     =~ m{path: /reauth/readyz.*?periodSeconds: (\d+).*?failureThreshold: (\d+)}s;

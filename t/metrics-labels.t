@@ -58,7 +58,7 @@ sub updated {
 sub status_is {
     my ($status, $response) = @_;
 
-    is($response->{status}, $status, 'the status');
+    is($response->{status}, $status, "the response has the status $status");
 
     return $response;
 }
@@ -119,7 +119,7 @@ cmp_ok($sum->{'operation="update"}'}, '<', 60, 'the durations are plausible');
 ok(wait_for {
     my $text = $gateway->http('GET', '/reauth/metrics')->{body};
     $text =~ /^reauth_upstream_duration_seconds_count\{operation="poller"\} [1-9]/m;
-} 'polls', 'background polls are counted apart');
+} 'background polls are counted apart');
 
 # ---- waits ----
 
@@ -130,8 +130,10 @@ increases('reauth_wait_duration_seconds_count', 'kind="call"', 'a held call',
     });
 my $buckets = series('reauth_wait_duration_seconds_bucket');
 is($buckets->{'kind="call",le="0.500"}'}, 0, 'the call waited for a second');
-is($buckets->{'kind="call",le="60.000"}'}, 1, 'which is in all greater buckets');
-is($buckets->{'kind="call",le="+Inf"}'}, 1, 'and in the last one');
+is($buckets->{'kind="call",le="60.000"}'}, 1,
+    'a wait of a second is in all greater buckets');
+is($buckets->{'kind="call",le="+Inf"}'}, 1,
+    'a wait of a second is in the last bucket');
 
 increases('reauth_wait_duration_seconds_count', 'kind="status"', 'a status',
     sub {
@@ -184,9 +186,10 @@ my $timed   = value('reauth_redis_duration_seconds_count');
 
 $gateway->update('acct_5', 'ok');
 cmp_ok(value($replied), '>', $before, 'commands to Redis are counted');
-cmp_ok(value('reauth_redis_duration_seconds_count'), '>', $timed, 'and timed');
+cmp_ok(value('reauth_redis_duration_seconds_count'), '>', $timed,
+    'the durations of commands to Redis are counted');
 is(value('reauth_redis_duration_seconds_bucket{le="+Inf"}') >= $timed, 1,
-    'in one series without a label');
+    'durations of Redis have one series without a label');
 
 my $connects = value('reauth_redis_connects_total');
 cmp_ok($connects, '>', 0, 'a connection became ready');
@@ -196,10 +199,11 @@ $gateway->update('acct_6', 'ok');
 wait_for { value('reauth_redis_commands_total{result="lost"}') > 0 }
     'a command without a reply';
 cmp_ok(value('reauth_redis_commands_total{result="lost"}'), '>', 0,
-    'which is lost');
+    'a command without a reply is counted as lost');
 
 redis_resume();
 wait_for { value('reauth_redis_up') eq '1' } 'the end of the outage';
-cmp_ok(value('reauth_redis_connects_total'), '>', $connects, 'reconnected');
+cmp_ok(value('reauth_redis_connects_total'), '>', $connects,
+    'a new connection to Redis is counted');
 
 done_testing();

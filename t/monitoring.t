@@ -65,7 +65,7 @@ while ($metrics =~ /^(reauth_\w+)(?:\{(.*?)\})? -?[\d.]+$/mg) {
     $value{$name}{$1}{$2}++ while $labels =~ /(\w+)="([^"]*)"/g;
 }
 
-cmp_ok(scalar keys %exported, '>', 15, 'there are metrics');
+cmp_ok(scalar keys %exported, '>', 15, 'the gateway exports over 15 metrics');
 
 # ---- the age of the oldest attempt ----
 
@@ -90,7 +90,7 @@ my $rules  = Reauth::Test::slurp("$FOLDER/reauth.rules.yml");
 my $tests  = Reauth::Test::slurp('tests/monitoring/rules.test.yml');
 my @alerts = $rules =~ /- alert: (\w+)$/mg;
 
-cmp_ok(scalar @alerts, '>', 20, 'there are alerts');
+cmp_ok(scalar @alerts, '>', 20, 'there are over 20 alerts');
 is(join(' ', grep { $tests !~ /alertname="$_",alertstate="firing"/ } @alerts),
     '', 'each is tested');
 
@@ -108,7 +108,7 @@ my @sought = map { split /\|/ } $commands =~ /grep (?:-E )?'?([^'\n]+?)'? [^'|;]
 
 cmp_ok(scalar @sought, '>', 15, 'commands look for lines of the log');
 is(join(', ', grep { index($quoted, $_) < 0 } @sought), '',
-    'which are those that the module logs');
+    'the commands look for lines that the module logs');
 
 # ---- Prometheus ----
 
@@ -181,7 +181,8 @@ my @panels    = grep { $_->{type} ne 'row' } @{ $dashboard->{panels} };
 my %id        = map { $_->{id} => 1 } @{ $dashboard->{panels} };
 
 cmp_ok(scalar @panels, '>', 15, 'the dashboard has panels');
-is(scalar keys %id, scalar @{ $dashboard->{panels} }, 'their ids differ');
+is(scalar keys %id, scalar @{ $dashboard->{panels} },
+    'the IDs of the panels are unique');
 is(join(', ', map { $_->{title} } grep {
     $_->{datasource}{uid} ne '${datasource}'
         || grep { $_->{datasource}{uid} ne '${datasource}' } @{ $_->{targets} }
@@ -251,7 +252,7 @@ for my $expression (@expressions) {
 }
 
 is("@missing", '', 'each metric is exported');
-is(join(', ', @other), '', 'with each value of its label');
+is(join(', ', @other), '', 'each value of a label that is named is exported');
 
 my $reference = Reauth::Test::slurp('docs/http-api.md');
 is(join(' ', grep { $reference !~ /`$_(?:\{[\w,]+\})?`/ } sort keys %used), '',

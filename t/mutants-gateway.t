@@ -490,7 +490,8 @@ is($failed, 0, "seed $seed: $count mutants broke no law");
 note(sprintf '%d of them might end a login; %.1f s', $ended, time - $from);
 cmp_ok($ended, '>', $count / 50, 'some might end a login');
 
-is(exchange('GET', '/reauth/healthz', undef, [])->{status}, 200, 'healthz');
+is(exchange('GET', '/reauth/healthz', undef, [])->{status}, 200,
+    'nginx responds after all mutants');
 is("@{[ sort $gateway->worker_pids ]}", "@workers", 'the workers are the same');
 is(scalar(() = $gateway->error_log =~ m{\[(?:alert|crit|emerg)\]}g), 0,
    'nothing worse logged');

@@ -28,17 +28,18 @@ sleep 0.5;
 is(polls(), 0, 'causes no poll');
 
 my $answer = $gateway->http('GET', '/api/acct_away/chats');
-is($answer->{status}, 503, 'a 503');
-is($answer->{json}{message}, 'x', 'is passed on as it is');
-ok(wait_for { polls() == 1 } 'and the account is polled');
+is($answer->{status}, 503, 'a 503 response of the upstream is passed');
+is($answer->{json}{message}, 'x',
+    'the body of a 503 response is passed unchanged');
+ok(wait_for { polls() == 1 } 'a 503 response causes a poll');
 
 $gateway->http('GET', '/api/acct_away/chats') for 1 .. 5;
 sleep 1.5;
-is(polls(), 1, 'once');
+is(polls(), 1, 'several 503 responses cause one poll');
 
 is($gateway->http('GET', '/reauth/gate/acct_away')->{status}, 204,
-    'its gate stays open');
+    'the gate stays open after a 503 response');
 
-unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');
+unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts are logged');
 
 done_testing();

@@ -70,30 +70,36 @@ sub answers {
 
 
 my $answer = $gateway->http('GET', '/api/acct_expired_1/chats');
-is($answer->{status}, 401, 'the upstream wants a login');
-is($answer->{json}{error}, $code, 'which the caller gets');
-is(length $answer->{body}, $answer->{headers}{'content-length'}, 'all of it');
+is($answer->{status}, 401, 'a 401 response of the upstream is passed');
+is($answer->{json}{error}, $code, 'the error of a 401 response is passed');
+is(length $answer->{body}, $answer->{headers}{'content-length'},
+    'the whole body of a 401 response is passed');
 
 my $record = record('acct_expired_1');
-is($record->{state}, 'failed', 'the state');
-is($record->{gate}, 'open', 'the gate stays open');
-is($record->{action_required}, 'credentials', 'what is needed');
-is($record->{error_code}, $code, 'why');
-is($record->{source}, 'call', 'who said it');
+is($record->{state}, 'failed', 'an account with an expired session is failed');
+is($record->{gate}, 'open', 'the gate stays open after a 401 response');
+is($record->{action_required}, 'credentials',
+    'an account with an expired session requires credentials');
+is($record->{error_code}, $code,
+    'the record has the error of the 401 response');
+is($record->{source}, 'call', 'the source of the record is the call');
 
 $gateway->http('GET', '/api/acct_expired_1/chats');
 is_deeply(record('acct_expired_1'), $record, 'said again, nothing changes');
 
 is($gateway->http('GET', '/unbuffered/api/acct_expired_2/x')->{json}{error},
-    $code, 'without buffering');
-is(record('acct_expired_2')->{error_code}, $code, 'it is seen, too');
+    $code, 'the error is passed without buffering');
+is(record('acct_expired_2')->{error_code}, $code,
+    'an expired session is noticed without buffering');
 
 is($gateway->http('GET', '/page/api/acct_expired_5/x')->{body}, 'page',
-    'a page in its place');
-is(record('acct_expired_5')->{error_code}, $code, 'it is seen all the same');
+    'a page replaces a 401 response');
+is(record('acct_expired_5')->{error_code}, $code,
+    'an expired session is noticed if a page replaces the response');
 
 $gateway->http('GET', '/dry/api/acct_expired_3/x');
-is(record('acct_expired_3')->{error_code}, $code, 'and by a dry run');
+is(record('acct_expired_3')->{error_code}, $code,
+    'an expired session is noticed by a dry run');
 
 $gateway->http('GET', '/open/api/acct_expired_4/x');
 unknown('acct_expired_4', 'but not where there is no gate');
@@ -104,13 +110,18 @@ $gateway->http('GET', "/api/authenticate/$attempt");
 is(record('acct_1')->{state}, 'succeeded', 'a login succeeded');
 
 answers('acct_1', 401, { error => $code, message => 'x' x 500 });
-is($gateway->http('GET', '/api/acct_1/x')->{status}, 401, 'but expired later');
-is(record('acct_1')->{error_code}, $code, 'is marked');
+is($gateway->http('GET', '/api/acct_1/x')->{status}, 401,
+    'a 401 response after a login is passed');
+is(record('acct_1')->{error_code}, $code,
+    'a session that expires after a login is noticed');
 
-is($gateway->update('acct_1', 'ok-2')->{status}, 200, 'an update');
+is($gateway->update('acct_1', 'ok-2')->{status}, 200,
+    'an update after an expired session is accepted');
 $record = record('acct_1');
-is("$record->{state} $record->{gate}", 'running closed', 'starts anew');
-is($record->{error_code}, undef, 'the mark has gone');
+is("$record->{state} $record->{gate}", 'running closed',
+    'an update after an expired session starts a new attempt');
+is($record->{error_code}, undef,
+    'the record of a new attempt has no error code');
 
 # a call from before an update, answered after the update succeeded
 
@@ -123,10 +134,11 @@ $attempt = $gateway->update('acct_late', 'ok')->{json}{attempt_id};
 sandbox('POST', '/finish/acct_late', {});
 $gateway->http('GET', "/api/authenticate/$attempt");
 is(record('acct_late')->{state}, 'succeeded', 'a login during a call');
-ok($late->is_open, 'which is not answered yet');
+ok($late->is_open, 'the delayed call has no response yet');
 sandbox('POST', '/release/acct_late');
-is($late->finish->{status}, 401, 'the call is of the time before it');
-is(record('acct_late')->{state}, 'succeeded', 'and says nothing any more');
+is($late->finish->{status}, 401, 'the delayed call gets the 401 response');
+is(record('acct_late')->{state}, 'succeeded',
+    'a 401 response to a call from before the login changes nothing');
 
 my @others = (
     [ 401, { error => 'Unauthenticated.' },       'a bad key' ],
@@ -146,7 +158,8 @@ for my $n (0 .. $#others) {
     answers("acct_other_$n", $status, $body);
     my $got = $gateway->http('GET', "/api/acct_other_$n/x");
     is($got->{status}, $status, $name);
-    is(length $got->{body}, $got->{headers}{'content-length'} // 0, 'whole');
+    is(length $got->{body}, $got->{headers}{'content-length'} // 0,
+        "$name: the whole body is passed");
     unknown("acct_other_$n", 'says nothing');
 }
 
@@ -166,24 +179,29 @@ for my $coding (qw(gzip br deflate)) {
     is($gateway->http('GET', "/api/acct_$coding/x")->{status}, 401,
         "compressed by $coding");
     unknown("acct_$coding", 'says nothing');
-    is(unread(), $counted + 1, 'is counted');
+    is(unread(), $counted + 1,
+        "a response compressed by $coding is counted as unread");
 }
 
 my $counted = unread();
 answers('acct_long', 401, { error => $code, x => 'x' x 5000 });
-is($gateway->http('GET', '/api/acct_long/x')->{status}, 401, 'a long one');
-is(unread(), $counted + 1, 'is counted');
+is($gateway->http('GET', '/api/acct_long/x')->{status}, 401,
+    'a long 401 response is passed');
+is(unread(), $counted + 1, 'a long 401 response is counted as unread');
 
 for my $coding ('identity', 'Identity', '') {
     answers("acct_plain_$coding", 401, { error => $code },
         { 'Content-Type' => 'application/json',
           'Content-Encoding' => $coding });
     is($gateway->http('GET', "/api/acct_plain_$coding/x")->{status}, 401,
-        "Content-Encoding: $coding");
-    is(record("acct_plain_$coding")->{state}, 'failed', 'is read');
+        "a 401 response with Content-Encoding \"$coding\" is passed");
+    is(record("acct_plain_$coding")->{state}, 'failed',
+        "a 401 response with Content-Encoding \"$coding\" is read");
 }
 
-unlike($gateway->error_log, qr/\[(?:error|crit|alert|emerg)\]/, 'no errors');
-like($gateway->error_log, qr/"acct_expired_1" has to log in again/, 'logged');
+unlike($gateway->error_log, qr/\[(?:error|crit|alert|emerg)\]/,
+    'no errors are logged');
+like($gateway->error_log, qr/"acct_expired_1" has to log in again/,
+    'an expired session is logged');
 
 done_testing();

@@ -212,7 +212,8 @@ for my $host ('localhost', '127.0.0.1') {
     my $before = Reauth::Test::sandbox_log();
     my $of     = outcomes($host, $gateway);
 
-    like($of->{$_} // 'not tried', $refused{$_} // qr/\Anothing\z/, "$host: $_") for @names;
+    like($of->{$_} // 'not tried', $refused{$_} // qr/\Anothing\z/,
+        "$host: the request $_ is refused") for @names;
 
     ok(Reauth::Test::wait_for(sub {
         my @asked = $gateway->access_log =~ /"GET","uri":"\/api\/acct_1\/chats","status":"403"/g;
@@ -229,7 +230,7 @@ for my $host ('localhost', '127.0.0.1') {
 
 browse('http://rebound.example:' . $gateway->port . '/reauth/accounts');
 ok(Reauth::Test::wait_for(sub { $gateway->access_log =~ /"status":"421"/ }),
-    'another name that leads to the gateway is not served');
+    "a different name of the gateway's address is not served");
 close_browsers();
 $gateway->stop;
 

@@ -153,12 +153,13 @@ for my $headers (@foreign) {
     }
 }
 
-is("@wrong", '', 'by HTTP/2, too');
+is("@wrong", '', 'each request of each foreign page is refused by HTTP/2, too');
 
 @wrong = grep { !refused(ask({ Origin => 'https://evil.example',
     'Access-Control-Request-Method' => 'PUT' }, OPTIONS => $_->[1])) } @requests;
 
-is(join(' ', map { $_->[1] } @wrong), '', 'their preflights as well');
+is(join(' ', map { $_->[1] } @wrong), '',
+    'preflights of foreign pages are refused');
 
 is(sent(), $before, 'nothing was sent upstream');
 is_deeply(ask({}, GET => '/reauth/accounts')->{json}{accounts}, [],
@@ -167,16 +168,17 @@ is_deeply(ask({}, GET => '/reauth/accounts')->{json}{accounts}, [],
 my $metrics = ask({}, GET => '/metrics')->{body};
 my $count   = @foreign * @requests + @requests;
 like($metrics, qr/^reauth_callers_refused_total\{reason="origin"\} $count$/m,
-    'all were counted');
+    'all refused requests are counted');
 
 my @lines = grep { /browser request from another origin rejected/ } split /\n/, $one->error_log;
-cmp_ok(scalar @lines, '>', 0, 'logged');
-cmp_ok(scalar @lines, '<', $count / 2, 'but not each of them');
+cmp_ok(scalar @lines, '>', 0, 'a refused request is logged');
+cmp_ok(scalar @lines, '<', $count / 2, 'not each refused request is logged');
 like($lines[0], qr/\[warn\] .* Origin "https:\/\/evil\.example", Sec-Fetch-Site "-"/,
-    'with its origin');
+    'the line in the log has the origin and Sec-Fetch-Site');
 
 ask({ Origin => "\e[31mevil" }, GET => '/reauth/healthz');
-unlike($one->error_log, qr/\e/, 'and nothing that is no origin');
+unlike($one->error_log, qr/\e/,
+    'an Origin header that is not an origin is not logged');
 
 # ---- not rejected
 # ----------------------------------------------------------------
@@ -191,15 +193,18 @@ for my $headers (
     my $what = join(' ', map { "$_ $headers->{$_}" } sort keys %$headers)
         || 'no browser';
 
-    is(ask($headers, GET => '/api/acct_1/chats')->{status}, 200, "$what: a call");
-    is(ask($headers, GET => '/reauth/accounts')->{status}, 200, "$what: status");
-    is(ask2($headers, GET => '/api/acct_1/chats')->{status}, 200, "$what: HTTP/2");
+    is(ask($headers, GET => '/api/acct_1/chats')->{status}, 200,
+        "$what: a call is passed");
+    is(ask($headers, GET => '/reauth/accounts')->{status}, 200,
+        "$what: the status is returned");
+    is(ask2($headers, GET => '/api/acct_1/chats')->{status}, 200,
+        "$what: a call by HTTP/2 is passed");
 }
 
 is(ask({ Origin => 'https://gateway.example' }, GET => '/api/acct_public/x')->{status},
-    200, 'a page of the public address');
+    200, 'a page of the public address is served');
 ok(refused(ask({ Origin => 'http://gateway.example' }, GET => '/api/acct_public/x')),
-    'but not of another scheme');
+    'a page of the public address with another scheme is refused');
 
 # ---- navigations and resources
 # -----------------------------------------------------
@@ -216,38 +221,45 @@ for my $answer (ask({}, GET => '/reauth/accounts'), ask({}, GET => '/reauth/noth
 }
 
 my $events = Reauth::Stream->open($one, 'GET', '/reauth/events', { Host => $own });
-ok($events->saw(qr/retry: /), 'a stream of events');
+ok($events->saw(qr/retry: /), 'a stream of events is opened');
 is_deeply([@{ $events->answer->{headers} }{'x-content-type-options', 'cross-origin-resource-policy'}],
-    ['nosniff', 'same-origin'], 'neither');
+    ['nosniff', 'same-origin'],
+    'a stream of events is no script, image or style of a page');
 $events->close;
 
 # ---- reauth_origin ---------------------------------------------------------------
 
 {
     my $answer = ask(\%page, GET => '/named/accounts');
-    is($answer->{status}, 200, 'a page of an origin that is named');
-    is($answer->{headers}{'access-control-allow-origin'}, $named, 'may read it');
+    is($answer->{status}, 200, 'a page of an origin that is named is served');
+    is($answer->{headers}{'access-control-allow-origin'}, $named,
+        'a page of an origin that is named may read the response');
     is($answer->{headers}{vary}, 'Origin', 'Vary is set for caches');
     like($answer->{headers}{'access-control-expose-headers'}, qr/\bRetry-After\b/,
-        'and sees the headers');
+        'a page of an origin that is named may read Retry-After');
     ok(!exists $answer->{headers}{'access-control-allow-credentials'},
-        'no credentials of the browser');
+        "the browser's credentials are not allowed");
 
     $answer = ask({}, GET => '/named/accounts');
-    is($answer->{headers}{vary}, 'Origin', 'without an origin as well');
-    ok(!exists $answer->{headers}{'access-control-allow-origin'}, 'for nobody');
+    is($answer->{headers}{vary}, 'Origin',
+        'Vary is set for a request without an origin as well');
+    ok(!exists $answer->{headers}{'access-control-allow-origin'},
+        'a response to a request without an origin allows no origin');
 
     is(ask({ Origin => 'http://localhost:3000' }, GET => '/named/accounts')
         ->{headers}{'access-control-allow-origin'}, 'http://localhost:3000',
-        'another one');
-    is(ask({ Origin => $named }, GET => '/named/nothing')->{status}, 404, 'an error');
+        'the second origin of reauth_origin is allowed');
+    is(ask({ Origin => $named }, GET => '/named/nothing')->{status}, 404,
+        'a page of a named origin gets the status of an error');
     is(ask({ Origin => $named }, GET => '/named/nothing')
-        ->{headers}{'access-control-allow-origin'}, $named, 'may be read, too');
-    ok(refused(ask(\%page, GET => '/reauth/accounts')), 'there alone');
+        ->{headers}{'access-control-allow-origin'}, $named,
+        'a page of a named origin may read an error');
+    ok(refused(ask(\%page, GET => '/reauth/accounts')),
+        'the origin is named for its location only');
     ok(refused(ask({ 'Sec-Fetch-Site' => 'cross-site' }, GET => '/named/accounts')),
-        'who does not say where it comes from is refused');
+        'a cross-site request without an origin is refused');
     ok(refused(ask({ Origin => $named, origin => $named }, GET => '/named/accounts')),
-        'and who says it twice');
+        'a request with two origins is refused');
 }
 
 {
@@ -256,14 +268,19 @@ $events->close;
         'Access-Control-Request-Headers' => 'authorization,content-type' },
         OPTIONS => '/api/acct_named/chats');
 
-    is($answer->{status}, 204, 'a preflight');
-    is($answer->{body}, '', 'without a body');
-    is($answer->{headers}{'access-control-allow-origin'}, $named, 'its origin');
-    like($answer->{headers}{'access-control-allow-methods'}, qr/\bPUT\b/, 'methods');
+    is($answer->{status}, 204, 'a preflight is answered with 204');
+    is($answer->{body}, '', 'the response to a preflight has no body');
+    is($answer->{headers}{'access-control-allow-origin'}, $named,
+        'the response to a preflight allows the origin');
+    like($answer->{headers}{'access-control-allow-methods'}, qr/\bPUT\b/,
+        'the response to a preflight lists the methods');
     like($answer->{headers}{'access-control-allow-headers'},
-        qr/\bAuthorization, Content-Type\b/, 'headers');
-    like($answer->{headers}{'access-control-max-age'}, qr/\A\d+\z/, 'for a while');
-    is($answer->{headers}{vary}, 'Origin', 'of this origin');
+        qr/\bAuthorization, Content-Type\b/,
+        'the response to a preflight allows the requested headers');
+    like($answer->{headers}{'access-control-max-age'}, qr/\A\d+\z/,
+        'the response to a preflight can be cached');
+    is($answer->{headers}{vary}, 'Origin',
+        'the response to a preflight varies by origin');
     is(sent(), $was, 'the upstream does not see it');
 
     is(ask2({ %page, 'Access-Control-Request-Method' => 'PUT' },
@@ -274,12 +291,16 @@ $events->close;
 {
     my $answer = $one->http('PUT', '/api/authenticate/acct_named/credentials',
         { Host => $own, %page, 'Content-Type' => 'application/json' }, $login);
-    is($answer->{status}, 200, 'an update');
-    is($answer->{headers}{'access-control-allow-origin'}, $named, 'may be read');
+    is($answer->{status}, 200,
+        'an update by a page of a named origin is accepted');
+    is($answer->{headers}{'access-control-allow-origin'}, $named,
+        'the response to an update can be read by the page');
 
     $answer = ask(\%page, GET => '/api/acct_named/chats');
-    is($answer->{status}, 503, 'the closed gate');
-    is($answer->{headers}{'access-control-allow-origin'}, $named, 'as well');
+    is($answer->{status}, 503,
+        'a call of a named origin is refused while the gate is closed');
+    is($answer->{headers}{'access-control-allow-origin'}, $named,
+        'the response of a closed gate can be read by the page');
 }
 
 # ---- headers of the upstream
@@ -305,8 +326,9 @@ sub forced {
 
 forced('acct_2', '/api/acct_2/x', 200);
 my $answer = ask({}, GET => '/api/acct_2/x');
-is($answer->{headers}{'x-theirs'}, 'yes', 'a response of the upstream');
-is(theirs($answer), '', 'without its Access-Control headers');
+is($answer->{headers}{'x-theirs'}, 'yes',
+    'the response of the upstream is passed');
+is(theirs($answer), '', "the upstream's Access-Control headers are not passed");
 
 my $plain = gateway(name => 'plain', without => ['all'], config => 'location / {'
     . " proxy_pass http://127.0.0.1:$ENV{TEST_NGINX_SANDBOX_PORT}; }");
@@ -314,8 +336,10 @@ my $plain = gateway(name => 'plain', without => ['all'], config => 'location / {
 forced('acct_3', '/api/acct_3/x', 200);
 $answer = $plain->http('GET', '/api/acct_3/x', { %page,
     Authorization => "Bearer $Reauth::Test::API_KEY" });
-is($answer->{headers}{'x-theirs'}, 'yes', 'a location with nothing of ours');
-is(scalar(split / /, theirs($answer)), scalar @theirs, 'has them all');
+is($answer->{headers}{'x-theirs'}, 'yes',
+    "a location without the module's directives passes the response");
+is(scalar(split / /, theirs($answer)), scalar @theirs,
+    "a location without the module's directives passes Access-Control headers");
 
 my $three = gateway(name => 'three', http_config => "reauth_origin $named;",
     config => <<"EOC");
@@ -330,15 +354,17 @@ EOC
 
 forced('acct_4', '/api/acct_4/x', 200);
 $answer = $three->http('GET', '/api/acct_4/x', \%page);
-is($answer->{headers}{'x-theirs'}, 'yes', 'one for an origin that is named');
-is($answer->{headers}{'access-control-allow-origin'}, $named, 'has ours alone');
+is($answer->{headers}{'x-theirs'}, 'yes',
+    'the response for a named origin is passed');
+is($answer->{headers}{'access-control-allow-origin'}, $named,
+    'the response for a named origin allows this origin once');
 is(theirs($answer), 'access-control-allow-origin access-control-expose-headers',
-    'and none of theirs');
+    'no Access-Control header of the upstream is added');
 
 forced('acct_5', '/api/acct_5/x', 404);
 $answer = $three->http('GET', '/api/acct_5/x', \%page);
 is($answer->{headers}{'access-control-allow-origin'}, $named,
-    'once, after an internal redirect, too');
+    'the origin is allowed once after an internal redirect');
 
 # ---- an absolute target: nginx uses its host
 # --------------------------------------
@@ -373,8 +399,10 @@ my $bare = gateway(name => 'bare', without => ['all'], http_config =>
         . "$ENV{TEST_NGINX_SANDBOX_PORT};\n"
         . 'proxy_set_header Authorization $reauth_authorization; }');
 
-is($bare->http('GET', '/api/acct_1/chats')->{status}, 200, 'a key alone');
+is($bare->http('GET', '/api/acct_1/chats')->{status}, 200,
+    'a request is passed if only the key is configured');
 ok(refused($bare->http('GET', '/api/acct_1/chats',
-    { Origin => 'https://evil.example' })), 'is not lent to pages either');
+    { Origin => 'https://evil.example' })),
+    'the key is not added to a request of a foreign page');
 
 done_testing();

@@ -115,8 +115,10 @@ upstream_gives('fine');
 
 $one->update('acct_1', 'ok');
 
-ok(wait_for { 3 <= grep { / GET \S*auth_1 / } $peer->requests } 60, 'polled');
-is(record($_, 'acct_1')->{last_poll}, undef, 'of a healthy login: null')
+ok(wait_for { 3 <= grep { / GET \S*auth_1 / } $peer->requests } 60,
+    'the attempt is polled three times');
+is(record($_, 'acct_1')->{last_poll}, undef,
+    'last_poll of a healthy login is null')
     for $one, $two;
 
 my $since = record($one, 'acct_1');
@@ -149,7 +151,7 @@ is_deeply({ %$told, last_poll => undef, retry_after => 0 },
 
 my $polls = grep { / GET \S*auth_1 / } $peer->requests;
 ok(wait_for { $polls + 3 <= grep { / GET \S*auth_1 / } $peer->requests } 60,
-    'polled again');
+    'the attempt is polled again');
 is_deeply(record($one, 'acct_1')->{last_poll}, $told->{last_poll},
     'told once: since when');
 
@@ -160,7 +162,7 @@ is($one->http('GET', '/reauth/accounts/acct_9')->{status}, 404,
 upstream_gives('500');
 told('acct_1', 500, 'HTTP_500', '500 again');
 isnt($one->http('GET', '/reauth/accounts/acct_1')->{headers}{etag}, $etag,
-    'another ETag');
+    'a changed last_poll changes the ETag');
 
 
 # ---- the list of accounts ----
@@ -172,7 +174,8 @@ told('acct_list', 500, 'HTTP_500', 'list: 500');
 
 upstream_gives('list');
 told('acct_list', 200, 'NOT_LISTED', 'list without the account');
-is(record($one, 'acct_list')->{state}, 'unknown', 'which says nothing yet');
+is(record($one, 'acct_list')->{state}, 'unknown',
+    'the first list without the account changes no state');
 
 
 # ---- a caller's ----

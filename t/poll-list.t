@@ -144,7 +144,7 @@ $alone->update('acct_first', 'ok');
 ok(wait_for { $alone->error_log =~ /incomplete list of accounts/ } 60,
     'a cut list is reported');
 is(states($alone, 'first'), 'unknown 1',
-    'that it does not mention the account does not count');
+    'an account that is missing in a cut list stays unknown');
 
 $alone->update("acct_$_", 'ok') for @names;
 is(states($alone, @names), 'unknown 40', '40 updates were answered 500');
@@ -169,7 +169,8 @@ ok(wait_for {
     $alone->error_log =~ /list of accounts: $accounts entries/
 } 300, "a list of $accounts accounts is read");
 
-cmp_ok(lists() - $lists, '<=', 1 + (time - $start) / 10, 'one list');
+cmp_ok(lists() - $lists, '<=', 1 + (time - $start) / 10,
+    'one list is read for all attempts');
 is(states($alone, @names), 'running 40', 'settles all that wait');
 
 SKIP: {
@@ -189,9 +190,10 @@ mode('cut "signed_in"');
 
 ok(wait_for { states($alone, map { "w$_" } 1 .. 24) eq 'succeeded 24' } 60,
     'a cut list: entries before the cut count');
-is(states($alone, map { "w$_" } 26 .. 40), 'running 15', 'others wait on');
+is(states($alone, map { "w$_" } 26 .. 40), 'running 15',
+    'attempts after the cut still wait');
 is($alone->http('GET', '/reauth/gate/acct_w40')->{status}, 503,
-    'with their gates closed');
+    'the gates of attempts after the cut stay closed');
 
 $alone->update("acct_$_", 'ok') for 'w1', 'w2';
 mode('broken "started"');
@@ -203,7 +205,7 @@ is(states($alone, 'w1', 'w2'), 'running 2', 'entries before that count');
 
 mode('wrapped "signed_in"');
 ok(wait_for { states($alone, @names) eq 'succeeded 40' } 60,
-    'and the next list tells the rest');
+    'the next list settles the other attempts');
 $alone->stop;
 
 

@@ -87,7 +87,8 @@ for my $name (404, 401) {
     $one->update("acct_$name", 'ok');
 
     becomes("acct_$name", 'running', "$name, as the list says");
-    ok(wait_for { asked("auth_$name") >= 3 } "$name: polled");
+    ok(wait_for { asked("auth_$name") >= 3 }
+        "$name: the attempt is polled three times");
 
     my $lists = asked('/api/accounts');
     ok(wait_for { asked('/api/accounts') > $lists }
@@ -119,7 +120,7 @@ for my $name (qw(500 key plain credits)) {
     $one->update("acct_$name", 'ok');
 
     ok(wait_for { asked("auth_$name") >= ($name eq '500' ? 5 : 1) }
-        "$name: polled");
+        "$name: the attempt is polled");
     is($one->http('GET', "/reauth/accounts/acct_$name")->{json}{state},
         'running', "$name: no news of the login");
 }
@@ -132,7 +133,7 @@ ok(wait_for {
 ok(wait_for {
     grep { $_->http('GET', '/reauth/metrics')->{body}
         =~ /^reauth_polls_total\{result="refused"\} [1-9]/m } $one, $two
-} 'and counted');
+} 'a rejected poll is counted');
 
 my @reported = ($one->error_log . $two->error_log) =~ /rejects polls/g;
 cmp_ok(@reported, '<=', 2, 'once by each gateway');

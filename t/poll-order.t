@@ -73,26 +73,30 @@ for my $with ('Redis', 'no Redis') {
         "/api/fansly/authenticate/fansly_acct_m$tag$_/reauthenticate")
         ->{status}, 500, "$with: a made-up account")
         for 1 .. $MANY;
-    is($gateway->update("acct_p$tag$_", 'ok')->{status}, 200, 'a login')
+    is($gateway->update("acct_p$tag$_", 'ok')->{status}, 200,
+        'a login that is in progress begins')
         for 1 .. $MANY;
     ok(wait_for {
         my $states = $gateway->http('GET', '/reauth/summary')->{json}{states};
         $states->{needs_otp} >= $MANY;
     } 'wait for a person');
-    is($gateway->update("acct_r$tag$_", 'ok')->{status}, 200, 'another login')
+    is($gateway->update("acct_r$tag$_", 'ok')->{status}, 200,
+        'a login that rests begins')
         for 1 .. $MANY;
 
     my $before = () = polls();
-    ok(wait_for { polls() >= $before + 24 } 'they are polled');
+    ok(wait_for { polls() >= $before + 24 } '24 more polls are sent');
 
     my @polls = (polls())[$before .. $before + 23];
     my $n     = shares(@polls);
 
     # the last one may have been chosen before the first one was due
-    cmp_ok($n->{m}, '<=', 2, 'none of which nothing is known, while others wait')
+    cmp_ok($n->{m}, '<=', 2,
+        'accounts without a response wait while others are due')
         or diag "@polls";
     cmp_ok($n->{p}, '<=', 6 + 1, 'a quarter for a person');
-    cmp_ok($n->{p}, '>=', 4, 'and no less');
+    cmp_ok($n->{p}, '>=', 4,
+        'at least four of the polls are for logins that wait for a person');
 
     # requested by a webhook: before all that are due; one or two polls may be
     # in progress
@@ -100,13 +104,14 @@ for my $with ('Redis', 'no Redis') {
     my $last   = "acct_p$tag$MANY";
     my $before_it = () = $peer->requests;
     my $answer = deliver($gateway, event('accounts.connected', $last));
-    is($answer->{status}, 200, 'a webhook');
+    is($answer->{status}, 200, 'a webhook about the last account is accepted');
 
     my $after = () = $peer->requests;
     ok(wait_for { $peer->requests >= $after + 3 } 'polls go on');
 
     my @next = ($peer->requests)[$before_it .. $after + 2];
-    ok((grep { m{/auth_p$tag$MANY } } @next), 'its account is polled at once')
+    ok((grep { m{/auth_p$tag$MANY } } @next),
+        'the account of a webhook is polled at once')
         or diag join "\n", @next;
 
     $gateway->stop;
@@ -152,14 +157,15 @@ for my $with ('Redis', 'no Redis') {
     } 'the rate holds them up');
     ok(wait_for { $metric->('reauth_polls_lag_seconds{class="person"}') >= 1
         && $gateway->http('GET', '/reauth/summary')->{json}{poller}{lag_seconds}
-            >= 1 } 'they are late');
+            >= 1 } 'the summary and the metrics show the lag');
 
     # a half of the burst, of ten, is left
 
     if ($tag eq 'y') {
         my $tokens = sub { redis_cli('HGET', '{reauth}:rate', 'tokens') };
 
-        ok(wait_for { $tokens->() >= 5 } 'which a webhook need not wait for');
+        ok(wait_for { $tokens->() >= 5 }
+            'a requested poll does not wait for the rate');
 
         my $least = 5;
 
@@ -169,21 +175,25 @@ for my $with ('Redis', 'no Redis') {
             Time::HiRes::sleep(0.2);
         }
 
-        cmp_ok($least, '>=', 5, 'nor at any other time');
+        cmp_ok($least, '>=', 5,
+            'a token is reserved for requested polls at all times');
     }
 
     my $before = () = $peer->requests;
 
     is(deliver($gateway, event('accounts.connected', "acct_pp$tag$_"))
-        ->{status}, 200, 'a webhook') for 11, 12;
+        ->{status}, 200,
+        'a webhook about a waiting account is accepted') for 11, 12;
 
     ok(wait_for { 2 <= grep { m{/auth_pp${tag}1[12] } }
-        ($peer->requests)[$before .. $#{ [$peer->requests] }] } 'two polls');
+        ($peer->requests)[$before .. $#{ [$peer->requests] }] }
+        'the accounts of both webhooks are polled');
 
     my @next = ($peer->requests)[$before .. $#{ [$peer->requests] }];
     my $others = () = "@next" =~ m{/auth_pp$tag\d .*?/auth_pp${tag}1[12] }g;
 
-    cmp_ok($others, '<=', 4, 'its accounts are polled at once')
+    cmp_ok($others, '<=', 4,
+        'the accounts of webhooks are polled before the others')
         or diag join "\n", @next;
 
     $gateway->stop;

@@ -106,7 +106,8 @@ for (@pauses) {
         "$what: a value that is not one is logged");
 
     like($gateway->http('GET', '/reauth/metrics')->{body},
-        qr/^reauth_polls_total\{result="limited"\} 1$/m, "$what: counted");
+        qr/^reauth_polls_total\{result="limited"\} 1$/m,
+        "$what: a limited poll is counted");
 
     if ($what eq 'seconds') {
 
@@ -145,7 +146,7 @@ for ([ '500 X' ], [ '404 X' ], [ '302 X', 'Location: /x' ], [ '202 X' ]) {
     ok(wait_for {
         $gateway->http('GET', '/reauth/metrics')->{body}
             =~ /^reauth_polls_total\{result="\w+"\} [1-9]/m
-    } "$status: polled");
+    } "$status: a poll is counted");
 
     polls_get('200 OK');
     $gateway->update($other, 'ok');
@@ -171,7 +172,8 @@ ok(wait_for { polls() > $seen } 'the fleet polls');
 polls_get('503 X', 'Retry-After: ' . at('%a, %d %b %Y %H:%M:%S GMT',
     time + 200));
 
-ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') } 'all rest');
+ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') }
+    'the pause is shared by all gateways');
 cmp_ok(redis_cli('PTTL', '{reauth}:pause'), '>', 100_000, 'until that time');
 
 # those that were being sent, and the other gateway's look into Redis
@@ -194,6 +196,6 @@ my $apart = start('apart');
 polls_get('429 X', 'Retry-After: 60');
 $apart->update('acct_apart', 'ok');
 ok(wait_for { $apart->error_log =~ /polling is paused/ } 'paused without Redis');
-like($apart->error_log, $untold, 'which others do not know');
+like($apart->error_log, $untold, 'the log says that the pause is not shared');
 
 done_testing();

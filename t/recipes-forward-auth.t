@@ -13,7 +13,8 @@ use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 my $gateway = gateway(config =>
     join "\n", map { Reauth::Shipped->recipe('nginx', $_) } 2, 3);
 
-is($gateway->update('acct_1', 'ok')->{status}, 200, 'it logs in');
+is($gateway->update('acct_1', 'ok')->{status}, 200,
+    'an update of acct_1 is accepted');
 
 # ---- Envoy: its method, and the path after a prefix ----
 
@@ -23,15 +24,15 @@ for my $method (qw(GET POST PUT DELETE PATCH OPTIONS)) {
 
     my $answer = $gateway->http($method, '/ask/service/acct_1/x?closed=503');
 
-    is($answer->{status}, 429, "$method: closed");
+    is($answer->{status}, 429, "$method: the gate is closed");
     is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},
-        "$method: Retry-After");
+        "$method: Retry-After has the value of the body");
 }
 
 is($gateway->http('GET', "/ask/$_")->{status}, 403, "/ask/$_: not passed")
     for '', 'x', 'service/acct_2', 'service//x', 'readyz';
 is($gateway->http('GET', '/ask/service/somebody/x')->{status}, 422,
-    'no account');
+    'an invalid account is rejected');
 
 # ---- Traefik: GET, and the path in a header ----
 
@@ -42,12 +43,13 @@ sub traefik {
         defined $uri ? { 'X-Forwarded-Uri' => $uri } : {});
 }
 
-is(traefik('/service/acct_2/x?closed=403')->{status}, 204, 'open');
+is(traefik('/service/acct_2/x?closed=403')->{status}, 204,
+    'Traefik passes a request if the gate is open');
 
 my $answer = traefik('/service/acct_1/x?open=200');
-is($answer->{status}, 503, 'closed');
+is($answer->{status}, 503, 'Traefik gets a 503 response if the gate is closed');
 is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},
-    'Retry-After');
+    'Traefik gets Retry-After with the value of the body');
 
 is(traefik($_)->{status}, 403, ($_ // 'no header') . ': not passed')
     for undef, '', '/', '/x', '/service/acct_2', '/service/acct_%31/x',

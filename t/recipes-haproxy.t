@@ -65,40 +65,48 @@ EOC
 my $front = haproxy('haproxy', $gateway->port, '');
 
 my $answer = request($front, 'GET', '/service/acct_1/x?y=z');
-is($answer->{status}, 200, 'open');
-is($answer->{body}, 'GET /service/acct_1/x?y=z', 'the service has it as sent');
+is($answer->{status}, 200, 'a call with an open gate is passed');
+is($answer->{body}, 'GET /service/acct_1/x?y=z',
+    'the service receives the request as sent');
 
 is(request($front, 'POST', '/service/acct_1/x', 'body')->{body},
     'POST /service/acct_1/x', 'a request with a body');
 
-is($gateway->update('acct_1', 'ok')->{status}, 200, 'it logs in');
+is($gateway->update('acct_1', 'ok')->{status}, 200,
+    'an update of acct_1 is accepted');
 
 for my $method (qw(GET POST DELETE)) {
     $answer = request($front, $method, '/service/acct_1/x',
         $method eq 'POST' ? 'body' : undef);
 
-    is($answer->{status}, 503, "$method: closed");
-    is($answer->{json}{error}, 'SERVICE_UNAVAILABLE', "$method: the envelope");
-    is($answer->{json}{account_id}, 'acct_1', "$method: of the account");
+    is($answer->{status}, 503,
+        "$method: a call is refused while the gate is closed");
+    is($answer->{json}{error}, 'SERVICE_UNAVAILABLE',
+        "$method: the error is in the envelope");
+    is($answer->{json}{account_id}, 'acct_1',
+        "$method: the error names the account");
     is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},
-        "$method: Retry-After");
+        "$method: Retry-After has the value of the body");
     is($answer->{headers}{'content-type'}, 'application/json',
-        "$method: Content-Type");
+        "$method: the Content-Type is application/json");
     is($answer->{headers}{'cache-control'}, 'no-store',
-        "$method: Cache-Control");
-    is($answer->{headers}{'x-should-retry'}, undef, "$method: to be repeated");
+        "$method: the response must not be cached");
+    is($answer->{headers}{'x-should-retry'}, undef,
+        "$method: the response can be retried");
 }
 
 is(request($front, 'GET', '/service/acct_2/x')->{status}, 200,
-    'another account');
+    'a call of another account is passed');
 
 is($gateway->update('acct_3', { auth_type => 'mobile_app' })->{status}, 200,
-    'one that waits for a person');
+    'a login that waits for a person is accepted');
 
 $answer = request($front, 'GET', '/service/acct_3/x');
-is($answer->{status}, 503, 'is closed');
-is($answer->{json}{action_required}, 'app', 'and says what is to be done');
-is($answer->{headers}{'x-should-retry'}, 'false', 'so does the header');
+is($answer->{status}, 503, 'a call is refused while a person must act');
+is($answer->{json}{action_required}, 'app',
+    'the error says what a person must do');
+is($answer->{headers}{'x-should-retry'}, 'false',
+    'the header says that a retry is useless');
 
 # ---- paths that the service may read as another account ----
 
@@ -109,7 +117,8 @@ for my $path (qw(/service/acct_2/../acct_1/x /service/acct_2/%2e%2e/acct_1/x
     /./service/acct_1/x /service//acct_1/x /service/acct_1 /Service/acct_1/x
     /service/acct_1%3fopen=200/x /))
 {
-    is(request($front, 'GET', $path)->{status}, 400, "$path: refused");
+    is(request($front, 'GET', $path)->{status}, 400,
+        "$path: the path is rejected");
 }
 
 is(request($front, 'GET', '/service/somebody/x')->{status}, 422,
@@ -122,22 +131,24 @@ my $known = haproxy('known', $private->port,
 my $unknown = haproxy('unknown', $private->port, '');
 
 is(request($known, 'GET', '/service/acct_1/x')->{status}, 200,
-    'with a token: open');
+    'a call is passed if HAProxy has a token');
 is(request($unknown, 'GET', '/service/acct_1/x')->{status}, 401,
-    'without one: not passed');
+    'a call is not passed if HAProxy has no token');
 
 $answer = $private->http('PUT', '/api/authenticate/acct_1/credentials',
     { Authorization => 'Bearer of-client' },
     { email => 'slow@example.com', password => 'secret' });
-is($answer->{status}, 200, 'it logs in');
-is(request($known, 'GET', '/service/acct_1/x')->{status}, 503, 'closed');
+is($answer->{status}, 200, 'an update by the client is accepted');
+is(request($known, 'GET', '/service/acct_1/x')->{status}, 503,
+    "a call is refused while the client's login is in progress");
 
 # ---- without a gateway ----
 
 $gateway->stop;
 
 $answer = request($front, 'GET', '/service/acct_2/x');
-is($answer->{status}, 503, 'without the gateway nothing is passed');
-unlike($answer->{body}, qr/acct_2/, 'nor was it');
+is($answer->{status}, 503, 'no call is passed without the gateway');
+unlike($answer->{body}, qr/acct_2/,
+    'no call reached the service without the gateway');
 
 done_testing();

@@ -28,14 +28,19 @@ my $front = gateway(
     without     => ['all'],
     config      => "location / { return 404; }\n$recipe");
 
-is($front->http('GET', '/service/acct_1/x')->{status}, 200, 'open');
+is($front->http('GET', '/service/acct_1/x')->{status}, 200,
+    'a request is passed while the gate is open');
 is($front->http('GET', '/service/acct_1/x', { Origin => 'https://app.example',
-    'Sec-Fetch-Site' => 'cross-site' })->{status}, 200, 'for a browser, too');
-is($gateway->update('acct_1', 'ok')->{status}, 200, 'it logs in');
+    'Sec-Fetch-Site' => 'cross-site' })->{status}, 200,
+    'a request of a browser is passed');
+is($gateway->update('acct_1', 'ok')->{status}, 200,
+    'an update of acct_1 is accepted');
 
 my $answer = $front->http('GET', '/service/acct_1/x');
-is($answer->{status}, 503, 'closed');
-like($answer->{headers}{'retry-after'}, qr/\A\d+\z/, 'with Retry-After');
-is($front->http('GET', '/service/acct_2/x')->{status}, 200, 'another account');
+is($answer->{status}, 503, 'a request is refused while the gate is closed');
+like($answer->{headers}{'retry-after'}, qr/\A\d+\z/,
+    'the refusal has Retry-After');
+is($front->http('GET', '/service/acct_2/x')->{status}, 200,
+    'a request for another account is passed');
 
 done_testing();

@@ -32,20 +32,20 @@ $other->reload;
 is(redis_cli('ACL', 'LOG'), '', 'nothing was denied');
 
 for my $log ($gateway->error_log, $other->error_log) {
-    unlike($log, qr/NOPERM/, 'and nothing of it is in the log');
+    unlike($log, qr/NOPERM/, 'the log has no permission error');
 }
 
 my $rights = redis_cli('ACL', 'GETUSER', 'gateway');
-unlike($rights, qr/\+\@/, 'it has no categories');
+unlike($rights, qr/\+\@/, 'the user has no categories of commands');
 
 # ---- without a command, the gateway reports what is missing ----
 
 redis_cli('ACL', 'SETUSER', 'gateway', '-script');
 my $third = gateway(name => 'third', without => ['ready']);
 ok(wait_for { $third->error_log =~ /NOPERM.*script/i }
-    'without SCRIPT LOAD: said');
+    'the missing right to SCRIPT LOAD is logged');
 ok(wait_for { ($third->http('GET', '/reauth/summary')->{json}{store}{redis}
-    // '') eq 'down' } 'and no connection');
+    // '') eq 'down' } 'Redis is down without SCRIPT LOAD');
 ok(wait_for { readyz($third) =~ /the Redis user lacks a right \(NOPERM\): / }
     'readyz says so');
 
@@ -73,7 +73,8 @@ for my $user ('gateway', 'nobody') {
 redis_cli('ACL', 'SETUSER', 'gateway', '+script|load', 'resetkeys',
     '~{other}:*');
 $gateway->update('acct_7', 'ok');
-ok(wait_for { $gateway->error_log =~ /NOPERM/ } 'without the keys: said');
+ok(wait_for { $gateway->error_log =~ /NOPERM/ }
+    'missing rights for the keys are logged');
 is($gateway->http('GET', '/api/acct_7/me')->{status}, 503,
     'the gate is closed all the same');
 

@@ -36,12 +36,13 @@ my $other = start_with('two', $one->address);
 
 ok(wait_for { readyz($gateway)->{status} eq 'ready' }
     'the third address is used');
-is($gateway->update('acct_1', 'ok')->{headers}{'reauth-store'}, undef, 'an update');
-is($one->state_of('acct_1'), 'running', 'is at the primary');
+is($gateway->update('acct_1', 'ok')->{headers}{'reauth-store'}, undef,
+    'an update is accepted with Redis');
+is($one->state_of('acct_1'), 'running', 'an update is stored by the primary');
 ok(wait_for { $other->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
-    'and known to the other gateway');
+    'the other gateway knows of the update');
 unlike($gateway->error_log, qr/\[(?:warn|error)\]/,
-    'which is no reason to complain');
+    'nothing is logged as a warning or an error');
 
 # ---- a connection that is cut is opened again, to the same server ----
 
@@ -65,29 +66,34 @@ ok(wait_for { $one->state_of('acct_2') eq 'running' } 'an update is stored');
 $two->cli('REPLICAOF', 'NO', 'ONE');
 $one->cli('REPLICAOF', '127.0.0.1', $two->port);
 
-is($gateway->update('acct_3', 'ok')->{status}, 200, 'an update meanwhile');
-is($gateway->http('GET', '/api/acct_3/me')->{status}, 503, 'is gated');
+is($gateway->update('acct_3', 'ok')->{status}, 200,
+    'an update is accepted while the primary changes');
+is($gateway->http('GET', '/api/acct_3/me')->{status}, 503,
+    'calls are refused while the primary changes');
 ok(wait_for { $two->state_of('acct_3') eq 'running' }
-    'and is stored at the new primary');
-ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'ready');
+    'an update is stored by the new primary');
+ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+    'the gateway is ready with the new primary');
 is($gateway->http('GET', '/api/acct_1/me')->{status}, 503,
     'the others are closed still');
 
 # a gateway that has no other address says why it is degraded
 
 ok(wait_for { readyz($other)->{status} eq 'degraded' }
-    'one that has the old primary only is degraded');
+    'a gateway that knows only the old primary is degraded');
 ok(wait_for { readyz($other)->{reason} =~ /this Redis is a replica/ }
-    'and says that it is a replica');
+    'the report says that Redis is a replica');
 $other->update('acct_4', 'ok');
 
 $two->cli('REPLICAOF', '127.0.0.1', $one->port);
 $one->cli('REPLICAOF', 'NO', 'ONE');
 
-ok(wait_for { readyz($other)->{status} eq 'ready' } 'a primary again: ready');
+ok(wait_for { readyz($other)->{status} eq 'ready' }
+    'the other gateway is ready when its Redis is a primary');
 ok(wait_for { $one->state_of('acct_4') eq 'running' }
-    'and what it did meanwhile is stored');
-ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'both are');
+    'an update without a primary is stored later');
+ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+    'both gateways are ready');
 
 # ---- without HELLO, the first write tells the role ----
 
@@ -98,19 +104,21 @@ ok(wait_for { $old->cli('ROLE') =~ /connected/ } 'a replica without HELLO');
 $gateway->stop;
 $gateway = start_with('three', $old->address, $one->address);
 ok(wait_for { readyz($gateway)->{status} eq 'ready' }
-    'is left for the primary');
+    'a replica is left for the primary');
 like($gateway->error_log, qr/READONLY.* while writing to redis/,
-    'by the error to a write');
+    'an error to a write causes the change of the address');
 
 # ---- none of them ----
 
 $_->stop for $one, $two, $old;
 ok(wait_for { readyz($gateway)->{reason} =~ /Redis is unreachable/ }
-    'without any, it says that none is reached');
-is($gateway->update('acct_5', 'ok')->{status}, 200, 'an update');
-is($gateway->http('GET', '/api/acct_5/me')->{status}, 503, 'is gated');
+    'the report says that Redis is unreachable');
+is($gateway->update('acct_5', 'ok')->{status}, 200,
+    'an update without Redis is accepted');
+is($gateway->http('GET', '/api/acct_5/me')->{status}, 503,
+    'calls are refused without Redis');
 $one->run;
 ok(wait_for { $one->state_of('acct_5') eq 'running' }
-    'and stored when one is back');
+    'an update without Redis is stored when Redis is back');
 
 done_testing();

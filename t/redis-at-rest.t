@@ -53,7 +53,8 @@ put('acct_raw', { auth_type => 'raw_data', auth_id => 'ok',
     user_agent => $secret{'user agent'} });
 sandbox('POST', '/account/acct_app', { hold => 1 });
 my $app = put('acct_app', { auth_type => 'mobile_app' });
-like($app->{json}{mobile_auth_session_deeplink}, qr/CANARY/, 'a deeplink');
+like($app->{json}{mobile_auth_session_deeplink}, qr/CANARY/,
+    'the response has a deeplink');
 
 my $attempt = put('acct_otp', { email => "otp-$secret{'e-mail'}",
     password => $secret{password} })->{json}{attempt_id};
@@ -75,7 +76,7 @@ ok(wait_for {
     !grep { /old event/ } redis_cli('XRANGE', '{reauth}:events', '-', '+');
 } 'old events are removed');
 ok(scalar(grep { /an hour/ } redis_cli('XRANGE', '{reauth}:events', '-', '+')),
-    'those of today are not');
+    'events of the last hour are kept');
 
 # ---- every key ----
 
@@ -104,7 +105,7 @@ my @unknown = grep { !/:(?:a|active|due|due:person|due:last|events|o|seen|list|r
     keys %kinds;
 is("@unknown", '', 'no key that docs/security.md does not name');
 
-is(index($text, $secret{$_}), -1, "no $_") for sort keys %secret;
+is(index($text, $secret{$_}), -1, "no key has the $_") for sort keys %secret;
 unlike($text, qr/CANARY/, 'nothing that the upstream sent in confidence');
 
 # ---- an event has neither of what an active attempt has ----
@@ -113,14 +114,15 @@ my @events = redis_cli('--raw', 'XRANGE', '{reauth}:events', '-', '+');
 
 ok(scalar(grep { /\Aaccount acct_app\z/ } @events), 'the events have been read');
 is(join(' ', grep { /\A(?:(?:prior_)?fingerprint|sealed) / } @events), '',
-    'none has a fingerprint or a sealed value');
+    'no event has a fingerprint or a sealed value');
 
 my $values = join '|', grep { defined } map {
     @{ stored($_) }{qw(fingerprint sealed prior_fingerprint)}
 } qw(acct_app acct_down acct_lost acct_face);
 
 like($values, qr/[0-9a-f]{64}/, 'the records have them');
-unlike("@events", qr/$values/, 'nor the value of one, under any name');
+unlike("@events", qr/$values/,
+    'no event has the value of a fingerprint or sealed value');
 
 # ---- an attempt that has ended has neither fingerprint nor sealed value ----
 

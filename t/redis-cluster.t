@@ -43,8 +43,10 @@ my $one = start_with('one', @node[$second, $third]);
 my $two = start_with('two', $node[ $second + 3 ], $node[ $third + 3 ]);
 
 for my $gateway ($one, $two) {
-    ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'ready');
-    unlike($gateway->error_log, qr/\[(?:warn|error)\]/, 'without complaints');
+    ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+        'the gateway is ready with the Cluster');
+    unlike($gateway->error_log, qr/\[(?:warn|error)\]/,
+        'nothing is logged as a warning or an error');
 }
 
 $one->update('acct_1', 'ok');
@@ -75,7 +77,8 @@ move_keys('{reauth}:a:acct_1', '{reauth}:active');
 $one->update('acct_2', 'ok');
 is(gate($one, 'acct_2'), 503, 'an update meanwhile is gated');
 ok(wait_for { readyz($one)->{status} eq 'degraded' } 'the gateway is degraded');
-ok(wait_for { readyz($one)->{reason} =~ /Redis Cluster/ } 'for the cluster');
+ok(wait_for { readyz($one)->{reason} =~ /Redis Cluster/ }
+    'the reason of the degradation names the Redis Cluster');
 
 # the stream moves under the eyes of those who follow it
 
@@ -93,14 +96,15 @@ move_keys($from->cli('CLUSTER', 'GETKEYSINSLOT', $slot, 1000));
 $_->cli('CLUSTER', 'SETSLOT', $slot, 'NODE', $to->{id}) for $to, $from, $node[$third];
 
 for my $gateway ($one, $two) {
-    ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'ready again');
+    ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+        'the gateway is ready after the failover');
     is(gate($gateway, 'acct_1'), 503, 'the gate is closed still');
     ok(wait_for { gate($gateway, 'acct_2') == 503 }
-        'and that of the update meanwhile, everywhere');
+        'the gate of the update during the failover is closed');
 }
 
 ok(wait_for { $to->state_of('acct_2') eq 'running' }
-    'which is stored at the new node');
+    'the update during the failover is stored by the new node');
 
 # ---- the node dies, its replica takes over ----
 
@@ -115,14 +119,17 @@ ok(wait_for { $heir->cli('ROLE') =~ /^master/ } 'the replica is promoted');
 my $start = time;
 
 for my $gateway ($one, $two) {
-    ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'ready again');
+    ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+        'the gateway is ready after the slot has moved');
     is(gate($gateway, $_), 503, "the gate of $_ is closed")
         for qw(acct_1 acct_2);
-    ok(wait_for { gate($gateway, 'acct_3') == 503 } 'and that of acct_3');
+    ok(wait_for { gate($gateway, 'acct_3') == 503 }
+        'the gate of the update during the move is closed');
 }
 
 diag(sprintf 'ready %.1f s after the promotion', time - $start);
 
-ok(wait_for { $heir->state_of('acct_3') eq 'running' } 'which is stored there');
+ok(wait_for { $heir->state_of('acct_3') eq 'running' }
+    'the update during the move is stored by the new node');
 
 done_testing();

@@ -37,7 +37,7 @@ is($gateway->http('GET', '/reauth/accounts')->{json}{degraded}, JSON::PP::true()
 my $update = $gateway->update('acct_2', 'ok');
 $id{2} = $update->{json}{attempt_id};
 is($update->{status}, 200, 'an update is accepted without Redis');
-is(state_of('acct_2'), 'running', 'its login is known');
+is(state_of('acct_2'), 'running', 'the state is known without Redis');
 is($gateway->http('GET', '/api/acct_2/me')->{status}, 503, 'the gate of its account is closed');
 
 # the previous attempt ends
@@ -68,8 +68,10 @@ is($gateway->http('GET', '/api/acct_2/me')->{status}, 503, 'the gate is closed w
 
 # and another gateway learns it
 my $other = gateway(name => 'other');
-is($other->http('GET', '/api/acct_2/me')->{status}, 503, 'another gateway closes the gate');
-is($other->http('GET', '/api/acct_1/me')->{status}, 200, 'another gateway opens the ended account');
+is($other->http('GET', '/api/acct_2/me')->{status}, 503,
+    'a gateway that starts later closes the gate of acct_2');
+is($other->http('GET', '/api/acct_1/me')->{status}, 200,
+    'a gateway that starts later opens the gate of acct_1');
 
 my $errors = () = $gateway->error_log =~ /\[error\]/g;
 cmp_ok($errors, '<=', 6, "an outage logs few errors ($errors)");

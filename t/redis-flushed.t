@@ -11,24 +11,27 @@ my %id = map { $_ => $gateway->update("acct_$_", 'ok')->{json}{attempt_id} }
     1 .. 2;
 
 redis_cli('FLUSHALL');
-is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503,
+    'the gate is closed after FLUSHALL');
 
 # a changed record is written completely
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id{1}");
-is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'it ends');
+is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204,
+    'the gate opens when the attempt ends');
 ok(wait_for { stored('acct_1', 'state') eq 'succeeded' }
-    'its end is written');
-is(stored('acct_1', 'attempt'), $id{1}, 'whole');
+    'the end of the attempt is written');
+is(stored('acct_1', 'attempt'), $id{1}, 'the record of the end is complete');
 
-is($gateway->update('acct_3', 'ok')->{status}, 200, 'another one begins');
+is($gateway->update('acct_3', 'ok')->{status}, 200,
+    'an update after FLUSHALL is accepted');
 ok(wait_for { stored('acct_3', 'state') eq 'running' }
-    'and is written');
+    'an attempt after FLUSHALL is written');
 
 # an unchanged record is written back as well
 ok(wait_for { stored('acct_2', 'state') eq 'running' }
-    'what only runs on comes back');
-is(stored('acct_2', 'attempt'), $id{2}, 'whole');
+    'an unchanged record is written back');
+is(stored('acct_2', 'attempt'), $id{2}, 'the unchanged record is complete');
 
 my $other = gateway(name => 'other');
 is($other->http('GET', '/api/acct_2/me')->{status}, 503,

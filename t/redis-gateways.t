@@ -23,11 +23,11 @@ sub becomes {
 
 my $id = $one->update('acct_1', 'otp')->{json}{attempt_id};
 is($one->http('GET', '/api/acct_1/me')->{status}, 503, 'closed at once here');
-becomes($two, 'acct_1', 503, 'and there');
+becomes($two, 'acct_1', 503, 'the gate is closed on the other gateway');
 
 # at first, the other gateway learns that an attempt begins
 wait_for { ($two->http('GET', '/reauth/accounts/acct_1')->{json}{attempt_id}
-    // '') eq $id } 'the attempt to be known there';
+    // '') eq $id } 'the other gateway knows the attempt';
 
 my ($mine, $theirs) = map { $_->http('GET', '/reauth/accounts/acct_1')->{json} }
     $one, $two;
@@ -38,7 +38,7 @@ is_deeply([ map { $theirs->{$_} } qw(attempt_id state since source auth_type) ],
 # an update through the other gateway coalesces
 my $again = $two->update('acct_1', 'otp');
 is($again->{headers}{'reauth-coalesced'}, '1', 'coalesced across gateways');
-is($again->{json}{attempt_id}, $id, 'with the same attempt');
+is($again->{json}{attempt_id}, $id, 'a coalesced update has the same attempt');
 
 # a poll through the other gateway changes the state
 sandbox('POST', '/step/acct_1') for 1 .. 2;
@@ -48,9 +48,9 @@ ok(wait_for { $one->http('GET', '/reauth/accounts/acct_1')->{json}{state}
 
 # another update supersedes it
 my $next = $two->update('acct_1', 'ok')->{json}{attempt_id};
-isnt($next, $id, 'another attempt');
+isnt($next, $id, 'a different update has an attempt of its own');
 ok(wait_for { ($one->http('GET', '/reauth/accounts/acct_1')->{json}{attempt_id}
-    // '') eq $next } 'is the one that counts here');
+    // '') eq $next } 'the first gateway knows the new attempt');
 
 # a late fact about the old attempt changes nothing
 $one->http('GET', "/api/authenticate/$id");
@@ -58,8 +58,8 @@ becomes($one, 'acct_1', 503, 'the old attempt does not open it');
 
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $one->http('GET', "/api/authenticate/$next");
-becomes($one, 'acct_1', 204, 'open here');
-becomes($two, 'acct_1', 204, 'open there');
+becomes($one, 'acct_1', 204, 'the gate opens on the gateway that polled');
+becomes($two, 'acct_1', 204, 'the gate opens on the other gateway');
 
 # ---- both at once ----
 

@@ -15,7 +15,7 @@ my ($gateway, $patient) = map {
 } qw(300ms 10s);
 
 my $id = $patient->update('acct_1', 'ok')->{json}{attempt_id};
-ok($id, 'it logs in');
+ok($id, 'an update of acct_1 is accepted');
 
 redis_pause();
 
@@ -30,7 +30,8 @@ for my $case (
 
     my $start = time;
 
-    is($patient->http('GET', $path)->{status}, $status, "$what: $status");
+    is($patient->http('GET', $path)->{status}, $status,
+        "$what: the status is $status");
     cmp_ok(time - $start, '<', 9.5, "$what: does not wait for Redis");
 }
 

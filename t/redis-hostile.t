@@ -17,7 +17,8 @@ my @bad = ('../../acct_9/me', 'auth_1/../../me', 'auth_1","state":"open',
 my %attempt = map { $_ => $gateway->update("acct_$_", 'ok')->{json}{attempt_id} }
     0 .. $#bad;
 
-ok(wait_for { sandbox_log() > 2 * @bad } 'they are followed');
+ok(wait_for { sandbox_log() > 2 * @bad }
+    'the attempts of hostile records are polled');
 
 # as written by another gateway: a later state of the same attempt
 
@@ -35,15 +36,18 @@ my $two = gateway(name => 'two', config => $poll);
 ok(wait_for { sandbox_log() > $before + @bad } 'polling goes on');
 
 like($_->{target}, qr{\A/api/(?:authenticate/(?:auth_\w+|acct_\d/credentials)
-    |accounts(?:\?.*)?)\z}x, "$_->{method} $_->{target}")
+    |accounts(?:\?.*)?)\z}x,
+    "the path has only valid IDs: $_->{method} $_->{target}")
     for splice @{ [sandbox_log()] }, $before;
 
 for my $n (0 .. $#bad) {
     my $answer = $gateway->http('GET', "/api/acct_$n/me");
 
-    is($answer->{status}, 503, 'its gate is closed all the same');
-    is($answer->{json}{attempt_id}, $attempt{$n}, 'by the attempt that began');
-    is($answer->{json}{state}, 'running', 'in its state');
+    is($answer->{status}, 503, 'the gate of a hostile record is closed');
+    is($answer->{json}{attempt_id}, $attempt{$n},
+        'the hostile record does not replace the attempt ID');
+    is($answer->{json}{state}, 'running',
+        'the hostile record does not replace the state');
 }
 
 # ---- impossible times ----
@@ -73,7 +77,8 @@ ok(wait_for {
 } 'times of a clock that is wrong by a year');
 
 my $soon = strftime('%Y-%m-%dT%H:%M:%S', gmtime time + 600);
-cmp_ok(record('acct_ahead')->{$_}, 'lt', $soon, "$_: now")
+cmp_ok(record('acct_ahead')->{$_}, 'lt', $soon,
+    "the time $_ is not in the future")
     for qw(since updated_at);
 
 isnt(record('acct_absurd')->{caller}, 'absurd',

@@ -40,7 +40,7 @@ sub follows {
 }
 
 
-ok(follows('acct_1'), 'it follows the other');
+ok(follows('acct_1'), 'the gateway follows the other one');
 
 my @before = peak();
 

@@ -56,7 +56,8 @@ my $gateway = gateway(
 ok(wait_for {
     $gateway->error_log =~ /the name of this host cannot be resolved: /
 } 'the log says that the name is not known');
-ok(wait_for { readyz($gateway)->{status} eq 'degraded' } 'it starts, degraded');
+ok(wait_for { readyz($gateway)->{status} eq 'degraded' }
+    'the gateway starts without an address and is degraded');
 
 Reauth::Test::write_file($answer, '127.0.0.1');
 ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'the name is known: ready');
@@ -71,8 +72,9 @@ $gateway->update('acct_2', 'ok');
 ok(wait_for { $two->state_of('acct_2') eq 'running' }
     'the name has moved: an update is stored at the other server');
 ok(wait_for { $two->state_of('acct_1') eq 'running' }
-    'and what was there before as well');
-ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'ready');
+    'an older attempt is stored by the other server');
+ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+    'the gateway is ready with the new address');
 
 kill 'TERM', $pid;
 waitpid $pid, 0;

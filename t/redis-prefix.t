@@ -16,9 +16,10 @@ ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') } 'under its prefix');
 
 # each gateway tests whether Redis accepts writes
 is((grep { !/\A\{one\}:|\A\{two\}:probe/ } redis_cli('KEYS', '*')), 0,
-    'and nowhere else');
+    'no key has a different prefix');
 
-is($one->http('GET', '/reauth/gate/acct_1')->{status}, 503, 'closed');
+is($one->http('GET', '/reauth/gate/acct_1')->{status}, 503,
+    'the gate is closed on the gateway of the update');
 sleep 1;
 is($two->http('GET', '/reauth/gate/acct_1')->{status}, 204,
     'the other has nothing to do with it');

@@ -18,7 +18,7 @@ $gateway->update('acct_3', { auth_type => 'raw_data', auth_id => '4711',
 $gateway->http('GET', "/api/authenticate/$id");
 
 ok(wait_for { stored('acct_1', 'started_at') }
-    'what a poll tells is kept too');
+    'the details of a poll are stored');
 
 # ---- keys ----
 
@@ -26,30 +26,33 @@ my @keys = sort { $a cmp $b } redis_cli('KEYS', '*');
 my %key = map { $_ => 1 } @keys;
 
 ok($key{"{reauth}:a:acct_$_"}, "a record of acct_$_") for 1 .. 3;
-ok($key{'{reauth}:active'}, 'what is active');
-ok($key{'{reauth}:events'}, 'the changes');
+ok($key{'{reauth}:active'}, 'the index of active accounts is stored');
+ok($key{'{reauth}:events'}, 'the stream of changes is stored');
 is((grep { !/\A\{reauth\}:/ } @keys), 0, 'nothing outside of the prefix');
 
 # ---- fields ----
 
 my %record = %{ stored('acct_1') };
 
-is($record{account}, 'acct_1', 'account');
-is($record{attempt}, $id, 'attempt');
-is($record{state}, 'running', 'state');
-is($record{auth_type}, 'email_password', 'auth_type');
-like($record{epoch}, qr/\A\d{16}\z/, 'epoch');
-like($record{revision}, qr/\A[2-9]\z/, 'revision');
-like($record{fingerprint}, qr/\A[0-9a-f]{64}\z/, 'fingerprint');
-cmp_ok($record{since} / 1000, '>=', $before, 'since');
-is($record{deadline} - $record{since}, 900_000, 'deadline');
+is($record{account}, 'acct_1', 'a record has the account');
+is($record{attempt}, $id, 'a record has the attempt ID');
+is($record{state}, 'running', 'a record has the state');
+is($record{auth_type}, 'email_password', 'a record has the auth_type');
+like($record{epoch}, qr/\A\d{16}\z/, 'a record has an epoch of 16 digits');
+like($record{revision}, qr/\A[2-9]\z/, 'a record has a revision');
+like($record{fingerprint}, qr/\A[0-9a-f]{64}\z/,
+    'a record has a fingerprint in hexadecimal');
+cmp_ok($record{since} / 1000, '>=', $before,
+    'a record has the time of its last change');
+is($record{deadline} - $record{since}, 900_000,
+    'the deadline of a record is 15 minutes after its last change');
 
 is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), $record{deadline},
-    'its score in "active" is its deadline');
+    'the score in "active" is the deadline');
 
 my %sealed = %{ stored('acct_2') };
-is($sealed{state}, 'needs_app', 'a mobile one');
-like($sealed{sealed}, qr/\A[0-9a-f]+\z/, 'its deeplink is sealed');
+is($sealed{state}, 'needs_app', 'a login by the mobile app needs the app');
+like($sealed{sealed}, qr/\A[0-9a-f]+\z/, 'the deeplink of a record is sealed');
 
 # ---- expiry ----
 
@@ -81,12 +84,14 @@ my $all = join "\n", map {
         : redis_cli('GET', $_);
 } @keys;
 
-like($all, qr/acct_3/, 'this is all that Redis has');
-unlike($all, qr/hush-hush/, 'no password, no cookie');
-unlike($all, qr/example\.com/, 'no e-mail address');
-unlike($all, qr/CANARY/, 'nothing that the upstream says in confidence');
-unlike($all, qr/\Q$app->{mobile_auth_session_deeplink}\E/, 'no deeplink');
-unlike($all, qr/\Q$Reauth::Test::API_KEY\E/, 'no key');
+like($all, qr/acct_3/, 'all keys in Redis are read');
+unlike($all, qr/hush-hush/, 'no password and no cookie is stored');
+unlike($all, qr/example\.com/, 'no e-mail address is stored');
+unlike($all, qr/CANARY/,
+    'nothing that the upstream says in confidence is stored');
+unlike($all, qr/\Q$app->{mobile_auth_session_deeplink}\E/,
+    'the deeplink is not stored as it is');
+unlike($all, qr/\Q$Reauth::Test::API_KEY\E/, 'the API key is not stored');
 
 # ---- after its end ----
 
@@ -94,10 +99,12 @@ sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id");
 
 ok(wait_for { stored('acct_1', 'state') eq 'succeeded' }
-    'the end is kept');
-is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), '', 'no longer active');
+    'the end of an attempt is stored');
+is(redis_cli('ZSCORE', '{reauth}:active', 'acct_1'), '',
+    'an ended attempt is not active');
 is(stored('acct_1', 'fingerprint'), '',
-    'its fingerprint has no use any more');
-cmp_ok(redis_cli('TTL', '{reauth}:a:acct_1'), '<=', 86400, 'a day is left');
+    'an ended attempt has no fingerprint');
+cmp_ok(redis_cli('TTL', '{reauth}:a:acct_1'), '<=', 86400,
+    'the record of an ended attempt is kept for at most a day');
 
 done_testing();

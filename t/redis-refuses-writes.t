@@ -99,7 +99,7 @@ sub config { return redis_cli('CONFIG', 'SET', @_); }
 
 
 is(readyz()->{status}, 'ready', 'ready at first');
-is_deeply(readyz()->{reasons}, [], 'without a reason');
+is_deeply(readyz()->{reasons}, [], 'readyz has no reasons at first');
 
 refuses(
     what   => 'out of memory',
@@ -163,24 +163,28 @@ refuses(
 
 redis_cli('ACL', 'SETUSER', 'gateway', '-xadd');
 $gateway->update('acct_xadd', 'ok');
-ok(wait_for { (readyz()->{reason} // '') =~ /NOPERM/ }, 'without XADD: told');
+ok(wait_for { (readyz()->{reason} // '') =~ /NOPERM/ },
+    'readyz reports that XADD is not permitted');
 
 my $lines = () = redis_log() =~ /writes are accepted again/g;
 my $probes = probes();
 ok(wait_for { probes() > $probes + 3 }, 'three probes later');
-is(readyz()->{status}, 'degraded', 'it is still degraded');
+is(readyz()->{status}, 'degraded',
+    'the gateway is still degraded after three probes');
 is(scalar(() = redis_log() =~ /writes are accepted again/g), $lines,
-    'and the log never said otherwise');
+    'probes do not report that writes are accepted');
 
 redis_cli('ACL', 'SETUSER', 'gateway', '+xadd');
 ok(wait_for { readyz()->{status} eq 'ready' }, 'allowed again: ready');
-ok(wait_for { stored('acct_xadd', 'state') eq 'running' }, 'and written');
+ok(wait_for { stored('acct_xadd', 'state') eq 'running' },
+    'the record is written when XADD is permitted again');
 
 # polls that cannot be shared are sent by this gateway
 
 redis_cli('ACL', 'SETUSER', 'gateway', '-zrangebyscore');
 ok(wait_for { (readyz()->{reason} // '') =~ /NOPERM\).*polls are not shared/ },
-    'without ZRANGEBYSCORE: told') or diag explain readyz();
+    'readyz reports that ZRANGEBYSCORE is not permitted')
+    or diag explain readyz();
 $gateway->update('acct_polled', 'otp');
 sandbox('POST', '/step/acct_polled') for 1 .. 2;
 ok(wait_for { state_of('acct_polled') eq 'needs_otp' }, 'polls go on');
@@ -255,6 +259,6 @@ refuses(
 like($gateway->error_log, qr/redis: (?:writes are rejected|failed to write a change): OOM /,
     'the log has what Redis said');
 like($gateway->error_log, qr/redis: writes are accepted again/,
-    'and that it is over');
+    'the log says that writes are accepted again');
 
 done_testing();

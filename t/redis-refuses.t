@@ -32,16 +32,17 @@ for my $command (qw(xread zscan)) {
     redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
 
     ok(wait_for(sub { $two->error_log =~ /NOPERM.*\Q$command\E/i }),
-        "without $command: said");
+        "the rejected $command is logged");
 
     ok(wait_for(sub {
         (ready()->{reason} // '') =~ /changes made by other gateways are not read/
     }), 'readyz tells it');
-    is(ready()->{status}, 'degraded', 'as degraded');
+    is(ready()->{status}, 'degraded', 'readyz reports "degraded"');
 
     redis_cli('ACL', 'SETUSER', 'gateway', "+$command");
     follows("acct_$command", 'allowed again: it follows');
-    ok(wait_for(sub { ready()->{status} eq 'ready' }), 'readyz: ready');
+    ok(wait_for(sub { ready()->{status} eq 'ready' }),
+        'readyz reports "ready" again');
 }
 
 like($two->error_log, qr/changes made by other gateways are ignored/,

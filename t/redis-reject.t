@@ -16,16 +16,18 @@ sub refused {
 
     my $answer = $gateway->update($account, 'wrong');
 
-    is($answer->{status}, 503, "$what: 503");
+    is($answer->{status}, 503, "$what: the update is rejected with 503");
     is($answer->{json}{error}, 'STORE_UNAVAILABLE', "$what: its reason");
-    ok($answer->{headers}{'retry-after'}, "$what: Retry-After");
+    ok($answer->{headers}{'retry-after'},
+        "$what: the response has Retry-After");
 
     return;
 }
 
 
 $gateway->update('acct_active', 'ok');
-is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503, 'closed');
+is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503,
+    'the gate of the active account is closed');
 
 my $puts = grep { $_->{method} eq 'PUT' } sandbox_log();
 
@@ -39,22 +41,23 @@ is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204,
     'the gate of what was refused is open');
 is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503,
     'the gate of what ran is closed');
-is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'calls pass');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200,
+    'calls of other accounts pass');
 
 # it now reads the data sent before the connection was closed
 redis_resume();
 ok(wait_for { $gateway->http('GET', '/reauth/readyz')->{json}{status}
-    eq 'ready' } 'it is back');
+    eq 'ready' } 'the gateway is ready again');
 sleep 1.5;
 
 is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204,
-    'what was refused is open still');
+    'the gate of a rejected update is still open');
 is($gateway->http('GET', '/reauth/gate/acct_active')->{status}, 503,
-    'what ran is closed still');
+    'the gate of the active account is still closed');
 isnt(stored('acct_new', 'state'), 'starting',
     'nothing starts in Redis');
 is(stored('acct_active', 'state'), 'running',
-    'and what ran runs');
+    'the active account is still running in Redis');
 is(redis_cli('ZSCORE', '{reauth}:active', 'acct_new'), '',
     'nothing of it is active');
 
@@ -62,7 +65,7 @@ my $other = gateway(name => 'other');
 is($other->http('GET', '/reauth/gate/acct_new')->{status}, 204,
     'open for another gateway too');
 is($other->http('GET', '/reauth/gate/acct_active')->{status}, 503,
-    'and closed');
+    'the other gateway has closed the gate of the active account');
 
 # ---- Redis is gone ----
 
@@ -70,13 +73,14 @@ redis_stop();
 
 refused('acct_new', 'gone');
 refused('acct_new', 'gone, again');
-is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204, 'open');
+is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204,
+    'the gate of a rejected update is open without Redis');
 
 is((grep { $_->{method} eq 'PUT' } sandbox_log()), $puts,
     'nothing of it went to the upstream');
 
 redis_start();
 ok(wait_for { $gateway->update('acct_new', 'ok')->{status} == 200 }
-    'and it is taken when Redis is back');
+    'the update is accepted when Redis is back');
 
 done_testing();

@@ -64,7 +64,8 @@ sub readyz {
 my $gateway = start_with("password_file=$password",
     "sentinel_password_file=$watching");
 
-ok(wait_for { readyz($gateway)->{status} eq 'ready' } 'ready');
+ok(wait_for { readyz($gateway)->{status} eq 'ready' }
+    'the gateway is ready with Sentinels');
 $gateway->update('acct_1', 'ok');
 is($primary->state_of('acct_1'), 'running', 'an update is stored');
 is($primary->cli('ACL', 'LOG'), '', 'no right is missing');
@@ -83,7 +84,7 @@ for my $wrong (
         'a refusal by a Sentinel is logged');
     ok(wait_for {
         (readyz($refused)->{reason} // '') =~ /no Sentinel names a primary/
-    } 'and a reason of readyz');
+    } 'readyz reports that no Sentinel names a primary');
     unlike($refused->error_log, qr/of-the-/, 'the log has no password');
     $refused->stop;
 }

@@ -43,7 +43,7 @@ sub agreed {
     return wait_for {
         !grep { $_->cli('SENTINEL', 'MASTER', 'main')
             !~ /^num-slaves\n2\nnum-other-sentinels\n2$/m } @sentinels
-    } 'the Sentinels to know all';
+    } 'the Sentinels know all servers';
 }
 
 
@@ -115,8 +115,9 @@ sub promoted {
 $one->update('acct_' . ++$accounts, 'ok');
 is($primary->state_of('acct_1'), 'running', 'an update is stored at the primary');
 ok(wait_for { $two->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
-    'and known to the other gateway');
-unlike($_->error_log, qr/\[(?:warn|error)\]/, 'without complaints')
+    'an update is known to the other gateway');
+unlike($_->error_log, qr/\[(?:warn|error)\]/,
+    'nothing is logged as a warning or an error')
     for $one, $two;
 
 # ---- killed ----
@@ -124,14 +125,14 @@ unlike($_->error_log, qr/\[(?:warn|error)\]/, 'without complaints')
 $primary->stop;
 my $second = promoted('killed', $primary);
 $primary->run;
-ok(agreed(), 'it is a replica when it is back');
+ok(agreed(), 'a killed primary is a replica when it is back');
 
 # ---- stopped: it takes connections, and says nothing ----
 
 $second->pause;
 my $third = promoted('stopped', $second);
 $second->resume;
-ok(agreed(), 'it is a replica when it goes on');
+ok(agreed(), 'a stopped primary is a replica when it continues');
 
 # ---- cut off from Sentinels and replicas alone: it still accepts writes ----
 
@@ -139,10 +140,12 @@ $third->cli('ACL', 'SETUSER', 'default', qw(-ping -info -psync -subscribe));
 $third->cli('ACL', 'SETUSER', 'sentinel', 'off');
 $third->cli('CLIENT', 'KILL', 'USER', 'sentinel');
 my $fourth = promoted('cut off', $third);
-like($third->cli('ROLE'), qr/^master/, 'it is a primary still');
-is($third->cli('SET', 'written', 'yes'), 'OK', 'and accepts writes');
+like($third->cli('ROLE'), qr/^master/,
+    'the primary that is cut off is still a primary');
+is($third->cli('SET', 'written', 'yes'), 'OK',
+    'the primary that is cut off accepts writes');
 ok(wait_for {
     !grep { $_->error_log !~ /Sentinel names another primary/ } $one, $two
-} 'but the gateways have left it');
+} 'the gateways have left the primary that is cut off');
 
 done_testing();

@@ -55,7 +55,7 @@ for my $workers (1, 2) {
             { delay_ms => 600_000, next => \@next });
 
         my $one = begin($gateway, $account, 'one');
-        wait_for { sent($account) } 'the first one to be sent';
+        wait_for { sent($account) } 'the first update is sent';
         my $two = begin($gateway, $account, 'two');
         $gateway->works_at(2);
 
@@ -73,11 +73,11 @@ for my $workers (1, 2) {
     my ($two, $first) = $turn->($sent);
     redis_resume();
     my $second = $two->finish;
-    is($second->{status}, 200, 'it is taken');
+    is($second->{status}, 200, 'the second update is accepted');
     isnt($second->{json}{attempt_id}, $first->{json}{attempt_id},
-        'with an attempt of its own');
+        'the second update has an attempt of its own');
     is(sent($sent), 2, 'the upstream got it once');
-    is($state->($sent), 'running', 'and it runs');
+    is($state->($sent), 'running', 'the second attempt is running');
 
     # ---- the client closes ----
 
@@ -87,7 +87,7 @@ for my $workers (1, 2) {
     sleep 0.1;
     redis_resume();
     ok(wait_for(sub { $state->($running) eq 'running' }),
-        'its caller has gone: what ran before runs');
+        'the first attempt is running when the second client has gone');
     is($gateway->http('GET', "/reauth/accounts/$running")->{json}{attempt_id},
         $first->{json}{attempt_id}, 'the first attempt');
     is(sent($running), 1, 'the upstream never got it');

@@ -14,7 +14,7 @@ my $attempt = $one->update('acct_active', 'ok')->{json}{attempt_id};
 $one->update('acct_rejected', 'limit');
 $one->update("acct_more$_", 'ok') for 1 .. 30;
 ok(wait_for { stored('acct_more30', 'state')
-    eq 'running' } 'one has begun some');
+    eq 'running' } 'the first gateway has begun its attempts');
 
 # ---- Redis responds ----
 
@@ -24,7 +24,7 @@ my $ready;
 ok(wait_for {
     $ready = $two->http('GET', '/reauth/readyz');
     return $ready->{status} == 200;
-} 'ready');
+} 'the second gateway is ready');
 
 for my $account ('acct_active', map { "acct_more$_" } 1 .. 30) {
     my $answer = $two->http('GET', "/api/$account/me");
@@ -32,8 +32,9 @@ for my $account ('acct_active', map { "acct_more$_" } 1 .. 30) {
 }
 
 is($two->http('GET', '/reauth/accounts/acct_active')->{json}{attempt_id},
-    $attempt, 'with its attempt');
-is($two->http('GET', '/reauth/summary')->{json}{active}, 31, 'and no more');
+    $attempt, 'a new gateway knows the ID of an active attempt');
+is($two->http('GET', '/reauth/summary')->{json}{active}, 31,
+    'a new gateway knows only active attempts');
 
 # a restart of the first, with an empty zone
 $one->restart;
@@ -59,27 +60,33 @@ ok(wait_for {
     return $readyz eq 'loading';
 } 'a look in time');
 
-is($answer->{status}, 503, 'nobody knows yet');
-is($answer->{json}{state}, 'loading', 'loading');
-is($answer->{json}{retry_after}, 1, 'retry_after');
-is($answer->{headers}{'retry-after'}, '1', 'Retry-After');
-is($answer->{headers}{'cache-control'}, 'no-store', 'Cache-Control');
-is($answer->{headers}{'x-should-retry'}, undef, 'it may be tried again');
-is($answer->{json}{attempt_id}, undef, 'no attempt');
+is($answer->{status}, 503, 'a call is refused while Redis does not respond');
+is($answer->{json}{state}, 'loading',
+    'the state is "loading" while Redis does not respond');
+is($answer->{json}{retry_after}, 1,
+    'the retry_after of a loading gateway is 1');
+is($answer->{headers}{'retry-after'}, '1',
+    'the Retry-After header of a loading gateway is 1');
+is($answer->{headers}{'cache-control'}, 'no-store',
+    'the response of a loading gateway must not be cached');
+is($answer->{headers}{'x-should-retry'}, undef,
+    'the response of a loading gateway can be retried');
+is($answer->{json}{attempt_id}, undef,
+    'the response of a loading gateway has no attempt');
 is($healthz, 200, 'alive all the same');
 is($readyz, 'loading',
-    'but not ready');
+    'a loading gateway is not ready');
 
 ok(wait_for { $three->http('GET', '/api/acct_other/me')->{status} == 200 }
-    'it does not wait for ever');
-cmp_ok(time - $start, '>=', 1.9, 'but two seconds');
+    'a gateway does not wait for Redis forever');
+cmp_ok(time - $start, '>=', 1.9, 'a gateway waits for Redis for two seconds');
 is($three->http('GET', '/reauth/readyz')->{json}{status}, 'degraded',
-    'degraded');
+    'a gateway without Redis is degraded');
 
 redis_resume();
 ok(wait_for { $three->http('GET', '/api/acct_active/me')->{status} == 503 }
-    'what Redis has is read when it is back');
+    'active attempts are read when Redis is back');
 ok(wait_for { $three->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' }
-    'ready');
+    'the gateway is ready when Redis is back');
 
 done_testing();

@@ -66,9 +66,9 @@ sub accepted {
     my $gateway = connect_by($host, $parameters);
 
     ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status}
-        // '') eq 'ready' } "$what: accepted");
+        // '') eq 'ready' } "$what: the certificate is accepted");
     is($gateway->http('GET', '/reauth/summary')->{json}{store}{redis}, 'up',
-        "$what: up");
+        "$what: Redis is up");
     $gateway->stop;
 
     return $gateway;
@@ -82,7 +82,7 @@ sub refused {
 
     ok(wait_for { $gateway->error_log =~ $reason } "$what: refused, and why");
     ok(wait_for { ($gateway->http('GET', '/reauth/summary')
-        ->{json}{store}{redis} // '') eq 'down' } "$what: down");
+        ->{json}{store}{redis} // '') eq 'down' } "$what: Redis is down");
     unlike($gateway->error_log, qr/redis-password/, "$what: no password");
     $gateway->stop;
 
@@ -161,7 +161,7 @@ my $plain = gateway(
 ok(wait_for { $plain->error_log =~ /\[error\].*redis/ }
     'redis:// to a TLS port: said');
 is($plain->http('GET', '/api/acct_1/me')->{status} =~ /\A(?:200|503)\z/ ? 1 : 0,
-    1, 'and nginx lives');
+    1, 'calls have a response without TLS');
 
 my $conf = Reauth::Test::slurp("$dir/redis.conf");
 $conf =~ s/^port 0\ntls-port.*\n/port $port\n/m;

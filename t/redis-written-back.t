@@ -105,7 +105,7 @@ is_deeply([map { $_->[1] } @events], \@order, 'the last change first');
 cmp_ok(rate(@events), '>', 400, 'hundreds within a second at the least: '
     . rate(@events) . ' in ' . ($events[-1][0] - $events[0][0]) . ' ms');
 is(redis_cli('ZCARD', '{reauth}:active'), $N, 'all are active in Redis');
-is(stored('acct_1', 'action'), 'face', 'as they were changed last');
+is(stored('acct_1', 'action'), 'face', 'the record has the last change');
 
 
 # ---- Redis still has its data when it returns ----
@@ -131,6 +131,7 @@ is(redis_cli('ZCARD', '{reauth}:active'), 0, 'nothing is active in Redis');
 cmp_ok(rate(@events), '>', 400, 'hundreds within a second again: '
     . rate(@events) . ' in ' . ($events[-1][0] - $events[0][0]) . ' ms');
 
-is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204, 'it is open');
+is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 204,
+    'the gate of the ended attempt is open');
 
 done_testing();

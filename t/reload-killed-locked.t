@@ -286,8 +286,10 @@ my $closed = $gateway->http('GET', '/api/acct_there/me');
 
 ok(told(), 'no more memory: the log asks for a restart');
 is($closed->{status}, 503, 'the gate is closed still');
-is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'others pass');
-is($gateway->http('GET', '/reauth/accounts')->{status}, 200, 'the list');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200,
+    'calls of other accounts pass');
+is($gateway->http('GET', '/reauth/accounts')->{status}, 200,
+    'the list of accounts is returned');
 restart_if_told();
 is(wrong(), '', 'after a restart all is as before');
 

@@ -13,7 +13,7 @@ my $gateway = gateway(workers => 2);
 $gateway->update("acct_$_", 'ok') for 1 .. 5;
 
 my @old = $gateway->worker_pids;
-ok($gateway->reload, 'reload');
+ok($gateway->reload, 'the configuration is reloaded');
 ok(wait_for { !grep { runs($_) } @old } 'the old workers end');
 
 for my $signal (qw(QUIT TERM)) {
@@ -24,7 +24,7 @@ for my $signal (qw(QUIT TERM)) {
 
     $gateway->launch;
     ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{status} == 503 }
-        'and starts again');
+        'the gateway starts again');
 }
 
 # Redis hangs
@@ -35,6 +35,6 @@ cmp_ok(time - $start, '<', 50, 'QUIT: it ends while Redis hangs');
 redis_resume();
 
 unlike($gateway->error_log, qr/open socket #\d+ left/, 'no socket is left');
-unlike($gateway->error_log, qr/\[alert\]/, 'nothing alarming');
+unlike($gateway->error_log, qr/\[alert\]/, 'no alerts are logged');
 
 done_testing();

@@ -92,7 +92,8 @@ for my $case (['', 'an empty one'], ["key\ttwo\n", 'a control character'],
     ok(wait_for { $gateway->error_log =~ /exited with code 1/ }
         "$what: no new one starts");
     is(keys_of(12), 'Bearer key-one', 'the old one has its key');
-    ok(wait_for { ($gateway->daemon_pid // 0) == $old } 'and its pid file');
+    ok(wait_for { ($gateway->daemon_pid // 0) == $old }
+        "$what: the pid file is that of the old binary");
     Reauth::Test::write_file("$dir/logs/error.log", '');
     kill 'USR1', $old;
 }
@@ -125,7 +126,8 @@ ok(soon('Bearer key-four'), 'the new one alone takes the fourth key');
 
 kill 'HUP', $old;
 ok(wait_for { 2 == workers_of_the_old($new) } 'the old one has workers again');
-is(keys_of(40), 'Bearer key-four', 'which know the fourth key at once');
+is(keys_of(40), 'Bearer key-four',
+    'the new workers of the old binary know the fourth key');
 
 kill 'QUIT', $new;
 ok(wait_for { !runs($new) } 'the new one ends');

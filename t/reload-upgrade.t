@@ -11,7 +11,7 @@ my $dir     = work_dir() . '/gateway';
 my $old     = $gateway->daemonize;
 
 ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-    eq 'ready' } 'and has read Redis');
+    eq 'ready' } 'the new binary has read Redis');
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 my $new;
@@ -33,11 +33,14 @@ ok(wait_for { !runs($old) } 'the old one ends');
 $seen{ $gateway->http('GET', '/api/acct_1/me')->{status} }++ for 1 .. 20;
 is_deeply([ keys %seen ], [503], 'closed by the new one');
 ok(wait_for { ($gateway->http('GET', '/reauth/accounts/acct_1')
-    ->{json}{attempt_id} // '') eq $id } 'which knows all of it');
+    ->{json}{attempt_id} // '') eq $id }
+    'the new binary knows the whole record');
 is($gateway->http('GET', '/api/acct_1/me')->{json}{state}, 'running',
-    'and not only that it has to load it');
-is($gateway->http('GET', '/api/acct_2/me')->{status}, 200, 'others pass');
-is($gateway->update('acct_2', 'ok')->{status}, 200, 'it takes updates');
+    'the state is not "loading" after the upgrade');
+is($gateway->http('GET', '/api/acct_2/me')->{status}, 200,
+    'calls of other accounts pass');
+is($gateway->update('acct_2', 'ok')->{status}, 200,
+    'an update after the upgrade is accepted');
 
 kill 'QUIT', $new;
 ok(wait_for { !runs($new) } 'the new one ends');

@@ -29,13 +29,16 @@ sub kill_workers {
 ok(kill_workers(), 'all workers are killed and come again');
 
 my $closed = $gateway->http('GET', '/api/acct_1/me');
-is($closed->{status}, 503, 'closed');
-is($closed->{json}{state}, 'starting', 'its sender has been gone for no time');
+is($closed->{status}, 503, 'the gate is closed after the sender was killed');
+is($closed->{json}{state}, 'starting',
+    'the state is still "starting" after the sender was killed');
 is($gateway->http('GET', '/api/acct_running/me')->{json}{state}, 'running',
     'the other one, too');
-is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'others pass');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200,
+    'calls of other accounts pass');
 is($gateway->update('acct_2', 'ok')->{status}, 200, 'updates are taken');
-is(stored('acct_2', 'state'), 'running', 'with Redis');
+is(stored('acct_2', 'state'), 'running',
+    'an update is written to Redis after a worker was killed');
 
 # ---- during many writes ----
 
@@ -65,12 +68,16 @@ for (1 .. 5) {
 
 waitpid $_, 0 for @children;
 
-is($gateway->update('acct_3', 'ok')->{status}, 200, 'an update');
-is($gateway->http('GET', '/api/acct_3/me')->{status}, 503, 'closed');
-is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed');
-is($gateway->http('GET', '/api/acct_9/me')->{status}, 200, 'open');
+is($gateway->update('acct_3', 'ok')->{status}, 200,
+    'an update after the crash is accepted');
+is($gateway->http('GET', '/api/acct_3/me')->{status}, 503,
+    'the gate of an update after the crash is closed');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503,
+    'the gate of the interrupted update is closed');
+is($gateway->http('GET', '/api/acct_9/me')->{status}, 200,
+    'the gate of another account is open');
 is($gateway->http('GET', '/reauth/accounts?limit=1000')->{status}, 200,
-    'the list');
+    'the list of accounts is returned');
 
 sandbox_stop();
 

@@ -11,7 +11,7 @@ my $gateway = gateway();
 
 my $id = $gateway->update('acct_1', 'ok')->{json}{attempt_id};
 $gateway->{http_config} =~ s/accounts:1m/accounts:2m/;
-ok($gateway->reload, 'reload');
+ok($gateway->reload, 'the configuration is reloaded');
 
 my %seen;
 
@@ -22,7 +22,8 @@ for (1 .. 50) {
 
 is_deeply([ keys %seen ], [503], 'never open in between');
 ok(wait_for { ($gateway->http('GET', '/reauth/accounts/acct_1')
-    ->{json}{attempt_id} // '') eq $id } 'it is read back');
-is($gateway->http('GET', '/api/acct_2/me')->{status}, 200, 'others pass');
+    ->{json}{attempt_id} // '') eq $id } 'the record is read from Redis');
+is($gateway->http('GET', '/api/acct_2/me')->{status}, 200,
+    'calls of other accounts pass');
 
 done_testing();

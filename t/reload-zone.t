@@ -16,10 +16,10 @@ my $before = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
 my $http_config = $gateway->{http_config};
 
 $gateway->{http_config} .= 'reauth_retry_after 4s 4s;';
-ok($gateway->reload, 'reload');
+ok($gateway->reload, 'the configuration is reloaded');
 
 my $closed = $gateway->http('GET', '/api/acct_1/me');
-is($closed->{status}, 503, 'closed still');
+is($closed->{status}, 503, 'the gate is closed after a reload');
 
 my $after = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
 is_deeply([ map { $after->{$_} } grep { $_ ne 'retry_after' } sort keys %$after ],
@@ -28,10 +28,10 @@ is_deeply([ map { $after->{$_} } grep { $_ ne 'retry_after' } sort keys %$after 
 is($gateway->http('GET', '/reauth/accounts/acct_2')->{json}{state}, 'rejected',
     'an ended one is there, too');
 is($gateway->update('acct_1', 'ok')->{headers}{'reauth-coalesced'}, '1',
-    'and the same update is known as such');
+    'an identical update is coalesced after a reload');
 
 ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{json}{retry_after} == 4 }
-    'what was configured anew counts');
+    'the new configuration is in force after a reload');
 
 # ---- an update in progress during a reload ----
 
@@ -64,9 +64,9 @@ is($same->{headers}{'reauth-coalesced'}, '1', 'shares the answer');
 waitpid $pid, 0;
 is($?, 0, 'the old worker answers it');
 is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'running',
-    'and settles it');
+    'the old worker settles the update');
 is((grep { $_->{method} eq 'PUT' && $_->{target} =~ /acct_3/ } sandbox_log()),
-    1, 'it was sent once');
+    1, 'the update in progress is sent once');
 
 # ---- an invalid configuration: the old workers stay ----
 
@@ -75,16 +75,19 @@ $gateway->write_config;
 kill 'HUP', $gateway->pid;
 ok(wait_for { $gateway->error_log =~ /"reauth_gate_max" directive must not be 0/ }
     'a bad configuration is refused');
-is($gateway->http('GET', '/api/acct_1/me')->{status}, 503, 'closed still');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 503,
+    'the gate is closed after a rejected configuration');
 
 # ---- the attempt ends ----
 
 $gateway->{http_config} = $http_config;
-ok($gateway->reload, 'reload');
+ok($gateway->reload, 'the previous configuration is reloaded');
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->http('GET', "/api/authenticate/$id");
-is($gateway->http('GET', '/api/acct_1/me')->{status}, 200, 'open');
+is($gateway->http('GET', '/api/acct_1/me')->{status}, 200,
+    'the gate opens after the end of the attempt');
 
-unlike($gateway->error_log, qr/\[(?:alert|crit)\]/, 'nothing alarming');
+unlike($gateway->error_log, qr/\[(?:alert|crit)\]/,
+    'nothing worse than an error is logged');
 
 done_testing();

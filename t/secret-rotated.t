@@ -21,7 +21,7 @@ sub start {
     );
 
     wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status} // '')
-        eq 'ready' } 'Redis';
+        eq 'ready' } 'the gateway is connected to Redis';
 
     return $gateway;
 }
@@ -37,7 +37,7 @@ sub update_by {
     my $before = sent();
     my $answer = $gateway->update('acct_1', { auth_type => 'mobile_app' });
 
-    is($answer->{status}, 200, "$what: 200");
+    is($answer->{status}, 200, "$what: the status is 200");
     is($answer->{headers}{'reauth-coalesced'}, $coalesced ? 1 : undef,
         $coalesced ? "$what: the same answer" : "$what: an answer of its own");
     is(sent() - $before, $coalesced ? 0 : 1,
@@ -93,7 +93,7 @@ sub lose_response {
 }
 
 my $sealed = stored('acct_1', 'sealed');
-like($sealed, qr/\A[0-9a-f]{64,}\z/, 'it is sealed in Redis');
+like($sealed, qr/\A[0-9a-f]{64,}\z/, 'the record has a sealed value');
 
 for my $damage (
     sub { $_[0] =~ s/(.)\z/$1 eq '0' ? '1' : '0'/er },
@@ -134,7 +134,7 @@ update_by($one, 0, 'of another account');
 update_by($one, 1, 'before it changes');
 secret_file('one_secret', "a-new-secret-of-at-least-32-bytes\n");
 ok(wait_for { 2 <= (() = $one->error_log =~ /one_secret" has changed and was/g)
-    } 'it was read again by each worker');
+    } 'the secret is read again by each worker');
 update_by($one, 0, 'after it has changed');
 update_by($one, 1, 'with the new one');
 

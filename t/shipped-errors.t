@@ -41,15 +41,17 @@ sub raw {
 sub envelope {
     my ($answer, $status, $error, $name) = @_;
 
-    like($answer, qr/\AHTTP\/1\.1 $status /, "$name: $status");
-    like($answer, qr/^Content-Type: application\/json\r$/m, "$name: JSON");
+    like($answer, qr/\AHTTP\/1\.1 $status /, "$name: the status is $status");
+    like($answer, qr/^Content-Type: application\/json\r$/m,
+        "$name: the response is JSON");
     like($answer, qr/^Cache-Control: no-store\r$/m, "$name: kept by nobody");
 
     my ($body) = $answer =~ /\r\n\r\n(.*)\z/s;
     my $json = eval { JSON::PP::decode_json($body) } || {};
 
-    is($json->{error}, $error, "$name: error");
-    ok(length($json->{$_} // ''), "$name: $_") for qw(message description);
+    is($json->{error}, $error, "$name: the error is $error");
+    ok(length($json->{$_} // ''),
+        "$name: the response has a $_") for qw(message description);
 
     return;
 }

@@ -56,7 +56,7 @@ for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme)
         $file =~ /docker/ ? 'gateway:8080' : ())
     {
         is($gateway->http('GET', '/reauth/readyz', { Host => $host })->{status}, 200,
-            "$name: $host");
+            "$name: the host $host is served");
     }
 
     my $answer = $gateway->http('GET', '/api/acct_9/chats', { map { $_ => 'canary' } @forwarded });

@@ -31,7 +31,7 @@ for my $file (qw(conf/nginx.conf conf/demo.conf)) {
     is($answer->{headers}{'retry-after'}, 1, "$file: for now");
 
     for (1 .. 20) {
-        is($gateway->http('GET', $_)->{status}, 200, "$file: $_")
+        is($gateway->http('GET', $_)->{status}, 200, "$file: $_ is served")
             for '/reauth/healthz', '/reauth/readyz', '/reauth/accounts',
                 '/api/acct_9/me';
     }

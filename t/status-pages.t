@@ -34,7 +34,7 @@ while (defined $cursor && @pages < 20) {
 is(scalar(grep { $_->{status} != 200 } @pages), 0, 'all pages are 200');
 is(scalar(grep { @{ $_->{json}{accounts} } > 4 } @pages), 0,
     'no page is longer than its limit');
-is(scalar @accounts, 13, 'all accounts');
+is(scalar @accounts, 13, 'the pages contain all accounts');
 
 my %seen = map { $_->{account_id} => 1 } @accounts;
 is(scalar keys %seen, 13, 'each of them once');
@@ -44,22 +44,24 @@ is(join('', map { $_->{gate} eq 'closed' ? 'c' : 'o' } @accounts),
 
 my $whole = $gateway->http('GET', '/reauth/accounts?limit=1000');
 is_deeply([map { $_->{account_id} } @{ $whole->{json}{accounts} }],
-    [map { $_->{account_id} } @accounts], 'one page has them in that order');
-is($whole->{json}{next_cursor}, undef, 'and is the end');
+    [map { $_->{account_id} } @accounts],
+    'one large page has the accounts in the same order');
+is($whole->{json}{next_cursor}, undef, 'the only page has no next page');
 
 my $ended = $gateway->http('GET', '/reauth/accounts?state=rejected&limit=2');
 is(scalar @{ $ended->{json}{accounts} }, 2, 'a page of those of one state');
 is(scalar(grep { $_->{state} ne 'rejected' } @{ $ended->{json}{accounts} }), 0,
-    'and only those');
+    'the page has only accounts of the specified state');
 
 my $rest = $gateway->http('GET', '/reauth/accounts?state=rejected&limit=1000'
     . "&cursor=$ended->{json}{next_cursor}");
 is(scalar @{ $rest->{json}{accounts} }, 2, 'the rest of them');
-is($rest->{json}{next_cursor}, undef, 'and their end');
+is($rest->{json}{next_cursor}, undef,
+    'the last page of a state has no next page');
 
 my $summary = $gateway->http('GET', '/reauth/summary')->{json};
 is($summary->{active}, 9, 'the summary counts the active ones alike');
-is($summary->{zone}{accounts}, 13, 'and all');
+is($summary->{zone}{accounts}, 13, 'the summary counts all accounts');
 
 # ---- the lock of the zone is held for 128 records or empty buckets ----
 

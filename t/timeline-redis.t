@@ -21,7 +21,7 @@ sub states {
 
 for my $gateway ($one, $two) {
     ok(wait_for { ($gateway->http('GET', '/reauth/readyz')->{json}{status}
-        // '') eq 'ready' } 'ready');
+        // '') eq 'ready' } 'the gateway is ready');
 }
 
 my $id = $one->update('acct_1', 'otp')->{json}{attempt_id};
@@ -31,7 +31,8 @@ sandbox('POST', '/finish/acct_1');
 $one->http('GET', "/api/authenticate/$id");
 
 my $all = 'starting running needs_otp succeeded complete';
-ok(wait_for { states($_, 'acct_1') eq $all } 'on either') for $one, $two;
+ok(wait_for { states($_, 'acct_1') eq $all }
+    'each gateway returns the whole timeline') for $one, $two;
 
 # more than one page of events of other accounts in between
 redis_cli('eval', <<'EOC', 0);
@@ -41,7 +42,7 @@ for i = 1, 1000 do
 end
 EOC
 
-is(states($one, 'acct_1'), $all, 'further back');
+is(states($one, 'acct_1'), $all, 'a timeline is found among many other events');
 
 redis_cli('eval', <<'EOC', 0);
 for i = 1, 4000 do
@@ -50,7 +51,8 @@ for i = 1, 4000 do
 end
 EOC
 
-is(states($one, 'acct_1'), 'in part', 'too far back');
+is(states($one, 'acct_1'), 'in part',
+    'a timeline whose events were removed is incomplete');
 
 $one->update('acct_3', 'limit');
 
@@ -58,6 +60,7 @@ $one->update('acct_3', 'limit');
 redis_stop();
 ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status}
     eq 'degraded' } 'Redis is away');
-is(states($one, 'acct_3'), 'starting rejected in part', 'its own memory');
+is(states($one, 'acct_3'), 'starting rejected in part',
+    "a timeline without Redis is that of the gateway's memory");
 
 done_testing();

@@ -62,29 +62,34 @@ ok(wait_for {
 is(counted('state'), $polls, 'each state is counted');
 is(counted('progress'), $polls, 'each progress is counted');
 is(logged('state', 'frobnicating'), 1, 'the state is logged once');
-is(logged('progress', 'going_on'), 1, 'so is the progress');
+is(logged('progress', 'going_on'), 1, 'the progress is logged once');
 
-ok(polled({ state => 'going_on' }), 'the word in another place');
-is(logged('state', 'going_on'), 1, 'is another word');
+ok(polled({ state => 'going_on' }),
+    'an attempt reports the word in another place');
+is(logged('state', 'going_on'), 1, 'a word is logged again for another field');
 
-ok(polled({ state => 'authenticating', progress => 'started' }), 'known ones');
-is(counted('state'), $polls + 1, 'are not counted');
+ok(polled({ state => 'authenticating', progress => 'started' }),
+    'an attempt reports known words');
+is(counted('state'), $polls + 1, 'known words are not counted');
 
 # ---- possible secrets ----
 
 my @secrets = ('x' x 33, 'creator@example.com', 'two words', "a\"b\n", 'a/b');
 
-ok(polled({ state => $_, lastAttempt => { success => \0 } }), 'no word')
+ok(polled({ state => $_, lastAttempt => { success => \0 } }),
+    'an attempt reports a value that is no word')
     for @secrets, [1], { a => 1 };
 
-is(counted('state'), $polls + 1 + 7, 'counted');
-is(logged('state', '(not a word)'), 1, 'logged, but not what it was');
-unlike($gateway->error_log, qr/\Q$_/, 'it is nowhere in the log') for @secrets;
+is(counted('state'), $polls + 1 + 7, 'values that are no words are counted');
+is(logged('state', '(not a word)'), 1,
+    'a value that is no word is logged without the value');
+unlike($gateway->error_log, qr/\Q$_/,
+    'a value that is no word is not in the log') for @secrets;
 unlike($gateway->error_log, qr/the state "(?:creator|two|a|x+)"/,
-       'nor is a part of it');
+       'a part of a value that is no word is not in the log');
 
-ok(polled({ state => 'x' x 32 }), 'a long word');
-is(logged('state', 'x' x 32), 1, 'is logged');
+ok(polled({ state => 'x' x 32 }), 'an attempt reports a word of 32 characters');
+is(logged('state', 'x' x 32), 1, 'a word of 32 characters is logged');
 
 # ---- Fansly, and events ----
 
@@ -98,11 +103,13 @@ is(logged('state', 'dancing'), 1, 'a status of Fansly is a state');
 is(deliver($gateway, event('accounts.celebrated', "acct_$_"))->{status}, 200,
    'an unknown event is received') for 1 .. 3;
 is(deliver($gateway, event('accounts.reconnected', 'acct_1',
-    started_at => started_at(-1)))->{status}, 200, 'a known one');
-is(deliver($gateway, event('test-event', undef))->{status}, 200, 'a test');
+    started_at => started_at(-1)))->{status}, 200, 'a known event is received');
+is(deliver($gateway, event('test-event', undef))->{status}, 200,
+    'a test event is received');
 
-is(counted('event'), 3, 'events are counted');
-is(logged('event', 'accounts.celebrated'), 1, 'and logged once');
+is(counted('event'), 3, 'unknown events are counted');
+is(logged('event', 'accounts.celebrated'), 1,
+    'an unknown event is logged once');
 
 # ---- codes and fields ----
 
@@ -115,25 +122,29 @@ ok(polled({ state => 'needs-otp', progress => 'waiting_for_otp',
         needs_otp => \1, otp_phone_ending => '12', needs_face_otp => \0,
         face_otp_verification_url => undef } }), 'all that is documented');
 
-is(counted('error_code'), 0, 'no code is unknown');
-is(counted('field'), 0, 'nor is a field');
+is(counted('error_code'), 0, 'known error codes are not counted');
+is(counted('field'), 0, 'known fields are not counted');
 
 ok(polled({ state => 'authenticating', requires_captcha => \1,
     'a field' => 1, account => { id => 'acct_1', proxy => { exit => 'us' } },
     lastAttempt => { success => \0, error_code => 'ACCOUNT_LOCKED',
-        locked_until => undef } }), 'others') for 1 .. 2;
+        locked_until => undef } }),
+        'an attempt reports an unknown code and unknown fields') for 1 .. 2;
 
-is(counted('error_code'), 2, 'codes are counted');
-is(logged('error_code', 'ACCOUNT_LOCKED'), 1, 'and logged once');
-is(counted('field'), 8, 'so are fields, of what is read');
+is(counted('error_code'), 2, 'unknown error codes are counted');
+is(logged('error_code', 'ACCOUNT_LOCKED'), 1,
+    'an unknown error code is logged once');
+is(counted('field'), 8, 'unknown fields of known objects are counted');
 is(logged('field', $_), 1, "$_ is logged once")
     for qw(requires_captcha proxy locked_until), '(not a word)';
 is(logged('field', $_), 0, "$_ is not looked at") for qw(exit anything);
 
 ok(polled({ data => { state => 'authenticating', shell => 1 }, more => 1 }),
-    'a wrapped response');
-is(logged('field', 'shell'), 1, 'its fields are looked at');
-is(logged('field', 'more'), 0, 'those beside it are not');
+    'an attempt is reported in a wrapped response');
+is(logged('field', 'shell'), 1,
+    'unknown fields of a wrapped response are logged');
+is(logged('field', 'more'), 0,
+    'unknown fields beside a wrapped response are not logged');
 
 my $webhook = JSON::PP::decode_json(event('accounts.otp_code_required',
     'acct_1', needs_otp => \1, started_at => started_at(-1), attempt => 'x'));
@@ -146,15 +157,16 @@ $webhook->{payload}{progress} = 'awaiting';
 my $fields = counted('field');
 
 is(deliver($gateway, JSON::PP::encode_json($webhook))->{status}, 200,
-    'a webhook');
-is(counted('field') - $fields, 2, 'fields of webhooks, too');
+    'a webhook with unknown fields is received');
+is(counted('field') - $fields, 2, 'unknown fields of a webhook are counted');
 is(logged('field', $_), 1, "$_ is logged") for qw(attempt sent_by);
-is(logged('progress', 'awaiting'), 1, 'and words');
+is(logged('progress', 'awaiting'), 1, 'an unknown word of a webhook is logged');
 
 is(deliver($gateway, JSON::PP::encode_json({ event => $_, account_id =>
     'acct_1', payload => { any => 1 } }))->{status}, 200, $_)
     for qw(test-event messages.received fansly.accounts.alert);
-is(counted('field') - $fields, 2, 'but not of events without a meaning');
+is(counted('field') - $fields, 2,
+    'fields of events without a meaning are not counted');
 
 # ---- at most a table of them ----
 
@@ -164,10 +176,10 @@ polled({ state => "word-$_" }) for 1 .. 70;
 
 my $all = () = $gateway->error_log =~ /the upstream sent an unknown/g;
 
-is($all, 64, 'of very many words 64 are logged an hour');
-cmp_ok($before, '<', 64, 'so many were not needed before');
+is($all, 64, '64 of many unknown words are logged in an hour');
+cmp_ok($before, '<', 64, 'fewer than 64 unknown words were logged before');
 
-ok($gateway->reload, 'a reload');
+ok($gateway->reload, 'the configuration is reloaded');
 polled({ state => 'frobnicating' });
 is(logged('state', 'frobnicating'), 1, 'a reload does not repeat it');
 
@@ -207,7 +219,7 @@ ok(wait_for {
 } 'polls of the gateway itself are counted');
 
 my $hums = () = $poller->error_log =~ /an unknown state "humming"/g;
-is($hums, 1, 'and logged once');
+is($hums, 1, 'an unknown word in a background poll is logged once');
 
 # ---- the list of accounts ----
 
@@ -221,7 +233,8 @@ ok(wait_for {
 
 for my $word ('progress "whistling"', 'state "whirling"') {
     my $all = () = $poller->error_log =~ /an unknown $word/g;
-    is($all, 1, "and logged once: the $word");
+    is($all, 1,
+        "an unknown word in the list of accounts is logged once: the $word");
 }
 
 unlike($poller->error_log, qr/$Reauth::Test::API_KEY/, 'not the API key');

@@ -100,7 +100,7 @@ sub active_connections {
 }
 
 wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
-    'the gateway to be ready';
+    'the gateway is ready';
 
 my $connections = active_connections();
 
@@ -115,16 +115,16 @@ close half_sent('acct_asked', '', Expect => '100-continue');
 {
     my $socket = half_sent('acct_slow', substr $body, 0, 20);
     my $answer = do { local $/; <$socket> };
-    is($answer // '', '', 'one that stops sending is left');
+    is($answer // '', '', 'a client that stops sending gets no response');
     ok(wait_for(sub { $gateway->access_log =~ m{acct_slow/.*" 408 } }),
-       'and logged as 408');
+       'a client that stops sending is logged as 408');
 }
 
 for my $account (qw(acct_half acct_none acct_chunk acct_asked acct_slow)) {
     is(state_of($account), 'none', "nothing is known of $account");
 }
 
-is(scalar($peer->requests), 0, 'and the upstream got nothing');
+is(scalar($peer->requests), 0, 'an incomplete update is not sent');
 
 # before the upstream responds
 
@@ -137,7 +137,7 @@ is($gateway->http('GET', '/api/acct_ok/chats')->{status}, 503,
    'the gate is closed');
 settled('acct_ok', 'running');
 is($gateway->http('GET', '/reauth/accounts/acct_ok')->{json}{attempt_id},
-   'auth_ok', 'and the attempt is known');
+   'auth_ok', 'the attempt of a client that has gone is known');
 
 sent_and_gone('acct_no');
 settled('acct_no', 'rejected');
@@ -176,4 +176,4 @@ unlike($gateway->error_log,
        'nothing in the error log that is not the upstream\'s');
 unlike($gateway->error_log, qr/CANARY/, 'no password in it');
 is(join("\n", map { redis_cli('GET', $_) } grep { /:a:/ } redis_cli('--scan'))
-   =~ /CANARY/ ? 1 : 0, 0, 'nor in Redis');
+   =~ /CANARY/ ? 1 : 0, 0, 'the password is not stored in Redis');

@@ -13,7 +13,7 @@ plan tests => 18;
 my $gateway = gateway();
 
 wait_for { $gateway->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
-    'the gateway to be ready';
+    'the gateway is ready';
 
 sub everything_in_redis {
     my $text = '';
@@ -37,7 +37,7 @@ my %mobile = (auth_type => 'mobile_app');
 my $first = $gateway->update('acct_1', \%mobile);
 my $link = $first->{json}{mobile_auth_session_deeplink};
 
-is($first->{status}, 200, 'taken');
+is($first->{status}, 200, 'an update by the mobile app is accepted');
 like($link, qr{\Afansapiauth://auth/fansapi_auth_CANARYdeeplink\w+\z},
      'the link came along');
 
@@ -46,28 +46,32 @@ is($second->{status}, 200, 'the same again');
 is($second->{headers}{'reauth-coalesced'}, 1, 'not sent again');
 is($second->{headers}{'cache-control'}, 'no-store', 'not to be stored');
 is($second->{json}{mobile_auth_session_deeplink}, $link, 'the same link');
-is($second->{json}{attempt_id}, $first->{json}{attempt_id}, 'attempt');
-is($second->{json}{polling_url}, $first->{json}{polling_url}, 'and URL');
+is($second->{json}{attempt_id}, $first->{json}{attempt_id},
+    'a coalesced update has the same attempt');
+is($second->{json}{polling_url}, $first->{json}{polling_url},
+    'a coalesced update has the same polling_url');
 is(scalar(sandbox_log()), 1, 'the upstream got one');
 
-wait_for { everything_in_redis() =~ /needs_app/ } 'Redis to have it';
+wait_for { everything_in_redis() =~ /needs_app/ } 'Redis has the record';
 my $redis = everything_in_redis();
 like($redis, qr/^state needs_app$/m, 'Redis has the record');
-unlike($redis, qr/CANARY|fansapiauth|fansapi_auth/, 'and no link');
-unlike($redis, qr/sandbox-api-key/, 'and no key');
+unlike($redis, qr/CANARY|fansapiauth|fansapi_auth/,
+    'the deeplink is not stored in Redis as it is');
+unlike($redis, qr/sandbox-api-key/, 'the API key is not stored in Redis');
 
-unlike($gateway->http('GET', $_)->{body}, qr/CANARY|fansapiauth/, "none in $_")
+unlike($gateway->http('GET', $_)->{body}, qr/CANARY|fansapiauth/,
+    "the deeplink is not in the response of $_")
     for '/reauth/accounts', '/reauth/accounts/acct_1', '/api/acct_1/chats';
 
 # another gateway has the key to open it
 
 my $other = gateway(name => 'other');
 wait_for { $other->http('GET', '/reauth/readyz')->{body} =~ /"ready"/ }
-    'the other gateway to be ready';
+    'the other gateway is ready';
 is($other->update('acct_1', \%mobile)->{json}{mobile_auth_session_deeplink},
-   $link, 'another gateway tells it, too');
+   $link, 'the other gateway returns the deeplink');
 
 unlike($gateway->error_log . $other->error_log, qr/CANARY|fansapiauth/,
-       'none in the error log');
+       'the deeplink is not in the error log');
 unlike($gateway->access_log . $other->access_log, qr/CANARY|fansapiauth/,
-       'none in the access log');
+       'the deeplink is not in the access log');

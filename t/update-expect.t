@@ -60,7 +60,8 @@ sub answer {
 
     print {$socket} $body;
     $socket->flush;
-    like(answer($socket), qr{\AHTTP/1.1 200 .*"attempt_id"}s, 'and answered');
+    like(answer($socket), qr{\AHTTP/1.1 200 .*"attempt_id"}s,
+        'an update with a length is accepted');
 }
 
 {
@@ -70,14 +71,16 @@ sub answer {
 
     printf {$socket} "%x\r\n%s\r\n0\r\n\r\n", length $body, $body;
     $socket->flush;
-    like(answer($socket), qr{\AHTTP/1.1 200 .*"attempt_id"}s, 'and answered');
+    like(answer($socket), qr{\AHTTP/1.1 200 .*"attempt_id"}s,
+        'a chunked update is accepted');
 }
 
 {
     my $socket = ask('acct_3', 'Content-Length' => 65537);
     my $answer = answer($socket, $whole);
     unlike($answer, qr/100 Continue/, 'a large body is not asked for');
-    like($answer, qr{\AHTTP/1.1 413 .*"error":"BODY_TOO_LARGE"}s, 'refused');
+    like($answer, qr{\AHTTP/1.1 413 .*"error":"BODY_TOO_LARGE"}s,
+        'a large body is rejected');
 }
 
 {
@@ -85,14 +88,16 @@ sub answer {
                      'Content-Type' => 'text/plain');
     my $answer = answer($socket, $whole);
     unlike($answer, qr/100 Continue/, 'a body of another type: not asked for');
-    like($answer, qr{\AHTTP/1.1 415 .*"UNSUPPORTED_MEDIA_TYPE"}s, 'refused');
+    like($answer, qr{\AHTTP/1.1 415 .*"UNSUPPORTED_MEDIA_TYPE"}s,
+        'a body of another type is rejected');
 }
 
 {
     my $socket = ask('nobody', 'Content-Length' => length $body);
     my $answer = answer($socket, $whole);
     unlike($answer, qr/100 Continue/, 'a path that there is not');
-    like($answer, qr{\AHTTP/1.1 404 .*"NOT_FOUND"}s, 'refused');
+    like($answer, qr{\AHTTP/1.1 404 .*"NOT_FOUND"}s,
+        'an unknown path is rejected');
 }
 
 {
@@ -103,14 +108,15 @@ sub answer {
     my $large = 'x' x 100_000;
     printf {$socket} "%x\r\n%s\r\n0\r\n\r\n", length $large, $large;
     $socket->flush;
-    like(answer($socket), qr{\AHTTP/1.1 413 .*"BODY_TOO_LARGE"}s, 'refused');
+    like(answer($socket), qr{\AHTTP/1.1 413 .*"BODY_TOO_LARGE"}s,
+        'a body that proves too large is rejected');
 }
 
 {
     my $socket = ask('acct_6', Connection => 'keep-alive',
                      'Content-Type' => 'text/plain', 'Content-Length' => 100);
     like(answer($socket, $whole), qr/^Connection: close\r$/m,
-         'one that may send the body or not: the connection is not kept');
+         'the connection is closed if the body may follow or not');
 }
 
 is(scalar(@{ $gateway->http('GET', '/reauth/accounts')->{json}{accounts} }),

@@ -59,9 +59,12 @@ sub sent {
         completed_at => int(1e6 * time));
 
     for my $answer (map { $_->finish } @joined) {
-        is($answer->{status}, 200, 'its login has ended');
-        is($answer->{json}{attempt_id}, 'auth_ended1', 'but is known');
-        is($answer->{headers}{'reauth-coalesced'}, '1', 'as an equal one\'s');
+        is($answer->{status}, 200,
+            'an update whose login has ended gets the 200 code');
+        is($answer->{json}{attempt_id}, 'auth_ended1',
+            'an update whose login has ended gets the attempt');
+        is($answer->{headers}{'reauth-coalesced'}, '1',
+            'an update whose login has ended is coalesced');
     }
 
     sandbox('POST', '/release/acct_ended');
@@ -80,8 +83,10 @@ sub sent {
 
     for my $answer (map { $_->finish } @joined) {
         is($answer->{status}, 409, 'a newer one took its place');
-        is($answer->{json}{error}, 'UPDATE_SUPERSEDED', 'and this is reported');
-        like($answer->{json}{description}, qr/not sent/, 'and what to do');
+        is($answer->{json}{error}, 'UPDATE_SUPERSEDED',
+            'the error of a superseded update is UPDATE_SUPERSEDED');
+        like($answer->{json}{description}, qr/not sent/,
+            'the error of a superseded update says that it is not sent');
         is($answer->{headers}{'x-should-retry'}, 'false',
             'no client does it by itself');
     }
@@ -99,12 +104,12 @@ sub sent {
     is(begin('acct_pasted')->finish->{status}, 422, 'an update is refused');
 
     my ($old) = redis_cli('KEYS', '{reauth}:o:acct_pasted:*');
-    like($old, qr/:\d+\z/, 'its answer is kept');
+    like($old, qr/:\d+\z/, 'the response to the old update is stored');
 
     my ($first, @joined) = wait_for_first('acct_pasted');
     my $new = '{reauth}:o:acct_pasted:' . stored('acct_pasted', 'epoch');
 
-    isnt($new, $old, 'by its epoch');
+    isnt($new, $old, 'the response to the new update has a different key');
     redis_cli('COPY', $old, $new);
 
     # only the response to the first one is still delayed
@@ -112,12 +117,13 @@ sub sent {
     store_and_tell('acct_pasted', state => 'rejected',
         completed_at => int(1e6 * time));
 
-    is($_->finish->{status}, 200, 'it is not taken for another one\'s')
+    is($_->finish->{status}, 200, 'a waiting update gets the 200 code')
         for @joined;
 
     sandbox('POST', '/release/acct_pasted');
     $first->finish;
-    is(sent('acct_pasted'), 3, 'but the update is sent');
+    is(sent('acct_pasted'), 3,
+        'a waiting update is sent instead of getting a foreign response');
 }
 
 done_testing();

@@ -72,7 +72,7 @@ $statuses{ $alone->update("acct_no$_", 'ok')->{status} }++ for 1 .. 800;
 
 is(join(' ', keys %statuses), '404', 'each is refused by the upstream');
 is(scalar(grep { state_of($alone, "acct_$_") eq 'succeeded' } @real), 40,
-    'what is known of others is there');
+    'the records of existing accounts are kept');
 is(state_of($alone, 'acct_no800'), 'rejected', 'the last one, too');
 cmp_ok($alone->http('GET', '/reauth/summary')->{json}{states}{rejected}, '<',
     800, 'while others made room');
@@ -87,16 +87,19 @@ real($shared, 'real1');
 
 ok(wait_for { (stored('acct_no1', 'state') // '') eq 'rejected' }
     'a refused one');
-cmp_ok(redis_cli('TTL', '{reauth}:a:acct_no1'), '<=', 300, 'lives minutes');
+cmp_ok(redis_cli('TTL', '{reauth}:a:acct_no1'), '<=', 300,
+    'a rejected update of an unknown account is kept for minutes');
 
 ok(wait_for { (stored('acct_real1', 'state') // '') eq 'succeeded' }
-    'one that is known');
-cmp_ok(redis_cli('TTL', '{reauth}:a:acct_real1'), '>', 80_000, 'a day');
+    'an attempt of an existing account has succeeded');
+cmp_ok(redis_cli('TTL', '{reauth}:a:acct_real1'), '>', 80_000,
+    'an attempt of an existing account is kept for a day');
 
 is($shared->update('acct_real1', 'refuse')->{status}, 404,
     'an update of that one is refused');
 ok(wait_for { (stored('acct_real1', 'state') // '') eq 'rejected' }
-    'as its record says');
-cmp_ok(redis_cli('TTL', '{reauth}:a:acct_real1'), '>', 80_000, 'for a day');
+    'a rejected update of an existing account is recorded');
+cmp_ok(redis_cli('TTL', '{reauth}:a:acct_real1'), '>', 80_000,
+    'a rejected update of an existing account is kept for a day');
 
 done_testing();

@@ -101,7 +101,8 @@ for my $case (@cases) {
     my $first = $first{$account}
         = send_to('one', $account, 'http://first.example', @kind);
 
-    is($first->{status}, $status // 200, "$name: accepted");
+    is($first->{status}, $status // 200,
+        "$name: the first update gets the expected status");
     like($first->{body}, qr{"http://first\.example/api/authenticate/auth_},
         "$name: polling_url leads here");
     is(scalar kept($account), 1, "$name: the response is kept");
@@ -133,23 +134,27 @@ for my $case (@cases) {
 
 my ($key) = kept('acct_message');
 my ($ttl) = redis_cli('TTL', $key);
-cmp_ok($ttl, '>', 600, 'it is kept as long as the attempt may last');
-cmp_ok($ttl, '<=', 1800, 'and no longer');
+cmp_ok($ttl, '>', 600, 'the response is kept as long as the attempt may last');
+cmp_ok($ttl, '<=', 1800,
+    'the response is kept no longer than the attempt may last');
 unlike(join("\n", map { redis_cli('GET', $_) } redis_cli('KEYS', '*:o:*')),
-    qr/CANARY/, 'it is sealed');
+    qr/CANARY/, 'the response is stored sealed');
 
 # a reauthenticate during an update's attempt has its own response
 
 my $other = send_to('one', 'acct_message', 'http://first.example', 1);
-is($other->{headers}{'reauth-coalesced'}, '1', 'reauthenticate: coalesced');
+is($other->{headers}{'reauth-coalesced'}, '1',
+    'a reauthentication is coalesced with the update');
 unlike($other->{body}, qr/CANARY/, 'not by the response to an update');
-like($other->{json}{polling_url}, qr{/auth_message\z}, 'but to its attempt');
+like($other->{json}{polling_url}, qr{/auth_message\z},
+    'a coalesced reauthentication returns the same attempt');
 
 # a rejected update does not change the response to the previous one
 
 sandbox('POST', '/account/acct_message', { next => [ { status => 422,
     body => '{"error":"VALIDATION_ERROR"}' } ] });
-is($gateway{one}->update('acct_message', 'ok')->{status}, 422, 'refused');
+is($gateway{one}->update('acct_message', 'ok')->{status}, 422,
+    "a rejected update returns the upstream's status");
 check('after a refused one', 'acct_message', $first{acct_message},
     send_to('one', 'acct_message', 'http://first.example'),
     'http://first.example');
@@ -170,7 +175,8 @@ for my $lost ('acct_member', 'acct_spaces') {
         =~ /"ready"/ };
 
     my $answer = send_to($lost, $lost);
-    is($answer->{status}, 200, "$lost: composed");
+    is($answer->{status}, 200,
+        "$lost: the response is composed from the record");
     is($answer->{headers}{'reauth-coalesced'}, '1', "$lost: not sent");
     is($answer->{json}{attempt_id}, $first{$lost}{json}{attempt_id},
         "$lost: of the same attempt");
@@ -184,16 +190,16 @@ for my $lost ('acct_member', 'acct_spaces') {
 sandbox('POST', '/account/acct_large', { next => [ { status => 200,
     body => '{"attempt_id":"auth_large","message":"' . 'x' x 9000 . '"}' } ] });
 send_to('one', 'acct_large');
-is(scalar kept('acct_large'), 0, 'too large to be kept');
+is(scalar kept('acct_large'), 0, 'a response that is too large is not kept');
 like(send_to('one', 'acct_large')->{json}{message}, qr/^Authentication cred/,
-    'it is composed');
+    'the response that was too large is composed from the record');
 like($gateway{one}->error_log, qr/\[info\].*response of 90\d\d bytes is too large/,
-    'it is logged');
+    'a response that is too large is logged');
 
 # as documented: nothing is stored, and Redis is not queried
 
 my $documented = send_to('one', 'acct_plain', 'http://first.example');
-is(scalar kept('acct_plain'), 0, 'as documented: nothing is kept');
+is(scalar kept('acct_plain'), 0, 'a response as documented is not kept');
 check('as documented', 'acct_plain', $documented,
     send_to('two', 'acct_plain', 'http://first.example'),
     'http://first.example');
@@ -223,9 +229,10 @@ $gateway{one}->http('GET', '/api/authenticate/auth_order');
 ok(wait_for { stored('acct_order', 'state') eq 'failed' },
     'an attempt has ended');
 ok(wait_for { (redis_cli('TTL', $pasted))[0] <= 60 },
-    'what was kept of it expires');
+    'the kept response of an ended attempt expires');
 
-unlike($_->error_log . $_->access_log, qr/CANARY/, 'none of it is in a log')
+unlike($_->error_log . $_->access_log, qr/CANARY/,
+    'no log contains a part of the kept responses')
     for values %gateway;
 
 done_testing();

@@ -91,10 +91,11 @@ is(count($good, 'PUT'), 0, 'the next server got nothing');
 {
     my $answer = $gateway->update('acct_failing', 'slow');
     is(count($failing, 'PUT'), 1, 'answered 503: sent once');
-    isnt($answer->{status}, 200, 'and not a success');
-    is($answer->{headers}{'x-should-retry'}, 'false', 'no retry');
+    isnt($answer->{status}, 200, 'an update that got 503 is not a success');
+    is($answer->{headers}{'x-should-retry'}, 'false',
+        'an update that got 503 must not be retried');
     is($gateway->http('GET', '/reauth/accounts/acct_failing')->{json}{state},
-       'unknown', 'nobody knows');
+       'unknown', 'the outcome of an update that got 503 is unknown');
 }
 
 {
@@ -102,16 +103,19 @@ is(count($good, 'PUT'), 0, 'the next server got nothing');
     is($answer->{status}, 200, 'a connection that is kept');
 
     $answer = $gateway->update('acct_stale', 'two');
-    is($answer->{status}, 502, 'and breaks at the next update');
-    is($answer->{headers}{'x-should-retry'}, 'false', 'no retry');
+    is($answer->{status}, 502, 'an update over a stale connection gets 502');
+    is($answer->{headers}{'x-should-retry'}, 'false',
+        'an update over a stale connection must not be retried');
     is(count($stale, 'PUT'), 2, 'sent once over it');
     is($gateway->http('GET', '/reauth/accounts/acct_stale')->{json}{state},
-       'unknown', 'nobody knows');
+       'unknown',
+       'the outcome of an update over a stale connection is unknown');
 }
 
 {
     my $before = count($closing, 'GET');
     my $answer = $gateway->http('GET', '/api/authenticate/auth_closing');
-    is($answer->{status}, 502, 'a poll');
-    is(count($closing, 'GET') - $before, 2, 'may be sent to another server');
+    is($answer->{status}, 502, 'a poll over closed connections gets 502');
+    is(count($closing, 'GET') - $before, 2,
+        'a poll is sent to a second server');
 }

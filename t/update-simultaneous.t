@@ -118,9 +118,10 @@ sub answer_now {
 
     is(grep({ $_->{status} == 422 } @answers), 4,
        'equal: the upstream\'s no is for all');
-    is(scalar(received('acct_no')), 1, 'and it said it once');
+    is(scalar(received('acct_no')), 1,
+        'identical updates that are rejected are sent once');
     is($gateway->http('GET', '/reauth/accounts/acct_no')->{json}{state},
-       'rejected', 'rejected');
+       'rejected', 'the state after a rejection is "rejected"');
 }
 
 {
@@ -133,12 +134,14 @@ sub answer_now {
     my @received = received('acct_turns');
 
     is($answers[0]{status}, 200, 'different: the first is taken');
-    is($answers[1]{status}, 200, 'and so is the second');
+    is($answers[1]{status}, 200, 'different: the second is taken');
     isnt($answers[0]{json}{attempt_id}, $answers[1]{json}{attempt_id},
-         'with an attempt of its own');
-    is($answers[1]{headers}{'reauth-coalesced'}, undef, 'not shared');
+         'different: the second has an attempt of its own');
+    is($answers[1]{headers}{'reauth-coalesced'}, undef,
+        'different: the second is not coalesced');
     is(scalar(@received), 2, 'the upstream got both');
-    is($received[1]{body} =~ /two/ ? 1 : 0, 1, 'in their order');
+    is($received[1]{body} =~ /two/ ? 1 : 0, 1,
+        'different: the updates are sent in their order');
     is($gateway->http('GET', '/reauth/accounts/acct_turns')
        ->{json}{attempt_id}, $answers[1]{json}{attempt_id},
        'the second one counts');
@@ -152,10 +155,11 @@ sub answer_now {
     my ($answer) = answers($second);
     my $waited = time - $started;
 
-    is($answer->{status}, 409, 'one that waits too long');
-    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS', 'and the reason is reported');
+    is($answer->{status}, 409, 'an update that waits too long is rejected');
+    is($answer->{json}{error}, 'UPDATE_IN_PROGRESS',
+        'the error of an update that waits too long is UPDATE_IN_PROGRESS');
     like($answer->{headers}{'retry-after'} // '', qr/\A[1-9]\d*\z/,
-         'and when to come again');
+         'an update that waits too long gets Retry-After');
     cmp_ok($waited, '>=', 0.6, 'after that time');
     answer_now('acct_late');
     is((answers($first))[0]{status}, 200, 'the first one is taken');
@@ -170,9 +174,11 @@ sub answer_now {
     close $second;
     $gateway->works_at(1);
     answer_now('acct_left');
-    is((answers($first))[0]{status}, 200, 'one that waits goes away');
+    is((answers($first))[0]{status}, 200,
+        'the first update is accepted after the second has gone');
     sleep 0.3;
-    is(scalar(received('acct_left')), 1, 'and is not sent');
+    is(scalar(received('acct_left')), 1,
+        'an update whose client has gone is not sent');
 }
 
 {

@@ -51,13 +51,14 @@ for my $account (map { "acct_$_" } 1 .. 4) {
     my %attempt = map { ($_->{json}{attempt_id} // 'none') => 1 } @answers;
 
     is(scalar(grep { $_->{status} == 200 } @answers), 9, 'all are answered');
-    is(scalar(keys %attempt), 1, 'by one attempt');
+    is(scalar(keys %attempt), 1, 'all first updates have one attempt');
     is(scalar(grep { ($_->{json}{polling_url} // '')
         =~ m{\Ahttp://gateway[.]example/api/authenticate/auth_} } @answers), 9,
-        'which leads back here');
+        'polling_url of all first updates leads to the gateway');
 
     @answers = map { $_->finish } @second;
-    is(scalar(grep { $_->{status} == 200 } @answers), 4, 'and so the second');
+    is(scalar(grep { $_->{status} == 200 } @answers), 4,
+        'all second updates are accepted');
     is(join(' ', sent($account)), 'first second',
         'the upstream got each once, the newer one last');
 }

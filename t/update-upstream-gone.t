@@ -18,14 +18,17 @@ is($first->{status}, 200, 'an attempt runs');
 sandbox_stop();
 
 my $second = $gateway->update('acct_1', { auth_type => 'mobile_app' });
-is($second->{status}, 502, 'another update can not be sent');
-is($second->{json}{error}, 'UPSTREAM_BAD_ANSWER', 'and says so');
+is($second->{status}, 502, 'a second update cannot be sent');
+is($second->{json}{error}, 'UPSTREAM_BAD_ANSWER',
+    'the error of the second update is UPSTREAM_BAD_ANSWER');
 is($second->{headers}{'x-should-retry'}, undef, 'the caller may try again');
 
 my $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
 is($record->{state}, 'running', 'the attempt still runs');
-is($record->{attempt_id}, $first->{json}{attempt_id}, 'it is the first one');
-is($record->{auth_type}, 'email_password', 'of its own type');
+is($record->{attempt_id}, $first->{json}{attempt_id},
+    'the active attempt is still the first one');
+is($record->{auth_type}, 'email_password',
+    'the active attempt has its own auth_type');
 is($gateway->http('GET', '/api/acct_1/chats')->{status}, 503,
    'the gate is closed');
 

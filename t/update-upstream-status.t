@@ -92,7 +92,7 @@ for my $status (@statuses) {
 
 my $upgrade = $gateway->http('GET', '/api/acct_open/x_101_none',
     { Upgrade => 'websocket', Connection => 'Upgrade' });
-is($upgrade->{status}, 502, 'nor is a tunnel made');
+is($upgrade->{status}, 502, 'a 101 response does not create a tunnel');
 
 like($gateway->error_log, qr/reauth: the upstream sent status 103, which is not/,
     'the log says why');
@@ -102,7 +102,7 @@ for my $status (300 .. 304, 307, 308) {
     my $account = "acct_${status}_to";
 
     my $answer = put($account);
-    is($answer->{status}, 502, "$status: 502");
+    is($answer->{status}, 502, "$status: rejected with the 502 code");
     is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER', "$status: the error");
     like($answer->{json}{message}, qr/redirect/, "$status: says so");
     unlike($answer->{body}, qr/elsewhere|auth_z/, "$status: not where to");
@@ -121,19 +121,22 @@ is($gateway->http('GET', '/api/authenticate/auth_302_to')->{status}, 502,
 is($gateway->http('GET', '/api/acct_open/x_302_to')->{status}, 302,
     'an ordinary call is passed on');
 
-is(put('acct_302_none')->{status}, 502, 'without a location');
+is(put('acct_302_none')->{status}, 502,
+    'a redirect without a location is rejected');
 like($gateway->error_log, qr/redirects \(302\) without a "Location" header/,
     'the log says so');
 
-is(put('acct_307_odd')->{status}, 502, 'an odd location');
+is(put('acct_307_odd')->{status}, 502,
+    'a redirect to an odd location is rejected');
 like($gateway->error_log,
     qr/redirects \(307\) to "\/\\x22\\x5C\\x1B\[31mx{200,260}\.\.\."/,
-    'is escaped and cut off');
+    'an odd location is escaped and truncated in the log');
 
 # An open account, and one that logs in: the gate is as before.
 
 is(put('acct_plain')->{status}, 200, 'a login runs');
 
-unlike($gateway->error_log, qr/\[(?:alert|emerg|crit)\]/, 'no alerts');
+unlike($gateway->error_log, qr/\[(?:alert|emerg|crit)\]/,
+    'no alerts are logged');
 
 done_testing();

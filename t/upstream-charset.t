@@ -23,11 +23,13 @@ for my $header (qw(X-Accel-Charset X-Accel-Expires X-Accel-Limit-Rate
     my $answer = $gateway->http('GET', '/api/acct_1/x');
 
     is($answer->{headers}{'x-theirs'}, 'yes', "$header: a response");
-    is($answer->{headers}{lc $header}, undef, 'is passed without it');
+    is($answer->{headers}{lc $header}, undef,
+        "the header $header is not passed");
 }
 
 is(index($gateway->error_log, $Reauth::Test::API_KEY), -1,
     'the key is not logged');
-unlike($gateway->error_log, qr/unknown charset/, 'nor is anything else of it');
+unlike($gateway->error_log, qr/unknown charset/,
+    'an unknown charset is not logged');
 
 done_testing();

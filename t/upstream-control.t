@@ -54,14 +54,16 @@ is($answer{auth_request}{'content-type'}, 'application/json',
    'the other headers are passed on');
 is($answer{auth_type}{'x-request-id'}, "plain\tone", 'a tab may be there');
 is($answer{auth_type}{'content-type'}, undef, 'not in the type');
-is($answer{auth_credits}{'x-ofapi-credits-used'}, undef, 'DEL');
+is($answer{auth_credits}{'x-ofapi-credits-used'}, undef,
+    'a header with DEL is not passed');
 is($answer{auth_credits}{'x-ofapi-is-cached'}, undef, 'nothing else in it');
 is($answer{auth_c1}{'x-rate-limit-limit-minute'}, undef, 'C1 in UTF-8');
 is($answer{auth_c1}{'cache-control'}, 'a', 'beside one that is');
 
 like($gateway->http('GET', '/reauth/metrics')->{body},
-    qr/^reauth_upstream_withheld_total\{kind="header"\} 5$/m, 'counted');
+    qr/^reauth_upstream_withheld_total\{kind="header"\} 5$/m,
+    'headers that are not passed are counted');
 like($gateway->error_log, qr/\[info\].*contains control characters, not passed/,
-    'and logged');
+    'headers that are not passed are logged');
 
 done_testing();

@@ -47,29 +47,32 @@ for my $path ('/api/acct_9', '/api/authenticate') {
 
     is($answer->{status}, 200, "$path, half a charset: passed on");
     is($answer->{headers}{'content-type'}, 'application/json; charset="',
-       'as it came');
-    is($answer->{body}, $body, 'with its body');
+       'the Content-Type is passed unchanged');
+    is($answer->{body}, $body, 'the body is passed unchanged');
 
     $answer = $gateway->http('GET', "$path/auth_redirect");
 
     is($answer->{status}, 200, "$path, X-Accel-Redirect: passed on");
-    is($answer->{body}, $body, 'without effect');
+    is($answer->{body}, $body, 'X-Accel-Redirect has no effect on the body');
 
     $answer = $gateway->http('GET', "$path/auth_none");
 
     is($answer->{status}, 502, "$path, no status line: refused");
-    is($answer->{headers}{'content-type'}, 'application/json', 'with headers');
-    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER', 'and a code');
+    is($answer->{headers}{'content-type'}, 'application/json',
+        'the Content-Type of the error is application/json');
+    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER',
+        'the error is UPSTREAM_BAD_ANSWER');
 }
 
-is($gateway->update('acct_none', 'ok')->{status}, 200, 'an update');
+is($gateway->update('acct_none', 'ok')->{status}, 200,
+    'an update is accepted before the poll');
 is($gateway->http('GET', '/api/authenticate/auth_none')->{status}, 502,
    'a success without a status line');
 is($gateway->http('GET', '/reauth/gate/acct_none')->{status}, 503,
    'opens no gate');
 
 like($gateway->error_log, qr/the upstream's response has no status line/,
-     'it is logged');
+     'a response without a status line is logged');
 unlike($gateway->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing worse is');
 
 done_testing();

@@ -106,13 +106,15 @@ sub lines {
 
 is_deeply(upstream(), { state => 'unknown', last_ok_at => undef,
     last_error_at => undef, error => undef }, 'nothing is known at first');
-is(metric('reauth_upstream_state{state="unknown"}'), 1, 'nor by the metrics');
+is(metric('reauth_upstream_state{state="unknown"}'), 1,
+    'the metrics show the unknown state at first');
 
 get('/api/acct_200/chats');
 is(upstream()->{state}, 'ok', 'a success counts at once');
-like(upstream()->{last_ok_at}, qr/\A\d{4}-\d\d-\d\dT[\d:.]+Z\z/, 'its time');
-is(upstream()->{error}, undef, 'there was no error');
-is(lines(''), 0, 'that is no change');
+like(upstream()->{last_ok_at}, qr/\A\d{4}-\d\d-\d\dT[\d:.]+Z\z/,
+    'the summary has the time of the last success');
+is(upstream()->{error}, undef, 'the summary has no error after a success');
+is(lines(''), 0, 'a first success is not logged as a change');
 
 # ---- the key ----
 
@@ -143,18 +145,19 @@ sub is_refused {
         return metric(qq(reauth_degraded{reason="$reason{$error}"})) eq '1';
     } "$what: a reason");
 
-    is(upstream()->{state}, 'unauthorized', "$what: unauthorized");
-    is(upstream()->{error}, uc $error, "$what: why");
+    is(upstream()->{state}, 'unauthorized',
+        "$what: the state is \"unauthorized\"");
+    is(upstream()->{error}, uc $error, "$what: the summary has the error");
     is(metric('reauth_upstream_state{state="unauthorized"}'), 1,
         "$what: in the metrics");
 
     my $ready = get('/reauth/readyz')->{json};
-    is($ready->{status}, 'degraded', "$what: degraded");
+    is($ready->{status}, 'degraded', "$what: readyz reports \"degraded\"");
     like($ready->{reason}, qr/\A(?:the upstream rejects the API key|the API key is restricted|the team is out of credits) \(40\d\): calls/,
         "$what: readyz says why");
 
     $request->() for 1 .. 3;
-    ok(wait_for { lines($line) > $lines } "$what: logged");
+    ok(wait_for { lines($line) > $lines } "$what: the change is logged");
     is(lines($line), $lines + 1, "$what: one line");
     like($gateway->error_log,
         qr/\[error\] [^\n]*the upstream is now "unauthorized": [^\n]*\(40[123]\)[^\n]*\n(?![^\0]*is now)/,
@@ -168,7 +171,8 @@ sub is_mended {
 
     get('/api/acct_200/chats');
     is(upstream()->{state}, 'ok', "$what: a success mends it at once");
-    is(get('/reauth/readyz')->{json}{status}, 'ready', "$what: ready");
+    is(get('/reauth/readyz')->{json}{status}, 'ready',
+        "$what: readyz reports \"ready\" after a success");
     like($gateway->error_log, qr/\[notice\] [^\n]*the upstream is now "ok"[^\n]*\n(?![^\0]*is now)/,
         "$what: the log says so");
 
@@ -223,13 +227,14 @@ sub is_now {
     ok(wait_for {
         $request->();
         return upstream()->{state} eq $state;
-    } "$what: $state");
+    } "$what: the state becomes \"$state\"");
 
-    is(upstream()->{error}, uc $error, "$what: why");
+    is(upstream()->{error}, uc $error, "$what: the summary has the error");
     is(metric(qq(reauth_upstream_state{state="$state"})), 1,
         "$what: in the metrics");
-    is(get('/reauth/readyz')->{json}{status}, 'ready', "$what: ready");
-    ok(wait_for { lines(qq("$state")) > $lines } "$what: logged");
+    is(get('/reauth/readyz')->{json}{status}, 'ready',
+        "$what: readyz still reports \"ready\"");
+    ok(wait_for { lines(qq("$state")) > $lines } "$what: the change is logged");
     is(lines(qq("$state")), $lines + 1, "$what: one line");
     like($gateway->error_log,
         qr/\[warn\] [^\n]*the upstream is now "$state": /,
@@ -247,7 +252,8 @@ is_counted('a certificate', 'tls', sub { get('/tls/api/acct_200/x') });
 is_counted('an update without a response', 'no_response',
     sub { $gateway->update('acct_closed', 'ok') });
 
-is(upstream()->{state}, 'failing', 'none of them is a change');
+is(upstream()->{state}, 'failing',
+    'the state stays "failing" with all other failures');
 is_mended('failures');
 
 is_now('limited', 'a limit', 'limited', sub { get('/api/acct_429/x') });

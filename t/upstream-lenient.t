@@ -62,7 +62,8 @@ for my $name (sort keys %members) {
 
     # a poll
 
-    is($gateway->update("acct_p_$name", 'slow')->{status}, 200, "$name: begun");
+    is($gateway->update("acct_p_$name", 'slow')->{status}, 200,
+        "$name: the update is accepted");
     $attempt = record("acct_p_$name")->{attempt_id};
 
     my $poll = qq({$members{$name},"state":"needs-otp","account":{"id":)
@@ -94,7 +95,8 @@ forced('acct_last', '{"attempt_id":"auth_1","attempt_id":"auth_2"}');
 is($gateway->update('acct_last', 'slow')->{status}, 200, 'an id twice');
 is(record('acct_last')->{attempt_id}, 'auth_2', 'the last one counts');
 
-is($gateway->update('acct_next', 'slow')->{status}, 200, 'another one');
+is($gateway->update('acct_next', 'slow')->{status}, 200,
+    'an update of acct_next is accepted');
 my $attempt = record('acct_next')->{attempt_id};
 
 forced('acct_next', '{"account":{"id":"acct_next"},"state":"failed",'
@@ -102,11 +104,11 @@ forced('acct_next', '{"account":{"id":"acct_next"},"state":"failed",'
     . '"state":"authenticating"}');
 $gateway->http('GET', "/api/authenticate/$attempt");
 is(record('acct_next')->{state}, 'running',
-    'of an object that repeats nothing remains');
+    'members of the previous response do not remain');
 
 my $metrics = $gateway->http('GET', '/reauth/metrics')->{body};
 unlike($metrics, qr/reauth_upstream_unreadable_total\{[^}]*\} [1-9]/,
     'nothing was unreadable');
-unlike($gateway->error_log, qr/unreadable/, 'nor logged');
+unlike($gateway->error_log, qr/unreadable/, 'nothing is logged as unreadable');
 
 done_testing();

@@ -165,7 +165,7 @@ $upstream->stop;
 
 my @names = split /\n/,
     Reauth::Test::slurp("$upstream->{dir}/logs/name.log");
-is(scalar(@names), 4, 'what was sent');
+is(scalar(@names), 4, 'four requests were sent to the upstream');
 is(scalar(grep { $_ eq "sni=$name host=$name" } @names), 4,
     'asked for the upstream by its name, in TLS and in HTTP');
 

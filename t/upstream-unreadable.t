@@ -119,7 +119,8 @@ is(counted('poll'), 4, 'the poll about another account is counted');
 is(record('acct_3')->{last_poll}{error}, 'UNREADABLE', 'last_poll reports it');
 is_deeply(lasting('acct_5'), $before, 'the other account does not change');
 is(record('acct_3')->{state}, 'running', 'the state of its own account does not change');
-is($gateway->http('GET', "/reauth/gate/$_")->{status}, 503, "$_: closed")
+is($gateway->http('GET', "/reauth/gate/$_")->{status}, 503,
+    "the gate of $_ is closed")
     for qw(acct_3 acct_5);
 
 # the attempt has been superseded
@@ -167,7 +168,7 @@ ok(wait_for {
           'Signature' => signature($body) }, $body);
     $gateway->error_log
         =~ /unreadable webhook.*, byte 31; [1-9]\d* more were not logged/;
-} 'those that were not logged are counted');
+} 'unreadable webhooks that were not logged are counted');
 
 unlike($gateway->error_log, qr/\Q$secret/, 'nothing of their content is logged');
 

@@ -19,18 +19,20 @@ sub wait_on {
 
 for my $wait ('61s', '2m', 'x', '-1', '', '1.5s') {
     my $answer = $gateway->http('GET', "/reauth/accounts/acct_1?wait=$wait");
-    is($answer->{status}, 422, "wait=$wait");
-    like($answer->{json}{errors}{wait}[0], qr/time of at most 60s/, 'says why');
+    is($answer->{status}, 422, "an invalid time is rejected: wait=$wait");
+    like($answer->{json}{errors}{wait}[0], qr/time of at most 60s/,
+        "the error says which times are valid: wait=$wait");
 }
 
 my $answer = wait_on('acct_nobody', '60s')->finish;
 is($answer->{status}, 404, 'nothing is known');
-cmp_ok($answer->{took}, '<', 50, 'which is returned without a wait');
+cmp_ok($answer->{took}, '<', 50,
+    'an unknown account is reported without a wait');
 
 my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 
 $answer = wait_on('acct_1', '1s')->finish;
-is($answer->{status}, 200, 'nothing new');
+is($answer->{status}, 200, 'an unchanged record is returned after the wait');
 is($answer->{json}{state}, 'running', 'the record as it is');
 cmp_ok($answer->{took}, '>=', 0.9, 'after the wait');
 
@@ -38,7 +40,8 @@ my @waiting = map { wait_on('acct_1', '60s') } 1 .. 20;
 my $other   = wait_on('acct_1', '60s');
 $gateway->update('acct_2', 'ok');
 $gateway->works_at(21);
-is((grep { $_->is_open } @waiting), 20, 'others wait');
+is((grep { $_->is_open } @waiting), 20,
+    'requests wait while another account changes');
 
 for (1 .. 10) {
     is($gateway->http('GET', '/reauth/healthz')->{status}, 200,
@@ -52,13 +55,13 @@ $gateway->http('GET', "/api/authenticate/$id");
 my @answers = map { $_->finish } @waiting;
 cmp_ok(time - $changed, '<', 50, 'all get a response before their timeout');
 is((grep { $_->{status} == 200 && $_->{json}{state} eq 'needs_otp' } @answers),
-    20, 'of the change');
+    20, 'all waiting requests get the changed record');
 is($other->finish->{json}{state}, 'needs_otp',
     'a change of another account is ignored');
 
 # changes between two requests are not missed
 my $etag = $answers[0]{headers}{etag};
-like($etag, qr{\AW/"}, 'an ETag');
+like($etag, qr{\AW/"}, 'the response has a weak ETag');
 
 $answer = wait_on('acct_1', '1s', { 'If-None-Match' => $etag })->finish;
 is($answer->{status}, 304, 'nothing new since that');
@@ -69,17 +72,19 @@ $gateway->works_at(1);
 sandbox('POST', '/finish/acct_1');
 $gateway->http('GET', "/api/authenticate/$id");
 $answer = $waiting->finish;
-is($answer->{json}{state}, 'succeeded', 'the end');
+is($answer->{json}{state}, 'succeeded',
+    'a waiting request gets the end of the attempt');
 is($answer->{json}{gate}, 'open', 'opens the gate');
 
 $answer = wait_on('acct_1', '60s')->finish;
 is($answer->{json}{state}, 'succeeded', 'an ended one');
-cmp_ok($answer->{took}, '<', 50, 'is returned without a wait');
+cmp_ok($answer->{took}, '<', 50, 'an ended attempt is returned without a wait');
 
 $gateway->update('acct_1', 'otp');
 $answer = wait_on('acct_1', '60s', { 'If-None-Match' => $etag })->finish;
-is($answer->{status}, 200, 'another one since what was seen');
-cmp_ok($answer->{took}, '<', 50, 'is returned without a wait');
+is($answer->{status}, 200, 'a record with a different ETag is returned');
+cmp_ok($answer->{took}, '<', 50,
+    'a record with a different ETag is returned without a wait');
 
 # a client that closes
 my @gone = map { wait_on('acct_1', '60s') } 1 .. 10;
@@ -91,8 +96,9 @@ ok(wait_for { 10 == (() = $gateway->access_log =~ / 499 /g) }
 my $head = Reauth::Stream->open($gateway, 'HEAD',
     '/reauth/accounts/acct_1?wait=1s')->finish;
 is($head->{status}, 200, 'HEAD waits too');
-is($head->{body}, '', 'for no body');
+is($head->{body}, '', 'the response to HEAD has no body');
 
-unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
+    'nothing worse than a warning is logged');
 
 done_testing();

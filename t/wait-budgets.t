@@ -80,7 +80,8 @@ for my $kind (sort keys %kind) {
     }, "$kind: no more than two");
 
     like($gateway->error_log,
-        qr/reauth: 2 \Q$kind\E are waiting in this worker/, "$kind: logged");
+        qr/reauth: 2 \Q$kind\E are waiting in this worker/,
+        "$kind: a rejected request is logged");
 
     for my $other (grep { $_ ne $kind } sort keys %kind) {
         my $stream = begin($other);
@@ -104,7 +105,8 @@ sub begin_of_3 {
 }
 
 my $one = begin_of_3('a');
-ok(wait_for { -e "$release.seen.a" } 'another account: an update is sent');
+ok(wait_for { -e "$release.seen.a" }
+    'an update of a different account is being sent');
 
 my $two = begin_of_3('b');
 is(soon($two), 0, 'a different one waits');
@@ -115,12 +117,13 @@ ok(wait_for { -e "$release.seen.b" } 'the one that waited is sent');
 
 my @waiting = map { begin('updates') } 1 .. 2;
 
-is(join(' ', map { soon($_) } @waiting), '0 0', 'it is not among those that wait');
+is(join(' ', map { soon($_) } @waiting), '0 0',
+    'updates that are being sent do not count as waiting');
 
 $_->close for @waiting;
 
 Reauth::Test::write_file("$release.b", '');
-is($two->finish->{status}, 200, 'it is answered');
+is($two->finish->{status}, 200, 'the second update gets a response');
 
 Reauth::Test::write_file("$release.x", '');
 is($first->finish->{status}, 200, 'the first update is answered');

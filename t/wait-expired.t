@@ -22,8 +22,9 @@ my $asked = time - $start;
 my @answers = map { $_->finish } @waiting;
 
 is_deeply([ map { $_->{json}{state} } @answers ], [ ('expired') x 40 ],
-    'expired');
+    'all waiting requests get the state "expired"');
 # the first ones are read when all have been sent
-is((grep { $_->{took} >= 50 + $asked } @answers), 0, 'in time');
+is((grep { $_->{took} >= 50 + $asked } @answers), 0,
+    'all waiting requests get their response in time');
 
 done_testing();

@@ -71,7 +71,7 @@ sub works_at {
 
 my ($id) = request('PUT', '/api/authenticate/acct_1/credentials')
     =~ /"attempt_id":"(\w+)"/;
-ok($id, 'it logs in');
+ok($id, 'an update of acct_1 is accepted');
 
 my @waiting = map { curl("$base$_") }
     ('/reauth/accounts/acct_1?wait=60s') x 5, ('/reauth/accounts?wait=60s') x 5;
@@ -82,7 +82,8 @@ my $posted = curl('-H', 'Prefer: wait=60', '-d', 'x' x 100_000,
 
 ok(wait_for { text($events) =~ /^id: /m } 'the stream begins');
 works_at(13);
-is((grep { text($_) =~ /status/ } @waiting, $held, $posted), 0, 'all wait');
+is((grep { text($_) =~ /status/ } @waiting, $held, $posted), 0,
+    'no waiting request has a response yet');
 
 sandbox('POST', '/finish/acct_1');
 get("/api/authenticate/$id");
@@ -90,12 +91,12 @@ get("/api/authenticate/$id");
 ok(wait_for { 10 == grep { text($_) =~ /"succeeded".*\nstatus 200/ } @waiting }
     'all get the end');
 ok(wait_for { text($events) =~ /"state":"succeeded".*\n\n/ }
-    'it comes by the stream, too');
+    'the end arrives in the stream of events');
 ok(wait_for { text($_) =~ /status 200/ } 'the held call goes on')
     for $held, $posted;
 
 is(length((grep { $_->{method} eq 'POST' } sandbox_log())[0]{body}), 100_000,
-    'with its body');
+    'the held call is sent with its body');
 
 # clients that close
 ($id) = request('PUT', '/api/authenticate/acct_2/credentials')
@@ -110,7 +111,7 @@ kill 'KILL', $_->{pid} for @gone;
 ok(wait_for { 6 <= (() = $gateway->access_log =~ / 499 /g) }
     'clients that go are noticed');
 ok(wait_for { $gateway->access_log =~ m{/events HTTP/2.0" 200} }
-    'one that followed, too');
+    'the end of a closed stream is logged');
 
 # reload
 @waiting = (
@@ -126,7 +127,8 @@ ok(wait_for { 6 == grep { text($_) =~ /status 200/ } @waiting }
     'all were answered');
 ok(wait_for { text($waiting[-1]) =~ /status 503/ } 'the held call, too');
 
-unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
+    'nothing worse than a warning is logged');
 
 kill 'KILL', @children;
 waitpid $_, 0 for @children;

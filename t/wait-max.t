@@ -21,36 +21,38 @@ sub wait_on {
 my @waiting = map { wait_on("/reauth/$_") } ('accounts/acct_1?wait=60s') x 2,
     ('accounts?wait=60s') x 2, 'events';
 $gateway->works_at(5);
-ok($_->is_open, 'waits') for @waiting;
+ok($_->is_open, 'a request within the limit waits') for @waiting;
 
 for my $path ('accounts/acct_1?wait=60s', 'accounts?wait=60s', 'events') {
     my $answer = $gateway->http('GET', "/reauth/$path");
     is($answer->{status}, 503, "$path is one too many");
-    is($answer->{headers}{'retry-after'}, 1, 'for now');
+    is($answer->{headers}{'retry-after'}, 1,
+        "$path: the error can be retried after a second");
 }
 
 is($gateway->http('GET', '/reauth/accounts/acct_1')->{status}, 200,
-    'who does not wait gets an answer');
+    'a request that does not wait is served');
 like($gateway->error_log,
     qr/5 status requests are waiting in this worker.*reauth_wait_max/,
-    'logged');
+    'a rejected waiting request is logged');
 
 (shift @waiting)->close;
 (pop @waiting)->close;
 ok(wait_for { 2 <= (() = $gateway->access_log =~ /" 499 |events HTTP\S+ 200/g) }
-    'two go');
+    'the closed requests have ended');
 
 my $held = Reauth::Stream->open($gateway, 'GET', '/api/acct_1/x',
     { Prefer => 'wait=60' });
 push @waiting, wait_on('/reauth/accounts/acct_1?wait=60s');
 $gateway->works_at(5);
-ok($_->is_open, 'others have their place') for $held, @waiting;
+ok($_->is_open, 'new requests take the free places') for $held, @waiting;
 
 sandbox('POST', '/finish/acct_1');
 $gateway->http('GET', "/api/authenticate/$id");
-is($_->finish->{status}, 200, 'answered') for $held, @waiting;
+is($_->finish->{status}, 200,
+    'each waiting request gets a response') for $held, @waiting;
 
 @waiting = map { wait_on('/reauth/accounts?wait=1s') } 1 .. 5;
-is($_->finish->{status}, 200, 'and all places are free again') for @waiting;
+is($_->finish->{status}, 200, 'all places are free at the end') for @waiting;
 
 done_testing();

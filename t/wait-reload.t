@@ -65,7 +65,7 @@ sub check {
 }
 
 my @open = fill();
-is(@open, 200, '200 wait');
+is(@open, 200, '200 requests of each kind wait');
 
 my @old = $gateway->worker_pids;
 my $start = time;
@@ -81,7 +81,7 @@ $gateway->update('acct_2', 'ok');
 my $again = Reauth::Stream->open($gateway, 'GET', '/reauth/events',
     { 'Last-Event-ID' => $last });
 ok($again->saw(qr/"account_id":"acct_2"/), 'the event stream goes on');
-unlike($again->text, qr/reset/, 'with nothing missed');
+unlike($again->text, qr/reset/, 'the event stream continues without a reset');
 $again->close;
 
 @open = fill();
@@ -91,6 +91,7 @@ kill 'QUIT', $gateway->pid;
 check('quit', $start, @open);
 $gateway->stop;
 
-unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/, 'no error');
+unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
+    'nothing worse than a warning is logged');
 
 done_testing();

@@ -41,16 +41,19 @@ ready('ready');
 
 my $body = otp();
 
-is(deliver($one, $body)->{body}, $new, 'new');
-is(deliver($one, $body)->{body}, $duplicate, 'again');
-is(deliver($two, $body)->{body}, $duplicate, 'to another gateway');
-is(deliver($two, $body)->{body}, $duplicate, 'and again');
+is(deliver($one, $body)->{body}, $new, 'the first delivery is new');
+is(deliver($one, $body)->{body}, $duplicate,
+    'a second delivery is a duplicate');
+is(deliver($two, $body)->{body}, $duplicate,
+    'a delivery to the second gateway is a duplicate');
+is(deliver($two, $body)->{body}, $duplicate,
+    'a repeated delivery to the second gateway is a duplicate');
 
 my $key = 'evt_' . '0' x 40;
 my @two = map { otp() } 1, 2;
 
 is(deliver($one, $_, 'X-OFAPI-Idempotency-Key' => $key)->{body}, $new,
-    'one key on two bodies is two events') for @two;
+    'different bodies with one key are two events') for @two;
 
 my ($seen) = redis_cli('keys', '{reauth}:seen:*');
 cmp_ok(redis_cli('ttl', $seen), '>', 86000, 'Redis forgets it');
@@ -59,10 +62,12 @@ cmp_ok(redis_cli('ttl', $seen), '<=', 86400, 'after a day');
 redis_cli('flushall');
 is(deliver($one, $body)->{body}, $duplicate, 'Redis lost it, the zone did not');
 $one->reload;
-is(deliver($one, $body)->{body}, $duplicate, 'nor does it on a reload');
+is(deliver($one, $body)->{body}, $duplicate,
+    'a delivery after a reload is a duplicate');
 
 is(deliver($_, event('messages.received', 'acct_1'))->{body}, $new,
-    'what says nothing to us may well be said twice') for $one, $one, $two;
+    'an event without an effect may be delivered several times')
+    for $one, $one, $two;
 
 is(deliver($reject, otp())->{body}, $new, 'kept in Redis');
 
@@ -76,7 +81,8 @@ my $rejected = otp();
 my $answer   = deliver($reject, $rejected);
 
 is($answer->{status}, 503, 'reauth_redis_failure reject: not kept');
-is($answer->{json}{error}, 'STORE_UNAVAILABLE', 'which is said');
+is($answer->{json}{error}, 'STORE_UNAVAILABLE',
+    'the error is STORE_UNAVAILABLE with reauth_redis_failure reject');
 
 redis_resume();
 ready('ready');
@@ -90,18 +96,23 @@ $body     = otp();
 $rejected = otp();
 
 is(deliver($one, $body)->{body}, $new, 'Redis is away: kept here');
-is(deliver($one, $body)->{body}, $duplicate, 'known here');
-is(deliver($two, $body)->{body}, $new, 'but not elsewhere');
-is(deliver($reject, $rejected)->{status}, 503, 'rejected') for 1, 2;
+is(deliver($one, $body)->{body}, $duplicate,
+    'a duplicate is known on the same gateway without Redis');
+is(deliver($two, $body)->{body}, $new,
+    'a duplicate is not known on the other gateway without Redis');
+is(deliver($reject, $rejected)->{status}, 503,
+    'a webhook is rejected again while Redis is away') for 1, 2;
 
 redis_start();
 ready('ready');
 
 is(deliver($reject, $rejected)->{body}, $new, 'Redis is back: kept');
-is(deliver($reject, $rejected)->{body}, $duplicate, 'and known');
+is(deliver($reject, $rejected)->{body}, $duplicate,
+    'an event that was accepted when Redis was back is known');
 
 for my $gateway ($one, $two, $reject) {
-    unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');
+    unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/,
+        'no alerts are logged');
 }
 
 done_testing();

@@ -83,7 +83,7 @@ subtest 'success of our attempt, without a poller' => sub {
         completed_at => started_at(0));
 
     my $record = state_is('acct_success', 'succeeded', 'open', 'the same one');
-    is($record->{source}, 'webhook', 'who said it');
+    is($record->{source}, 'webhook', 'the source of the end is the webhook');
     is($record->{action_required}, undef, 'nobody has to act');
 };
 
@@ -93,17 +93,19 @@ subtest 'a person must act' => sub {
     says('accounts.otp_code_required', 'acct_act', started_at => $started,
         otp_phone_ending => '42');
     my $record = state_is('acct_act', 'needs_otp', 'closed', 'a code');
-    is($record->{action_required}, 'otp', 'as the action');
+    is($record->{action_required}, 'otp', 'the required action is a code');
 
     says('accounts.face_otp_required', 'acct_act', started_at => $started);
     $record = state_is('acct_act', 'needs_face', 'closed', 'a face');
-    is($record->{action_required}, 'face', 'as the action');
+    is($record->{action_required}, 'face', 'the required action is a face');
 
     says('accounts.authentication_failed', 'acct_act', started_at => $started,
         error_message => 'Wrong password', completed_at => started_at(0));
     $record = state_is('acct_act', 'failed', 'open', 'failed');
-    is($record->{action_required}, 'credentials', 'new credentials');
-    is($record->{error_message}, 'Wrong password', 'the message');
+    is($record->{action_required}, 'credentials',
+        'the required action is new credentials');
+    is($record->{error_message}, 'Wrong password',
+        'the record has the error message of the webhook');
 
     says('accounts.otp_code_required', 'acct_act', started_at => $started);
     state_is('acct_act', 'failed', 'open', 'an end is final');
@@ -118,8 +120,10 @@ subtest 'disconnected' => sub {
     says('accounts.disconnected', 'acct_gone', started_at => $started);
 
     my $record = state_is('acct_gone', 'failed', 'open', 'failed');
-    is($record->{error_code}, 'DISCONNECTED', 'the code');
-    is($record->{action_required}, 'credentials', 'credentials');
+    is($record->{error_code}, 'DISCONNECTED',
+        'the error code of a disconnected account is DISCONNECTED');
+    is($record->{action_required}, 'credentials',
+        'a disconnected account requires credentials');
 };
 
 subtest 'only to refresh' => sub {
@@ -132,7 +136,7 @@ subtest 'only to refresh' => sub {
 
     says('accounts.session_expired', 'acct_nobody');
     is($gateway->http('GET', '/reauth/accounts/acct_nobody')->{status}, 404,
-        'nor of another');
+        'a webhook of an unknown account creates no record');
 };
 
 subtest 'an attempt that nobody here began' => sub {
@@ -140,7 +144,8 @@ subtest 'an attempt that nobody here began' => sub {
 
     says('accounts.otp_code_required', 'acct_foreign', started_at => $started);
     my $record = state_is('acct_foreign', 'needs_otp', 'closed', 'its gate');
-    is($record->{attempt_id}, undef, 'has no name');
+    is($record->{attempt_id}, undef,
+        'the record of a foreign attempt has no attempt ID');
 
     says('accounts.connected', 'acct_foreign', started_at => $older);
     state_is('acct_foreign', 'needs_otp', 'closed', 'an older end');
@@ -159,7 +164,7 @@ subtest 'an attempt that nobody here began' => sub {
 subtest 'older than any gate may be closed' => sub {
     says('accounts.otp_code_required', 'acct_old', started_at => started_at(-901));
     is($gateway->http('GET', '/reauth/accounts/acct_old')->{status}, 404,
-        'closes none');
+        'a webhook of an attempt that is too old closes no gate');
 
     says('accounts.connected', 'acct_old', started_at => started_at(-901));
     state_is('acct_old', 'succeeded', 'open', 'an end is kept');
@@ -169,7 +174,7 @@ subtest 'an update of ours after what the webhook tells of' => sub {
     my $first = login('acct_again', 1);
     my $second = login('acct_again', 1);
 
-    isnt($second, $first, 'two attempts');
+    isnt($second, $first, 'the attempts have different times');
 
     for my $name (qw(connected authentication_failed disconnected)) {
         says("accounts.$name", 'acct_again', started_at => $first);
@@ -192,8 +197,11 @@ subtest 'fansly' => sub {
 
 my $log = Reauth::Test::slurp(work_dir() . '/gateway/logs/webhook.log');
 
-like($log, qr/^webhook acct_act needs_otp local$/m, 'variables');
-like($log, qr/^webhook acct_nobody - local$/m, 'of one that is not known');
-unlike($gateway->error_log, qr/\[(?:error|crit|alert|emerg)\]/, 'no errors');
+like($log, qr/^webhook acct_act needs_otp local$/m,
+    'the variables of a webhook are logged');
+like($log, qr/^webhook acct_nobody - local$/m,
+    'the variables of a webhook without effect are logged');
+unlike($gateway->error_log, qr/\[(?:error|crit|alert|emerg)\]/,
+    'no errors are logged');
 
 done_testing();

@@ -81,26 +81,26 @@ my $sign = 'Signature: ' . signature($body);
 
 is(raw(head($sign, 'Content-Length: ' . length $body), split //, $body), 200,
     'a byte at a time');
-is(known(), 503, 'counts');
+is(known(), 503, 'a webhook sent one byte at a time is applied');
 
 $body = fresh();
 $sign = 'Signature: ' . signature($body);
 is(raw(head($sign, 'Transfer-Encoding: chunked'), chunked(7, $body)), 200,
-    'in small chunks');
-is(known(), 503, 'counts');
+    'a webhook in small chunks is accepted');
+is(known(), 503, 'a webhook in small chunks is applied');
 
 $body = fresh();
 $sign = 'Signature: ' . signature($body);
 is(raw(join '', head($sign, 'Transfer-Encoding: chunked'),
-    chunked(1, $body)), 200, 'in chunks of a byte, all at once');
-is(known(), 503, 'counts');
+    chunked(1, $body)), 200, 'a webhook in chunks of one byte is accepted');
+is(known(), 503, 'a webhook in chunks of one byte is applied');
 is(raw(join '', head($sign, 'Transfer-Encoding: chunked'),
     chunked(100, $body)), 200, 'the same in other chunks');
 
 my $large = 'x' x 262_144;
 is(raw(join '', head('Signature: ' . signature($large),
     'Transfer-Encoding: chunked'), chunked(5_000, $large)), 200,
-    'as large as may be, in chunks');
+    'a webhook of the maximum size is accepted in chunks');
 is(raw(join '', head('Signature: ' . signature("${large}x"),
     'Transfer-Encoding: chunked'), chunked(5_000, "${large}x")), 413,
     'a byte more');
@@ -116,10 +116,11 @@ is(raw(join '', head($sign, 'Content-Length: ' . (length($body) - 1)), $body),
     401, 'a length that is too small');
 is(raw(join '', head('Signature: ' . signature($body), 'Content-Length: '
     . length $body, 'Transfer-Encoding: chunked'), chunked(100, $body)), 400,
-    'both lengths');
+    'a webhook with both lengths is rejected');
 is(raw(join '', head($sign, 'Expect: 100-continue', 'Content-Length: '
-    . length $body), $body) =~ s/^100 //r, 200, 'Expect: 100-continue');
-is(known(), 503, 'counts');
+    . length $body), $body) =~ s/^100 //r, 200,
+    'a webhook with Expect: 100-continue is accepted');
+is(known(), 503, 'a webhook with Expect: 100-continue is applied');
 
 # two on a connection: each has its own signature
 
@@ -175,14 +176,14 @@ $hex = signature($body = fresh());
 is(raw(join '', head('Signature: ' . ' ' x 10_000 . $hex . "\t" x 3_000,
     'Content-Length: ' . length $body), $body), 200, 'blanks around it');
 is(raw(join '', head('Signature: ' . $hex . 'a' x 40_000, 'Content-Length: '
-    . length $body), $body), 400, '40 KB');
+    . length $body), $body), 400, 'a signature of 40 KB is rejected');
 
 # duplicate headers: the first one counts
 
 $hex = signature($body = fresh());
 is(raw(join '', head("Signature: $hex", "signature: $hex", 'Content-Length: '
     . length $body), $body), 200, 'twice the same');
-is(known(), 503, 'counts');
+is(known(), 503, 'a webhook with two identical signatures is applied');
 
 for my $case ([0, 401], [1, 200]) {
     my ($first, $status) = @$case;
@@ -192,7 +193,8 @@ for my $case ([0, 401], [1, 200]) {
 
     is(raw(join '', head("Signature: $values[$first]",
         "Signature: $values[1 - $first]", 'Content-Length: ' . length $body),
-        $body), $status, 'one right and one wrong');
+        $body), $status,
+        "a webhook with a valid and an invalid signature gets $status");
 }
 
 for my $name ('X-Signature', 'Signature_', 'X-OFAPI-Signature',
@@ -216,8 +218,8 @@ is(repeated($body, 'X-OFAPI-Idempotency-Key' => 'evt_1'), 0, 'a new one');
 is(repeated($body, 'X-OFAPI-Idempotency-Key' => 'evt_2'), 1,
     'again, by another key: nobody signs that');
 is(repeated(fresh(), 'X-OFAPI-Idempotency-Key' => 'evt_1'), 0,
-    'another one by the same key');
-is(known(), 503, 'counts');
+    'a different body with the same key is new');
+is(known(), 503, 'a different body with the same key is applied');
 is(repeated($body, Signature => uc signature($body)), 1,
     'again, its signature in another form');
 

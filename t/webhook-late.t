@@ -44,14 +44,17 @@ for my $account (qw(acct_late acct_same acct_newer)) {
 my $two = start('two');
 
 is(deliver($two, event('accounts.face_otp_required', 'acct_late',
-    started_at => $older))->{status}, 200, 'of an older one');
+    started_at => $older))->{status}, 200,
+    'a webhook of an older attempt is accepted');
 is(deliver($two, event('accounts.face_otp_required', 'acct_same',
-    started_at => $started))->{status}, 200, 'of the same one');
+    started_at => $started))->{status}, 200,
+    'a webhook of the same attempt is accepted');
 is(deliver($two, event('accounts.face_otp_required', 'acct_newer',
-    started_at => $newer))->{status}, 200, 'of a newer one');
+    started_at => $newer))->{status}, 200,
+    'a webhook of a newer attempt is accepted');
 
 ok(wait_for { gate($one, 'acct_newer') == 503 }
-    'that one closes the gate everywhere');
+    'a webhook of a newer attempt closes the gate everywhere');
 sleep 0.3;
 
 for my $account (qw(acct_late acct_same)) {

@@ -26,7 +26,7 @@ sub moves {
     my ($result, $status, $what, $send) = @_;
 
     my $before = counts();
-    is($send->()->{status}, $status, "$what: answered");
+    is($send->()->{status}, $status, "$what: the status is $status");
     my $after = counts();
 
     is_deeply(
@@ -67,6 +67,7 @@ moves('failed', 503, 'an event that Redis does not take', sub {
 });
 redis_resume();
 
-like($gateway->error_log, qr/webhook could not be stored/, 'which is logged');
+like($gateway->error_log, qr/webhook could not be stored/,
+    'a webhook that could not be stored is logged');
 
 done_testing();

@@ -110,7 +110,8 @@ my ($head, $sent) = split /\r\n\r\n/, $got, 2;
 like($head, qr{^POST /consume HTTP/1}, 'the webhook is passed on');
 is($sent, $body, 'the body is passed unchanged');
 like($head, qr/^X-OFAPI-Idempotency-Key: $key\r?$/mi, 'the idempotency key is passed');
-like($head, qr/^X-OFAPI-Redelivery-Of: evt_1\r?$/mi, 'other headers are passed');
+like($head, qr/^X-OFAPI-Redelivery-Of: evt_1\r?$/mi,
+    'other headers are passed');
 like($head, qr/^Signature: [0-9a-f]{64}\r?$/mi, 'the signature is passed');
 like($head, qr/^Content-Type: application\/json\r?$/mi, 'the content type is passed');
 like($head, qr/^X-Account: acct_1\r?$/m, '$reauth_account has a value');

@@ -85,9 +85,11 @@ sleep 1;
 is(polls('acct_3'), $polls, 'an older one is no reason to look');
 
 deliver($gateway, event('accounts.session_expired', 'acct_3'));
-ok(wait_for { polls('acct_3') > $polls } 'but a refresh is');
-is(state_of('acct_3'), 'running closed', 'which changes nothing by itself');
+ok(wait_for { polls('acct_3') > $polls }
+    'a webhook without an end causes a poll');
+is(state_of('acct_3'), 'running closed',
+    'a webhook without an end changes no state');
 
-unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');
+unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts are logged');
 
 done_testing();

@@ -37,7 +37,8 @@ sub becomes {
 
     wait_for { record($account)->{state} eq $state };
 
-    return is(record($account)->{state}, $state, "$account: $state");
+    return is(record($account)->{state}, $state,
+    "$account: the state is $state");
 }
 
 $gateway->update("acct_$_", $_) for qw(ok wrong otp face);
@@ -51,7 +52,7 @@ is(record('acct_wrong')->{error_code}, 'INVALID_CREDENTIALS', 'why it failed');
 
 my $attempt = record('acct_otp')->{attempt_id};
 is($gateway->http('PUT', "/api/authenticate/$attempt", {},
-    { code => '123456' })->{status}, 200, 'the code');
+    { code => '123456' })->{status}, 200, 'a code for acct_otp is accepted');
 becomes('acct_otp', 'succeeded');
 
 $gateway->update('acct_ok', 'slow');
@@ -62,9 +63,9 @@ is(record('acct_ok')->{state}, 'running', 'a further update');
 my $deliveries = sandbox('GET', '/webhooks?min=6&wait_ms=5000');
 cmp_ok(scalar @$deliveries, '>=', 5, 'events were sent');
 is_deeply([ grep { ($_->{status} // 0) != 200 } @$deliveries ], [],
-    'and all of them received');
+    'all webhooks are received');
 is(record('acct_ok')->{state}, 'running', 'a late one ends nothing');
 
-unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts');
+unlike($gateway->error_log, qr/\[(?:alert|emerg)\]/, 'no alerts are logged');
 
 done_testing();

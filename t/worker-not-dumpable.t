@@ -74,12 +74,12 @@ sub workers_of {
         ($worker) = $gateway->worker_pids;
         return $worker && Reauth::Test::slurp("/proc/$worker/status")
             =~ /^Uid:\s+$uid\b/m;
-    } 'the worker to be of that user');
+    } 'the worker has the specified user');
 
     ok(wait_for { my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
             PeerPort => $gateway->port) or return;
         print {$socket} "GET / HTTP/1.0\r\n\r\n";
-        return scalar <$socket> } 'the worker to answer');
+        return scalar <$socket> } 'the worker responds');
 
     return $worker;
 }
@@ -87,21 +87,25 @@ sub workers_of {
 my $plain = gateway(name => 'plain', user => $user, without => \@all,
     config => $proxy);
 
-is(reads(workers_of($plain)), 1, 'without a secret its user reads it');
+is(reads(workers_of($plain)), 1,
+    'the user can read the memory of a worker without a secret');
 
 my $keyed = gateway(name => 'keyed', user => $user,
     without => [grep { $_ ne 'reauth_key_file' } @all], config => $proxy);
 
-is(reads(workers_of($keyed)), 'denied', 'with a key it does not');
+is(reads(workers_of($keyed)), 'denied',
+    'the user cannot read the memory of a worker with a key');
 
 $keyed->reload;
-is(reads(workers_of($keyed)), 'denied', 'nor after a reload');
+is(reads(workers_of($keyed)), 'denied',
+    'the memory of a worker cannot be read after a reload');
 
 my $master = gateway(name => 'master_secret', user => $user,
     without => [grep { $_ ne 'reauth_zone' } @all],
     http_config => "reauth_secret_file $secret;", config => $proxy);
 
-is(reads(workers_of($master)), 'denied', 'nor with another secret');
+is(reads(workers_of($master)), 'denied',
+    'the memory of a worker with a master secret cannot be read');
 
 $_->stop for $plain, $keyed, $master;
 

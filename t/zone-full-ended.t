@@ -77,15 +77,16 @@ my ($n, $refused) = begin(1, 150);
 is($n, 151, 'each of 150 updates has room');
 is(summary()->{active}, 150, 'all of them are active');
 cmp_ok($kept - summary()->{zone}{accounts}, '<', 600,
-    'at most four ended records were dropped for each');
+    'at most four ended records are dropped for each new one');
 
 ($n, $refused) = begin(151, 1000);
 
-is($refused->{json}{error}, 'STORE_UNAVAILABLE', 'at last one has none');
+is($refused->{json}{error}, 'STORE_UNAVAILABLE',
+    'an update is refused when all records are active');
 is(summary()->{zone}{accounts}, summary()->{active},
     'when nothing is left that has ended: ' . ($n - 1) . ' are active');
 is($gateway->http('GET', '/reauth/gate/acct_1')->{status}, 503,
-    'those that were first are closed still');
+    'the gate of the first account is still closed');
 
 
 # ---- all records have ended, with texts of all lengths ----
@@ -103,7 +104,8 @@ for my $again (grep { $_ % 7 == 0 } 6000 .. 7000) {
 
 ($n, $refused) = begin(1, 1000);
 
-is($refused->{json}{error}, 'STORE_UNAVAILABLE', 'one has no room');
+is($refused->{json}{error}, 'STORE_UNAVAILABLE',
+    'an update is refused when there is no room');
 is(summary()->{zone}{accounts}, summary()->{active},
     'when nothing is left that has ended: ' . ($n - 1) . ' are active');
 is(() = $gateway->error_log =~ /\[alert\].*is full of active accounts/g, 1,

@@ -43,7 +43,7 @@ for my $n (1 .. 600) {
 }
 
 cmp_ok($most, '<', 601, 'not all of them are kept');
-cmp_ok(summary()->{states}{rejected}, '>', 20, 'but many');
+cmp_ok(summary()->{states}{rejected}, '>', 20, 'many ended records are kept');
 is(summary()->{zone}{dropped}, 0, 'nothing was dropped');
 is($gateway->http('GET', '/reauth/accounts/acct_ended600')->{json}{state},
     'rejected', 'the newest is there');
@@ -68,29 +68,34 @@ for my $n (1 .. 300) {
 }
 
 cmp_ok(scalar @active, '>', 20, 'many fit: ' . @active);
-is($refused->{status}, 503, 'then one is refused');
-is($refused->{json}{error}, 'STORE_UNAVAILABLE', 'with the reason');
-ok($refused->{headers}{'retry-after'}, 'and Retry-After');
+is($refused->{status}, 503, 'an update that finds no room is refused');
+is($refused->{json}{error}, 'STORE_UNAVAILABLE',
+    'the error of a full zone is STORE_UNAVAILABLE');
+ok($refused->{headers}{'retry-after'},
+    'the response of a full zone has Retry-After');
 like($gateway->error_log, qr/\[alert\].*reauth_zone "accounts" is full/,
     'the log says that it is full');
-cmp_ok(summary()->{zone}{dropped}, '>', 0, 'and the summary');
+cmp_ok(summary()->{zone}{dropped}, '>', 0,
+    'the summary counts dropped records');
 
 is(scalar(grep { !closed($_) } 'acct_first', @active), 0,
     'all that were taken are closed');
-is(summary()->{active}, 1 + @active, 'and counted');
+is(summary()->{active}, 1 + @active, 'all active attempts are counted');
 
 my $next = 'acct_active' . (1 + @active);
 ok(!closed($next), 'the one that was refused is open');
 is((grep { ($_->{account} // '') eq $next } sandbox_log()), 0,
-    'and was not sent');
+    'an update that finds no room is not sent');
 
 # ---- an end makes room ----
 
 sandbox('POST', '/finish/acct_first', { success => \1 });
-is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200, 'one ends');
-ok(!closed('acct_first'), 'it is open');
-is($gateway->update($next, 'ok')->{status}, 200, 'there is room for another');
-ok(closed($next), 'which is closed');
+is($gateway->http('GET', "/api/authenticate/$id")->{status}, 200,
+    'a poll reports the end of an attempt');
+ok(!closed('acct_first'), 'the gate of the ended attempt is open');
+is($gateway->update($next, 'ok')->{status}, 200,
+    'an update is accepted when there is room again');
+ok(closed($next), 'the gate of the new attempt is closed');
 
 # another update of an active account needs no more room
 is($gateway->update($active[0], 'slow')->{status}, 200,

@@ -9,7 +9,8 @@ PKG_BUILD="gcc make libc6-dev nginx nginx-dev libhiredis-dev libjansson-dev
 PKG_RUN="redis-server redis-tools libmojolicious-perl libio-socket-ssl-perl
     curl openssl"
 PKG_TEST="libtest-base-perl libcmocka-dev haproxy faketime prometheus jq"
-PKG_LINT="clang-format clang-tidy cppcheck libperl-critic-perl shellcheck"
+PKG_LINT="clang-format clang-tidy cppcheck libperl-critic-perl libppi-perl
+    shellcheck"
 PKG_CONTRACT="python3 python3-venv"
 PKG_BOARD="chromium nodejs npm"
 PKG_DEB="build-essential dpkg-dev debhelper lowdown lintian"

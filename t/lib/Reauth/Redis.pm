@@ -147,7 +147,7 @@ sub cluster {
     for my $n (3 .. 5) {
         Reauth::Test::wait_for {
             $node[$n]->cli('CLUSTER', 'REPLICATE', $node[ $n - 3 ]{id}) eq 'OK'
-        } 'a replica to know its primary';
+        } 'a replica knows its primary';
     }
 
     Reauth::Test::wait_for {

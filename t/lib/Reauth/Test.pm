@@ -260,7 +260,7 @@ sub await_ready {
     return wait_for(sub {
         return http('GET', '/reauth/readyz', {}, undef, @argument)->{status}
             != 503;
-    }, 'the gateway to get ready');
+    }, 'the gateway is ready');
 }
 
 
@@ -324,7 +324,7 @@ sub wait_for (&;$$) {
         sleep 0.02;
     }
 
-    Test::More::diag("waited in vain for $what") if defined $what;
+    Test::More::diag("timed out: $what") if defined $what;
 
     return;
 }
