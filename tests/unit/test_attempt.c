@@ -146,7 +146,7 @@ running(reauth_record_t *record)
 
 
 static void
-test_names(void **state)
+test_names_round_trip(void **state)
 {
     unsigned         i;
     reauth_string_t  name;
@@ -614,7 +614,7 @@ test_reject_restores_an_end(void **state)
 
 
 static void
-test_reject_does_not_restore_what_is_overdue(void **state)
+test_reject_does_not_restore_overdue_attempt(void **state)
 {
     int64_t          now_ms;
     reauth_record_t  record;
@@ -762,7 +762,7 @@ test_refresh(void **state)
 
 
 static void
-test_errors_come_and_go(void **state)
+test_error_is_removed_by_next_state(void **state)
 {
     reauth_fact_t    fact;
     reauth_record_t  record;
@@ -949,7 +949,7 @@ test_adopt_for_a_caller(void **state)
 
 
 static void
-test_adopt_a_newer_one(void **state)
+test_adopt_newer_attempt(void **state)
 {
     uint64_t         epoch;
     reauth_record_t  record;
@@ -994,7 +994,7 @@ test_adopt_a_newer_one(void **state)
 /* an attempt that the upstream shows as running now, after ours has ended */
 
 static void
-test_adopt_what_is_live(void **state)
+test_adopt_attempt_that_upstream_shows_as_running(void **state)
 {
     uint64_t         epoch;
     reauth_fact_t    fact;
@@ -1029,7 +1029,7 @@ test_adopt_what_is_live(void **state)
 
 
 static void
-test_webhook_without_a_started_at_of_ours(void **state)
+test_webhook_before_started_at_is_known(void **state)
 {
     unsigned         to;
     reauth_record_t  record, before;
@@ -1083,7 +1083,7 @@ test_webhook_without_a_started_at_of_ours(void **state)
 /* Fanvue: nothing but webhooks; without times they count as they come */
 
 static void
-test_told_by_webhooks_alone(void **state)
+test_attempt_known_by_webhooks_only(void **state)
 {
     reauth_record_t  record;
 
@@ -1925,7 +1925,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_round_trip),
         cmocka_unit_test(test_result_names),
         cmocka_unit_test(test_active_and_end),
         cmocka_unit_test(test_epoch),
@@ -1940,19 +1940,19 @@ main(void)
         cmocka_unit_test(test_reject_first),
         cmocka_unit_test(test_reject_restores),
         cmocka_unit_test(test_reject_restores_an_end),
-        cmocka_unit_test(test_reject_does_not_restore_what_is_overdue),
+        cmocka_unit_test(test_reject_does_not_restore_overdue_attempt),
         cmocka_unit_test(test_no_prior_after_settling),
         cmocka_unit_test(test_transitions),
         cmocka_unit_test(test_end_is_final),
         cmocka_unit_test(test_refresh),
-        cmocka_unit_test(test_errors_come_and_go),
+        cmocka_unit_test(test_error_is_removed_by_next_state),
         cmocka_unit_test(test_sealed),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test(test_adopt_for_a_caller),
-        cmocka_unit_test(test_adopt_a_newer_one),
-        cmocka_unit_test(test_adopt_what_is_live),
-        cmocka_unit_test(test_webhook_without_a_started_at_of_ours),
-        cmocka_unit_test(test_told_by_webhooks_alone),
+        cmocka_unit_test(test_adopt_newer_attempt),
+        cmocka_unit_test(test_adopt_attempt_that_upstream_shows_as_running),
+        cmocka_unit_test(test_webhook_before_started_at_is_known),
+        cmocka_unit_test(test_attempt_known_by_webhooks_only),
         cmocka_unit_test(test_poll_of_another_attempt_while_starting),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_overdue),

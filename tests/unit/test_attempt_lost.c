@@ -138,7 +138,7 @@ running(reauth_record_t *record)
 
 
 static void
-test_three_in_a_row_make_it_unknown(void **state)
+test_three_not_found_in_a_row_make_attempt_unknown(void **state)
 {
     reauth_record_t  record, before;
 
@@ -177,7 +177,7 @@ test_three_in_a_row_make_it_unknown(void **state)
 
 
 static void
-test_an_answer_in_between_starts_the_count_again(void **state)
+test_response_in_between_restarts_count(void **state)
 {
     reauth_record_t  record;
 
@@ -197,7 +197,7 @@ test_an_answer_in_between_starts_the_count_again(void **state)
 
 
 static void
-test_the_list_decides_from_then_on(void **state)
+test_list_decides_after_three_not_found(void **state)
 {
     reauth_record_t  record;
 
@@ -227,7 +227,7 @@ test_the_list_decides_from_then_on(void **state)
 
 
 static void
-test_not_of_another_attempt(void **state)
+test_not_found_of_another_attempt_is_ignored(void **state)
 {
     uint64_t         epoch;
     reauth_record_t  record;
@@ -264,7 +264,7 @@ test_not_of_another_attempt(void **state)
 
 
 static void
-test_a_refused_update_of_a_new_account_is_brief(void **state)
+test_rejected_update_of_new_account_is_brief(void **state)
 {
     reauth_record_t  record;
 
@@ -301,7 +301,7 @@ test_a_refused_update_of_a_new_account_is_brief(void **state)
 
 
 static void
-test_both_are_kept_in_redis(void **state)
+test_count_and_brief_are_kept_in_redis(void **state)
 {
     size_t           event;
     reauth_record_t  record, read;
@@ -331,12 +331,12 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_three_in_a_row_make_it_unknown),
-        cmocka_unit_test(test_an_answer_in_between_starts_the_count_again),
-        cmocka_unit_test(test_the_list_decides_from_then_on),
-        cmocka_unit_test(test_not_of_another_attempt),
-        cmocka_unit_test(test_a_refused_update_of_a_new_account_is_brief),
-        cmocka_unit_test(test_both_are_kept_in_redis)
+        cmocka_unit_test(test_three_not_found_in_a_row_make_attempt_unknown),
+        cmocka_unit_test(test_response_in_between_restarts_count),
+        cmocka_unit_test(test_list_decides_after_three_not_found),
+        cmocka_unit_test(test_not_found_of_another_attempt_is_ignored),
+        cmocka_unit_test(test_rejected_update_of_new_account_is_brief),
+        cmocka_unit_test(test_count_and_brief_are_kept_in_redis)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,7 @@ last_poll_is(const reauth_record_t *record, int64_t at_ms, unsigned status,
 
 
 static void
-test_it_is_told_once_and_wakes_nobody(void **state)
+test_same_error_is_stored_once_and_wakes_nobody(void **state)
 {
     reauth_record_t  record, before;
 
@@ -125,7 +125,7 @@ test_it_is_told_once_and_wakes_nobody(void **state)
 
 
 static void
-test_a_healthy_login_costs_nothing(void **state)
+test_healthy_login_stores_no_poll(void **state)
 {
     reauth_record_t  record, asked;
 
@@ -144,7 +144,7 @@ test_a_healthy_login_costs_nothing(void **state)
 
 
 static void
-test_the_next_good_one_ends_it(void **state)
+test_next_good_poll_removes_error(void **state)
 {
     reauth_record_t  record, asked, before;
 
@@ -173,7 +173,7 @@ test_the_next_good_one_ends_it(void **state)
 /* one whose end is not believed was read all the same; one that ends it, too */
 
 static void
-test_an_end_ends_it(void **state)
+test_response_with_end_removes_error(void **state)
 {
     reauth_record_t  record, asked;
 
@@ -202,7 +202,7 @@ test_an_end_ends_it(void **state)
 
 
 static void
-test_it_outlives_the_deadline_but_not_the_attempt(void **state)
+test_error_is_kept_after_deadline_until_next_attempt(void **state)
 {
     reauth_fact_t    fact;
     reauth_begin_t   begin;
@@ -234,7 +234,7 @@ test_it_outlives_the_deadline_but_not_the_attempt(void **state)
 
 
 static void
-test_not_of_another_attempt(void **state)
+test_error_of_another_attempt_is_ignored(void **state)
 {
     reauth_fact_t    fact;
     reauth_record_t  record, asked;
@@ -285,7 +285,7 @@ test_not_of_another_attempt(void **state)
 
 
 static void
-test_one_that_is_not_found_is_told_as_well(void **state)
+test_not_found_is_stored_as_error(void **state)
 {
     int              i;
     reauth_fact_t    fact;
@@ -314,7 +314,7 @@ test_one_that_is_not_found_is_told_as_well(void **state)
 
 
 static void
-test_the_list_of_accounts_tells(void **state)
+test_list_of_accounts_is_stored_as_poll(void **state)
 {
     reauth_fact_t            fact;
     reauth_record_t          record;
@@ -387,7 +387,7 @@ test_every_response_has_a_name(void **state)
 
 
 static void
-test_it_is_kept_in_redis(void **state)
+test_error_is_kept_in_redis(void **state)
 {
     size_t           event;
     int              error;
@@ -431,16 +431,16 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_it_is_told_once_and_wakes_nobody),
-        cmocka_unit_test(test_a_healthy_login_costs_nothing),
-        cmocka_unit_test(test_the_next_good_one_ends_it),
-        cmocka_unit_test(test_an_end_ends_it),
-        cmocka_unit_test(test_it_outlives_the_deadline_but_not_the_attempt),
-        cmocka_unit_test(test_not_of_another_attempt),
-        cmocka_unit_test(test_one_that_is_not_found_is_told_as_well),
-        cmocka_unit_test(test_the_list_of_accounts_tells),
+        cmocka_unit_test(test_same_error_is_stored_once_and_wakes_nobody),
+        cmocka_unit_test(test_healthy_login_stores_no_poll),
+        cmocka_unit_test(test_next_good_poll_removes_error),
+        cmocka_unit_test(test_response_with_end_removes_error),
+        cmocka_unit_test(test_error_is_kept_after_deadline_until_next_attempt),
+        cmocka_unit_test(test_error_of_another_attempt_is_ignored),
+        cmocka_unit_test(test_not_found_is_stored_as_error),
+        cmocka_unit_test(test_list_of_accounts_is_stored_as_poll),
         cmocka_unit_test(test_every_response_has_a_name),
-        cmocka_unit_test(test_it_is_kept_in_redis)
+        cmocka_unit_test(test_error_is_kept_in_redis)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ judge(unsigned status, int64_t retry_after_ms)
 
 
 static void
-test_all_rest_for_429_and_for_503_that_says_when(void **state)
+test_all_pause_for_429_and_for_503_with_retry_after(void **state)
 {
     reauth_backoff_verdict_t  verdict;
 
@@ -133,7 +133,7 @@ test_all_rest_for_429_and_for_503_that_says_when(void **state)
 
 
 static void
-test_one_account_waits_for_any_other_retry_after(void **state)
+test_any_other_retry_after_delays_one_account(void **state)
 {
     size_t                    i;
     reauth_backoff_verdict_t  verdict;
@@ -207,7 +207,7 @@ test_outcomes(void **state)
 
 
 static void
-test_the_last_tenth_is_the_callers(void **state)
+test_last_tenth_of_rate_is_left_to_callers(void **state)
 {
     reauth_backoff_t          response;
     reauth_backoff_verdict_t  verdict;
@@ -259,10 +259,10 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_retry_after_invalid),
-        cmocka_unit_test(test_all_rest_for_429_and_for_503_that_says_when),
-        cmocka_unit_test(test_one_account_waits_for_any_other_retry_after),
+        cmocka_unit_test(test_all_pause_for_429_and_for_503_with_retry_after),
+        cmocka_unit_test(test_any_other_retry_after_delays_one_account),
         cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_the_last_tenth_is_the_callers),
+        cmocka_unit_test(test_last_tenth_of_rate_is_left_to_callers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,7 +253,7 @@ test_every_operation(void **state)
 
 
 static void
-test_whose(void **state)
+test_account_or_team_of_path(void **state)
 {
     size_t                i;
     reauth_callers_t     *table;
@@ -315,7 +315,7 @@ test_whose(void **state)
 /* an account that something else than the path says */
 
 static void
-test_account_elsewhere(void **state)
+test_account_specified_outside_of_path(void **state)
 {
     reauth_callers_t  *table;
 
@@ -403,8 +403,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_every_operation),
-        cmocka_unit_test(test_whose),
-        cmocka_unit_test(test_account_elsewhere),
+        cmocka_unit_test(test_account_or_team_of_path),
+        cmocka_unit_test(test_account_specified_outside_of_path),
         cmocka_unit_test(test_routes)
     };
 

@@ -269,7 +269,7 @@ test_attempts(void **state)
 
 
 static void
-test_refuses(void **state)
+test_parse_rejects_invalid_lines(void **state)
 {
     (void) state;
 
@@ -368,7 +368,7 @@ test_refuses(void **state)
 
 
 static void
-test_refuses_nul(void **state)
+test_parse_rejects_nul(void **state)
 {
     char             error[REAUTH_CALLERS_ERROR_SIZE];
     reauth_string_t  s;
@@ -407,7 +407,7 @@ test_line_length(void **state)
 
 
 static void
-test_many(void **state)
+test_parse_most_callers(void **state)
 {
     char                    error[REAUTH_CALLERS_ERROR_SIZE];
     char                    hex[REAUTH_SHA256_HEX_LEN + 1], token[32];
@@ -509,10 +509,10 @@ main(void)
         cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_attempts),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_refuses_nul),
+        cmocka_unit_test(test_parse_rejects_invalid_lines),
+        cmocka_unit_test(test_parse_rejects_nul),
         cmocka_unit_test(test_line_length),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_parse_most_callers),
         cmocka_unit_test(test_no_digest),
     };
 

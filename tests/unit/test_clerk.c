@@ -140,7 +140,7 @@ test_former_gives_up(void **state)
 /* a clock that went back, and a term that wraps */
 
 static void
-test_odd_values(void **state)
+test_clock_set_back_and_term_wraps(void **state)
 {
     uint32_t               one, two;
     reauth_clerk_t         clerk;
@@ -308,7 +308,7 @@ main(void)
         cmocka_unit_test(test_lease),
         cmocka_unit_test(test_within_three_seconds),
         cmocka_unit_test(test_former_gives_up),
-        cmocka_unit_test(test_odd_values),
+        cmocka_unit_test(test_clock_set_back_and_term_wraps),
         cmocka_unit_test(test_orders)
     };
 

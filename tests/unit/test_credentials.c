@@ -673,7 +673,7 @@ dropped(const char *text, reauth_operation_t op,
 
 
 static void
-test_dropped(void **state)
+test_dropped_fields(void **state)
 {
     int   i, n;
     char  text[512], *name;
@@ -737,7 +737,7 @@ passed(const char *text, reauth_operation_t op, const char *body)
 
 
 static void
-test_pass(void **state)
+test_fields_that_pass(void **state)
 {
     char                  *text, *body;
     reauth_credentials_t   c;
@@ -1305,8 +1305,8 @@ main(void)
         cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_hints),
         cmocka_unit_test(test_code),
-        cmocka_unit_test(test_dropped),
-        cmocka_unit_test(test_pass),
+        cmocka_unit_test(test_dropped_fields),
+        cmocka_unit_test(test_fields_that_pass),
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_aliases),
         cmocka_unit_test(test_canonical),

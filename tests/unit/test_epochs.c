@@ -133,7 +133,7 @@ step(reauth_record_t *record, int64_t started_us, int64_t now_ms)
 
 
 static void
-test_asked_before(void **state)
+test_poll_sent_before_the_attempt(void **state)
 {
     reauth_fact_t    fact;
     reauth_record_t  record;
@@ -299,7 +299,7 @@ test_first_poll(void **state)
 /* an earlier attempt is known: the clocks have no say */
 
 static void
-test_known_before(void **state)
+test_started_at_of_the_previous_attempt(void **state)
 {
     reauth_record_t  record;
 
@@ -339,7 +339,7 @@ test_known_before(void **state)
 /* a poll can say which attempt is over without being about it */
 
 static void
-test_told_before(void **state)
+test_poll_about_the_previous_attempt(void **state)
 {
     reauth_fact_t    fact;
     reauth_record_t  record;
@@ -782,12 +782,12 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_asked_before),
+        cmocka_unit_test(test_poll_sent_before_the_attempt),
         cmocka_unit_test(test_asked_while_sending),
         cmocka_unit_test(test_asked_unknown),
         cmocka_unit_test(test_first_poll),
-        cmocka_unit_test(test_known_before),
-        cmocka_unit_test(test_told_before),
+        cmocka_unit_test(test_started_at_of_the_previous_attempt),
+        cmocka_unit_test(test_poll_about_the_previous_attempt),
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_equal_bits),
         cmocka_unit_test(test_equal_bits_in_redis),

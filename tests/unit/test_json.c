@@ -151,7 +151,7 @@ test_top_level(void **state)
 
 
 static void
-test_bad(void **state)
+test_invalid_json(void **state)
 {
     size_t  i;
 
@@ -372,7 +372,7 @@ test_no_memory(void **state)
 
 
 static void
-test_hook_is_taken_off(void **state)
+test_allocation_hook_is_removed(void **state)
 {
     json_t               *json;
     json_free_t           f, f2;
@@ -580,7 +580,7 @@ main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_no_data),
         cmocka_unit_test(test_top_level),
-        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_invalid_json),
         cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_columns_are_characters),
         cmocka_unit_test(test_depth),
@@ -588,7 +588,7 @@ main(void)
         cmocka_unit_test(test_string),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_hook_is_taken_off),
+        cmocka_unit_test(test_allocation_hook_is_removed),
         cmocka_unit_test(test_memory_is_zeroed),
         cmocka_unit_test(test_whole_number)
     };

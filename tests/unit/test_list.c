@@ -77,7 +77,7 @@ follows_of_none(reauth_state_t state, int64_t age_ms)
 
 
 static void
-test_one_in_progress_runs(void **state)
+test_attempt_in_progress_becomes_running(void **state)
 {
     (void) state;
 
@@ -100,7 +100,7 @@ test_one_in_progress_runs(void **state)
 
 
 static void
-test_none_in_progress_is_an_end(void **state)
+test_no_attempt_in_progress_is_an_end(void **state)
 {
     (void) state;
 
@@ -135,7 +135,7 @@ test_none_in_progress_is_an_end(void **state)
 
 
 static void
-test_one_that_is_not_in_the_list(void **state)
+test_account_missing_in_list(void **state)
 {
     (void) state;
 
@@ -156,9 +156,9 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_one_in_progress_runs),
-        cmocka_unit_test(test_none_in_progress_is_an_end),
-        cmocka_unit_test(test_one_that_is_not_in_the_list)
+        cmocka_unit_test(test_attempt_in_progress_becomes_running),
+        cmocka_unit_test(test_no_attempt_in_progress_is_an_end),
+        cmocka_unit_test(test_account_missing_in_list)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -259,7 +259,7 @@ test_foreign(void **state)
 
 
 static void
-test_named(void **state)
+test_listed_origins(void **state)
 {
     reauth_origin_t  o;
 
@@ -304,7 +304,7 @@ main(void)
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_public_url),
         cmocka_unit_test(test_foreign),
-        cmocka_unit_test(test_named)
+        cmocka_unit_test(test_listed_origins)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

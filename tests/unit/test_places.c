@@ -62,7 +62,7 @@ setup(void **state)
 
 
 static void
-test_few_different_ones(void **state)
+test_limit_of_different_updates(void **state)
 {
     int  i;
 
@@ -210,7 +210,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup(test_few_different_ones, setup),
+        cmocka_unit_test_setup(test_limit_of_different_updates, setup),
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_dead_holders, setup),
         cmocka_unit_test_setup(test_full_set, setup),

@@ -71,7 +71,7 @@ becomes(const char *before, const char *after)
 
 
 static void
-test_whole(void **state)
+test_whole_secret(void **state)
 {
     (void) state;
 
@@ -91,7 +91,7 @@ test_whole(void **state)
 /* text of a caller: only the whole secret counts */
 
 static void
-test_is_whole(void **state)
+test_is_whole_secret(void **state)
 {
     size_t  i;
 
@@ -124,7 +124,7 @@ test_is_whole(void **state)
 
 
 static void
-test_parts(void **state)
+test_parts_of_secret(void **state)
 {
     (void) state;
 
@@ -360,9 +360,9 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_is_whole),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_whole_secret),
+        cmocka_unit_test(test_is_whole_secret),
+        cmocka_unit_test(test_parts_of_secret),
         cmocka_unit_test(test_all_parts),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_escapes),

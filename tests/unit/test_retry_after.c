@@ -87,7 +87,7 @@ check(int64_t age, int64_t typical, unsigned least, unsigned most)
 
 
 static void
-test_what_is_left_and_up_to_half_as_much_again(void **state)
+test_remaining_time_plus_up_to_half(void **state)
 {
     (void) state;
 
@@ -106,7 +106,7 @@ test_what_is_left_and_up_to_half_as_much_again(void **state)
 
 
 static void
-test_it_grows_with_the_age_of_one_that_takes_longer(void **state)
+test_grows_with_age_of_long_attempt(void **state)
 {
     int64_t        age;
     unsigned       low, high, last;
@@ -171,7 +171,7 @@ test_within_the_bounds(void **state)
 
 
 static void
-test_where_a_person_must_act(void **state)
+test_when_a_person_must_act(void **state)
 {
     unsigned       s, low, high;
     reauth_wait_t  wait;
@@ -221,7 +221,7 @@ call_passes(int64_t at_ms, int64_t typical_ms, int64_t took_ms, unsigned *seed)
 
 
 static void
-test_a_default_sdk_gets_through_a_login_of_95_seconds(void **state)
+test_default_sdk_survives_login_of_95_seconds(void **state)
 {
     int64_t   at_ms;
     unsigned  i, seed;
@@ -241,7 +241,7 @@ test_a_default_sdk_gets_through_a_login_of_95_seconds(void **state)
 /* shorter and longer ones, too, as they are learned */
 
 static void
-test_a_default_sdk_gets_through_logins_as_learned(void **state)
+test_default_sdk_survives_logins_of_learned_duration(void **state)
 {
     int64_t   took, typical, at_ms;
     unsigned  i, seed, calls, passed;
@@ -277,12 +277,12 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_what_is_left_and_up_to_half_as_much_again),
-        cmocka_unit_test(test_it_grows_with_the_age_of_one_that_takes_longer),
+        cmocka_unit_test(test_remaining_time_plus_up_to_half),
+        cmocka_unit_test(test_grows_with_age_of_long_attempt),
         cmocka_unit_test(test_within_the_bounds),
-        cmocka_unit_test(test_where_a_person_must_act),
-        cmocka_unit_test(test_a_default_sdk_gets_through_a_login_of_95_seconds),
-        cmocka_unit_test(test_a_default_sdk_gets_through_logins_as_learned)
+        cmocka_unit_test(test_when_a_person_must_act),
+        cmocka_unit_test(test_default_sdk_survives_login_of_95_seconds),
+        cmocka_unit_test(test_default_sdk_survives_logins_of_learned_duration)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

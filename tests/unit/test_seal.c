@@ -213,7 +213,7 @@ test_nonce_is_new_each_time(void **state)
 
 
 static void
-test_open_refuses(void **state)
+test_open_rejects_modified_text(void **state)
 {
     size_t           i;
     uint8_t          sealed[8 + REAUTH_SEAL_OVERHEAD], opened[8], zero[8];
@@ -339,7 +339,7 @@ main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_open_vector),
         cmocka_unit_test(test_nonce_is_new_each_time),
-        cmocka_unit_test(test_open_refuses),
+        cmocka_unit_test(test_open_rejects_modified_text),
         cmocka_unit_test(test_fingerprint),
         cmocka_unit_test(test_cleanse),
     };

@@ -108,7 +108,7 @@ test_addresses_of_a_name(void **state)
 
 
 static void
-test_connection_that_was_used(void **state)
+test_used_connection_ends(void **state)
 {
     reauth_seek_t  seek;
 
@@ -381,7 +381,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_addresses_in_turn),
         cmocka_unit_test(test_addresses_of_a_name),
-        cmocka_unit_test(test_connection_that_was_used),
+        cmocka_unit_test(test_used_connection_ends),
         cmocka_unit_test(test_redirections),
         cmocka_unit_test(test_sentinels),
         cmocka_unit_test(test_errors),

@@ -63,7 +63,7 @@ test_counts(void **state)
 /* against a plain array; keys that collide, wrap around, and are removed */
 
 static void
-test_against_a_plain_count(void **state)
+test_counts_match_plain_counting(void **state)
 {
     size_t          i, step, caller;
     uint32_t        n[CALLERS];
@@ -183,7 +183,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_against_a_plain_count),
+        cmocka_unit_test(test_counts_match_plain_counting),
         cmocka_unit_test(test_key),
         cmocka_unit_test(test_allow),
         cmocka_unit_test(test_may_wait)

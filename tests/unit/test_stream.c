@@ -130,7 +130,7 @@ test_counter(void **state)
 
 
 static void
-test_again(void **state)
+test_time_until_reading_again(void **state)
 {
     reauth_stream_t  stream;
 
@@ -201,7 +201,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_counter),
-        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_time_until_reading_again),
         cmocka_unit_test(test_number)
     };
 

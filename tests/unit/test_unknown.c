@@ -104,7 +104,7 @@ listed(const char *progress)
 
 
 static void
-test_poll(void **state)
+test_unknown_words_of_poll(void **state)
 {
     size_t  i;
 
@@ -188,7 +188,7 @@ test_poll(void **state)
 
 
 static void
-test_webhook(void **state)
+test_unknown_words_of_webhook(void **state)
 {
     size_t  i;
 
@@ -234,7 +234,7 @@ test_webhook(void **state)
 
 
 static void
-test_list(void **state)
+test_unknown_words_of_list(void **state)
 {
     size_t  i;
 
@@ -261,9 +261,9 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_poll),
-        cmocka_unit_test(test_webhook),
-        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_unknown_words_of_poll),
+        cmocka_unit_test(test_unknown_words_of_webhook),
+        cmocka_unit_test(test_unknown_words_of_list),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

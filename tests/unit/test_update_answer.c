@@ -184,7 +184,7 @@ elsewhere(const char *url)
 
 
 static void
-test_elsewhere(void **state)
+test_polling_url_that_leads_elsewhere(void **state)
 {
     size_t       i;
     const char  *urls[] = {
@@ -257,7 +257,7 @@ test_untouched(void **state)
 
 
 static void
-test_rest_is_kept(void **state)
+test_other_members_are_kept(void **state)
 {
     (void) state;
 
@@ -512,9 +512,9 @@ main(void)
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_reauthenticate),
         cmocka_unit_test(test_fansly),
-        cmocka_unit_test(test_elsewhere),
+        cmocka_unit_test(test_polling_url_that_leads_elsewhere),
         cmocka_unit_test(test_untouched),
-        cmocka_unit_test(test_rest_is_kept),
+        cmocka_unit_test(test_other_members_are_kept),
         cmocka_unit_test(test_no_attempt),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_composed),

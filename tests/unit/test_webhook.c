@@ -210,7 +210,7 @@ test_app_otp(void **state)
 
 
 static void
-test_shapes(void **state)
+test_webhook_without_usable_account(void **state)
 {
     size_t            i;
     reauth_webhook_t  hook;
@@ -245,7 +245,7 @@ test_shapes(void **state)
 
 
 static void
-test_refuses(void **state)
+test_invalid_bodies_are_rejected(void **state)
 {
     size_t            i;
     reauth_webhook_t  hook, zero;
@@ -307,8 +307,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_app_otp),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_webhook_without_usable_account),
+        cmocka_unit_test(test_invalid_bodies_are_rejected),
         cmocka_unit_test(test_lenient),
     };
 
