@@ -57,14 +57,14 @@ sub lines {
 }
 
 # Waits for the lines, or their beginnings, in this order, with others in
-# between; EPOCH stands for any epoch.
+# between; EPOCH and REVISION stand for any number of the hybrid clock.
 
 sub logged {
     my ($gateway, $what, @expected) = @_;
 
     my $pattern = join '.*\n(?:.*\n)*?',
         map { quotemeta } @expected;
-    $pattern =~ s/EPOCH/\\d{13,17}/g;
+    $pattern =~ s/EPOCH|REVISION/\\d{13,17}/g;
 
     ok(wait_for(sub { join("\n", lines($gateway)) =~ /^$pattern/m }, $what),
         $what)
@@ -104,7 +104,7 @@ logged($one, 'from the route to the response',
     'reauth route: update of "acct_1"',
     'reauth commit: account "acct_1" sent, epoch EPOCH, state starting, over'
         . ' revision 0',
-    'reauth commit: account "acct_1" written, revision 1',
+    'reauth commit: account "acct_1" written, revision REVISION',
     'reauth begin: account "acct_1" started, epoch EPOCH, state starting,'
         . ' store redis',
     qq(reauth forward: "$uri" by PUT),
@@ -112,14 +112,14 @@ logged($one, 'from the route to the response',
     'reauth fact: account "acct_1" update reports running: applied, epoch'
         . ' EPOCH, state running',
     'reauth commit: account "acct_1" sent, epoch EPOCH, state running, over'
-        . ' revision 1',
+        . ' revision REVISION',
     'reauth settle: account "acct_1" update, status 200 means running:'
         . ' applied, state running');
 
 logged($two, 'the other gateway takes it over',
-    'reauth merge: account "acct_1" taken, revision 1, epoch EPOCH, state'
+    'reauth merge: account "acct_1" taken, revision REVISION, epoch EPOCH, state'
         . ' starting',
-    'reauth merge: account "acct_1" taken, revision 2, epoch EPOCH, state'
+    'reauth merge: account "acct_1" taken, revision REVISION, epoch EPOCH, state'
         . ' running');
 
 # ---- identical and different ones ----
@@ -252,7 +252,8 @@ my @example = Reauth::Test::slurp('docs/development.md')
     =~ /^ *\d+  (?:\*\d+ )?(reauth .*)$/mg;
 
 cmp_ok(scalar @example, '>', 10, 'an example in docs/development.md');
-s/acct_1/acct_3/g, s/epoch \d+/epoch EPOCH/ for @example;
+s/acct_1/acct_3/g, s/epoch \d+/epoch EPOCH/,
+    s/revision [1-9]\d+/revision REVISION/ for @example;
 logged($guarded, 'is as in a log', @example);
 
 is(scalar(grep { /caller: "alice" allowed/ } lines($guarded)), 1,
@@ -286,10 +287,10 @@ logged($one, 'is written when Redis is back',
     'reauth redis: ready',
     'reauth commit: account "acct_5" sent, epoch EPOCH, state running, over'
         . ' revision 0, kept until now',
-    'reauth commit: account "acct_5" written, revision 1');
+    'reauth commit: account "acct_5" written, revision REVISION');
 logged($two, 'and the other gateway reads it',
     'reauth sync: all accounts are to be read',
-    'reauth merge: account "acct_5" taken, revision 1, epoch EPOCH, state'
+    'reauth merge: account "acct_5" taken, revision REVISION, epoch EPOCH, state'
         . ' running');
 
 # ---- secrets ----

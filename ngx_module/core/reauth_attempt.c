@@ -33,6 +33,13 @@ reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt)
 
 
 uint64_t
+reauth_revision_next(uint64_t last, int64_t now_ms, unsigned random)
+{
+    return reauth_epoch_make(last, now_ms, random);
+}
+
+
+uint64_t
 reauth_origin_make(uint64_t random)
 {
     return random % REAUTH_ORIGIN_MADE + REAUTH_ORIGIN_MADE;

@@ -421,6 +421,13 @@ uint64_t reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt);
 #define REAUTH_ORIGIN_UPSTREAM  1
 
 /*
+ * The revision of a record that is written over the revision "last".  It is a
+ * number of the same clock that ends at random, so that no two writes have the
+ * same revision, even if Redis has lost one of them.
+ */
+uint64_t reauth_revision_next(uint64_t last, int64_t now_ms, unsigned random);
+
+/*
  * An epoch is identified by its origin, too: a random number of each zone, so
  * that equal epochs of any number of gateways differ.  0: not known, because
  * a gateway of an earlier version has written the record; any origin then

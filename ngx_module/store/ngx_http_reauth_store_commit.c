@@ -51,6 +51,7 @@ struct ngx_http_reauth_commit_s {
     ngx_http_reauth_fact_copy_t *fact;          /* or NULL */
     ngx_uint_t                   flush;
     unsigned                     tries;
+    uint64_t                     revision;      /* in which it is written */
     reauth_record_t              record;
 };
 
@@ -167,6 +168,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
     size_t            event;
     u_char            event_len[REAUTH_NUMBER_MAX];
+    uint64_t          over;
     u_char            revision[REAUTH_NUMBER_MAX];
     u_char            times[NGX_HTTP_REAUTH_COMMIT_TIMES][REAUTH_NUMBER_MAX];
     u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
@@ -207,13 +209,16 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
     arg++;
 
-    record->revision++;
+    over = record->revision;
+    commit->revision = reauth_revision_next(over, ngx_http_reauth_now(),
+                                            (unsigned) ngx_random());
+    record->revision = commit->revision;
 
     arg->data = text;
     arg->len = reauth_record_encode(record, text, &event);
     arg++;
 
-    record->revision--;
+    record->revision = over;
 
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
     ngx_http_reauth_number(arg++, event_len, (int64_t) event);
@@ -478,7 +483,6 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_commit_t *commit = data;
 
-    uint64_t                     revision;
     ngx_int_t                    rc;
     ngx_http_reauth_begin_op_t  *begin;
 
@@ -511,20 +515,18 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
         commit->store->flush_written++;
     }
 
-    revision = commit->record.revision + 1;
-
     rc = ngx_http_reauth_zone_committed(&commit->store->zone, &commit->record,
-                                        revision);
+                                        commit->revision);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                    "reauth commit: account \"%s\" written, revision %uL%s",
-                   commit->record.account, revision,
+                   commit->record.account, commit->revision,
                    rc == NGX_AGAIN ? ", changed since" : "");
 
     begin = commit->begin;
 
     if (begin) {
-        begin->op.record.revision = revision;
+        begin->op.record.revision = commit->revision;
     }
 
     if (rc == NGX_AGAIN && begin == NULL) {

@@ -119,6 +119,7 @@ typedef struct {
     unsigned         has_fact;
     begin_op_t       op;
     news_t           news;
+    uint64_t         revision;       /* in which it is written */
     reauth_record_t  record;
 } commit_t;
 
@@ -1244,6 +1245,12 @@ commit_send(commit_t *commit)
     }
 
     message(MESSAGE_COMMIT, commit->instance, chance(3))->commit = commit;
+
+    /* the upper bits of the state are random enough */
+
+    commit->revision = reauth_revision_next(commit->record.revision,
+                                            world.now,
+                                            (unsigned) (world.random >> 40));
 }
 
 
@@ -1400,7 +1407,7 @@ redis_commit(message_t *m)
 
     world.exists = 1;
     world.redis = commit->record;
-    world.redis.revision = seen + 1;
+    world.redis.revision = commit->revision;
 
     if (world.nevents == EVENTS_MAX) {
         violated("too many events");
@@ -1416,7 +1423,6 @@ redis_commit(message_t *m)
 static void
 commit_reply(message_t *m)
 {
-    uint64_t     revision;
     commit_t    *commit;
     instance_t  *in;
 
@@ -1450,14 +1456,12 @@ commit_reply(message_t *m)
         return;
     }
 
-    revision = commit->record.revision + 1;
-
-    if (zone_committed(in, &commit->record, revision) && !commit->has_begin) {
+    if (zone_committed(in, &commit->record, commit->revision) && !commit->has_begin) {
         flush(m->instance);
     }
 
     if (commit->has_begin) {
-        commit->op.record.revision = revision;
+        commit->op.record.revision = commit->revision;
         begin_done(m->instance, &commit->op);
     }
 

@@ -47,7 +47,8 @@ redis.call('ZSCORE', KEYS[4], ARGV[2])
 local event = ARGV[7]
 
 if tonumber(ARGV[9]) < #event then
-    event = 'revision ' .. ARGV[1]
+    revision = tonumber(string.match(event, '^revision (%d+)\n'))
+    event = 'revision ' .. string.format('%.0f', revision - 1)
             .. string.sub(event, string.find(event, '\n'), ARGV[9])
 end
 
