@@ -54,8 +54,28 @@ reauth_clock_move_one(int64_t *ms, int64_t by_ms)
 }
 
 
+/*
+ * The attempt that a rejected update restores may have begun before the last
+ * measurement, or elsewhere: at a time of the upstream's.
+ */
+
+static void
+reauth_clock_move_prior(reauth_prior_t *prior, int64_t measured_ms,
+    int64_t by_ms)
+{
+    if (prior->since_ms <= measured_ms
+        || prior->since_ms == prior->started_us / 1000)
+    {
+        return;
+    }
+
+    prior->since_ms += by_ms;
+    prior->deadline_ms += by_ms;
+}
+
+
 void
-reauth_clock_move(reauth_record_t *record, int64_t by_ms)
+reauth_clock_move(reauth_record_t *record, int64_t measured_ms, int64_t by_ms)
 {
     /* an end that only this gateway has reported */
 
@@ -77,4 +97,8 @@ reauth_clock_move(reauth_record_t *record, int64_t by_ms)
     reauth_clock_move_one(&record->accepted_ms, by_ms);
     reauth_clock_move_one(&record->stepped_ms, by_ms);
     reauth_clock_move_one(&record->polled_ms, by_ms);
+
+    if (record->prior.state != REAUTH_STATE_NONE) {
+        reauth_clock_move_prior(&record->prior, measured_ms, by_ms);
+    }
 }

@@ -48,9 +48,11 @@ int reauth_clock_jumped(int64_t from_ms, int64_t to_ms);
 
 /*
  * Corrects those times of a record that this gateway has set by its own clock.
- * Times of the upstream are not changed.
+ * Times of the upstream are not changed.  The record began after the time of
+ * the last measurement, "measured_ms"; its prior attempt may have begun before.
  */
-void reauth_clock_move(reauth_record_t *record, int64_t by_ms);
+void reauth_clock_move(reauth_record_t *record, int64_t measured_ms,
+    int64_t by_ms);
 
 
 #endif /* REAUTH_CLOCK_H */

@@ -21,7 +21,7 @@ ngx_http_reauth_zone_move_slot(ngx_http_reauth_zone_shctx_t *sh,
     poll_ms = ngx_http_reauth_slot_poll_ms(slot) + by_ms;
 
     ngx_http_reauth_zone_slot_clear(sh, slot);
-    reauth_clock_move(&slot->record, by_ms);
+    reauth_clock_move(&slot->record, sh->measured_ms, by_ms);
     ngx_http_reauth_zone_slot_link(sh, slot, poll_ms);
 }
 
@@ -33,7 +33,7 @@ ngx_http_reauth_zone_move_node(ngx_http_reauth_node_t *node, int64_t by_ms)
 
     ngx_http_reauth_zone_node_unpack(node, &record);
 
-    reauth_clock_move(&record, by_ms);
+    reauth_clock_move(&record, 0, by_ms);
 
     node->since_ms = record.since_ms;
     node->updated_ms = record.updated_ms;

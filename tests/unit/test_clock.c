@@ -137,7 +137,7 @@ test_move(void **state)
     record.accepted_ms = NOW + 4;
     record.started_us = NOW * 1000 + 7;
 
-    reauth_clock_move(&record, -2 * HOUR);
+    reauth_clock_move(&record, NOW - 1, -2 * HOUR);
 
     assert_int_equal(record.since_ms, NOW - 2 * HOUR);
     assert_int_equal(record.updated_ms, NOW + 5 - 2 * HOUR);
@@ -169,13 +169,13 @@ test_move_ended(void **state)
     record.deadline_ms = NOW + 900000;
     record.completed_us = record.deadline_ms * 1000;
 
-    reauth_clock_move(&record, HOUR);
+    reauth_clock_move(&record, NOW - 1, HOUR);
     assert_int_equal(record.completed_us, (NOW + 900000 + HOUR) * 1000);
 
     /* the upstream's own */
 
     record.completed_us = NOW * 1000 + 123456;
-    reauth_clock_move(&record, HOUR);
+    reauth_clock_move(&record, NOW - 1, HOUR);
     assert_int_equal(record.completed_us, NOW * 1000 + 123456);
 }
 
@@ -197,11 +197,53 @@ test_move_foreign(void **state)
     record.updated_ms = NOW + 5;
     record.deadline_ms = NOW + 900000;
 
-    reauth_clock_move(&record, HOUR);
+    reauth_clock_move(&record, NOW - 1, HOUR);
 
     assert_int_equal(record.since_ms, NOW);
     assert_int_equal(record.deadline_ms, NOW + 900000);
     assert_int_equal(record.updated_ms, NOW + 5 + HOUR);
+}
+
+
+/* what a rejected update restores */
+
+static void
+test_move_prior(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    begun(&record, REAUTH_STATE_STARTING);
+    record.since_ms = NOW + 600000;
+    record.prior.state = REAUTH_STATE_RUNNING;
+    record.prior.since_ms = NOW;
+    record.prior.deadline_ms = NOW + 900000;
+    record.prior.started_us = NOW * 1000 + 2000007;
+
+    reauth_clock_move(&record, NOW - 1, HOUR);
+    assert_int_equal(record.prior.since_ms, NOW + HOUR);
+    assert_int_equal(record.prior.deadline_ms, NOW + 900000 + HOUR);
+    assert_int_equal(record.prior.started_us, NOW * 1000 + 2000007);
+
+    /* begun before the measurement */
+
+    reauth_clock_move(&record, NOW + 2 * HOUR, HOUR);
+    assert_int_equal(record.prior.since_ms, NOW + HOUR);
+    assert_int_equal(record.prior.deadline_ms, NOW + 900000 + HOUR);
+
+    /* begun elsewhere */
+
+    record.prior.since_ms = NOW + 2000;
+    reauth_clock_move(&record, NOW - 1, HOUR);
+    assert_int_equal(record.prior.since_ms, NOW + 2000);
+    assert_int_equal(record.prior.deadline_ms, NOW + 900000 + HOUR);
+
+    /* there is none */
+
+    begun(&record, REAUTH_STATE_STARTING);
+    reauth_clock_move(&record, NOW - 1, HOUR);
+    assert_int_equal(record.prior.since_ms, 0);
 }
 
 
@@ -216,6 +258,7 @@ main(void)
         cmocka_unit_test(test_move),
         cmocka_unit_test(test_move_ended),
         cmocka_unit_test(test_move_foreign),
+        cmocka_unit_test(test_move_prior),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
