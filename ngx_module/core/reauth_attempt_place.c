@@ -51,6 +51,16 @@ reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
 }
 
 
+/* one that has expired or was forgotten may still be in progress */
+
+static int
+reauth_attempt_is_cut_short(const reauth_record_t *record)
+{
+    return record->state == REAUTH_STATE_EXPIRED
+           || record->state == REAUTH_STATE_FORGOTTEN;
+}
+
+
 /* finds the attempt of a fact without an epoch by the upstream's started_at */
 
 static reauth_attempt_place_t
@@ -86,12 +96,15 @@ reauth_attempt_place_by_time(const reauth_record_t *current,
     /*
      * The clocks of two machines cannot be compared.  Only an end is accepted,
      * which cannot close an open gate, and it must not make other facts stale.
+     * An attempt that may still be in progress must be known as such: a list of
+     * accounts that shows it would close the gate again.
      */
 
     if (!reauth_state_is_active(current->state)
         && !reauth_state_is_active(fact->state))
     {
         return fact->started_us / 1000 > current->since_ms
+               && !reauth_attempt_is_cut_short(current)
                ? REAUTH_PLACE_UNDATED : REAUTH_PLACE_OLD;
     }
 
@@ -112,10 +125,7 @@ reauth_attempt_place(const reauth_record_t *current, const reauth_fact_t *fact)
             return REAUTH_PLACE_CURRENT;
         }
 
-        /* one that has expired or was forgotten may still be in progress */
-
-        return (current->state == REAUTH_STATE_EXPIRED
-                || current->state == REAUTH_STATE_FORGOTTEN)
+        return reauth_attempt_is_cut_short(current)
                && reauth_state_is_active(fact->state)
                ? REAUTH_PLACE_CURRENT : REAUTH_PLACE_NEW;
     }

@@ -272,6 +272,33 @@ test_epoch(void **state)
 }
 
 
+/* higher than the one before; two writes over the same one differ */
+
+static void
+test_revision(void **state)
+{
+    uint64_t  one, other, next;
+
+    (void) state;
+
+    one = reauth_revision_next(0, NOW_MS, 4096 + 7);
+    other = reauth_revision_next(0, NOW_MS, 8192 + 9);
+
+    assert_true(one / 1024 == (uint64_t) NOW_MS);
+    assert_true(one != other);
+
+    /* when the clock is put back, too */
+
+    next = reauth_revision_next(one, NOW_MS - 86400000, 7);
+    assert_true(next > one && next % 1024 == 7);
+    assert_true(next != reauth_revision_next(one, NOW_MS - 86400000, 9));
+
+    /* that of an earlier version is a count */
+
+    assert_true(reauth_revision_next(5, NOW_MS, 7) == one);
+}
+
+
 static void
 test_copy(void **state)
 {
@@ -1025,6 +1052,42 @@ test_adopt_attempt_that_upstream_shows_as_running(void **state)
                   NOW_MS + 800);
     assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_STALE);
     assert_int_equal(record.state, REAUTH_STATE_FAILED);
+}
+
+
+/* what has expired may be in progress: an old end does not hide that */
+
+static void
+test_an_old_end_after_an_expired_attempt(void **state)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record, before;
+
+    (void) state;
+
+    running(&record);
+
+    fact_of(&fact, REAUTH_STATE_EXPIRED, record.deadline_ms);
+    reauth_fact_of(&fact, &record);
+    fact.source = REAUTH_SOURCE_TIMER;
+
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_APPLIED);
+    before = record;
+
+    /* by the clocks, it began later */
+
+    assert_int_equal(webhook(&record, REAUTH_STATE_SUCCEEDED,
+                             NOW_US + 50000000, record.deadline_ms + 1000),
+                     REAUTH_ADVANCE_STALE);
+    assert_memory_equal(&record, &before, sizeof(before));
+
+    fact_of(&fact, REAUTH_STATE_RUNNING, record.deadline_ms + 2000);
+    reauth_fact_of(&fact, &record);
+    fact.source = REAUTH_SOURCE_POLLER;
+    fact.live = 1;
+
+    assert_int_equal(apply(&record, &fact), REAUTH_ADVANCE_ENDED);
+    assert_int_equal(record.state, REAUTH_STATE_EXPIRED);
 }
 
 
@@ -1929,6 +1992,7 @@ main(void)
         cmocka_unit_test(test_result_names),
         cmocka_unit_test(test_active_and_end),
         cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_revision),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_begin_first),
         cmocka_unit_test(test_begin_epoch_is_never_behind),
@@ -1951,6 +2015,7 @@ main(void)
         cmocka_unit_test(test_adopt_for_a_caller),
         cmocka_unit_test(test_adopt_newer_attempt),
         cmocka_unit_test(test_adopt_attempt_that_upstream_shows_as_running),
+        cmocka_unit_test(test_an_old_end_after_an_expired_attempt),
         cmocka_unit_test(test_webhook_before_started_at_is_known),
         cmocka_unit_test(test_attempt_known_by_webhooks_only),
         cmocka_unit_test(test_poll_of_another_attempt_while_starting),
