@@ -13,6 +13,7 @@
 #include "reauth_route.h"
 #include "ngx_http_reauth_store_commit.h"
 #include "ngx_http_reauth_redis.h"
+#include "ngx_http_reauth_sync.h"
 
 
 #define NGX_HTTP_REAUTH_DELETED_KEYS  7
@@ -23,7 +24,13 @@ ngx_http_reauth_deleted_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_store_t *store = data;
 
-    if (reply == NULL || reply->type == REDIS_REPLY_INTEGER) {
+    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER) {
+        return;
+    }
+
+    ngx_http_reauth_sync_doubt(store);
+
+    if (reply == NULL) {
         return;
     }
 
@@ -41,9 +48,12 @@ ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
     ngx_str_t    argv[NGX_HTTP_REAUTH_DELETED_KEYS + 3], *arg, *prefix;
     ngx_uint_t   i;
 
-    if (!reauth_id_is_account(account)
-        || !ngx_http_reauth_store_connected(store))
-    {
+    if (!reauth_id_is_account(account)) {
+        return;
+    }
+
+    if (!ngx_http_reauth_store_connected(store)) {
+        ngx_http_reauth_sync_doubt(store);
         return;
     }
 
@@ -71,11 +81,15 @@ ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
     ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
     arg++;
 
-    (void) ngx_http_reauth_redis_script(store->redis,
-                                        NGX_HTTP_REAUTH_SCRIPT_DELETED,
-                                        NGX_HTTP_REAUTH_DELETED_KEYS,
-                                        arg - argv, argv,
-                                        ngx_http_reauth_deleted_reply, store);
+    if (ngx_http_reauth_redis_script(store->redis,
+                                     NGX_HTTP_REAUTH_SCRIPT_DELETED,
+                                     NGX_HTTP_REAUTH_DELETED_KEYS,
+                                     arg - argv, argv,
+                                     ngx_http_reauth_deleted_reply, store)
+        != NGX_OK)
+    {
+        ngx_http_reauth_sync_doubt(store);
+    }
 }
 
 

@@ -56,6 +56,15 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
 }
 
 
+void
+ngx_http_reauth_sync_doubt(ngx_http_reauth_store_t *store)
+{
+    if (store->sync) {
+        reauth_stream_dropped(&store->sync->stream);
+    }
+}
+
+
 static void
 ngx_http_reauth_sync_get_free(ngx_http_reauth_sync_get_t *get)
 {

@@ -256,7 +256,8 @@ worker_fill(unsigned first, unsigned n)
 static void
 worker_leased(redisReply *reply, void *data)
 {
-    size_t  i;
+    size_t           i;
+    reauth_string_t  account;
 
     if (reply == NULL) {
         return;
@@ -271,8 +272,19 @@ worker_leased(redisReply *reply, void *data)
     ngx_http_reauth_store_accepted(&store, NGX_HTTP_REAUTH_REFUSED_LEASE);
 
     for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-        worker_conf.world->leased(worker_conf.self, reply->element[i]->str,
-                                  reply->element[i]->len);
+        account.data = (u_char *) reply->element[i]->str;
+        account.len = reply->element[i]->len;
+
+        if (account.len != 0 && account.data[0] == '-') {
+            account.data++;
+            account.len--;
+
+            ngx_http_reauth_store_deleted(&store, &account);
+            continue;
+        }
+
+        worker_conf.world->leased(worker_conf.self, (char *) account.data,
+                                  account.len);
     }
 }
 
