@@ -49,8 +49,17 @@ typedef struct {
 } epoch_t;
 
 
+/* an account that Redis lists as active, in this epoch */
+
+typedef struct {
+    int64_t   since;               /* 0: not */
+    uint64_t  epoch;
+} listed_t;
+
+
 static seen_t   seen[GATEWAYS_MAX][ACCOUNTS_MAX];
 static int64_t  unwritten[GATEWAYS_MAX];
+static listed_t listed[ACCOUNTS_MAX];
 static epoch_t  epochs[EPOCHS_MAX];
 static size_t   nepochs;
 
@@ -60,6 +69,7 @@ laws_reset(void)
 {
     memset(seen, 0, sizeof(seen));
     memset(unwritten, 0, sizeof(unwritten));
+    memset(listed, 0, sizeof(listed));
     nepochs = 0;
 }
 
@@ -389,6 +399,30 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
 }
 
 
+static void
+listed_update(int a)
+{
+    uint64_t     epoch;
+    const char  *text;
+
+    text = redis_record(a);
+
+    if (text == NULL
+        || !redis_zset_has(world.redis, "{reauth}:active", account_names[a]))
+    {
+        listed[a].since = 0;
+        return;
+    }
+
+    epoch = field(text, "epoch");
+
+    if (listed[a].since == 0 || listed[a].epoch != epoch) {
+        listed[a].since = world.now;
+        listed[a].epoch = epoch;
+    }
+}
+
+
 /* a new gateway opens nothing before it has read Redis, or tried to */
 
 static void
@@ -408,9 +442,10 @@ law_unread(process_t *process, int a, int known,
         && world.redis_lost + LAW_WRITTEN <= gateway->started
         && newest != NOBODY
         && world.truths[newest].began < gateway->started
-        && redis_zset_has(world.redis, "{reauth}:active", account_names[a])
+        && listed[a].since != 0
+        && listed[a].since < gateway->started
+        && listed[a].epoch == world.truths[newest].epoch
         && (text = redis_record(a)) != NULL
-        && field(text, "epoch") == world.truths[newest].epoch
         && (int64_t) field(text, "deadline")
            > world.now + world.redis_skew + LAW_CLOSED
         && process->api->gate(account_names[a]) == WORKER_GATE_OPEN)
@@ -478,6 +513,7 @@ laws_check(process_t *process)
 
     for (a = 0; a < world.plan.accounts; a++) {
         s = &seen[process->gateway][a];
+        listed_update(a);
 
         known = process->api->kept(account_names[a], &record);
 

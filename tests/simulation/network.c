@@ -280,7 +280,10 @@ network_cut(int gateway, int64_t ms)
     trace("gateway %d is cut off for %lld ms", gateway, (long long) ms);
 
     world.gateways[gateway].cut = world.now + ms;
-    world.gateways[gateway].calm = world.now + ms;
+
+    if (world.gateways[gateway].calm < world.now + ms) {
+        world.gateways[gateway].calm = world.now + ms;
+    }
 }
 
 
