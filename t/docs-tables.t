@@ -225,7 +225,7 @@ is("@unknown", '', 'docs/troubleshooting.md: error codes');
 my $text = $gateway->http('GET', '/reauth/metrics')->{body};
 
 my %type = $text =~ /^# TYPE (\w+) (\w+)/mg;
-my (%label, %values);
+my (%label, %values, %label_values);
 
 while ($text =~ /^(\w+)\{(.*?)\} /mg) {
     my ($name, $labels) = ($1, $2);
@@ -240,6 +240,30 @@ while ($text =~ /^(\w+)\{(.*?)\} /mg) {
 
     $label{$name} = join ',', map { $_->[0] } @labels;
     $values{$name}{ $labels[0][1] } = 1 if @labels == 1;
+    $label_values{$name}{ $_->[0] }{ $_->[1] } = 1 for @labels;
+}
+
+# Values of a family with several labels are listed label by label, in the order
+# of its labels; those of a label "as above" are those of the previous family.
+
+my %above;
+
+sub check_labels {
+    my ($family, $labels, $meaning) = @_;
+
+    my @said = $meaning =~ s/`\w+`(?:: | as above)//gr =~ /`(\w+)`/g;
+
+    for my $label (@$labels) {
+        my @expected = sort keys %{ $label_values{$family}{$label} };
+
+        $above{$label} = [sort splice @said, 0, scalar @expected]
+            if $meaning !~ /`$label` as above/;
+
+        is_deeply($above{$label}, \@expected,
+            "docs/http-api.md: $family has the values of $label");
+    }
+
+    return is("@said", '', "docs/http-api.md: $family has no other values");
 }
 
 my %metric;
@@ -250,15 +274,21 @@ for my $row (rows($api, 'Webhooks and metrics')) {
     for my $name ($which =~ /`(reauth_\w+(?:\{[\w,]+\})?)`/g) {
         $metric{$name} = $type;
 
-        my ($family) = $name =~ /(\w+)\{\w+\}/ or next;
-        my ($below)  = $api =~ /^(`$family` counts.*?)\n(?:\n`reauth_|\n## )/ms;
+        my ($family, $labels) = $name =~ /(\w+)\{([\w,]+)\}/ or next;
+        my ($below) = $api =~ /^(`$family` counts.*?)\n(?:\n`reauth_|\n## )/ms;
 
         # text in parentheses describes a value
         1 while $meaning =~ s/\([^()]*\)//;
 
         $meaning = $below if $meaning =~ /see below/;
 
-        next if $family eq 'reauth_accounts';
+        # the versions of reauth_build_info are not words
+        next if $family =~ /\Areauth_(?:accounts|build_info)\z/;
+
+        if ($labels =~ /,/) {
+            check_labels($family, [split /,/, $labels], $meaning);
+            next;
+        }
 
         my %said = map { $_ => 1 } $meaning =~ /`(\w+)`/g;
         my @missing = grep { !$said{$_} } sort keys %{ $values{$family} };
