@@ -1,8 +1,12 @@
 # Copyright (C) the nginx-reauth authors
 #
 # Each target is a program in tools/; "./run" calls the same programs, and
-# "./run help" describes them.  TESTS: the files for test and valgrind.
-# DESTDIR, PREFIX and MODULES: see tools/install.
+# "./run help" describes them.  TESTS: the files for test, asan and valgrind.
+# ARGS: the arguments of all others, as in make bench ARGS=gate.  DESTDIR,
+# PREFIX and MODULES: see tools/install.
+
+COMMANDS = bench board build callers-token chaos compose-test contract deb \
+           deb-test demo down faults fuzz help lint matrix setup simulate
 
 all: build token
 
@@ -14,11 +18,10 @@ test valgrind asan:
 
 check: test
 
-build lint fuzz faults contract bench demo down setup simulate install help:
-	./tools/$@
+install $(COMMANDS):
+	./tools/$@ $(ARGS)
 
 clean:
 	rm -rf build
 
-.PHONY: all asan bench build check clean contract demo down faults fuzz help \
-    install lint setup test token valgrind
+.PHONY: all asan check clean install test token valgrind $(COMMANDS)

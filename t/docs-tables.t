@@ -413,6 +413,20 @@ for my $name (@sections) {
 
 cmp_ok($defaults, '>', 8, 'defaults are compared');
 
+# ---- commands ---------------------------------------------------------------------
+
+my ($cases) = slurp('run') =~ /^    (asan .*?)\)$/ms;
+my @commands = $cases =~ /([\w-]+)/g;
+my ($targets) = slurp('Makefile') =~ /^COMMANDS = (.*?[^\\])$/ms;
+
+same([$targets =~ /([\w-]+)/g, qw(test asan valgrind)], \@commands,
+    'Makefile: the commands of ./run');
+same([grep { $_ ne 'help' } @commands],
+    [do { my %seen; grep { !$seen{$_}++ } qx{tools/help} =~ /^  ([a-z][\w-]*)\b/mg }],
+    './run help: the commands of ./run');
+is(join(' ', grep { !-x "tools/$_" } @commands), '',
+    'each command of ./run is a program in tools/');
+
 # ---- proofs -----------------------------------------------------------------------
 
 my $security = slurp('docs/security.md');
