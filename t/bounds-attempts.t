@@ -86,8 +86,21 @@ is(put($gateway, 'other', 'acct_o1')->{status}, 200,
 is(put($gateway, 'greedy', 'acct_o1', 'z')->{status}, 429,
     "an update of another caller's attempt is refused");
 
+# a rejected update changes neither the attempt nor its caller
+
+sandbox('POST', '/account/acct_g3', { next => [ { status => 422,
+    body => '{"error":"VALIDATION_ERROR"}' } ] });
+is(put($gateway, 'other', 'acct_g3', 'w')->{status}, 422,
+    "another caller's update is rejected");
+
+my $restored = ask($gateway, 'other', 'GET', '/reauth/accounts/acct_g3')->{json};
+is($restored->{caller}, 'greedy', 'the attempt is still that of its caller');
+is($restored->{attempt_id}, $attempt{acct_g3}, 'the attempt is the one before the update');
+refused($gateway, 'after a rejected update of another caller');
+is(stored('acct_g3', 'caller'), 'greedy', 'the caller in Redis is that of the attempt');
+
 like(ask($gateway, 'other', 'GET', '/reauth/metrics')->{body},
-    qr/^reauth_limited_total\{limit="attempts"\} 3$/m,
+    qr/^reauth_limited_total\{limit="attempts"\} 4$/m,
     'refused attempts are counted');
 like($gateway->error_log,
     qr/\[warn\].*caller "greedy" has too many active attempts/,

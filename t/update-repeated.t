@@ -7,9 +7,15 @@ use warnings;
 
 use Test::More;
 use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Webhook;
 
-my %gateway = map { $_ => gateway(name => $_,
-    config => 'reauth_public_url $http_x_public;') } qw(one two);
+my %config = (config => <<"EOC");
+reauth_public_url \$http_x_public;
+location /reauth/ { reauth_status operate; }
+location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
+EOC
+
+my %gateway = map { $_ => gateway(name => $_, %config) } qw(one two);
 
 for my $name (sort keys %gateway) {
     ok(wait_for { $gateway{$name}->http('GET', '/reauth/readyz')->{body}
@@ -228,8 +234,50 @@ sandbox('POST', '/account/team', { next => [ { path => '/auth_order',
 $gateway{one}->http('GET', '/api/authenticate/auth_order');
 ok(wait_for { stored('acct_order', 'state') eq 'failed' },
     'an attempt has ended');
-ok(wait_for { (redis_cli('TTL', $pasted))[0] <= 60 },
-    'the kept response of an ended attempt expires');
+ok(wait_for { !kept('acct_order') },
+    'the kept response of an ended attempt is deleted');
+
+# another attempt has taken its place, after the update was accepted
+
+ok(scalar kept('acct_deeplink'), 'the response is kept before the replacement');
+is($gateway{two}->update('acct_deeplink', 'slow-other')->{status}, 200,
+    'another gateway begins another attempt');
+ok(wait_for { !kept('acct_deeplink') },
+    'the kept response of a replaced attempt is deleted');
+is($gateway{two}->update('acct_deeplink', 'slow-other')
+    ->{headers}{'reauth-coalesced'}, '1', 'a repeated update of the new attempt is not sent');
+
+my $next = send_to('one', 'acct_deeplink', 'http://first.example');
+is($next->{headers}{'reauth-coalesced'}, undef, 'the update of the replaced attempt is sent again');
+unlike($next->{body}, qr/CANARY/, 'the response of the replaced attempt is not used');
+
+# one that was begun without a gateway
+
+sandbox('POST', '/account/team', { next => [ { path => '/auth_wrapped',
+    status => 200, body => '{"account":{"id":"acct_wrapped"},'
+    . '"state":"authenticating","lastAttempt":{'
+    . '"started_at":"2098-01-01T00:00:00.000000Z","completed_at":null,'
+    . '"success":false,"error_code":null,"needs_otp":false}}' } ] });
+$gateway{one}->http('GET', '/api/authenticate/auth_wrapped');
+ok(wait_for { stored('acct_wrapped', 'started_at') }, 'a poll reports the start of the attempt');
+
+my $began = event('accounts.otp_code_required', 'acct_wrapped',
+    started_at => '2099-01-01T00:00:00.000000Z');
+ok(scalar kept('acct_wrapped'), 'the response is kept before the webhook');
+$gateway{two}->http('POST', '/reauth/webhook',
+    { Signature => signature($began) }, $began);
+ok(wait_for { stored('acct_wrapped', 'state') eq 'needs_otp' },
+    'a webhook reports a later attempt');
+ok(wait_for { !kept('acct_wrapped') },
+    'the kept response is deleted if a webhook reports a later attempt');
+
+# forgotten
+
+ok(scalar kept('acct_created'), 'the response is kept before it is forgotten');
+is($gateway{two}->http('DELETE', '/reauth/accounts/acct_created')->{status},
+    200, 'the account is forgotten');
+ok(wait_for { !kept('acct_created') },
+    'the kept response of a forgotten attempt is deleted');
 
 unlike($_->error_log . $_->access_log, qr/CANARY/,
     'no log contains a part of the kept responses')

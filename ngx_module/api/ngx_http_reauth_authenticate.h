@@ -47,6 +47,7 @@ typedef struct {
     int64_t                       deadline_ms;
     uint64_t                      epoch;         /* not settled yet; or 0 */
     uint64_t                      epoch_origin;
+    char                          prior_caller[REAUTH_CALLER_MAX + 1];
     uint8_t                       fingerprint[REAUTH_FINGERPRINT_LEN];
     ngx_event_t                   wait;
     ngx_msec_t                    wait_until;

@@ -306,7 +306,7 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
 
     rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
                      ngx_http_reauth_coalesce_number(a->joined,
-                                                     a->joined_origin), &out,
+                                                     a->joined_origin), 0, &out,
                                            ngx_http_reauth_coalesce_outcome,
                                            a, &a->outcome_op);
     if (rc == NGX_AGAIN) {
@@ -683,7 +683,7 @@ ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
     out.len = sizeof(buffer);
 
     rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
-                                           (uint64_t) record->since_ms, &out,
+                                           (uint64_t) record->since_ms, 1, &out,
                                            ngx_http_reauth_coalesce_kept, a,
                                            &a->outcome_op);
     if (rc == NGX_AGAIN) {

@@ -121,7 +121,7 @@ ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
                                             ngx_http_reauth_module);
 
         ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, number,
-                                          &out, ttl_ms);
+                                          kept, &out, ttl_ms);
     }
 
     ngx_explicit_memzero(plain, text.len);

@@ -24,10 +24,11 @@
  * before the response is sent, whether or not the client is still connected.
  */
 
-static void
+static ngx_int_t
 ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
     const reauth_string_t *account, reauth_fact_t *fact)
 {
+    ngx_int_t                     rc;
     reauth_record_t               record;
     ngx_http_request_t           *r;
     ngx_http_reauth_ctx_t        *ctx;
@@ -47,7 +48,7 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
     {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "reauth: the state of an account could not be stored");
-        return;
+        return NGX_ERROR;
     }
 
     ngx_log_debug7(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -58,8 +59,10 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
                    reauth_advance_result_name(result),
                    reauth_state_name(record.state));
 
+    rc = result == REAUTH_ADVANCE_APPLIED ? NGX_OK : NGX_DECLINED;
+
     if (ctx == NULL) {
-        return;
+        return rc;
     }
 
     ngx_http_reauth_keep_name(r, &ctx->account, record.account);
@@ -70,6 +73,8 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
     ctx->stored = 1;
     ctx->local = mcf->store.redis_conf == NULL
                  || !ngx_http_reauth_store_writes(&mcf->store);
+
+    return rc;
 }
 
 
@@ -224,6 +229,31 @@ ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/* an attempt that was superseded meanwhile has no stored response */
+
+static void
+ngx_http_reauth_authenticate_store(ngx_http_reauth_authenticate_t *a,
+    reauth_fact_t *fact)
+{
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (fact->state == REAUTH_STATE_REJECTED) {
+        fact->caller = reauth_string_from(a->prior_caller);
+    }
+
+    if (ngx_http_reauth_authenticate_advance(a, &a->route.id, fact) == NGX_OK
+        || !fact->kept)
+    {
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    ngx_http_reauth_store_end_outcome(&mcf->store, &a->route.id,
+                                      (uint64_t) a->since_ms);
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 {
@@ -292,7 +322,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
                   ? NGX_HTTP_REAUTH_UPDATE_UNKNOWN
                   : NGX_HTTP_REAUTH_UPDATE_ACCEPTED);
 
-    ngx_http_reauth_authenticate_advance(a, &a->route.id, &fact);
+    ngx_http_reauth_authenticate_store(a, &fact);
 }
 
 
@@ -408,7 +438,7 @@ ngx_http_reauth_authenticate_unread(ngx_http_reauth_authenticate_t *a,
     fact.poll_error = REAUTH_POLL_ERROR_UNREADABLE;
     ngx_http_reauth_authenticate_asked(a, &account, &fact);
 
-    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+    (void) ngx_http_reauth_authenticate_advance(a, &account, &fact);
 
     ngx_http_reauth_store_poll_soon(&mcf->store, &account);
 }
@@ -484,7 +514,7 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     ngx_http_reauth_authenticate_asked(a, &account, &fact);
     ngx_http_reauth_authenticate_polled(a, &fact);
 
-    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+    (void) ngx_http_reauth_authenticate_advance(a, &account, &fact);
 
     if (fact.full) {
         ngx_http_reauth_count(a->request, NGX_HTTP_REAUTH_COUNT_LIMIT_ATTEMPTS);
@@ -519,7 +549,7 @@ ngx_http_reauth_authenticate_settle_2fa(ngx_http_reauth_authenticate_t *a)
     fact.step = 1;
     ngx_http_reauth_authenticate_asked(a, &account, &fact);
 
-    ngx_http_reauth_authenticate_advance(a, &account, &fact);
+    (void) ngx_http_reauth_authenticate_advance(a, &account, &fact);
 }
 
 

@@ -184,6 +184,27 @@ reauth_attempt_save_prior(const reauth_record_t *current,
 }
 
 
+int64_t
+reauth_attempt_kept_ms(const reauth_record_t *record)
+{
+    if (record->state == REAUTH_STATE_STARTING) {
+        return record->prior.kept && reauth_state_is_active(record->prior.state)
+               ? record->prior.since_ms : 0;
+    }
+
+    return record->kept && reauth_state_is_active(record->state)
+           ? record->since_ms : 0;
+}
+
+
+int
+reauth_attempt_keeps(const reauth_record_t *record)
+{
+    return record->state == REAUTH_STATE_STARTING
+           || reauth_attempt_kept_ms(record) != 0;
+}
+
+
 static int
 reauth_attempt_is_brief(const reauth_record_t *record)
 {
@@ -338,6 +359,10 @@ reauth_attempt_reject(const reauth_record_t *current,
     next->auth_type = prior->auth_type;
     next->action = prior->action;
     memcpy(next->attempt, prior->attempt, sizeof(next->attempt));
+
+    if (fact->caller.data != NULL) {
+        reauth_copy(next->caller, REAUTH_CALLER_MAX, &fact->caller);
+    }
 
     if (reauth_state_is_active(prior->state)) {
         next->fingerprint_set = prior->fingerprint_set;

@@ -266,6 +266,8 @@ typedef struct {
     size_t              capacity;
     const uint8_t      *fingerprint;    /* REAUTH_FINGERPRINT_LEN, or NULL */
     reauth_base_t       base;           /* it was started over this */
+    char                prior_caller[REAUTH_CALLER_MAX + 1];
+                                        /* of that */
 } reauth_begin_t;
 
 
@@ -294,7 +296,9 @@ typedef struct {
     uint64_t         new_epoch;     /* of an attempt first seen by this fact */
     uint64_t         new_origin;
     reauth_string_t  attempt;        /* empty: unknown */
-    reauth_string_t  caller;         /* caller that polled; may be empty */
+    reauth_string_t  caller;         /* caller that polled; may be empty.  Of
+                                        a rejected update: the caller of the
+                                        attempt that is restored */
     unsigned         bounded;        /* the caller's attempts are limited: */
     size_t           callers;        /* number of all callers */
     size_t           attempts_max;   /* active ones of this; 0: default */
@@ -555,6 +559,16 @@ void reauth_attempt_base(const reauth_record_t *current, int dirty,
 
 /* < 0: "a" is of an earlier epoch or stage (sent, in progress, ended); > 0 */
 int reauth_attempt_order(const reauth_record_t *a, const reauth_record_t *b);
+
+/*
+ * since_ms of the attempt whose stored response a repeated update may need, 0:
+ * none.  While an update is being sent, it is that of the prior attempt, which
+ * may be restored.
+ */
+int64_t reauth_attempt_kept_ms(const reauth_record_t *record);
+
+/* whether there may be one in Redis: it is written before the update settles */
+int reauth_attempt_keeps(const reauth_record_t *record);
 
 /*
  * Milliseconds that a record is kept after its last change, or after the

@@ -212,6 +212,9 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
                             (int) (stored->dirty && current == &ours),
                             &begin->base);
 
+        memcpy(begin->prior_caller, current->caller,
+               sizeof(begin->prior_caller));
+
         verdict->write = REAUTH_WRITE_RECORD;
         verdict->dirty = stored->has_redis;
 
@@ -676,4 +679,5 @@ reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
     fact->source = begin->source;
     fact->state = REAUTH_STATE_REJECTED;
     fact->error_code = reauth_string_from(code);
+    fact->caller = reauth_string_from(begin->prior_caller);
 }

@@ -95,6 +95,7 @@ struct ngx_http_reauth_store_op_s {
     reauth_begin_result_t              begun;
     reauth_advance_result_t            advanced;
     reauth_record_t                    record;
+    const char                        *prior_caller;  /* see reauth_begin_t */
 };
 
 
@@ -111,26 +112,29 @@ ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
 /* maximum length of a response that is stored */
 #define NGX_HTTP_REAUTH_OUTCOME_MAX  8192
 
-/* milliseconds; longer than any request waits for an update */
-#define NGX_HTTP_REAUTH_OUTCOME_WAIT  60000
-
 /*
  * Stores the response to an update that cannot be composed from the record,
  * for identical updates on any gateway.  To be called before the update is
- * settled.  The key is the epoch for waiting requests, and since_ms for
- * repeated ones.
+ * settled.  The number is made of the epoch for waiting requests; for repeated
+ * ones ("kept"), it is since_ms.  The latter ends with the attempt; in Redis,
+ * an account has only one.
  */
 void ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
-    int64_t ttl_ms);
+    const reauth_string_t *account, uint64_t number, ngx_uint_t kept,
+    ngx_str_t *sealed, int64_t ttl_ms);
+
+/* the attempt of a kept one could not be stored */
+void ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
+    const reauth_string_t *account, uint64_t number);
+
 
 /*
  * NGX_OK: *out is set; NGX_AGAIN: being read from Redis, see *op;
  * NGX_DECLINED: none.
  */
 ngx_int_t ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
-    ngx_http_reauth_outcome_handler_pt handler, void *data,
+    const reauth_string_t *account, uint64_t number, ngx_uint_t kept,
+    ngx_str_t *out, ngx_http_reauth_outcome_handler_pt handler, void *data,
     ngx_http_reauth_outcome_op_t **op);
 
 /*

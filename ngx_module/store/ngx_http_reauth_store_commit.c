@@ -21,9 +21,9 @@
 #define NGX_HTTP_REAUTH_BEGIN_READS     3
 
 /* keys, arguments */
-#define NGX_HTTP_REAUTH_COMMIT_KEYS     7
+#define NGX_HTTP_REAUTH_COMMIT_KEYS     8
 #define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
-#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 9)
+#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 10)
 #define NGX_HTTP_REAUTH_COMMIT_TIMES    3
 
 
@@ -88,7 +88,7 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 
 /*
  * The keys of the script: the account, the sets that list it, its new queue
- * and those it may have been in.
+ * and those it may have been in, and the kept response.
  */
 
 static ngx_str_t *
@@ -98,8 +98,10 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
     ngx_str_t        *prefix;
     ngx_uint_t        class, i, n;
     reauth_record_t  *record;
+    reauth_string_t   account;
 
     record = &commit->record;
+    account = reauth_string_from(record->account);
     prefix = &commit->store->redis_conf->prefix;
 
     ngx_http_reauth_redis_key(arg++, keys[0], prefix, "a:", record->account);
@@ -116,6 +118,8 @@ ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
     }
 
     ngx_http_reauth_redis_key(arg++, keys[3 + i], prefix, "seq", "");
+    ngx_http_reauth_outcome_key(commit->store, arg++, keys[4 + i], &account, 0,
+                                1);
 
     return arg;
 }
@@ -223,6 +227,15 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
     ngx_http_reauth_number(arg++, event_len, (int64_t) event);
 
+    if (reauth_attempt_keeps(record)) {
+        ngx_str_set(arg, "1");
+
+    } else {
+        ngx_str_set(arg, "");
+    }
+
+    arg++;
+
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                    "reauth commit: account \"%s\" sent, epoch %uL, state %s, "
                    "over revision %uL%s", record->account, record->epoch,
@@ -287,6 +300,7 @@ ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
 {
     begin->op.rc = rc;
     begin->op.local = local;
+    begin->op.prior_caller = begin->begin.prior_caller;
 
     begin->event.handler = ngx_http_reauth_begin_handler;
     begin->event.data = begin;
@@ -743,11 +757,6 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
 
     if (advanced != REAUTH_ADVANCE_APPLIED) {
         return NGX_OK;
-    }
-
-    if (changed.kept && reauth_state_is_end(changed.state)) {
-        ngx_http_reauth_store_end_outcome(store, account,
-                                          (uint64_t) changed.since_ms);
     }
 
     if (store->redis_conf == NULL) {

@@ -93,10 +93,11 @@ ngx_http_reauth_fact_copy_t *ngx_http_reauth_store_fact_copy(
 void ngx_http_reauth_store_fact_move(ngx_http_reauth_fact_copy_t *kept);
 
 
-/* ngx_http_reauth_store_outcome.c */
+/* ngx_http_reauth_store_outcome.c; the key of the kept response */
 
-void ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t since_ms);
+void ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store,
+    ngx_str_t *key, u_char *buffer, const reauth_string_t *account,
+    uint64_t number, ngx_uint_t kept);
 
 
 #endif /* _NGX_HTTP_REAUTH_STORE_COMMIT_H_INCLUDED_ */

@@ -133,11 +133,6 @@ ngx_http_reauth_store_forget(ngx_http_reauth_store_t *store,
         return rc;
     }
 
-    if (former->kept) {
-        ngx_http_reauth_store_end_outcome(store, account,
-                                          (uint64_t) former->since_ms);
-    }
-
     if (store->redis_conf != NULL) {
         ngx_http_reauth_store_flush_record(store, &record);
     }

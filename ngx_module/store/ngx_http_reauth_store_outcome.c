@@ -13,19 +13,17 @@
 #include "ngx_http_reauth_redis.h"
 
 
-/* NGX_HTTP_REAUTH_OUTCOME_WAIT in seconds */
-#define NGX_HTTP_REAUTH_OUTCOME_SECONDS "60"
-
-
-static void
+void
 ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
-    u_char *buffer, const reauth_string_t *account, uint64_t epoch)
+    u_char *buffer, const reauth_string_t *account, uint64_t number,
+    ngx_uint_t kept)
 {
     u_char  *p;
 
     p = ngx_http_reauth_redis_key(key, buffer, &store->redis_conf->prefix,
                                   "o:", "");
-    p = ngx_sprintf(p, "%*s:%uL", account->len, account->data, epoch);
+    p = ngx_sprintf(p, "%*s:", account->len, account->data);
+    p = kept ? ngx_cpymem(p, "kept", 4) : ngx_sprintf(p, "%uL", number);
 
     key->len = p - buffer;
 }
@@ -33,10 +31,10 @@ ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
 
 void
 ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
-    int64_t ttl_ms)
+    const reauth_string_t *account, uint64_t number, ngx_uint_t kept,
+    ngx_str_t *sealed, int64_t ttl_ms)
 {
-    u_char      key[256], number[NGX_INT64_LEN];
+    u_char      key[256], ttl[NGX_INT64_LEN];
     int64_t     now_ms;
     ngx_str_t   argv[5];
 
@@ -46,7 +44,7 @@ ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
 
     now_ms = ngx_http_reauth_now();
 
-    ngx_http_reauth_zone_put_outcome(&store->zone, account, epoch, sealed,
+    ngx_http_reauth_zone_put_outcome(&store->zone, account, number, sealed,
                                      now_ms, now_ms + ttl_ms);
 
     if (!ngx_http_reauth_store_connected(store)) {
@@ -56,39 +54,34 @@ ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     /* sent on the same connection, before the commit */
 
     ngx_str_set(&argv[0], "SET");
-    ngx_http_reauth_outcome_key(store, &argv[1], key, account, epoch);
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, number, kept);
     argv[2] = *sealed;
     ngx_str_set(&argv[3], "PX");
-    argv[4].data = number;
-    argv[4].len = ngx_sprintf(number, "%L", ttl_ms) - number;
+    argv[4].data = ttl;
+    argv[4].len = ngx_sprintf(ttl, "%L", ttl_ms) - ttl;
 
     (void) ngx_http_reauth_redis_command(store->redis, 5, argv, 0, NULL, NULL);
 }
 
 
-/*
- * The attempt of a stored response has ended: it is needed only by requests
- * that are still waiting.
- */
-
 void
 ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t since_ms)
+    const reauth_string_t *account, uint64_t number)
 {
     u_char      key[256];
     ngx_str_t   argv[3];
 
-    ngx_http_reauth_zone_cut_outcome(&store->zone, account, since_ms,
-                                     ngx_http_reauth_now()
-                                     + NGX_HTTP_REAUTH_OUTCOME_WAIT);
+    ngx_http_reauth_zone_end_outcome(&store->zone, account, number);
 
     if (!ngx_http_reauth_store_connected(store)) {
         return;
     }
 
+    /* deletes it; DEL is not among the rights of conf/redis-acl.rules */
+
     ngx_str_set(&argv[0], "EXPIRE");
-    ngx_http_reauth_outcome_key(store, &argv[1], key, account, since_ms);
-    ngx_str_set(&argv[2], NGX_HTTP_REAUTH_OUTCOME_SECONDS);
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, number, 1);
+    ngx_str_set(&argv[2], "0");
 
     (void) ngx_http_reauth_redis_command(store->redis, 3, argv, 0, NULL, NULL);
 }
@@ -123,14 +116,14 @@ ngx_http_reauth_outcome_reply(redisReply *reply, void *data)
 
 ngx_int_t
 ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
-    ngx_http_reauth_outcome_handler_pt handler, void *data,
+    const reauth_string_t *account, uint64_t number, ngx_uint_t kept,
+    ngx_str_t *out, ngx_http_reauth_outcome_handler_pt handler, void *data,
     ngx_http_reauth_outcome_op_t **op)
 {
     u_char      key[256];
     ngx_str_t   argv[2];
 
-    if (ngx_http_reauth_zone_get_outcome(&store->zone, account, epoch, out,
+    if (ngx_http_reauth_zone_get_outcome(&store->zone, account, number, out,
                                          ngx_http_reauth_now())
         == NGX_OK)
     {
@@ -150,7 +143,7 @@ ngx_http_reauth_store_get_outcome(ngx_http_reauth_store_t *store,
     (*op)->data = data;
 
     ngx_str_set(&argv[0], "GET");
-    ngx_http_reauth_outcome_key(store, &argv[1], key, account, epoch);
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, number, kept);
 
     if (ngx_http_reauth_redis_command(store->redis, 2, argv, 0,
                                       ngx_http_reauth_outcome_reply, *op)

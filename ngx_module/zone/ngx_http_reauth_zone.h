@@ -599,11 +599,15 @@ void ngx_http_reauth_zone_unsee(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_note(ngx_http_reauth_zone_t *zone,
     ngx_uint_t kind, const char *word, int64_t now_ms);
 
+/* milliseconds; longer than any request waits for an update */
+#define NGX_HTTP_REAUTH_OUTCOME_WAIT  60000
+
 /*
  * Sealed responses to updates that cannot be composed from their records.  If
  * memory is short or the set is full, the one that expires first is dropped.
- * get: fills out->data up to out->len; NGX_OK or NGX_DECLINED.  cut: the
- * response expires at until_ms at the latest.
+ * The one for repeated updates ends with the attempt, soon after it, as
+ * requests may still be waiting.
+ * get: fills out->data up to out->len; NGX_OK or NGX_DECLINED.
  */
 void ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
@@ -611,8 +615,8 @@ void ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *out,
     int64_t now_ms);
-void ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, uint64_t epoch, int64_t until_ms);
+void ngx_http_reauth_zone_end_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch);
 
 /*
  * Updates that wait for another one of their account, see reauth_places.h: an

@@ -303,18 +303,29 @@ ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,
 
 
 void
-ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_t *zone,
+ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_string_t *account, uint64_t epoch, int64_t until_ms)
 {
     ngx_http_reauth_outcome_t  *outcome;
 
-    ngx_http_reauth_zone_lock(zone);
+    ngx_http_reauth_zone_check_lock(sh);
 
-    outcome = ngx_http_reauth_zone_find_outcome(zone->sh, account, epoch);
+    outcome = ngx_http_reauth_zone_find_outcome(sh, account, epoch);
 
     if (outcome != NULL && outcome->until_ms > until_ms) {
         outcome->until_ms = until_ms;
     }
+}
+
+
+void
+ngx_http_reauth_zone_end_outcome(ngx_http_reauth_zone_t *zone,
+    const reauth_string_t *account, uint64_t epoch)
+{
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_http_reauth_zone_cut_outcome(zone->sh, account, epoch,
+                                     ngx_http_reauth_now());
 
     ngx_http_reauth_zone_unlock(zone);
 }

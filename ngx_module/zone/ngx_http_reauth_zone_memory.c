@@ -452,6 +452,32 @@ ngx_http_reauth_zone_remember_as(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/*
+ * The attempt of a stored response has ended or was replaced: the response is
+ * needed only by requests that are still waiting.
+ */
+
+static void
+ngx_http_reauth_zone_end_kept(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *previous, const reauth_record_t *record)
+{
+    int64_t          kept_ms;
+    reauth_string_t  account;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    kept_ms = reauth_attempt_kept_ms(previous);
+
+    if (kept_ms != 0 && kept_ms != reauth_attempt_kept_ms(record)) {
+        account = reauth_string_from(record->account);
+
+        ngx_http_reauth_zone_cut_outcome(sh, &account, (uint64_t) kept_ms,
+                                         ngx_http_reauth_now()
+                                         + NGX_HTTP_REAUTH_OUTCOME_WAIT);
+    }
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, ngx_uint_t dirty)
@@ -487,6 +513,8 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
         if (record->epoch > sh->epoch) {
             sh->epoch = record->epoch;
         }
+
+        ngx_http_reauth_zone_end_kept(sh, &previous, record);
 
         /* a later revision with identical content is no change to report */
 

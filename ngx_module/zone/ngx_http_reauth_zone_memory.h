@@ -465,6 +465,8 @@ ngx_uint_t ngx_http_reauth_zone_attempts(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_string_t *caller);
 reauth_place_t *ngx_http_reauth_zone_places(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_string_t *account);
+void ngx_http_reauth_zone_cut_outcome(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_string_t *account, uint64_t epoch, int64_t until_ms);
 
 
 /* ngx_http_reauth_zone_override.c */

@@ -52,13 +52,15 @@ begin_of(reauth_begin_t *begin, const uint8_t *print, int64_t now_ms)
 
 
 static reauth_begin_result_t
-begin_at(reauth_record_t *record, const uint8_t *print, int64_t now_ms)
+begin_by(reauth_record_t *record, const uint8_t *print, int64_t now_ms,
+    const char *caller)
 {
     reauth_begin_t         begin;
     reauth_record_t        next;
     reauth_begin_result_t  rc;
 
     begin_of(&begin, print, now_ms);
+    begin.caller = reauth_string_from(caller);
 
     rc = reauth_attempt_begin(record, &begin, &next);
 
@@ -67,6 +69,13 @@ begin_at(reauth_record_t *record, const uint8_t *print, int64_t now_ms)
     }
 
     return rc;
+}
+
+
+static reauth_begin_result_t
+begin_at(reauth_record_t *record, const uint8_t *print, int64_t now_ms)
+{
+    return begin_by(record, print, now_ms, "payouts");
 }
 
 
@@ -96,6 +105,24 @@ settle(reauth_record_t *record, uint64_t epoch, reauth_state_t state,
     fact.epoch = epoch;
     fact.source = REAUTH_SOURCE_UPDATE;
     fact.attempt = reauth_string_from(attempt);
+
+    return apply(record, &fact);
+}
+
+
+/* "caller": of the prior attempt */
+
+static reauth_advance_result_t
+reject(reauth_record_t *record, uint64_t epoch, const char *caller,
+    int64_t now_ms)
+{
+    reauth_fact_t  fact;
+
+    fact_of(&fact, REAUTH_STATE_REJECTED, now_ms);
+
+    fact.epoch = epoch;
+    fact.source = REAUTH_SOURCE_UPDATE;
+    fact.caller = reauth_string_from(caller);
 
     return apply(record, &fact);
 }
@@ -577,13 +604,13 @@ test_reject_restores(void **state)
                           NOW_MS + 200),
                      REAUTH_ADVANCE_APPLIED);
 
-    (void) begin_at(&record, print_b, NOW_MS + 1000);
+    (void) begin_by(&record, print_b, NOW_MS + 1000, "support");
     epoch = record.epoch;
     assert_int_equal(record.kept, 0);
     assert_int_equal(record.prior.kept, 1);
+    assert_string_equal(record.caller, "support");
 
-    assert_int_equal(settle(&record, epoch, REAUTH_STATE_REJECTED, "",
-                            NOW_MS + 1100),
+    assert_int_equal(reject(&record, epoch, "payouts", NOW_MS + 1100),
                      REAUTH_ADVANCE_APPLIED);
 
     assert_true(record.epoch == epoch);
@@ -596,6 +623,7 @@ test_reject_restores(void **state)
     assert_int_equal(record.fingerprint_set, 1);
     assert_memory_equal(record.fingerprint, print_a, REAUTH_FINGERPRINT_LEN);
     assert_int_equal(record.kept, 1);
+    assert_string_equal(record.caller, "payouts");
     assert_int_equal(record.prior.state, REAUTH_STATE_NONE);
 
     /* and it can end as if nothing had been */
@@ -658,6 +686,86 @@ test_reject_does_not_restore_overdue_attempt(void **state)
                             now_ms + 10),
                      REAUTH_ADVANCE_APPLIED);
     assert_int_equal(record.state, REAUTH_STATE_REJECTED);
+}
+
+
+/* the record of a rejected update names its own caller, if it is all there is */
+
+static void
+test_reject_names_its_caller(void **state)
+{
+    reauth_record_t  record;
+
+    (void) state;
+
+    nothing(&record);
+    (void) begin_by(&record, print_b, NOW_MS, "support");
+
+    assert_int_equal(reject(&record, record.epoch, "", NOW_MS + 100),
+                     REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(record.state, REAUTH_STATE_REJECTED);
+    assert_string_equal(record.caller, "support");
+
+    /* an attempt that only webhooks reported has no caller, before and after */
+
+    running(&record);
+    record.caller[0] = '\0';
+    (void) begin_by(&record, print_b, NOW_MS + 1000, "support");
+
+    assert_int_equal(reject(&record, record.epoch, "", NOW_MS + 1100),
+                     REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(record.state, REAUTH_STATE_RUNNING);
+    assert_string_equal(record.caller, "");
+}
+
+
+/* a response is needed as long as its attempt may be repeated */
+
+static void
+test_kept_response(void **state)
+{
+    reauth_record_t  record, rejected;
+
+    (void) state;
+
+    running(&record);
+    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+    assert_false(reauth_attempt_keeps(&record));
+
+    record.kept = 1;
+    assert_int_equal(reauth_attempt_kept_ms(&record), NOW_MS);
+    assert_true(reauth_attempt_keeps(&record));
+
+    /* that of the prior attempt, while another update is being sent */
+
+    (void) begin_at(&record, print_b, NOW_MS + 1000);
+    assert_int_equal(reauth_attempt_kept_ms(&record), NOW_MS);
+    assert_true(reauth_attempt_keeps(&record));
+
+    rejected = record;
+    (void) settle(&rejected, record.epoch, REAUTH_STATE_REJECTED, "",
+                  NOW_MS + 1100);
+    assert_int_equal(reauth_attempt_kept_ms(&rejected), NOW_MS);
+
+    (void) settle(&record, record.epoch, REAUTH_STATE_RUNNING, "auth_2",
+                  NOW_MS + 1100);
+    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+    assert_false(reauth_attempt_keeps(&record));
+
+    record.kept = 1;
+    assert_int_equal(reauth_attempt_kept_ms(&record), NOW_MS + 1000);
+
+    (void) poll(&record, "auth_2", REAUTH_STATE_FAILED, NOW_US, NOW_MS + 1200);
+    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+
+    /* the prior attempt has ended meanwhile; the new one may have one soon */
+
+    running(&record);
+    record.kept = 1;
+    (void) begin_at(&record, print_b, NOW_MS + 1000);
+    record.prior.state = REAUTH_STATE_FAILED;
+    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+    assert_true(reauth_attempt_keeps(&record));
 }
 
 
@@ -2005,6 +2113,8 @@ main(void)
         cmocka_unit_test(test_reject_restores),
         cmocka_unit_test(test_reject_restores_an_end),
         cmocka_unit_test(test_reject_does_not_restore_overdue_attempt),
+        cmocka_unit_test(test_reject_names_its_caller),
+        cmocka_unit_test(test_kept_response),
         cmocka_unit_test(test_no_prior_after_settling),
         cmocka_unit_test(test_transitions),
         cmocka_unit_test(test_end_is_final),

@@ -190,6 +190,7 @@ test_begin(void **state)
 static void
 test_begin_in_its_zone(void **state)
 {
+    reauth_fact_t               fact;
     reauth_begin_t              begin;
     reauth_stored_t             stored;
     reauth_judgement_t            verdict;
@@ -234,6 +235,20 @@ test_begin_in_its_zone(void **state)
 
     assert_int_equal(reauth_judge_begin(&stored, &begin, NULL, &verdict),
                      REAUTH_BEGIN_STARTED);
+
+    /* the caller of what it replaces, in case that it is rejected */
+
+    make_stored(&ended, 0, &stored);
+    memcpy(stored.record.caller, "payouts", sizeof("payouts"));
+    make_begin(1, &begin);
+    begin.caller = reauth_string_from("support");
+
+    (void) reauth_judge_begin(&stored, &begin, NULL, &verdict);
+    assert_string_equal(verdict.record.caller, "support");
+    assert_string_equal(begin.prior_caller, "payouts");
+
+    reauth_judge_unsent(&begin, NOW_MS, "NOT_SENT", &fact);
+    assert_true(reauth_string_equals(&fact.caller, "payouts"));
 
     /* the limit of a caller; an attempt that was begun is not one more */
 

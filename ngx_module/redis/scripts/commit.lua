@@ -2,13 +2,14 @@
 -- that the change was judged by.
 --
 -- KEYS: record, active, events, queue of polls, the other queues of polls, the
---       counter of events
+--       counter of events, the stored response for repeated updates
 -- ARGV: 1 revision the writer saw (0: no record,    2 account
 --         "": none that can be written over)
 --       3 seconds until the record expires         4 score in "active" or ""
 --       5 score in the queue or ""                 6 length of the stream
 --       7 the record, in its next revision         8 the writer's name
 --       9 length of the part of the record that goes into the event
+--       10 "" if the attempt has no stored response: that of another one ends
 --
 -- Returns 1 if the record was written; otherwise the record in Redis, or nil, by
 -- which the change is judged again.
@@ -88,6 +89,10 @@ end
 
 redis.call('ZREM', KEYS[5], ARGV[2])
 redis.call('ZREM', KEYS[6], ARGV[2])
+
+if ARGV[10] == '' then
+    redis.call('EXPIRE', KEYS[8], 0)
+end
 
 redis.call('SET', KEYS[1], ARGV[7], 'EX', ARGV[3])
 
