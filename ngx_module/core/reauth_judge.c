@@ -294,19 +294,76 @@ reauth_judge_advance(const reauth_stored_t *stored, reauth_fact_t *fact,
 }
 
 
+/*
+ * The attempt that the fact has shown is stored, and what Redis has is known,
+ * or a person has forgotten the attempt meanwhile: the fact is not judged
+ * again, and what is stored is merged.
+ */
+
+static int
+reauth_judge_is_shown(const reauth_record_t *ours,
+    const reauth_record_t *theirs, const reauth_fact_t *fact)
+{
+    return reauth_epoch_is(ours, fact->new_epoch, fact->new_origin)
+           && (ours->state == REAUTH_STATE_FORGOTTEN
+               || reauth_attempt_is_outdated(theirs, &fact->base));
+}
+
+
+/*
+ * The update was rejected, and the clerk has written this before the commit of
+ * the fact: the record in Redis is that of the attempt before the update, whose
+ * epoch it has, and which was not rejected.
+ */
+
+static int
+reauth_judge_is_answered(const reauth_record_t *theirs,
+    const reauth_fact_t *fact)
+{
+    return fact->state == REAUTH_STATE_REJECTED
+           && reauth_epoch_is(theirs, fact->epoch, fact->origin)
+           && theirs->state != REAUTH_STATE_STARTING
+           && theirs->state != REAUTH_STATE_UNKNOWN;
+}
+
+
+/*
+ * A commit of another worker has been written meanwhile, and "theirs" is an
+ * earlier record; or Redis has lost its data.
+ */
+
+static int
+reauth_judge_is_overtaken(const reauth_stored_t *stored,
+    const reauth_record_t *theirs)
+{
+    return !stored->dirty
+           && reauth_epoch_is(&stored->record, theirs->epoch, theirs->origin)
+           && theirs->revision < stored->record.revision;
+}
+
+
 int
 reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
     const reauth_record_t *remote, reauth_judgement_t *verdict)
 {
     reauth_record_t  theirs;
 
+    if (reauth_judge_is_overtaken(stored, remote)) {
+
+        /* which of both it is shows when the stored record is written */
+
+        verdict->again = 0;
+        reauth_judge_revision(stored, stored->record.revision, 1, verdict);
+
+        return 1;
+    }
+
     if (fact != NULL
         && reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
                                       remote, fact->new_epoch,
                                       fact->new_origin)
-        && !(reauth_epoch_is(&stored->record, fact->new_epoch,
-                             fact->new_origin)
-             && reauth_attempt_is_outdated(remote, &fact->base)))
+        && !reauth_judge_is_shown(&stored->record, remote, fact)
+        && !reauth_judge_is_answered(remote, fact))
     {
         reauth_judge_theirs(stored, remote, &theirs);
 
@@ -411,18 +468,25 @@ reauth_judge_merge(const reauth_stored_t *stored,
 
     reauth_attempt_complete(&verdict->record, remote);
 
-    if (live) {
-
-        /* Redis does not have the rest, so it is lost */
+    if (live
+        && (result == REAUTH_MERGE_SAME
+            || remote->revision >= stored->record.revision))
+    {
+        /*
+         * Redis does not have the rest, so it is lost.  If the stored record
+         * has a higher revision, its event may have overtaken the reply with
+         * this one: the record is still dirty, and its commit tells.
+         */
 
         verdict->record.missing = 0;
+    }
 
-        if (result == REAUTH_MERGE_SAME
-            && reauth_attempt_lacks(remote, &verdict->record))
-        {
-            verdict->dirty = 1;
-            return REAUTH_MERGE_OURS;
-        }
+    if (live
+        && result == REAUTH_MERGE_SAME
+        && reauth_attempt_lacks(remote, &verdict->record))
+    {
+        verdict->dirty = 1;
+        return REAUTH_MERGE_OURS;
     }
 
     return result;

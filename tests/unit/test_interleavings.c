@@ -81,6 +81,7 @@ typedef struct {
     int64_t          before_until;   /* by the deadline of that */
     int              newest;         /* of all it took the place of */
     int              shown_to;       /* the instance, as long as connected */
+    unsigned         forgotten;      /* by a person */
 } model_t;
 
 
@@ -145,10 +146,12 @@ typedef struct {
     unsigned         list;           /* poll */
     int64_t          asked_ms;
     unsigned         sync;           /* read, record: of a new connection */
+    unsigned         deleted;        /* read, record: Redis has deleted it */
     unsigned         exists;         /* record, reply */
     uint64_t         epoch;          /* update */
     commit_t        *commit;
     reauth_record_t  record;
+    reauth_record_t  known;          /* read, record: when it was sent */
     news_t           news;
 } message_t;
 
@@ -157,6 +160,7 @@ typedef struct {
     reauth_stored_t  zone;
     int64_t          skew;
     unsigned         asked;          /* poll_soon */
+    uint64_t         forgotten;      /* the last epoch that was, as it knows */
 
     unsigned         up;             /* connected to Redis */
     unsigned         syncing;
@@ -176,6 +180,7 @@ static struct {
 
     unsigned         exists;         /* Redis */
     reauth_record_t  redis;
+    unsigned         listed;         /* as active */
     unsigned         saved_exists;
     reauth_record_t  saved;
     reauth_record_t  events[EVENTS_MAX];
@@ -273,7 +278,7 @@ static model_t *
 model_of(uint64_t epoch)
 {
     size_t           i;
-    static model_t   none = { 0, NOBODY, 0, NOBODY, 0, NOBODY, NOBODY };
+    static model_t   none = { 0, NOBODY, 0, NOBODY, 0, NOBODY, NOBODY, 0 };
 
     for (i = world.nmodels; i > 0; i--) {
         if (world.models[i - 1].epoch == epoch) {
@@ -438,6 +443,86 @@ running(int truth)
 }
 
 
+/*
+ * An account that was forgotten is unknown from then on, wherever this is
+ * known: until a later attempt shows itself, which nobody has forgotten.
+ */
+
+static void
+check_forgotten(instance_t *in, const model_t *model)
+{
+    reauth_record_t  *record, shown;
+
+    record = &in->zone.record;
+
+    if (record->state == REAUTH_STATE_FORGOTTEN) {
+
+        if (!model->forgotten) {
+            violated("an attempt that nobody forgot is forgotten");
+        }
+
+        shown = *record;
+        reauth_record_view(&shown, clock_of(in));
+        reauth_record_show(&shown);
+
+        if (shown.state != REAUTH_STATE_NONE || shown.epoch != 0) {
+            violated("a forgotten account is shown");
+        }
+
+        if (record->epoch > in->forgotten) {
+            in->forgotten = record->epoch;
+        }
+
+    } else if (record->state != REAUTH_STATE_NONE
+               && record->epoch <= in->forgotten)
+    {
+        violated("a forgotten attempt came back");
+    }
+}
+
+
+/*
+ * An instance that has followed all events, and neither has a change to write
+ * nor waits for Redis, knows what Redis has: nothing would tell it later.
+ */
+
+static void
+check_followed(const instance_t *in)
+{
+    int                     instance;
+    size_t                  i;
+    const reauth_record_t  *record;
+
+    record = &in->zone.record;
+    instance = (int) (in - world.instances);
+
+    if (world.lost
+        || !world.exists
+        || !in->up
+        || in->syncing
+        || in->read != world.nevents
+        || in->zone.dirty
+        || record->state == REAUTH_STATE_NONE
+        || (record->epoch == world.redis.epoch
+            && record->state == world.redis.state)
+        || (reauth_state_is_end(record->state)
+            && reauth_state_is_end(world.redis.state)))
+    {
+        return;
+    }
+
+    for (i = 0; i < world.nmessages; i++) {
+        if (world.messages[i].instance == instance
+            && world.messages[i].type <= MESSAGE_RECORD)
+        {
+            return;
+        }
+    }
+
+    violated("what Redis has escaped an instance");
+}
+
+
 /* what holds of an instance at any time */
 
 static void
@@ -451,6 +536,9 @@ check(instance_t *in)
 
     model = model_of(in->zone.record.epoch);
     about = model->about;
+
+    check_forgotten(in, model);
+    check_followed(in);
 
     if (is_active(in) && clock_of(in) < in->zone.record.deadline_ms) {
 
@@ -535,6 +623,12 @@ check_fact(const instance_t *in, const reauth_record_t *before,
         violated("another attempt took the place of one that is being sent");
     }
 
+    if (before->state == REAUTH_STATE_FORGOTTEN
+        && news->truth <= model->newest && model->newest != NOBODY)
+    {
+        violated("a fact about an earlier attempt undid a forget");
+    }
+
     if (closed || was_closed) {
 
         if (news->truth < model->newest) {
@@ -555,7 +649,11 @@ check_fact(const instance_t *in, const reauth_record_t *before,
 
     model_add(after->epoch, before->epoch, news->truth);
 
-    if (in->up && !in->syncing && world.exists && !news->fact.live) {
+    /* it could ask Redis, which has what it knew */
+
+    if (in->up && !in->syncing && world.exists
+        && !in->zone.dirty && !news->fact.live)
+    {
         model_of(after->epoch)->shown_to = (int) (in - world.instances);
     }
 }
@@ -638,6 +736,15 @@ delay(void)
     default:
         return 1 + chance(200);
     }
+}
+
+
+/* a commit, to or from Redis: events of the other connection overtake it */
+
+static int64_t
+redis_delay(void)
+{
+    return chance(10) == 0 ? chance(TIMEOUT) : chance(3);
 }
 
 
@@ -931,6 +1038,7 @@ zone_empty(instance_t *in)
     memset(&in->zone.record, 0, sizeof(reauth_record_t));
     reauth_copy(in->zone.record.account, REAUTH_ACCOUNT_MAX, &account);
     in->zone.dirty = 0;
+    in->forgotten = 0;
 }
 
 
@@ -1114,7 +1222,10 @@ zone_conflict(instance_t *in, news_t *news, const reauth_record_t *remote,
 
     } else if (verdict.again) {
 
-        if (in->zone.record.epoch == judged && remote->epoch != judged) {
+        if (in->zone.record.epoch == judged
+            && remote->epoch != judged
+            && !model_of(judged)->forgotten)
+        {
             model_drop(judged);      /* nobody else has seen it */
         }
 
@@ -1139,7 +1250,10 @@ zone_merge(instance_t *in, const reauth_record_t *remote, int live)
 
     result = reauth_judge_merge(&in->zone, remote, live, &verdict);
 
-    model_merge(in, remote, &verdict.record);
+    if (result == REAUTH_MERGE_OURS) {
+        model_merge(in, remote, &verdict.record);
+    }
+
     zone_taken(in, &verdict);
     zone_carry_out(in, &verdict);
 
@@ -1154,6 +1268,69 @@ zone_lost(instance_t *in, const reauth_record_t *record)
 
     reauth_judge_lost(&in->zone, record, &verdict);
     zone_carry_out(in, &verdict);
+}
+
+
+/* 1: it is to be written again */
+
+static int
+zone_deleted(instance_t *in, const reauth_record_t *record)
+{
+    int                 again;
+    reauth_judgement_t  verdict;
+
+    again = reauth_judge_deleted(&in->zone, record, &verdict);
+
+    if (verdict.write == REAUTH_WRITE_REMOVED) {
+
+        trace("%d: removes %s", (int) (in - world.instances),
+              reauth_state_name(in->zone.record.state));
+
+        if (is_active(in) || in->zone.dirty) {
+            violated("a deletion has opened a gate, or an end is lost");
+        }
+
+        zone_empty(in);
+        return again;
+    }
+
+    zone_carry_out(in, &verdict);
+
+    return again;
+}
+
+
+static reauth_forget_t
+zone_forget(instance_t *in, reauth_record_t *record)
+{
+    reauth_forget_t        result;
+    reauth_record_t       *before;
+    reauth_judgement_t     verdict;
+
+    before = &in->zone.record;
+
+    result = reauth_judge_forget(&in->zone, clock_of(in), &verdict);
+
+    if (result == REAUTH_FORGET_DONE) {
+
+        if (before->state == REAUTH_STATE_STARTING
+            && clock_of(in) < reauth_attempt_due_ms(before))
+        {
+            violated("an update that is being sent was forgotten");
+        }
+
+        trace("%d: forgets %s, attempt \"%s\", epoch %llu",
+              (int) (in - world.instances), reauth_state_name(before->state),
+              before->attempt, (unsigned long long) before->epoch);
+
+        model_of(before->epoch)->forgotten = 1;
+    }
+
+    zone_carry_out(in, &verdict);
+
+    *record = verdict.record;
+
+    return result;
 }
 
 
@@ -1244,7 +1421,7 @@ commit_send(commit_t *commit)
         return;
     }
 
-    message(MESSAGE_COMMIT, commit->instance, chance(3))->commit = commit;
+    message(MESSAGE_COMMIT, commit->instance, redis_delay())->commit = commit;
 
     /* the upper bits of the state are random enough */
 
@@ -1292,7 +1469,7 @@ begin_judge(commit_t *commit, const reauth_record_t *remote)
 
     } else if (in->up) {
         commit->reads++;
-        message(MESSAGE_FETCH, commit->instance, chance(3))->commit = commit;
+        message(MESSAGE_FETCH, commit->instance, redis_delay())->commit = commit;
 
     } else {
         commit->op.begin.unread = 1;
@@ -1390,7 +1567,7 @@ redis_commit(message_t *m)
 
     commit = m->commit;
 
-    reply = message(MESSAGE_REPLY, m->instance, chance(3));
+    reply = message(MESSAGE_REPLY, m->instance, redis_delay());
     reply->commit = commit;
     reply->exists = world.exists;
     reply->record = world.redis;
@@ -1408,6 +1585,7 @@ redis_commit(message_t *m)
     world.exists = 1;
     world.redis = commit->record;
     world.redis.revision = commit->revision;
+    world.listed = (unsigned) reauth_state_is_active(world.redis.state);
 
     if (world.nevents == EVENTS_MAX) {
         violated("too many events");
@@ -1522,6 +1700,21 @@ store_advance(int instance, news_t *news)
     }
 
     return result;
+}
+
+
+static void
+store_forget(int instance)
+{
+    commit_t         *commit;
+    reauth_record_t   record;
+
+    if (zone_forget(&world.instances[instance], &record) == REAUTH_FORGET_DONE)
+    {
+        commit = commit_create(instance, &record);
+        commit->flush = 1;
+        commit_send(commit);
+    }
 }
 
 
@@ -1720,13 +1913,16 @@ poll_answer(message_t *m)
 /* ---- following Redis ----------------------------------------------------- */
 
 
-static void
+static message_t *
 sync_read(int instance, unsigned sync)
 {
     message_t  *m;
 
     m = message(MESSAGE_READ, instance, chance(3));
     m->sync = sync;
+    m->known = world.instances[instance].zone.record;
+
+    return m;
 }
 
 
@@ -1743,7 +1939,7 @@ sync_start(int instance)
 
     trace("%d: connects to Redis", instance);
 
-    sync_read(instance, 1);
+    (void) sync_read(instance, 1);
 }
 
 
@@ -1759,7 +1955,14 @@ sync_record(message_t *m)
     }
 
     if (!m->exists) {
-        zone_lost(in, &in->zone.record);
+
+        if (!m->deleted) {
+            zone_lost(in, &in->zone.record);
+
+        } else if (zone_deleted(in, &m->known)) {
+            flush(m->instance);
+        }
+
         return;
     }
 
@@ -1776,22 +1979,50 @@ sync_record(message_t *m)
 }
 
 
+/* records and events come by one connection, in order */
+
+static int
+sync_is_reading(int instance)
+{
+    size_t  i;
+
+    for (i = 0; i < world.nmessages; i++) {
+        if (world.messages[i].instance == instance
+            && world.messages[i].type == MESSAGE_RECORD)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 sync_follow(int instance)
 {
-    unsigned     n;
-    instance_t  *in;
+    unsigned                n;
+    instance_t             *in;
+    const reauth_record_t  *event;
 
     in = &world.instances[instance];
 
-    if (!in->up || in->syncing) {
+    if (!in->up || in->syncing || sync_is_reading(instance)) {
         return;
     }
 
     for (n = 1 + chance(4); n > 0 && in->read < world.nevents; n--) {
 
-        if (zone_merge(in, &world.events[in->read++], 0) == REAUTH_MERGE_ASK) {
-            sync_read(instance, 0);
+        event = &world.events[in->read++];
+
+        if (event->state == REAUTH_STATE_NONE) {
+
+            if (in->zone.record.state != REAUTH_STATE_NONE) {
+                sync_read(instance, 0)->deleted = 1;
+            }
+
+        } else if (zone_merge(in, event, 0) == REAUTH_MERGE_ASK) {
+            (void) sync_read(instance, 0);
         }
     }
 }
@@ -1872,7 +2103,7 @@ deliver(size_t i)
         break;
 
     case MESSAGE_FETCH:
-        record = message(MESSAGE_FETCHED, m.instance, chance(3));
+        record = message(MESSAGE_FETCHED, m.instance, redis_delay());
         record->commit = m.commit;
         record->exists = world.exists;
         record->record = world.redis;
@@ -1885,6 +2116,8 @@ deliver(size_t i)
     case MESSAGE_READ:
         record = message(MESSAGE_RECORD, m.instance, chance(3));
         record->sync = m.sync;
+        record->deleted = m.deleted;
+        record->known = m.known;
         record->exists = world.exists;
         record->record = world.redis;
         break;
@@ -1989,12 +2222,45 @@ restart(int instance)
 }
 
 
+/*
+ * The record is deleted by hand, or expires.  Later, a gateway finds an active
+ * one in the list but not its record: deleted.lua.
+ */
+
+static void
+redis_delete(void)
+{
+    if (world.exists) {
+        trace("redis: the record %s is deleted",
+              reauth_state_name(world.redis.state));
+
+        world.lost = 1;
+        world.exists = 0;
+        return;
+    }
+
+    if (!world.listed) {
+        return;
+    }
+
+    if (world.nevents == EVENTS_MAX) {
+        violated("too many events");
+        return;
+    }
+
+    trace("redis: the deletion is noticed");
+
+    world.listed = 0;
+    memset(&world.events[world.nevents++], 0, sizeof(reauth_record_t));
+}
+
+
 static void
 redis_trouble(void)
 {
     int  i;
 
-    switch (chance(6)) {
+    switch (chance(7)) {
 
     case 0:
 
@@ -2007,6 +2273,8 @@ redis_trouble(void)
         world.lost = 1;
         world.exists = chance(2) ? 0 : world.saved_exists;
         world.redis = world.saved;
+        world.listed = world.exists
+                       && reauth_state_is_active(world.redis.state);
 
         trace("redis: restarts with %s", world.exists
               ? reauth_state_name(world.redis.state) : "nothing");
@@ -2022,6 +2290,7 @@ redis_trouble(void)
             trace("redis: flushed");
             world.lost = 1;
             world.exists = 0;
+            world.listed = 0;
 
             for (i = 0; i < INSTANCES; i++) {
                 model_cut_off(i);
@@ -2033,6 +2302,10 @@ redis_trouble(void)
     case 2:
         world.saved_exists = world.exists;
         world.saved = world.redis;
+        break;
+
+    case 3:
+        redis_delete();
         break;
 
     default:
@@ -2051,7 +2324,7 @@ step(void)
     i = (int) chance(INSTANCES);
     in = &world.instances[i];
 
-    switch (chance(24)) {
+    switch (chance(25)) {
 
     case 0:
     case 1:
@@ -2127,6 +2400,12 @@ step(void)
         }
         break;
 
+    case 20:
+        if (chance(2)) {
+            store_forget(i);
+        }
+        break;
+
     default:
         sync_follow(i);
         store_timer(i);
@@ -2156,7 +2435,9 @@ settle(int64_t until)
                 sync_start(i);
             }
 
-            while (!in->syncing && in->read < world.nevents) {
+            while (!in->syncing && !sync_is_reading(i)
+                   && in->read < world.nevents)
+            {
                 sync_follow(i);
             }
 

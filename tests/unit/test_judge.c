@@ -695,6 +695,86 @@ test_conflict(void **state)
  * events about this may have come meanwhile: it is written again.
  */
 
+/*
+ * The reply with the conflict was overtaken: by a commit of another worker, an
+ * event, or a person.
+ */
+
+static void
+test_conflict_overtaken(void **state)
+{
+    reauth_fact_t       fact;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  written = { RUNNING, 10, 4, 1, 0 };
+    static const row_record_t  before = { RUNNING, 10, 3, 1, 5 };
+    static const row_record_t  of_event = { STARTING, 11, 4, 0, 6 };
+    static const row_record_t  forgotten
+                                   = { REAUTH_STATE_FORGOTTEN, 11, 3, 0, 6 };
+
+    (void) state;
+
+    make(&before, &remote);
+    make_fact(10, RUNNING, &fact);
+
+    /* what is stored and not dirty was in Redis later: it is written again */
+
+    make_stored(&written, 0, &stored);
+
+    assert_true(reauth_judge_conflict(&stored, &fact, &remote, &verdict));
+    check_verdict("a commit", &verdict, REVISION, REDIS, RUNNING);
+    assert_int_equal(verdict.record.revision, 4);
+    assert_int_equal(verdict.record.updated_ms, NOW_MS);
+
+    /* Redis has lost its data: the later one is stored */
+
+    make_stored(&written, 1, &stored);
+
+    assert_false(reauth_judge_conflict(&stored, NULL, &remote, &verdict));
+    check_verdict("lost", &verdict, RECORD, CLEAN, RUNNING);
+    assert_int_equal(verdict.record.revision, 3);
+
+    /* Redis still has what is missing */
+
+    make_stored(&of_event, 0, &stored);
+    stored.record.missing = REAUTH_SECRET_FINGERPRINT;
+
+    assert_true(reauth_judge_conflict(&stored, NULL, &remote, &verdict));
+    check_verdict("an event", &verdict, REVISION, REDIS, STARTING);
+    assert_int_equal(verdict.record.revision, 3);
+    assert_int_equal(verdict.record.missing, REAUTH_SECRET_FINGERPRINT);
+
+    /* it does not */
+
+    stored.record.revision = 3;
+
+    assert_true(reauth_judge_conflict(&stored, NULL, &remote, &verdict));
+    assert_int_equal(verdict.record.missing, 0);
+
+    /* the rejection of an update is written, and the attempt before it runs */
+
+    make_stored(&before, 0, &stored);
+    make_fact(10, REAUTH_STATE_REJECTED, &fact);
+    make(&written, &remote);
+
+    assert_false(reauth_judge_conflict(&stored, &fact, &remote, &verdict));
+    check_verdict("rejected", &verdict, RECORD, CLEAN, RUNNING);
+    assert_int_equal(verdict.record.revision, 4);
+
+    /* the attempt of the fact is forgotten: the fact is not judged again */
+
+    make_stored(&forgotten, 1, &stored);
+    fact.new_epoch = 11;
+
+    assert_true(reauth_judge_conflict(&stored, &fact, &remote, &verdict));
+    check_verdict("a person", &verdict, REVISION, REDIS,
+                  REAUTH_STATE_FORGOTTEN);
+    assert_int_equal(verdict.record.epoch, 11);
+}
+
+
 static void
 test_conflict_earlier(void **state)
 {
@@ -1057,6 +1137,7 @@ static void
 test_forget(void **state)
 {
     size_t              i;
+    reauth_fact_t       fact;
     reauth_record_t     remote;
     reauth_stored_t     stored;
     reauth_judgement_t  verdict;
@@ -1131,6 +1212,22 @@ test_forget(void **state)
         assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
                          REAUTH_MERGE_TAKEN);
     }
+
+    /* a late end, of no attempt that is known, does not show it again */
+
+    make_fact(0, FAILED, &fact);
+    fact.source = REAUTH_SOURCE_WEBHOOK;
+    fact.started_us = (NOW_MS + 500) * 1000;
+
+    make_stored(&rows[4].stored, 0, &stored);
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_STALE);
+
+    make_stored(&rows[1].stored, 0, &stored);
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_APPLIED);
 }
 
 
@@ -1559,7 +1656,9 @@ test_merge_missing(void **state)
           { RUNNING, 10, 5, 0, 1 }, -1, REAUTH_MERGE_TAKEN, 1, 0 },
         { "written back without it", { RUNNING, 10, 4, 1, 1 }, 0,
           { RUNNING, 10, 1, 0, 1 }, -1, REAUTH_MERGE_OURS, 1, 0 },
-        { "Redis has lost the attempt", { RUNNING, 10, 4, 0, 1 }, 1,
+        { "lost, or the event came first", { RUNNING, 10, 4, 0, 1 }, 1,
+          { FAILED, 9, 3, 0, 0 }, -1, REAUTH_MERGE_OURS, 0, 1 },
+        { "Redis has lost the attempt", { RUNNING, 10, 3, 0, 1 }, 1,
           { FAILED, 9, 3, 0, 0 }, -1, REAUTH_MERGE_OURS, 0, 0 }
     };
 
@@ -1790,6 +1889,7 @@ main(void)
         cmocka_unit_test(test_advance),
         cmocka_unit_test(test_advance_limited),
         cmocka_unit_test(test_conflict),
+        cmocka_unit_test(test_conflict_overtaken),
         cmocka_unit_test(test_conflict_earlier),
         cmocka_unit_test(test_conflict_outdated),
         cmocka_unit_test(test_merge),
