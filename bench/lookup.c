@@ -9,6 +9,14 @@
  *
  * prints the time of a look-up of an open and of a closed account, in one
  * process and in two at once, each on its own core.
+ *
+ *     lookup ACCOUNTS CLOSED CHANGES
+ *
+ * prints the median, the 99th and the 99.9th percentile of a look-up of an open
+ * and of a closed account while another process makes this number of changes a
+ * second; and in microseconds of processor time, how long the lock was held, of
+ * 1,000 times all but the longest: by changes, by lists of all accounts and of
+ * few, and by a repair.
  */
 
 
@@ -36,6 +44,7 @@
 #define ARENA    (1024UL * 1024 * 1024)
 #define LOOKUPS  2000000
 #define IDS      100000
+#define HELD     1000000
 
 
 volatile ngx_time_t  *ngx_cached_time;
@@ -43,6 +52,32 @@ ngx_uint_t            ngx_pagesize = 4096;
 volatile ngx_msec_t   ngx_current_msec;
 
 static u_char  *arena, *arena_last;
+
+
+static void
+die(const char *what)
+{
+    fprintf(stderr, "lookup: %s\n", what);
+    exit(1);
+}
+
+
+static double
+clock_ns(clockid_t id)
+{
+    struct timespec  ts;
+
+    clock_gettime(id, &ts);
+
+    return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+
+static double
+now(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
 
 
 void
@@ -106,15 +141,61 @@ ngx_slab_free_locked(ngx_slab_pool_t *pool, void *p)
 }
 
 
+/* a lock of nginx's kind; measures how long it is held */
+
+static double    held_since;
+static unsigned  nheld;
+static uint32_t  held[HELD];
+
+
+static int
+by_size(const void *one, const void *two)
+{
+    uint32_t  a = *(const uint32_t *) one, b = *(const uint32_t *) two;
+
+    return (a > b) - (a < b);
+}
+
+
+/* the 99.9th percentile: the longest is one with an interrupt of the machine */
+
+static double
+held_us(void)
+{
+    uint32_t  ns;
+
+    qsort(held, nheld, sizeof(uint32_t), by_size);
+
+    ns = nheld ? held[(unsigned) (nheld * 0.999)] : 0;
+    nheld = 0;
+
+    return ns / 1000.;
+}
+
+
 void
 ngx_shmtx_lock(ngx_shmtx_t *mtx)
 {
+    while (!ngx_atomic_cmp_set(mtx->lock, 0, 1)) {
+        ngx_cpu_pause();
+    }
+
+    held_since = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 
 void
 ngx_shmtx_unlock(ngx_shmtx_t *mtx)
 {
+    double  ns;
+
+    ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - held_since;
+
+    if (nheld < HELD) {
+        held[nheld++] = (uint32_t) ns;
+    }
+
+    *mtx->lock = 0;
 }
 
 
@@ -122,41 +203,6 @@ u_char *
 ngx_hex_dump(u_char *dst, u_char *src, size_t len)
 {
     return dst + 2 * len;
-}
-
-
-/* expiry is not measured here */
-
-void
-ngx_rbtree_insert(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
-{
-}
-
-
-void
-ngx_rbtree_delete(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
-{
-}
-
-
-void
-ngx_rbtree_insert_value(ngx_rbtree_node_t *root, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-}
-
-
-void
-ngx_rbtree_insert_timer_value(ngx_rbtree_node_t *root, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-}
-
-
-ngx_rbtree_node_t *
-ngx_rbtree_next(ngx_rbtree_t *tree, ngx_rbtree_node_t *node)
-{
-    return NULL;
 }
 
 
@@ -178,25 +224,6 @@ void
 ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
     const char *fmt, ...)
 {
-}
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "lookup: %s\n", what);
-    exit(1);
-}
-
-
-static double
-now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return ts.tv_sec * 1e9 + ts.tv_nsec;
 }
 
 
@@ -332,6 +359,165 @@ run(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n, unsigned closed,
 }
 
 
+static void
+print_percentiles(ngx_http_reauth_zone_t *zone, char (*ids)[16], unsigned n,
+    unsigned closed)
+{
+    size_t                     len;
+    double                     start;
+    unsigned                   i;
+    ngx_uint_t                 is_closed;
+    static uint32_t            ns[LOOKUPS];
+    ngx_http_reauth_closed_t   out;
+
+    len = sizeof("acct_0000000") - 1;
+
+    for (i = 0; i < LOOKUPS; i++) {
+        start = now();
+
+        is_closed = !ngx_http_reauth_zone_open(zone, (u_char *) ids[i % n],
+                                               len)
+                    && ngx_http_reauth_zone_gate(zone, (u_char *) ids[i % n],
+                                                 len, &out)
+                       == NGX_OK;
+
+        ns[i] = (uint32_t) (now() - start);
+
+        if (is_closed != closed) {
+            die("a look-up was wrong");
+        }
+    }
+
+    qsort(ns, LOOKUPS, sizeof(uint32_t), by_size);
+
+    printf("%u %u %u ", ns[LOOKUPS / 2], ns[LOOKUPS / 100 * 99],
+           ns[LOOKUPS / 1000 * 999]);
+}
+
+
+/* logins that go on; of the last accounts, begin, and end */
+
+static void
+write_one(ngx_http_reauth_zone_t *zone, unsigned accounts, unsigned closed,
+    int64_t now_ms, unsigned i)
+{
+    unsigned         n;
+    reauth_record_t  remote, record;
+
+    n = i % 2 ? i * 7919U % closed : accounts + i / 4 % 1000;
+
+    memset(&remote, 0, sizeof(reauth_record_t));
+
+    snprintf(remote.account, sizeof(remote.account), "acct_%07u", n);
+    snprintf(remote.attempt, sizeof(remote.attempt), "auth_%032x", n);
+
+    remote.epoch = i % 2 ? n + 1 : accounts + i / 4 + 1;
+    remote.revision = 2 + i;
+    remote.since_ms = now_ms;
+    remote.updated_ms = now_ms + 20;
+    remote.deadline_ms = now_ms + 900000;
+    remote.auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
+    remote.source = REAUTH_SOURCE_UPDATE;
+    remote.state = i % 2 || i % 4 == 0 ? REAUTH_STATE_RUNNING
+                                       : REAUTH_STATE_SUCCEEDED;
+
+    snprintf(remote.progress, sizeof(remote.progress), "step %u", i);
+
+    if (ngx_http_reauth_zone_merge(zone, &remote, 0, &record) != NGX_OK) {
+        die("a change was not taken");
+    }
+}
+
+
+static double
+list_all(ngx_http_reauth_zone_t *zone, ngx_uint_t states)
+{
+    static reauth_record_t         records[1000];
+    ngx_http_reauth_zone_cursor_t  cursor;
+
+    nheld = 0;
+
+    memset(&cursor, 0, sizeof(cursor));
+    cursor.states = states;
+    cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
+    cursor.limit = 1000;
+
+    while (!cursor.done) {
+        (void) ngx_http_reauth_zone_list(zone, &cursor, records);
+    }
+
+    return held_us();
+}
+
+
+static double
+killed(ngx_http_reauth_zone_t *zone)
+{
+    nheld = 0;
+
+    zone->sh->held = 1;
+
+    ngx_http_reauth_zone_lock(zone);
+    ngx_http_reauth_zone_unlock(zone);
+
+    return held_us();
+}
+
+
+static void
+with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
+    char (*closed_ids)[16], unsigned accounts, unsigned closed,
+    unsigned changes, int64_t now_ms)
+{
+    pid_t              pid;
+    double             start;
+    unsigned           i, n;
+    volatile double    *us;
+    volatile unsigned  *end;
+
+    end = mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1,
+               0);
+    if (end == MAP_FAILED) {
+        die("no memory");
+    }
+
+    us = (volatile double *) (end + 16);
+
+    pid = fork();
+
+    if (pid == 0) {
+        on_core(1);
+        nheld = 0;
+        start = now();
+
+        for (i = 0; !*end; i++) {
+            while (now() < start + i * 1e9 / changes) { ngx_cpu_pause(); }
+
+            write_one(zone, accounts, closed, now_ms, i);
+        }
+
+        *us = held_us();
+        _exit(0);
+    }
+
+    on_core(0);
+
+    n = accounts - closed < IDS ? accounts - closed : IDS;
+    print_percentiles(zone, open_ids, n, 0);
+
+    n = closed < IDS ? closed : IDS;
+    print_percentiles(zone, closed_ids, n, 1);
+
+    *end = 1;
+    (void) waitpid(pid, NULL, 0);
+
+    printf("%.0f ", *us);
+    printf("%.0f ", list_all(zone, 0));
+    printf("%.0f ", list_all(zone, 1u << REAUTH_STATE_FAILED));
+    printf("%.0f\n", killed(zone));
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -344,8 +530,8 @@ main(int argc, char **argv)
     ngx_slab_pool_t          shpool;
     ngx_http_reauth_zone_t   zone;
 
-    if (argc != 3) {
-        die("usage: lookup accounts closed");
+    if (argc != 3 && argc != 4) {
+        die("usage: lookup accounts closed [changes]");
     }
 
     accounts = atoi(argv[1]);
@@ -368,6 +554,8 @@ main(int argc, char **argv)
     memset(&zone, 0, sizeof(ngx_http_reauth_zone_t));
     memset(&shm_zone, 0, sizeof(ngx_shm_zone_t));
     memset(&shpool, 0, sizeof(ngx_slab_pool_t));
+    shpool.mutex.lock = (ngx_atomic_t *) arena;
+    arena += 4096;
 
     shm_zone.data = &zone;
     shm_zone.shm.addr = (u_char *) &shpool;
@@ -400,6 +588,12 @@ main(int argc, char **argv)
                  (unsigned) (closed + (i * 7919UL) % (accounts - closed)));
         snprintf(closed_ids[i], sizeof(*closed_ids), "acct_%07u",
                  (unsigned) ((i * 7919UL) % closed));
+    }
+
+    if (argc == 4) {
+        with_writer(&zone, open_ids, closed_ids, accounts, closed,
+                    atoi(argv[3]), now_ms);
+        return 0;
     }
 
     printf("%.1f %.1f ",

@@ -42,15 +42,9 @@ static ngx_http_reauth_node_t **
 ngx_http_reauth_zone_node_attempts(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t *node)
 {
-    uint32_t  hash;
-
     ngx_http_reauth_zone_check_lock(sh);
 
-    hash = ngx_http_reauth_zone_hash(
-               node->data + node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT],
-               node->lens[NGX_HTTP_REAUTH_NODE_ATTEMPT]);
-
-    return &sh->ended_attempts[hash & sh->ended_mask];
+    return &sh->ended_attempts[node->attempt_hash & sh->ended_mask];
 }
 
 
@@ -69,7 +63,8 @@ ngx_http_reauth_zone_node_attempt(ngx_http_reauth_zone_shctx_t *sh,
          node != NULL;
          node = node->attempt_next)
     {
-        if (node->lens[NGX_HTTP_REAUTH_NODE_ATTEMPT] == len
+        if (node->attempt_hash == hash
+            && node->lens[NGX_HTTP_REAUTH_NODE_ATTEMPT] == len
             && ngx_memcmp(node->data
                           + node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT],
                           attempt, len)
@@ -588,6 +583,9 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_node_pack(node, record, strings, lens);
 
+    node->attempt_hash = ngx_http_reauth_zone_hash(
+                             (u_char *) strings[NGX_HTTP_REAUTH_NODE_ATTEMPT],
+                             lens[NGX_HTTP_REAUTH_NODE_ATTEMPT]);
     node->dirty.hash = hash;
     node->dirty.queue.next = NULL;
     node->dirty.index = 0;

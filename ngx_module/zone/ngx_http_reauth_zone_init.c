@@ -92,7 +92,7 @@ ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_uint_t  n;
 
-    n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 512),
+    n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 1024),
                 NGX_HTTP_REAUTH_BUCKETS_MAX);
 
     sh->gate.mask = n - 1;

@@ -25,13 +25,16 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       31
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       32
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
 
-/* buckets of active records: small enough to stay in a core's cache */
-#define NGX_HTTP_REAUTH_BUCKETS_MAX       65536
+/*
+ * Buckets of active records: one for each that has room in the zone, and few
+ * enough to stay in a core's cache.
+ */
+#define NGX_HTTP_REAUTH_BUCKETS_MAX       262144
 
 /*
  * The size of each ended record: a page of them has no others, and is free when
@@ -47,8 +50,8 @@
 #define NGX_HTTP_REAUTH_READ_STEPS        64
 
 /* records, or empty buckets, that a list examines under one lock; locks */
-#define NGX_HTTP_REAUTH_LIST_BATCH        128
-#define NGX_HTTP_REAUTH_LIST_BATCHES      128
+#define NGX_HTTP_REAUTH_LIST_BATCH        64
+#define NGX_HTTP_REAUTH_LIST_BATCHES      256
 
 
 #define NGX_HTTP_REAUTH_LOAD_TIME         2000
@@ -158,6 +161,7 @@ struct ngx_http_reauth_node_s {
     int64_t                         started_us;
     int64_t                         completed_us;
     int64_t                         polled_ms;
+    uint32_t                        attempt_hash;
     uint16_t                        poll_status;
     uint8_t                         poll_error;
     uint8_t                         state;
