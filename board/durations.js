@@ -37,7 +37,7 @@ export function drawDurations(element, accounts) {
         types.get(type).push(seconds(record.since, record.completed_at));
     }
 
-    element.replaceChildren(h('h2', null, 'Durations of logins', h('small', null, ' a bar for each range, labelled with its end')),
+    element.replaceChildren(h('h2', null, 'Durations of logins', h('small', null, ' a bar for each range, labeled with its end')),
         ...(types.size ? [...types].sort().map(([type, values]) => chart(type, values))
                        : [h('p', null, 'No login has ended yet.')]));
 }
