@@ -144,8 +144,8 @@ ngx_http_reauth_authenticate_still(ngx_http_reauth_authenticate_t *a)
 
 
 /*
- * The account of the attempt, an ended one too, as a poll may be repeated;
- * empty if it is not known.  A name is kept in any case, see
+ * Finds the account of the attempt, which may have ended, because polls may
+ * be repeated; empty if it is not known.  The name is set in either case, see
  * ngx_http_reauth_zone_find_owner().
  */
 

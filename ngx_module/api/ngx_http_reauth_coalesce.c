@@ -49,7 +49,7 @@ ngx_http_reauth_update_in_progress(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/* a further different update would only be superseded itself */
+/* only a few can wait: each would be superseded by the next one */
 
 static ngx_int_t
 ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
@@ -319,8 +319,8 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
 
 /*
  * NGX_AGAIN: the other update is being sent, or others wait before this one.
- * Many requests may wait for an identical update, so this is first read without
- * the lock; a place must be renewed.
+ * An identical update is first looked up without the lock, because many
+ * requests may wait for it; a place must be renewed under the lock.
  */
 
 static ngx_int_t

@@ -122,7 +122,7 @@ ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
     if (record->source == REAUTH_SOURCE_OPERATOR
         || record->state == REAUTH_STATE_FORGOTTEN)
     {
-        /* the override is not in the record, which is shown with it */
+        /* shows the current record, because the change is not a part of it */
 
         now_ms = ngx_http_reauth_now();
         account = reauth_string_from(record->account);

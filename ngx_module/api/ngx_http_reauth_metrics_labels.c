@@ -70,7 +70,7 @@ ngx_http_reauth_metrics_ended_by(u_char *p, u_char *last,
 {
     ngx_uint_t  source;
 
-    /* a person ends no attempt */
+    /* REAUTH_SOURCE_OPERATOR is the last one: a person ends no attempt */
 
     for (source = REAUTH_SOURCE_UPDATE;
          source < REAUTH_SOURCE_OPERATOR;

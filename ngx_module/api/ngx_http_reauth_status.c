@@ -21,7 +21,7 @@
 
 #define NGX_HTTP_REAUTH_STATUS_LIMIT      100
 
-/* a response of readyz with its reasons, the first of them twice */
+/* the response of readyz; the text of the first reason occurs twice */
 #define NGX_HTTP_REAUTH_STATUS_READYZ                                         \
     (128 + (REAUTH_REASONS_MAX + 1) * (REAUTH_REASON_LEN + 3))
 
@@ -201,7 +201,7 @@ ngx_http_reauth_status_store(ngx_http_request_t *r)
 }
 
 
-/* Redis is configured, but is not used for all that it is needed for */
+/* whether Redis is configured, but cannot be used for everything */
 
 ngx_uint_t
 ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
@@ -211,7 +211,7 @@ ngx_http_reauth_status_degraded(ngx_http_reauth_store_t *store)
 
     ngx_http_reauth_store_health(store, &health);
 
-    /* what is known of the accounts does not depend on it */
+    /* these do not affect what is known about the accounts */
 
     health.clock_ms = 0;
     health.upstream = REAUTH_RESULT_NONE;
@@ -500,7 +500,7 @@ ngx_http_reauth_status_healthz(ngx_http_request_t *r, ngx_str_t *rest)
 }
 
 
-/* ,"reasons":[...], and ,"reason": as before there could be several */
+/* ,"reasons":[...], and the first one as ,"reason": for older clients */
 
 static u_char *
 ngx_http_reauth_status_reasons(ngx_http_reauth_store_t *store, u_char *p,

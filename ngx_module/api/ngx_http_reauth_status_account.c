@@ -292,8 +292,9 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
     wait->data = account;
 
     /*
-     * Past its deadline it is an ended one, whoever has noticed.  The clock of
-     * deadlines may be corrected meanwhile, and the timer is not to be early.
+     * After its deadline the attempt is shown as expired, even if no worker
+     * has ended it yet.  The clock of deadlines may be corrected meanwhile,
+     * so the timer must not fire early.
      */
 
     left_ms = record.deadline_ms - ngx_http_reauth_now()

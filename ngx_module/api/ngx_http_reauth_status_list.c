@@ -68,8 +68,10 @@ ngx_http_reauth_status_list_ready(ngx_http_reauth_wait_t *wait)
 
         account = reauth_string_from(record.account);
 
-        /* a record that leaves the list changes it too; its caller, and
-           whether its gate was closed, are not known any more */
+        /*
+         * A record that has left the list is a change, too.  Its former caller
+         * and gate are not known, so these filters are not applied.
+         */
 
         if ((cursor->states == 0
              || (cursor->states & (1u << record.state | 1u << was)))

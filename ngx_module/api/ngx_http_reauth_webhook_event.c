@@ -170,7 +170,7 @@ ngx_http_reauth_webhook_variables(ngx_http_request_t *r,
 }
 
 
-/* the event is known to be new or not: stores it and responds */
+/* called when it is known whether the event is new: stores it and responds */
 
 static ngx_int_t
 ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)

@@ -13,7 +13,7 @@
 /* default of http2_body_preread_size */
 #define NGX_HTTP_REAUTH_BODY_WINDOW  65536
 
-/* at least so much for webhooks of an address: one of the largest size */
+/* the minimum for webhooks of one address: a webhook of the maximum size */
 #define NGX_HTTP_REAUTH_BODY_ADDRESS  (512 * 1024)
 
 
@@ -270,7 +270,10 @@ ngx_http_reauth_body_read(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* a webhook is verified when it is complete: until then, anyone sends it */
+    /*
+     * a webhook can come from any client until its signature is verified: the
+     * limit is by address instead of caller
+     */
 
     name = body->webhook ? &r->connection->addr_text : &ctx->caller;
 
@@ -417,9 +420,9 @@ ngx_http_reauth_body_forget(ngx_chain_t *cl)
 
 
 /*
- * Doubles the size.  From half of the length of the body, it is the whole
- * length: both buffers are held while the text is copied, and one body must not
- * be refused for want of memory that no other one uses.
+ * Doubles the size, or allocates the whole length if half of it has been
+ * received: both buffers exist while the text is copied, and a body must not
+ * be rejected because of memory that is used only for its copy.
  */
 
 static ngx_int_t

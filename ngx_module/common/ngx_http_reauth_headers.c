@@ -238,7 +238,7 @@ ngx_http_reauth_headers_find_override(ngx_http_core_main_conf_t *cmcf,
 }
 
 
-/* the key must be used with the method and the path that were checked only */
+/* the key must be sent only with the method and the path that were checked */
 
 ngx_http_reauth_noinline void
 ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)

@@ -32,7 +32,7 @@ void ngx_http_reauth_redact_head(ngx_http_reauth_main_conf_t *mcf,
 ngx_uint_t ngx_http_reauth_redact_find(ngx_http_reauth_main_conf_t *mcf,
     const u_char *p, size_t len);
 
-/* the same for the text of a caller, who must not learn of a part of it */
+/* the same for text of a caller, who could guess the key part by part */
 ngx_uint_t ngx_http_reauth_redact_is_whole(ngx_http_reauth_main_conf_t *mcf,
     const u_char *p, size_t len);
 

@@ -291,7 +291,7 @@ reauth_attempt_begin(const reauth_record_t *current,
     next->revision = current->revision;
     next->since_ms = begin->now_ms;
 
-    /* with the epoch, it tells an attempt from the prior one */
+    /* together with the epoch, the time distinguishes it from the prior one */
 
     if (next->since_ms == current->since_ms) {
         next->since_ms++;

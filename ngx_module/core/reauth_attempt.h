@@ -56,10 +56,10 @@
 #define REAUTH_OLD_SESSION_MS      10000
 
 /*
- * Milliseconds.  An end is that of the attempt if it started, by the
- * upstream's clock, not earlier than the first value before the attempt began
- * by ours.  If it started earlier than the second value before, it is not,
- * whatever the clocks.
+ * Milliseconds.  An end belongs to the attempt if its started_at, by the
+ * upstream's clock, is at most the first value before the begin of the
+ * attempt, by our clock.  It does not if its started_at is earlier by more
+ * than the second value, even if the clocks differ.
  */
 #define REAUTH_CLOCKS_AGREE_MS     2000
 #define REAUTH_CLOCKS_DIFFER_MS    300000
@@ -265,9 +265,9 @@ typedef struct {
     size_t              active;         /* active ones of all callers */
     size_t              capacity;
     const uint8_t      *fingerprint;    /* REAUTH_FINGERPRINT_LEN, or NULL */
-    reauth_base_t       base;           /* it was started over this */
+    reauth_base_t       base;           /* the record that it replaces */
     char                prior_caller[REAUTH_CALLER_MAX + 1];
-                                        /* of that */
+                                        /* of that record */
 } reauth_begin_t;
 
 
@@ -277,7 +277,7 @@ typedef enum {
     REAUTH_BEGIN_JOIN,           /* identical update is being sent: wait */
     REAUTH_BEGIN_WAIT,           /* another update is being sent: wait */
     REAUTH_BEGIN_TOO_MANY,       /* the caller has too many attempts */
-    REAUTH_BEGIN_SUPERSEDED,     /* the joined update has, by another one */
+    REAUTH_BEGIN_SUPERSEDED,     /* the joined update was superseded */
     REAUTH_BEGIN_READ            /* judge it again by Redis' record */
 } reauth_begin_result_t;
 
@@ -303,15 +303,15 @@ typedef struct {
     size_t           callers;        /* number of all callers */
     size_t           attempts_max;   /* active ones of this; 0: default */
     unsigned         full;           /* its limit is reached */
-    unsigned         live;           /* seen after the end of this epoch: about
-                                        a later attempt */
+    unsigned         live;           /* seen after this epoch has ended: it is
+                                        about a later attempt */
 
     /* set by reauth_fact_asked() */
     int64_t          asked_ms;       /* 0: not requested */
     uint64_t         asked_epoch;
     uint64_t         asked_origin;
     unsigned         asked_known;    /* asked_epoch is that of the record */
-    unsigned         asked_sending;  /* which was being sent */
+    unsigned         asked_sending;  /* that attempt was being sent */
 
     unsigned         step;           /* the login is in progress; not about an
                                         earlier session */
@@ -320,8 +320,8 @@ typedef struct {
     int64_t          before_us;      /* started_at of an earlier attempt */
 
     unsigned         polled;         /* the result of a poll: */
-    reauth_poll_error_t  poll_error; /* not NONE: of the rest, only the source
-                                        is set */
+    reauth_poll_error_t  poll_error; /* not NONE: of the following fields,
+                                        only the source is used */
     unsigned         poll_status;    /* 0: no response */
     unsigned         lost;           /* unknown to the upstream; with a
                                         poll_error */
@@ -341,7 +341,7 @@ typedef struct {
     const uint8_t   *sealed;         /* NULL: unchanged */
     size_t           sealed_len;
 
-    reauth_base_t    base;           /* it was applied to this */
+    reauth_base_t    base;           /* the record to which it was applied */
 } reauth_fact_t;
 
 
@@ -496,9 +496,10 @@ void reauth_attempt_complete(reauth_record_t *record,
     const reauth_record_t *other);
 
 /*
- * "other" is in Redis.  If an update that is being sent was begun when nothing
- * was known of the account, what a rejection restores, and what else a begin
- * takes of the record before it, is that of "other".  Returns 1 if it is so.
+ * Completes an update that is being sent and was begun when nothing was known
+ * of the account: if "other", which is in Redis, has an attempt, it becomes
+ * the prior attempt, which a rejection restores.  Returns 1 if "record" was
+ * changed.
  */
 int reauth_attempt_rebase(reauth_record_t *record,
     const reauth_record_t *other);
@@ -514,7 +515,7 @@ int reauth_attempt_lacks(const reauth_record_t *record,
 int reauth_attempt_poll_order(const reauth_record_t *a,
     const reauth_record_t *b);
 
-/* whether the account was not changed between the two, but for its polls */
+/* whether the records differ in the results of polls only */
 int reauth_attempt_same(const reauth_record_t *a, const reauth_record_t *b);
 
 
@@ -547,9 +548,9 @@ int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
     const reauth_record_t *remote, uint64_t epoch, uint64_t origin);
 
 /*
- * Whether "remote", which is in Redis, says nothing that was not known when a
- * begin or a fact was judged by "base": Redis has lost the rest, or was not
- * told yet.
+ * Whether "remote", which is in Redis, contains nothing new compared with
+ * "base", by which a begin or a fact was judged: Redis has lost later
+ * changes, or they have not been written yet.
  */
 int reauth_attempt_is_outdated(const reauth_record_t *remote,
     const reauth_base_t *base);

@@ -238,8 +238,8 @@ reauth_callers_parse_scopes(reauth_callers_line_t *line,
 
 
 /*
- * Whether the pattern, without its "*", can match anything: an id, or what an
- * id may begin with.
+ * Whether the pattern, without its "*", is an account ID or the beginning of
+ * one.
  */
 
 static int

@@ -55,8 +55,8 @@ reauth_clock_move_one(int64_t *ms, int64_t by_ms)
 
 
 /*
- * The attempt that a rejected update restores may have begun before the last
- * measurement, or elsewhere: at a time of the upstream's.
+ * The prior attempt may have begun before the last measurement, or elsewhere,
+ * so that its time is that of the upstream: such times are not moved.
  */
 
 static void
@@ -86,7 +86,7 @@ reauth_clock_move(reauth_record_t *record, int64_t measured_ms, int64_t by_ms)
         record->completed_us += by_ms * 1000;
     }
 
-    /* an odd epoch: it was begun elsewhere, at a time of the upstream's */
+    /* an odd epoch: begun elsewhere, its times are those of the upstream */
 
     if (!(record->epoch & 1)) {
         reauth_clock_move_one(&record->since_ms, by_ms);

@@ -28,10 +28,10 @@ reauth_judge_take(const reauth_record_t *remote, reauth_judgement_t *verdict)
 
 
 /*
- * The stored change gives way to a record of Redis.  If this was not later than
- * the change, events about it were ignored meanwhile, and may have been later
- * than the reply with the record.  It is therefore written again, which fails
- * if Redis has a later one.
+ * The stored change is undone in favor of a record of Redis.  Events about
+ * that record may have been ignored meanwhile, and may be later than the
+ * reply that contains the record.  The record is therefore marked as dirty
+ * and written again, which fails if Redis has a later one.
  */
 
 static void
@@ -88,7 +88,7 @@ reauth_judge_theirs(const reauth_stored_t *stored,
 }
 
 
-/* the update is judged by a complete record only */
+/* judges the update by a complete record */
 
 static reauth_begin_result_t
 reauth_judge_update(const reauth_stored_t *stored,
@@ -112,7 +112,7 @@ reauth_judge_update(const reauth_stored_t *stored,
         begin->origin = stored->origin;
     }
 
-    /* the limit was checked before it was judged by what was stored */
+    /* the limit was already checked when the update was judged by the zone */
 
     begin->bounded = begin->bounded && !again;
     begin->attempts = stored->attempts;
@@ -137,8 +137,8 @@ reauth_judge_update(const reauth_stored_t *stored,
 
 
 /*
- * The begin is stored, and Redis has nothing that it was not judged by: it is
- * written over that.
+ * Whether the begin is stored, and Redis has nothing new: the begin can be
+ * written over the record of Redis.
  */
 
 static int
@@ -229,7 +229,7 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
 }
 
 
-/* whether an attempt that shows itself exceeds the limit of its caller */
+/* whether an attempt begun elsewhere would exceed the limit of its caller */
 
 static int
 reauth_judge_is_full(const reauth_stored_t *stored, const reauth_fact_t *fact)
@@ -369,7 +369,7 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
 
         verdict->again = 1;
 
-        /* the limit was checked before it was judged by what was stored */
+        /* the limit was already checked when the fact was judged by the zone */
 
         fact->full = 0;
 
@@ -388,10 +388,10 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
 
 
 /*
- * What is stored is about an update being sent, as events told it.  It was
- * rejected meanwhile: the record is that of the prior attempt, in the epoch of
- * the update, whose fingerprint nobody has any more.  The prior attempt began
- * at another time, a later one by the clock of another gateway.
+ * Whether the stored record, made from events, is about an update that was
+ * being sent and has been rejected meanwhile: the record of Redis is that of
+ * the prior attempt in the epoch of the update, with another "since".  No
+ * gateway has the fingerprint of the update any more.
  */
 
 static int
@@ -473,9 +473,9 @@ reauth_judge_merge(const reauth_stored_t *stored,
             || remote->revision >= stored->record.revision))
     {
         /*
-         * Redis does not have the rest, so it is lost.  If the stored record
-         * has a higher revision, its event may have overtaken the reply with
-         * this one: the record is still dirty, and its commit tells.
+         * A secret that Redis does not have either is lost.  If the stored
+         * record has a higher revision, its event may have arrived before this
+         * reply: the record remains dirty, and its commit shows it.
          */
 
         verdict->record.missing = 0;
@@ -588,8 +588,8 @@ reauth_judge_forget(const reauth_stored_t *stored, int64_t now_ms,
 
 
 /*
- * "written" is in Redis and differs from what is stored; 1: it is the later
- * one.  What is stored and not dirty was in Redis before that.
+ * Whether "written", which is in Redis, is later than the stored record.  A
+ * stored record that is not dirty is an earlier record of Redis.
  */
 
 static int
@@ -722,7 +722,7 @@ reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
 {
     if (record->state == REAUTH_STATE_STARTING) {
 
-        /* its begin may be judged again, and come to nothing */
+        /* the begin may be judged again and not be sent */
 
         timeout_ms *= 2;
     }

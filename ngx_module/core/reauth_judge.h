@@ -125,22 +125,22 @@ int reauth_judge_deleted(const reauth_stored_t *stored,
 
 typedef enum {
     REAUTH_FORGET_DONE = 0,
-    REAUTH_FORGET_UNKNOWN,         /* the account is */
+    REAUTH_FORGET_UNKNOWN,         /* no such account */
     REAUTH_FORGET_SENDING          /* an update is being sent */
 } reauth_forget_t;
 
 /*
- * The attempt that is stored is forgotten, active or not: its gate opens on all
- * gateways.  One that is begun later is not concerned.
+ * Forgets the stored attempt, active or not: its gate opens on all gateways.
+ * Later attempts are not affected.
  */
 reauth_forget_t reauth_judge_forget(const reauth_stored_t *stored,
     int64_t now_ms, reauth_judgement_t *verdict);
 
 /*
  * "record" is in Redis as "revision".  Returns 1 if the stored record has
- * changed since then, so that Redis does not have the change.  Where Redis has
- * the later record, as that was taken back here while it was being written, it
- * is stored.
+ * changed since it was sent, so that Redis does not have this change.  If the
+ * stored change was undone while it was being written, the record of Redis is
+ * later, and is stored.
  */
 int reauth_judge_committed(const reauth_stored_t *stored,
     const reauth_record_t *record, uint64_t revision,
@@ -154,15 +154,16 @@ reauth_commit_step_t reauth_judge_unwritten(unsigned *tries, int exists,
     int begin);
 
 /*
- * Whether a dirty record is to be written by the timer: its own commit may be
- * in progress for "timeout_ms", that of a begin for longer.
+ * Whether the timer writes a dirty record: its own commit may be in progress
+ * for "timeout_ms", that of a begin for twice as long.
  */
 int reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
     int64_t timeout_ms);
 
 /*
- * The update of a begin is not sent.  Returns the fact that takes it back, like
- * an update that the upstream has rejected, because Redis may have its record.
+ * Returns the fact for an update that is not sent after its begin: it is
+ * handled like a rejection by the upstream, because the begin may be in
+ * Redis.
  */
 void reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
     const char *code, reauth_fact_t *fact);

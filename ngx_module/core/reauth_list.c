@@ -51,7 +51,7 @@ reauth_list_fact(const reauth_record_t *record,
         return 1;
     }
 
-    /* what is open stays so; a login may not show itself at once */
+    /* an open gate is not closed again; a new login may not be listed yet */
 
     if (!active
         || ((record->state == REAUTH_STATE_UNKNOWN || status == NULL)

@@ -58,22 +58,24 @@ int reauth_override_closes(const reauth_override_t *override,
     reauth_state_t state, int64_t now_ms);
 
 /*
- * Whether "other" replaces what is stored, which may be none (stamp 0): copies
- * end up equal in whatever order they meet.
+ * Whether "other" replaces the stored override (stamp 0: there is none).  The
+ * result does not depend on the order in which copies are merged.
  */
 int reauth_override_replaces(const reauth_override_t *other,
     const reauth_override_t *stored);
 
 /*
- * The same for one of Redis, which all gateways take: also if two that could
- * not reach each other have made the same stamp.
+ * The same for an override in Redis, which is also taken if its stamp is
+ * equal: two gateways that could not reach each other may create equal
+ * stamps.
  */
 int reauth_override_is_taken(const reauth_override_t *remote,
     const reauth_override_t *stored);
 
 /*
- * The override as a change of the record, for the timeline: the reason is its
- * error_message, the gate its number of lost polls, of which it has none.
+ * The override as a change of the record, for the timeline: error_message
+ * contains the reason, and "lost", which it does not need otherwise, the
+ * gate.
  */
 void reauth_override_record(const reauth_override_t *override,
     reauth_record_t *record);

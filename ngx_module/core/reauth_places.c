@@ -10,7 +10,9 @@
 static int
 reauth_place_is_live(const reauth_place_t *place, uint64_t now_ms)
 {
-    /* each process reads its clock once in a while: it may be behind */
+    /*
+     * the clock is cached in each process, and may be behind that of another
+     */
 
     return place->holders != 0
            && (now_ms < place->seen_ms
@@ -67,7 +69,7 @@ reauth_places_enter(reauth_place_t *set, const reauth_string_t *account,
         return 0;
     }
 
-    /* a dead one of the same update is used again, so that there are no two */
+    /* reuses a place of the same update whose holder has died */
 
     different = 0;
 
@@ -85,7 +87,7 @@ reauth_places_enter(reauth_place_t *set, const reauth_string_t *account,
         return -1;
     }
 
-    /* free until it is complete: the worker that fills it may be killed */
+    /* the place is marked as used last: the worker may be killed before */
 
     room->holders = 0;
 

@@ -137,7 +137,7 @@ reauth_reader_value_end(reauth_reader_t *reader)
 }
 
 
-/* "after": how many bytes from here are still the value's */
+/* "after": how many of the following bytes belong to the value */
 
 static int
 reauth_reader_scalar_end(reauth_reader_t *reader, unsigned after)
@@ -619,7 +619,7 @@ reauth_reader_step(reauth_reader_t *reader, unsigned char ch)
 }
 
 
-/* the bytes of a string up to one that means something */
+/* the length of the part of a string that needs no decoding */
 
 static size_t
 reauth_reader_run(reauth_reader_t *reader, const unsigned char *p, size_t len)
@@ -767,7 +767,7 @@ reauth_reader_string(const reauth_string_t *text, const reauth_value_t *value,
     reader.state = REAUTH_READER_STRING;
     reader.keep = 1;
 
-    /* without its quotes it does not end */
+    /* without the quotes: a closing quote would end the string */
 
     (void) reauth_reader_feed(&reader, text->data + value->start + 1,
                               value->end - value->start - 2);

@@ -20,11 +20,13 @@
 #define reauth_redact_in_table(redact, bit)                                   \
     ((redact)->bits[(bit) / 64] >> (bit) % 64 & 1)
 
-/* a part has so many runs of four characters, all of which are in the table */
+/*
+ * the number of runs of four characters in a part; the table has all of them
+ */
 #define REAUTH_REDACT_RUNS  (REAUTH_REDACT_WINDOW - REAUTH_REDACT_MIN + 1)
 
 
-/* those before the last one are overwritten already */
+/* all places but the last one have been overwritten */
 
 typedef struct {
     size_t  n;
@@ -33,7 +35,7 @@ typedef struct {
 } reauth_redact_places_t;
 
 
-/* the next one of each, or the end of the text; at first 0 */
+/* the next position of each, or the end of the text; 0 initially */
 
 typedef struct {
     size_t  backslash;
@@ -126,7 +128,7 @@ reauth_redact_is_whole(const reauth_redact_t *redact,
         return 0;
     }
 
-    /* the time does not depend on how much of the secret is in the text */
+    /* constant time: it must not show how much of the secret the text has */
 
     for (n = 0; n <= len - most; n++) {
         found |= CRYPTO_memcmp(text + n, redact->secret.data, most) == 0;
@@ -137,9 +139,9 @@ reauth_redact_is_whole(const reauth_redact_t *redact,
 
 
 /*
- * A part of the secret is a run of characters of which each four that follow
- * each other are in the table.  "dst" is the text, to be changed, or NULL: the
- * first place is enough.
+ * Finds parts of the secret: sequences in which each run of four characters
+ * is in the table.  "dst" is the text to be overwritten, or NULL if only the
+ * first place is needed.
  */
 
 static size_t
@@ -228,10 +230,10 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
 
 
 /*
- * Called if no part begins before the last three characters that were read:
- * the first part that can follow ends with the run at "p", and each later one
- * that begins before this run includes it.  If the run is not in the table,
- * reading continues after it.
+ * Skips text that cannot begin a part.  To be called if no part begins before
+ * the last three characters that were read: the next part would end with the
+ * run at "p", or include it.  If this run is not in the table, reading
+ * continues after it.
  */
 
 static size_t
@@ -442,8 +444,8 @@ reauth_redact_hex(const unsigned char *p, size_t n, unsigned *value)
 
 
 /*
- * The table may be wrong once in a while, this is not: both are compared
- * without their escapes.
+ * The table may contain runs of other texts, so the part is compared with the
+ * secret; both are compared without escapes.
  */
 
 static int

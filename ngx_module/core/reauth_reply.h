@@ -92,18 +92,18 @@ const redisReply *reauth_reply_event(const redisReply *entry,
     char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
 
 /*
- * The same for an event of an override, which has a second field for it: NULL
- * is returned for all others.  reauth_reply_event() returns NULL for it, in
- * gateways of earlier versions, too.
+ * The same for an event of an override, which has a second field; NULL for
+ * all other events.  reauth_reply_event() returns NULL for such an event,
+ * also in gateways of earlier versions.
  */
 const redisReply *reauth_reply_override_event(const redisReply *entry,
     char id[REAUTH_STREAM_ID_MAX + 1], reauth_string_t *writer);
 
-/* the same for an event that an active account has no record: its text */
+/* the same for an event about a deleted record; returns its text */
 const redisReply *reauth_reply_deleted_event(const redisReply *entry,
     char id[REAUTH_STREAM_ID_MAX + 1]);
 
-/* the text of such an event: a record of its account only; -1: it is not one */
+/* the text of such an event: a record with the account only; or -1 */
 int reauth_reply_deleted(const redisReply *reply, reauth_record_t *record);
 
 /* the number of the event with this record; 0: none, an earlier version's */

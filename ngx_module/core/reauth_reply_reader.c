@@ -34,8 +34,9 @@
 #define REAUTH_REPLY_ALIGNMENT  sizeof(long long)
 
 /*
- * Arrays in arrays: those of a stream are five.  hiredis 1.x has no limit, and
- * the outermost object is looked for from each of them.
+ * Maximum depth of nested arrays; those of a stream have a depth of five.
+ * hiredis 1.x has no limit, and the outermost object is searched for from
+ * each array.
  */
 #define REAUTH_REPLY_DEPTH_MAX  8
 
@@ -193,7 +194,7 @@ reauth_reply_reader(void)
         return NULL;
     }
 
-    /* a page of replies; else it is given back and taken again for each */
+    /* large enough for a page of replies: not reallocated for each page */
     reader->maxbuf = REAUTH_REPLY_BUFFER;
 
     return reader;

@@ -518,7 +518,7 @@ reauth_raw_byte(reauth_raw_t *raw)
 }
 
 
-/* with parameters, too: servlet containers take them off */
+/* also with parameters, as in "..;x": servlet containers remove them */
 
 static int
 reauth_raw_is_dot(const reauth_raw_t *raw)
@@ -572,7 +572,7 @@ reauth_route_value_account(const reauth_string_t *value, unsigned char *buffer,
 }
 
 
-/* how often the argument is there; -1: once at least under another spelling */
+/* the number of such arguments; -1: at least one has another spelling */
 
 static int
 reauth_route_count_arg(const reauth_string_t *args,

@@ -7,7 +7,7 @@
 #include "reauth_schedule.h"
 
 
-/* requested polls have one of so many */
+/* persons can request one poll in this many */
 #define REAUTH_POLL_REQUESTED_PART  4
 
 #define REAUTH_POLL_MINUTE_MS       INT64_C(60000)
@@ -66,7 +66,7 @@ reauth_schedule_class(const reauth_record_t *record)
         return REAUTH_POLL_PERSON;
     }
 
-    /* an id, or a time, is the upstream's; else only a state that it told */
+    /* confirmed by the upstream: it has an ID, a time or a reported step */
 
     if (record->state == REAUTH_STATE_UNKNOWN
         && record->attempt[0] == '\0'

@@ -76,7 +76,7 @@ typedef struct {
 
 #define REAUTH_POLL_DUE_MAX  100
 
-/* "late_ms" ago the poll was due, or its request by a webhook was made */
+/* the lag of a poll that was due, or requested by a webhook, "late_ms" ago */
 int64_t reauth_schedule_lag(int64_t late_ms);
 
 /* the class in the summary and in metrics */

@@ -167,7 +167,7 @@ reauth_seek_named(reauth_seek_t *seek, const reauth_place_t *place,
 {
     int  other;
 
-    /* if all of them have an earlier epoch, they were set up again */
+    /* all Sentinels have an earlier epoch: they were set up again */
 
     if (epoch < seek->epoch && ++seek->stale < seek->sentinels) {
         return REAUTH_SEEK_STALE;

@@ -87,11 +87,11 @@ int reauth_seek_more(const reauth_seek_t *seek);
 unsigned reauth_seek_ended(reauth_seek_t *seek, reauth_seek_end_t end,
     int steady, unsigned random);
 
-/* 0: connect to the place at once; -1: it is not to be followed */
+/* 0: connect to the place at once; -1: do not follow the redirection */
 int reauth_seek_moved(reauth_seek_t *seek, const reauth_place_t *place,
     int steady);
 
-/* the next server at once, from one that is usable */
+/* leaves a usable server for the next one at once */
 void reauth_seek_turn(reauth_seek_t *seek);
 
 /* the connection is usable */
@@ -99,7 +99,7 @@ void reauth_seek_ready(reauth_seek_t *seek);
 
 
 typedef enum {
-    REAUTH_SEEK_STALE = 0,             /* a Sentinel that knows less */
+    REAUTH_SEEK_STALE = 0,             /* an older configuration */
     REAUTH_SEEK_SAME,
     REAUTH_SEEK_OTHER
 } reauth_seek_named_t;

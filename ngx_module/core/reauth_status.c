@@ -15,7 +15,7 @@
 #include "reauth_time.h"
 
 
-/* no UTF-8: one bad record must not make a list unreadable */
+/* text that is not UTF-8 is repaired, so that the whole list is readable */
 
 static void
 reauth_status_repaired(reauth_json_out_t *out, const reauth_string_t *text)

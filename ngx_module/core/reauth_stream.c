@@ -32,7 +32,10 @@ reauth_stream_event(reauth_stream_t *stream, uint64_t number)
 
     if (number == 0) {
 
-        /* those of such gateways are not counted, and cannot be missed */
+        /*
+         * earlier versions do not number their events: gaps are not
+         * detectable
+         */
 
         reauth_stream_doubt(stream, REAUTH_STREAM_DOUBT);
         return 0;
@@ -57,7 +60,7 @@ reauth_stream_end(reauth_stream_t *stream)
         return 0;
     }
 
-    /* counted, but not there: they were removed before they were read */
+    /* counted, but not in the stream: they were removed before being read */
 
     stream->number = stream->told;
     reauth_stream_doubt(stream, REAUTH_STREAM_MISSED);
@@ -77,7 +80,7 @@ reauth_stream_counter(reauth_stream_t *stream, uint64_t number)
         stream->number = number;
     }
 
-    /* later ones are events that are to come */
+    /* the events after stream->number are still to be read */
 
     stream->told = number;
 

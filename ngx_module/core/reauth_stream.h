@@ -15,10 +15,10 @@
 #include <stdint.h>
 
 
-/* ms from one reading of all to the next, if events were missed */
+/* minimum interval of reading everything again if events were missed, in ms */
 #define REAUTH_STREAM_AGAIN_MS   1000
 
-/* the same for what cannot be known to be missed, or did not fit */
+/* the same if events may have been missed, or did not fit into the zone */
 #define REAUTH_STREAM_DOUBT_MS   30000
 
 
@@ -36,7 +36,7 @@ typedef struct {
 } reauth_stream_t;
 
 
-/* begins to read all, after the event of this number; 0: it has none */
+/* begins to read everything, after the event of this number; 0: none */
 void reauth_stream_begin(reauth_stream_t *stream, uint64_t number);
 
 /*
@@ -45,21 +45,21 @@ void reauth_stream_begin(reauth_stream_t *stream, uint64_t number);
  */
 int reauth_stream_event(reauth_stream_t *stream, uint64_t number);
 
-/* there are no further events; returns 1 if there should be */
+/* the stream has no further events; returns 1 if the counter is higher */
 int reauth_stream_end(reauth_stream_t *stream);
 
 /*
- * The number of the last event by Redis' counter, 0: there is no counter.
- * Returns 1 if Redis has lost its data: what was known of it is void.
+ * The number of the last event by the counter in Redis; 0: it does not exist.
+ * Returns 1 if Redis has lost its data, which must be read again.
  */
 int reauth_stream_counter(reauth_stream_t *stream, uint64_t number);
 
-/* something that was read could not be kept */
+/* something that was read did not fit into the zone */
 void reauth_stream_dropped(reauth_stream_t *stream);
 
 /*
- * Milliseconds until all is to be read again, "since_ms" after it was read
- * last; -1: not at all.
+ * Milliseconds until everything must be read again, "since_ms" after the last
+ * time; -1: never.
  */
 int64_t reauth_stream_again_ms(const reauth_stream_t *stream,
     int64_t since_ms);

@@ -135,9 +135,9 @@ reauth_string_hex64(uint64_t number, unsigned char *out)
 
 
 /*
- * How many bytes at the beginning are certainly printable ASCII without
- * quotation marks and backslashes.  Eight of them are tested at once, so up to
- * seven that follow may be, too.
+ * The number of leading bytes that are printable ASCII without quotation
+ * marks and backslashes.  Tests eight bytes at once: the result may be
+ * smaller than the actual number by up to seven.
  */
 
 static inline size_t

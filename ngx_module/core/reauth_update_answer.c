@@ -22,7 +22,7 @@
     "Re-authentication started. Query the polling_url to check the progress."
 
 
-/* all but the strings that vary */
+/* the size of the constant parts of the text */
 #define REAUTH_UPDATE_ANSWER_SIZE  512
 
 
@@ -469,7 +469,7 @@ reauth_update_answer_url(const reauth_string_t *origin, unsigned fansly,
 }
 
 
-/* to be freed; "url" is it with its length */
+/* must be freed; sets "url" to the result */
 
 static char *
 reauth_polling_url(const reauth_string_t *origin, const reauth_string_t *path,

@@ -199,7 +199,10 @@ ngx_http_reauth_redis_ask_send(ngx_http_reauth_redis_t *asking,
 
     ngx_str_set(&argv[0], "ASKING");
 
-    /* without memory Redis answers MOVED to the command, which is an error */
+    /*
+     * if memory is short, the command is sent alone; Redis responds with
+     * MOVED
+     */
 
     (void) ngx_http_reauth_redis_internal(asking, 1, argv,
                                           ngx_http_reauth_redis_ask_handler,

@@ -418,7 +418,7 @@ ngx_http_reauth_redis_probe_handler(redisReply *reply, void *data)
         error.data = (u_char *) reply->str;
         error.len = reply->len;
 
-        /* other errors concern writes, and are reported when there are some */
+        /* other errors are about writes, and are reported when writes fail */
 
         if (!reauth_seek_serves(&error)) {
             ngx_http_reauth_redis_refused(redis, reply);
@@ -430,7 +430,7 @@ ngx_http_reauth_redis_probe_handler(redisReply *reply, void *data)
 }
 
 
-/* one after the other: commands sent together would delay each other */
+/* TIME is sent again after each reply: pipelined commands delay each other */
 
 static void
 ngx_http_reauth_redis_clock_ask(ngx_http_reauth_redis_t *redis)

@@ -453,8 +453,8 @@ ngx_http_reauth_redis_resolve_once(ngx_conf_t *cf,
 
 
 /*
- * The addresses that the system knows are used if nginx's "resolver" fails: it
- * knows nothing of /etc/hosts.
+ * The addresses found by the system are used if nginx's resolver fails, as it
+ * does not read /etc/hosts.
  */
 
 ngx_int_t

@@ -26,7 +26,7 @@ typedef struct {
     ngx_event_t                 event;
     ngx_uint_t                  max;
     ngx_uint_t                  pages;
-    reauth_record_t            *last;          /* which is not an override */
+    reauth_record_t            *last;          /* not an override */
     char                        before[REAUTH_STREAM_ID_MAX + 2];
     char                        account[REAUTH_ACCOUNT_MAX + 1];
     reauth_record_t             records[1];
@@ -144,7 +144,7 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
 
     if (record.state == REAUTH_STATE_FORGOTTEN) {
 
-        /* what was before is not shown */
+        /* changes before the account was forgotten are not shown */
 
         op->history.complete = 1;
         return 0;

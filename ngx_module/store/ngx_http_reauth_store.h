@@ -153,19 +153,19 @@ ngx_int_t ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
 ngx_uint_t ngx_http_reauth_store_clerk(ngx_http_reauth_store_t *store);
 
 /*
- * Keeps the gate of an account open or closed, or takes that back (gate NONE):
- * in the zone before this function returns, in Redis later.  Sets the rest of
- * *override; *former is the one before.  NGX_DECLINED: there was none to take
- * back; NGX_ERROR: there are too many; NGX_BUSY: its caller has too many, see
- * ngx_http_reauth_zone_set_override().
+ * Sets an override of the gate, or removes it (gate NONE): in the zone before
+ * this function returns, in Redis later.  Sets the remaining fields of
+ * *override; *former is the previous one.  NGX_DECLINED: there was none to
+ * remove; NGX_ERROR: too many overrides; NGX_BUSY: the caller has too many,
+ * see ngx_http_reauth_zone_set_override().
  */
 ngx_int_t ngx_http_reauth_store_override(ngx_http_reauth_store_t *store,
     reauth_override_t *override, reauth_override_t *former, ngx_uint_t *share);
 
 /*
- * Forgets an account, and its override: in the zone before this function
- * returns, in Redis later.  *former is the record until now.  NGX_DECLINED:
- * there is neither; NGX_BUSY: an update is being sent; NGX_ERROR: no memory.
+ * Forgets an account and its override: in the zone before this function
+ * returns, in Redis later.  *former is the previous record.  NGX_DECLINED:
+ * neither exists; NGX_BUSY: an update is being sent; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_reauth_store_forget(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, reauth_record_t *former);
@@ -205,14 +205,14 @@ void ngx_http_reauth_store_detach(ngx_http_reauth_store_op_t *op);
 /* "redis" or "local": where changes are written now */
 ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
 
-/* and Redis writes it */
+/* whether changes are written, and Redis accepts writes */
 ngx_uint_t ngx_http_reauth_store_writes(ngx_http_reauth_store_t *store);
 
 /* the state of this gateway with respect to Redis, by all its workers */
 void ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
     reauth_health_t *health);
 
-/* Redis rejected a command, or accepts what it had rejected before */
+/* Redis has rejected a command, or accepts one that it had rejected before */
 void ngx_http_reauth_store_refused(ngx_http_reauth_store_t *store,
     ngx_http_reauth_refused_e what, const struct redisReply *reply,
     const char *text);

@@ -748,8 +748,8 @@ void ngx_http_reauth_zone_get_redis(ngx_http_reauth_zone_t *zone,
     ngx_uint_t *up, ngx_uint_t *lag_ms);
 
 /*
- * What Redis refuses, and why: to connect, to tell what other gateways do, to
- * write, to share polls.  refuse: the refusal until now.
+ * What Redis rejects, and why: connections, reads of changes, writes, leases
+ * of polls.  refuse: sets the reason and returns the previous one.
  */
 
 typedef enum {

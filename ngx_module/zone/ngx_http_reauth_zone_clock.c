@@ -118,7 +118,7 @@ ngx_http_reauth_zone_move(ngx_http_reauth_zone_shctx_t *sh, int64_t by_ms)
     ngx_http_reauth_zone_move_dirty(sh, by_ms);
     ngx_http_reauth_zone_move_changes(sh, by_ms);
 
-    /* how long something is kept does not depend on the time of day */
+    /* durations do not change when the clock is corrected */
 
     n = (sh->outcomes_mask + 1) * NGX_HTTP_REAUTH_OUTCOME_WAYS;
 
@@ -149,7 +149,10 @@ ngx_http_reauth_zone_correct(ngx_http_reauth_zone_t *zone,
 
     if (offset != sh->gate.clock) {
 
-        /* to the gate's look-up this is one change */
+        /*
+         * the lookup of the gate sees the offset and the records change at
+         * once
+         */
 
         ngx_http_reauth_zone_write_start(sh);
 

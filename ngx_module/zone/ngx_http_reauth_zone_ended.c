@@ -287,8 +287,9 @@ ngx_http_reauth_zone_page_is_dirty(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * The page of the oldest record, if Redis has all of the page's records; of one
- * of the next oldest otherwise, if one of a few pages is such.
+ * Returns the page of the oldest record, unless Redis lacks one of the page's
+ * records; in this case, the first suitable page of the next oldest records,
+ * or if none of a few is suitable, the page of the oldest record.
  */
 
 static u_char *
@@ -325,9 +326,9 @@ ngx_http_reauth_zone_oldest_page(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * Room for one more: a record is replaced by the oldest one.  Slots need a page
- * of their own, and the oldest records are not all in one page: those that are
- * in a page with the oldest one are dropped with it.
+ * Makes room for a record.  One record is replaced by dropping the oldest
+ * one. For slots, a whole page is needed: all records in the page of the
+ * oldest one are dropped.
  */
 
 static ngx_int_t

@@ -387,7 +387,7 @@ ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
 
         if (node->state == REAUTH_STATE_FORGOTTEN) {
 
-            /* what was before is not shown */
+            /* changes before the account was forgotten are not shown */
 
             *complete = 1;
             break;

@@ -37,19 +37,23 @@
 #define NGX_HTTP_REAUTH_BUCKETS_MAX       262144
 
 /*
- * The size of each ended record: a page of them has no others, and is free when
- * they are dropped.  A record's text gives way before its account does.
+ * The size of each ended record.  A page contains such records only, so it is
+ * free when all of them have been dropped.  If a record is too long, its
+ * texts are truncated, but not its account.
  */
 #define NGX_HTTP_REAUTH_NODE_MAX          256
 
-/* pages of ended records dropped for one of slots; looked at for each */
+/*
+ * pages of ended records that are dropped for a page of slots, and examined
+ * to find each of them
+ */
 #define NGX_HTTP_REAUTH_EVICT_MAX         4
 #define NGX_HTTP_REAUTH_EVICT_PAGES       8
 
 #define NGX_HTTP_REAUTH_READ_TRIES        8
 #define NGX_HTTP_REAUTH_READ_STEPS        64
 
-/* records, or empty buckets, that a list examines under one lock; locks */
+/* records, or empty buckets, that a list examines per lock; number of locks */
 #define NGX_HTTP_REAUTH_LIST_BATCH        64
 #define NGX_HTTP_REAUTH_LIST_BATCHES      256
 
@@ -78,10 +82,10 @@
 #define NGX_HTTP_REAUTH_OVERRIDES_MAX     1000
 #define NGX_HTTP_REAUTH_OVERRIDES_SWEEP   16
 
-/* in a bucket of slots: an override closes a gate of the bucket */
+/* set in a bucket of slots if an override closes a gate of this bucket */
 #define NGX_HTTP_REAUTH_BUCKET_CLOSED     0x80000000
 
-/* in repair: neither is known, but it is not empty for readers */
+/* during a repair: the content is not known, readers must not skip it */
 #define NGX_HTTP_REAUTH_BUCKET_UNKNOWN    0xffffffff
 
 #define NGX_HTTP_REAUTH_ASKED_MAX         64
@@ -90,8 +94,8 @@
 
 /*
  * Records that Redis does not have are queued in the order of their last
- * change.  DIRTY_OLD: Redis has lost what has not changed since; these are
- * before all others, and a record that is queued keeps its place.
+ * change.  DIRTY_OLD: an unchanged record that Redis has lost.  These are
+ * queued before all others; a record that is already queued keeps its place.
  */
 
 #define NGX_HTTP_REAUTH_CLEAN             0
@@ -121,7 +125,7 @@ struct ngx_http_reauth_slot_s {
     uint32_t                        attempt_hash;
     uint8_t                         account_len;
     uint8_t                         used;
-    uint16_t                        round;     /* in which it was read last */
+    uint16_t                        round;     /* when it was last read */
     uint32_t                        seen;      /* lists asked for before */
     uint32_t                        listed;    /* the last one it was in */
     reauth_record_t                 record;

@@ -38,7 +38,10 @@ ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
     if (!ngx_queue_empty(&sh->dirty)) {
         q = ngx_queue_last(&sh->dirty);
 
-        /* one that fails is not returned again before all others */
+        /*
+         * moved to the other end: if writing fails, all others are tried
+         * first
+         */
 
         ngx_queue_remove(q);
         ngx_queue_insert_head(&sh->dirty, q);
@@ -377,7 +380,7 @@ ngx_http_reauth_zone_list_begin(ngx_http_reauth_zone_t *zone)
 }
 
 
-/* the attempt waits for a list, and was known when this one was requested */
+/* whether the attempt waits for a list and was known when it was requested */
 
 static ngx_uint_t
 ngx_http_reauth_zone_slot_waits(ngx_http_reauth_slot_t *slot, uint32_t list)
@@ -411,7 +414,7 @@ ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
 
     if (slot != NULL && ngx_http_reauth_zone_slot_waits(slot, list)) {
 
-        /* not of an earlier list that a former clerk still reads */
+        /* an earlier list that a former clerk still reads does not count */
 
         if ((int32_t) (slot->listed - list) < 0) {
             slot->listed = list;
