@@ -91,7 +91,7 @@ is(put($gateway, 'greedy', 'acct_o1', 'z')->{status}, 429,
 sandbox('POST', '/account/acct_g3', { next => [ { status => 422,
     body => '{"error":"VALIDATION_ERROR"}' } ] });
 is(put($gateway, 'other', 'acct_g3', 'w')->{status}, 422,
-    "another caller's update is rejected");
+    'an update by a different caller is rejected');
 
 my $restored = ask($gateway, 'other', 'GET', '/reauth/accounts/acct_g3')->{json};
 is($restored->{caller}, 'greedy', 'the attempt is still that of its caller');

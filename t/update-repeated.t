@@ -241,7 +241,7 @@ ok(wait_for { !kept('acct_order') },
 
 ok(scalar kept('acct_deeplink'), 'the response is kept before the replacement');
 is($gateway{two}->update('acct_deeplink', 'slow-other')->{status}, 200,
-    'another gateway begins another attempt');
+    'the second gateway begins another attempt');
 ok(wait_for { !kept('acct_deeplink') },
     'the kept response of a replaced attempt is deleted');
 is($gateway{two}->update('acct_deeplink', 'slow-other')

@@ -689,7 +689,7 @@ test_reject_does_not_restore_overdue_attempt(void **state)
 }
 
 
-/* the record of a rejected update names its own caller, if it is all there is */
+/* without a prior attempt, the record of a rejected update has its caller */
 
 static void
 test_reject_names_its_caller(void **state)

@@ -1469,7 +1469,8 @@ begin_judge(commit_t *commit, const reauth_record_t *remote)
 
     } else if (in->up) {
         commit->reads++;
-        message(MESSAGE_FETCH, commit->instance, redis_delay())->commit = commit;
+        message(MESSAGE_FETCH, commit->instance, redis_delay())->commit
+            = commit;
 
     } else {
         commit->op.begin.unread = 1;
@@ -1634,7 +1635,9 @@ commit_reply(message_t *m)
         return;
     }
 
-    if (zone_committed(in, &commit->record, commit->revision) && !commit->has_begin) {
+    if (zone_committed(in, &commit->record, commit->revision)
+        && !commit->has_begin)
+    {
         flush(m->instance);
     }
 
