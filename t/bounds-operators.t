@@ -1,6 +1,6 @@
 # What a caller with the scope "operate" can take from others: it has half of
-# the overrides, and all of them together have a quarter of the polls.  Others
-# are not disturbed.
+# the overrides, and half of the polls that operators can request, which are a
+# quarter of all.  Others are not disturbed.
 
 use strict;
 use warnings;
@@ -15,8 +15,9 @@ use Reauth::Test sandbox_options => ['--hold'];
 # one for each 32 KB of a zone of 1 MB
 my $OVERRIDES = 32;
 
-# a quarter of rate=
-my $POLLS = 5;
+# a quarter of rate=, and half of it
+my $POLLS     = 10;
+my $OWN_POLLS = 5;
 
 my $callers = secret_file('callers', join('', map {
     my ($name, $rest) = @$_;
@@ -35,7 +36,7 @@ server {
 }
 EOC
     config      => <<'EOC',
-reauth_poll on /upstream interval=10m max_interval=10m rate=20r/m;
+reauth_poll on /upstream interval=10m max_interval=10m rate=40r/m;
 location = /reauth/metrics { reauth_metrics; }
 EOC
 );
@@ -123,31 +124,47 @@ for my $account (map {"acct_g_login$_"} 1 .. 3) {
         'a login by an unconfined caller is accepted');
 }
 
-my @polled;
+# until it is rejected over both protocols; how many polls were accepted
 
-for my $i (1 .. 4 * $POLLS) {
-    my $answer = ask($i % 2 ? 'HTTP/1.1' : 'HTTP/2', 'greedy', 'POST',
-        'accounts/acct_g_login' . (1 + $i % 3) . '/poll');
+sub polls_of {
+    my ($name, $why) = @_;
 
-    push @polled, $answer->{status};
-    next if $answer->{status} == 202;
+    my @polled;
 
-    is($answer->{json}{error}, 'TOO_MANY_REQUESTS',
-        'a further requested poll is rejected');
-    cmp_ok($answer->{headers}{'retry-after'}, '>=', 1,
-        'the error of a requested poll has the time to wait')
-        if $i % 2;
-    last if $polled[-2] == 429;
+    for my $i (1 .. 4 * $POLLS) {
+        my $answer = ask($i % 2 ? 'HTTP/1.1' : 'HTTP/2', $name, 'POST',
+            'accounts/acct_g_login' . (1 + $i % 3) . '/poll');
+
+        push @polled, $answer->{status};
+        next if $answer->{status} == 202;
+
+        is($answer->{json}{error}, 'TOO_MANY_REQUESTS',
+            "a further poll requested by $name is rejected");
+        like($answer->{json}{description}, $why, "$name is told the limit");
+        cmp_ok($answer->{headers}{'retry-after'}, '>=', 1,
+            "$name is told the time to wait") if $i % 2;
+        last if @polled > 1 && $polled[-2] == 429;
+    }
+
+    is("@polled[-2, -1]", '429 429',
+        "polls of $name are rejected over both protocols");
+
+    return scalar grep { $_ == 202 } @polled;
 }
 
-is("@polled[0 .. $POLLS - 1]", join(' ', (202) x $POLLS),
-    'a quarter of the polls of a minute can be requested');
-is($polled[$POLLS], 429, 'a requested poll beyond the limit is rejected');
-is($polled[-1], 429, 'over HTTP/2, too');
-cmp_ok(limited('polls'), '>=', 2, 'rejected polls are counted');
+is(polls_of('greedy', qr/one caller take an eighth of the rate/), $OWN_POLLS,
+    'one caller can request an eighth of the polls of a minute');
 like($gateway->error_log,
-    qr/\[warn\].* requested poll of account "acct_g_login\d" rejected: limit reached/,
-    'a rejected poll is logged');
+    qr/\[warn\].* requested poll of account "acct_g_login\d" rejected: limit reached, an eighth of "rate=".* caller "greedy"/,
+    'a poll rejected at the limit of its caller is logged');
+is(polls_of('other', qr/one caller take an eighth of the rate/), $OWN_POLLS,
+    'another caller can request as many');
+is(polls_of('all', qr/take a quarter of the rate/), 0,
+    'all callers together can request a quarter');
+like($gateway->error_log,
+    qr/\[warn\].* rejected: limit reached, a quarter of "rate=".* caller "all"/,
+    'a poll rejected at the limit of all callers is logged');
+cmp_ok(limited('polls'), '>=', 6, 'rejected polls are counted');
 
 # ---- another caller meanwhile ----
 

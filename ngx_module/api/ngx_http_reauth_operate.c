@@ -644,7 +644,7 @@ ngx_http_reauth_operate_poll_refused(ngx_http_reauth_operate_t *op,
 
 static ngx_int_t
 ngx_http_reauth_operate_poll_too_many(ngx_http_reauth_operate_t *op,
-    int64_t wait_ms)
+    int64_t wait_ms, ngx_uint_t own)
 {
     ngx_http_reauth_ctx_t  *ctx;
 
@@ -652,26 +652,32 @@ ngx_http_reauth_operate_poll_too_many(ngx_http_reauth_operate_t *op,
 
     ngx_log_error(NGX_LOG_WARN, op->request->connection->log, 0,
                   "reauth: requested poll of account \"%V\" rejected: limit "
-                  "reached, a quarter of \"rate=\" of \"reauth_poll\"; caller "
-                  "\"%V\"", &op->account, &ctx->caller);
+                  "reached, %s of \"rate=\" of \"reauth_poll\"; caller "
+                  "\"%V\"", &op->account, own ? "an eighth" : "a quarter",
+                  &ctx->caller);
 
     return ngx_http_reauth_operate_too_many(op,
                NGX_HTTP_REAUTH_COUNT_LIMIT_POLLS, wait_ms,
-               "Requested polls take a quarter of the rate of reauth_poll at "
-               "most. The account is polled at its time.");
+               own ? "Polls requested by one caller take an eighth of the rate "
+                     "of reauth_poll at most. The account is polled at its "
+                     "time."
+                   : "Requested polls take a quarter of the rate of "
+                     "reauth_poll at most. The account is polled at its time.");
 }
 
 
 static ngx_int_t
 ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
 {
+    int                       own;
     u_char                   *p;
     int64_t                   wait_ms;
     ngx_str_t                 body;
     reauth_ask_t              ask;
     reauth_record_t           record;
-    reauth_string_t           id;
+    reauth_string_t           id, caller;
     ngx_http_request_t       *r;
+    ngx_http_reauth_ctx_t    *ctx;
     ngx_http_reauth_store_t  *store;
 
     static const char  *asked[] = { "attempt", "list", "account" };
@@ -690,10 +696,16 @@ ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
         return ngx_http_reauth_operate_poll_refused(op, ask);
     }
 
-    wait_ms = ngx_http_reauth_zone_request_poll(&store->zone,
-                                                store->poll_rate);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    caller.data = ctx->caller.data;
+    caller.len = ctx->caller.len;
+
+    wait_ms = ngx_http_reauth_zone_request_poll(&store->zone, &caller,
+                                                store->poll_rate, &own);
     if (wait_ms > 0) {
-        return ngx_http_reauth_operate_poll_too_many(op, wait_ms);
+        return ngx_http_reauth_operate_poll_too_many(op, wait_ms,
+                                                     (ngx_uint_t) own);
     }
 
     ngx_http_reauth_store_poll_first(store, &id);

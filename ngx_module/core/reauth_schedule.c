@@ -140,6 +140,69 @@ reauth_schedule_request(int64_t *taken_ms, int64_t now_ms, unsigned rate)
 }
 
 
+static reauth_requester_t *
+reauth_schedule_requester(reauth_requester_t *callers,
+    const reauth_string_t *caller)
+{
+    size_t               i;
+    reauth_requester_t  *least;
+
+    least = &callers[0];
+
+    for (i = 0; i < REAUTH_REQUESTERS; i++) {
+
+        if (reauth_string_equals(caller, callers[i].caller)) {
+            return &callers[i];
+        }
+
+        if (callers[i].taken_ms < least->taken_ms) {
+            least = &callers[i];
+        }
+    }
+
+    return least;
+}
+
+
+int64_t
+reauth_schedule_request_by(reauth_requester_t *callers,
+    const reauth_string_t *caller, int64_t *taken_ms, int64_t now_ms,
+    unsigned rate, int *own)
+{
+    int64_t              own_ms, wait_ms;
+    reauth_requester_t  *requester;
+
+    *own = 0;
+
+    if (caller->len == 0) {
+        return reauth_schedule_request(taken_ms, now_ms, rate);
+    }
+
+    requester = reauth_schedule_requester(callers, caller);
+
+    own_ms = reauth_string_equals(caller, requester->caller)
+             ? requester->taken_ms : 0;
+
+    wait_ms = reauth_schedule_request(&own_ms, now_ms, rate / 2);
+
+    if (wait_ms > 0) {
+        *own = 1;
+        return wait_ms;
+    }
+
+    wait_ms = reauth_schedule_request(taken_ms, now_ms, rate);
+
+    if (wait_ms > 0) {
+        return wait_ms;
+    }
+
+    requester->taken_ms = own_ms;
+    reauth_copy(requester->caller, REAUTH_CALLER_MAX, caller);
+
+    return 0;
+}
+
+
 int64_t
 reauth_schedule_lag(int64_t late_ms)
 {

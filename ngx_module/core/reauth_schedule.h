@@ -66,6 +66,24 @@ unsigned reauth_schedule_reserve(unsigned burst);
 int64_t reauth_schedule_request(int64_t *taken_ms, int64_t now_ms,
     unsigned rate);
 
+/*
+ * The same by caller: each gets half of what all of them get.  "callers" are
+ * zeroed before the first call; the one that has taken the least is forgotten
+ * if there are more.  An empty name is not limited by this.  *own: the limit is
+ * that of the caller.
+ */
+
+#define REAUTH_REQUESTERS  32
+
+typedef struct {
+    int64_t  taken_ms;
+    char     caller[REAUTH_CALLER_MAX + 1];
+} reauth_requester_t;
+
+int64_t reauth_schedule_request_by(reauth_requester_t *callers,
+    const reauth_string_t *caller, int64_t *taken_ms, int64_t now_ms,
+    unsigned rate, int *own);
+
 
 /* what is left to do, by class; at most REAUTH_POLL_DUE_MAX are counted */
 

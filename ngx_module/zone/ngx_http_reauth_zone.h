@@ -708,9 +708,9 @@ void ngx_http_reauth_zone_set_paused(ngx_http_reauth_zone_t *zone,
     int64_t ms);
 int64_t ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone);
 
-/* see reauth_schedule_request() */
+/* see reauth_schedule_request_by() */
 int64_t ngx_http_reauth_zone_request_poll(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t rate);
+    const reauth_string_t *caller, ngx_uint_t rate, int *own);
 
 /*
  * This gateway is drained for this time, in ms, or not any more (0); survives a

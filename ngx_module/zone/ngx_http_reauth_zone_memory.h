@@ -315,6 +315,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_rbtree_t                    poll[REAUTH_POLL_CLASSES];
     unsigned                        polled_others;
     int64_t                         requested_ms;  /* polls, by persons */
+    reauth_requester_t              requesters[REAUTH_REQUESTERS];
     ngx_rbtree_node_t               poll_sentinel;
     ngx_atomic_t                    nasked;
     ngx_http_reauth_asked_t         asked[NGX_HTTP_REAUTH_ASKED_MAX];

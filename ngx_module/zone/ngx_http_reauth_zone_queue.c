@@ -541,15 +541,16 @@ ngx_http_reauth_zone_paused(ngx_http_reauth_zone_t *zone)
 
 int64_t
 ngx_http_reauth_zone_request_poll(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t rate)
+    const reauth_string_t *caller, ngx_uint_t rate, int *own)
 {
     int64_t  wait_ms;
 
     ngx_http_reauth_zone_lock(zone);
 
-    wait_ms = reauth_schedule_request(&zone->sh->requested_ms,
-                                      ngx_http_reauth_monotonic(),
-                                      (unsigned) rate);
+    wait_ms = reauth_schedule_request_by(zone->sh->requesters, caller,
+                                         &zone->sh->requested_ms,
+                                         ngx_http_reauth_monotonic(),
+                                         (unsigned) rate, own);
 
     ngx_http_reauth_zone_unlock(zone);
 

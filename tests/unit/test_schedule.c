@@ -600,6 +600,105 @@ test_request(void **state)
 }
 
 
+/* by caller: one does not take what others need */
+
+static void
+test_request_by(void **state)
+{
+    int                 own;
+    char                name[16];
+    int64_t             taken_ms;
+    unsigned            n;
+    reauth_string_t     caller;
+    reauth_requester_t  callers[REAUTH_REQUESTERS];
+
+    (void) state;
+
+    memset(callers, 0, sizeof(callers));
+    taken_ms = 0;
+    caller = reauth_string_from("greedy");
+
+    for (n = 0;
+         reauth_schedule_request_by(callers, &caller, &taken_ms, NOW_MS, 60,
+                                    &own) == 0;
+         n++)
+    {
+        assert_true(n < 15);
+    }
+
+    assert_int_equal(n, 7);
+    assert_int_equal(own, 1);
+
+    caller = reauth_string_from("other");
+
+    for (n = 0;
+         reauth_schedule_request_by(callers, &caller, &taken_ms, NOW_MS, 60,
+                                    &own) == 0;
+         n++)
+    {
+        assert_true(n < 15);
+    }
+
+    assert_int_equal(n, 7);
+    assert_int_equal(own, 1);
+
+    /* all of them have a quarter of the rate */
+
+    caller = reauth_string_from("third");
+    assert_int_equal(reauth_schedule_request_by(callers, &caller, &taken_ms,
+                                                NOW_MS, 60, &own), 0);
+    assert_true(reauth_schedule_request_by(callers, &caller, &taken_ms, NOW_MS,
+                                           60, &own) > 0);
+    assert_int_equal(own, 0);
+
+    /* a refused one takes nothing of its caller's */
+
+    assert_int_equal(callers[2].taken_ms, NOW_MS + 60 * 8000 / 60);
+
+    /* without a name there is only the limit of all */
+
+    caller.len = 0;
+    taken_ms = 0;
+
+    for (n = 0;
+         reauth_schedule_request_by(callers, &caller, &taken_ms, NOW_MS, 60,
+                                    &own) == 0;
+         n++)
+    {
+        assert_true(n < 15);
+    }
+
+    assert_int_equal(n, 15);
+    assert_int_equal(own, 0);
+
+    /* more callers than places: the one that has taken most is remembered */
+
+    memset(callers, 0, sizeof(callers));
+    taken_ms = 0;
+    caller = reauth_string_from("greedy");
+
+    for (n = 0; n < 3; n++) {
+        (void) reauth_schedule_request_by(callers, &caller, &taken_ms, NOW_MS,
+                                          24, &own);
+    }
+
+    for (n = 0; n < 2 * REAUTH_REQUESTERS; n++) {
+        (void) snprintf(name, sizeof(name), "small%u", n);
+        caller = reauth_string_from(name);
+        taken_ms = 0;
+        assert_int_equal(reauth_schedule_request_by(callers, &caller,
+                                                    &taken_ms, NOW_MS, 24,
+                                                    &own), 0);
+    }
+
+    taken_ms = 0;
+    caller = reauth_string_from("greedy");
+    assert_true(reauth_schedule_request_by(callers, &caller, &taken_ms, NOW_MS,
+                                           24, &own) > 0);
+    assert_int_equal(own, 1);
+}
+
+
 int
 main(void)
 {
@@ -614,7 +713,8 @@ main(void)
         cmocka_unit_test(test_class),
         cmocka_unit_test(test_pick),
         cmocka_unit_test(test_reserve),
-        cmocka_unit_test(test_request)
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_request_by)
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
