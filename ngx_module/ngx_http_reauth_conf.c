@@ -148,7 +148,10 @@ ngx_http_reauth_conf_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->key = ngx_http_reauth_secret_add(cf, mcf, &value[0], &value[1]);
 
     if (lcf->key == NULL
-        || ngx_http_reauth_secret_is_bearer(cf, &value[0], lcf->key) != NGX_OK)
+        || ngx_http_reauth_secret_is_bearer(cf, &value[0], lcf->key) != NGX_OK
+        || ngx_http_reauth_secret_is_strong(cf, &value[0], lcf->key,
+                                            REAUTH_REDACT_MIN)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

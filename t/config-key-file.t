@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0, sandbox => 0;
 
-plan tests => repeat_each() * 48;
+plan tests => repeat_each() * 52;
 
 our $empty  = secret_file('empty', '');
 our $blank  = secret_file('newline', "\n");
@@ -23,6 +23,8 @@ our $scheme = secret_file('scheme', "Bearer very-secret\n");
 our $spaced = secret_file('spaced', "very secret-of-webhooks\n");
 our $short  = secret_file('short', 'x' x 31 . "\n");
 our $whsec  = secret_file('whsec', 'whsec_' . 'x' x 15 . "\n");
+our $tiny   = secret_file('tiny', "abc\n");
+our $four   = secret_file('four', "abcd\n");
 our $other  = secret_file('other', "k\xc3\xa9y-very-secret\n");
 
 sub key {
@@ -225,3 +227,23 @@ xxx
 qr/\[emerg\].*"reauth_webhook" "\Q$::whsec\E": is too short: it has 15 bytes, expected at least 16/
 --- no_error_log
 xxx
+
+
+
+=== TEST 21: an API key that cannot be found in responses is rejected
+--- http_config eval: main::key($::tiny)
+--- without: reauth_key_file
+--- must_die
+--- suppress_stderr
+--- error_log eval: main::refused($::tiny, 'is too short: it has 3 bytes, expected at least 4; check that the key is complete')
+
+
+
+=== TEST 22: an API key of 4 bytes is accepted
+--- http_config eval: main::key($::four)
+--- without: reauth_key_file
+--- request
+GET /reauth/healthz
+--- error_code: 200
+--- no_error_log
+[emerg]

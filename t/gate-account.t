@@ -8,6 +8,8 @@ use Test::More;
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
 my $gateway = gateway(config => <<'EOC');
+underscores_in_headers on;
+ignore_invalid_headers off;
 location = /report {
     reauth_gate on;
     reauth_gate_account $arg_account;
@@ -113,7 +115,10 @@ for my $case (
 for my $case (
     ["X-Account: acct_2\r\n", 200], ["X-Account: acct_1\r\n", 503],
     ["X-Account: acct_2\r\nx-account: acct_1\r\n", 400],
-    ["X-Account: acct_2\r\nX-Account: acct_2\r\n", 400])
+    ["X-Account: acct_2\r\nX-Account: acct_2\r\n", 400],
+    ["X_Account: acct_1\r\n", 503], ["X.Account: acct_1\r\n", 400],
+    ["X-Account: acct_2\r\nX_Account: acct_1\r\n", 400],
+    ["X-Account: acct_2\r\nX.Account: acct_1\r\n", 400])
 {
     my ($headers, $status) = @$case;
 

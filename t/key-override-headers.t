@@ -133,6 +133,14 @@ for my $how (sort keys %ask_odd) {
         push @evil, $dots if $how !~ /underscores/;
     }
 
+    # those that nginx knows, or that configurations set or remove
+
+    push @evil, qw(Authorization_ X_Forwarded_For X_Forwarded-Host
+        X-Forwarded_Port X_FORWARDED_PROTO X_Real_IP Content_Length
+        Content-Type_ Transfer_Encoding If_None_Match);
+    push @evil, qw(Authorization. Transfer.Encoding X.Forwarded.For Host!)
+        if $how !~ /underscores/;
+
     for my $name (@evil) {
         my $sent = $ask_odd{$how}->({ $name => 'evil-value', X_Kept => 'kept' });
 

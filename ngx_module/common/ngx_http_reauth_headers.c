@@ -15,9 +15,8 @@
 /* nginx's own */
 #define NGX_HTTP_REAUTH_HEADERS_MAX_SIZE  512
 
-/* the longest name in the hash that overrides the method or the path */
-#define NGX_HTTP_REAUTH_HEADERS_NAME_MAX                                      \
-    (sizeof("x-forwarded-request-uri") - 1)
+/* longer than any name that is looked for */
+#define NGX_HTTP_REAUTH_HEADERS_NAME_MAX  32
 
 
 static ngx_int_t ngx_http_reauth_headers_note(ngx_http_request_t *r,
@@ -203,38 +202,95 @@ ngx_http_reauth_headers_drop(ngx_table_elt_t *h)
 }
 
 
+/* headers that configurations set or remove, and nginx does not know */
+
+static ngx_uint_t
+ngx_http_reauth_headers_is_set(const u_char *name, size_t len)
+{
+    ngx_uint_t  i;
+
+    static ngx_str_t  names[] = {
+        ngx_string("x-forwarded-for"),
+        ngx_string("x-forwarded-host"),
+        ngx_string("x-forwarded-port"),
+        ngx_string("x-forwarded-proto"),
+        ngx_string("x-real-ip")
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+
+        if (names[i].len == len && ngx_memcmp(names[i].data, name, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /*
  * CGI, FastCGI and WSGI name a header in upper case with underscores, so that
  * programs cannot distinguish "X_Original_URL" or "X.Original.URL" from
- * "X-Original-URL".
+ * "X-Original-URL".  A header that is known to nginx, or that configurations
+ * set or remove, is passed by its own name only.
  */
 
-static ngx_http_header_t *
-ngx_http_reauth_headers_find_override(ngx_http_core_main_conf_t *cmcf,
+static ngx_uint_t
+ngx_http_reauth_headers_is_override(ngx_http_core_main_conf_t *cmcf,
     ngx_table_elt_t *h)
 {
     u_char              name[NGX_HTTP_REAUTH_HEADERS_NAME_MAX];
-    size_t              n;
-    ngx_uint_t          hash;
+    size_t              n, len;
+    ngx_uint_t          hash, plain;
     ngx_http_header_t  *known;
 
     if (h->key.len > NGX_HTTP_REAUTH_HEADERS_NAME_MAX) {
-        return NULL;
+        return 0;
     }
 
-    hash = 0;
+    plain = 1;
+    len = 0;
 
     for (n = 0; n < h->key.len; n++) {
-        name[n] = reauth_id_chars[h->lowcase_key[n]]
-                  && h->lowcase_key[n] != '_'
-                  ? h->lowcase_key[n] : '-';
-        hash = ngx_hash(hash, name[n]);
+        name[n] = h->lowcase_key[n];
+
+        if (!reauth_id_chars[name[n]] || name[n] == '_') {
+            name[n] = '-';
+            plain = 0;
+        }
+
+        if (name[n] != '-') {
+            len = n + 1;
+        }
     }
 
-    known = ngx_hash_find(&cmcf->headers_in_hash, hash, name, h->key.len);
+    /* nor "Authorization_" */
 
-    return known != NULL && known->handler == ngx_http_reauth_headers_override
-           ? known : NULL;
+    hash = ngx_hash_key(name, plain ? n : len);
+    known = ngx_hash_find(&cmcf->headers_in_hash, hash, name, plain ? n : len);
+
+    if (known != NULL && known->handler == ngx_http_reauth_headers_override) {
+        return 1;
+    }
+
+    return !plain
+           && (known != NULL || ngx_http_reauth_headers_is_set(name, len));
+}
+
+
+static void
+ngx_http_reauth_headers_log(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    char             shown[4 * NGX_HTTP_REAUTH_HEADERS_NAME_MAX + 1];
+    reauth_string_t  name;
+
+    name.data = h->key.data;
+    name.len = h->key.len;
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "reauth: header \"%s\" is not sent to the upstream: it may "
+                  "override the method, the path or another header",
+                  reauth_string_shown(&name, shown, sizeof(shown)));
 }
 
 
@@ -246,7 +302,6 @@ ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
     ngx_uint_t                  i;
     ngx_list_part_t            *part;
     ngx_table_elt_t            *h;
-    ngx_http_header_t          *known;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
@@ -256,14 +311,8 @@ ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            known = ngx_http_reauth_headers_find_override(cmcf, &h[i]);
-
-            if (known != NULL) {
-                ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                              "reauth: header \"%V\" is not sent to the "
-                              "upstream: it may override the method or the "
-                              "path", &known->name);
-
+            if (ngx_http_reauth_headers_is_override(cmcf, &h[i])) {
+                ngx_http_reauth_headers_log(r, &h[i]);
                 ngx_http_reauth_headers_drop(&h[i]);
             }
         }

@@ -58,7 +58,7 @@ ngx_http_reauth_headers_noted(ngx_http_request_t *r)
 /* removes the header from requests to upstreams and from variables */
 void ngx_http_reauth_headers_drop(ngx_table_elt_t *h);
 
-/* removes headers that may override the method or the path */
+/* removes headers that may override the method, the path or other headers */
 void ngx_http_reauth_headers_drop_overrides(ngx_http_request_t *r);
 
 

@@ -168,8 +168,11 @@ reauth_secret_strong(const reauth_string_t *text, size_t least,
     }
 
     snprintf(error, REAUTH_SECRET_ERROR_SIZE,
-             "is too short: it has %zu bytes, expected at least %zu; generate "
-             "a secret with: openssl rand -hex 32", len, least);
+             "is too short: it has %zu bytes, expected at least %zu; %s", len,
+             least,
+             least < REAUTH_SECRET_GENERATED_LEAST
+                 ? "check that the key is complete"
+                 : "generate a secret with: openssl rand -hex 32");
 
     return -1;
 }

@@ -20,6 +20,9 @@
 #define REAUTH_SECRET_MAX         4096
 #define REAUTH_SECRET_ERROR_SIZE  256
 
+/* secrets that need at least this many bytes can be generated */
+#define REAUTH_SECRET_GENERATED_LEAST  16
+
 
 typedef struct {
     reauth_string_t   text;

@@ -44,7 +44,11 @@ ngx_http_reauth_gate_next_variable(u_char *p, u_char *last,
 }
 
 
-/* the number of headers that match a variable's name in nginx */
+/*
+ * The number of headers that match a variable's name in nginx.  One that does
+ * not, but does so in a program that equates other characters with underscores,
+ * counts as two.
+ */
 
 static ngx_uint_t
 ngx_http_reauth_gate_headers_named(ngx_http_request_t *r,
@@ -52,7 +56,7 @@ ngx_http_reauth_gate_headers_named(ngx_http_request_t *r,
 {
     size_t            n;
     u_char            ch;
-    ngx_uint_t        i, found;
+    ngx_uint_t        i, found, odd;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
@@ -67,15 +71,27 @@ ngx_http_reauth_gate_headers_named(ngx_http_request_t *r,
                 continue;
             }
 
+            odd = 0;
+
             for (n = 0; n < name->len; n++) {
                 ch = h[i].lowcase_key[n];
 
-                if ((ch == '-' ? '_' : ch) != ngx_tolower(name->data[n])) {
+                if (ch == '-') {
+                    ch = '_';
+
+                } else if (!reauth_id_chars[ch]) {
+                    ch = '_';
+                    odd = 1;
+                }
+
+                if (ch != ngx_tolower(name->data[n])) {
                     break;
                 }
             }
 
-            found += n == name->len;
+            if (n == name->len) {
+                found += 1 + odd;
+            }
         }
     }
 
