@@ -107,7 +107,7 @@ for my $protocol ('HTTP/1.1', 'HTTP/2') {
 
 is(limited('overrides'), 2, 'rejected overrides are counted');
 like($gateway->error_log,
-    qr/\[warn\].* caller "greedy" has 16 overrides of gates: half of all/,
+    qr/\[warn\].* caller "greedy" has 16 overrides of gates: half of the limit/,
     'a rejected override is logged');
 is(override('HTTP/1.1', 'greedy', 'acct_g2')->{status}, 200,
     'an override of the caller can be removed');

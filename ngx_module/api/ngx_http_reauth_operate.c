@@ -21,7 +21,7 @@
 
 #define NGX_HTTP_REAUTH_OPERATE_BODY  4096
 
-/* a reason in the log, each byte escaped */
+/* the size of a reason in the log if each byte is escaped */
 #define NGX_HTTP_REAUTH_REASON_SHOWN  (4 * REAUTH_OVERRIDE_REASON_MAX         \
                                        + sizeof("..."))
 
@@ -157,7 +157,7 @@ ngx_http_reauth_operate_right(ngx_http_request_t *r, ngx_str_t *account)
                == NGX_OK ? NGX_DECLINED : rc;
     }
 
-    /* concerns all accounts: not for callers confined to some */
+    /* it is about all accounts: not allowed for confined callers */
 
     ngx_str_null(&id);
 
@@ -473,12 +473,12 @@ ngx_http_reauth_operate_not_overridden(ngx_http_reauth_operate_t *op,
 
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "reauth: caller \"%V\" has %ui overrides of gates: half "
-                      "of all reached", &ctx->caller, share);
+                      "of the limit reached", &ctx->caller, share);
 
         return ngx_http_reauth_operate_too_many(op,
                    NGX_HTTP_REAUTH_COUNT_LIMIT_OVERRIDES,
                    NGX_HTTP_REAUTH_OVERRIDE_RETRY,
-                   "The caller has half of all overrides that are possible. "
+                   "The caller has reached its limit: half of all overrides. "
                    "Nothing was changed. Wait until some of them end.");
     }
 
@@ -640,7 +640,7 @@ ngx_http_reauth_operate_poll_refused(ngx_http_reauth_operate_t *op,
 }
 
 
-/* those of other accounts would wait */
+/* further requested polls would delay those of other accounts */
 
 static ngx_int_t
 ngx_http_reauth_operate_poll_too_many(ngx_http_reauth_operate_t *op,

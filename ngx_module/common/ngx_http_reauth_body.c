@@ -487,7 +487,7 @@ ngx_http_reauth_body_take(ngx_http_request_t *r, ngx_http_reauth_body_t *body)
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                           "reauth: the body was already read to a file by "
                           "another module or \"client_body_early_read\": "
-                          "exclude \"%V\" from this", &r->unparsed_uri);
+                          "disable this for \"%V\"", &r->unparsed_uri);
 
             ngx_http_reauth_body_forget(cl);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -494,7 +494,9 @@ ngx_http_reauth_gate_serve(ngx_http_request_t *r,
 }
 
 
-/* not inline: its account has an address, so its stack needs protection */
+/*
+ * not inline: a local variable whose address is taken gets a stack protector
+ */
 
 static ngx_http_reauth_noinline ngx_uint_t
 ngx_http_reauth_gate_raw_is_bad(ngx_http_request_t *r)

@@ -17,7 +17,7 @@
 #include "ngx_http_reauth_redis.h"
 
 
-/* reads of Redis' record, while events change that of the zone */
+/* attempts to read the record of Redis while events change that of the zone */
 #define NGX_HTTP_REAUTH_BEGIN_READS     3
 
 /* keys, arguments */
@@ -467,7 +467,7 @@ ngx_http_reauth_commit_conflict(ngx_http_reauth_commit_t *commit,
 
         if (commit->flush) {
 
-            /* it was to show that Redis accepts writes, and read instead */
+            /* a test write that was not needed: Redis accepts writes */
 
             ngx_http_reauth_store_accepted(commit->store,
                                            NGX_HTTP_REAUTH_REFUSED_WRITE);

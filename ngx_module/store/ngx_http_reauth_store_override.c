@@ -51,7 +51,10 @@ ngx_http_reauth_store_merge_override(ngx_http_reauth_store_t *store,
 
     if (rc == NGX_DECLINED) {
 
-        /* what the zone has is this one, or later, and still to be written */
+        /*
+         * the zone has this override, or a later one that is still to be
+         * written
+         */
 
         ngx_http_reauth_zone_override_committed(&store->zone, &override);
     }

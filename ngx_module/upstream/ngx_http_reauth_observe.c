@@ -225,7 +225,7 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 
     if (record.updated_ms >= began_ms) {
 
-        /* about the session before a login that has ended meanwhile */
+        /* the call began before the login that has changed the record */
 
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth call: account \"%*s\" unchanged, the call began "

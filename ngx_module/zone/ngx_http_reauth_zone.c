@@ -325,8 +325,9 @@ ngx_http_reauth_zone_find_owner(ngx_http_reauth_zone_t *zone,
     } else {
 
         /*
-         * of any slot, if there is none, so that memory is read anyway; before
-         * the first attempt there are no slots
+         * If the attempt is not known, another slot is read instead, so that
+         * both cases take the same time.  Before the first attempt there are
+         * no slots.
          */
 
         if (slot == NULL && sh->gate.nslots != 0) {
@@ -375,7 +376,7 @@ ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* the gate reads none of these, so this is no write to it */
+/* the gate does not read these fields, so no write is announced to it */
 
 static void
 ngx_http_reauth_zone_complete(ngx_http_reauth_zone_shctx_t *sh,

@@ -21,7 +21,9 @@ ngx_http_reauth_zone_overrides_init(ngx_http_reauth_zone_shctx_t *sh,
     n = ngx_min(size / NGX_HTTP_REAUTH_OVERRIDES_SHARE,
                 NGX_HTTP_REAUTH_OVERRIDES_MAX);
 
-    /* one is a spare, for changes */
+    /*
+     * one more, so that a change can be written before the old entry is freed
+     */
 
     sh->noverrides = ngx_max(n, NGX_HTTP_REAUTH_OVERRIDES_MIN) + 1;
 
@@ -72,8 +74,8 @@ ngx_http_reauth_zone_override_find(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * Marks the buckets of accounts that overrides close: for these, the fast way
- * of the gate does not apply.
+ * Marks the buckets that contain accounts whose gates are closed by
+ * overrides: the fast path of the gate skips only unmarked buckets.
  */
 
 static void
@@ -348,7 +350,7 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-/* one of a caller, also one that it has taken back, until it has ended */
+/* whether it counts for the caller: until it would end, even if removed */
 
 static ngx_uint_t
 ngx_http_reauth_zone_override_is_of(ngx_http_reauth_overridden_t *entry,
@@ -360,7 +362,7 @@ ngx_http_reauth_zone_override_is_of(ngx_http_reauth_overridden_t *entry,
 }
 
 
-/* whether its caller may have a further one; *share: those that it has */
+/* whether the caller may have one more; *share: the number that it has */
 
 static ngx_uint_t
 ngx_http_reauth_zone_override_allowed(ngx_http_reauth_zone_shctx_t *sh,
@@ -444,7 +446,9 @@ ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
 
         if (override->gate == REAUTH_OVERRIDE_NONE) {
 
-            /* kept as long as a copy of the former could come back */
+            /*
+             * must be kept as long as a copy of the former one can be merged
+             */
 
             override->until_ms = former->until_ms;
         }
