@@ -405,11 +405,42 @@ reauth_judge_is_settled(const reauth_record_t *ours,
 }
 
 
+static reauth_merge_result_t
+reauth_judge_merge_result(const reauth_stored_t *stored,
+    const reauth_record_t *theirs, int live)
+{
+    int                    order;
+    reauth_merge_result_t  result;
+
+    result = reauth_attempt_merge(&stored->record, (int) stored->dirty,
+                                  theirs, live);
+
+    if (result == REAUTH_MERGE_OURS
+        && live
+        && reauth_judge_is_settled(&stored->record, theirs))
+    {
+        result = REAUTH_MERGE_TAKEN;
+    }
+
+    if (result == REAUTH_MERGE_SAME && stored->dirty) {
+
+        /* the later poll counts; the state is the same */
+
+        order = reauth_attempt_poll_order(&stored->record, theirs);
+
+        if (order != 0) {
+            result = order > 0 ? REAUTH_MERGE_OURS : REAUTH_MERGE_TAKEN;
+        }
+    }
+
+    return result;
+}
+
+
 reauth_merge_result_t
 reauth_judge_merge(const reauth_stored_t *stored,
     const reauth_record_t *remote, int live, reauth_judgement_t *verdict)
 {
-    int                    order;
     reauth_record_t        theirs;
     reauth_merge_result_t  result;
 
@@ -422,26 +453,7 @@ reauth_judge_merge(const reauth_stored_t *stored,
         theirs.missing = 0;
     }
 
-    result = reauth_attempt_merge(&stored->record, (int) stored->dirty,
-                                  &theirs, live);
-
-    if (result == REAUTH_MERGE_OURS
-        && live
-        && reauth_judge_is_settled(&stored->record, &theirs))
-    {
-        result = REAUTH_MERGE_TAKEN;
-    }
-
-    if (result == REAUTH_MERGE_SAME && stored->dirty) {
-
-        /* the later poll counts; the state is the same */
-
-        order = reauth_attempt_poll_order(&stored->record, &theirs);
-
-        if (order != 0) {
-            result = order > 0 ? REAUTH_MERGE_OURS : REAUTH_MERGE_TAKEN;
-        }
-    }
+    result = reauth_judge_merge_result(stored, &theirs, live);
 
     switch (result) {
 
