@@ -732,6 +732,8 @@ int
 reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
     int64_t timeout_ms)
 {
+    int64_t  age_ms;
+
     if (record->state == REAUTH_STATE_STARTING) {
 
         /* the begin may be judged again and not be sent */
@@ -739,7 +741,11 @@ reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
         timeout_ms *= 2;
     }
 
-    return record->updated_ms + timeout_ms <= now_ms;
+    /* it may be in the future: the clock of another Redis, after a failover */
+
+    age_ms = now_ms - record->updated_ms;
+
+    return age_ms >= timeout_ms || age_ms <= -timeout_ms;
 }
 
 

@@ -1458,6 +1458,11 @@ test_commit(void **state)
     assert_false(reauth_judge_flush(&record, NOW_MS + 249, 250));
     assert_true(reauth_judge_flush(&record, NOW_MS + 250, 250));
 
+    /* the clock has been put back since */
+
+    assert_false(reauth_judge_flush(&record, NOW_MS - 249, 250));
+    assert_true(reauth_judge_flush(&record, NOW_MS - 250, 250));
+
     /* a begin may be judged again */
 
     record.state = STARTING;
