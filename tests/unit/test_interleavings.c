@@ -43,12 +43,18 @@
 #define SKEW           3000          /* of the gateways' clocks */
 #define UPSTREAM_SKEW  60000
 
+/* test_orders.c has less, as it copies the world */
+
+#ifndef TRUTHS_MAX
 #define TRUTHS_MAX     128
 #define EPOCHS_MAX     512
 #define MESSAGES_MAX   512
 #define EVENTS_MAX     1024
 #define HISTORY_MAX    256
 #define BEGINS_MAX     512
+#define COMMITS_MAX    64         /* under way */
+#endif
+
 #define READS_MAX      3
 
 #define NOBODY         -1
@@ -159,6 +165,7 @@ typedef struct {
 typedef struct {
     reauth_stored_t  zone;
     int64_t          skew;
+    int64_t          ticks;          /* of its own clock, in test_orders.c */
     unsigned         asked;          /* poll_soon */
     uint64_t         forgotten;      /* the last epoch that was, as it knows */
 
@@ -175,6 +182,13 @@ static struct {
     uint64_t         random;
     int64_t          now;
     unsigned         trace;
+
+    unsigned         ordered;        /* test_orders.c: not at random */
+    int64_t          sequence;       /* of messages */
+    unsigned         chosen[8];      /* instead of chance, from the last */
+    size_t           nchosen;
+    commit_t         commits[COMMITS_MAX];
+    unsigned char    sent[COMMITS_MAX];
 
     instance_t       instances[INSTANCES];
 
@@ -214,6 +228,7 @@ static struct {
 static reauth_string_t  account = reauth_string("acct_1");
 
 
+static void commit_free(commit_t *commit);
 static void commit_send(commit_t *commit);
 static reauth_advance_result_t store_advance(int instance, news_t *news);
 
@@ -223,6 +238,14 @@ static reauth_advance_result_t store_advance(int instance, news_t *news);
 static unsigned
 chance(unsigned n)
 {
+    if (world.nchosen != 0) {
+        return world.chosen[--world.nchosen];
+    }
+
+    if (world.ordered) {
+        return n - 1;
+    }
+
     world.random ^= world.random >> 12;
     world.random ^= world.random << 25;
     world.random ^= world.random >> 27;
@@ -260,7 +283,7 @@ violated(const char *what)
 static int64_t
 clock_of(const instance_t *in)
 {
-    return world.now + in->skew;
+    return world.now + in->skew + in->ticks;
 }
 
 
@@ -716,7 +739,7 @@ message(message_type_t type, int instance, int64_t delay)
 
     m->type = type;
     m->instance = instance;
-    m->at = world.now + delay;
+    m->at = world.ordered ? ++world.sequence : world.now + delay;
 
     return m;
 }
@@ -1388,23 +1411,45 @@ begin_local(int instance, begin_op_t *op)
 
 
 static void
+commit_free(commit_t *commit)
+{
+    if (commit != NULL) {
+        world.sent[commit - world.commits] = 0;
+    }
+}
+
+
+static void
 commit_local(commit_t *commit)
 {
     if (commit->has_begin) {
         begin_local(commit->instance, &commit->op);
     }
 
-    free(commit);
+    commit_free(commit);
 }
 
 
 static commit_t *
 commit_create(int instance, const reauth_record_t *record)
 {
+    size_t     n;
     commit_t  *commit;
 
-    commit = calloc(1, sizeof(commit_t));
-    assert_non_null(commit);
+    n = 0;
+
+    while (n < COMMITS_MAX - 1 && world.sent[n]) {
+        n++;
+    }
+
+    if (world.sent[n]) {
+        violated("too many commits");
+    }
+
+    world.sent[n] = 1;
+
+    commit = &world.commits[n];
+    memset(commit, 0, sizeof(commit_t));
 
     commit->instance = instance;
     commit->record = *record;
@@ -1416,7 +1461,12 @@ commit_create(int instance, const reauth_record_t *record)
 static void
 commit_send(commit_t *commit)
 {
-    if (!world.instances[commit->instance].up) {
+    unsigned     random;
+    instance_t  *in;
+
+    in = &world.instances[commit->instance];
+
+    if (!in->up) {
         commit_local(commit);
         return;
     }
@@ -1425,9 +1475,10 @@ commit_send(commit_t *commit)
 
     /* the upper bits of the state are random enough */
 
+    random = (unsigned) (world.random >> 40) + (unsigned) commit->instance;
+
     commit->revision = reauth_revision_next(commit->record.revision,
-                                            world.now,
-                                            (unsigned) (world.random >> 40));
+                                            clock_of(in), random);
 }
 
 
@@ -1465,7 +1516,7 @@ begin_judge(commit_t *commit, const reauth_record_t *remote)
         commit_send(commit);
 
     } else if (commit->op.begun != REAUTH_BEGIN_READ) {
-        free(commit);
+        commit_free(commit);
 
     } else if (in->up) {
         commit->reads++;
@@ -1501,7 +1552,7 @@ commit_again(commit_t *commit, const reauth_record_t *remote)
         commit_send(commit);
 
     } else {
-        free(commit);
+        commit_free(commit);
     }
 }
 
@@ -1646,7 +1697,7 @@ commit_reply(message_t *m)
         begin_done(m->instance, &commit->op);
     }
 
-    free(commit);
+    commit_free(commit);
 }
 
 
@@ -2201,7 +2252,7 @@ restart(int instance)
                 || world.messages[i].news.truth == NOBODY
                 || world.messages[i].news.fact.source == REAUTH_SOURCE_POLLER))
         {
-            free(world.messages[i].commit);
+            commit_free(world.messages[i].commit);
             world.messages[i] = world.messages[--world.nmessages];
 
         } else {
@@ -2592,10 +2643,6 @@ interleaving(uint64_t seed, unsigned run)
         check_agreement();
     }
 
-    for (n = 0; n < world.nmessages; n++) {
-        free(world.messages[n].commit);
-    }
-
     return world.violation;
 }
 
@@ -2650,6 +2697,8 @@ test_interleavings(void **state)
 }
 
 
+#ifndef INTERLEAVINGS_ONLY
+
 int
 main(void)
 {
@@ -2659,3 +2708,5 @@ main(void)
 
     return cmocka_run_group_tests_name("interleavings", tests, NULL, NULL);
 }
+
+#endif
