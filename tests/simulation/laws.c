@@ -332,6 +332,21 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
         s->told = 0;
     }
 
+    /*
+     * A login that no gateway began has an epoch by the upstream's clock, which
+     * may be ahead: that of an old one may be later than that of an update.
+     * What follows from that record is wrong, too, until this attempt ends: a
+     * documented limitation.
+     */
+
+    if (known && (record->epoch & 1)
+        && record->epoch > world.truths[newest].epoch)
+    {
+        world.truths[newest].disputed = 1;
+        s->told = 0;
+        return;
+    }
+
     if (truth == newest && s->told == 0
         && reauth_state_is_active(record->state))
     {
@@ -342,8 +357,6 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
     if (s->told && gate == WORKER_GATE_OPEN
         && !is_overtaken(a, world.truths[newest].epoch)
         && !(world.forgotten[a]
-             && record->epoch > world.truths[newest].epoch)
-        && !((record->epoch & 1)
              && record->epoch > world.truths[newest].epoch)
         && world.now - world.truths[newest].began
            < world.plan.gate_max - LAW_CLOSED)
