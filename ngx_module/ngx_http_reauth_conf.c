@@ -359,8 +359,25 @@ ngx_http_reauth_conf_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_reauth_loc_conf_t *lcf = conf;
 
+    ngx_str_t  *value;
+
     if (lcf->metrics) {
         return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "callers") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in "
+                               "\"reauth_metrics\": expected \"callers\" or "
+                               "none", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->metrics_callers = 1;
     }
 
     lcf->metrics = 1;
@@ -679,7 +696,8 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     /* also of the enclosing location */
 
-    conf->callers_here |= prev->callers_here;
+    conf->callers_here |= prev->callers_here
+                          || (conf->metrics_callers && conf->callers != NULL);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -281,7 +281,7 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
                            0) },
 
     { ngx_string("reauth_metrics"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_reauth_directive,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

@@ -26,6 +26,7 @@ log_format caller '\$reauth_operation \$reauth_caller \$status [\$http_authoriza
 access_log logs/caller.log caller;
 EOC
 location = /reauth/metrics { reauth_metrics; }
+location = /operators/metrics { reauth_metrics callers; }
 EOS
 
 sub as {
@@ -148,6 +149,16 @@ is(as('dave', 'GET', '/reauth/gate/acct_d1')->{status}, 204,
 
 is($gateway->http('GET', $_)->{status}, 200, "$_ needs nobody")
     for qw(/reauth/healthz /reauth/readyz /reauth/metrics);
+
+# "reauth_metrics callers": the inherited callers file applies
+
+is(as(undef, 'GET', '/operators/metrics')->{status}, 401,
+    'metrics with the parameter "callers" require a token');
+is(as($_, 'GET', '/operators/metrics')->{status}, 403,
+    "metrics are not shown to $_, who lacks the scope operate")
+    for qw(bob carol dave);
+is(as('alice', 'GET', '/operators/metrics')->{status}, 200,
+    'metrics are shown to a caller with the scope operate');
 
 $gateway->stop;
 

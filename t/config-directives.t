@@ -150,7 +150,7 @@ my %row = (
             emerg => qr/no location of the server matches: add/],
         [[qw(key poll)], emerg => qr/needs "reauth_key_file": add/]],
     reauth_status  => ['', ['files'], $zone],
-    reauth_metrics => ['', ['files'], $zone],
+    reauth_metrics => ['callers', ['files'], $zone],
     reauth_webhook => [$secret, ['files'], $zone,
         [['poll'], warn => qr/needs "reauth_poll": .*add "reauth_poll on/]],
 );

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Shipped;
@@ -65,6 +66,31 @@ for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme)
     my $sent = (sandbox_log())[-1];
     is_deeply([grep { ($sent->{headers}{$_} // '') =~ /canary/ } keys %{ $sent->{headers} }], [],
         "$name: who calls is not the client's to say");
+
+    $gateway->stop;
+}
+
+# ---- metrics are for operators, once callers are named ----
+
+my $callers = secret_file('callers', join('', map {
+    "$_ sha256:${\ sha256_hex(qq(token-of-$_))} $_\n" } qw(status operate)),
+    oct 644);
+
+for my $named (0, 1) {
+    my $gateway = Reauth::Shipped->start('conf/nginx.conf',
+        upstream => $ENV{TEST_NGINX_SANDBOX_PORT},
+        replace  => [[qr/(?<=;\n)(?=\n +# errors generated)/,
+            $named ? "reauth_callers_file $callers;\n" : '']]);
+
+    my %status = map {
+        $_ => $gateway->http('GET', '/reauth/metrics',
+            { Host => 'localhost', $_ ? (Authorization => "Bearer token-of-$_") : () })->{status}
+    } '', qw(status operate);
+
+    is_deeply(\%status, $named ? { '' => 401, status => 403, operate => 200 }
+        : { '' => 200, status => 200, operate => 200 },
+        'conf/nginx.conf: metrics ' . ($named ? 'require the scope operate with a callers file'
+            : 'are shown without a callers file'));
 
     $gateway->stop;
 }

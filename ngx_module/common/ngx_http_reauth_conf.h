@@ -92,6 +92,8 @@ typedef struct ngx_http_reauth_loc_conf_s {
     ngx_uint_t                status;          /* reauth_status is here */
     ngx_uint_t                operate;         /* without a callers file */
     ngx_uint_t                metrics;         /* reauth_metrics is here */
+    ngx_uint_t                metrics_callers; /* an inherited callers file is
+                                                  used for them */
     ngx_uint_t                webhook_nsecrets; /* 0: no reauth_webhook here */
     ngx_http_reauth_secret_t *webhook_secrets[NGX_HTTP_REAUTH_WEBHOOK_SECRETS];
     ngx_str_t                 webhook_pass;    /* empty: not passed on */
