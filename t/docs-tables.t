@@ -447,4 +447,15 @@ my @bare = map { $_->[0] } grep { $_->[-1] !~ /`/ } @rows[2 .. $#rows];
 cmp_ok(scalar @rows, '>', 30, 'docs/security.md: values from outside');
 is("@bare", '', 'docs/security.md: each value has a proof');
 
+# ---- at rest ----------------------------------------------------------------------
+
+my ($rest) = $security =~ /^## At rest in Redis\n(.*?)(?=^## )/ms;
+my %at_rest = map { $_ => 1 } map { /`([^`]+)`/g } $rest =~ /^(\|[^|]*\|)/mg;
+
+same([grep { !/\Aprior_(?!fingerprint)/ }
+        slurp('ngx_module/core/reauth_record.c') =~ /\breauth_spec\w*\("(\w+)"/g],
+    [grep { /\A\w+\z/ && !/\A(?:events|overrides|seq|active|due|list|rate|pause|probe)\z/ }
+        keys %at_rest],
+    'docs/security.md: fields of a record at rest');
+
 done_testing();
