@@ -254,10 +254,34 @@ ngx_http_reauth_authenticate_store(ngx_http_reauth_authenticate_t *a,
 }
 
 
+static reauth_update_end_t
+ngx_http_reauth_authenticate_end(const ngx_http_reauth_forward_t *forward)
+{
+    switch (forward->answer) {
+
+    case NGX_HTTP_REAUTH_ANSWER_WHOLE:
+        return REAUTH_UPDATE_ANSWERED;
+
+    case NGX_HTTP_REAUTH_ANSWER_ENCODED:
+        return REAUTH_UPDATE_ENCODED;
+
+    case NGX_HTTP_REAUTH_ANSWER_REDIRECT:
+        return REAUTH_UPDATE_REDIRECTED;
+
+    case NGX_HTTP_REAUTH_ANSWER_TIMEOUT:
+        return REAUTH_UPDATE_TIMED_OUT;
+
+    default:
+        return forward->done ? REAUTH_UPDATE_FAILED : REAUTH_UPDATE_UNFINISHED;
+    }
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 {
     uint8_t                     sealed[REAUTH_SEALED_MAX];
+    const char                 *code;
     reauth_fact_t               fact;
     reauth_error_t              error;
     reauth_upstream_status_t    status;
@@ -275,31 +299,14 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
     a->epoch = 0;
 
-    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT
-        || (forward->answer == NGX_HTTP_REAUTH_ANSWER_ENCODED
-            && status == REAUTH_UPSTREAM_REJECTED))
-    {
-        fact.state = REAUTH_STATE_REJECTED;
-        fact.error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
+    fact.state = reauth_judge_ended(ngx_http_reauth_authenticate_end(forward),
+                                    forward->done ? (int) forward->sent
+                                           : forward->subrequest != NULL,
+                                    status, &code);
+    if (code != NULL) {
+        fact.error_code = reauth_string_from(code);
 
-    } else if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE) {
-
-        fact.state = forward->sent || !forward->done
-                     ? REAUTH_STATE_UNKNOWN : REAUTH_STATE_REJECTED;
-
-        fact.error_code = reauth_string_from(
-                              forward->answer == NGX_HTTP_REAUTH_ANSWER_TIMEOUT
-                                  ? "UPSTREAM_TIMEOUT" : "UPSTREAM_BAD_ANSWER");
-
-        if (!forward->done && forward->subrequest == NULL) {
-
-            /* the request ended before anything was sent */
-
-            fact.state = REAUTH_STATE_REJECTED;
-            fact.error_code = reauth_string_from("NOT_SENT");
-        }
-
-    } else if (status == REAUTH_UPSTREAM_ACCEPTED) {
+    } else if (fact.state == REAUTH_STATE_RUNNING) {
         ngx_http_reauth_authenticate_accepted(a, sealed, &fact);
 
     } else {
@@ -307,8 +314,6 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
         fact.error_code = reauth_string_from(error.code);
         fact.error_message = reauth_string_from(error.message);
-        fact.state = status == REAUTH_UPSTREAM_REJECTED
-                     ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
     }
 
     if (forward->done) {

@@ -242,6 +242,18 @@ reauth_attempt_ttl_ms(const reauth_record_t *record)
 }
 
 
+int64_t
+reauth_attempt_lifetime_ms(const reauth_record_t *record)
+{
+    int64_t  ttl_ms;
+
+    ttl_ms = reauth_attempt_ttl_ms(record);
+
+    return reauth_state_is_active(record->state)
+           ? ttl_ms + record->deadline_ms - record->since_ms : ttl_ms;
+}
+
+
 /* an attempt of the same caller is replaced and already counted */
 
 static int

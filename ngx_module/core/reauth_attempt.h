@@ -578,6 +578,9 @@ int reauth_attempt_keeps(const reauth_record_t *record);
  */
 int64_t reauth_attempt_ttl_ms(const reauth_record_t *record);
 
+/* the same from now on, for the record that is being written */
+int64_t reauth_attempt_lifetime_ms(const reauth_record_t *record);
+
 /*
  * Whether the platform is Fanvue: there is nothing to poll, and the list of
  * accounts is not documented for it.  Only webhooks report its logins.

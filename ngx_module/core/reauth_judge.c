@@ -763,3 +763,90 @@ reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
     fact->error_code = reauth_string_from(code);
     fact->caller = reauth_string_from(begin->prior_caller);
 }
+
+
+reauth_state_t
+reauth_judge_ended(reauth_update_end_t end, int sent,
+    reauth_upstream_status_t status, const char **code)
+{
+    *code = "UPSTREAM_BAD_ANSWER";
+
+    switch (end) {
+
+    case REAUTH_UPDATE_ANSWERED:
+        *code = NULL;
+
+        if (status == REAUTH_UPSTREAM_ACCEPTED) {
+            return REAUTH_STATE_RUNNING;
+        }
+
+        return status == REAUTH_UPSTREAM_REJECTED ? REAUTH_STATE_REJECTED
+                                                  : REAUTH_STATE_UNKNOWN;
+
+    case REAUTH_UPDATE_REDIRECTED:
+        return REAUTH_STATE_REJECTED;
+
+    case REAUTH_UPDATE_ENCODED:
+
+        /* the status alone says that nothing was done */
+
+        return status == REAUTH_UPSTREAM_REJECTED || !sent
+               ? REAUTH_STATE_REJECTED : REAUTH_STATE_UNKNOWN;
+
+    case REAUTH_UPDATE_UNFINISHED:
+
+        if (!sent) {
+            *code = "NOT_SENT";
+        }
+
+        break;
+
+    case REAUTH_UPDATE_TIMED_OUT:
+        *code = "UPSTREAM_TIMEOUT";
+        break;
+
+    default: /* REAUTH_UPDATE_FAILED */
+        break;
+    }
+
+    return sent ? REAUTH_STATE_UNKNOWN : REAUTH_STATE_REJECTED;
+}
+
+
+reauth_called_t
+reauth_judge_call(const char *code, const reauth_record_t *record,
+    int64_t began_ms, int64_t now_ms, reauth_fact_t *fact)
+{
+    static const reauth_string_t  expired
+                                      = reauth_string(REAUTH_SESSION_EXPIRED);
+
+    if (!reauth_string_equals(&expired, code)) {
+        return REAUTH_CALLED_OTHER;
+    }
+
+    if (record->updated_ms >= began_ms) {
+
+        /* the call began before the login that has changed the record */
+
+        return REAUTH_CALLED_EARLIER;
+    }
+
+    if (reauth_attempt_is_open(record, now_ms)
+        || (record->state == REAUTH_STATE_FAILED
+            && reauth_string_equals(&expired, record->error_code)))
+    {
+        return REAUTH_CALLED_KNOWN;
+    }
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    reauth_fact_of(fact, record);
+    fact->live = 1;
+    fact->source = REAUTH_SOURCE_CALL;
+    fact->state = REAUTH_STATE_FAILED;
+    fact->action = REAUTH_ACTION_CREDENTIALS;
+    fact->error_code = expired;
+
+    return REAUTH_CALLED_FACT;
+}

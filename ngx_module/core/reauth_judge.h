@@ -15,6 +15,7 @@
 
 
 #include "reauth_attempt.h"
+#include "reauth_upstream_status.h"
 #include "reauth_webhook.h"
 
 
@@ -62,6 +63,31 @@ typedef enum {
     REAUTH_HEARD_HINT,             /* poll the account */
     REAUTH_HEARD_FACT
 } reauth_heard_t;
+
+
+/* how the request of a begun update has ended */
+
+typedef enum {
+    REAUTH_UPDATE_UNFINISHED = 0,  /* no response: the client has left */
+    REAUTH_UPDATE_ANSWERED,        /* a whole response */
+    REAUTH_UPDATE_ENCODED,         /* one that is compressed: unreadable */
+    REAUTH_UPDATE_REDIRECTED,
+    REAUTH_UPDATE_TIMED_OUT,
+    REAUTH_UPDATE_FAILED           /* no response, or an incomplete one */
+} reauth_update_end_t;
+
+
+/* the code of a 401 response to an ordinary call that needs a new login */
+#define REAUTH_SESSION_EXPIRED  "SESSION_EXPIRED:NEEDS_REAUTHENTICATION"
+
+/* how such a response is handled */
+
+typedef enum {
+    REAUTH_CALLED_FACT = 0,
+    REAUTH_CALLED_OTHER,           /* another error, or of no account */
+    REAUTH_CALLED_EARLIER,         /* the call began before the last change */
+    REAUTH_CALLED_KNOWN            /* a login is active, or it is known */
+} reauth_called_t;
 
 
 /* a commit is written only if Redis has the revision on which it was based */
@@ -176,6 +202,24 @@ void reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
 reauth_heard_t reauth_judge_webhook(const reauth_webhook_t *webhook,
     const reauth_record_t *record, int64_t now_ms, int64_t gate_max_ms,
     int polling, reauth_fact_t *fact);
+
+/*
+ * What the end of an update's request means, if not by the text of a response:
+ * RUNNING: accepted, and its text tells more.  "sent": the upstream may have
+ * received the request; "status" is that of the response.  *code is set to the
+ * error code, NULL: that of the response.
+ */
+reauth_state_t reauth_judge_ended(reauth_update_end_t end, int sent,
+    reauth_upstream_status_t status, const char **code);
+
+/*
+ * A 401 response to an ordinary call that began at "began_ms"; "code" is that
+ * of the error.  For REAUTH_CALLED_FACT, *fact is set: the account needs a
+ * person, no gate is changed.
+ */
+reauth_called_t reauth_judge_call(const char *code,
+    const reauth_record_t *record, int64_t began_ms, int64_t now_ms,
+    reauth_fact_t *fact);
 
 
 #endif /* REAUTH_JUDGE_H */

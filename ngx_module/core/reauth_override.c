@@ -7,6 +7,7 @@
 #include "reauth_override.h"
 #include "reauth_record.h"
 #include "reauth_route.h"
+#include "reauth_shares.h"
 #include "reauth_time.h"
 
 
@@ -62,6 +63,47 @@ reauth_override_closes(const reauth_override_t *override, reauth_state_t state,
     default: /* REAUTH_OVERRIDE_NONE */
         return reauth_state_is_active(state);
     }
+}
+
+
+int
+reauth_override_is_of(const reauth_override_t *override, const char *caller,
+    int64_t now_ms)
+{
+    return now_ms < override->until_ms
+           && strcmp(override->caller, caller) == 0;
+}
+
+
+reauth_override_set_t
+reauth_override_set(reauth_override_t *override,
+    const reauth_override_t *former, unsigned state, uint64_t last,
+    unsigned salt, size_t share, size_t capacity, int64_t now_ms)
+{
+    if (override->gate == REAUTH_OVERRIDE_NONE) {
+
+        if (reauth_override_gate(former, now_ms) == REAUTH_OVERRIDE_NONE) {
+            return REAUTH_OVERRIDE_NOTHING;
+        }
+
+        /* must be kept as long as a copy of the former one can be merged */
+
+        override->until_ms = former->until_ms;
+
+    } else if (!reauth_override_is_of(former, override->caller, now_ms)
+               && !reauth_shares_may_wait(share, capacity))
+    {
+        return REAUTH_OVERRIDE_TOO_MANY;
+    }
+
+    override->stamp = reauth_epoch_make(last > former->stamp ? last
+                                                             : former->stamp,
+                                        now_ms, salt);
+    override->set_ms = now_ms;
+    override->state = state == REAUTH_STATE_FORGOTTEN ? REAUTH_STATE_NONE
+                                                      : (uint8_t) state;
+
+    return REAUTH_OVERRIDE_SET;
 }
 
 

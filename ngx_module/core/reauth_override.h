@@ -57,6 +57,64 @@ reauth_override_gate_t reauth_override_gate(const reauth_override_t *override,
 int reauth_override_closes(const reauth_override_t *override,
     reauth_state_t state, int64_t now_ms);
 
+/* reauth_gate_max of a location is not known here: only the deadline counts */
+#define REAUTH_GATE_MAX_NONE  -1
+
+/*
+ * Whether the gate of an account is closed: by an override, or else by its
+ * active attempt, whose times these are; 0: there is none.  The deadline is
+ * from the beginning of the attempt; "gate_max_ms" is that of the location and
+ * does not apply to overrides.  Inline, as calls of closed gates are frequent.
+ */
+
+static inline int
+reauth_gate_is_closed(unsigned override, int64_t since_ms,
+    int64_t deadline_ms, int64_t gate_max_ms, int64_t now_ms)
+{
+    if (override != REAUTH_OVERRIDE_NONE) {
+        return override == REAUTH_OVERRIDE_CLOSED;
+    }
+
+    return now_ms < deadline_ms
+           && (gate_max_ms == REAUTH_GATE_MAX_NONE
+               || now_ms < since_ms + gate_max_ms);
+}
+
+
+/* the time until which such a closed gate remains closed if nothing happens */
+
+static inline int64_t
+reauth_gate_until_ms(unsigned override, int64_t since_ms, int64_t deadline_ms,
+    int64_t gate_max_ms)
+{
+    return override == REAUTH_OVERRIDE_NONE
+           && gate_max_ms != REAUTH_GATE_MAX_NONE
+           && since_ms + gate_max_ms < deadline_ms
+           ? since_ms + gate_max_ms : deadline_ms;
+}
+
+
+typedef enum {
+    REAUTH_OVERRIDE_SET = 0,
+    REAUTH_OVERRIDE_NOTHING,       /* there is none that could be removed */
+    REAUTH_OVERRIDE_TOO_MANY       /* the caller has its share */
+} reauth_override_set_t;
+
+/*
+ * A person sets an override, or removes it (its gate is NONE).  "former" is
+ * what is stored, which may be none (stamp 0), "state" that of the account,
+ * "last" the largest epoch seen.  "share": those of the caller, out of
+ * "capacity"; 0: it has not to be asked for.  For REAUTH_OVERRIDE_SET, the
+ * stamp, the times and the state are set.
+ */
+reauth_override_set_t reauth_override_set(reauth_override_t *override,
+    const reauth_override_t *former, unsigned state, uint64_t last,
+    unsigned salt, size_t share, size_t capacity, int64_t now_ms);
+
+/* whether it counts for the caller: until it would end, even if removed */
+int reauth_override_is_of(const reauth_override_t *override,
+    const char *caller, int64_t now_ms);
+
 /*
  * Whether "other" replaces the stored override (stamp 0: there is none).  The
  * result does not depend on the order in which copies are merged.

@@ -153,12 +153,10 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
     now_ms = ngx_http_reauth_now();
 
     until_ms = ngx_http_reauth_began_ms(r) + (int64_t) hold;
-    until_ms = ngx_min(until_ms, closed->deadline_ms);
-
-    if (closed->override == REAUTH_OVERRIDE_NONE) {
-        until_ms = ngx_min(until_ms,
-                           closed->since_ms + (int64_t) lcf->gate_max);
-    }
+    until_ms = ngx_min(until_ms,
+                       reauth_gate_until_ms(closed->override, closed->since_ms,
+                                            closed->deadline_ms,
+                                            (int64_t) lcf->gate_max));
 
     if (until_ms <= now_ms) {
         return NGX_DECLINED;
@@ -199,14 +197,15 @@ ngx_http_reauth_gate_hold(ngx_http_request_t *r,
 }
 
 
-/* reauth_gate_max is over; it does not apply to overrides */
+/* it is closed according to the zone, which does not know reauth_gate_max */
 
 static ngx_uint_t
 ngx_http_reauth_gate_is_over(ngx_http_reauth_loc_conf_t *lcf,
     ngx_http_reauth_closed_t *closed)
 {
-    return closed->override == REAUTH_OVERRIDE_NONE
-           && closed->now_ms >= closed->since_ms + (int64_t) lcf->gate_max;
+    return !reauth_gate_is_closed(closed->override, closed->since_ms,
+                                  closed->deadline_ms,
+                                  (int64_t) lcf->gate_max, closed->now_ms);
 }
 
 

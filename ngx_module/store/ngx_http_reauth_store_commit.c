@@ -134,14 +134,14 @@ static ngx_str_t *
 ngx_http_reauth_commit_times(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
     u_char times[NGX_HTTP_REAUTH_COMMIT_TIMES][REAUTH_NUMBER_MAX])
 {
-    int64_t           lives;
     reauth_record_t  *record;
 
     record = &commit->record;
-    lives = reauth_attempt_ttl_ms(record) / 1000;
+
+    ngx_http_reauth_number(arg++, times[0],
+                           reauth_attempt_lifetime_ms(record) / 1000);
 
     if (!reauth_state_is_active(record->state)) {
-        ngx_http_reauth_number(arg++, times[0], lives);
         ngx_str_set(arg, "");
         arg++;
         ngx_str_set(arg, "");
@@ -150,9 +150,6 @@ ngx_http_reauth_commit_times(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
         return arg;
     }
 
-    lives += (record->deadline_ms - record->since_ms) / 1000;
-
-    ngx_http_reauth_number(arg++, times[0], lives);
     ngx_http_reauth_number(arg++, times[1], record->deadline_ms);
     ngx_http_reauth_number(arg++, times[2],
                  reauth_schedule_next(&commit->store->zone.schedule, record,

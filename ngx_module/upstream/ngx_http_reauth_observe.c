@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 
 #include "reauth_error.h"
+#include "reauth_judge.h"
 #include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_gate.h"
 #include "ngx_http_reauth_health.h"
@@ -29,10 +30,6 @@ struct ngx_http_reauth_observed_s {
     size_t           len;
     u_char           text[NGX_HTTP_REAUTH_OBSERVED_MAX];
 };
-
-
-static const char  ngx_http_reauth_session_expired[] =
-    "SESSION_EXPIRED:NEEDS_REAUTHENTICATION";
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
@@ -206,13 +203,12 @@ ngx_http_reauth_observe_header_filter(ngx_http_request_t *r)
 }
 
 
-/* the account needs a person; the gate is not changed */
+/* the account may need a person */
 
 static void
-ngx_http_reauth_observe_expired(ngx_http_request_t *r,
-    reauth_string_t *account)
+ngx_http_reauth_observe_call(ngx_http_request_t *r, reauth_string_t *account,
+    const char *code)
 {
-    int64_t                       began_ms;
     reauth_fact_t                 fact;
     reauth_record_t               record;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -221,43 +217,32 @@ ngx_http_reauth_observe_expired(ngx_http_request_t *r,
 
     (void) ngx_http_reauth_zone_find(&mcf->store.zone, account, &record);
 
-    began_ms = ngx_http_reauth_began_ms(r);
+    switch (reauth_judge_call(code, &record, ngx_http_reauth_began_ms(r),
+                              ngx_http_reauth_now(), &fact))
+    {
+    case REAUTH_CALLED_OTHER:
+        return;
 
-    if (record.updated_ms >= began_ms) {
-
-        /* the call began before the login that has changed the record */
-
+    case REAUTH_CALLED_EARLIER:
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth call: account \"%*s\" unchanged, the call began "
                        "before its last change", account->len, account->data);
         return;
-    }
 
-    if (reauth_state_is_active(record.state)
-        || (record.state == REAUTH_STATE_FAILED
-            && ngx_strcmp(record.error_code, ngx_http_reauth_session_expired)
-               == 0))
-    {
+    case REAUTH_CALLED_KNOWN:
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth call: account \"%*s\" unchanged, state %s",
                        account->len, account->data,
                        reauth_state_name((reauth_state_t) record.state));
         return;
+
+    default: /* REAUTH_CALLED_FACT */
+        break;
     }
 
-    ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-    fact.now_ms = ngx_http_reauth_now();
-    reauth_fact_of(&fact, &record);
-    fact.live = 1;
-    fact.source = REAUTH_SOURCE_CALL;
-    fact.state = REAUTH_STATE_FAILED;
-    fact.action = REAUTH_ACTION_CREDENTIALS;
-    fact.error_code = reauth_string_from(ngx_http_reauth_session_expired);
-
     ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                  "account \"%s\" has to log in again: the upstream returned "
-                  "%s", record.account, ngx_http_reauth_session_expired);
+                  "reauth: account \"%s\" has to log in again: the upstream "
+                  "returned %s", record.account, REAUTH_SESSION_EXPIRED);
 
     (void) ngx_http_reauth_store_advance(&mcf->store, account, &fact, NULL,
                                          NULL);
@@ -281,10 +266,8 @@ ngx_http_reauth_observe_judge(ngx_http_request_t *r, reauth_string_t *account,
         reauth_upstream_result(NGX_HTTP_UNAUTHORIZED, error.code[0] != '\0',
                                1));
 
-    if (account->len != 0
-        && ngx_strcmp(error.code, ngx_http_reauth_session_expired) == 0)
-    {
-        ngx_http_reauth_observe_expired(r, account);
+    if (account->len != 0) {
+        ngx_http_reauth_observe_call(r, account, error.code);
     }
 }
 

@@ -136,12 +136,10 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
 found:
 
-    if (closed->override == REAUTH_OVERRIDE_NONE) {
-        return slot == NULL || now_ms >= closed->deadline_ms ? NGX_DECLINED
-                                                             : NGX_OK;
-    }
-
-    return closed->override == REAUTH_OVERRIDE_OPEN ? NGX_DECLINED : NGX_OK;
+    return reauth_gate_is_closed(closed->override, closed->since_ms,
+                                 closed->deadline_ms, REAUTH_GATE_MAX_NONE,
+                                 now_ms)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

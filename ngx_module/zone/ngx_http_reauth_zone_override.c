@@ -350,46 +350,27 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
-/* whether it counts for the caller: until it would end, even if removed */
+/* the number of those of a caller */
 
 static ngx_uint_t
-ngx_http_reauth_zone_override_is_of(ngx_http_reauth_overridden_t *entry,
+ngx_http_reauth_zone_override_share(ngx_http_reauth_zone_shctx_t *sh,
     const char *caller, int64_t now_ms)
 {
-    return entry->used
-           && now_ms < entry->override.until_ms
-           && ngx_strcmp(entry->override.caller, caller) == 0;
-}
-
-
-/* whether the caller may have one more; *share: the number that it has */
-
-static ngx_uint_t
-ngx_http_reauth_zone_override_allowed(ngx_http_reauth_zone_shctx_t *sh,
-    ngx_http_reauth_overridden_t *old, const reauth_override_t *override,
-    ngx_uint_t *share, int64_t now_ms)
-{
-    ngx_uint_t  i;
+    ngx_uint_t                     i, share;
+    ngx_http_reauth_overridden_t  *entry;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    *share = 0;
-
-    if (override->gate == REAUTH_OVERRIDE_NONE
-        || (old != NULL
-            && ngx_http_reauth_zone_override_is_of(old, override->caller,
-                                                   now_ms)))
-    {
-        return 1;
-    }
+    share = 0;
 
     for (i = 0; i < sh->noverrides; i++) {
-        *share += ngx_http_reauth_zone_override_is_of(&sh->overrides[i],
-                                                      override->caller,
-                                                      now_ms);
+        entry = &sh->overrides[i];
+
+        share += entry->used
+                 && reauth_override_is_of(&entry->override, caller, now_ms);
     }
 
-    return (ngx_uint_t) reauth_shares_may_wait(*share, sh->noverrides - 1);
+    return share;
 }
 
 
@@ -399,7 +380,6 @@ ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
 {
     size_t                         len;
     int64_t                        now_ms;
-    uint64_t                       last;
     ngx_int_t                      rc;
     reauth_record_t                record;
     ngx_http_reauth_overridden_t  *entry;
@@ -420,41 +400,30 @@ ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
                 ngx_http_reauth_zone_hash((u_char *) override->account, len),
                 (u_char *) override->account, len);
 
-    last = sh->epoch;
-
     if (entry != NULL) {
         *former = entry->override;
-        last = ngx_max(last, former->stamp);
     }
 
-    if (override->gate == REAUTH_OVERRIDE_NONE
-        && reauth_override_gate(former, now_ms) == REAUTH_OVERRIDE_NONE)
-    {
-        rc = NGX_DECLINED;
+    if (share != NULL) {
+        *share = ngx_http_reauth_zone_override_share(sh, override->caller,
+                                                     now_ms);
+    }
 
-    } else if (share != NULL
-               && !ngx_http_reauth_zone_override_allowed(sh, entry, override,
-                                                         share, now_ms))
+    switch (reauth_override_set(override, former, record.state, sh->epoch,
+                                (unsigned) sh->salt, share ? *share : 0,
+                                sh->noverrides - 1, now_ms))
     {
+    case REAUTH_OVERRIDE_SET:
+        rc = ngx_http_reauth_zone_override_write(sh, override,
+                                                 zone->has_redis, now_ms);
+        break;
+
+    case REAUTH_OVERRIDE_TOO_MANY:
         rc = NGX_BUSY;
+        break;
 
-    } else {
-        override->stamp = reauth_epoch_make(last, now_ms, (unsigned) sh->salt);
-        override->set_ms = now_ms;
-        override->state = record.state == REAUTH_STATE_FORGOTTEN
-                          ? REAUTH_STATE_NONE : record.state;
-
-        if (override->gate == REAUTH_OVERRIDE_NONE) {
-
-            /*
-             * must be kept as long as a copy of the former one can be merged
-             */
-
-            override->until_ms = former->until_ms;
-        }
-
-        rc = ngx_http_reauth_zone_override_write(sh, override, zone->has_redis,
-                                                 now_ms);
+    default: /* REAUTH_OVERRIDE_NOTHING */
+        rc = NGX_DECLINED;
     }
 
     ngx_http_reauth_zone_unlock(zone);

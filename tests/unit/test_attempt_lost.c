@@ -276,9 +276,15 @@ test_rejected_update_of_new_account_is_brief(void **state)
     begin(&record, NOW_MS);
     assert_int_equal(reauth_attempt_ttl_ms(&record), REAUTH_TTL_MS);
 
+    /* in Redis, an active one is kept until its deadline, too */
+
+    assert_int_equal(reauth_attempt_lifetime_ms(&record),
+                     REAUTH_TTL_MS + record.deadline_ms - NOW_MS);
+
     settle(&record, REAUTH_STATE_REJECTED, NOW_MS + 100);
     assert_int_equal(record.state, REAUTH_STATE_REJECTED);
     assert_int_equal(reauth_attempt_ttl_ms(&record), REAUTH_TTL_BRIEF_MS);
+    assert_int_equal(reauth_attempt_lifetime_ms(&record), REAUTH_TTL_BRIEF_MS);
 
     /* tried again, refused again */
 

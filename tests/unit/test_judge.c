@@ -1427,6 +1427,149 @@ test_webhook(void **state)
 
 
 static void
+test_call(void **state)
+{
+    size_t            i;
+    reauth_fact_t     fact;
+    reauth_called_t   called;
+    reauth_record_t   record;
+
+    static const char  expired[] = "SESSION_EXPIRED:NEEDS_REAUTHENTICATION";
+
+    static const struct {
+        const char       *row;
+        const char       *code;
+        row_record_t      record;
+        const char       *error;         /* of the record */
+        int64_t           began;         /* after NOW_MS */
+        int64_t           now;
+        reauth_called_t   called;
+    } rows[] = {
+
+        { "an unknown account", expired, { NONE, 0, 0, 0, -NOW_MS }, "", 1, 2,
+          REAUTH_CALLED_FACT },
+
+        { "after a login", expired, { SUCCEEDED, 10, 1, 0, 0 }, "", 1, 2,
+          REAUTH_CALLED_FACT },
+
+        { "after another failure", expired, { FAILED, 10, 1, 0, 0 }, "OTHER",
+          1, 2, REAUTH_CALLED_FACT },
+
+        { "known already", expired, { FAILED, 10, 1, 0, 0 }, expired, 1, 2,
+          REAUTH_CALLED_KNOWN },
+
+        { "a login is active", expired, { RUNNING, 10, 1, 0, 0 }, "", 1, 2,
+          REAUTH_CALLED_KNOWN },
+
+        { "it has expired", expired, { RUNNING, 10, 1, 0, 0 }, "", GATE_MAX,
+          GATE_MAX, REAUTH_CALLED_FACT },
+
+        { "the call began before", expired, { SUCCEEDED, 10, 1, 0, 5 }, "", 5,
+          6, REAUTH_CALLED_EARLIER },
+
+        { "another code", "INVALID_API_KEY", { SUCCEEDED, 10, 1, 0, 0 }, "", 1,
+          2, REAUTH_CALLED_OTHER },
+
+        { "no code", "", { SUCCEEDED, 10, 1, 0, 0 }, "", 1, 2,
+          REAUTH_CALLED_OTHER },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make(&rows[i].record, &record);
+        strcpy(record.error_code, rows[i].error);
+
+        called = reauth_judge_call(rows[i].code, &record,
+                                   NOW_MS + rows[i].began,
+                                   NOW_MS + rows[i].now, &fact);
+
+        if (called != rows[i].called) {
+            fail_msg("%s: %d", rows[i].row, called);
+        }
+
+        if (called != REAUTH_CALLED_FACT) {
+            continue;
+        }
+
+        assert_int_equal(fact.state, FAILED);
+        assert_int_equal(fact.epoch, rows[i].record.epoch);
+        assert_int_equal(fact.live, 1);
+        assert_int_equal(fact.source, REAUTH_SOURCE_CALL);
+        assert_int_equal(fact.action, REAUTH_ACTION_CREDENTIALS);
+        assert_int_equal(fact.now_ms, NOW_MS + rows[i].now);
+        assert_true(reauth_string_equals(&fact.error_code, expired));
+    }
+}
+
+
+/* only what the upstream has certainly not done is rejected */
+
+static void
+test_ended(void **state)
+{
+    size_t           i;
+    const char      *code;
+    reauth_state_t   result;
+
+    static const struct {
+        const char           *row;
+        reauth_update_end_t   end;
+        int                   sent;
+        unsigned              status;
+        reauth_state_t        state;
+        const char           *code;
+    } rows[] = {
+
+        { "accepted", REAUTH_UPDATE_ANSWERED, 1, 200, RUNNING, NULL },
+        { "rejected", REAUTH_UPDATE_ANSWERED, 1, 400, REAUTH_STATE_REJECTED,
+          NULL },
+        { "timed out there", REAUTH_UPDATE_ANSWERED, 1, 408,
+          REAUTH_STATE_UNKNOWN, NULL },
+        { "failed there", REAUTH_UPDATE_ANSWERED, 1, 500,
+          REAUTH_STATE_UNKNOWN, NULL },
+        { "redirected", REAUTH_UPDATE_REDIRECTED, 1, 302,
+          REAUTH_STATE_REJECTED, "UPSTREAM_BAD_ANSWER" },
+        { "accepted, compressed", REAUTH_UPDATE_ENCODED, 1, 200,
+          REAUTH_STATE_UNKNOWN, "UPSTREAM_BAD_ANSWER" },
+        { "rejected, compressed", REAUTH_UPDATE_ENCODED, 1, 400,
+          REAUTH_STATE_REJECTED, "UPSTREAM_BAD_ANSWER" },
+        { "no response in time", REAUTH_UPDATE_TIMED_OUT, 1, 504,
+          REAUTH_STATE_UNKNOWN, "UPSTREAM_TIMEOUT" },
+        { "not connected in time", REAUTH_UPDATE_TIMED_OUT, 0, 504,
+          REAUTH_STATE_REJECTED, "UPSTREAM_TIMEOUT" },
+        { "broken off", REAUTH_UPDATE_FAILED, 1, 502, REAUTH_STATE_UNKNOWN,
+          "UPSTREAM_BAD_ANSWER" },
+        { "not connected", REAUTH_UPDATE_FAILED, 0, 502,
+          REAUTH_STATE_REJECTED, "UPSTREAM_BAD_ANSWER" },
+        { "the client has left", REAUTH_UPDATE_UNFINISHED, 1, 0,
+          REAUTH_STATE_UNKNOWN, "UPSTREAM_BAD_ANSWER" },
+        { "it has left before", REAUTH_UPDATE_UNFINISHED, 0, 0,
+          REAUTH_STATE_REJECTED, "NOT_SENT" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        result = reauth_judge_ended(rows[i].end, rows[i].sent,
+                                    reauth_upstream_status(rows[i].status),
+                                    &code);
+
+        if (result != rows[i].state) {
+            fail_msg("%s: %s", rows[i].row, reauth_state_name(result));
+        }
+
+        if (rows[i].code == NULL) {
+            assert_null(code);
+
+        } else {
+            assert_string_equal(code, rows[i].code);
+        }
+    }
+}
+
+
+static void
 test_commit(void **state)
 {
     unsigned                    tries;
@@ -1909,6 +2052,8 @@ main(void)
         cmocka_unit_test(test_forget),
         cmocka_unit_test(test_committed),
         cmocka_unit_test(test_webhook),
+        cmocka_unit_test(test_call),
+        cmocka_unit_test(test_ended),
         cmocka_unit_test(test_commit)
     };
 

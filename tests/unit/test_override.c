@@ -73,6 +73,154 @@ test_gate(void **state)
 
 /* copies that meet in any order, any number of times, end up equal */
 
+/* an attempt that began at NOW_MS with a deadline after 1000 ms */
+
+static void
+test_closed(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *row;
+        unsigned     override;
+        int          active;
+        int64_t      gate_max;
+        int64_t      after;
+        int          closed;
+        int64_t      until;         /* while it is closed */
+    } rows[] = {
+        { "no attempt", REAUTH_OVERRIDE_NONE, 0, 900, 0, 0, 0 },
+        { "an attempt", REAUTH_OVERRIDE_NONE, 1, 900, 0, 1, 900 },
+        { "at reauth_gate_max", REAUTH_OVERRIDE_NONE, 1, 900, 900, 0, 0 },
+        { "before the deadline", REAUTH_OVERRIDE_NONE, 1, 2000, 999, 1, 1000 },
+        { "at the deadline", REAUTH_OVERRIDE_NONE, 1, 2000, 1000, 0, 0 },
+        { "in the zone", REAUTH_OVERRIDE_NONE, 1, REAUTH_GATE_MAX_NONE, 999, 1,
+          1000 },
+        { "in the zone, at the deadline", REAUTH_OVERRIDE_NONE, 1,
+          REAUTH_GATE_MAX_NONE, 1000, 0, 0 },
+        { "always open", REAUTH_OVERRIDE_NONE, 1, 0, 0, 0, 0 },
+        { "kept open", REAUTH_OVERRIDE_OPEN, 1, 900, 0, 0, 0 },
+        { "kept closed", REAUTH_OVERRIDE_CLOSED, 1, 900, 900, 1, 1000 },
+        { "kept closed without an attempt", REAUTH_OVERRIDE_CLOSED, 0, 900, 0,
+          1, -1 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t  since_ms, deadline_ms;
+
+        since_ms = rows[i].active ? NOW_MS : 0;
+        deadline_ms = rows[i].active ? NOW_MS + 1000 : 0;
+
+        if (reauth_gate_is_closed(rows[i].override, since_ms, deadline_ms,
+                                  rows[i].gate_max, NOW_MS + rows[i].after)
+            != rows[i].closed)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+
+        if (rows[i].closed && rows[i].until >= 0) {
+            assert_int_equal(reauth_gate_until_ms(rows[i].override, since_ms,
+                                                  deadline_ms,
+                                                  rows[i].gate_max),
+                             NOW_MS + rows[i].until);
+        }
+    }
+}
+
+
+static void
+test_set(void **state)
+{
+    size_t                 i;
+    reauth_override_t      override, former;
+    reauth_override_set_t  result;
+
+    static const struct {
+        const char            *row;
+        unsigned               gate;
+        uint64_t               stamp;         /* of the former; 0: none */
+        unsigned               former;
+        int64_t                former_until;  /* after now */
+        const char            *former_caller;
+        size_t                 share;
+        reauth_override_set_t  result;
+    } rows[] = {
+        { "the first", REAUTH_OVERRIDE_CLOSED, 0, 0, 0, "", 1,
+          REAUTH_OVERRIDE_SET },
+        { "one too many", REAUTH_OVERRIDE_CLOSED, 0, 0, 0, "", 2,
+          REAUTH_OVERRIDE_TOO_MANY },
+        { "its own is replaced", REAUTH_OVERRIDE_OPEN, 7,
+          REAUTH_OVERRIDE_CLOSED, 500, "operator", 2, REAUTH_OVERRIDE_SET },
+        { "its own has ended", REAUTH_OVERRIDE_OPEN, 7,
+          REAUTH_OVERRIDE_CLOSED, 0, "operator", 2, REAUTH_OVERRIDE_TOO_MANY },
+        { "that of another", REAUTH_OVERRIDE_OPEN, 7, REAUTH_OVERRIDE_CLOSED,
+          500, "another", 2, REAUTH_OVERRIDE_TOO_MANY },
+        { "removed", REAUTH_OVERRIDE_NONE, 7, REAUTH_OVERRIDE_CLOSED, 500,
+          "another", 2, REAUTH_OVERRIDE_SET },
+        { "removed after its end", REAUTH_OVERRIDE_NONE, 7,
+          REAUTH_OVERRIDE_CLOSED, 0, "operator", 0, REAUTH_OVERRIDE_NOTHING },
+        { "removed once more", REAUTH_OVERRIDE_NONE, 7, REAUTH_OVERRIDE_NONE,
+          500, "operator", 0, REAUTH_OVERRIDE_NOTHING },
+        { "none to be removed", REAUTH_OVERRIDE_NONE, 0, 0, 0, "", 0,
+          REAUTH_OVERRIDE_NOTHING },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make(&override, 0, rows[i].gate);
+        override.until_ms = NOW_MS + 9000;
+
+        memset(&former, 0, sizeof(reauth_override_t));
+
+        if (rows[i].stamp) {
+            make(&former, rows[i].stamp, rows[i].former);
+            former.until_ms = NOW_MS + rows[i].former_until;
+            strcpy(former.caller, rows[i].former_caller);
+        }
+
+        result = reauth_override_set(&override, &former,
+                                     REAUTH_STATE_FORGOTTEN, 5, 2,
+                                     rows[i].share, 4, NOW_MS);
+
+        if (result != rows[i].result) {
+            fail_msg("%s: %d", rows[i].row, result);
+        }
+
+        if (result != REAUTH_OVERRIDE_SET) {
+            assert_int_equal(override.stamp, 0);
+            continue;
+        }
+
+        assert_true(override.stamp > former.stamp);
+        assert_int_equal(override.set_ms, NOW_MS);
+        assert_int_equal(override.state, REAUTH_STATE_NONE);
+        assert_int_equal(override.until_ms,
+                         override.gate == REAUTH_OVERRIDE_NONE
+                         ? former.until_ms : NOW_MS + 9000);
+    }
+
+    /* after all that was seen, of any account or of this one */
+
+    for (i = 0; i < 2; i++) {
+        const uint64_t  high = (uint64_t) (NOW_MS + 60000)
+                               * REAUTH_EPOCH_TICKS;
+
+        make(&override, 0, REAUTH_OVERRIDE_CLOSED);
+        make(&former, i ? high : 1, REAUTH_OVERRIDE_CLOSED);
+
+        assert_int_equal(reauth_override_set(&override, &former,
+                                             REAUTH_STATE_RUNNING,
+                                             i ? 1 : high, 2, 0, 4, NOW_MS),
+                         REAUTH_OVERRIDE_SET);
+        assert_true(override.stamp > high);
+        assert_int_equal(override.state, REAUTH_STATE_RUNNING);
+    }
+}
+
+
 static void
 test_merge(void **state)
 {
@@ -305,6 +453,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_set),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_same_stamp),
         cmocka_unit_test(test_text),
