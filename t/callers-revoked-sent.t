@@ -334,7 +334,7 @@ my ($old) = $gateway->worker_pids;
 
 sub old_has_read {
     return scalar(() = $gateway->error_log
-        =~ /\b$old#\d+: ".*callers" has changed and was read again/g);
+        =~ /\b$old#\d+: reauth: ".*callers" has changed and was read again/g);
 }
 
 my $read = old_has_read();

@@ -26,7 +26,9 @@ my %secret = (
 my $callers = secret_file('callers',
     "alice sha256:" . sha256_hex($secret{'caller token'}) . " all\n"
     . "bob sha256:" . sha256_hex("$secret{'caller token'}-of-bob")
-    . " status accounts=acct_b*\n", oct 644);
+    . " status accounts=acct_b*\n"
+    . "carol sha256:" . sha256_hex("$secret{'caller token'}-of-carol")
+    . " operate\n", oct 644);
 
 my %common = (log_level => 'debug', workers => 2, counted => 1);
 
@@ -258,6 +260,28 @@ logged($guarded, 'is as in a log', @example);
 
 is(scalar(grep { /caller: "alice" allowed/ } lines($guarded)), 1,
     'rights that do not change are shown once');
+
+# ---- acts of a person ----
+
+my %carol = (
+    Authorization  => "Bearer $secret{'caller token'}-of-carol",
+    'Content-Type' => 'application/json',
+);
+
+is($guarded->http('PUT', '/reauth/accounts/acct_3/override', \%carol,
+    '{"gate":"closed","for":"10m","reason":"a reason"}')->{status}, 200,
+    'a gate is kept closed');
+is($guarded->http('DELETE', '/reauth/accounts/acct_3', \%carol,
+    '{"reason":"a reason"}')->{status}, 200, 'an account is forgotten');
+logged($guarded, 'an override and a forget: what was decided',
+    'reauth override: account "acct_3", stamp EPOCH, set here, gate closed: 0',
+    'reauth forget: account "acct_3" forgotten, epoch EPOCH, state running',
+    'reauth override: account "acct_3", stamp EPOCH, set here, gate by the'
+        . ' attempt: 0',
+    'reauth commit: account "acct_3" sent, epoch EPOCH, state none, over'
+        . ' revision REVISION, forgotten');
+logged($guarded, 'which worker runs the background work',
+    'reauth clerk: term 1 taken, after worker 0, which was silent for 0 ms');
 
 # ---- background polls ----
 

@@ -596,6 +596,10 @@ ngx_http_reauth_operate_forget(ngx_http_reauth_operate_t *op)
                    "Retry, or increase reauth_zone.");
     }
 
+    /* as it was shown */
+
+    reauth_record_view(&former, ngx_http_reauth_now());
+
     ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
                   "reauth: account \"%V\" is forgotten, it was %s, attempt "
                   "\"%s\"; caller \"%V\", reason \"%s\"",
@@ -707,6 +711,10 @@ ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
         return ngx_http_reauth_operate_poll_too_many(op, wait_ms,
                                                      (ngx_uint_t) own);
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth poll: account \"%V\" requested, by its %s",
+                   &op->account, asked[ask]);
 
     ngx_http_reauth_store_poll_first(store, &id);
 

@@ -46,8 +46,6 @@ ngx_http_reauth_authenticate_advance(ngx_http_reauth_authenticate_t *a,
                                       &record)
         != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "reauth: the state of an account could not be stored");
         return NGX_ERROR;
     }
 

@@ -138,16 +138,17 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
         || reauth_secret_strong(&fresh.secret.text, secret->least, error) != 0)
     {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "\"%V\" has changed, but %s; the previous content is "
-                      "still used", &secret->path, error);
+                      "reauth: \"%V\" has changed, but %s; the previous "
+                      "content is still used", &secret->path, error);
         reauth_secret_free(&fresh.secret);
         return NGX_ERROR;
     }
 
     if (ngx_http_reauth_secret_derive(&fresh) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "\"%V\" has changed, but there is not enough memory for "
-                      "it; the previous content is still used", &secret->path);
+                      "reauth: \"%V\" has changed, but there is not enough "
+                      "memory for it; the previous content is still used",
+                      &secret->path);
         ngx_http_reauth_secret_cleanup(&fresh);
         return NGX_ERROR;
     }

@@ -88,8 +88,8 @@ ngx_http_reauth_watch_check(ngx_http_reauth_main_conf_t *mcf,
         if (!watch->refused) {
             watch->refused = 1;
             ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                          "\"%V\" cannot be checked for changes; the previous "
-                          "content is still used", &watch->path);
+                          "reauth: \"%V\" cannot be checked for changes; the "
+                          "previous content is still used", &watch->path);
         }
 
         return;
@@ -103,8 +103,9 @@ ngx_http_reauth_watch_check(ngx_http_reauth_main_conf_t *mcf,
 
     if (access((char *) watch->path.data, R_OK) != 0) {
         ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
-                      "\"%V\" has changed, but only root can read it; reload "
-                      "nginx, or allow the workers' group to read it (0640)",
+                      "reauth: \"%V\" has changed, but only root can read it; "
+                      "reload nginx, or allow the workers' group to read it "
+                      "(0640)",
                       &watch->path);
         ngx_http_reauth_watch_refused(mcf, watch);
         return;
@@ -118,7 +119,8 @@ ngx_http_reauth_watch_check(ngx_http_reauth_main_conf_t *mcf,
     }
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                  "\"%V\" has changed and was read again", &watch->path);
+                  "reauth: \"%V\" has changed and was read again",
+                  &watch->path);
 }
 
 

@@ -148,8 +148,8 @@ ngx_http_reauth_callers_reload(void *data, ngx_log_t *log)
 
     if (table == NULL) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "\"%V\" has changed, but %s; the previous callers are "
-                      "still used", &callers->path, error);
+                      "reauth: \"%V\" has changed, but %s; the previous "
+                      "callers are still used", &callers->path, error);
         return NGX_ERROR;
     }
 

@@ -22,7 +22,23 @@
 #include "reauth_degraded.h"
 #include "reauth_reply.h"
 #include "reauth_secret.h"
+#include "reauth_attempt.h"
 #include "ngx_http_reauth_scripts.h"
+
+
+/* characters of "prefix=", to which braces are added */
+#define NGX_HTTP_REAUTH_REDIS_PREFIX_MAX  64
+
+/*
+ * Bytes of a key of ngx_http_reauth_redis_key(): the longest are those of an
+ * account after the longest kind.
+ */
+#define NGX_HTTP_REAUTH_REDIS_KEY_MAX                                         \
+    (NGX_HTTP_REAUTH_REDIS_PREFIX_MAX + sizeof("{}:override:") - 1            \
+     + REAUTH_ACCOUNT_MAX)
+
+/* in the arguments of a script: EVALSHA, its digest, the number of keys */
+#define NGX_HTTP_REAUTH_REDIS_EVAL        3
 
 
 /* a server in the URL of "reauth_redis", or one that Redis or Sentinel names */
@@ -187,7 +203,8 @@ u_char *ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
     const ngx_str_t *prefix, const char *kind, const char *name);
 
 /*
- * Sends EVALSHA of a script; argv has the keys, then the arguments.  If Redis
+ * Sends EVALSHA of a script.  The first NGX_HTTP_REAUTH_REDIS_EVAL of "argc"
+ * entries of argv are set here; the keys and the arguments follow.  If Redis
  * has lost the script, it is loaded and the command is sent again, once.
  */
 ngx_int_t ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,

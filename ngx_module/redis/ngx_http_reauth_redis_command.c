@@ -15,9 +15,6 @@
 #define NGX_HTTP_REAUTH_REDIS_COMMANDS     100000
 #define NGX_HTTP_REAUTH_REDIS_BYTES        (64 * 1024 * 1024)
 
-/* keys and arguments of a script: more than any has */
-#define NGX_HTTP_REAUTH_REDIS_ARGS         24
-
 
 static ngx_http_reauth_redis_command_t *ngx_http_reauth_redis_format(
     ngx_http_reauth_redis_t *redis, ngx_uint_t argc, ngx_str_t *argv);
@@ -65,24 +62,17 @@ ngx_http_reauth_redis_script(ngx_http_reauth_redis_t *redis,
     ngx_uint_t script, ngx_uint_t nkeys, ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_reauth_redis_handler_pt handler, void *data)
 {
-    u_char     number[REAUTH_NUMBER_MAX];
-    ngx_str_t  all[3 + NGX_HTTP_REAUTH_REDIS_ARGS];
+    u_char  number[REAUTH_NUMBER_MAX];
 
-    if (argc > NGX_HTTP_REAUTH_REDIS_ARGS) {
-        return NGX_ERROR;
-    }
+    ngx_str_set(&argv[0], "EVALSHA");
 
-    ngx_str_set(&all[0], "EVALSHA");
+    argv[1].data = redis->sha[script];
+    argv[1].len = NGX_HTTP_REAUTH_REDIS_SHA_LEN;
 
-    all[1].data = redis->sha[script];
-    all[1].len = NGX_HTTP_REAUTH_REDIS_SHA_LEN;
+    argv[2].data = number;
+    argv[2].len = reauth_string_number(nkeys, number);
 
-    all[2].data = number;
-    all[2].len = reauth_string_number(nkeys, number);
-
-    ngx_memcpy(&all[3], argv, argc * sizeof(ngx_str_t));
-
-    return ngx_http_reauth_redis_accept(redis, argc + 3, all, 0, 1, handler,
+    return ngx_http_reauth_redis_accept(redis, argc, argv, 0, 1, handler,
                                         data);
 }
 

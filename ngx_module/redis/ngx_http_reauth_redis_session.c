@@ -371,7 +371,7 @@ ngx_http_reauth_redis_loaded(ngx_http_reauth_redis_t *redis)
 static void
 ngx_http_reauth_redis_probe(ngx_http_reauth_redis_t *redis)
 {
-    u_char       keys[3][128];
+    u_char       keys[3][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t    argv[7];
     ngx_uint_t   i;
 

@@ -36,6 +36,9 @@ ngx_http_reauth_clerk_give_up(ngx_http_reauth_store_t *store)
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth clerk: term %uD given up", store->clerk_term);
+
     ngx_http_reauth_zone_clerk_give_up(&store->zone, &store->clerk_term);
     ngx_http_reauth_clerk_end(store);
 }
@@ -45,6 +48,11 @@ static void
 ngx_http_reauth_clerk_taken(ngx_http_reauth_store_t *store,
     const reauth_clerk_former_t *former)
 {
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth clerk: term %uD taken, after worker %uD, which was "
+                   "silent for %L ms", store->clerk_term, former->worker,
+                   former->worker ? former->silent_ms : (int64_t) 0);
+
     if (former->worker != 0) {
         ngx_http_reauth_zone_count(&store->zone,
                                    NGX_HTTP_REAUTH_COUNT_CLERK_TAKEN);
@@ -88,6 +96,9 @@ ngx_http_reauth_clerk_step(ngx_http_reauth_store_t *store)
         break;
 
     case REAUTH_CLERK_LOST:
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                       "reauth clerk: term lost to another worker");
+
         ngx_log_error(NGX_LOG_WARN, store->cycle->log, 0,
                       "reauth: this worker process has not responded in time, "
                       "another one runs the background work instead");

@@ -218,7 +218,7 @@ ngx_http_reauth_history_reply(redisReply *reply, void *data)
 static void
 ngx_http_reauth_history_page(ngx_http_reauth_history_op_t *op)
 {
-    u_char     key[128], count[NGX_INT_T_LEN];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX], count[NGX_INT_T_LEN];
     ngx_str_t  argv[6];
 
     if (!ngx_http_reauth_store_connected(op->store)) {

@@ -170,7 +170,7 @@ ngx_http_reauth_store_queue(ngx_http_reauth_store_t *store,
     const char *queue, const char *option, int64_t at_ms,
     const reauth_string_t *account)
 {
-    u_char      key[128], score[REAUTH_NUMBER_MAX];
+    u_char      key[NGX_HTTP_REAUTH_REDIS_KEY_MAX], score[REAUTH_NUMBER_MAX];
     ngx_str_t   argv[5], *arg;
 
     arg = argv;
@@ -202,7 +202,7 @@ static void
 ngx_http_reauth_store_unqueue(ngx_http_reauth_store_t *store,
     const char *queue, const reauth_string_t *account)
 {
-    u_char     key[128];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t  argv[3];
 
     ngx_str_set(&argv[0], "ZREM");
@@ -342,8 +342,8 @@ ngx_http_reauth_store_probe_reply(redisReply *reply, void *data)
 static void
 ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
 {
-    u_char      keys[3][128];
-    ngx_str_t   argv[4], *prefix;
+    u_char      keys[3][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 4], *arg, *prefix;
 
     if (store->probing
         || !ngx_http_reauth_store_connected(store)
@@ -358,13 +358,16 @@ ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
 
     prefix = &store->redis_conf->prefix;
 
-    ngx_http_reauth_redis_key(&argv[0], keys[0], prefix, "probe", "");
-    ngx_http_reauth_redis_key(&argv[1], keys[1], prefix, "probe", ":set");
-    ngx_http_reauth_redis_key(&argv[2], keys[2], prefix, "probe", ":stream");
-    ngx_http_reauth_zone_writer(&store->zone, &argv[3]);
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
+
+    ngx_http_reauth_redis_key(arg++, keys[0], prefix, "probe", "");
+    ngx_http_reauth_redis_key(arg++, keys[1], prefix, "probe", ":set");
+    ngx_http_reauth_redis_key(arg++, keys[2], prefix, "probe", ":stream");
+    ngx_http_reauth_zone_writer(&store->zone, arg++);
 
     if (ngx_http_reauth_redis_script(store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_PROBE, 3, 4, argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_PROBE, 3,
+                                     arg - argv, argv,
                                      ngx_http_reauth_store_probe_reply, store)
         == NGX_OK)
     {
@@ -421,7 +424,7 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
         }
 
         ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
-                      "account \"%s\" is now %s: attempt \"%s\" %s",
+                      "reauth: account \"%s\" is now %s: attempt \"%s\" %s",
                       record.account, reauth_state_name(fact.state),
                       record.attempt,
                       fact.state == REAUTH_STATE_EXPIRED

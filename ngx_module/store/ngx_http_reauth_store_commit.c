@@ -22,8 +22,8 @@
 
 /* keys, arguments */
 #define NGX_HTTP_REAUTH_COMMIT_KEYS     8
-#define NGX_HTTP_REAUTH_COMMIT_KEY_LEN  (REAUTH_ACCOUNT_MAX + 80)
-#define NGX_HTTP_REAUTH_COMMIT_ARGS     (NGX_HTTP_REAUTH_COMMIT_KEYS + 10)
+#define NGX_HTTP_REAUTH_COMMIT_ARGS                                           \
+    (NGX_HTTP_REAUTH_REDIS_EVAL + NGX_HTTP_REAUTH_COMMIT_KEYS + 10)
 #define NGX_HTTP_REAUTH_COMMIT_TIMES    3
 
 
@@ -93,7 +93,7 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 
 static ngx_str_t *
 ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
-    u_char keys[NGX_HTTP_REAUTH_COMMIT_KEYS][NGX_HTTP_REAUTH_COMMIT_KEY_LEN])
+    u_char keys[NGX_HTTP_REAUTH_COMMIT_KEYS][NGX_HTTP_REAUTH_REDIS_KEY_MAX])
 {
     ngx_str_t        *prefix;
     ngx_uint_t        class, i, n;
@@ -173,7 +173,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     u_char            revision[REAUTH_NUMBER_MAX];
     u_char            times[NGX_HTTP_REAUTH_COMMIT_TIMES][REAUTH_NUMBER_MAX];
     u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
-                          [NGX_HTTP_REAUTH_COMMIT_KEY_LEN];
+                          [NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     u_char            text[REAUTH_RECORD_TEXT_MAX];
     ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg;
     reauth_record_t  *record;
@@ -188,7 +188,9 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
     record = &commit->record;
 
-    arg = ngx_http_reauth_commit_keys(commit, argv, keys);
+    arg = ngx_http_reauth_commit_keys(commit,
+                                      &argv[NGX_HTTP_REAUTH_REDIS_EVAL],
+                                      keys);
 
     if (record->missing) {
 
@@ -237,7 +239,10 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                    "reauth commit: account \"%s\" sent, epoch %uL, state %s, "
                    "over revision %uL%s", record->account, record->epoch,
                    reauth_state_name((reauth_state_t) record->state),
-                   record->revision, commit->flush ? ", kept until now" : "");
+                   record->revision,
+                   record->state == REAUTH_STATE_FORGOTTEN
+                       ? ", forgotten"
+                       : commit->flush ? ", kept until now" : "");
 
     return ngx_http_reauth_redis_script(commit->store->redis,
                                         NGX_HTTP_REAUTH_SCRIPT_COMMIT,
@@ -276,13 +281,11 @@ ngx_http_reauth_begin_handler(ngx_event_t *ev)
         begin->op.handler(&begin->op);
 
     } else if (begin->op.rc == NGX_OK
-               && begin->op.begun == REAUTH_BEGIN_STARTED
-               && ngx_http_reauth_begin_reject(begin, "NOT_SENT") != NGX_OK)
+               && begin->op.begun == REAUTH_BEGIN_STARTED)
     {
         /* the request has ended and cannot settle it */
 
-        ngx_log_error(NGX_LOG_ERR, ev->log, 0,
-                      "reauth: the state of an account could not be stored");
+        (void) ngx_http_reauth_begin_reject(begin, "NOT_SENT");
     }
 
     ngx_free(begin);
@@ -606,7 +609,7 @@ ngx_http_reauth_begin_read_reply(redisReply *reply, void *data)
 static void
 ngx_http_reauth_begin_read(ngx_http_reauth_begin_op_t *begin)
 {
-    u_char     key[NGX_HTTP_REAUTH_COMMIT_KEY_LEN];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t  argv[2];
 
     begin->reads++;
@@ -733,6 +736,12 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
                                      &changed)
         != NGX_OK)
     {
+        ngx_log_error(NGX_LOG_ERR, store->cycle->log, 0,
+                      "reauth: failed to store state \"%s\" of account "
+                      "\"%*s\", reported by %s: reauth_zone has no room, "
+                      "increase its size", reauth_state_name(fact->state),
+                      account->len, account->data,
+                      reauth_source_name(fact->source));
         return NGX_ERROR;
     }
 

@@ -43,9 +43,12 @@ void
 ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
     const reauth_string_t *account)
 {
-    u_char       keys[NGX_HTTP_REAUTH_DELETED_KEYS][REAUTH_ACCOUNT_MAX + 80];
+    u_char       keys[NGX_HTTP_REAUTH_DELETED_KEYS]
+                     [NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     char         name[REAUTH_ACCOUNT_MAX + 1];
-    ngx_str_t    argv[NGX_HTTP_REAUTH_DELETED_KEYS + 3], *arg, *prefix;
+    ngx_str_t    argv[NGX_HTTP_REAUTH_REDIS_EVAL
+                      + NGX_HTTP_REAUTH_DELETED_KEYS + 3];
+    ngx_str_t   *arg, *prefix;
     ngx_uint_t   i;
 
     if (!reauth_id_is_account(account)) {
@@ -57,7 +60,7 @@ ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
         return;
     }
 
-    arg = argv;
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
     prefix = &store->redis_conf->prefix;
 
     reauth_copy(name, REAUTH_ACCOUNT_MAX, account);
@@ -120,8 +123,20 @@ ngx_http_reauth_store_forget(ngx_http_reauth_store_t *store,
                                     &record)
         != NGX_OK)
     {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                       "reauth forget: account \"%*s\" not forgotten, "
+                       "reauth_zone has no room", account->len, account->data);
         return NGX_ERROR;
     }
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth forget: account \"%*s\" %s, epoch %uL, state %s",
+                   account->len, account->data,
+                   result == REAUTH_FORGET_DONE ? "forgotten"
+                   : result == REAUTH_FORGET_SENDING
+                              ? "not forgotten, an update is being sent"
+                              : "unknown",
+                   former->epoch, reauth_state_name(former->state));
 
     if (result == REAUTH_FORGET_SENDING) {
         return NGX_BUSY;

@@ -43,8 +43,8 @@ ngx_http_reauth_store_merge_override(ngx_http_reauth_store_t *store,
 
     if (rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, store->cycle->log, 0,
-                      "reauth_zone \"%V\" has no room for the override of "
-                      "account \"%s\"; increase its size",
+                      "reauth: reauth_zone \"%V\" has no room for the override "
+                      "of account \"%s\"; increase its size",
                       &store->zone.shm_zone->shm.name, override.account);
         return NGX_OK;
     }
@@ -105,11 +105,12 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
 {
     int64_t                         left;
     u_char                          text[REAUTH_OVERRIDE_TEXT_MAX];
-    u_char                          keys[3][REAUTH_ACCOUNT_MAX + 80];
+    u_char                          keys[3][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     u_char                          stamp[REAUTH_NUMBER_MAX];
     u_char                          lives[REAUTH_NUMBER_MAX];
     u_char                          until[REAUTH_NUMBER_MAX];
-    ngx_str_t                       argv[NGX_HTTP_REAUTH_OVERRIDE_KEYS + 7];
+    ngx_str_t                       argv[NGX_HTTP_REAUTH_REDIS_EVAL
+                                         + NGX_HTTP_REAUTH_OVERRIDE_KEYS + 7];
     ngx_str_t                      *arg, *prefix;
     ngx_http_reauth_override_op_t  *op;
 
@@ -127,7 +128,7 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
     op->store = store;
     op->override = *override;
 
-    arg = argv;
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
     prefix = &store->redis_conf->prefix;
 
     ngx_http_reauth_redis_key(arg++, keys[0], prefix, "override:",
@@ -172,6 +173,13 @@ ngx_http_reauth_store_override(ngx_http_reauth_store_t *store,
 
     rc = ngx_http_reauth_zone_set_override(&store->zone, override, former,
                                            share);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth override: account \"%s\", stamp %uL, set here, gate "
+                   "%s: %i", override->account, override->stamp,
+                   override->gate == REAUTH_OVERRIDE_NONE
+                       ? "by the attempt"
+                       : reauth_override_gate_name(override->gate), rc);
 
     if (rc == NGX_OK) {
         ngx_http_reauth_override_send(store, override);

@@ -222,20 +222,23 @@ ngx_http_reauth_sync_overrides_reply(redisReply *reply, void *data)
 static void
 ngx_http_reauth_sync_overrides(ngx_http_reauth_sync_t *sync)
 {
-    u_char      keys[2][128];
-    ngx_str_t   argv[3], *prefix;
+    u_char      keys[2][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 3], *arg, *prefix;
 
     prefix = &sync->store->redis_conf->prefix;
 
-    ngx_http_reauth_redis_key(&argv[0], keys[0], prefix, "overrides", "");
-    ngx_http_reauth_redis_key(&argv[1], keys[1], prefix, "override:", "");
-    ngx_str_set(&argv[2], NGX_HTTP_REAUTH_SYNC_OVERRIDES);
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
+
+    ngx_http_reauth_redis_key(arg++, keys[0], prefix, "overrides", "");
+    ngx_http_reauth_redis_key(arg++, keys[1], prefix, "override:", "");
+    ngx_str_set(arg, NGX_HTTP_REAUTH_SYNC_OVERRIDES);
+    arg++;
 
     sync->overrides_left = 0;
 
     if (ngx_http_reauth_redis_script(sync->store->follower,
-                                     NGX_HTTP_REAUTH_SCRIPT_OVERRIDES, 2, 3,
-                                     argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_OVERRIDES, 2,
+                                     arg - argv, argv,
                                      ngx_http_reauth_sync_overrides_reply,
                                      sync)
         != NGX_OK)
@@ -270,7 +273,7 @@ static void
 ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
     ngx_http_reauth_redis_handler_pt handler)
 {
-    u_char     key[128];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t  argv[6];
 
     ngx_str_set(&argv[0], "XREVRANGE");
@@ -451,7 +454,7 @@ ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
 static void
 ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync)
 {
-    u_char     key[128];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t  argv[2];
 
     ngx_str_set(&argv[0], "GET");
@@ -695,7 +698,7 @@ ngx_http_reauth_sync_block(ngx_http_reauth_sync_t *sync)
 void
 ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
 {
-    u_char     key[128], block[REAUTH_NUMBER_MAX];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX], block[REAUTH_NUMBER_MAX];
     ngx_str_t  argv[8];
 
     ngx_str_set(&argv[0], "XREAD");

@@ -82,6 +82,7 @@ static void
 ngx_http_reauth_sync_get_none(ngx_http_reauth_sync_get_t *get, ngx_uint_t i)
 {
     size_t                    len;
+    ngx_int_t                 rc;
     ngx_str_t                *key;
     reauth_string_t           account;
     ngx_http_reauth_store_t  *store;
@@ -108,9 +109,15 @@ ngx_http_reauth_sync_get_none(ngx_http_reauth_sync_get_t *get, ngx_uint_t i)
         return;
     }
 
-    if (ngx_http_reauth_zone_deleted(&store->zone, &get->known[i])
-        == NGX_AGAIN)
-    {
+    rc = ngx_http_reauth_zone_deleted(&store->zone, &get->known[i]);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth sync: account \"%s\" was deleted in Redis, state "
+                   "%s%s", get->known[i].account,
+                   reauth_state_name(get->known[i].state),
+                   rc == NGX_AGAIN ? ", to be written again" : "");
+
+    if (rc == NGX_AGAIN) {
         ngx_http_reauth_store_flush(store);
     }
 }
@@ -426,7 +433,7 @@ ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync)
 void
 ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
 {
-    u_char     key[128];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t  argv[5];
 
     ngx_str_set(&argv[0], "ZSCAN");

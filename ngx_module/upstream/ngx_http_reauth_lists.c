@@ -84,8 +84,6 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
                                       &result, NULL)
         != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, list->poller->timer.log, 0,
-                      "reauth: the state of an account could not be stored");
         return;
     }
 
@@ -137,9 +135,6 @@ ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
                                           NULL, NULL)
             != NGX_OK)
         {
-            ngx_log_error(NGX_LOG_ERR, list->poller->timer.log, 0,
-                          "reauth: the state of an account could not be "
-                          "stored");
             return;
         }
     }
@@ -476,7 +471,7 @@ ngx_http_reauth_list_leased(redisReply *reply, void *data)
 static void
 ngx_http_reauth_list_lease(ngx_http_reauth_poller_t *poller)
 {
-    u_char     key[128], time[NGX_INT64_LEN];
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX], time[NGX_INT64_LEN];
     ngx_str_t  argv[6];
 
     ngx_str_set(&argv[0], "SET");

@@ -222,7 +222,7 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     int64_t rest_ms)
 {
     u_char      *p, buffer[1024];
-    ngx_str_t    argv[12], *arg;
+    ngx_str_t    argv[NGX_HTTP_REAUTH_REDIS_EVAL + 12], *arg;
     ngx_uint_t   i, burst;
     ngx_str_t   *prefix;
 
@@ -234,12 +234,11 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     burst = ngx_http_reauth_poller_burst(poller);
 
     p = buffer;
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
 
     for (i = 0; i < 7; i++) {
-        p = ngx_http_reauth_redis_key(&argv[i], p, prefix, kinds[i], "");
+        p = ngx_http_reauth_redis_key(arg++, p, prefix, kinds[i], "");
     }
-
-    arg = &argv[7];
 
     arg->data = p;
     p = ngx_sprintf(p, "%ui", NGX_HTTP_REAUTH_POLLS_MAX - poller->npolls);
@@ -267,7 +266,8 @@ ngx_http_reauth_poller_lease(ngx_http_reauth_poller_t *poller,
     arg++;
 
     if (ngx_http_reauth_redis_script(poller->store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 7, 12, argv,
+                                     NGX_HTTP_REAUTH_SCRIPT_LEASE, 7,
+                                     arg - argv, argv,
                                      rest_ms ? ngx_http_reauth_poller_paused
                                              : ngx_http_reauth_poller_leased,
                                      poller)

@@ -60,8 +60,6 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
                                       &result, &record)
         != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
-                      "reauth: the state of an account could not be stored");
         return;
     }
 
@@ -70,9 +68,10 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
         && record.lost == REAUTH_LOST_MAX)
     {
         ngx_log_error(NGX_LOG_NOTICE, poll->poller->timer.log, 0,
-                      "account \"%s\" is now unknown: attempt \"%s\" is not "
-                      "known to the upstream (%ui), the list of accounts "
-                      "decides", poll->account, record.attempt, status);
+                      "reauth: account \"%s\" is now unknown: attempt \"%s\" "
+                      "is not known to the upstream (%ui), the list of "
+                      "accounts decides", poll->account, record.attempt,
+                      status);
     }
 }
 
@@ -160,8 +159,6 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
                                       &result, NULL)
         != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_ERR, poll->poller->timer.log, 0,
-                      "reauth: the state of an account could not be stored");
         return;
     }
 

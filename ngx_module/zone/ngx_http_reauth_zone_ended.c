@@ -413,8 +413,9 @@ ngx_http_reauth_zone_alloc(ngx_http_reauth_zone_t *zone, size_t size)
 
         if (!zone->sh->allocating) {
             ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
-                          "reauth_zone \"%V\" is full of active accounts; "
-                          "increase its size", &zone->shm_zone->shm.name);
+                          "reauth: reauth_zone \"%V\" is full of active "
+                          "accounts; increase its size",
+                          &zone->shm_zone->shm.name);
         }
     }
 

@@ -133,7 +133,8 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     ngx_http_reauth_zone_check_lock(sh);
 
     ngx_log_error(NGX_LOG_ALERT, zone->log, 0,
-                  "a worker died while it had reauth_zone \"%V\" locked%s",
+                  "reauth: a worker died while it had reauth_zone \"%V\" "
+                  "locked%s",
                   &zone->shm_zone->shm.name,
                   sh->allocating ? ", it can store no new accounts; restart "
                                    "nginx" : "");

@@ -293,7 +293,7 @@ static void
 worker_lease(void)
 {
     ngx_uint_t  i;
-    ngx_str_t   argv[13];
+    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 13], *arg;
 
     static const char  *texts[] = {
         "{reauth}:due", "{reauth}:rate", "{reauth}:pause", "{reauth}:active",
@@ -305,14 +305,16 @@ worker_lease(void)
         return;
     }
 
-    for (i = 0; i < 13; i++) {
-        argv[i].data = (u_char *) texts[i];
-        argv[i].len = ngx_strlen(texts[i]);
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
+
+    for (i = 0; i < 13; i++, arg++) {
+        arg->data = (u_char *) texts[i];
+        arg->len = ngx_strlen(texts[i]);
     }
 
     (void) ngx_http_reauth_redis_script(store.redis,
-                                        NGX_HTTP_REAUTH_SCRIPT_LEASE, 8, 13,
-                                        argv, worker_leased, NULL);
+                                        NGX_HTTP_REAUTH_SCRIPT_LEASE, 8,
+                                        arg - argv, argv, worker_leased, NULL);
 }
 
 
