@@ -6,7 +6,8 @@ package Bench::Arguments;
 use strict;
 use warnings;
 
-our @suites = qw(instructions gate update webhook status scale stall memory);
+our @suites = qw(instructions gate update webhook status scale fleet stall
+    memory);
 
 # what "profile" accepts: the names are those of Bench::Requests
 our @profiles = qw(open key closed update local repeated webhook status
@@ -18,7 +19,7 @@ my $number = qr/[1-9]\d{0,5}/;
 # with its pattern
 
 my %commands = (
-    all          => { minutes => 25, peers => 1 },
+    all          => { minutes => 33, peers => 1 },
     instructions => { minutes => 8,  peers => 1,
                       arguments => [['keep', qr/keep/]] },
     gate         => { minutes => 6,  peers => 1,
@@ -28,7 +29,8 @@ my %commands = (
     webhook      => { minutes => 1,
                       arguments => [['seconds', $number], ['rounds', $number]] },
     status       => { minutes => 1 },
-    scale        => { minutes => 4 },
+    scale        => { minutes => 6 },
+    fleet        => { minutes => 6 },
     stall        => { minutes => 2,  peers => 1 },
     memory       => { minutes => 2,
                       arguments => [['seconds', $number]] },
