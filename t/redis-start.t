@@ -7,6 +7,7 @@ use warnings;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Reauth::Test redis_timeout => '', sandbox_options => ['--hold'];
+use Reauth::Between;
 
 my $one = gateway(name => 'one');
 
@@ -40,6 +41,24 @@ is($two->http('GET', '/reauth/summary')->{json}{active}, 31,
 $one->restart;
 is($one->http('GET', '/api/acct_active/me')->{status}, 503,
     'closed after a restart');
+
+# ---- Redis is slow, as when many gateways read all accounts ----
+
+my $between = Reauth::Between->start;
+$between->delay('ZSCAN', 0.5);
+
+my $slow = gateway(name => 'slow', without => ['ready'], http_config =>
+    'reauth_redis redis://gateway@127.0.0.1:' . $between->port
+        . "/0$ENV{TEST_NGINX_REDIS_OPTIONS};");
+
+ok(wait_for { $slow->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' }
+    'a gateway waits longer than a timeout for a page of accounts');
+cmp_ok($between->answered('ZSCAN'), '<=', 2, 'the accounts are not read from the start again');
+unlike($slow->error_log, qr/no reply in time/,
+    'the connection that reads accounts is not closed');
+is($slow->http('GET', '/api/acct_more30/me')->{status}, 503,
+    'a gateway with a slow Redis has read all accounts');
+$slow->stop;
 
 # ---- Redis does not respond ----
 

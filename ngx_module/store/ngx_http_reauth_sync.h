@@ -58,6 +58,20 @@ typedef struct {
 } ngx_http_reauth_sync_get_t;
 
 
+/*
+ * Milliseconds to wait for a reply.  No request waits for it, and Redis may
+ * have many gateways that read all accounts at once: if one of them gave up, it
+ * would begin from the start, and Redis would have still more to do.
+ */
+
+static ngx_inline ngx_msec_t
+ngx_http_reauth_sync_timeout(ngx_http_reauth_sync_t *sync)
+{
+    return NGX_HTTP_REAUTH_SYNC_BLOCK + sync->store->redis_conf->timeout
+           + 1000;
+}
+
+
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
 void ngx_http_reauth_sync_stop(ngx_http_reauth_store_t *store);
 
@@ -76,7 +90,7 @@ void ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync,
     redisReply *reply);
 void ngx_http_reauth_sync_anew(ngx_http_reauth_sync_t *sync);
 void ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync,
-    ngx_uint_t argc, ngx_str_t *argv, ngx_msec_t timeout,
+    ngx_uint_t argc, ngx_str_t *argv,
     ngx_http_reauth_redis_handler_pt handler);
 void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
 

@@ -1,7 +1,8 @@
 package Reauth::Between;
 
 # A proxy between a gateway and the Redis of this file: passes commands and
-# replies on, and can reply to a command itself.  Requires Reauth::Test.
+# replies on, and can reply to a command itself, or pass it on late.  Requires
+# Reauth::Test.
 
 use strict;
 use warnings;
@@ -10,6 +11,7 @@ use parent 'Reauth::Peer';
 
 use IO::Select ();
 use IO::Socket::INET ();
+use Time::HiRes qw(sleep);
 
 
 sub start {
@@ -35,12 +37,17 @@ sub answer {
 }
 
 
+# From now on, each command of this name is passed on after some seconds.
+
+sub delay { return $_[0]->answer($_[1], "delay $_[2]"); }
+
+
 # From now on, all commands are passed on.
 
 sub pass { return $_[0]->answer('', ''); }
 
 
-# The number of commands to which the proxy itself replied.
+# The number of commands to which the proxy itself replied, or that it delayed.
 
 sub answered {
     my ($self, $command) = @_;
@@ -70,7 +77,13 @@ sub converse {
                 && index($bytes, "\r\n$command\r\n") > 0)
             {
                 $self->note(1, $command);
-                ($to, $bytes) = ($client, $raw);
+
+                if ($raw =~ /\Adelay (\S+)\z/) {
+                    sleep $1;
+                }
+                else {
+                    ($to, $bytes) = ($client, $raw);
+                }
             }
 
             syswrite $to, $bytes;
