@@ -158,7 +158,7 @@ like($gateway->error_log,
     qr/\[warn\].* requested poll of account "acct_g_login\d" rejected: limit reached, an eighth of "rate=".* caller "greedy"/,
     'a poll rejected at the limit of its caller is logged');
 is(polls_of('other', qr/one caller take an eighth of the rate/), $OWN_POLLS,
-    'another caller can request as many');
+    'a second caller can request as many polls');
 is(polls_of('all', qr/take a quarter of the rate/), 0,
     'all callers together can request a quarter');
 like($gateway->error_log,

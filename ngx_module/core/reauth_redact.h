@@ -20,7 +20,7 @@
 
 #define REAUTH_REDACT_WINDOW  12
 
-/* minimum length of a secret; shorter than the window, it is found as a whole */
+/* minimum length of a secret; below the window it is searched for as a whole */
 #define REAUTH_REDACT_MIN     4
 
 #define REAUTH_REDACT_WORDS   256
