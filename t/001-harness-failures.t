@@ -135,13 +135,13 @@ my ($output, $status) = run_spec("$config--- request\nGET /t\n"
     . "--- response_headers\nX-A: a\n--- response_body chomp\nbody\n");
 
 is($status, 0, 'nothing wrong: the file passes');
-is(() = $output =~ /^ok /mg, 3, 'nothing wrong: three tests');
-unlike($output, qr/^not ok/m, 'nothing wrong: no failure');
+is(() = $output =~ /^ok /mg, 3, 'nothing wrong: three tests are run');
+unlike($output, qr/^not ok/m, 'nothing wrong: no failure is reported');
 
 for my $what (sort keys %spec) {
     ($output, $status) = run_spec($spec{$what});
 
-    is(() = $output =~ /^not ok /mg, 1, "$what: exactly one failure");
+    is(() = $output =~ /^not ok /mg, 1, "$what: exactly one test fails");
 }
 
 SKIP: {
@@ -152,7 +152,8 @@ SKIP: {
 
     ($output, $status) = run_spec($broken . "--- request\nGET /t\n");
     isnt($status, 0, 'broken configuration: the file fails');
-    like($output, qr/^not ok .* did not start/m, 'broken configuration: said');
+    like($output, qr/^not ok .* did not start/m,
+        'broken configuration: the output says that nginx did not start');
 
     ($output, $status) = run_spec("$config--- request\nGET /t\n"
         . "--- no_error_logs\nmistyped\n");
@@ -176,7 +177,8 @@ SKIP: {
         program($ENV{TEST_NGINX_BINARY}, $text);
         ($output, $status) = run_spec("$config--- request\nGET /t\n");
         is($status, 0, "$text: the file passes");
-        like($output, qr/^# version \Q$version\E$/m, "$text: its version");
+        like($output, qr/^# version \Q$version\E$/m,
+            "$text: the version is recognized");
     }
 
     local $ENV{TEST_NGINX_BINARY} = "$dir/other";
@@ -189,7 +191,7 @@ SKIP: {
     local $ENV{TMPDIR} = "$dir/tmp";
     ($output, $status) = run_spec("$config--- request\nGET /t\n",
         'prove', '-vIt/lib');
-    like($output, qr/Bail ?out.*no version/i, 'no version: it bails out');
+    like($output, qr/Bail ?out.*no version/i, 'no version: the run is ended');
     ok(Reauth::Test::wait_for(sub { !left() }), 'no process is left running')
         or diag(left());
 }

@@ -39,7 +39,7 @@ sub begins {
 
     my $update = $one->update($account, 'ok', headers => as('all'));
 
-    is($update->{status}, 200, "an update of $account");
+    is($update->{status}, 200, "an update of $account is accepted");
     ok(wait_for { gate($two, $account) == 503 } 'the other gateway follows');
 
     return $update->{json}{attempt_id};

@@ -40,13 +40,15 @@ is($record->{attempt_id}, undef, 'the attempt_id of a Fansly account is null');
 
 my $closed = $gateway->http('GET', '/api/fansly/fansly_acct_1/chats');
 is($closed->{status}, 503, 'the gate of the Fansly account is closed');
-is($closed->{json}{attempt_id}, undef, 'null there, too');
+is($closed->{json}{attempt_id}, undef,
+    'the attempt_id in the response of the closed gate is null');
 like($closed->{json}{description}, qr/retry after/,
     'the description of a closed gate says to retry');
 
 # while a person is awaited, neither the text nor the headers suggest a retry
 
-is($gateway->update('acct_2', 'otp')->{status}, 200, 'a login with a code');
+is($gateway->update('acct_2', 'otp')->{status}, 200,
+    'an update that needs a code is accepted');
 sandbox('POST', '/step/acct_2') for 1 .. 2;
 
 my $attempt = $gateway->http('GET', '/reauth/accounts/acct_2')

@@ -47,7 +47,8 @@ my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events');
 for my $name (sort keys %text) {
     my $account = "acct_$name";
 
-    is($gateway->update($account, 'slow')->{status}, 200, "$name: a login");
+    is($gateway->update($account, 'slow')->{status}, 200,
+        "$name: the update is accepted");
 
     changed($account, map { $_ => $text{$name} }
         qw(progress error_code error_message caller));
@@ -168,22 +169,25 @@ for my $state (sort keys %action) {
         if $state eq 'starting';
 
     changed('acct_states', %stored);
-    ok(wait_for { record('acct_states')->{state} eq $state }, "$state: it is");
+    ok(wait_for { record('acct_states')->{state} eq $state },
+        "$state: the account gets the state");
 
     my $answer = $gateway->http('GET', '/api/acct_states/chats');
     my $words  = "$answer->{json}{message} $answer->{json}{description}";
 
     is($answer->{status}, 503, "$state: a call is refused");
-    is($answer->{json}{state}, $state, "$state: it says so");
-    is($answer->{json}{action_required}, $action, "$state: what is to be done");
+    is($answer->{json}{state}, $state, "$state: the response has the state");
+    is($answer->{json}{action_required}, $action,
+        "$state: the response has the required action");
     is($answer->{headers}{'retry-after'}, $answer->{json}{retry_after},
-        "$state: one time");
+        "$state: Retry-After has the value of the body");
 
     if (defined $action) {
         is($answer->{headers}{'x-should-retry'}, 'false',
             "$state: the header says no");
-        unlike($words, qr/retry/, "$state: so does the text");
-        like($words, qr/waits for a person/, "$state: which says why");
+        unlike($words, qr/retry/, "$state: the text does not suggest a retry");
+        like($words, qr/waits for a person/,
+            "$state: the text says that a person must act");
 
     } else {
         is($answer->{headers}{'x-should-retry'}, undef,

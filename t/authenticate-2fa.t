@@ -63,7 +63,8 @@ sub last_body { return (sandbox_log())[-1]{body}; }
 
 {
     my $attempt = waiting('appotp');
-    is(submit($attempt, { code => '000000' })->{status}, 200, 'a wrong code');
+    is(submit($attempt, { code => '000000' })->{status}, 200,
+        'a wrong code is passed to the upstream');
     is(record('acct_appotp')->{state}, 'running', 'runs until a poll says so');
     sandbox('POST', '/step/acct_appotp');
     $gateway->http('GET', "/api/authenticate/$attempt");
@@ -78,7 +79,7 @@ for my $done (JSON::PP::true, 'true') {
     my $story = $done eq 'true' ? 'face-b' : 'face';
     my $attempt = waiting($story);
     is(submit($attempt, { selfie_verification_completed => $done })->{status},
-       200, "a selfie, $done");
+       200, "a confirmation of a selfie is accepted: $done");
     like(last_body(), qr/\A\{"selfie_verification_completed":(?:true|"true")\}\z/,
          'the confirmation of a selfie is sent');
     is(record("acct_$story")->{state}, 'running',

@@ -66,10 +66,11 @@ is($answer->{headers}{'reauth-coalesced'}, 1,
 is($gateway->http('POST', $family, {}, { email => 'nobody' })->{status}, 422,
    'fields are checked');
 is($gateway->http('PUT', "$family/$account/credentials", {},
-   { email => 'a@b.c', password => 'p' })->{status}, 404, 'no such endpoint');
+   { email => 'a@b.c', password => 'p' })->{status}, 404,
+   'the path of an OnlyFans update is not found for Fansly');
 
 is(scalar(grep { $_->{headers}{authorization}
                  ne "Bearer $Reauth::Test::API_KEY" } sandbox_log()), 0,
-   'always with the key');
+   'each request has the API key');
 unlike($gateway->error_log, qr/CANARY|123456|\[(?:error|alert|crit)\]/,
        'nothing in the error log');

@@ -73,7 +73,8 @@ sub answers {
     $gateway->http('GET', $path);
     answers($account, $path, { %$over, status => 'welcome' });
     $gateway->http('GET', $path);
-    is(state_of($account), 'succeeded', 'not one after a step of this login');
+    is(state_of($account), 'succeeded',
+        'a response after a step of this login ends the attempt');
     is($gateway->http('GET', "/reauth/gate/$account")->{status}, 204,
        'the gate is open');
 }
@@ -97,13 +98,14 @@ for my $case (
         state => $state, progress => 'signed_in', lastAttempt => $last });
     is($gateway->http('GET', $path)->{status}, 200,
         "$name: the poll is accepted");
-    is(state_of($account), 'running', "$name: it runs");
+    is(state_of($account), 'running', "$name: the account is still running");
     is($gateway->http('GET', "/api/$account/me")->{status}, 503,
        "$name: the gate is closed");
 
     sandbox('POST', "/finish/$account");
     $gateway->http('GET', $path);
-    is(state_of($account), 'succeeded', "$name: its own end ends it");
+    is(state_of($account), 'succeeded',
+        "$name: the end of this login ends the attempt");
 }
 
 # ---- the previous attempt is known: only the upstream's time decides ----
@@ -115,7 +117,8 @@ for my $case (
     sandbox('POST', "/finish/$account");
 
     my $told = $gateway->http('GET', "/api/authenticate/$first")->{json};
-    is(state_of($account), 'succeeded', 'again: the first');
+    is(state_of($account), 'succeeded',
+        'again: the first attempt has succeeded');
 
     my $second = $gateway->update($account, 'ok')->{json}{attempt_id};
     answers($account, $second, $told);

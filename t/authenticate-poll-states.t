@@ -50,7 +50,8 @@ sub start {
 
     for my $progress (qw(started filling_out_login submitting)) {
         my $poll = poll($attempt);
-        is($poll->{json}{state}, 'authenticated', "$progress: the trap");
+        is($poll->{json}{state}, 'authenticated',
+            "$progress: the state of the previous session is reported");
         is($poll->{json}{progress}, $progress,
             "$progress: the poll reports the progress");
         is(gate('acct_ok'), 'closed', "$progress: the gate stays closed");
@@ -102,7 +103,8 @@ for my $case (
     poll($attempt);
     my $record = record("acct_$story");
     is($record->{state}, $state, "$story: the state is $state");
-    is($record->{action_required}, $action, "$story: who must act");
+    is($record->{action_required}, $action,
+        "$story: the required action is that of the state");
     is(gate("acct_$story"), 'closed', "$story: the gate is closed");
 }
 
@@ -137,12 +139,14 @@ for my $case (
        'older: its poll says that it is over');
     my $record = record('acct_older');
     is($record->{state}, 'running', 'older: the newer one runs');
-    is($record->{attempt_id}, $new, 'older: under its id');
+    is($record->{attempt_id}, $new,
+        'older: the record has the ID of the newer attempt');
     is(gate('acct_older'), 'closed', 'older: the gate is closed');
     step('acct_older') for 1 .. 2;
     poll($new);
     poll($old);
-    is(record('acct_older')->{state}, 'needs_otp', 'older: still nothing');
+    is(record('acct_older')->{state}, 'needs_otp',
+        'older: polls of both attempts do not end the newer one');
 }
 
 unlike($gateway->error_log, qr/CANARY|\[(?:error|alert|crit|emerg)\]/,

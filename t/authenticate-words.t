@@ -54,15 +54,19 @@ sub said {
     my $answer = $gateway->http('GET', $call);
 
     is($record->{state}, $state, "$name: the state is $state");
-    is($record->{action_required}, $action, "$name: the action");
-    is($record->{gate}, $open ? 'open' : 'closed', "$name: the gate");
+    is($record->{action_required}, $action,
+        "$name: the action is that of the word");
+    is($record->{gate}, $open ? 'open' : 'closed',
+        "$name: the gate is that of the state");
 
     if (!$open) {
         is($answer->{status}, 503, "$name: a call is refused");
-        is($answer->{json}{state}, $state, "$name: with the state");
-        is($answer->{json}{action_required}, $action, "$name: and the action");
+        is($answer->{json}{state}, $state,
+            "$name: the response of the gate has the state");
+        is($answer->{json}{action_required}, $action,
+            "$name: the response of the gate has the action");
         is($answer->{headers}{'x-should-retry'}, $action ? 'false' : undef,
-           "$name: to be repeated or not");
+           "$name: X-Should-Retry depends on the action");
     }
 
     return $account;
@@ -138,7 +142,7 @@ sandbox('POST', "/step/$account") for 1 .. 2;
 $gateway->http('GET', "/api/authenticate/$attempt");
 
 is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
-   'needs_person', 'the story of it');
+   'needs_person', "the sandbox's story \"person\" needs a person");
 
 my $list = $gateway->http('GET', '/reauth/accounts?state=needs_person')->{json};
 is(scalar @{ $list->{accounts} }, 4, 'listed by it');

@@ -37,7 +37,7 @@ my $answer = $gateway->http('PUT', '/api/authenticate/acct_2/credentials',
     { 'Content-Type' => 'application/json' },
     '{"email":"ok@example.com","password":"x"' . ' ' x 4000 . '}');
 
-is($answer->{status}, 500, 'a body in a file');
+is($answer->{status}, 500, 'a body that was read into a file is rejected');
 like($gateway->error_log, qr/reauth: the body was already read to a file/,
     'the log says why');
 is(scalar(grep { $_->{target} =~ /acct_2/ } sandbox_log()), 0,

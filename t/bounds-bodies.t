@@ -68,7 +68,7 @@ for (
     my $h2 = Reauth::H2->connect_to($h2_gateway->port);
     my %lower = map { lc $_ => $headers->{$_} } keys %$headers;
     is($h2->answer($h2->request('POST', $PATH, \%lower, open => 1))->{status},
-        $status, "$what: $status by HTTP/2");
+        $status, "$what: the status is $status by HTTP/2");
 }
 
 is(metric($gateway, 'reauth_webhooks_total{result="bad_signature"}'), 6,
@@ -171,7 +171,8 @@ my @held = map {
 } 1 .. 40;
 
 ok(wait_for { metric($shared, $refused) > 0 } 'an address reaches its share');
-is(webhook_from('127.0.0.1'), 503, 'no further webhook of this address');
+is(webhook_from('127.0.0.1'), 503,
+    'a further webhook of this address is rejected');
 is(webhook_from('127.0.0.2'), 200, 'a webhook of another address is accepted');
 like($shared->error_log, qr/bodies of address "127\.0\.0\.1" use \d+ bytes/,
     'the log names the address');
@@ -224,7 +225,7 @@ for my $kind ('length', 'chunked') {
 
     $_->close for @waiting;
     ok(wait_for { $gateway->update('acct_3', 'ok')->{status} == 200 }
-        "$kind: they go, and an update is taken");
+        "$kind: an update is accepted when the others are closed");
 }
 
 # HTTP/2: each stream can send 64 KB at once, which is reserved
@@ -242,7 +243,8 @@ my %seen;
 $seen{ $_->{status} }++ for values %{ $h2->answers(\@streams, 3) };
 is($seen{503}, 100 - $seen{0}, 'HTTP/2: the others are refused');
 cmp_ok($seen{0}, '<=', 16, "$seen{0} are read");
-cmp_ok($seen{0}, '>', 8, 'up to the bound');
+cmp_ok($seen{0}, '>', 8,
+    'HTTP/2: at least half of the possible bodies are read');
 is(metric($h2_gateway, $refused), $seen{503},
     'HTTP/2: refused bodies are counted');
 
@@ -285,7 +287,7 @@ for (1 .. 300) {
     $cut++;
 }
 
-is($cut, 300, 'bodies that break off');
+is($cut, 300, '300 requests are closed before their end');
 ok(wait_for { $gateway->update('acct_6', 'ok')->{status} == 200 }
     'the memory of bodies that break off is available again');
 unlike($_->error_log, qr/\[(?:alert|crit|emerg)\]/, 'nothing else is said')

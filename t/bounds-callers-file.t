@@ -27,7 +27,7 @@ sub replace {
     my ($token, $size) = @_;
 
     my $text = callers($token, $size);
-    is(length $text, $size, "a file of $size bytes");
+    is(length $text, $size, "the file has $size bytes");
 
     my $new = Reauth::Test::write_file(work_dir() . '/new', $text, oct '644');
     rename $new, work_dir() . '/callers' or die "rename: $!\n";
@@ -47,7 +47,7 @@ sub status {
         { Authorization => "Bearer $token" })->{status};
 }
 
-is(status('one'), 200, 'the first version');
+is(status('one'), 200, 'a caller of the first version is known');
 
 replace('two', $max);
 ok(wait_for { status('two') == 200 } 'a file of the maximum size is in force');

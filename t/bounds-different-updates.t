@@ -125,7 +125,7 @@ sub flooded {
 
     is(ask($of, 'PUT', path("${account}_other"), \%json, body(7))->{status},
         200,
-        "$account: another account is updated meanwhile");
+        "$account: an update of a different account is accepted");
 
     Reauth::Test::write_file("$go-$account", '');
 

@@ -86,23 +86,25 @@ my $n = 0;
 for my $protocol ('HTTP/1.1', 'HTTP/2') {
     my @set = map { override($protocol, 'greedy', 'acct_g' . ++$n, 'closed')
         ->{status} } 1 .. $OVERRIDES / 4;
-    is("@set", join(' ', (200) x ($OVERRIDES / 4)), "$protocol: its share is set");
+    is("@set", join(' ', (200) x ($OVERRIDES / 4)),
+        "$protocol: the share of the caller is set");
 }
 
 for my $protocol ('HTTP/1.1', 'HTTP/2') {
     my $refused = override($protocol, 'greedy', 'acct_g_more', 'closed');
 
     is($refused->{status}, 429, "$protocol: one more is refused");
-    is($refused->{json}{error}, 'TOO_MANY_REQUESTS', "$protocol: with a reason");
+    is($refused->{json}{error}, 'TOO_MANY_REQUESTS',
+        "$protocol: the error is TOO_MANY_REQUESTS");
     cmp_ok($refused->{headers}{'retry-after'}, '>=', 1,
         "$protocol: the error has the time to wait") if $protocol ne 'HTTP/2';
     is(ask($protocol, 'all', 'GET', 'gate/acct_g_more')->{status}, 204,
         "$protocol: nothing was changed");
 
     is(override($protocol, 'greedy', 'acct_g1', 'open')->{status}, 200,
-        "$protocol: its own can be changed");
+        "$protocol: an override of the caller can be changed");
     is(override($protocol, 'other', "acct_o_\L$protocol\E" =~ tr{/.}{__}r, 'closed')
-        ->{status}, 200, "$protocol: another caller has room");
+        ->{status}, 200, "$protocol: an override of a second caller is set");
 }
 
 is(limited('overrides'), 2, 'rejected overrides are counted');

@@ -89,7 +89,7 @@ for my $kind (sort keys %kind) {
         push @open, plain('greedy', @request);
         pop @open if !waits($open[-1]);
         @open == 2;
-    } "$kind: half of the places");
+    } "$kind: the caller takes half of the places");
 
     is(plain('greedy', @request)->finish->{status}, $status,
         'a further request of this caller is refused');
@@ -114,7 +114,7 @@ for my $kind (sort keys %kind) {
         push @open, plain('greedy', @$status);
         pop @open if !waits($open[-1]);
         @open == 2;
-    } 'half of the places for status requests');
+    } 'the caller takes half of the places for status requests');
     ok(wait_for {
         push @open, plain('greedy', @$held);
         waits($open[-1]) && 2 == grep { $_->is_open } @open[0, 1];

@@ -83,7 +83,7 @@ sub status_of {
 # ---- auth_basic sees the header before it is replaced by the key ----
 
 for my $path ('/api/acct_1/me', '/reauth/accounts') {
-    is(status_of($path, $basic), 200, "$path: a user");
+    is(status_of($path, $basic), 200, "$path: a user is accepted");
     is(status_of($path, $bearer), 401,
         "$path: a request with a token only is rejected");
     is(status_of($path), 401,
@@ -93,19 +93,21 @@ for my $path ('/api/acct_1/me', '/reauth/accounts') {
 my @update = ('PUT', { email => 'a@example.com', password => 'x' });
 my $update = '/api/authenticate/acct_1/credentials';
 
-is(status_of($update, undef, @update), 401, 'an update of nobody');
+is(status_of($update, undef, @update), 401,
+    'an update without credentials is rejected');
 is((() = grep { /PUT/ } $peer->requests), 0,
     'an update without credentials is not sent');
 is(status_of('/api/acct_1/me', $basic), 200,
     'an update without credentials closes no gate');
-is(status_of($update, $basic, @update), 200, 'an update of a user');
+is(status_of($update, $basic, @update), 200, 'an update of a user is accepted');
 is(status_of('/api/acct_1/me', $basic), 503, 'closes the gate');
 is(status_of('/api/acct_1/me'), 401,
     'the gate is checked after the access phase');
 
 # ---- auth_request, also without a key ----
 
-is(status_of('/asked/api/acct_2/me', $basic), 200, 'auth_request: a user');
+is(status_of('/asked/api/acct_2/me', $basic), 200,
+    'auth_request: a user is accepted');
 is(status_of('/asked/api/acct_2/me'), 403,
     'auth_request: a request without credentials is rejected');
 is(status_of('/keyed/api/acct_2/me', $basic), 403,
@@ -120,11 +122,12 @@ is(status_of('/asked/called/api/acct_2/me', $basic), 401,
 
 # ---- satisfy any ----
 
-is(status_of('/any/allowed/api/acct_2/me', $bearer), 200, 'any: a caller');
+is(status_of('/any/allowed/api/acct_2/me', $bearer), 200,
+    'satisfy any: a caller is accepted');
 is(status_of('/any/allowed/api/acct_2/me', $basic), 401, 'a user is no caller');
 is(status_of('/any/allowed/api/acct_2/me'), 401,
     'satisfy any: an allowed address is no caller');
 is(status_of('/any/denied/api/acct_2/me', $bearer), 401,
-    'an unknown caller');
+    'satisfy any: an unknown caller is rejected');
 
 done_testing();

@@ -52,7 +52,8 @@ is(scalar sandbox_log(), $before, 'nothing was sent');
 # ---- active ----
 
 is(poll('alice', $own), 200, 'a poll of an own one');
-is(poll('bob', $own), 403, 'not by another caller');
+is(poll('bob', $own), 403,
+    'a caller may not poll an attempt of another caller');
 is(poll('root', $own), 200, 'an unconfined caller may poll the attempt');
 is(poll('root', 'auth_made_up'), 404,
     'an unconfined caller may poll an unknown attempt');
@@ -72,7 +73,8 @@ is(poll('bob', $foreign), 200,
 is(scalar sandbox_log(), $before + 2, 'both are sent');
 
 is(poll('bob', $own), 403, 'an ended one of another caller');
-is(poll('alice', $foreign), 403, 'the other way round');
+is(poll('alice', $foreign), 403,
+    'a caller may not poll an ended attempt of another caller');
 is(poll('alice', "${own}x"), 403,
     'an attempt whose ID begins alike is rejected');
 is(scalar sandbox_log(), $before + 2,
@@ -100,7 +102,8 @@ is(poll('alice', $next), 200, 'the last is');
 
 $gateway->reload;
 
-is(poll('alice', $_), 200, 'after a reload') for $next, $attempts{acct_a20};
+is(poll('alice', $_), 200,
+    'ended attempts are known after a reload') for $next, $attempts{acct_a20};
 is(poll('alice', 'auth_made_up'), 403,
     'an attempt that never existed is rejected');
 

@@ -140,7 +140,7 @@ is(status('alice', '/api/accounts',
     'a certificate of no caller is ignored');
 
 is(status('alice', '/reauth/accounts', port => $port{demanded}), 200,
-    'a certificate that nginx demands');
+    'a certificate that nginx requires identifies the caller');
 is(status($_ || undef, '/reauth/accounts', port => $port{demanded}), 400,
     'without it nginx refuses: ' . ($_ || 'none'))
     for '', qw(stranger expired own);
@@ -202,7 +202,8 @@ for my $tls (qw(tls1_2 tls1_3)) {
     my $file = work_dir() . "/session-$tls";
 
     is(resumed($tls, '', 'clients.example', '-cert', $client{alice}[0], '-key',
-        $client{alice}[1], '-sess_out', $file), 200, "$tls: without SNI");
+        $client{alice}[1], '-sess_out', $file), 200,
+        "$tls: a certificate is accepted without SNI");
     is(resumed($tls, '', 'clients.example', '-sess_in', $file), 200,
         "$tls: a session is resumed with its certificate");
     is(resumed($tls, '', 'strangers.example', '-sess_in', $file), 401,

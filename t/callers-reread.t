@@ -179,7 +179,8 @@ location /api/ { proxy_pass http://127.0.0.1:$TEST_NGINX_SANDBOX_PORT;
 EOC
 );
 
-is($alone->http('GET', '/api/accounts')->{status}, 401, 'a key alone');
+is($alone->http('GET', '/api/accounts')->{status}, 401,
+    'a request is rejected while the key file has another key');
 secret_file('alone_key', $key);
 ok(wait_for(sub { $alone->http('GET', '/api/accounts')->{status} == 200 }),
     'a key file without callers is read again');

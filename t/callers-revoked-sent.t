@@ -203,7 +203,7 @@ for my $way (@ways) {
     }
 
     callers(%changed);
-    ok(in_force('one', $status), "$name: in force");
+    ok(in_force('one', $status), "$name: the changed rights are in force");
 
     print { $late{$_}{socket} } '}' for sort keys %body;
     unlink $hold;
@@ -213,17 +213,18 @@ for my $way (@ways) {
 
         is($answer->{status}, $status, "$name, $what: refused");
         unlike($answer->{body}, qr/deeplink|auth_1|"chats"|progress/,
-            "$name, $what: and told nothing");
+            "$name, $what: the error has nothing of the response");
     }
 
-    is($_->finish->{status}, $_ == $third ? 422 : 200, "$name: the other's")
+    is($_->finish->{status}, $_ == $third ? 422 : 200,
+        "$name: the requests of other callers are not affected")
         for $first, $second, $third;
 
-    is(sent("body_$tag"), 0, "$name: nothing went out");
-    is(sent("acct_wait_$tag"), 1, "$name: nor what waited");
+    is(sent("body_$tag"), 0, "$name: the body is not sent to the upstream");
+    is(sent("acct_wait_$tag"), 1, "$name: the waiting update is not sent");
 
     callers();
-    ok(in_force('one', 415), "$name: and as before");
+    ok(in_force('one', 415), "$name: the rights of the caller are restored");
 }
 
 like($gateway->error_log, qr/\[notice\] .* rights of caller "alice" have been revoked, its active request is rejected/,

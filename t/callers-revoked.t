@@ -72,19 +72,21 @@ for my $case (
 
     callers($new, $scopes);
     ok(wait_for(sub { status($old, '/reauth/accounts') == $expected },
-        'the new file'), "$name: is in force");
+        'the new file'), "$name: the changed file is in force");
 
     log_in("acct_after_$word");
     sandbox('POST', "/finish/$held");
     $gateway->http('GET', "/api/authenticate/$id",
         { Authorization => 'Bearer all' });
 
-    is($_->finish->{status}, $expected, "$name: what waited is refused")
+    is($_->finish->{status}, $expected,
+        "$name: the waiting requests are rejected")
         for $list, $account, $call;
 
     ok(wait_for(sub { $stream->saw(qr/never/, 0.1); !$stream->is_open },
         'its end'), "$name: the stream ends");
-    unlike($stream->text, qr/acct_after/, "$name: and told nothing more");
+    unlike($stream->text, qr/acct_after/,
+        "$name: the stream sends no further event");
 
     callers('two', 'status,call');
     ok(wait_for(sub { status('two', '/reauth/accounts') == 200 },

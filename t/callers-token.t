@@ -62,10 +62,11 @@ sub status {
 is(status($alices_token, '/api/acct_2/me'), 200, 'the gateway knows the token');
 is(status($alices_token . '0', '/api/acct_2/me'), 401,
     'a token with a digit more is rejected');
-is(status($bobs_token, '/api/acct_b2/me'), 200, 'an account of accounts=');
+is(status($bobs_token, '/api/acct_b2/me'), 200,
+    'an account of accounts= can be called');
 is(status($bobs_token, '/api/acct_2/me'), 403,
     'an account outside accounts= is rejected');
-is(status($carols_token, '/api/acct_1/me'), 200, 'a call of routes=');
+is(status($carols_token, '/api/acct_1/me'), 200, 'a call of routes= is passed');
 is(status($carols_token, '/api/acct_1/posts'), 403,
     'a call outside routes= is rejected');
 

@@ -65,7 +65,8 @@ for my $path ('/gated/acct_a1/me', '/plain/acct_a1/me', '/own/acct_a1/me') {
 
         is(status('nobody', $path, @header), 401,
             "$path: a request without a token is rejected");
-        is(status('some', $path, @header), 403, "$path: not its account");
+        is(status('some', $path, @header), 403,
+            "$path: a caller may not call an account of others");
     }
 }
 
@@ -77,7 +78,7 @@ for my $path ('/files/hello', '/above/calls/acct_a1/me', '/above/files/hello') {
 Reauth::Test::write_file(work_dir() . '/hello', 'hello', oct 644);
 
 for my $path ('/files/hello', '/above/files/hello') {
-    is(status('all', $path), 200, "$path: who may call");
+    is(status('all', $path), 200, "$path: a caller with all rights is served");
 }
 
 is($gateway->http('POST', '/own/acct_a1/me', {}, '{}')->{status}, 401,

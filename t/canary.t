@@ -385,7 +385,7 @@ for my $case (
 {
     my ($what, $status, @request) = @$case;
 
-    is(ask_http2(@request), $status, "HTTP/2, $what: $status");
+    is(ask_http2(@request), $status, "HTTP/2, $what: the status is $status");
 }
 
 $h2->close;
@@ -615,7 +615,8 @@ push @table, ['answers that repeat all', length $answers{echo}, ''];
 
 if (defined $core) {
     my @found = look_for(\%in_core, $core);
-    is("@found", 'control', "$how of a worker: none of the gateway's secrets");
+    is("@found", 'control',
+        "$how of a worker: no secret of the gateway is found");
     push @table, ["$how of a worker", length $core, "@found"];
 }
 

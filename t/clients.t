@@ -93,7 +93,7 @@ for my $language (@languages) {
 
         Reauth::Test::write_file("$dir/$file", $program{$name});
         ok(!$build{$name} || system("cd $dir && $build{$name}") == 0,
-            "$name: is built");
+            "$name: the program is built");
 
         my $pid = fork // die "fork failed: $!\n";
 
@@ -122,7 +122,7 @@ for my $language (@languages) {
         forced($account, $first, undef, JSON::PP::false());
         is(ask('PUT', "/api/authenticate/$account/credentials",
             { email => 'other@example.com', password => 'secret' })->{status},
-            200, "$name: another login");
+            200, "$name: an update of another service is accepted");
         my $second = ask('GET', "/reauth/accounts/$account")->{json}{attempt_id};
         forced($account, $first, '2026-01-31T12:01:30.000000Z',
             JSON::PP::true());
@@ -141,12 +141,13 @@ for my $language (@languages) {
 
         my $output = Reauth::Test::slurp("$dir/$file.out");
         is($status, 0, "$name: the program succeeds") or diag $output;
-        like($output, qr/^logged in$/m, "$name: has seen the end of the login");
+        like($output, qr/^logged in$/m,
+            "$name: the program sees the end of the login");
 
         my @calls = $gateway->access_log
             =~ m{"GET /api/$account/chats HTTP/1.1" (\d+)}g;
         is(join(' ', @calls) =~ s/^503(?: 503)* 200$/503 200/r, '503 200',
-            "$name: has repeated its call until the gate was open");
+            "$name: the program repeats its call until the gate is open");
     }
 }
 

@@ -95,7 +95,7 @@ for my $name (sort keys %ahead) {
     my $account = "acct_$name";
 
     is($gateway{$name}->update($account, 'ok')->{status}, 200,
-        "$name: an update");
+        "$name: the update is accepted");
     all_gates($account, 503, "the gate of $account is closed");
     near_now(stored($account, 'since'), "$name: begun now");
     near_now(stored($account, 'deadline') - 600_000, "$name: with its deadline");
@@ -175,7 +175,7 @@ about('right', 7200, 'it is set forward without Redis');
 is(gate('right', 'acct_jump'), 503, 'the gate remains closed');
 
 is($gateway{right}->update('acct_local', 'ok')->{status}, 200,
-    'an update without Redis');
+    'an update without Redis is accepted');
 
 redis_start();
 ok(wait_for { stored('acct_local', 'state') }

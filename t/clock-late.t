@@ -42,7 +42,7 @@ sub gate {
 
 for my $name (sort keys %ahead) {
     is($gateway{$name}->update("acct_$name", 'ok')->{status}, 200,
-        "$name: an update without Redis");
+        "$name: an update without Redis is accepted");
     is($gateway{$name}->update("acct_ended_$name", 'limit')->{status}, 429,
         "$name: a rejected one");
     is(gate($name, "acct_$name"), 503, "$name: the gate is closed");
@@ -65,7 +65,7 @@ for my $name (sort keys %ahead) {
     ok(wait_for { stored("acct_ended_$name", 'state') }
         "$name: the ended one is written");
     cmp_ok(abs(stored("acct_ended_$name", 'since') / 1000 - time), '<', 120,
-        "$name: with its time");
+        "$name: the ended record has the time of Redis");
 
     for my $other (sort keys %ahead) {
         ok(wait_for { gate($other, $account) == 503 }
@@ -76,7 +76,7 @@ for my $name (sort keys %ahead) {
             # the offset of its clock is reported as well
             $ready->{status} ne 'loading'
                 && !grep { /Redis/ } @{ $ready->{reasons} };
-        } "$other: it is ready");
+        } "$other: the gateway is ready");
         is(gate($other, $account), 503, "$other: the gate is closed");
     }
 }

@@ -244,7 +244,8 @@ for my $directive (sort keys %row) {
     for my $context (sort keys %context) {
         my $in = $flags{$directive} =~ /\b$context{$context}\b/ ? 1 : 0;
 
-        is($allowed{$context} // 0, $in, "$directive: context $context");
+        is($allowed{$context} // 0, $in,
+            "$directive: the table has the context $context");
 
         next if $in;
 
@@ -328,7 +329,7 @@ for my $case (
 is_deeply([try(configuration(['upstream'], {
     server => 'location ~ ^/upstream/ { internal;'
         . " $part{variable} proxy_pass http://127.0.0.1:1; }" }))], [1],
-    'a location by regular expression');
+    'a location by regular expression is accepted');
 
 # "off" needs no other directive
 
@@ -408,7 +409,7 @@ for my $case (
 
     ok(!$accepted, "reauth_public_url $url: refused");
     like("@said", qr/invalid URL "\Q$url\E" in "reauth_public_url": it $text.*; expected .* in \S+nginx\.conf:\d+/,
-        "reauth_public_url $url: what is wrong");
+        "reauth_public_url $url: the error says why");
 }
 
 done_testing();

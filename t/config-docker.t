@@ -62,7 +62,7 @@ like($real, qr/^ +server +api\.fansapi\.com:443;/m,
 like($real, qr/proxy_ssl_name +api\.fansapi\.com;/,
     'the upstream is verified by its name');
 is(scalar(() = $real =~ /proxy_pass +https:\/\/fans_api/g), 2,
-    'calls and updates by TLS');
+    'calls and updates are sent over TLS');
 is(scalar(() = $real =~ /Host api\.fansapi\.com;/g), 2,
     'the Host header has the name of the upstream');
 
@@ -83,7 +83,8 @@ SKIP: {
     my %version = map { $_->{name} => $_ } @{ $sbom->{packages} };
     my %id = map { $_->{SPDXID} => 1 } @{ $sbom->{packages} };
 
-    is($sbom->{spdxVersion}, 'SPDX-2.3', 'a bill of materials');
+    is($sbom->{spdxVersion}, 'SPDX-2.3',
+        'the bill of materials has the format SPDX 2.3');
     is($version{'nginx-reauth'}{versionInfo}, '1.2.3',
         'the bill of materials has the version of the module');
     like($version{libc6}{externalRefs}[0]{referenceLocator},
@@ -150,7 +151,7 @@ ok(wait_for {
 } 'the gateway is ready after a reload');
 
 unlike($gateway->error_log, qr/\[(?:warn|error|crit|alert|emerg)\]/,
-    'nothing went wrong');
+    'nothing is logged as a warning or an error');
 
 # ---- mounted files; with callers, draining needs no token ----
 

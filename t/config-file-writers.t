@@ -66,7 +66,8 @@ for my $case (@directives) {
     my @case = ($directive, $kind, $http, $config);
     my $good = $kind eq 'secret' ? oct 640 : oct 644;
 
-    is(judged(@case, $good), 'accepted', "$directive, $kind: as it should be");
+    is(judged(@case, $good), 'accepted',
+        "$directive, $kind: a file of root is accepted");
 
     for my $mode ($good | oct 20, $good | oct 2) {
         like(judged(@case, $mode),
@@ -79,7 +80,7 @@ for my $case (@directives) {
 
         like(judged(@case, $good, 65_534),
             qr/is writable by its owner, who is neither root nor the user that starts nginx: change the owner to root/,
-            "$directive, $kind: of another user");
+            "$directive, $kind: a file of another user is rejected");
     }
 }
 

@@ -176,7 +176,8 @@ logged($one, 'says which state closes it',
 is($one->http('GET', '/api/acct_9/chats')->{status}, 200, 'an open one');
 logged($one, 'says so', 'reauth gate: account "acct_9" open');
 
-is($one->http('GET', '/api/acct_%2e/chats')->{status}, 400, 'a bad path');
+is($one->http('GET', '/api/acct_%2e/chats')->{status}, 400,
+    'a call with a bad path is rejected');
 logged($one, 'says so',
     'reauth gate: refused, bad account in the path');
 
@@ -253,7 +254,8 @@ logged($guarded, 'another account: why',
 my @example = Reauth::Test::slurp('docs/development.md')
     =~ /^ *\d+  (?:\*\d+ )?(reauth .*)$/mg;
 
-cmp_ok(scalar @example, '>', 10, 'an example in docs/development.md');
+cmp_ok(scalar @example, '>', 10,
+    'docs/development.md has an example of more than ten lines');
 s/acct_1/acct_3/g, s/epoch \d+/epoch EPOCH/,
     s/revision [1-9]\d+/revision REVISION/ for @example;
 logged($guarded, 'is as in a log', @example);
@@ -299,7 +301,8 @@ logged($one, 'Redis is gone', 'reauth redis: down, connecting');
 logged($one, 'and is not followed',
     'reauth sync: stopped, the connection to Redis was closed');
 
-is(put($one, 'acct_5', 1)->finish->{status}, 200, 'an update without Redis');
+is(put($one, 'acct_5', 1)->finish->{status}, 200,
+    'an update without Redis is accepted');
 logged($one, 'is kept',
     'reauth commit: account "acct_5" not sent, epoch EPOCH, Redis is not'
         . ' connected',
@@ -323,8 +326,9 @@ for my $gateway ($one, $two, $guarded, $poller) {
     my $text = join "\n", lines($gateway);
 
     is(join(' ', grep { index($text, $secret{$_}) >= 0 } sort keys %secret),
-        '', "$gateway->{name}: no secret");
-    unlike($text, qr/[0-9a-f]{32}/i, "$gateway->{name}: nor a fingerprint");
+        '', "$gateway->{name}: the log has no secret");
+    unlike($text, qr/[0-9a-f]{32}/i,
+        "$gateway->{name}: the log has no fingerprint");
 }
 
 done_testing();

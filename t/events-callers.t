@@ -52,13 +52,15 @@ for my $path (qw(accounts accounts?wait=5s accounts/acct_b1 summary events
 {
     is(get(undef, "/reauth/$path")->{status}, 401,
         "$path: a request without a token is rejected");
-    is(get('call', "/reauth/$path")->{status}, 403, "$path: no scope");
+    is(get('call', "/reauth/$path")->{status}, 403,
+        "$path: a caller without the scope is rejected");
 }
 
 for my $path (qw(accounts/acct_a1 accounts/acct_a1?wait=5s gate/acct_a1
                  accounts/acct_a1/timeline))
 {
-    is(get('some', "/reauth/$path")->{status}, 403, "$path: not its account");
+    is(get('some', "/reauth/$path")->{status}, 403,
+        "$path: a caller may not read an account of others");
 }
 
 is(get(undef, "/reauth/$_")->{status}, 200,

@@ -47,10 +47,11 @@ for my $stream (@streams) {
 
 my @events = grep { $_->{data} } $streams[0]->events;
 my $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
-is_deeply($events[3]{json}, $record, 'the record as in /reauth/accounts');
+is_deeply($events[3]{json}, $record,
+    'an event has the record as returned by /reauth/accounts');
 is($events[1]{json}{gate}, 'closed', 'an event has the state of the gate');
 is($events[1]{json}{attempt_id}, $id, 'an event has the attempt ID');
-is($events[0]{event}, undef, 'an ordinary message');
+is($events[0]{event}, undef, 'an event of a change has no event name');
 
 # continues at the last event
 my $again = follow($events[1]{id});
@@ -76,7 +77,8 @@ for my $last ('0-1', 'x', '1-', '-1', 'ffffffffffffffffffff-1', "$events[0]{id}0
 
     ok($again->saw(qr/^id: [0-9a-f]+-[0-9a-f]+\nevent: reset\ndata: \{/m),
         "a stream is reset for Last-Event-ID: $last");
-    unlike($again->text, qr/acct_1/, 'no events before that');
+    unlike($again->text, qr/acct_1/,
+        "Last-Event-ID $last: no event is sent before the reset");
 }
 
 # more changes than the ring stores
@@ -99,7 +101,7 @@ is($head->{status}, 200, 'HEAD of the stream has the 200 code');
 is($head->{headers}{'content-type'}, 'text/event-stream',
     'HEAD of the stream has the type text/event-stream');
 is($gateway->http('POST', '/reauth/events', {}, '{}')->{status}, 405,
-    'not with POST');
+    'a POST request for the stream is rejected');
 
 # a client that closes
 $_->close for @streams, $again;
@@ -112,7 +114,7 @@ unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
 my ($last) = map { $_->{id} } grep { $_->{data} } reverse @events;
 $gateway->restart;
 $again = follow($last);
-ok($again->saw(qr/event: reset/), 'after a restart');
+ok($again->saw(qr/event: reset/), 'the stream is reset after a restart');
 $gateway->update('acct_1', 'ok');
 ok($again->saw(qr/"account_id":"acct_1"/),
     'the stream goes on after a restart');

@@ -129,7 +129,7 @@ is($ended->{error_code}, 'DISCONNECTED',
     'the error code of a disconnected account is DISCONNECTED');
 
 is($gateway->http('GET', '/api/fanvue/fanvue_acct_/chats')->{status}, 400,
-    'an invalid ID with the prefix');
+    'an invalid Fanvue ID in a path is rejected');
 
 
 # ---- no polls; another account shows that the poller runs ----

@@ -41,7 +41,8 @@ becomes($_, 'acct_1', 204, 'Redis away: open') for $one, $two;
 
 $one->update('acct_2', 'ok');
 becomes($one, 'acct_2', 503, 'begun without Redis: closed');
-becomes($two, 'acct_2', 204, 'begun without Redis: not known elsewhere');
+becomes($two, 'acct_2', 204,
+'an attempt begun without Redis is not known to the other gateway');
 
 redis_start();
 becomes($two, 'acct_2', 503, 'Redis is back: closed there, too');

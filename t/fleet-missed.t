@@ -129,7 +129,8 @@ is($one->update('acct_11', 'ok')->{status}, 200,
 ok(wait_for { gate($two, 'acct_11') == 503 }
     'the other gateway reads acct_11 after the stream is deleted');
 ok(wait_for { $two->http('GET', '/reauth/readyz')->{body}
-    =~ /"status":"ready"/ } 'all of it');
+    =~ /"status":"ready"/ }
+    'the gateway is ready when all accounts have been read');
 
 $before = missed();
 is($one->update("acct_$_", 'ok')->{status}, 200,

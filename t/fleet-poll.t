@@ -40,8 +40,10 @@ $one->update('acct_1', 'otp');
 $two->update('acct_2', 'ok');
 
 for my $account (qw(acct_1 acct_2)) {
-    ok(wait_for { poll_times($account) > 10 } "$account: is polled");
-    cmp_ok(pause(poll_times($account)), '>', 0.35, "$account: but not by both");
+    ok(wait_for { poll_times($account) > 10 }
+        "$account: the attempt is polled");
+    cmp_ok(pause(poll_times($account)), '>', 0.35,
+        "$account: only one gateway polls");
 }
 
 sandbox('POST', '/step/acct_1') for 1 .. 2;

@@ -63,7 +63,7 @@ for my $key (redis_cli('KEYS', '*')) {
 
 is_deeply([ grep { !$kept{$_} } sort keys %fields ], [],
     'the records hold what may be kept');
-unlike($text, qr/CANARY/, 'nothing secret in Redis');
+unlike($text, qr/CANARY/, 'Redis has nothing of the confidential data');
 unlike($text, qr/example\.com|\bsecret\b|onlyfans_data/i,
     'Redis has nothing of the credentials or the account');
 

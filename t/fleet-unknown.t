@@ -42,12 +42,12 @@ for my $story (qw(lost stall)) {
     my $account = "acct_$story";
 
     cmp_ok($one->update($account, $story)->{status}, '>=', 500,
-        "$story: no answer");
+        "$story: the client gets an error");
     becomes($account, 'running', "$story: it runs, as the list tells");
     is($two->http('GET', "/reauth/gate/$account")->{status}, 503,
         "$story: closed there, too");
     is($one->http('GET', "/reauth/accounts/$account")->{json}{attempt_id},
-        undef, "$story: its name is not known");
+        undef, "$story: the attempt ID is not known");
 
     sandbox('POST', "/finish/$account", { success => $story eq 'lost' ? \1
                                                                       : \0 });
@@ -64,6 +64,7 @@ cmp_ok($one->update('acct_down', 'down')->{status}, '>=', 500,
 my $lists = lists();
 ok(wait_for { lists() > $lists } 'down: the list is asked for');
 sleep 0.5;
-becomes('acct_down', 'unknown', 'down: not yet known for sure');
+becomes('acct_down', 'unknown',
+'down: the attempt stays unknown after the first list');
 
 done_testing();

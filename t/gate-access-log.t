@@ -55,12 +55,12 @@ is(logged('GET /api/acct_2/me'), 'GET /api/acct_2/me 200 op=call'
     'a call that passes');
 like(logged('GET /api/no-account'),
     qr/op=call account=- attempt=- type=- state=- gate=- /,
-    'a call without an account');
+    'the line of a call without an account has empty values');
 like(logged('GET /api/acct_/bad'), qr/ 400 op=call account=- .* gate=- /,
-    'a call with a bad one');
+    'the line of a call with an invalid ID has empty values');
 like(logged('PUT /api/authenticate/acct_1/credentials'),
     qr/ 200 op=update .*attempt=\Q$id\E type=email_password state=running /,
-    'an update: its attempt');
+    'the line of an update has the attempt');
 like(logged('PUT /api/authenticate/acct_1/credentials'),
     qr/ account=acct_1 .* gate=- coalesced=- store=local key=$/,
     'the line of an update has the store and no key');

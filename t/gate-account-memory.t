@@ -46,7 +46,7 @@ SKIP: {
     skip 'no prlimit here, or not enough memory is used by it alone', 2
         if $ENV{ASAN_OPTIONS} || !limit(40 << 20);
 
-    is(call(), 500, 'no memory for a copy of it');
+    is(call(), 500, 'a call is rejected with 500 if memory is short');
     like($gateway->error_log, qr/\[emerg\].* (?:malloc|posix_memalign)\(/,
         'the failed allocation is logged');
     limit();

@@ -66,14 +66,15 @@ sub by_header {
 
 is(by_header('acct_1'), 503, 'the header names it');
 is(by_header('acct_2'), 200, 'the header names another one than the path');
-is(by_header(undef), 200, 'no header: no account, no gate');
+is(by_header(undef), 200,
+    'a call without the header has no account and is passed');
 is(by_header('acct_1 '), 503, 'nginx takes blanks off a header');
 is(by_header('%61cct_1'), 503, 'the account in a header is decoded');
 is(by_header('%2561cct_1'), 400,
     'the account in a header is decoded only once');
-is(by_header('acct_1/'), 400, 'no account id');
+is(by_header('acct_1/'), 400, 'a value with an invalid character is rejected');
 is(by_header('ACCT_1'), 400, 'IDs are case-sensitive');
-is(by_header('a' x 3000), 400, 'far too long');
+is(by_header('a' x 3000), 400, 'a value of 3000 characters is rejected');
 
 for my $case (
     ['account=acct_1', 503], ['account=%61cct_1', 503], ['Account=acct_1', 503],

@@ -48,7 +48,7 @@ is($answer->{headers}{'x-should-retry'}, undef,
 
 my $head = $gateway->http('HEAD', '/api/acct_1/chats');
 is($head->{status}, 503, 'HEAD is refused with the 503 code');
-is($head->{body}, '', 'HEAD: no body');
+is($head->{body}, '', 'the response to HEAD has no body');
 like($head->{headers}{'retry-after'}, qr/\A[34]\z/,
     'the response to HEAD has Retry-After');
 

@@ -22,7 +22,7 @@ is($gateway->update('acct_1', 'ok')->{status}, 200,
 
 # the upstream itself rejects calls during a login
 is($gateway->http('GET', '/api/acct_1/me')->{json}{decision_id}, undef,
-    'no answer of ours');
+    "a call that would be refused gets the upstream's response");
 is($gateway->http('GET', '/api/acct_2/me')->{status}, 200,
     'a call of another account is passed');
 

@@ -26,7 +26,7 @@ sub curl {
 my $update = curl('-X', 'PUT', '-H', 'Content-Type: application/json',
     '-d', '{"email":"otp@example.com","password":"secret"}',
     "http://127.0.0.1:$port/api/authenticate/acct_1/credentials");
-like($update, qr{^HTTP/2 200}, 'an update over HTTP/2');
+like($update, qr{^HTTP/2 200}, 'an update over HTTP/2 is accepted');
 
 my $closed = curl("http://127.0.0.1:$port/api/acct_1/me");
 like($closed, qr{^HTTP/2 503}, 'a call over HTTP/2 is refused');
@@ -34,7 +34,8 @@ like($closed, qr/^retry-after: [23]\r$/m,
     'the response over HTTP/2 has Retry-After');
 like($closed, qr/^cache-control: no-store\r$/m,
     'the response over HTTP/2 must not be cached');
-like($closed, qr/"retry_after":[23],/, 'the same in the body');
+like($closed, qr/"retry_after":[23],/,
+    'the body over HTTP/2 has the value of Retry-After');
 unlike($closed, qr/x-should-retry/,
     'X-Should-Retry is missing while a retry is useful');
 
@@ -54,6 +55,6 @@ like(curl('--path-as-is',
         "http://127.0.0.1:$port/api/acct_2/../acct_1/me"),
     qr{^HTTP/2 400}, 'a path written another way');
 like(curl("http://127.0.0.1:$port/api/acct_/me"), qr{^HTTP/2 400},
-    'an invalid ID');
+    'a call with an invalid ID is rejected');
 
 done_testing();

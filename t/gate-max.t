@@ -44,7 +44,8 @@ ok(wait_for {
     # the response of the upstream does not matter
     return !$answer->{json}{decision_id};
 } 'the gate opens by itself');
-cmp_ok(time - $start, '>=', 4.9, 'not before its time');
+cmp_ok(time - $start, '>=', 4.9,
+    'the gate does not open before reauth_gate_max');
 is($late, 0, 'retry_after is at most 3 while the gate is closed');
 
 my $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
@@ -57,7 +58,7 @@ ok(wait_for { $gateway->http('GET', '/reauth/accounts/acct_1')
 $record = $gateway->http('GET', '/reauth/accounts/acct_1')->{json};
 is($record->{error_code}, 'GATE_MAX',
     'the error code of an expired attempt is GATE_MAX');
-is($record->{source}, 'timer', 'said by the timer');
+is($record->{source}, 'timer', 'the source of an expired attempt is the timer');
 ok(defined $record->{completed_at},
     'an expired attempt has the time of its end');
 like($gateway->error_log, qr/account "acct_1" is now expired: .*reauth_gate_max/,

@@ -61,8 +61,9 @@ sub check {
     my ($name, $path, $expected, $answer) = @_;
 
     if ($expected eq 'nginx') {
-        is($answer->{status}, 400, "$name: 400 by nginx");
-        unlike($answer->{body}, qr/BAD_PATH/, "$name: by nginx");
+        is($answer->{status}, 400, "$name: nginx rejects the path with 400");
+        unlike($answer->{body}, qr/BAD_PATH/,
+            "$name: the error is that of nginx");
 
     } elsif ($expected eq 'bad') {
         is($answer->{status}, 400, "$name: the status is 400");
@@ -71,12 +72,12 @@ sub check {
     } elsif ($expected =~ /closed/) {
         is($answer->{status}, 503, "$name: the status is 503");
         like($answer->{body}, qr/"account_id":"\Q$expected\E"/,
-            "$name: its account");
+            "$name: the error names the account");
 
     } else {
         my ($sent) = $answer->{body} =~ /"sent":"(\w+)"/;
 
-        is(pack('H*', $sent // ''), $path, "$name: as it was sent");
+        is(pack('H*', $sent // ''), $path, "$name: the path is sent unchanged");
     }
 
     return;

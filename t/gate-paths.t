@@ -61,7 +61,8 @@ sub closed {
     my ($answer, $target) = sent($through // $gateway, $path);
 
     is($answer->{status}, 503, "$path: the status is 503");
-    is($answer->{json}{account_id}, 'acct_closed', "$path: of its account");
+    is($answer->{json}{account_id}, 'acct_closed',
+        "$path: the error names the account");
     is($target, undef, "$path: nothing was sent");
 
     return;

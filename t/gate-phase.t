@@ -109,20 +109,22 @@ for my $case (['denied', 403], ['basic', 401], ['asked', 403]) {
     my $answer = get("/$where/acct_1/x", Prefer => 'wait=60');
 
     is($answer->{status}, $status, "$where: refused, not held");
-    unlike($answer->{body}, qr/acct_1|attempt|running/, "$where: no state");
+    unlike($answer->{body}, qr/acct_1|attempt|running/,
+        "$where: the response has nothing of the state");
 }
 
-is(get('/let-in/acct_1/x')->{status}, 503, 'auth_request lets in: the gate');
+is(get('/let-in/acct_1/x')->{status}, 503,
+    'the gate is closed for a request that auth_request allows');
 is(get('/asked-status/acct_1/x')->{json}{account_id}, 'acct_1',
-    'auth_request of another account: the gate');
+    'the gate is that of the request, not of auth_request');
 
 # ---- satisfy any ----
 
 is(get('/any/acct_1/x')->{status}, 401, 'satisfy any: who is it');
 is(get('/any/acct_1/x', Authorization => 'Bearer some')->{status}, 403,
-    'satisfy any: not its account');
+    'satisfy any: a caller may not call an account of others');
 is(get('/any/acct_1/x', Authorization => 'Bearer one')->{status}, 503,
-    'satisfy any: the gate');
+    'satisfy any: the gate is not skipped');
 
 # ---- limits ----
 

@@ -48,12 +48,12 @@ is($least, 2, 'Retry-After of a new attempt is the minimum');
 
 begin('acct_2', 100);
 ($least, $most) = told('acct_2');
-cmp_ok($least, '>=', 25, 'a quarter of its age');
+cmp_ok($least, '>=', 25, 'Retry-After is at least a quarter of the age');
 cmp_ok($most,  '<=', 45, 'Retry-After is at most half of the age');
 
 begin('acct_3', 700);
 ($least, $most) = told('acct_3');
-cmp_ok($least, '>=', 54, 'near the maximum by default');
+cmp_ok($least, '>=', 54, 'Retry-After of an old attempt is near the maximum');
 cmp_ok($most,  '<=', 60, 'Retry-After is at most 60 seconds by default');
 
 # ---- one login took 95 seconds ----
@@ -67,7 +67,7 @@ is($gateway->http('GET', '/reauth/gate/acct_4')->{status}, 204,
 begin('acct_5', 0);
 ($least, $most) = told('acct_5');
 cmp_ok($least, '>=', 54, 'the next one is expected to take as long');
-cmp_ok($most,  '<=', 60, 'within the bounds');
+cmp_ok($most,  '<=', 60, 'Retry-After does not exceed the maximum');
 
 begin('acct_6', 55);
 ($least, $most) = told('acct_6');

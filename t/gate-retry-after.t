@@ -40,14 +40,17 @@ sub told {
 # no duration is known: soon
 my $start = time;
 my $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
-is(join(' ', told('/api/acct_1/chats', 40)), '2 3', 'about the minimum');
-is(join(' ', told('/fixed/acct_1', 5)), '5', 'no room between the bounds');
+is(join(' ', told('/api/acct_1/chats', 40)), '2 3',
+    'Retry-After is about the minimum at first');
+is(join(' ', told('/fixed/acct_1', 5)), '5',
+    'Retry-After is constant if minimum and maximum are equal');
 
 # the time at which a person acts is unknown: late
 sandbox('POST', '/step/acct_1') for 1 .. 2;
 $gateway->http('GET', "/api/authenticate/$id");
 my @told = told('/api/acct_1/chats', 60);
-cmp_ok(min(@told), '>=', 6, 'nearer to the maximum');
+cmp_ok(min(@told), '>=', 6,
+    'Retry-After is near the maximum while a person must act');
 cmp_ok(max(@told), '<=', 12, 'Retry-After does not exceed the maximum');
 cmp_ok(@told, '>=', 4, 'Retry-After has at least four values');
 

@@ -46,8 +46,9 @@ sub closed {
     my $answer = $gateway->http('GET', "/api/$account/me");
 
     is($answer->{status}, 503, "$state: the status is 503");
-    is($answer->{json}{state}, $state, "$state: said so");
-    is($answer->{json}{action_required}, $action, "$state: who must act");
+    is($answer->{json}{state}, $state, "$state: the response has the state");
+    is($answer->{json}{action_required}, $action,
+        "$state: the response has the required action");
     is($answer->{headers}{'x-should-retry'}, $action ? 'false' : undef,
         "$state: X-Should-Retry depends on the action");
     is($gateway->http('GET', "/reauth/gate/$account")->{status}, 503,
@@ -62,9 +63,10 @@ sub opened {
 
     my $answer = $gateway->http('GET', "/api/$account/me");
 
-    is($answer->{status}, $status // 200, "$state: the upstream answers");
+    is($answer->{status}, $status // 200,
+        "$state: the response is that of the upstream");
     is($gateway->http('GET', "/reauth/accounts/$account")->{json}{state},
-        $state, "$state: said so");
+        $state, "$state: the status has the state");
     is($gateway->http('GET', "/reauth/gate/$account")->{status}, 204,
         "$state: the status says the same");
 
@@ -103,7 +105,8 @@ closed('acct_app', 'needs_app', 'app');
 is(begin('acct_lost', 'lost'), 504, 'no answer: it may have it all the same');
 closed('acct_lost', 'unknown', undef);
 
-is(begin('acct_down', 'down'), 502, 'an error of a server between');
+is(begin('acct_down', 'down'), 502,
+    'an update gets the error of a server in between');
 closed('acct_down', 'unknown', undef);
 
 # ---- open ----

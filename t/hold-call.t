@@ -124,7 +124,7 @@ my $held = call('/api/acct_1/chats', 'wait=60');
 $gateway->works_at(1);
 $id = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
 sleep 0.2;
-ok($held->is_open, 'held on by a newer attempt');
+ok($held->is_open, 'a call is still held after a newer attempt has begun');
 sandbox('POST', '/finish/acct_1');
 $gateway->http('GET', "/api/authenticate/$id");
 is($held->finish->{status}, 200, 'until that one ends');

@@ -90,17 +90,20 @@ for my $case (
         . "Connection: close\r\n\r\n";
 
     is(statuses(answer("$header$length\r\n$inner$next",
-        qr/"status":"ok"/)), "$status 200", "$name: one answer for each");
+        qr/"status":"ok"/)), "$status 200",
+        "$name: each request gets one response");
 
     is(statuses(answer(sprintf("%sTransfer-Encoding: chunked\r\n\r\n"
         . "%x\r\n%s\r\n0\r\n\r\n%s", $header, length $inner, $inner, $next),
-        qr/"status":"ok"/)), "$status 200", "$name: in chunks");
+        qr/"status":"ok"/)), "$status 200",
+        "$name: each request gets one response with a chunked body");
 
     my $asking = answer("$header${length}Expect: 100-continue\r\n\r\n",
         qr/\r\n\r\n/);
 
-    is(statuses($asking), $status, "$name: is not asked for it");
-    like($asking, qr/^Connection: close\r$/m, "$name: may send it or not");
+    is(statuses($asking), $status, "$name: the body is not requested");
+    like($asking, qr/^Connection: close\r$/m,
+        "$name: the connection is closed if the body may follow");
 }
 
 # ---- a body that ends too early: no request waits for the rest ----
@@ -141,7 +144,8 @@ for my $case (
 
     is(statuses($text), $status, "$name: the statuses are $status");
     ok($ended, "$name: closed, without a wait for the rest");
-    like($text, qr/^Connection: close\r$/m, "$name: no further request")
+    like($text, qr/^Connection: close\r$/m,
+        "$name: the connection is closed after the response")
         if $closes;
 }
 

@@ -105,7 +105,8 @@ sub clean {
         && @{ $value{authorization} // [] } == 1
         && $value{authorization}[0] eq "Bearer $Reauth::Test::API_KEY";
 
-    return ok($good, "$what: whole, and its own") || diag($request);
+    return ok($good,
+    "$what: the request is complete and has the gateway's key") || diag($request);
 }
 
 
@@ -148,7 +149,8 @@ sub attack {
 
     like("@statuses", qr/\A$statuses\z/, "$what: answered $statuses")
         if defined $statuses;
-    is(scalar @came, $count, "$what: $count came") or diag("@came");
+    is(scalar @came, $count,
+        "$what: the upstream receives $count requests") or diag("@came");
     clean($_, $what) for @came;
 
     return @came;
@@ -220,7 +222,8 @@ for my $header ("Transfer-Encoding : chunked", "Transfer_Encoding: chunked",
     my @statuses = raw(post("$header\r\n", $smuggled));
     my @came = came();
 
-    unlike("@statuses", qr/200 200/, "\"$name\": not two answers");
+    unlike("@statuses", qr/200 200/,
+        "\"$name\": the request does not get two responses");
     clean($_, "\"$name\"") for @came;
     unlike($_, qr/transfer.encoding/i, "\"$name\": not passed on") for @came;
 }
@@ -252,8 +255,9 @@ for my $case (
 
     is("@answers", $statuses,
         "$name: the statuses are $statuses") if defined $statuses;
-    is(scalar @came, $count, "$name: $count came") if defined $count;
-    ok(@came <= 1, "$name: one at most");
+    is(scalar @came, $count,
+        "$name: the upstream receives $count requests") if defined $count;
+    ok(@came <= 1, "$name: the upstream receives at most one request");
 
     for (@came) {
         clean($_, $name);
@@ -401,12 +405,16 @@ for my $case (
         . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
     my @puts = came();
 
-    is(scalar @puts, $count, "update, $name: $count came") if defined $count;
+    is(scalar @puts, $count,
+        "update, $name: the upstream receives $count requests")
+        if defined $count;
 
     for (@puts) {
         clean($_, "update, $name");
-        like($_, qr{\APUT \Q$credentials\E[ ?]}, "update, $name: its account");
-        like($_, qr/\r\n\r\n\Q$body\E\z/, "update, $name: its body");
+        like($_, qr{\APUT \Q$credentials\E[ ?]},
+            "update, $name: the account is that of the request");
+        like($_, qr/\r\n\r\n\Q$body\E\z/,
+            "update, $name: the body is that of the request");
     }
 }
 
@@ -444,7 +452,8 @@ for my $case (
 
     my $status = h2(defined $body ? 'POST' : 'GET', $target, $headers, $body);
     my @requests = came();
-    ok(@requests <= 1, "HTTP/2, $name: one at most");
+    ok(@requests <= 1,
+        "HTTP/2, $name: the upstream receives at most one request");
     clean($_, "HTTP/2, $name") for @requests;
     isnt($status, 200, "HTTP/2, $name: not passed")
         if $target =~ /closed/;

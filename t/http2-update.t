@@ -74,13 +74,13 @@ is($answer->{json}{account}{id}, 'acct_1',
 $answer = put('acct_3', '{"email":"nobody"}');
 is($answer->{status}, 422, 'invalid fields are rejected with the 422 code');
 is_deeply([sort keys %{ $answer->{json}{errors} }], [qw(email password)],
-          'all of them');
+          'the error lists all invalid fields');
 
 $answer = ask('PUT', '/api/authenticate/acct_3/credentials');
 is($answer->{status}, 422, 'an update without a body is rejected');
 
 $answer = put('acct_3', '');
-is($answer->{status}, 422, 'an empty body');
+is($answer->{status}, 422, 'an update with an empty body is rejected');
 
 $answer = put('acct_3', '{"email":CANARY}');
 is($answer->{status}, 400, 'a body that is not JSON is rejected');
@@ -99,8 +99,8 @@ for my $case ([limit => 429, qr/RATE_LIMIT/], [down => 502, qr/<!DOCTYPE html>/]
 {
     my ($story, $status, $text) = @$case;
     $answer = put('acct_5', $login =~ s/slow/$story/r =~ s/\A/{/r);
-    is($answer->{status}, $status, "$story: the upstream's status");
-    like($answer->{body}, $text, "$story: and body");
+    is($answer->{status}, $status, "$story: the upstream's status is passed");
+    like($answer->{body}, $text, "$story: the upstream's body is passed");
 }
 
 is(ask('HEAD', "/api/authenticate/$attempt")->{body}, '', 'HEAD has no body');

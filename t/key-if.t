@@ -68,9 +68,9 @@ for my $method (qw(GET POST)) {
         is(ask('nobody', $method, $path, $body)->{status}, 401,
             "$name: a request without a token is rejected");
         is(ask('some', $method, $path, $body)->{status}, 403,
-            "$name: not its account");
+            "$name: a caller may not call an account of others");
         like(ask('all', $method, $path, $body)->{status}, qr/\A(?:200|404)\z/,
-            "$name: is answered by the upstream");
+            "$name: the upstream responds to an allowed caller");
     }
 }
 

@@ -64,19 +64,20 @@ for my $method (qw(GET POST)) {
         is(ask('nobody', $method, $path, $body)->{status}, 401,
             "$name: a request without a token is rejected");
         is(ask('some', $method, $path, $body)->{status}, 403,
-            "$name: not its account");
+            "$name: a caller may not call an account of others");
         like(ask('all', $method, $path, $body)->{status}, qr/\A(?:200|404)\z/,
-            "$name: is answered by the upstream");
+            "$name: the upstream responds to an allowed caller");
     }
 }
 
 is(ask('all', 'GET', '/upstream/api/acct_a1/me')->{status}, 404,
-    'the internal location');
+    'the internal location cannot be requested');
 
 my $update = '/api/authenticate/acct_b1/credentials';
 my $put = { email => 'ok@example.com', password => 'secret' };
 
-is(ask('nobody', 'PUT', $update, $put)->{status}, 401, 'an update of nobody');
+is(ask('nobody', 'PUT', $update, $put)->{status}, 401,
+    'an update without a token is rejected');
 
 my $answer = ask('some', 'PUT', $update, $put);
 is($answer->{status}, 200, 'an update by a confined caller is accepted');
@@ -85,7 +86,7 @@ is(ask('some', 'GET', '/status/accounts/acct_b1')->{status}, 200,
 like(ask('nobody', 'GET', '/metrics')->{body}, qr/^reauth_/m,
     'the metrics require no caller');
 is(ask('nobody', 'POST', '/webhook', '{}')->{status}, 401,
-    'a webhook without a signature');
+    'a webhook without a signature is rejected');
 
 is((grep { ($_->{headers}{authorization} // '')
            ne 'Bearer sandbox-api-key-for-tests-only' } sandbox_log()), 0,

@@ -81,7 +81,7 @@ for my $protocol (sort keys %ask) {
     $sent = $ask{$protocol}->('/own/acct_1',
         { 'X-Forwarded-Prefix' => 'evil-value' });
     like($sent, qr{^X-Forwarded-Prefix: /own\r$}mi,
-        "$protocol: what the location itself sets is sent");
+        "$protocol: a header set by the location is sent");
     unlike($sent, qr/evil-value/, "$protocol: the client's header is not sent");
 }
 

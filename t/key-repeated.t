@@ -117,7 +117,7 @@ is($answer->{json}{lastAttempt}{error_code}, 'Bearer ' . '*' x 40,
 like($answer->{headers}{'x-ofapi-echo'}, qr/\ABearer \*{39,40}\z/,
     'the key in a header is overwritten');
 like($answer->{headers}{'content-type'}, qr/key=Bearer \*{39,40}\z/,
-    'the type of the body');
+    'the key in the Content-Type is overwritten');
 
 $answer = update_of('acct_otp', 'otp');
 my $otp = $answer->{json}{attempt_id};
@@ -145,7 +145,8 @@ for my $case ([ broken => 500 ], [ restricted => 403 ], [ relayed => 404 ],
 {
     my ($word, $status) = @$case;
 
-    is(update_of("acct_$word", 'ok')->{status}, $status, "an update: $status");
+    is(update_of("acct_$word", 'ok')->{status}, $status,
+        "an update with the key in an error gets $status");
     ask('GET', "/reauth/accounts/acct_$word");
 }
 
@@ -177,7 +178,8 @@ forced('acct_plain', status => 422, body => { error => 'CANARY-plain' },
 is(update_of('acct_plain', 'ok')->{status}, 422, 'identity is no compression');
 
 forced('acct_id', status => 200, body => { attempt_id => "auth_$key" });
-is(update_of('acct_id', 'ok')->{status}, 502, 'a key for an id');
+is(update_of('acct_id', 'ok')->{status}, 502,
+    'an update whose attempt_id is the key is rejected');
 
 sandbox('POST', '/settings', { echo => 0 });
 (my $escaped = $key) =~ s/(.)/sprintf '\\u%04x', ord $1/eg;
@@ -192,7 +194,8 @@ like(ask('GET', '/reauth/accounts/acct_restricted')->{json}{error_message},
 
 # a list, with an account whose attempt is not known
 
-is(update_of('acct_lost', 'lost')->{status}, 504, 'an unknown outcome');
+is(update_of('acct_lost', 'lost')->{status}, 504,
+    'an update without a response gets 504');
 ok(wait_for { grep { $_->{target} eq '/api/accounts' } sandbox_log() }
     'the list is asked for');
 ok(wait_for { ask('GET', '/reauth/accounts/acct_lost')->{json}{progress}
@@ -377,7 +380,7 @@ like($place{'access log of raw heads'}, qr/\*{30}/,
 
 for my $name (sort keys %place) {
     is(join(' ', parts_of($_, $place{$name})), '',
-        "$name: no part of the key") for $key, $next;
+        "$name: no part of the key is found") for $key, $next;
 }
 
 unlike($place{Redis}, qr/password-9d3e/, 'the password is not stored in Redis');

@@ -94,7 +94,8 @@ for my $n (1 .. 30) {
     $sent{"$name by $answer->{headers}{'x-sent'}"}++;
 }
 
-is_deeply(\%sent, { map { ("$_ by $_" => 10) } @names }, 'each by its own key');
+is_deeply(\%sent, { map { ("$_ by $_" => 10) } @names },
+    'each request is sent with the key of its server');
 cmp_ok((() = grep { /\A1 / } $peer->requests), '<', 30,
     'servers share their connections to the upstream');
 
@@ -135,7 +136,7 @@ Reauth::Test::write_file($go, '');
 for my $name (@names) {
     my $answer = (shift @streams)->finish;
 
-    is($answer->{status}, 200, "server $name: an answer");
+    is($answer->{status}, 200, "server $name: the update is accepted");
     is($answer->{headers}{'reauth-coalesced'}, undef,
         "server $name: the response is not coalesced");
     is($answer->{json}{attempt_id}, "auth_$name",
@@ -153,7 +154,8 @@ my %again = map {
         '/api/authenticate/acct_shared/credentials', { auth_type => 'mobile_app' })
 } @names;
 
-like($again{$_}{body}, qr/of-$_\b/, "server $_, again: its own") for @names;
+like($again{$_}{body}, qr/of-$_\b/,
+    "server $_: a repeated update gets the deeplink of the server") for @names;
 
 is($gateway->error_log =~ /key-of|token-of/ ? 'a secret' : 'none', 'none',
     'neither a key nor a token is logged');

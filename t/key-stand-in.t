@@ -101,8 +101,10 @@ for my $where (sort keys %places) {
     for my $round (1 .. 3) {
         my $answer = ask("/$where/acct_1");
 
-        like($answer, qr{\AHTTP/1\.1 200 }, "/$where/: round $round");
-        is(keys_in($answer), $places{$where}, 'the key, in its places');
+        like($answer, qr{\AHTTP/1\.1 200 },
+            "/$where/: the request of round $round is passed");
+        is(keys_in($answer), $places{$where},
+            "/$where/: the key is in each place of round $round");
         unlike($answer, qr/[\x80-\xff]/,
             'the request has no part of the stand-in');
         like($answer, qr/^X-Told: \[\]/m, 'a response does not have it')
@@ -125,7 +127,7 @@ SKIP: {
         if $gateway->error_log !~ /\[debug\]/;
 
     cmp_ok(scalar(@shown), '>', 15, 'the log shows what stood for the key');
-    is(scalar(keys %seen), scalar(@shown), 'each time another');
+    is(scalar(keys %seen), scalar(@shown), 'each stand-in is different');
     is(scalar(grep { length != length $bearer } @shown), 0,
         'each stand-in has the length of the value');
 
@@ -153,7 +155,7 @@ for my $where (qw(cut less)) {
     my $before = () = $peer->requests;
 
     like(ask("/$where/acct_1"), qr/\AHTTP\/1\.1 503 .*KEY_UNAVAILABLE/s,
-        "/$where/: a part of the variable: 503");
+        "/$where/: a part of the variable is rejected with 503");
     my $after = () = $peer->requests;
     is($after, $before, 'nothing is sent');
 }

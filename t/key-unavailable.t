@@ -103,9 +103,9 @@ sub unavailable {
     is($answer->{json}{error}, 'KEY_UNAVAILABLE',
         "$what: the error says that the key is missing");
     like($answer->{json}{decision_id} // '', qr/\A[0-9a-f]{16}\z/,
-        "$what: in the envelope");
+        "$what: the error has a decision ID");
     like($answer->{headers}{'content-type'}, qr{application/json},
-        "$what: as JSON");
+        "$what: the error is JSON");
 
     return;
 }
@@ -122,7 +122,8 @@ my $head = $gateway->http('HEAD', '/api/acct_1/me');
 is($head->{status}, 503, 'a HEAD request without a key is rejected');
 is($head->{body}, '', 'the response to HEAD has no body');
 
-is($gateway->http('GET', '/auth/accounts')->{status}, 500, 'auth_request lets no one in');
+is($gateway->http('GET', '/auth/accounts')->{status}, 500,
+    'a subrequest of auth_request without a key is rejected');
 is($gateway->http('GET', '/mirror/')->{status}, 204, 'a mirrored call');
 
 my $answer = $gateway->update('acct_1', 'ok');

@@ -76,7 +76,8 @@ for my $path (glob "$FOLDER/helm/templates/*.yaml") {
 
     $manifest{$name} = text("$FOLDER/$name.yaml");
     is(without_comments(rendered(text($path), $value)),
-        without_comments($manifest{$name}), "$name: the same as the chart's");
+        without_comments($manifest{$name}),
+        "$name: the manifest is that of the chart");
 }
 
 is(rendered(text("$FOLDER/helm/templates/configmap.yaml"), $value),
@@ -118,7 +119,8 @@ is(join(' ', sort $deployment =~ /(?<=name: )(REAUTH_\w+)/g),
         'REAUTH_UPSTREAM'), 'the environment is complete');
 
 my ($user) = $dockerfile =~ /--uid (\d+)/;
-like($deployment, qr/runAsUser: $user$/m, 'the user of the image');
+like($deployment, qr/runAsUser: $user$/m,
+    'the deployment has the user of the image');
 like($deployment, qr/fsGroup: $user$/m,   'can read the secrets');
 
 my @secrets = $conf =~ m{/run/secrets/(\w+)}g;
@@ -153,6 +155,6 @@ my ($job) = text('conf/monitoring/prometheus.yml') =~ /job_name: (\S+)/;
 my ($label) = $manifest{servicemonitor} =~ /jobLabel: (\S+)/;
 
 like($manifest{service}, qr/^    \Q$label\E: \Q$job\E$/m,
-    'the job of the alerts');
+    "the service has the label of the alerts' job");
 
 done_testing();

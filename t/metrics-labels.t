@@ -192,7 +192,7 @@ is(value('reauth_redis_duration_seconds_bucket{le="+Inf"}') >= $timed, 1,
     'durations of Redis have one series without a label');
 
 my $connects = value('reauth_redis_connects_total');
-cmp_ok($connects, '>', 0, 'a connection became ready');
+cmp_ok($connects, '>', 0, 'connections that became ready are counted');
 
 redis_pause();
 $gateway->update('acct_6', 'ok');

@@ -78,7 +78,7 @@ Reauth::Test::store_and_tell('acct_1', state => 'running',
     since => 1000 * (time - 700));
 wait_for { metric('reauth_oldest_active_seconds') >= 700 } 'the age';
 cmp_ok(metric('reauth_oldest_active_seconds'), '<', 700 + 300,
-    'the age of the oldest active attempt');
+    'the metric has the age of the oldest attempt');
 
 # ---- rules ----
 
@@ -99,7 +99,7 @@ my @section = $runbook =~ /^### (Reauth\w+)$/mg;
 my @link    = $rules =~ /runbook_url: \S+\/troubleshooting\.md#(\w+)$/mg;
 
 is("@section", "@alerts", 'each has its section, in this order');
-is("@link", lc "@alerts", 'each links to it');
+is("@link", lc "@alerts", 'each alert links to its section');
 
 # lines of the log for which the commands search are quoted above
 
@@ -217,7 +217,7 @@ push @shown, map { $_->{expr} } @{ $dashboard->{annotations}{list} };
 s/(\$\w+)/$variable{$1} \/\/ die "no $1\n"/ge for @shown;
 
 my @failed = grep { query($_)->{status} ne 'success' } @shown;
-is(join("\n", @failed), '', 'Prometheus understands each query');
+is(join("\n", @failed), '', 'Prometheus accepts each query');
 
 # gauges have a value after one scrape, rates after two
 

@@ -23,7 +23,8 @@ sandbox('POST', '/account/acct_away', {
         body => { error => 'SERVICE_UNAVAILABLE', message => 'x' } } ],
 });
 
-is($gateway->http('GET', '/api/acct_away/me')->{status}, 200, 'a good answer');
+is($gateway->http('GET', '/api/acct_away/me')->{status}, 200,
+    'a call of the unknown account is passed');
 sleep 0.5;
 is(polls(), 0, 'causes no poll');
 

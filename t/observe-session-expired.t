@@ -133,7 +133,8 @@ ok(wait_for(sub { (sandbox_log())[-1]{target} eq '/api/acct_late/x' }),
 $attempt = $gateway->update('acct_late', 'ok')->{json}{attempt_id};
 sandbox('POST', '/finish/acct_late', {});
 $gateway->http('GET', "/api/authenticate/$attempt");
-is(record('acct_late')->{state}, 'succeeded', 'a login during a call');
+is(record('acct_late')->{state}, 'succeeded',
+    'an attempt succeeds while a call is delayed');
 ok($late->is_open, 'the delayed call has no response yet');
 sandbox('POST', '/release/acct_late');
 is($late->finish->{status}, 401, 'the delayed call gets the 401 response');

@@ -217,7 +217,8 @@ for my $answer (ask({}, GET => '/reauth/accounts'), ask({}, GET => '/reauth/noth
     ask({ Origin => 'null' }, GET => '/reauth/accounts'))
 {
     is_deeply([@{ $answer->{headers} }{'x-content-type-options', 'cross-origin-resource-policy'}],
-        ['nosniff', 'same-origin'], "$answer->{status}: no script, image or style of a page");
+        ['nosniff', 'same-origin'],
+        "$answer->{status}: the response is no script, image or style of a page");
 }
 
 my $events = Reauth::Stream->open($one, 'GET', '/reauth/events', { Host => $own });
@@ -285,7 +286,7 @@ $events->close;
 
     is(ask2({ %page, 'Access-Control-Request-Method' => 'PUT' },
         OPTIONS => '/api/authenticate/acct_named/credentials')->{status}, 204,
-        'a preflight by HTTP/2, of the authenticate family');
+        'a preflight of the authenticate family by HTTP/2 is answered');
 }
 
 {
@@ -388,7 +389,7 @@ for my $case (
     # later versions of nginx themselves reject a target with another host
 
     ok($passed ? $status != 403 || $target ne $host : $status =~ /\A40[03]\z/,
-        "target $target, Host $host, Origin $origin: $status");
+        "target $target, Host $host, Origin $origin: $status is correct");
 }
 
 # ---- without a zone ---------------------------------------------------------------

@@ -102,7 +102,8 @@ sub told {
         my $at = delete $last->{at};
 
         is_deeply($last, { status => $status, error => $error }, $what);
-        like($at, qr/\A\d{4}-\d\d-\d\dT[\d:.]+Z\z/, "$what: since when");
+        like($at, qr/\A\d{4}-\d\d-\d\dT[\d:.]+Z\z/,
+            "$what: the record has the time of the first such poll");
     }
 
     return;
@@ -153,9 +154,9 @@ my $polls = grep { / GET \S*auth_1 / } $peer->requests;
 ok(wait_for { $polls + 3 <= grep { / GET \S*auth_1 / } $peer->requests } 60,
     'the attempt is polled again');
 is_deeply(record($one, 'acct_1')->{last_poll}, $told->{last_poll},
-    'told once: since when');
+    'last_poll is not changed by the same result');
 
-is_deeply(timeline(), $events, 'no events of the timeline');
+is_deeply(timeline(), $events, 'last_poll adds no event to the timeline');
 is($one->http('GET', '/reauth/accounts/acct_9')->{status}, 404,
     'nothing is known of an account that a poll of another one named');
 
@@ -187,7 +188,8 @@ my $alone = gateway(name => 'alone', %args,
 
 $alone->update('acct_2', 'ok');
 $alone->http('GET', '/api/authenticate/auth_2');
-is(record($alone, 'acct_2')->{last_poll}, undef, 'a caller: null');
+is(record($alone, 'acct_2')->{last_poll}, undef,
+    "a client's poll is not stored as last_poll");
 
 upstream_gives('unreadable');
 $alone->http('GET', '/api/authenticate/auth_2');

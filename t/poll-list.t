@@ -227,6 +227,6 @@ ok(wait_for {
 
 sleep 3;
 cmp_ok(lists() - $lists, '<=', 1 + (time - $start) / 10,
-    'not more than one in ten seconds');
+    'at most one list in ten seconds is requested');
 
 done_testing();

@@ -102,7 +102,8 @@ for my $name (404, 401) {
     $lists = asked('/api/accounts');
     ok(wait_for { asked('/api/accounts') > $lists }
         "$name: the list is read again");
-    is(asked("auth_$name"), $polls, "$name: and no more polls");
+    is(asked("auth_$name"), $polls,
+        "$name: the attempt is not polled any more");
     like($one->error_log . $two->error_log,
         qr/account "acct_$name" is now unknown: .*\($name\)/,
         "$name: the log tells");
@@ -122,7 +123,7 @@ for my $name (qw(500 key plain credits)) {
     ok(wait_for { asked("auth_$name") >= ($name eq '500' ? 5 : 1) }
         "$name: the attempt is polled");
     is($one->http('GET', "/reauth/accounts/acct_$name")->{json}{state},
-        'running', "$name: no news of the login");
+        'running', "$name: the attempt is still running");
 }
 
 ok(wait_for {
@@ -136,6 +137,6 @@ ok(wait_for {
 } 'a rejected poll is counted');
 
 my @reported = ($one->error_log . $two->error_log) =~ /rejects polls/g;
-cmp_ok(@reported, '<=', 2, 'once by each gateway');
+cmp_ok(@reported, '<=', 2, 'each gateway logs rejected polls once');
 
 done_testing();

@@ -71,7 +71,7 @@ for my $with ('Redis', 'no Redis') {
 
     is($gateway->http('POST',
         "/api/fansly/authenticate/fansly_acct_m$tag$_/reauthenticate")
-        ->{status}, 500, "$with: a made-up account")
+        ->{status}, 500, "$with: an account that does not exist is started")
         for 1 .. $MANY;
     is($gateway->update("acct_p$tag$_", 'ok')->{status}, 200,
         'a login that is in progress begins')
@@ -94,7 +94,8 @@ for my $with ('Redis', 'no Redis') {
     cmp_ok($n->{m}, '<=', 2,
         'accounts without a response wait while others are due')
         or diag "@polls";
-    cmp_ok($n->{p}, '<=', 6 + 1, 'a quarter for a person');
+    cmp_ok($n->{p}, '<=', 6 + 1,
+        'at most a quarter of the polls is for logins that wait for a person');
     cmp_ok($n->{p}, '>=', 4,
         'at least four of the polls are for logins that wait for a person');
 
@@ -141,7 +142,8 @@ for my $with ('Redis', 'no Redis') {
             =~ /^\Q$_[0]\E ([\d.]+)$/m ? $1 : 'none';
     };
 
-    is($gateway->update("acct_pp$tag$_", 'ok')->{status}, 200, "$with: a login")
+    is($gateway->update("acct_pp$tag$_", 'ok')->{status}, 200,
+        "$with: a login begins")
         for 1 .. 12;
 
     ok(wait_for {

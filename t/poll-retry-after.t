@@ -97,7 +97,7 @@ for (@pauses) {
 
     my ($ms) = $gateway->error_log =~ /polling is paused for (\d+) ms/;
     cmp_ok($ms, '>=', $least, "$what: not less than it says");
-    cmp_ok($ms, '<=', $most, "$what: not more");
+    cmp_ok($ms, '<=', $most, "$what: the pause is not longer than requested");
 
     my $ignored = $gateway->error_log
         =~ /invalid or duplicate header "retry-after" ignored/;
@@ -150,10 +150,12 @@ for ([ '500 X' ], [ '404 X' ], [ '302 X', 'Location: /x' ], [ '202 X' ]) {
 
     polls_get('200 OK');
     $gateway->update($other, 'ok');
-    ok(wait_for { $asked->("${name}x") > 5 } "$status: others are polled");
+    ok(wait_for { $asked->("${name}x") > 5 }
+        "$status: different accounts are polled");
 
-    is($asked->($name), 1, "$status: this account waits");
-    unlike($gateway->error_log, qr/polling is paused/, "$status: no pause");
+    is($asked->($name), 1, "$status: the account is not polled");
+    unlike($gateway->error_log, qr/polling is paused/,
+        "$status: polling is not paused");
 
     $gateway->stop;
 }
@@ -174,7 +176,8 @@ polls_get('503 X', 'Retry-After: ' . at('%a, %d %b %Y %H:%M:%S GMT',
 
 ok(wait_for { redis_cli('EXISTS', '{reauth}:pause') }
     'the pause is shared by all gateways');
-cmp_ok(redis_cli('PTTL', '{reauth}:pause'), '>', 100_000, 'until that time');
+cmp_ok(redis_cli('PTTL', '{reauth}:pause'), '>', 100_000,
+    'the pause lasts until the specified time');
 
 # those that were being sent, and the other gateway's look into Redis
 sleep 2;

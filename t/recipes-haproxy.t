@@ -70,7 +70,7 @@ is($answer->{body}, 'GET /service/acct_1/x?y=z',
     'the service receives the request as sent');
 
 is(request($front, 'POST', '/service/acct_1/x', 'body')->{body},
-    'POST /service/acct_1/x', 'a request with a body');
+    'POST /service/acct_1/x', 'a request with a body is passed');
 
 is($gateway->update('acct_1', 'ok')->{status}, 200,
     'an update of acct_1 is accepted');

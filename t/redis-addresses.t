@@ -12,7 +12,8 @@ my $one = Reauth::Redis->start;
 my $two = Reauth::Redis->start(lines => ['replicaof 127.0.0.1 ' . $one->port]);
 my $nobody = free_port();
 
-ok(wait_for { $two->cli('ROLE') =~ /connected/ } 'a primary and its replica');
+ok(wait_for { $two->cli('ROLE') =~ /connected/ }
+    'a replica is connected to the primary');
 
 
 sub start_with {
@@ -54,7 +55,7 @@ for my $way ([qw(CLIENT KILL TYPE normal)], [qw(CONFIG SET timeout 1)]) {
         (() = $gateway->error_log =~ /Redis closed the connection/g) > $before
     } "@$way: the connection is closed");
     ok(wait_for { readyz($gateway)->{status} eq 'ready' }
-        "@$way: ready again");
+        "@$way: the gateway is ready again");
     $one->cli(qw(CONFIG SET timeout 0));
 }
 
@@ -99,7 +100,8 @@ ok(wait_for { readyz($gateway)->{status} eq 'ready' }
 
 my $old = Reauth::Redis->start(lines => ['rename-command HELLO ""',
     'replicaof 127.0.0.1 ' . $one->port]);
-ok(wait_for { $old->cli('ROLE') =~ /connected/ } 'a replica without HELLO');
+ok(wait_for { $old->cli('ROLE') =~ /connected/ }
+    'a replica without HELLO is connected to the primary');
 
 $gateway->stop;
 $gateway = start_with('three', $old->address, $one->address);

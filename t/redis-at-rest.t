@@ -92,7 +92,7 @@ for my $key (redis_cli('KEYS', '*')) {
     $kinds{$kind} = 1;
 
     ok($left >= 0 || $left == -2 || $endless{$key}, "$key ends ($left s)");
-    cmp_ok($left, '<=', 2 * 86_400, 'within two days');
+    cmp_ok($left, '<=', 2 * 86_400, 'the keys end within two days');
 
     $text .= join "\n", $key, redis_cli('--raw',
           $type eq 'zset'   ? ('ZRANGE', $key, 0, -1, 'WITHSCORES')

@@ -56,20 +56,21 @@ for my $command (qw(XREAD EVALSHA)) {
 
     ok(wait_for { $between->answered($command) && failures() > $failures }
         "$command: the log says what is wrong");
-    is($answer->{status}, 200, "$command: an update");
+    is($answer->{status}, 200, "$command: the update is accepted");
 
     is($gateway->http('GET', '/api/acct_1/me')->{status}, 503,
         "$command: a call of an account that logs in");
     is($gateway->http('GET', '/api/acct_2/me')->{status}, 200,
-        "$command: and of one that does not");
+        "$command: a call of an account without a login passes");
 
     # it reconnects, and gets the same reply
-    ok(wait_for { failures() - $failures > 2 } "$command: more than once");
+    ok(wait_for { failures() - $failures > 2 }
+        "$command: the failure is repeated");
 
     $between->pass;
     ok(follows("acct_then_$command"), "$command: over, it follows again");
     ok(wait_for { (stored("acct_own_$command", 'state') // '') eq 'running' }
-        "$command: and what was kept here is written");
+        "$command: the pending change is written");
 }
 
 my @after = peak();

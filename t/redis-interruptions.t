@@ -13,14 +13,16 @@ is($gateway->update('acct_1', 'ok')->{status}, 200,
     'the first update is accepted');
 
 redis_cli('SCRIPT', 'FLUSH');
-is($gateway->update('acct_2', 'ok')->{status}, 200, 'after SCRIPT FLUSH');
+is($gateway->update('acct_2', 'ok')->{status}, 200,
+    'an update after SCRIPT FLUSH is accepted');
 is(stored('acct_2', 'state'), 'running',
     'an update after SCRIPT FLUSH is in Redis');
 like($gateway->error_log, qr/scripts were flushed, loading them again/,
     'flushed scripts are logged once');
 
 redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
-is($gateway->update('acct_3', 'ok')->{status}, 200, 'after CLIENT KILL');
+is($gateway->update('acct_3', 'ok')->{status}, 200,
+    'an update after CLIENT KILL is accepted');
 ok(wait_for { stored('acct_3', 'state') eq 'running' }
     'an update after CLIENT KILL is in Redis');
 

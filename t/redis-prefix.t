@@ -11,8 +11,10 @@ my ($one, $two) = map {
         . "$ENV{TEST_NGINX_REDIS_OPTIONS} prefix=$_;")
 } qw(one two);
 
-is($one->update('acct_1', 'ok')->{status}, 200, 'an update of the one');
-ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') } 'under its prefix');
+is($one->update('acct_1', 'ok')->{status}, 200,
+    'an update of the first gateway is accepted');
+ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') }
+    'the record has the prefix of the first gateway');
 
 # each gateway tests whether Redis accepts writes
 is((grep { !/\A\{one\}:|\A\{two\}:probe/ } redis_cli('KEYS', '*')), 0,

@@ -25,10 +25,10 @@ ok(wait_for { stored('acct_1', 'started_at') }
 my @keys = sort { $a cmp $b } redis_cli('KEYS', '*');
 my %key = map { $_ => 1 } @keys;
 
-ok($key{"{reauth}:a:acct_$_"}, "a record of acct_$_") for 1 .. 3;
+ok($key{"{reauth}:a:acct_$_"}, "the record of acct_$_ is stored") for 1 .. 3;
 ok($key{'{reauth}:active'}, 'the index of active accounts is stored');
 ok($key{'{reauth}:events'}, 'the stream of changes is stored');
-is((grep { !/\A\{reauth\}:/ } @keys), 0, 'nothing outside of the prefix');
+is((grep { !/\A\{reauth\}:/ } @keys), 0, 'no key is outside of the prefix');
 
 # ---- fields ----
 
@@ -60,7 +60,8 @@ for my $key (grep { /:a:/ } @keys) {
     my $ttl = redis_cli('TTL', $key);
 
     cmp_ok($ttl, '>', 86400, "$key: lives as long as it can be active");
-    cmp_ok($ttl, '<=', 86400 + 900, "$key: and a day");
+    cmp_ok($ttl, '<=', 86400 + 900,
+        "$key: the record is kept for a day after the deadline");
 }
 
 # ---- size ----
@@ -68,9 +69,9 @@ for my $key (grep { /:a:/ } @keys) {
 for my $n (1 .. 3) {
     my $size = redis_cli('STRLEN', "{reauth}:a:acct_$n");
 
-    cmp_ok($size, '<', 2048, "acct_$n: $size bytes");
+    cmp_ok($size, '<', 2048, "acct_$n: the record is smaller than 2 KB");
     cmp_ok(redis_cli('MEMORY', 'USAGE', "{reauth}:a:acct_$n"), '<', 2048,
-        "acct_$n: in Redis");
+        "acct_$n: the record uses less than 2 KB of memory");
 }
 
 # ---- no credential ----

@@ -55,16 +55,17 @@ sub refuses {
     ok(wait_for { readyz()->{status} eq 'degraded' },
         "$what: readyz is degraded before anything is written");
     ok(wait_for { (readyz()->{reason} // '') =~ $case{reason} },
-        "$what: it tells why") or diag explain readyz();
+        "$what: readyz reports the reason") or diag explain readyz();
 
     my $ready = readyz();
-    is($ready->{reason}, $ready->{reasons}[0], "$what: the first reason");
-    is(metric($name), 1, "$what: and a metric");
+    is($ready->{reason}, $ready->{reasons}[0],
+        "$what: the reason is the first one");
+    is(metric($name), 1, "$what: the metric of the reason is 1");
 
     is($gateway->update($account, 'otp')->{status}, 200,
         "$what: an update is passed on");
     is($gateway->http('GET', "/api/$account/me")->{status}, 503,
-        "$what: and gated");
+        "$what: calls of the account are refused");
 
     sandbox('POST', "/step/$account") for 1 .. 2;
     ok(wait_for { state_of($account) eq 'needs_otp' },
@@ -74,13 +75,15 @@ sub refuses {
 
     $case{mend}->();
 
-    ok(wait_for { readyz()->{status} eq 'ready' }, "$what: over, and ready")
+    ok(wait_for { readyz()->{status} eq 'ready' },
+        "$what: readyz is ready afterwards")
         or diag explain readyz();
-    is_deeply(readyz()->{reasons}, [], "$what: without a reason");
-    is(metric($name), 0, "$what: nor a metric");
+    is_deeply(readyz()->{reasons}, [],
+        "$what: readyz has no reasons afterwards");
+    is(metric($name), 0, "$what: the metric of the reason is 0 afterwards");
     ok(wait_for { stored($account, 'state') eq 'needs_otp'
         || stored($account, 'needs') eq 'otp' },
-        "$what: what was not written is written")
+        "$what: the pending change is written")
         or diag explain stored($account);
 
     return;
@@ -98,7 +101,7 @@ sub probes {
 sub config { return redis_cli('CONFIG', 'SET', @_); }
 
 
-is(readyz()->{status}, 'ready', 'ready at first');
+is(readyz()->{status}, 'ready', 'readyz is ready at first');
 is_deeply(readyz()->{reasons}, [], 'readyz has no reasons at first');
 
 refuses(
@@ -168,7 +171,7 @@ ok(wait_for { (readyz()->{reason} // '') =~ /NOPERM/ },
 
 my $lines = () = redis_log() =~ /writes are accepted again/g;
 my $probes = probes();
-ok(wait_for { probes() > $probes + 3 }, 'three probes later');
+ok(wait_for { probes() > $probes + 3 }, 'three more probes are sent');
 is(readyz()->{status}, 'degraded',
     'the gateway is still degraded after three probes');
 is(scalar(() = redis_log() =~ /writes are accepted again/g), $lines,

@@ -17,7 +17,8 @@ sub refused {
     my $answer = $gateway->update($account, 'wrong');
 
     is($answer->{status}, 503, "$what: the update is rejected with 503");
-    is($answer->{json}{error}, 'STORE_UNAVAILABLE', "$what: its reason");
+    is($answer->{json}{error}, 'STORE_UNAVAILABLE',
+        "$what: the error is STORE_UNAVAILABLE");
     ok($answer->{headers}{'retry-after'},
         "$what: the response has Retry-After");
 
@@ -77,7 +78,7 @@ is($gateway->http('GET', '/reauth/gate/acct_new')->{status}, 204,
     'the gate of a rejected update is open without Redis');
 
 is((grep { $_->{method} eq 'PUT' } sandbox_log()), $puts,
-    'nothing of it went to the upstream');
+    'rejected updates are not sent to the upstream');
 
 redis_start();
 ok(wait_for { $gateway->update('acct_new', 'ok')->{status} == 200 }

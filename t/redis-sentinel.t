@@ -62,7 +62,7 @@ sub readyz {
 }
 
 
-ok(agreed(), 'three Sentinels, a primary and two replicas');
+ok(agreed(), 'three Sentinels know a primary and two replicas');
 
 my $one = start_with('one', @sentinels);
 my $two = start_with('two', reverse @sentinels);
@@ -90,7 +90,7 @@ sub promoted {
 
     for my $gateway ($one, $two) {
         ok(wait_for { readyz($gateway)->{status} eq 'ready' }
-            "$how: ready again");
+            "$how: the gateway is ready again");
         ok(wait_for {
             $gateway->http('GET', "/reauth/gate/$account")->{status} == 503
         } "$how: the update is known");
@@ -101,7 +101,7 @@ sub promoted {
     # one that is cut off may still get it, and is left then
 
     ok(wait_for { $new->state_of($account) eq 'running' }
-        "$how: and is stored at the new primary");
+        "$how: the update is stored by the new primary");
 
     for my $before (1 .. $accounts) {
         is($_->http('GET', "/reauth/gate/acct_$before")->{status}, 503,

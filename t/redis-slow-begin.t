@@ -89,7 +89,8 @@ for my $workers (1, 2) {
     ok(wait_for(sub { $state->($running) eq 'running' }),
         'the first attempt is running when the second client has gone');
     is($gateway->http('GET', "/reauth/accounts/$running")->{json}{attempt_id},
-        $first->{json}{attempt_id}, 'the first attempt');
+        $first->{json}{attempt_id},
+        'the record has the ID of the first attempt');
     is(sent($running), 1, 'the upstream never got it');
 
     my $rejected = "acct_rejected$workers";

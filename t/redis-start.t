@@ -77,7 +77,7 @@ ok(wait_for {
     $readyz  = $three->http('GET', '/reauth/readyz')->{json}{status};
 
     return $readyz eq 'loading';
-} 'a look in time');
+} 'the gateway is queried while it is loading');
 
 is($answer->{status}, 503, 'a call is refused while Redis does not respond');
 is($answer->{json}{state}, 'loading',
@@ -92,7 +92,7 @@ is($answer->{headers}{'x-should-retry'}, undef,
     'the response of a loading gateway can be retried');
 is($answer->{json}{attempt_id}, undef,
     'the response of a loading gateway has no attempt');
-is($healthz, 200, 'alive all the same');
+is($healthz, 200, 'healthz responds while the gateway is loading');
 is($readyz, 'loading',
     'a loading gateway is not ready');
 

@@ -83,7 +83,8 @@ sub refused {
     ok(wait_for { $gateway->error_log =~ $reason } "$what: refused, and why");
     ok(wait_for { ($gateway->http('GET', '/reauth/summary')
         ->{json}{store}{redis} // '') eq 'down' } "$what: Redis is down");
-    unlike($gateway->error_log, qr/redis-password/, "$what: no password");
+    unlike($gateway->error_log, qr/redis-password/,
+        "$what: the log has no password");
     $gateway->stop;
 
     return;
@@ -103,7 +104,7 @@ refused('another CA', 'localhost', "ca=$other", qr/is not trusted/);
 
 my $loose = accepted('verify=off', 'localhost', "ca=$other verify=off");
 like($loose->error_log, qr/\[warn\].*"verify=off" of "reauth_redis"/,
-    'verify=off: a warning');
+    'verify=off is logged as a warning');
 
 # ---- for other names ----
 
@@ -159,7 +160,7 @@ my $plain = gateway(
         . " password_file=$dir/redis_password;",
 );
 ok(wait_for { $plain->error_log =~ /\[error\].*redis/ }
-    'redis:// to a TLS port: said');
+    'a TLS port without rediss:// is logged as an error');
 is($plain->http('GET', '/api/acct_1/me')->{status} =~ /\A(?:200|503)\z/ ? 1 : 0,
     1, 'calls have a response without TLS');
 

@@ -100,7 +100,7 @@ ok(wait_for { unwritten() == 0 } 'all of them are written');
 
 my @events = events();
 
-is(scalar @events, $N, 'each of them once');
+is(scalar @events, $N, 'each record is written once');
 is_deeply([map { $_->[1] } @events], \@order, 'the last change first');
 cmp_ok(rate(@events), '>', 400, 'hundreds within a second at the least: '
     . rate(@events) . ' in ' . ($events[-1][0] - $events[0][0]) . ' ms');

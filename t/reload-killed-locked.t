@@ -270,7 +270,7 @@ for my $part (0 .. 3) {
     last if $wrong;
 }
 
-is($wrong, '', 'the next one cleans up');
+is($wrong, '', 'the next worker that repairs the zone completes the repair');
 
 # ---- during an allocation ----
 

@@ -20,7 +20,7 @@ for my $signal (qw(QUIT TERM)) {
     my $pid = $gateway->pid;
 
     $gateway->stop($signal);
-    ok(!runs($pid), "$signal: it has ended");
+    ok(!runs($pid), "$signal: the process has ended");
 
     $gateway->launch;
     ok(wait_for { $gateway->http('GET', '/api/acct_1/me')->{status} == 503 }

@@ -78,7 +78,7 @@ sub upgrade {
     return $new;
 }
 
-is(keys_of(12), 'Bearer key-one', 'the first key');
+is(keys_of(12), 'Bearer key-one', 'calls are sent with the first key');
 
 # ---- the new binary rejects an invalid file, and the old one continues ----
 
@@ -131,7 +131,7 @@ is(keys_of(40), 'Bearer key-four',
 
 kill 'QUIT', $new;
 ok(wait_for { !runs($new) } 'the new one ends');
-is(keys_of(12), 'Bearer key-four', 'the old one alone');
+is(keys_of(12), 'Bearer key-four', 'the old binary alone uses the fourth key');
 
 # ---- without a reload meanwhile ----
 

@@ -33,7 +33,7 @@ is($closed->{status}, 503, 'the gate is closed after the sender was killed');
 is($closed->{json}{state}, 'starting',
     'the state is still "starting" after the sender was killed');
 is($gateway->http('GET', '/api/acct_running/me')->{json}{state}, 'running',
-    'the other one, too');
+    'the state of another attempt is still "running"');
 is($gateway->http('GET', '/api/acct_9/me')->{status}, 200,
     'calls of other accounts pass');
 is($gateway->update('acct_2', 'ok')->{status}, 200, 'updates are taken');

@@ -46,7 +46,7 @@ if (!$pid) {
 
 wait_for { $gateway->http('GET', '/reauth/gate/acct_3')->{status} == 503 }
     'the update';
-ok($gateway->reload, 'reload in the middle');
+ok($gateway->reload, 'the configuration is reloaded during an update');
 is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'starting',
     'the new workers know of it');
 
@@ -58,11 +58,11 @@ my $same = Reauth::Stream->open($gateway, 'PUT',
 $gateway->works_at(2);
 sandbox('POST', '/release/acct_3');
 $same = $same->finish;
-is($same->{status}, 200, 'the same update again');
+is($same->{status}, 200, 'an identical update to the new worker is accepted');
 is($same->{headers}{'reauth-coalesced'}, '1', 'shares the answer');
 
 waitpid $pid, 0;
-is($?, 0, 'the old worker answers it');
+is($?, 0, 'the old worker sends the response');
 is($gateway->http('GET', '/api/acct_3/me')->{json}{state}, 'running',
     'the old worker settles the update');
 is((grep { $_->{method} eq 'PUT' && $_->{target} =~ /acct_3/ } sandbox_log()),

@@ -44,7 +44,7 @@ sub update_by {
         $coalesced ? "$what: not sent" : "$what: sent");
 
     return like($answer->{json}{mobile_auth_session_deeplink},
-        qr{\Afansapiauth://auth/}, "$what: with its deeplink");
+        qr{\Afansapiauth://auth/}, "$what: the response has a deeplink");
 }
 
 # gateways know each other's updates

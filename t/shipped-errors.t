@@ -133,23 +133,28 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
     # nginx closes the connection of a client that is too slow
 
     is($request->("GET /x?fail=408 HTTP/1.1\r\n$end"), '',
-        "$file: 408: nothing at all");
+        "$file: a client that is too slow gets no response");
 
     like($request->("GET /error_of_nginx HTTP/1.1\r\n$end"),
-        qr/\AHTTP\/1\.1 404 .*"NOT_FOUND"/s, "$file: not for clients");
+        qr/\AHTTP\/1\.1 404 .*"NOT_FOUND"/s,
+        "$file: clients cannot request the location of errors");
 
     # ---- errors of the gateway and of the upstream ----
 
     my $answer = $gateway->http('GET', '/api/acct_own/x');
-    is($answer->{status}, 404, "$file: the upstream's own error");
-    is($answer->{body}, '{"own":true}', "$file: as it came");
+    is($answer->{status}, 404,
+        "$file: the status of the upstream's own error is passed");
+    is($answer->{body}, '{"own":true}',
+        "$file: the body of the upstream's own error is passed");
 
     $answer = $gateway->http('GET', '/api/acct_html/x');
-    is($answer->{body}, '<html>own</html>', "$file: even in HTML");
+    is($answer->{body}, '<html>own</html>',
+        "$file: an HTML error of the upstream is passed");
 
     $answer = $gateway->http('POST', '/reauth/accounts', {}, '{}');
-    is($answer->{status}, 405, "$file: the gateway's own error");
-    ok($answer->{json}{decision_id}, "$file: as ever");
+    is($answer->{status}, 405, "$file: the gateway returns its own error");
+    ok($answer->{json}{decision_id},
+        "$file: an error of the gateway has a decision ID");
 
     # the demo has it in its error log, which is at "info"
 
@@ -157,21 +162,23 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
     ok(wait_for {
         return $file =~ /demo/ ? $gateway->error_log =~ /decision $id_of/
             : $gateway->access_log =~ /"decision_id":"$id_of"/;
-    } "$file: it leads to a line that is written by default");
+    } "$file: the log has a line with the decision ID");
 
     # ---- an update ----
 
     $answer = $gateway->update("acct_stall_$id", 'ok');
     is($answer->{status}, 504, "$file: an update that is not answered");
-    is($answer->{json}{error}, 'UPSTREAM_TIMEOUT', "$file: said so");
-    ok($answer->{json}{decision_id}, "$file: by the gateway");
+    is($answer->{json}{error}, 'UPSTREAM_TIMEOUT',
+        "$file: the error of an update without a response is UPSTREAM_TIMEOUT");
+    ok($answer->{json}{decision_id},
+        "$file: the error of an update without a response has a decision ID");
     is($gateway->http('GET', "/reauth/accounts/acct_stall_$id")->{json}{state},
         'unknown', "$file: nobody knows");
     is($gateway->http('GET', "/api/acct_stall_$id/x")->{json}{account_id},
-        "acct_stall_$id", "$file: the gate's own 503");
+        "acct_stall_$id", "$file: the gate returns its own 503 response");
 
     unlike($gateway->error_log, qr/\[(?:crit|alert|emerg)\]/,
-        "$file: nothing went wrong");
+        "$file: nothing worse than an error is logged");
     $gateway->stop;
 
     # ---- the upstream is down ----
@@ -184,7 +191,8 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
 
     $answer = $alone->update("acct_down_$id", 'ok');
     is($answer->{status}, 502, "$file: an update when the upstream is down");
-    like($answer->{json}{message}, qr/could not be reached/, "$file: said so");
+    like($answer->{json}{message}, qr/could not be reached/,
+        "$file: the error says that the upstream could not be reached");
     is($alone->http('GET', "/reauth/accounts/acct_down_$id")->{json}{state},
         'rejected', "$file: nothing was started");
     $alone->stop;

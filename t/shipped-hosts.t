@@ -42,15 +42,18 @@ for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme)
         # HTTP/1.1 requires a Host header
         my $status = ($host // '') ne '' ? 421 : 400;
 
-        is_deeply([grep { $_ != $status } map { $_->{status} } @answers], [], "$name: Host $shown: $status");
+        is_deeply([grep { $_ != $status } map { $_->{status} } @answers], [],
+            "$name: Host $shown is rejected with $status");
         is_deeply([grep { /account|acct_|attempt/ } map { $_->{body} } @answers], [],
-            "$name: Host $shown: and nothing else");
+            "$name: Host $shown: the response has nothing of accounts");
     }
 
     is($gateway->http('PUT', '/api/authenticate/acct_1/credentials', { Host => 'evil.example' },
-        { email => 'ok@example.com', password => 'x' })->{status}, 421, "$name: nor an update");
+        { email => 'ok@example.com', password => 'x' })->{status}, 421,
+        "$name: an update for another host is rejected");
     is($gateway->http('GET', '/', { Host => 'evil.example' })->{json}{error},
-        'MISDIRECTED_REQUEST', "$name: in the upstream's envelope");
+        'MISDIRECTED_REQUEST',
+        "$name: the error is in the upstream's envelope");
     is(scalar(sandbox_log()), $before, "$name: nothing was sent");
 
     for my $host ('localhost', "localhost:$port", '127.0.0.1', "127.0.0.1:$port",
@@ -61,11 +64,12 @@ for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme)
     }
 
     my $answer = $gateway->http('GET', '/api/acct_9/chats', { map { $_ => 'canary' } @forwarded });
-    is($answer->{status}, 200, "$name: a call");
+    is($answer->{status}, 200,
+        "$name: a call with forwarded headers is passed");
 
     my $sent = (sandbox_log())[-1];
     is_deeply([grep { ($sent->{headers}{$_} // '') =~ /canary/ } keys %{ $sent->{headers} }], [],
-        "$name: who calls is not the client's to say");
+        "$name: headers about the client's address are not passed");
 
     $gateway->stop;
 }

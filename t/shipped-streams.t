@@ -28,7 +28,8 @@ for my $file (qw(conf/nginx.conf conf/demo.conf)) {
     my $answer = $gateway->http('GET', '/reauth/events');
 
     is($answer->{status}, 503, "$file: one more may not");
-    is($answer->{headers}{'retry-after'}, 1, "$file: for now");
+    is($answer->{headers}{'retry-after'}, 1,
+        "$file: a rejected stream can be retried after a second");
 
     for (1 .. 20) {
         is($gateway->http('GET', $_)->{status}, 200, "$file: $_ is served")
@@ -36,7 +37,8 @@ for my $file (qw(conf/nginx.conf conf/demo.conf)) {
                 '/api/acct_9/me';
     }
 
-    is($gateway->update("acct_$_", 'ok')->{status}, 200, "$file: an update")
+    is($gateway->update("acct_$_", 'ok')->{status}, 200,
+        "$file: an update is accepted")
         for 1 .. 3;
 
     $_->close for @open;

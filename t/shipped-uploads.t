@@ -109,12 +109,13 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
         my ($streamed, $answer, $expected) = upload($gateway, $size);
 
         like($answer, qr/\AHTTP\/1\.1 200 /, "$file: $size bytes: accepted");
-        like($answer, qr/\Q$expected\E\z/,   "$file: $size bytes: whole");
+        like($answer, qr/\Q$expected\E\z/,
+            "$file: $size bytes: the upload is complete");
         ok($streamed, "$file: $size bytes: sent on before its end");
     }
 
     unlike($gateway->error_log, qr/\[(?:warn|error|crit|alert|emerg)\]/,
-        "$file: nothing went wrong");
+        "$file: nothing is logged as a warning or an error");
     $gateway->stop;
 }
 

@@ -37,10 +37,10 @@ is(scalar(grep { @{ $_->{json}{accounts} } > 4 } @pages), 0,
 is(scalar @accounts, 13, 'the pages contain all accounts');
 
 my %seen = map { $_->{account_id} => 1 } @accounts;
-is(scalar keys %seen, 13, 'each of them once');
+is(scalar keys %seen, 13, 'the pages have each account once');
 
 is(join('', map { $_->{gate} eq 'closed' ? 'c' : 'o' } @accounts),
-    'c' x 9 . 'o' x 4, 'active ones first');
+    'c' x 9 . 'o' x 4, 'the pages have active accounts first');
 
 my $whole = $gateway->http('GET', '/reauth/accounts?limit=1000');
 is_deeply([map { $_->{account_id} } @{ $whole->{json}{accounts} }],
@@ -49,7 +49,8 @@ is_deeply([map { $_->{account_id} } @{ $whole->{json}{accounts} }],
 is($whole->{json}{next_cursor}, undef, 'the only page has no next page');
 
 my $ended = $gateway->http('GET', '/reauth/accounts?state=rejected&limit=2');
-is(scalar @{ $ended->{json}{accounts} }, 2, 'a page of those of one state');
+is(scalar @{ $ended->{json}{accounts} }, 2,
+    'a page of one state has as many accounts as specified');
 is(scalar(grep { $_->{state} ne 'rejected' } @{ $ended->{json}{accounts} }), 0,
     'the page has only accounts of the specified state');
 
@@ -80,5 +81,6 @@ SKIP: {
 
     is(scalar @{ $none->{json}{accounts} }, 0, 'no account matches');
     is($none->{json}{next_cursor}, undef, 'although all were examined');
-    cmp_ok($taken, '>=', 8 * 1024 / 128, 'under a lock for each 128');
+    cmp_ok($taken, '>=', 8 * 1024 / 128,
+        'the lock is released after each 128 records');
 }

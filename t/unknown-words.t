@@ -237,7 +237,8 @@ for my $word ('progress "whistling"', 'state "whirling"') {
         "an unknown word in the list of accounts is logged once: the $word");
 }
 
-unlike($poller->error_log, qr/$Reauth::Test::API_KEY/, 'not the API key');
+unlike($poller->error_log, qr/$Reauth::Test::API_KEY/,
+    'the API key is not logged');
 unlike($poller->error_log, qr/"strange"/, 'no fields of the list');
 
 done_testing();

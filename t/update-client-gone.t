@@ -166,7 +166,8 @@ is($gateway->http('GET', '/api/acct_heedless/chats')->{status}, 503,
 
 my $answer = $gateway->update('acct_ok', { email => 'slow@example.com',
     password => 'CANARY-password' });
-is($answer->{headers}{'reauth-coalesced'}, 1, 'the same one again');
+is($answer->{headers}{'reauth-coalesced'}, 1,
+    'an identical update after the client has gone is coalesced');
 is($answer->{json}{attempt_id}, 'auth_ok', 'gets what the first one got');
 
 ok(wait_for(sub { active_connections() <= $connections }),
@@ -174,6 +175,6 @@ ok(wait_for(sub { active_connections() <= $connections }),
 unlike($gateway->error_log,
        qr/\[(?:alert|crit|emerg)\]|\[error\](?!.*upstream prematurely closed)/,
        'nothing in the error log that is not the upstream\'s');
-unlike($gateway->error_log, qr/CANARY/, 'no password in it');
+unlike($gateway->error_log, qr/CANARY/, 'the log has no password');
 is(join("\n", map { redis_cli('GET', $_) } grep { /:a:/ } redis_cli('--scan'))
    =~ /CANARY/ ? 1 : 0, 0, 'the password is not stored in Redis');

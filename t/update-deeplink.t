@@ -39,13 +39,14 @@ my $link = $first->{json}{mobile_auth_session_deeplink};
 
 is($first->{status}, 200, 'an update by the mobile app is accepted');
 like($link, qr{\Afansapiauth://auth/fansapi_auth_CANARYdeeplink\w+\z},
-     'the link came along');
+     'the response has the deeplink');
 
 my $second = $gateway->update('acct_1', \%mobile);
-is($second->{status}, 200, 'the same again');
+is($second->{status}, 200, 'an identical update is accepted');
 is($second->{headers}{'reauth-coalesced'}, 1, 'not sent again');
 is($second->{headers}{'cache-control'}, 'no-store', 'not to be stored');
-is($second->{json}{mobile_auth_session_deeplink}, $link, 'the same link');
+is($second->{json}{mobile_auth_session_deeplink}, $link,
+    'an identical update gets the same deeplink');
 is($second->{json}{attempt_id}, $first->{json}{attempt_id},
     'a coalesced update has the same attempt');
 is($second->{json}{polling_url}, $first->{json}{polling_url},

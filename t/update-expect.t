@@ -103,7 +103,7 @@ sub answer {
 {
     my $socket = ask('acct_5', 'Transfer-Encoding' => 'chunked');
     like(answer($socket, qr/\r\n\r\n/), qr/100 Continue/,
-         'a body that proves too large');
+         'a chunked body is requested');
     local $SIG{PIPE} = 'IGNORE';
     my $large = 'x' x 100_000;
     printf {$socket} "%x\r\n%s\r\n0\r\n\r\n", length $large, $large;

@@ -82,7 +82,8 @@ sub sent {
         fingerprint => 'ab' x 32);
 
     for my $answer (map { $_->finish } @joined) {
-        is($answer->{status}, 409, 'a newer one took its place');
+        is($answer->{status}, 409,
+            'an update that was superseded while it waited is rejected');
         is($answer->{json}{error}, 'UPDATE_SUPERSEDED',
             'the error of a superseded update is UPDATE_SUPERSEDED');
         like($answer->{json}{description}, qr/not sent/,

@@ -75,7 +75,7 @@ is(scalar(grep { state_of($alone, "acct_$_") eq 'succeeded' } @real), 40,
     'the records of existing accounts are kept');
 is(state_of($alone, 'acct_no800'), 'rejected', 'the last one, too');
 cmp_ok($alone->http('GET', '/reauth/summary')->{json}{states}{rejected}, '<',
-    800, 'while others made room');
+    800, 'rejected updates make room for others');
 
 # ---- their lifetime in Redis ----
 

@@ -51,10 +51,12 @@ sub check {
 
     (my $expected = $first->{body}) =~ s{http://first\.example}{$host};
 
-    is($answer->{status}, $first->{status}, "$what: the same status");
-    is($answer->{body}, $expected, "$what: the same bytes");
+    is($answer->{status}, $first->{status},
+        "$what: the status is that of the first response");
+    is($answer->{body}, $expected,
+        "$what: the body is that of the first response");
     is($answer->{headers}{'content-type'}, $first->{headers}{'content-type'},
-        "$what: the same type");
+        "$what: the Content-Type is that of the first response");
     is($answer->{headers}{'reauth-coalesced'}, '1', "$what: not sent");
     is($answer->{headers}{'cache-control'}, 'no-store', "$what: not stored");
 
@@ -151,7 +153,8 @@ unlike(join("\n", map { redis_cli('GET', $_) } redis_cli('KEYS', '*:o:*')),
 my $other = send_to('one', 'acct_message', 'http://first.example', 1);
 is($other->{headers}{'reauth-coalesced'}, '1',
     'a reauthentication is coalesced with the update');
-unlike($other->{body}, qr/CANARY/, 'not by the response to an update');
+unlike($other->{body}, qr/CANARY/,
+    'a reauthentication does not get the response to an update');
 like($other->{json}{polling_url}, qr{/auth_message\z},
     'a coalesced reauthentication returns the same attempt');
 
@@ -185,10 +188,12 @@ for my $lost ('acct_member', 'acct_spaces') {
         "$lost: the response is composed from the record");
     is($answer->{headers}{'reauth-coalesced'}, '1', "$lost: not sent");
     is($answer->{json}{attempt_id}, $first{$lost}{json}{attempt_id},
-        "$lost: of the same attempt");
-    unlike($answer->{body}, qr/CANARY/, "$lost: of the record");
+        "$lost: the response has the same attempt");
+    unlike($answer->{body}, qr/CANARY/,
+        "$lost: the response has nothing but the record");
     like($gateway{$lost}->error_log,
-        qr/\[info\].*stored response to the update is not available/, "$lost: it is logged");
+        qr/\[info\].*stored response to the update is not available/,
+        "$lost: the composed response is logged");
 }
 
 # too large: composed

@@ -78,9 +78,11 @@ for my $case ([closing => $closing], [resetting => $resetting]) {
     my ($name, $peer) = @$case;
     my $answer = $gateway->update("acct_$name", 'slow');
 
-    is($answer->{status}, 502, "$name: no answer");
-    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER', "$name: said so");
-    is($answer->{headers}{'x-should-retry'}, 'false', "$name: no retry");
+    is($answer->{status}, 502, "$name: the update is rejected with 502");
+    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER',
+        "$name: the error is UPSTREAM_BAD_ANSWER");
+    is($answer->{headers}{'x-should-retry'}, 'false',
+        "$name: the update must not be retried");
     is(count($peer, 'PUT'), 1, "$name: sent once");
     is($gateway->http('GET', "/reauth/accounts/acct_$name")->{json}{state},
        'unknown', "$name: nobody knows");

@@ -160,7 +160,8 @@ sub answer_now {
         'the error of an update that waits too long is UPDATE_IN_PROGRESS');
     like($answer->{headers}{'retry-after'} // '', qr/\A[1-9]\d*\z/,
          'an update that waits too long gets Retry-After');
-    cmp_ok($waited, '>=', 0.6, 'after that time');
+    cmp_ok($waited, '>=', 0.6,
+        'an update is rejected only after reauth_update_wait');
     answer_now('acct_late');
     is((answers($first))[0]{status}, 200, 'the first one is taken');
     is(scalar(received('acct_late')), 1, 'the upstream got only that one');

@@ -33,7 +33,8 @@ is($gateway->http('GET', '/api/acct_1/chats')->{status}, 503,
    'the gate is closed');
 
 my $again = $gateway->update('acct_1', 'slow');
-is($again->{headers}{'reauth-coalesced'}, 1, 'the first one again');
+is($again->{headers}{'reauth-coalesced'}, 1,
+    'an update identical to the active one is coalesced');
 is($again->{json}{attempt_id}, $first->{json}{attempt_id},
    'needs no upstream');
 

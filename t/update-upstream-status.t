@@ -62,8 +62,10 @@ for my $status (@statuses) {
 
         my $answer = put($account);
         is($answer->{status}, 502, "$status, $how: 502");
-        is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER', "$status, $how: says so");
-        is($answer->{headers}{'x-should-retry'}, 'false', "$status, $how: once");
+        is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER',
+            "$status, $how: the error is UPSTREAM_BAD_ANSWER");
+        is($answer->{headers}{'x-should-retry'}, 'false',
+            "$status, $how: the update must not be retried");
         unlike(join(' ', $answer->{body}, %{ $answer->{headers} }), qr/leaked/,
             "$status, $how: nothing of it gets through");
 
@@ -72,18 +74,20 @@ for my $status (@statuses) {
             "$status, $how: nobody knows");
 
         $answer = $gateway->http('GET', '/api/acct_plain/me');
-        is($answer->{body}, '{"plain":true}', "$status, $how: the next one's own");
+        is($answer->{body}, '{"plain":true}',
+            "$status, $how: the next request gets its own response");
 
         $answer = $gateway->http('GET', "/api/acct_open/x_${status}_$how");
-        is($answer->{status}, 502, "a call, $status, $how: 502");
+        is($answer->{status}, 502,
+            "a call, $status, $how: rejected with the 502 code");
         is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER',
-            "a call, $status, $how: says so");
+            "a call, $status, $how: the error is UPSTREAM_BAD_ANSWER");
         unlike(join(' ', $answer->{body}, %{ $answer->{headers} }), qr/leaked/,
             "a call, $status, $how: nothing of it gets through");
 
         $answer = $gateway->http('GET', '/api/acct_plain/me');
         is($answer->{body}, '{"plain":true}',
-            "a call, $status, $how: the next one's own");
+            "a call, $status, $how: the next request gets its own response");
 
         $answer = $gateway->http('GET', "/api/authenticate/auth_${status}_$how");
         is($answer->{status}, 502, "a poll, $status, $how: 502");
@@ -103,10 +107,14 @@ for my $status (300 .. 304, 307, 308) {
 
     my $answer = put($account);
     is($answer->{status}, 502, "$status: rejected with the 502 code");
-    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER', "$status: the error");
-    like($answer->{json}{message}, qr/redirect/, "$status: says so");
-    unlike($answer->{body}, qr/elsewhere|auth_z/, "$status: not where to");
-    is($answer->{headers}{location}, undef, "$status: nor by a header");
+    is($answer->{json}{error}, 'UPSTREAM_BAD_ANSWER',
+        "$status: the error is UPSTREAM_BAD_ANSWER");
+    like($answer->{json}{message}, qr/redirect/,
+        "$status: the message mentions the redirect");
+    unlike($answer->{body}, qr/elsewhere|auth_z/,
+        "$status: the body has nothing of the location");
+    is($answer->{headers}{location}, undef,
+        "$status: the response has no Location header");
 
     my $record = $gateway->http('GET', "/reauth/accounts/$account")->{json};
     is("$record->{state} $record->{gate}", 'rejected open', "$status: nothing began");

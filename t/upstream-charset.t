@@ -22,7 +22,8 @@ for my $header (qw(X-Accel-Charset X-Accel-Expires X-Accel-Limit-Rate
 
     my $answer = $gateway->http('GET', '/api/acct_1/x');
 
-    is($answer->{headers}{'x-theirs'}, 'yes', "$header: a response");
+    is($answer->{headers}{'x-theirs'}, 'yes',
+        "$header: the response is passed");
     is($answer->{headers}{lc $header}, undef,
         "the header $header is not passed");
 }

@@ -42,22 +42,26 @@ for my $name (sort keys %headers) {
 
     $answer{$name} = $answer->{headers};
 
-    is($answer->{status}, 200, "$name: a response");
-    is($answer->{body}, $poll, "$name: its body is passed on");
+    is($answer->{status}, 200, "$name: the response is passed");
+    is($answer->{body}, $poll, "$name: the body is passed unchanged");
     unlike(join("\n", %{ $answer->{headers} }),
         qr/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/,
-        "$name: no control characters");
+        "$name: no header has control characters");
 }
 
-is($answer{auth_request}{'x-request-id'}, undef, 'an escape sequence');
+is($answer{auth_request}{'x-request-id'}, undef,
+    'a header with an escape sequence is not passed');
 is($answer{auth_request}{'content-type'}, 'application/json',
    'the other headers are passed on');
 is($answer{auth_type}{'x-request-id'}, "plain\tone", 'a tab may be there');
-is($answer{auth_type}{'content-type'}, undef, 'not in the type');
+is($answer{auth_type}{'content-type'}, undef,
+    'a Content-Type with a control character is not passed');
 is($answer{auth_credits}{'x-ofapi-credits-used'}, undef,
     'a header with DEL is not passed');
-is($answer{auth_credits}{'x-ofapi-is-cached'}, undef, 'nothing else in it');
-is($answer{auth_c1}{'x-rate-limit-limit-minute'}, undef, 'C1 in UTF-8');
+is($answer{auth_credits}{'x-ofapi-is-cached'}, undef,
+    'a header with another control character is not passed');
+is($answer{auth_c1}{'x-rate-limit-limit-minute'}, undef,
+    'a header with C1 in UTF-8 is not passed');
 is($answer{auth_c1}{'cache-control'}, 'a', 'beside one that is');
 
 like($gateway->http('GET', '/reauth/metrics')->{body},

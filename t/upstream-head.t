@@ -67,7 +67,7 @@ for my $path ('/api/acct_9', '/api/authenticate') {
 is($gateway->update('acct_none', 'ok')->{status}, 200,
     'an update is accepted before the poll');
 is($gateway->http('GET', '/api/authenticate/auth_none')->{status}, 502,
-   'a success without a status line');
+   'a poll without a status line is rejected');
 is($gateway->http('GET', '/reauth/gate/acct_none')->{status}, 503,
    'opens no gate');
 

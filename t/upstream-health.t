@@ -143,13 +143,13 @@ sub is_refused {
     ok(wait_for {
         $request->();
         return metric(qq(reauth_degraded{reason="$reason{$error}"})) eq '1';
-    } "$what: a reason");
+    } "$what: the metric of the reason becomes 1");
 
     is(upstream()->{state}, 'unauthorized',
         "$what: the state is \"unauthorized\"");
     is(upstream()->{error}, uc $error, "$what: the summary has the error");
     is(metric('reauth_upstream_state{state="unauthorized"}'), 1,
-        "$what: in the metrics");
+        "$what: the metrics show \"unauthorized\"");
 
     my $ready = get('/reauth/readyz')->{json};
     is($ready->{status}, 'degraded', "$what: readyz reports \"degraded\"");
@@ -158,10 +158,10 @@ sub is_refused {
 
     $request->() for 1 .. 3;
     ok(wait_for { lines($line) > $lines } "$what: the change is logged");
-    is(lines($line), $lines + 1, "$what: one line");
+    is(lines($line), $lines + 1, "$what: the change is logged once");
     like($gateway->error_log,
         qr/\[error\] [^\n]*the upstream is now "unauthorized": [^\n]*\(40[123]\)[^\n]*\n(?![^\0]*is now)/,
-        "$what: which is an error");
+        "$what: the change is logged as an error");
 
     return;
 }
@@ -231,14 +231,14 @@ sub is_now {
 
     is(upstream()->{error}, uc $error, "$what: the summary has the error");
     is(metric(qq(reauth_upstream_state{state="$state"})), 1,
-        "$what: in the metrics");
+        "$what: the metrics show the state");
     is(get('/reauth/readyz')->{json}{status}, 'ready',
         "$what: readyz still reports \"ready\"");
     ok(wait_for { lines(qq("$state")) > $lines } "$what: the change is logged");
-    is(lines(qq("$state")), $lines + 1, "$what: one line");
+    is(lines(qq("$state")), $lines + 1, "$what: the change is logged once");
     like($gateway->error_log,
         qr/\[warn\] [^\n]*the upstream is now "$state": /,
-        "$what: which is a warning");
+        "$what: the change is logged as a warning");
 
     return;
 }

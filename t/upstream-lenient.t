@@ -58,7 +58,8 @@ for my $name (sort keys %members) {
     is($answer->{body}, $before
         . qq("http://localhost/api/authenticate/$attempt") . $after,
         "$name: all else is as it came");
-    is(record($account)->{attempt_id}, $attempt, "$name: its attempt is known");
+    is(record($account)->{attempt_id}, $attempt,
+        "$name: the attempt of the response is known");
 
     # a poll
 
@@ -74,7 +75,8 @@ for my $name (sort keys %members) {
     $answer = $gateway->http('GET', "/api/authenticate/$attempt");
 
     is($answer->{body}, $poll, "$name: a poll is passed on as it came");
-    is(record("acct_p_$name")->{state}, 'needs_otp', "$name: it counts");
+    is(record("acct_p_$name")->{state}, 'needs_otp',
+        "$name: the poll is applied");
 
     # a webhook
 
@@ -86,13 +88,15 @@ for my $name (sort keys %members) {
         { 'Content-Type' => 'application/json',
           'Signature' => signature($body) }, $body)->{status}, 200,
         "$name: a webhook is accepted");
-    is(record("acct_w_$name")->{state}, 'needs_otp', "$name: it counts");
+    is(record("acct_w_$name")->{state}, 'needs_otp',
+        "$name: the webhook is applied");
 }
 
 # of duplicate names, the last one counts
 
 forced('acct_last', '{"attempt_id":"auth_1","attempt_id":"auth_2"}');
-is($gateway->update('acct_last', 'slow')->{status}, 200, 'an id twice');
+is($gateway->update('acct_last', 'slow')->{status}, 200,
+    'an update whose response repeats a name is accepted');
 is(record('acct_last')->{attempt_id}, 'auth_2', 'the last one counts');
 
 is($gateway->update('acct_next', 'slow')->{status}, 200,

@@ -125,8 +125,10 @@ sub through {
 
     my $after = () = sandbox_log();
 
-    like($limits, qr/^Max core file size +0 +0 /m, "$what: no core files");
-    is($call->{headers}{server} // 'nginx', 'nginx', "$what: no version");
+    like($limits, qr/^Max core file size +0 +0 /m,
+        "$what: workers write no core files");
+    is($call->{headers}{server} // 'nginx', 'nginx',
+        "$what: the response does not show the version of nginx");
 
     return ($update, $call, $after - $before, $gateway->error_log);
 }
@@ -134,10 +136,10 @@ sub through {
 for my $what ('right', 'by an intermediate CA') {
     my ($update, $call, $sent, $log) = through($what);
 
-    is($update->{status}, 200, "$what: an update");
-    is($call->{status}, 200, "$what: a call");
+    is($update->{status}, 200, "$what: an update is accepted");
+    is($call->{status}, 200, "$what: a call is passed");
     is($sent, 2, "$what: both were sent");
-    is($log, '', "$what: nothing to be said");
+    is($log, '', "$what: nothing is logged");
 }
 
 my %reason = (
@@ -154,9 +156,10 @@ my %reason = (
 for my $what (sort keys %reason) {
     my ($update, $call, $sent, $log) = through($what);
 
-    is($update->{status}, 502, "$what: no update");
-    is($update->{json}{error}, 'UPSTREAM_BAD_ANSWER', "$what: says so");
-    is($call->{status}, 502, "$what: no call");
+    is($update->{status}, 502, "$what: an update is rejected");
+    is($update->{json}{error}, 'UPSTREAM_BAD_ANSWER',
+        "$what: the error is UPSTREAM_BAD_ANSWER");
+    is($call->{status}, 502, "$what: a call is rejected");
     is($sent, 0, "$what: nothing was sent");
     like($log, $reason{$what}, "$what: the log says why");
 }

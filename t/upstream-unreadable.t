@@ -98,7 +98,8 @@ is(scalar(() = $gateway->error_log =~ /unreadable response to a poll/g), 1,
 # a poll whose response is about another account
 
 for my $other (qw(acct_5 acct_6)) {
-    is($gateway->update($other, 'slow')->{status}, 200, "a login of $other");
+    is($gateway->update($other, 'slow')->{status}, 200,
+        "an update of $other is accepted");
 }
 
 sub lasting {

@@ -64,7 +64,7 @@ my $etag = $answers[0]{headers}{etag};
 like($etag, qr{\AW/"}, 'the response has a weak ETag');
 
 $answer = wait_on('acct_1', '1s', { 'If-None-Match' => $etag })->finish;
-is($answer->{status}, 304, 'nothing new since that');
+is($answer->{status}, 304, 'an unchanged record returns the 304 code');
 cmp_ok($answer->{took}, '>=', 0.9, 'after the wait');
 
 my $waiting = wait_on('acct_1', '60s', { 'If-None-Match' => $etag });

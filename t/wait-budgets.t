@@ -77,7 +77,7 @@ for my $kind (sort keys %kind) {
         my $status = soon($one);
         $one->close if !$status;
         $status == $refused{$kind};
-    }, "$kind: no more than two");
+    }, "$kind: a third one is rejected");
 
     like($gateway->error_log,
         qr/reauth: 2 \Q$kind\E are waiting in this worker/,

@@ -125,7 +125,8 @@ $gateway->reload;
 ok(wait_for { !grep { runs($_) } @old } 'the old worker has ended');
 ok(wait_for { 6 == grep { text($_) =~ /status 200/ } @waiting }
     'all were answered');
-ok(wait_for { text($waiting[-1]) =~ /status 503/ } 'the held call, too');
+ok(wait_for { text($waiting[-1]) =~ /status 503/ }
+    'the held call is rejected on a reload');
 
 unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
     'nothing worse than a warning is logged');

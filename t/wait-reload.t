@@ -59,7 +59,8 @@ sub check {
     }
 
     is_deeply(\%wrong, {}, "$what: all are answered, and whole");
-    cmp_ok(time - $start, '<', 50, "$what: before their time");
+    cmp_ok(time - $start, '<', 50,
+        "$what: the responses arrive before the timeout");
 
     return;
 }

@@ -56,8 +56,9 @@ is(deliver($one, $_, 'X-OFAPI-Idempotency-Key' => $key)->{body}, $new,
     'different bodies with one key are two events') for @two;
 
 my ($seen) = redis_cli('keys', '{reauth}:seen:*');
-cmp_ok(redis_cli('ttl', $seen), '>', 86000, 'Redis forgets it');
-cmp_ok(redis_cli('ttl', $seen), '<=', 86400, 'after a day');
+cmp_ok(redis_cli('ttl', $seen), '>', 86000,
+    'a digest is kept in Redis for almost a day');
+cmp_ok(redis_cli('ttl', $seen), '<=', 86400, 'a digest expires after a day');
 
 redis_cli('flushall');
 is(deliver($one, $body)->{body}, $duplicate, 'Redis lost it, the zone did not');

@@ -80,7 +80,7 @@ my $body = fresh();
 my $sign = 'Signature: ' . signature($body);
 
 is(raw(head($sign, 'Content-Length: ' . length $body), split //, $body), 200,
-    'a byte at a time');
+    'a webhook that is sent one byte at a time is accepted');
 is(known(), 503, 'a webhook sent one byte at a time is applied');
 
 $body = fresh();
@@ -95,7 +95,7 @@ is(raw(join '', head($sign, 'Transfer-Encoding: chunked'),
     chunked(1, $body)), 200, 'a webhook in chunks of one byte is accepted');
 is(known(), 503, 'a webhook in chunks of one byte is applied');
 is(raw(join '', head($sign, 'Transfer-Encoding: chunked'),
-    chunked(100, $body)), 200, 'the same in other chunks');
+    chunked(100, $body)), 200, 'a webhook in larger chunks is accepted');
 
 my $large = 'x' x 262_144;
 is(raw(join '', head('Signature: ' . signature($large),
@@ -103,7 +103,7 @@ is(raw(join '', head('Signature: ' . signature($large),
     'a webhook of the maximum size is accepted in chunks');
 is(raw(join '', head('Signature: ' . signature("${large}x"),
     'Transfer-Encoding: chunked'), chunked(5_000, "${large}x")), 413,
-    'a byte more');
+    'a webhook that is a byte larger is rejected');
 
 $body = fresh();
 $sign = 'Signature: ' . signature($body);
@@ -111,7 +111,7 @@ is(raw($impatient, head($sign, 'Content-Length: ' . length $body),
     substr $body, 0, -1) =~ s/408//r, '', 'the last byte does not come');
 is(known($impatient), 204, 'does not count');
 is(raw(join '', head($sign, 'Content-Length: ' . (1 + length $body)),
-    $body, ' '), 401, 'a byte more');
+    $body, ' '), 401, 'a webhook with a further byte is rejected');
 is(raw(join '', head($sign, 'Content-Length: ' . (length($body) - 1)), $body),
     401, 'a length that is too small');
 is(raw(join '', head('Signature: ' . signature($body), 'Content-Length: '
@@ -130,7 +130,7 @@ my @heads = map { "POST /reauth/webhook HTTP/1.1\r\nHost: localhost\r\n"
     . "\r\n\r\n$_->[1]" } [ signature($two[0]), $two[0] ],
     [ signature($two[0]), $two[1] ];
 is(raw(@heads, "GET / HTTP/1.0\r\n\r\n") =~ s/ \d+\z//r, '200 401',
-    'the one before it on the connection signs nothing');
+    'a signature is not valid for the next webhook of a connection');
 
 # ---- forms of the signature ----
 
@@ -168,13 +168,15 @@ for my $case (
     $body = fresh();
     $hex  = signature($body);
     is(raw(join '', head('Signature: ' . $value->(), 'Content-Length: '
-        . length $body), $body), 401, "the signature $what");
+        . length $body), $body), 401,
+        "a webhook with an invalid signature is rejected: $what");
     is(known(), 204, 'does not count');
 }
 
 $hex = signature($body = fresh());
 is(raw(join '', head('Signature: ' . ' ' x 10_000 . $hex . "\t" x 3_000,
-    'Content-Length: ' . length $body), $body), 200, 'blanks around it');
+    'Content-Length: ' . length $body), $body), 200,
+    'blanks around a signature are ignored');
 is(raw(join '', head('Signature: ' . $hex . 'a' x 40_000, 'Content-Length: '
     . length $body), $body), 400, 'a signature of 40 KB is rejected');
 
@@ -182,7 +184,8 @@ is(raw(join '', head('Signature: ' . $hex . 'a' x 40_000, 'Content-Length: '
 
 $hex = signature($body = fresh());
 is(raw(join '', head("Signature: $hex", "signature: $hex", 'Content-Length: '
-    . length $body), $body), 200, 'twice the same');
+    . length $body), $body), 200,
+    'a webhook with two identical signatures is accepted');
 is(known(), 503, 'a webhook with two identical signatures is applied');
 
 for my $case ([0, 401], [1, 200]) {
@@ -214,13 +217,14 @@ sub repeated {
 }
 
 $body = fresh();
-is(repeated($body, 'X-OFAPI-Idempotency-Key' => 'evt_1'), 0, 'a new one');
+is(repeated($body, 'X-OFAPI-Idempotency-Key' => 'evt_1'), 0,
+    'a new webhook is no duplicate');
 is(repeated($body, 'X-OFAPI-Idempotency-Key' => 'evt_2'), 1,
-    'again, by another key: nobody signs that');
+    'a repeated body with another key is a duplicate');
 is(repeated(fresh(), 'X-OFAPI-Idempotency-Key' => 'evt_1'), 0,
     'a different body with the same key is new');
 is(known(), 503, 'a different body with the same key is applied');
 is(repeated($body, Signature => uc signature($body)), 1,
-    'again, its signature in another form');
+    'a repeated body with another form of the signature is a duplicate');
 
 done_testing();

@@ -38,7 +38,8 @@ for my $account (qw(acct_late acct_same acct_newer)) {
         started_at => $started));
     deliver($one, event('accounts.connected', $account,
         started_at => $started));
-    is(gate($one, $account), 204, "$account: its login is over");
+    is(gate($one, $account), 204,
+        "$account: the gate opens when the login has ended");
 }
 
 my $two = start('two');
@@ -60,7 +61,7 @@ sleep 0.3;
 for my $account (qw(acct_late acct_same)) {
     is(gate($_, $account), 204, "$account: the gate stays open") for $one, $two;
     is(stored("$account", 'state'), 'succeeded',
-        "$account: in Redis, too");
+        "$account: the record in Redis is not changed");
 }
 
 done_testing();

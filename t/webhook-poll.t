@@ -73,7 +73,7 @@ is(state_of('acct_2'), 'failed open', 'a failure needs no poll');
 $gateway->update('acct_3', 'ok');
 deliver($gateway, event('accounts.connected', 'acct_3',
     started_at => started('acct_3')));
-ok(wait_for { polls('acct_3') >= 1 } 'the poller looks');
+ok(wait_for { polls('acct_3') >= 1 } 'an unconfirmed success causes a poll');
 sleep 0.5;
 is(state_of('acct_3'), 'running closed', 'the gate stays closed');
 

@@ -56,7 +56,7 @@ is($gateway->http('PUT', "/api/authenticate/$attempt", {},
 becomes('acct_otp', 'succeeded');
 
 $gateway->update('acct_ok', 'slow');
-is(record('acct_ok')->{state}, 'running', 'a further update');
+is(record('acct_ok')->{state}, 'running', 'a further update is running');
 
 # webhooks that are still in progress are about an older attempt
 
