@@ -15,8 +15,13 @@
 #include "ngx_http_reauth_answer.h"
 
 
-/* milliseconds between checks whether the other update has completed */
-#define NGX_HTTP_REAUTH_WAIT_STEP    20
+/*
+ * Milliseconds between checks whether the other update has completed, which may
+ * be that of another worker or gateway, so nothing wakes up this one.  A check
+ * reads the zone without its lock; 20 ms are little compared with a login, and
+ * 50 checks per second of a request that waits cost less than one request.
+ */
+#define NGX_HTTP_REAUTH_WAIT_STEP      20
 
 /* changes of the account that are read to find the end of its attempt */
 #define NGX_HTTP_REAUTH_WAIT_CHANGES  16

@@ -108,34 +108,46 @@ ngx_http_reauth_serve_ctx(ngx_http_request_t *r, reauth_operation_t operation)
 
 
 ngx_table_elt_t *
-ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
-    size_t len)
+ngx_http_reauth_find_next_header(ngx_http_request_t *r,
+    ngx_http_reauth_header_walk_t *walk, const char *name, size_t len)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    if (walk->part == NULL) {
+        walk->part = &r->headers_in.headers.part;
+    }
 
-    for (i = 0; /* void */ ; i++) {
+    for ( ;; ) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
+        if (walk->next >= walk->part->nelts) {
+            if (walk->part->next == NULL) {
                 return NULL;
             }
 
-            part = part->next;
-            h = part->elts;
-            i = 0;
+            walk->part = walk->part->next;
+            walk->next = 0;
+            continue;
         }
 
-        if (h[i].key.len == len
-            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
-        {
-            return &h[i];
+        h = walk->part->elts;
+        h += walk->next++;
+
+        if (h->key.len == len && ngx_strncmp(h->lowcase_key, name, len) == 0) {
+            return h;
         }
     }
+}
+
+
+ngx_table_elt_t *
+ngx_http_reauth_find_header(ngx_http_request_t *r, const char *name,
+    size_t len)
+{
+    ngx_http_reauth_header_walk_t  walk;
+
+    ngx_memzero(&walk, sizeof(ngx_http_reauth_header_walk_t));
+
+    return ngx_http_reauth_find_next_header(r, &walk, name, len);
 }
 
 

@@ -85,7 +85,18 @@ ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 ngx_http_reauth_ctx_t *ngx_http_reauth_serve_ctx(ngx_http_request_t *r,
     reauth_operation_t operation);
 
-/* finds a request header by its name in lower case; NULL: none */
+
+typedef struct {
+    ngx_list_part_t  *part;                /* NULL: from the beginning */
+    ngx_uint_t        next;
+} ngx_http_reauth_header_walk_t;
+
+
+/* the next request header with this name, in lower case; NULL: no more */
+ngx_table_elt_t *ngx_http_reauth_find_next_header(ngx_http_request_t *r,
+    ngx_http_reauth_header_walk_t *walk, const char *name, size_t len);
+
+/* the first one */
 ngx_table_elt_t *ngx_http_reauth_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
 

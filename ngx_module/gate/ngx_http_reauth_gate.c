@@ -66,35 +66,28 @@ ngx_http_reauth_gate_bypassed(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_reauth_gate_prefer(ngx_http_request_t *r)
 {
-    ngx_uint_t        i, seconds;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-    reauth_string_t   value;
+    ngx_uint_t                      seconds;
+    ngx_table_elt_t                *h;
+    reauth_string_t                 value;
+    ngx_http_reauth_header_walk_t   walk;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_memzero(&walk, sizeof(ngx_http_reauth_header_walk_t));
 
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len != sizeof("prefer") - 1
-                || ngx_strncmp(h[i].lowcase_key, "prefer",
-                               sizeof("prefer") - 1) != 0)
-            {
-                continue;
-            }
-
-            value.data = h[i].value.data;
-            value.len = h[i].value.len;
-
-            seconds = reauth_prefer_wait(&value);
-
-            if (seconds) {
-                return seconds;
-            }
+    do {
+        h = ngx_http_reauth_find_next_header(r, &walk, "prefer",
+                                             sizeof("prefer") - 1);
+        if (h == NULL) {
+            return 0;
         }
-    }
 
-    return 0;
+        value.data = h->value.data;
+        value.len = h->value.len;
+
+        seconds = reauth_prefer_wait(&value);
+
+    } while (seconds == 0);
+
+    return seconds;
 }
 
 

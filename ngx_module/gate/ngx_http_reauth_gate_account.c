@@ -103,40 +103,36 @@ static ngx_uint_t
 ngx_http_reauth_gate_cookie_is_plain(ngx_http_request_t *r,
     const reauth_string_t *name)
 {
-    int               n, found;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-    reauth_string_t   header;
+    int                             n, found;
+    ngx_table_elt_t                *h;
+    reauth_string_t                 header;
+    ngx_http_reauth_header_walk_t   walk;
 
     found = 0;
+    ngx_memzero(&walk, sizeof(ngx_http_reauth_header_walk_t));
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].hash == 0
-                || h[i].key.len != sizeof("cookie") - 1
-                || ngx_strncmp(h[i].lowcase_key, "cookie", h[i].key.len) != 0)
-            {
-                continue;
-            }
-
-            header.data = h[i].value.data;
-            header.len = h[i].value.len;
-
-            n = reauth_route_count_cookie(&header, name);
-
-            if (n < 0) {
-                return 0;
-            }
-
-            found += n;
+    for ( ;; ) {
+        h = ngx_http_reauth_find_next_header(r, &walk, "cookie",
+                                             sizeof("cookie") - 1);
+        if (h == NULL) {
+            return found <= 1;
         }
-    }
 
-    return found <= 1;
+        if (h->hash == 0) {
+            continue;
+        }
+
+        header.data = h->value.data;
+        header.len = h->value.len;
+
+        n = reauth_route_count_cookie(&header, name);
+
+        if (n < 0) {
+            return 0;
+        }
+
+        found += n;
+    }
 }
 
 

@@ -374,6 +374,19 @@ ngx_http_reauth_zone_stored(ngx_http_reauth_zone_t *zone,
 }
 
 
+/* the same for the account of a record, without a limit */
+
+static void
+ngx_http_reauth_zone_stored_of(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, reauth_stored_t *stored)
+{
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    ngx_http_reauth_zone_stored(zone, (const u_char *) record->account,
+                                ngx_strlen(record->account), NULL, stored);
+}
+
+
 /* the gate does not read these fields, so no write is announced to it */
 
 static void
@@ -468,7 +481,7 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     reauth_begin_result_t *result, reauth_record_t *record)
 {
     ngx_int_t         rc;
-    reauth_stored_t   stored;
+    reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
@@ -521,7 +534,7 @@ ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     reauth_advance_result_t *result, reauth_record_t *record)
 {
     ngx_int_t         rc;
-    reauth_stored_t   stored;
+    reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
@@ -581,13 +594,12 @@ ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
 {
     int               again;
     ngx_int_t         rc;
-    reauth_stored_t   stored;
+    reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_stored(zone, (u_char *) remote->account,
-                                ngx_strlen(remote->account), NULL, &stored);
+    ngx_http_reauth_zone_stored_of(zone, remote, &stored);
 
     again = reauth_judge_conflict(&stored, fact, remote, &verdict);
     rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
@@ -613,8 +625,7 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_stored(zone, (u_char *) remote->account,
-                                ngx_strlen(remote->account), NULL, &stored);
+    ngx_http_reauth_zone_stored_of(zone, remote, &stored);
 
     result = reauth_judge_merge(&stored, remote, (int) live, &verdict);
     rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
@@ -646,13 +657,12 @@ void
 ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record)
 {
-    reauth_stored_t   stored;
+    reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_stored(zone, (u_char *) record->account,
-                                ngx_strlen(record->account), NULL, &stored);
+    ngx_http_reauth_zone_stored_of(zone, record, &stored);
 
     reauth_judge_lost(&stored, record, &verdict);
     (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
@@ -671,8 +681,7 @@ ngx_http_reauth_zone_deleted(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_stored(zone, (u_char *) record->account,
-                                ngx_strlen(record->account), NULL, &stored);
+    ngx_http_reauth_zone_stored_of(zone, record, &stored);
 
     again = reauth_judge_deleted(&stored, record, &verdict);
     (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
@@ -714,13 +723,12 @@ ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint64_t revision)
 {
     int               again;
-    reauth_stored_t   stored;
+    reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
     ngx_http_reauth_zone_lock(zone);
 
-    ngx_http_reauth_zone_stored(zone, (u_char *) record->account,
-                                ngx_strlen(record->account), NULL, &stored);
+    ngx_http_reauth_zone_stored_of(zone, record, &stored);
 
     again = reauth_judge_committed(&stored, record, revision, &verdict);
     (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
