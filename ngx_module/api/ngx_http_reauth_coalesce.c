@@ -288,9 +288,8 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
     ngx_http_reauth_main_conf_t  *mcf;
 
     if (a->joined == 0
-        || (reauth_epoch_is(record, a->joined, a->joined_origin)
-            && reauth_state_is_active(record->state)
-            && record->state != REAUTH_STATE_UNKNOWN
+        || (reauth_attempt_is_joined(record, a->joined, a->joined_origin,
+                                     ngx_http_reauth_now())
             && ngx_http_reauth_coalesce_equal(a, record)))
     {
         ngx_log_debug4(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
@@ -348,10 +347,10 @@ ngx_http_reauth_coalesce_check(ngx_http_reauth_authenticate_t *a,
 
     ngx_memzero(record, sizeof(reauth_record_t));
 
-    if (ngx_http_reauth_zone_find(zone, &a->route.id, record) != NGX_OK
-        || record->state != REAUTH_STATE_STARTING
-        || (a->joined != 0
-            && !reauth_epoch_is(record, a->joined, a->joined_origin)))
+    (void) ngx_http_reauth_zone_find(zone, &a->route.id, record);
+
+    if (!reauth_attempt_is_awaited(record, a->joined, a->joined_origin,
+                                   ngx_http_reauth_now()))
     {
         return !a->placed
                || ngx_http_reauth_zone_place_turn(zone, &a->route.id,

@@ -594,6 +594,20 @@ int reauth_attempt_is_unpolled(const reauth_record_t *record);
  */
 int reauth_attempt_is_listed(const reauth_record_t *record);
 
+/*
+ * Whether an update has to wait longer: the one that it waits for is being
+ * sent.  "joined": the epoch of an identical one, 0: of any other.
+ */
+int reauth_attempt_is_awaited(const reauth_record_t *record, uint64_t joined,
+    uint64_t origin, int64_t now_ms);
+
+/*
+ * Whether the response to the identical update that was waited for is that of
+ * the record, if its fingerprint is the same; otherwise it is stored apart.
+ */
+int reauth_attempt_is_joined(const reauth_record_t *record, uint64_t joined,
+    uint64_t origin, int64_t now_ms);
+
 /* the state at this time: an active attempt past its deadline has expired */
 reauth_state_t reauth_record_state(const reauth_record_t *record,
     int64_t now_ms);

@@ -22,6 +22,29 @@ reauth_record_state(const reauth_record_t *record, int64_t now_ms)
 }
 
 
+int
+reauth_attempt_is_awaited(const reauth_record_t *record, uint64_t joined,
+    uint64_t origin, int64_t now_ms)
+{
+    return reauth_record_state(record, now_ms) == REAUTH_STATE_STARTING
+           && (joined == 0 || reauth_epoch_is(record, joined, origin));
+}
+
+
+int
+reauth_attempt_is_joined(const reauth_record_t *record, uint64_t joined,
+    uint64_t origin, int64_t now_ms)
+{
+    reauth_state_t  state;
+
+    state = reauth_record_state(record, now_ms);
+
+    return reauth_epoch_is(record, joined, origin)
+           && reauth_state_is_active(state)
+           && state != REAUTH_STATE_UNKNOWN;
+}
+
+
 void
 reauth_record_show(reauth_record_t *record)
 {

@@ -180,9 +180,8 @@ ngx_http_reauth_zone_is_sent(ngx_http_reauth_zone_t *zone,
                                           account->len);
 
     sent = slot != NULL
-           && reauth_record_state(&slot->record, ngx_http_reauth_now())
-              == REAUTH_STATE_STARTING
-           && reauth_epoch_is(&slot->record, epoch, origin);
+           && reauth_attempt_is_awaited(&slot->record, epoch, origin,
+                                        ngx_http_reauth_now());
 
     ngx_memory_barrier();
 

@@ -2029,6 +2029,58 @@ test_invariant(void **state)
 
 /* what would take no further room is never too much */
 
+/* an update waits for another one, and shares the response to its like */
+
+static void
+test_joined(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const struct {
+        const char      *row;
+        reauth_state_t   state;
+        uint64_t         epoch;
+        uint64_t         joined;
+        int64_t          after;
+        int              awaited;
+        int              composed;
+    } rows[] = {
+        { "it is being sent", REAUTH_STATE_STARTING, 5, 5, 0, 1, 1 },
+        { "any other is", REAUTH_STATE_STARTING, 5, 0, 0, 1, 0 },
+        { "one that began since", REAUTH_STATE_STARTING, 6, 5, 0, 0, 0 },
+        { "for too long", REAUTH_STATE_STARTING, 5, 5, GATE_MAX, 0, 0 },
+        { "accepted", REAUTH_STATE_RUNNING, 5, 5, 0, 0, 1 },
+        { "a person must act", REAUTH_STATE_NEEDS_APP, 5, 5, 0, 0, 1 },
+        { "another was accepted", REAUTH_STATE_RUNNING, 6, 5, 0, 0, 0 },
+        { "maybe not received", REAUTH_STATE_UNKNOWN, 5, 5, 0, 0, 0 },
+        { "rejected", REAUTH_STATE_REJECTED, 5, 5, 0, 0, 0 },
+        { "forgotten", REAUTH_STATE_FORGOTTEN, 5, 5, 0, 0, 0 },
+        { "unknown account", REAUTH_STATE_NONE, 0, 5, 0, 0, 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        nothing(&record);
+
+        record.state = (uint8_t) rows[i].state;
+        record.epoch = rows[i].epoch;
+        record.deadline_ms = NOW_MS + GATE_MAX;
+
+        if (reauth_attempt_is_awaited(&record, rows[i].joined, 0,
+                                      NOW_MS + rows[i].after)
+            != rows[i].awaited
+            || reauth_attempt_is_joined(&record, rows[i].joined, 0,
+                                        NOW_MS + rows[i].after)
+               != rows[i].composed)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
 static void
 test_begin_too_many(void **state)
 {
@@ -2131,6 +2183,7 @@ main(void)
         cmocka_unit_test(test_poll_of_another_attempt_while_starting),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_overdue),
+        cmocka_unit_test(test_joined),
         cmocka_unit_test(test_begin_too_many),
         cmocka_unit_test(test_invariant)
     };
