@@ -15,7 +15,7 @@ use Chaos::Judge ();
 # a clock that the test moves; logins end when the test says so
 
 {
-    package Reauth::ClockOfTest;
+    package Reauth::ClockOfTest;    ## no critic (RequireFilenameMatchesPackage)
 
     sub new   { return bless { now => 100 }, $_[0]; }
     sub now   { return $_[0]{now}; }
