@@ -188,9 +188,8 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
     record = &commit->record;
 
-    arg = ngx_http_reauth_commit_keys(commit,
-                                      &argv[NGX_HTTP_REAUTH_REDIS_EVAL],
-                                      keys);
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
+    arg = ngx_http_reauth_commit_keys(commit, arg, keys);
 
     if (record->missing) {
 
@@ -226,13 +225,8 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
     ngx_http_reauth_number(arg++, event_len, (int64_t) event);
 
-    if (reauth_attempt_keeps(record)) {
-        ngx_str_set(arg, "1");
-
-    } else {
-        ngx_str_set(arg, "");
-    }
-
+    ngx_str_set(arg, "1");
+    arg->len = reauth_attempt_keeps(record) ? 1 : 0;
     arg++;
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
