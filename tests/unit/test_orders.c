@@ -546,6 +546,28 @@ choices_of_faults(choice_t *choices, size_t *n)
 }
 
 
+/*
+ * A commit is under way: it takes at most as long as the clerk leaves the
+ * record to it.
+ */
+
+static int
+is_writing(int instance)
+{
+    size_t  i;
+
+    for (i = 0; i < world.nmessages; i++) {
+        if (world.messages[i].commit != NULL
+            && world.messages[i].instance == instance)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static size_t
 choices_find(choice_t *choices)
 {
@@ -569,7 +591,7 @@ choices_find(choice_t *choices)
             choice_add(choices, &n, CHOICE_FOLLOW, i, 0, 0);
         }
 
-        if (in->up && in->zone.dirty
+        if (in->up && in->zone.dirty && !is_writing(i)
             && reauth_judge_flush(&in->zone.record, clock_of(in), TIMEOUT))
         {
             choice_add(choices, &n, CHOICE_FLUSH, i, 0, 0);
@@ -783,12 +805,27 @@ tell(unsigned depth, const left_t *first, const void *start)
 {
     unsigned  n;
 
+    static const char  *messages[] = {
+        "Redis gets a commit", "the reply to it", "Redis is asked by a begin",
+        "the reply to it", "Redis is asked for the record", "the record",
+        "the upstream gets an update", "the upstream gets a poll", "a fact"
+    };
+
+    static const char  *choices[] = {
+        "", "reads an event", "an update begins", "a login begins elsewhere",
+        "a login ends", "polls", "writes what it has kept", "loses Redis",
+        "connects to Redis", "is started anew", "Redis loses all"
+    };
+
     memcpy(&world, start, sizeof(world));
     left = *first;
     world.trace = 1;
 
     for (n = 0; n < depth; n++) {
-        trace("event %u", n + 1);
+        trace("event %u, gateway %d: %s", n + 1, path[n].instance,
+              path[n].type == CHOICE_DELIVER
+              ? messages[world.messages[path[n].message].type]
+              : choices[path[n].type]);
         happen(&path[n]);
     }
 
