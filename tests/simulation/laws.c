@@ -36,6 +36,7 @@ typedef struct {
     uint64_t        closed_epoch;
     int64_t         wrong;         /* since when it does not do as Redis says */
     uint64_t        epoch;
+    uint64_t        forgotten;     /* the last epoch that was */
     reauth_state_t  state;
     int             known;
 } seen_t;
@@ -44,6 +45,7 @@ typedef struct {
 typedef struct {
     int       account;
     uint64_t  epoch;
+    uint64_t  origin;
     int       truth;               /* NOBODY: not arrived */
     int       local;               /* begun without Redis */
 } epoch_t;
@@ -100,11 +102,16 @@ epoch_find(int account, uint64_t epoch)
 /* an update is to be sent under this epoch */
 
 void
-laws_begun(int account, uint64_t epoch, int local)
+laws_begun(int account, const reauth_record_t *record, int local)
 {
-    if (epoch_find(account, epoch) != NULL) {
-        violated("no two attempts have the same epoch", "%s, epoch %llu",
-                 account_names[account], (unsigned long long) epoch);
+    epoch_t  *e;
+
+    e = epoch_find(account, record->epoch);
+
+    if (e != NULL && e->origin == record->origin) {
+        violated("no two attempts have the same epoch and origin",
+                 "%s, epoch %llu", account_names[account],
+                 (unsigned long long) record->epoch);
         return;
     }
 
@@ -114,7 +121,8 @@ laws_begun(int account, uint64_t epoch, int local)
     }
 
     epochs[nepochs].account = account;
-    epochs[nepochs].epoch = epoch;
+    epochs[nepochs].epoch = record->epoch;
+    epochs[nepochs].origin = record->origin;
     epochs[nepochs].local = local;
     epochs[nepochs++].truth = NOBODY;
 }
@@ -168,6 +176,23 @@ is_overtaken(int account, uint64_t epoch)
     }
 
     return 0;
+}
+
+
+/* a person has forgotten the account, with all logins up to this record */
+
+void
+laws_forgotten(int account, const reauth_record_t *record)
+{
+    int  i;
+
+    for (i = 0; i < world.ntruths; i++) {
+        if (world.truths[i].account == account
+            && world.truths[i].epoch <= record->epoch)
+        {
+            world.truths[i].disputed = 1;
+        }
+    }
 }
 
 
@@ -231,10 +256,26 @@ state_name(unsigned state)
 {
     static const char  *names[] = {
         "none", "starting", "running", "needs_otp", "needs_face", "needs_app",
-        "needs_person", "unknown", "succeeded", "failed", "rejected", "expired"
+        "needs_person", "unknown", "succeeded", "failed", "rejected", "expired",
+        "forgotten"
     };
 
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}
+
+
+static void
+law_forgotten(int g, int a, seen_t *s, const reauth_record_t *record)
+{
+    if (record->state == REAUTH_STATE_FORGOTTEN) {
+        s->forgotten = record->epoch;
+        return;
+    }
+
+    if (record->epoch <= s->forgotten) {
+        violated("a forgotten attempt does not come back", "gateway %d, %s: "
+                 "%s", g, account_names[a], state_name(record->state));
+    }
 }
 
 
@@ -532,6 +573,7 @@ laws_check(process_t *process)
 
         if (known) {
             law_record(process->gateway, a, s, &record);
+            law_forgotten(process->gateway, a, s, &record);
             s->epoch = record.epoch;
             s->state = record.state;
             s->known = 1;
@@ -547,6 +589,7 @@ laws_check(process_t *process)
             /* it made room, or was deleted by hand */
 
             s->epoch = 0;
+            s->forgotten = 0;
             s->state = REAUTH_STATE_NONE;
         }
 
@@ -566,6 +609,7 @@ laws_check(process_t *process)
 static void
 agree_account(int g, int a, process_t *process)
 {
+    char              state[32];
     const char       *text;
     reauth_record_t   record;
 
@@ -601,8 +645,16 @@ agree_account(int g, int a, process_t *process)
         return;
     }
 
+    /*
+     * Redis may have the same record in a later revision, if it was written
+     * again and the reply was lost.
+     */
+
+    snprintf(state, sizeof(state), "\nstate %s\n", state_name(record.state));
+
     if (field(text, "epoch") != record.epoch
-        || field(text, "revision") != record.revision)
+        || field(text, "updated") != (uint64_t) record.updated_ms
+        || strstr(text, state) == NULL)
     {
         violated("all agree", "gateway %d, %s: epoch %llu revision %llu, Redis "
                  "%llu %llu", g, account_names[a],

@@ -201,6 +201,11 @@ act(void)
             return;
         }
 
+        if (chance(8) == 0) {
+            upstream_forget(process, account);
+            return;
+        }
+
         process_enter(process);
         process->api->lease();
         process_leave(process);

@@ -332,7 +332,7 @@ upstream_begun(void *self, void *data, const worker_begun_t *begun)
     }
 
     if (begun->begun == REAUTH_BEGIN_STARTED && begun->record.epoch) {
-        laws_begun(request->account, begun->record.epoch, begun->local);
+        laws_begun(request->account, &begun->record, begun->local);
     }
 
     if (!begun->ok) {
@@ -459,6 +459,26 @@ update_answered(event_t *event)
                               ? "accepted"
                               : event->state == REAUTH_STATE_REJECTED
                               ? "rejected" : "unknown");
+}
+
+
+/* a person forgets the account: its gate opens, whatever the login does */
+
+void
+upstream_forget(process_t *process, int account)
+{
+    reauth_record_t  former;
+
+    process_enter(process);
+
+    if (process->api->forget(account_names[account], &former)) {
+        trace("%d: %s of %s, epoch %llu, is forgotten", process->number,
+              former.attempt, account_names[account],
+              (unsigned long long) former.epoch);
+        laws_forgotten(account, &former);
+    }
+
+    process_leave(process);
 }
 
 

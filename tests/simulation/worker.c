@@ -180,6 +180,19 @@ worker_advance(const char *account, reauth_fact_t *fact,
 }
 
 
+static int
+worker_forget(const char *account, reauth_record_t *former)
+{
+    reauth_string_t  name;
+
+    name = worker_string(account);
+    former->state = REAUTH_STATE_NONE;
+
+    return ngx_http_reauth_store_forget(&store, &name, former) == NGX_OK
+           && former->state != REAUTH_STATE_NONE;
+}
+
+
 /* as ngx_http_reauth_webhook_keep() */
 
 static void
@@ -226,17 +239,15 @@ worker_webhook(const char *account, reauth_state_t state, int64_t started_us)
 
 
 static void
-worker_fill(unsigned first, unsigned n)
+worker_fill(unsigned n)
 {
     reauth_record_t  record, result;
 
-    for ( /* void */ ; n > 0; n--, first++) {
+    for ( /* void */ ; n > 0; n--) {
         ngx_memzero(&record, sizeof(reauth_record_t));
 
-        (void) ngx_sprintf((u_char *) record.account, "acct_full_%ud%Z",
-                           first);
-        (void) ngx_sprintf((u_char *) record.attempt, "auth_full_%ud%Z",
-                           first);
+        (void) ngx_sprintf((u_char *) record.account, "acct_full_%ud%Z", n);
+        (void) ngx_sprintf((u_char *) record.attempt, "auth_full_%ud%Z", n);
 
         record.state = REAUTH_STATE_SUCCEEDED;
         record.auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
@@ -419,6 +430,7 @@ static const worker_api_t  api = {
     worker_begin,
     worker_asked,
     worker_advance,
+    worker_forget,
     worker_webhook,
     worker_fill,
     worker_lease,

@@ -110,12 +110,15 @@ typedef struct {
     reauth_advance_result_t  (*advance)(const char *account,
         reauth_fact_t *fact, reauth_record_t *record);
 
+    /* as DELETE of an account; 1: the attempt of *former is forgotten */
+    int  (*forget)(const char *account, reauth_record_t *former);
+
     /* as the handler of webhooks */
     void  (*webhook)(const char *account, reauth_state_t state,
         int64_t started_us);
 
     /* accounts whose attempts have ended, as if they were read from Redis */
-    void  (*fill)(unsigned first, unsigned n);
+    void  (*fill)(unsigned n);
 
     /* takes the polls that are due; world->leased is called for each */
     void  (*lease)(void);

@@ -242,7 +242,7 @@ gateway_start(int n)
         }
     }
 
-    world.processes[n * WORKERS_MAX].api->fill(0, world.plan.ended);
+    world.processes[n * WORKERS_MAX].api->fill(world.plan.ended);
 }
 
 
