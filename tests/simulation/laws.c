@@ -47,7 +47,7 @@ typedef struct {
     uint64_t  epoch;
     uint64_t  origin;
     int       truth;               /* NOBODY: not arrived */
-    int       local;               /* begun without Redis */
+    int       local;               /* begun without what others know */
 } epoch_t;
 
 
@@ -123,7 +123,9 @@ laws_begun(int account, const reauth_record_t *record, int local)
     epochs[nepochs].account = account;
     epochs[nepochs].epoch = record->epoch;
     epochs[nepochs].origin = record->origin;
-    epochs[nepochs].local = local;
+    epochs[nepochs].local = local
+                            || (world.redis_lost != 0
+                                && world.now - world.redis_lost < LAW_WRITTEN);
     epochs[nepochs++].truth = NOBODY;
 }
 
@@ -154,7 +156,8 @@ laws_sent(int account, uint64_t epoch, int truth)
 
 
 /*
- * Of two updates, one was begun by a gateway that could not reach the others.
+ * Of two updates, one was begun by a gateway that could not reach the others,
+ * or before these had written what Redis had lost.
  * If the later one is rejected, its record, which is about an attempt before,
  * has a later epoch than the attempt that runs: a documented limitation.
  */

@@ -25,7 +25,7 @@
 #define WORKERS_MAX       2            /* of a gateway */
 #define PROCESSES_MAX     (GATEWAYS_MAX * WORKERS_MAX)
 #define ACCOUNTS_MAX      4
-#define LINKS_MAX         32
+#define LINKS_MAX         64
 #define EVENTS_MAX        1024
 #define REQUESTS_MAX      128
 #define TRUTHS_MAX        512
