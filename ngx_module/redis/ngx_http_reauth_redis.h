@@ -18,11 +18,11 @@
 
 #include <hiredis/hiredis.h>
 
+#include "reauth_attempt.h"
 #include "reauth_clock.h"
 #include "reauth_degraded.h"
 #include "reauth_reply.h"
 #include "reauth_secret.h"
-#include "reauth_attempt.h"
 #include "ngx_http_reauth_scripts.h"
 
 

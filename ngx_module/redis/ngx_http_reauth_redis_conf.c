@@ -13,7 +13,6 @@
 #include "ngx_http_reauth_redis_conf.h"
 
 
-
 /*
  * A quarter of a second is long for a nearby Redis, and short for a waiting
  * client.

@@ -271,7 +271,7 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 }
 
 
-/* A page of members and scores. NGX_DECLINED: invalid reply. */
+/* A page of members and scores.  NGX_DECLINED: invalid reply. */
 
 static ngx_int_t
 ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,

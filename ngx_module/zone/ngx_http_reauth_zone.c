@@ -479,7 +479,7 @@ ngx_http_reauth_zone_begin(ngx_http_reauth_zone_t *zone,
     reauth_begin_t *begin, const reauth_record_t *remote,
     reauth_begin_result_t *result, reauth_record_t *record)
 {
-    ngx_int_t         rc;
+    ngx_int_t           rc;
     reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
@@ -532,7 +532,7 @@ ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_fact_t *fact,
     reauth_advance_result_t *result, reauth_record_t *record)
 {
-    ngx_int_t         rc;
+    ngx_int_t           rc;
     reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
@@ -591,8 +591,8 @@ ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
     reauth_fact_t *fact, const reauth_record_t *remote,
     reauth_record_t *record)
 {
-    int               again;
-    ngx_int_t         rc;
+    int                 again;
+    ngx_int_t           rc;
     reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 
@@ -721,7 +721,7 @@ ngx_int_t
 ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint64_t revision)
 {
-    int               again;
+    int                 again;
     reauth_stored_t     stored;
     reauth_judgement_t  verdict;
 

@@ -327,7 +327,7 @@ ngx_http_reauth_zone_oldest_page(ngx_http_reauth_zone_shctx_t *sh,
 
 /*
  * Makes room for a record.  One record is replaced by dropping the oldest
- * one. For slots, a whole page is needed: all records in the page of the
+ * one.  For slots, a whole page is needed: all records in the page of the
  * oldest one are dropped.
  */
 

@@ -691,11 +691,6 @@ test_conflict(void **state)
 
 
 /*
- * A new attempt was stored, and gives way to an earlier record of Redis.  Later
- * events about this may have come meanwhile: it is written again.
- */
-
-/*
  * The reply with the conflict was overtaken: by a commit of another worker, an
  * event, or a person.
  */
@@ -774,6 +769,11 @@ test_conflict_overtaken(void **state)
     assert_int_equal(verdict.record.epoch, 11);
 }
 
+
+/*
+ * A new attempt was stored, and gives way to an earlier record of Redis.  Later
+ * events about this may have come meanwhile: it is written again.
+ */
 
 static void
 test_conflict_earlier(void **state)

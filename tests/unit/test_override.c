@@ -71,8 +71,6 @@ test_gate(void **state)
 }
 
 
-/* copies that meet in any order, any number of times, end up equal */
-
 /* an attempt that began at NOW_MS with a deadline after 1000 ms */
 
 static void
@@ -220,6 +218,8 @@ test_set(void **state)
     }
 }
 
+
+/* copies that meet in any order, any number of times, end up equal */
 
 static void
 test_merge(void **state)
