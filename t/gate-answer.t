@@ -76,4 +76,23 @@ is((grep { $_->{target} =~ m{/acct_1/chats} } sandbox_log()), 0,
 like($gateway->error_log, qr/\Q$answer->{json}{decision_id}\E/,
     'the decision is in the log');
 
+# the IDs of one worker are random: nobody can count the errors of others
+
+my @bits = (0) x 64;
+my @last;
+
+for (1 .. 256) {
+    my $id = $gateway->http('GET', '/api/acct_1/chats')->{json}{decision_id};
+    my @one = split //, unpack 'B64', pack 'H16', $id;
+
+    $bits[$_] += $one[$_] ^ ($last[$_] // 0) for 0 .. 63;
+    @last = @one;
+}
+
+# each bit changes in half of the steps; outside of these limits by chance once
+# in 10**12
+
+is((grep { $_ < 64 || $_ > 192 } @bits), 0,
+    'each bit of an ID is independent of the ID before');
+
 done_testing();

@@ -8,6 +8,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <openssl/rand.h>
 
 #include "reauth_json.h"
 #include "reauth_json_out.h"
@@ -148,20 +149,29 @@ ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
 
 
 /*
- * Identifies a response in the logs of the client and of the gateway.  Random,
- * but not a secret.
+ * Identifies a response in the logs of the client and of the gateway.  It must
+ * not tell how many other responses there were.  The random numbers are made
+ * for many responses at once.
  */
 
-static uint64_t
-ngx_http_reauth_decision(ngx_http_request_t *r)
+static ngx_int_t
+ngx_http_reauth_decision(uint64_t *decision)
 {
-    static uint64_t  n;
+    static uint64_t    numbers[64];
+    static ngx_uint_t  left;
 
-    n++;
+    if (left == 0) {
 
-    return ((uint64_t) ngx_time() << 32)
-           ^ ((uint64_t) ngx_pid << 16)
-           ^ (n * 0x9e3779b97f4a7c15ULL);
+        if (RAND_bytes((u_char *) numbers, sizeof(numbers)) != 1) {
+            return NGX_ERROR;
+        }
+
+        left = sizeof(numbers) / sizeof(numbers[0]);
+    }
+
+    *decision = numbers[--left];
+
+    return NGX_OK;
 }
 
 
@@ -178,7 +188,11 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    decision = ngx_http_reauth_decision(r);
+    if (ngx_http_reauth_decision(&decision) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "reauth: RAND_bytes() failed");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     p = ngx_cpymem(p, ",\"decision_id\":\"", sizeof(",\"decision_id\":\"") - 1);
     p = reauth_string_hex64(decision, p);
