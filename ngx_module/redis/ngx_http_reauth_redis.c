@@ -41,7 +41,8 @@ static void ngx_http_reauth_redis_tell(ngx_http_reauth_redis_t *redis);
 
 ngx_http_reauth_redis_t *
 ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
-    ngx_cycle_t *cycle, ngx_http_reauth_redis_event_pt event,
+    ngx_cycle_t *cycle, ngx_msec_t timeout,
+    ngx_http_reauth_redis_event_pt event,
     ngx_http_reauth_redis_completed_pt completed, void *data)
 {
     ngx_http_reauth_redis_t  *redis;
@@ -52,6 +53,7 @@ ngx_http_reauth_redis_create(ngx_http_reauth_redis_conf_t *conf,
         return NULL;
     }
 
+    redis->timeout = timeout;
     redis->event = event;
     redis->completed = completed;
     redis->data = data;
@@ -86,6 +88,7 @@ ngx_http_reauth_redis_child(ngx_http_reauth_redis_t *parent,
     }
 
     redis->parent = parent;
+    redis->timeout = parent->timeout;
     redis->event = event;
     redis->data = parent;
 

@@ -122,11 +122,11 @@ ngx_int_t ngx_http_reauth_redis_init(ngx_conf_t *cf,
 /*
  * Creates a connection with its own pool and connects; reconnects with
  * back-off and jitter until it is destroyed or the process exits.  The
- * connection is ready when the scripts are loaded (SCRIPT LOAD).  "event" and
- * "completed" may be NULL.
+ * connection is ready when the scripts are loaded (SCRIPT LOAD).  "timeout" is
+ * that of its commands, in milliseconds.  "event" and "completed" may be NULL.
  */
 ngx_http_reauth_redis_t *ngx_http_reauth_redis_create(
-    ngx_http_reauth_redis_conf_t *conf, ngx_cycle_t *cycle,
+    ngx_http_reauth_redis_conf_t *conf, ngx_cycle_t *cycle, ngx_msec_t timeout,
     ngx_http_reauth_redis_event_pt event,
     ngx_http_reauth_redis_completed_pt completed, void *data);
 
@@ -182,8 +182,8 @@ reauth_refusal_t ngx_http_reauth_redis_meaning(const redisReply *reply);
  * Sends a command, pipelined: commands of one cycle of the event loop are sent
  * together.  NGX_OK: accepted, the handler (may be NULL) will be called after
  * this function returns; NGX_DECLINED: not ready, or too many commands are
- * pending; NGX_ERROR: no memory.  "timeout" is in milliseconds, 0: the
- * configured one, and runs from when the command was accepted or from the last
+ * pending; NGX_ERROR: no memory.  "timeout" is in milliseconds, 0: that of
+ * the connection, and runs from when the command was accepted or from the last
  * data received, so that a long queue or a long reply is no timeout.  A
  * timeout closes the connection, as a late reply could not be distinguished
  * from the next one.  A timeout of its own is for a command that blocks in

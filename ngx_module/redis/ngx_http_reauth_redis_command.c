@@ -181,7 +181,7 @@ ngx_http_reauth_redis_format(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
     }
 
     command->len = p - command->text;
-    command->timeout = redis->conf->timeout;
+    command->timeout = redis->timeout;
 
     return command;
 }

@@ -80,6 +80,7 @@ struct ngx_http_reauth_redis_s {
     ngx_log_t                          log;
     ngx_http_reauth_redis_event_pt     event;
     ngx_http_reauth_redis_completed_pt completed; /* of STORE, or NULL */
+    ngx_msec_t                         timeout;   /* ms, of a command */
 
     ngx_http_reauth_redis_state_e      state;
     ngx_uint_t                         failed;   /* states, as bits */

@@ -611,6 +611,7 @@ ngx_http_reauth_store_init_process(ngx_http_reauth_store_t *store,
 
     if (store->redis_conf) {
         store->redis = ngx_http_reauth_redis_create(store->redis_conf, cycle,
+                                          store->redis_conf->timeout,
                                           ngx_http_reauth_store_event,
                                           ngx_http_reauth_store_completed,
                                           store);

@@ -122,11 +122,11 @@ ngx_http_reauth_sync_anew(ngx_http_reauth_sync_t *sync)
 
 void
 ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync, ngx_uint_t argc,
-    ngx_str_t *argv, ngx_http_reauth_redis_handler_pt handler)
+    ngx_str_t *argv, ngx_msec_t timeout,
+    ngx_http_reauth_redis_handler_pt handler)
 {
     if (ngx_http_reauth_redis_command(sync->store->follower, argc, argv,
-                                      ngx_http_reauth_sync_timeout(sync),
-                                      handler, sync)
+                                      timeout, handler, sync)
         == NGX_ERROR)
     {
         ngx_http_reauth_sync_anew(sync);
@@ -286,7 +286,7 @@ ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
     ngx_str_set(&argv[4], "COUNT");
     ngx_str_set(&argv[5], "1");
 
-    ngx_http_reauth_sync_command(sync, 6, argv, handler);
+    ngx_http_reauth_sync_command(sync, 6, argv, 0, handler);
 }
 
 
@@ -461,7 +461,7 @@ ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync)
     ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
                               "seq", "");
 
-    ngx_http_reauth_sync_command(sync, 2, argv,
+    ngx_http_reauth_sync_command(sync, 2, argv, 0,
                                  ngx_http_reauth_sync_counter_reply);
 }
 
@@ -717,6 +717,8 @@ ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync)
     argv[7].len = ngx_strlen(sync->last);
 
     ngx_http_reauth_sync_command(sync, 8, argv,
+                                 NGX_HTTP_REAUTH_SYNC_BLOCK
+                                     + sync->store->redis_conf->timeout + 1000,
                                  ngx_http_reauth_sync_follow_reply);
 }
 
@@ -764,6 +766,8 @@ ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store)
 
     store->follower = ngx_http_reauth_redis_create(store->redis_conf,
                                                    store->cycle,
+                                                   store->redis_conf->timeout
+                                                   + NGX_HTTP_REAUTH_SYNC_SPARE,
                                                    ngx_http_reauth_sync_event,
                                                    NULL, store->sync);
 

@@ -22,6 +22,14 @@
 /* milliseconds to wait for events: a connection that is dead is found then */
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   1000
 
+/*
+ * Milliseconds beyond the timeout of commands: no request waits for replies,
+ * and Redis may have many gateways that read all accounts at once.  If one of
+ * them gave up, it would begin from the start, and Redis would have still more
+ * to do.
+ */
+#define NGX_HTTP_REAUTH_SYNC_SPARE   2000
+
 /* milliseconds between reads of events, so that a reply has several of them */
 #define NGX_HTTP_REAUTH_SYNC_PAUSE   1
 
@@ -58,20 +66,6 @@ typedef struct {
 } ngx_http_reauth_sync_get_t;
 
 
-/*
- * Milliseconds to wait for a reply.  No request waits for it, and Redis may
- * have many gateways that read all accounts at once: if one of them gave up, it
- * would begin from the start, and Redis would have still more to do.
- */
-
-static ngx_inline ngx_msec_t
-ngx_http_reauth_sync_timeout(ngx_http_reauth_sync_t *sync)
-{
-    return NGX_HTTP_REAUTH_SYNC_BLOCK + sync->store->redis_conf->timeout
-           + 1000;
-}
-
-
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
 void ngx_http_reauth_sync_stop(ngx_http_reauth_store_t *store);
 
@@ -90,7 +84,7 @@ void ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync,
     redisReply *reply);
 void ngx_http_reauth_sync_anew(ngx_http_reauth_sync_t *sync);
 void ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync,
-    ngx_uint_t argc, ngx_str_t *argv,
+    ngx_uint_t argc, ngx_str_t *argv, ngx_msec_t timeout,
     ngx_http_reauth_redis_handler_pt handler);
 void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
 

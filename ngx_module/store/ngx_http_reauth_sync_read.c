@@ -214,8 +214,7 @@ ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,
         argv[i + 1].len = p - argv[i + 1].data;
     }
 
-    rc = ngx_http_reauth_redis_command(sync->store->follower, n + 1, argv,
-                                       ngx_http_reauth_sync_timeout(sync),
+    rc = ngx_http_reauth_redis_command(sync->store->follower, n + 1, argv, 0,
                                        ngx_http_reauth_sync_get_reply, get);
 
     if (rc != NGX_OK) {
@@ -448,6 +447,6 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
     ngx_str_set(&argv[3], "COUNT");
     ngx_str_set(&argv[4], NGX_HTTP_REAUTH_SYNC_COUNT);
 
-    ngx_http_reauth_sync_command(sync, 5, argv,
+    ngx_http_reauth_sync_command(sync, 5, argv, 0,
                                  ngx_http_reauth_sync_scan_reply);
 }
