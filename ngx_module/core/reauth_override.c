@@ -75,6 +75,15 @@ reauth_override_is_of(const reauth_override_t *override, const char *caller,
 }
 
 
+int
+reauth_override_is_more(const reauth_override_t *override,
+    const reauth_override_t *former, int64_t now_ms)
+{
+    return override->gate != REAUTH_OVERRIDE_NONE
+           && !reauth_override_is_of(former, override->caller, now_ms);
+}
+
+
 reauth_override_set_t
 reauth_override_set(reauth_override_t *override,
     const reauth_override_t *former, unsigned state, uint64_t last,
@@ -90,7 +99,7 @@ reauth_override_set(reauth_override_t *override,
 
         override->until_ms = former->until_ms;
 
-    } else if (!reauth_override_is_of(former, override->caller, now_ms)
+    } else if (reauth_override_is_more(override, former, now_ms)
                && !reauth_shares_may_wait(share, capacity))
     {
         return REAUTH_OVERRIDE_TOO_MANY;

@@ -111,6 +111,10 @@ reauth_override_set_t reauth_override_set(reauth_override_t *override,
     const reauth_override_t *former, unsigned state, uint64_t last,
     unsigned salt, size_t share, size_t capacity, int64_t now_ms);
 
+/* whether the caller has one more with it: "share" has to be known */
+int reauth_override_is_more(const reauth_override_t *override,
+    const reauth_override_t *former, int64_t now_ms);
+
 /* whether it counts for the caller: until it would end, even if removed */
 int reauth_override_is_of(const reauth_override_t *override,
     const char *caller, int64_t now_ms);

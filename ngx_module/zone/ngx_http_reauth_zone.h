@@ -559,7 +559,8 @@ ngx_int_t ngx_http_reauth_zone_next_unlisted(ngx_http_reauth_zone_t *zone,
  * Overrides of gates.  set: sets or removes the override of a person; sets the
  * stamp, the state and the time; *former is the previous one (stamp 0: none).
  * NGX_DECLINED: no override to remove; NGX_ERROR: too many overrides;
- * NGX_BUSY: its caller has half of them, *share; NULL: no limit by caller.
+ * NGX_BUSY: its caller has half of them, *share, which is only set if one more
+ * would count; NULL: no limit by caller.
  * merge: an override of Redis; NGX_DECLINED: not later than that of the zone.
  */
 ngx_int_t ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,

@@ -404,7 +404,7 @@ ngx_http_reauth_zone_set_override(ngx_http_reauth_zone_t *zone,
         *former = entry->override;
     }
 
-    if (share != NULL) {
+    if (share != NULL && reauth_override_is_more(override, former, now_ms)) {
         *share = ngx_http_reauth_zone_override_share(sh, override->caller,
                                                      now_ms);
     }

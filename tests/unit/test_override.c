@@ -143,25 +143,28 @@ test_set(void **state)
         int64_t                former_until;  /* after now */
         const char            *former_caller;
         size_t                 share;
+        int                    more;          /* the share has to be known */
         reauth_override_set_t  result;
     } rows[] = {
-        { "the first", REAUTH_OVERRIDE_CLOSED, 0, 0, 0, "", 1,
+        { "the first", REAUTH_OVERRIDE_CLOSED, 0, 0, 0, "", 1, 1,
           REAUTH_OVERRIDE_SET },
-        { "one too many", REAUTH_OVERRIDE_CLOSED, 0, 0, 0, "", 2,
+        { "one too many", REAUTH_OVERRIDE_CLOSED, 0, 0, 0, "", 2, 1,
           REAUTH_OVERRIDE_TOO_MANY },
         { "its own is replaced", REAUTH_OVERRIDE_OPEN, 7,
-          REAUTH_OVERRIDE_CLOSED, 500, "operator", 2, REAUTH_OVERRIDE_SET },
+          REAUTH_OVERRIDE_CLOSED, 500, "operator", 2, 0, REAUTH_OVERRIDE_SET },
         { "its own has ended", REAUTH_OVERRIDE_OPEN, 7,
-          REAUTH_OVERRIDE_CLOSED, 0, "operator", 2, REAUTH_OVERRIDE_TOO_MANY },
+          REAUTH_OVERRIDE_CLOSED, 0, "operator", 2, 1,
+          REAUTH_OVERRIDE_TOO_MANY },
         { "that of another", REAUTH_OVERRIDE_OPEN, 7, REAUTH_OVERRIDE_CLOSED,
-          500, "another", 2, REAUTH_OVERRIDE_TOO_MANY },
+          500, "another", 2, 1, REAUTH_OVERRIDE_TOO_MANY },
         { "removed", REAUTH_OVERRIDE_NONE, 7, REAUTH_OVERRIDE_CLOSED, 500,
-          "another", 2, REAUTH_OVERRIDE_SET },
+          "another", 2, 0, REAUTH_OVERRIDE_SET },
         { "removed after its end", REAUTH_OVERRIDE_NONE, 7,
-          REAUTH_OVERRIDE_CLOSED, 0, "operator", 0, REAUTH_OVERRIDE_NOTHING },
+          REAUTH_OVERRIDE_CLOSED, 0, "operator", 0, 0,
+          REAUTH_OVERRIDE_NOTHING },
         { "removed once more", REAUTH_OVERRIDE_NONE, 7, REAUTH_OVERRIDE_NONE,
-          500, "operator", 0, REAUTH_OVERRIDE_NOTHING },
-        { "none to be removed", REAUTH_OVERRIDE_NONE, 0, 0, 0, "", 0,
+          500, "operator", 0, 0, REAUTH_OVERRIDE_NOTHING },
+        { "none to be removed", REAUTH_OVERRIDE_NONE, 0, 0, 0, "", 0, 0,
           REAUTH_OVERRIDE_NOTHING },
     };
 
@@ -177,6 +180,12 @@ test_set(void **state)
             make(&former, rows[i].stamp, rows[i].former);
             former.until_ms = NOW_MS + rows[i].former_until;
             strcpy(former.caller, rows[i].former_caller);
+        }
+
+        if (reauth_override_is_more(&override, &former, NOW_MS)
+            != rows[i].more)
+        {
+            fail_msg("%s: more", rows[i].row);
         }
 
         result = reauth_override_set(&override, &former,
