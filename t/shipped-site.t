@@ -76,6 +76,11 @@ for my $directive (@whole) {
     push @expected, "server 2|$directive";
 }
 
+# Debian's nginx.conf logs errors only
+my ($error_log) = grep { /^error_log / } directives(slurp('conf/nginx.conf'));
+like $error_log, qr/ notice$/, 'acts of operators are logged';
+push @expected, map { "server $_|$error_log" } 1, 2;
+
 # separate logs; Redis is optional
 s{/access[.]log}{/reauth_access.log} for @expected;
 
