@@ -179,7 +179,7 @@ logged($one, 'says so', 'reauth gate: account "acct_9" open');
 is($one->http('GET', '/api/acct_%2e/chats')->{status}, 400,
     'a call with a bad path is rejected');
 logged($one, 'says so',
-    'reauth gate: refused, bad account in the path');
+    'reauth gate: refused, bad path');
 
 is($one->http('PUT', '/api/authenticate/acct_1/nowhere')->{status}, 404,
     'a path that is no operation is not found');

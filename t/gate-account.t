@@ -25,6 +25,12 @@ location /by-argument/ {
     reauth_gate_account $arg_account;
     empty_gif;
 }
+location /rewritten/ {
+    rewrite ^ /changed break;
+    reauth_gate on;
+    reauth_gate_account $arg_account;
+    empty_gif;
+}
 location /braces/ {
     reauth_gate on;
     reauth_gate_account ${arg_account};
@@ -100,7 +106,21 @@ for my $case (
         if $status == 400;
 }
 
+# nginx ends the arguments at "#", but sends the whole target
+
+for my $target ('/by-argument/x?account=acct_2#&account=acct_1',
+    '/by-argument/x?account=acct_2#', '/by-argument/x?#account=acct_1',
+    '/by-argument/x#?account=acct_1', '/rewritten/x?account=acct_2#&a=b')
+{
+    my $answer = $gateway->http('GET', $target);
+
+    is($answer->{status}, 400, "$target: the status is 400");
+    is($answer->{json}{error}, 'BAD_PATH', "$target: the error is BAD_PATH");
+    like($answer->{json}{message}, qr/fragment/, "$target: the message says why");
+}
+
 for my $case (
+    ['/rewritten/x?account=acct_2', 200], ['/rewritten/x?account=acct_1', 503],
     ['/braces/?account=acct_1', 503], ['/braces/?account=acct_2', 200],
     ['/braces/?account=acct_2&account=acct_1', 400],
     ['/braces/?account=acct_2&%61ccount=acct_1', 400],

@@ -42,6 +42,8 @@ location /api/ { reauth_gate on; proxy_pass http://fans_api;
     proxy_set_header Authorization \$reauth_authorization; }
 location /own/ { proxy_pass http://fans_api;
     proxy_set_header X-Forwarded-Prefix /own; }
+location /key/ { proxy_pass http://fans_api;
+    proxy_set_header Authorization \$reauth_authorization; }
 EOC
 
 my $h2 = Reauth::H2->connect_to($h2_port);
@@ -150,6 +152,18 @@ for my $how (sort keys %ask_odd) {
     }
 }
 
+# ---- the target is sent as it is, with a fragment: also without a gate ----
+
+for my $protocol (sort keys %ask) {
+    for my $path ('/key/x?a=1#&b=2', '/key/x#y', '/key/x?#') {
+        like($ask{$protocol}->($path, {}), qr/"error":\s*"BAD_PATH"/,
+            "$protocol, $path: rejected in a location with a key");
+    }
+
+    like($ask{$protocol}->('/key/x?a=1%23', {}), qr{^GET /key/x\?a=1%23 HTTP},
+        "$protocol: an encoded # in a value is sent");
+}
+
 # ---- the authenticate family ----
 
 my $poll = $gateway->http('GET', '/api/authenticate/auth_1',
@@ -166,6 +180,11 @@ for my $query ('_method=DELETE', 'a=1&_METHOD=PUT', '%5Fmethod=PUT',
     is($answer->{status}, 400, "?$query: the status is 400");
     is($answer->{json}{error}, 'BAD_QUERY', "?$query: the error is BAD_QUERY");
 }
+
+# nginx ends the arguments at "#", but would send all
+
+is($gateway->http('GET', '/api/authenticate/auth_1?a=1#&_method=DELETE')
+    ->{json}{error}, 'BAD_PATH', 'an argument after a fragment is rejected');
 
 my $after = () = $peer->requests;
 is($after, $before, 'nothing of that is sent');

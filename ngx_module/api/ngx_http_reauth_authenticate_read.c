@@ -32,7 +32,7 @@ ngx_http_reauth_not_routed(ngx_http_request_t *r, reauth_route_result_t result,
         return ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_PATH,
                    "The path is not in its canonical form.",
                    "Send the path without dot segments, repeated slashes and "
-                   "percent-encoded characters.", NULL);
+                   "percent-encoded characters, and no fragment (#).", NULL);
 
     case REAUTH_ROUTE_BAD_QUERY:
         return ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_QUERY,

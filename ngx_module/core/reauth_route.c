@@ -231,7 +231,7 @@ reauth_route(const reauth_string_t *method, const reauth_string_t *path,
 
     p = *path;
 
-    if (p.len == 0) {
+    if (p.len == 0 || reauth_route_has_fragment(p.data, p.len)) {
         return REAUTH_ROUTE_BAD_PATH;
     }
 
@@ -314,7 +314,7 @@ reauth_route_is_canonical(const reauth_string_t *path)
 
     for (p = segment; p < last; p++) {
 
-        if (*p <= 0x20 || *p >= 0x7f || *p == '%' || *p == '\\' || *p == '#') {
+        if (*p <= 0x20 || *p >= 0x7f || *p == '%' || *p == '\\') {
             return 0;
         }
 
@@ -377,7 +377,9 @@ reauth_route_raw_account(const unsigned char *path, size_t len,
 
     account->len = 0;
 
-    if (raw.p == raw.last || *raw.p != '/') {
+    if (raw.p == raw.last || *raw.p != '/'
+        || reauth_route_has_fragment(path, len))
+    {
         return REAUTH_ACCOUNT_BAD;
     }
 

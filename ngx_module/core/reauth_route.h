@@ -202,9 +202,21 @@ reauth_route_account(const unsigned char *path, size_t len,
 
 
 /*
+ * Whether the raw request target has a "#".  It is no part of a target, so
+ * programs differ: nginx ends the arguments there, but sends the whole target.
+ */
+
+static inline int
+reauth_route_has_fragment(const unsigned char *target, size_t len)
+{
+    return len != 0 && memchr(target, '#', len) != NULL;
+}
+
+
+/*
  * The same for a raw path, with or without a query string, with escapes, dots
  * or empty segments.  BAD also if programs could interpret the path up to the
- * account differently, or if it has a dot segment.
+ * account differently, or if it has a dot segment or a fragment.
  */
 reauth_account_result_t reauth_route_raw_account(const unsigned char *path,
     size_t len, reauth_string_t *account);

@@ -471,6 +471,16 @@ static ngx_http_reauth_noinline ngx_int_t
 ngx_http_reauth_gate_serve(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {
+    /* the key without a gate and callers */
+
+    if (r->complex_uri && r == r->main
+        && lcf->key != NULL && lcf->content_handler != NULL
+        && reauth_route_has_fragment(r->unparsed_uri.data,
+                                     r->unparsed_uri.len))
+    {
+        return ngx_http_reauth_gate_bad_path(r, 0);
+    }
+
     if (r->content_handler == NULL
         || r->content_handler != lcf->handler
         || r != r->main)
@@ -494,6 +504,18 @@ static ngx_http_reauth_noinline ngx_uint_t
 ngx_http_reauth_gate_raw_is_bad(ngx_http_request_t *r)
 {
     reauth_string_t  account;
+
+    if (reauth_route_has_fragment(r->unparsed_uri.data, r->unparsed_uri.len)) {
+        return 1;
+    }
+
+    /* a changed path is sent instead of the raw one */
+
+    if (!r->valid_unparsed_uri
+        && memchr(r->uri.data, '\\', r->uri.len) == NULL)
+    {
+        return 0;
+    }
 
     return reauth_route_raw_account(r->unparsed_uri.data, r->unparsed_uri.len,
                                     &account)
@@ -527,10 +549,11 @@ ngx_http_reauth_gate_handler(ngx_http_request_t *r)
     /*
      * nginx matches the decoded and merged path, but sends the raw one, in
      * which the upstream must not find another account.  Unlike nginx, other
-     * programs may treat a backslash as a slash.
+     * programs may treat a backslash as a slash.  nginx sets "complex_uri" for
+     * a "#" in the query, too.
      */
 
-    if ((((r->complex_uri || r->quoted_uri) && r->valid_unparsed_uri)
+    if ((r->complex_uri || r->quoted_uri
          || memchr(r->uri.data, '\\', r->uri.len) != NULL)
         && ngx_http_reauth_gate_raw_is_bad(r))
     {

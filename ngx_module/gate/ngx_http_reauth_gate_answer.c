@@ -251,8 +251,8 @@ ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere)
     ngx_int_t  rc;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "reauth gate: refused, bad account in %s",
-                   elsewhere ? "reauth_gate_account" : "the path");
+                   "reauth gate: refused, bad %s",
+                   elsewhere ? "account in reauth_gate_account" : "path");
 
     rc = ngx_http_reauth_body_refuse(r);
 
@@ -261,6 +261,15 @@ ngx_http_reauth_gate_bad_path(ngx_http_request_t *r, ngx_uint_t elsewhere)
                  "The account ID of the request is invalid or ambiguous.",
                  "Send one account ID, once, under the plain name of its "
                  "argument: " NGX_HTTP_REAUTH_GATE_ID ".", NULL);
+
+    } else if (rc == NGX_OK
+               && reauth_route_has_fragment(r->unparsed_uri.data,
+                                            r->unparsed_uri.len))
+    {
+        rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_PATH,
+                 "The request target has a fragment.",
+                 "Send the path and the query string without #: in a name or "
+                 "value, it is written as %23.", NULL);
 
     } else if (rc == NGX_OK) {
         rc = ngx_http_reauth_send_error(r, REAUTH_ERROR_BAD_PATH,

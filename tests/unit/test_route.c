@@ -207,7 +207,9 @@ test_bad_path(void **state)
         "/api/authenticate/auth_X%00", "/api/authenticate\\auth_X",
         "/api/authenticate/auth_X\t", "/api/authenticate/auth_X\x7f",
         "/api/authenticate/auth_X y", "/api/authenticate/auth_X#f",
-        "/api/authenticate/auth_\xc3\xa4", NULL
+        "/api/authenticate/auth_\xc3\xa4", "/api/authenticate/auth_X?a=1#f",
+        "/api/authenticate/auth_X?#", "/api/authenticate?a#&_method=DELETE",
+        "/api/authenticate#?a=1", NULL
     };
 
     (void) state;
