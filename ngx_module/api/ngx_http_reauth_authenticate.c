@@ -540,8 +540,13 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         a->epoch_origin = op->record.origin;
         a->since_ms = op->record.since_ms;
         a->deadline_ms = op->record.deadline_ms;
-        ngx_memcpy(a->prior_caller, op->prior_caller,
-                   sizeof(a->prior_caller));
+        a->prior_known = op->prior_caller != NULL;
+
+        if (a->prior_known) {
+            ngx_memcpy(a->prior_caller, op->prior_caller,
+                       sizeof(a->prior_caller));
+        }
+
         ngx_http_reauth_authenticate_forward(a);
         return;
 

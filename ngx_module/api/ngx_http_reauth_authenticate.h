@@ -66,6 +66,7 @@ typedef struct {
     unsigned                      client_event:1; /* posted requests run
                                                     after this handler */
     unsigned                      bad_answer:1;  /* 2xx, but no attempt */
+    unsigned                      prior_known:1; /* prior_caller is set */
 } ngx_http_reauth_authenticate_t;
 
 

@@ -235,7 +235,7 @@ ngx_http_reauth_authenticate_store(ngx_http_reauth_authenticate_t *a,
 {
     ngx_http_reauth_main_conf_t  *mcf;
 
-    if (fact->state == REAUTH_STATE_REJECTED) {
+    if (fact->state == REAUTH_STATE_REJECTED && a->prior_known) {
         fact->caller = reauth_string_from(a->prior_caller);
     }
 

@@ -268,6 +268,9 @@ typedef struct {
     reauth_base_t       base;           /* the record that it replaces */
     char                prior_caller[REAUTH_CALLER_MAX + 1];
                                         /* of that record */
+    unsigned            prior_known;    /* that record is the prior attempt:
+                                           0 if nothing was known, and Redis
+                                           may have one */
 } reauth_begin_t;
 
 
@@ -298,7 +301,8 @@ typedef struct {
     reauth_string_t  attempt;        /* empty: unknown */
     reauth_string_t  caller;         /* caller that polled; may be empty.  Of
                                         a rejected update: the caller of the
-                                        attempt that is restored */
+                                        attempt that is restored, data NULL:
+                                        not known, unchanged */
     unsigned         bounded;        /* the caller's attempts are limited: */
     size_t           callers;        /* number of all callers */
     size_t           attempts_max;   /* active ones of this; 0: default */

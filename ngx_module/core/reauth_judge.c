@@ -213,6 +213,7 @@ reauth_judge_begin(const reauth_stored_t *stored, reauth_begin_t *begin,
 
         memcpy(begin->prior_caller, current->caller,
                sizeof(begin->prior_caller));
+        begin->prior_known = !verdict->record.fresh;
 
         verdict->write = REAUTH_WRITE_RECORD;
         verdict->dirty = stored->has_redis;
@@ -702,5 +703,8 @@ reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
     fact->source = begin->source;
     fact->state = REAUTH_STATE_REJECTED;
     fact->error_code = reauth_string_from(code);
-    fact->caller = reauth_string_from(begin->prior_caller);
+
+    if (begin->prior_known) {
+        fact->caller = reauth_string_from(begin->prior_caller);
+    }
 }

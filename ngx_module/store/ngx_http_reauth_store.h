@@ -95,7 +95,8 @@ struct ngx_http_reauth_store_op_s {
     reauth_begin_result_t              begun;
     reauth_advance_result_t            advanced;
     reauth_record_t                    record;
-    const char                        *prior_caller;  /* see reauth_begin_t */
+    const char                        *prior_caller;  /* see reauth_begin_t;
+                                                         NULL: not known */
 };
 
 

@@ -294,7 +294,8 @@ ngx_http_reauth_begin_done(ngx_http_reauth_begin_op_t *begin, ngx_int_t rc,
 {
     begin->op.rc = rc;
     begin->op.local = local;
-    begin->op.prior_caller = begin->begin.prior_caller;
+    begin->op.prior_caller = begin->begin.prior_known
+                             ? begin->begin.prior_caller : NULL;
 
     begin->event.handler = ngx_http_reauth_begin_handler;
     begin->event.data = begin;

@@ -246,6 +246,7 @@ test_begin_in_its_zone(void **state)
     (void) reauth_judge_begin(&stored, &begin, NULL, &verdict);
     assert_string_equal(verdict.record.caller, "support");
     assert_string_equal(begin.prior_caller, "payouts");
+    assert_int_equal(begin.prior_known, 1);
 
     reauth_judge_unsent(&begin, NOW_MS, "NOT_SENT", &fact);
     assert_true(reauth_string_equals(&fact.caller, "payouts"));
@@ -1965,9 +1966,11 @@ test_merge_unknown(void **state)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         make_stored(&nothing, 0, &stored);
         make_begin(2, &begin);
+        begin.caller = reauth_string_from("support");
 
         (void) reauth_judge_begin(&stored, &begin, NULL, &verdict);
         assert_int_equal(verdict.record.fresh, 1);
+        assert_int_equal(begin.prior_known, 0);
 
         stored.record = verdict.record;
         stored.dirty = 1;
@@ -1975,6 +1978,7 @@ test_merge_unknown(void **state)
         make(&rows[i].remote, &remote);
         remote.missing = (uint8_t) rows[i].missing;
         remote.started_us = NOW_MS * 1000;
+        memcpy(remote.caller, "payouts", sizeof("payouts"));
 
         assert_int_equal(reauth_judge_merge(&stored, &remote, rows[i].live,
                                             &verdict),
@@ -2003,6 +2007,11 @@ test_merge_unknown(void **state)
 
         check_verdict(rows[i].row, &verdict, RECORD, REDIS,
                       rows[i].rejected);
+
+        /* the begin did not know the prior attempt, nor its caller */
+
+        assert_null(fact.caller.data);
+        assert_string_equal(verdict.record.caller, "support");
     }
 
     /* what was begun by a record is not begun anew by an older one */
