@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use Test::More;
+use Reauth::Stream;
 use Reauth::Test sandbox_options => ['--hold'];
 use Reauth::Webhook;
 
@@ -283,6 +284,40 @@ is($gateway{two}->http('DELETE', '/reauth/accounts/acct_created')->{status},
     200, 'the account is forgotten');
 ok(wait_for { !kept('acct_created') },
     'the kept response of a forgotten attempt is deleted');
+
+# a late response: another gateway, which could not be heard, has begun another
+# attempt and stored its response
+
+sandbox('POST', '/account/acct_late', { delay_ms => 600_000, next => [
+    { status => 200, body => '{"attempt_id":"auth_late","message":"CANARY",'
+        . "\"polling_url\":\"$url/auth_late\"}" } ] });
+
+my $late = Reauth::Stream->open($gateway{one}, 'PUT',
+    '/api/authenticate/acct_late/credentials',
+    { 'Content-Type' => 'application/json' },
+    '{"email":"slow@example.com","password":"secret"}');
+
+ok(wait_for { sent('acct_late') }, 'the update is being sent');
+
+my %later = (
+    epoch    => 1024 + stored('acct_late', 'epoch'),
+    since    => 1 + stored('acct_late', 'since'),
+    revision => 1024 + stored('acct_late', 'revision'),
+    state    => 'running',
+    attempt  => 'auth_later',
+    kept     => 1,
+);
+
+store('acct_late', %later);
+redis_cli('SET', '{reauth}:o:acct_late:kept', 'of the later attempt');
+
+sandbox('POST', '/release/acct_late');
+is($late->finish->{status}, 200, 'the client gets the late response');
+ok(wait_for { $gateway{one}->http('GET', '/reauth/accounts/acct_late')
+    ->{json}{attempt_id} eq 'auth_later' },
+    'the gateway that was late has the later attempt');
+is(join(' ', redis_cli('GET', '{reauth}:o:acct_late:kept')),
+    'of the later attempt', 'a late response does not replace the later one');
 
 unlike($_->error_log . $_->access_log, qr/CANARY/,
     'no log contains a part of the kept responses')

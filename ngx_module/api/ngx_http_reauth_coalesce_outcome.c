@@ -116,12 +116,11 @@ ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
         rc = NGX_DECLINED;
 
     } else {
-        rc = NGX_OK;
         mcf = ngx_http_get_module_main_conf(a->request,
                                             ngx_http_reauth_module);
 
-        ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id, number,
-                                          kept, &out, ttl_ms);
+        rc = ngx_http_reauth_store_put_outcome(&mcf->store, &a->route.id,
+                                               number, kept, &out, ttl_ms);
     }
 
     ngx_explicit_memzero(plain, text.len);

@@ -247,8 +247,8 @@ ngx_http_reauth_authenticate_store(ngx_http_reauth_authenticate_t *a,
 
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
-    ngx_http_reauth_store_end_outcome(&mcf->store, &a->route.id,
-                                      (uint64_t) a->since_ms);
+    ngx_http_reauth_zone_end_outcome(&mcf->store.zone, &a->route.id,
+                                     (uint64_t) a->since_ms);
 }
 
 

@@ -118,16 +118,12 @@ ngx_http_reauth_store_op_t *ngx_http_reauth_store_begin(
  * for identical updates on any gateway.  To be called before the update is
  * settled.  The number is made of the epoch for waiting requests; for repeated
  * ones ("kept"), it is since_ms.  The latter ends with the attempt; in Redis,
- * an account has only one.
+ * an account has only one, which is written with the record.  NGX_DECLINED: the
+ * zone has no room.
  */
-void ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
+ngx_int_t ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, uint64_t number, ngx_uint_t kept,
     ngx_str_t *sealed, int64_t ttl_ms);
-
-/* the attempt of a kept one could not be stored */
-void ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t number);
-
 
 /*
  * NGX_OK: *out is set; NGX_AGAIN: being read from Redis, see *op;

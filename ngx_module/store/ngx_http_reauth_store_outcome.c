@@ -29,61 +29,43 @@ ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
 }
 
 
-void
+ngx_int_t
 ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
     const reauth_string_t *account, uint64_t number, ngx_uint_t kept,
     ngx_str_t *sealed, int64_t ttl_ms)
 {
     u_char      key[256], ttl[NGX_INT64_LEN];
     int64_t     now_ms;
+    ngx_int_t   rc;
     ngx_str_t   argv[5];
 
     if (sealed->len > NGX_HTTP_REAUTH_OUTCOME_MAX || ttl_ms <= 0) {
-        return;
+        return NGX_DECLINED;
     }
 
     now_ms = ngx_http_reauth_now();
 
-    ngx_http_reauth_zone_put_outcome(&store->zone, account, number, sealed,
-                                     now_ms, now_ms + ttl_ms);
+    rc = ngx_http_reauth_zone_put_outcome(&store->zone, account, number,
+                                          sealed, now_ms, now_ms + ttl_ms);
 
-    if (!ngx_http_reauth_store_connected(store)) {
-        return;
+    /* a kept one is written with the record: not without it, and not late */
+
+    if (kept || !ngx_http_reauth_store_connected(store)) {
+        return rc;
     }
 
     /* sent on the same connection, before the commit */
 
     ngx_str_set(&argv[0], "SET");
-    ngx_http_reauth_outcome_key(store, &argv[1], key, account, number, kept);
+    ngx_http_reauth_outcome_key(store, &argv[1], key, account, number, 0);
     argv[2] = *sealed;
     ngx_str_set(&argv[3], "PX");
     argv[4].data = ttl;
     argv[4].len = ngx_sprintf(ttl, "%L", ttl_ms) - ttl;
 
     (void) ngx_http_reauth_redis_command(store->redis, 5, argv, 0, NULL, NULL);
-}
 
-
-void
-ngx_http_reauth_store_end_outcome(ngx_http_reauth_store_t *store,
-    const reauth_string_t *account, uint64_t number)
-{
-    u_char      key[256];
-    ngx_str_t   argv[3];
-
-    ngx_http_reauth_zone_end_outcome(&store->zone, account, number);
-
-    if (!ngx_http_reauth_store_connected(store)) {
-        return;
-    }
-
-    /* deletes it; DEL is not among the rights of conf/redis-acl.rules */
-
-    ngx_str_set(&argv[0], "EXPIRE");
-    ngx_http_reauth_outcome_key(store, &argv[1], key, account, number, 1);
-    ngx_str_set(&argv[2], "0");
-
-    (void) ngx_http_reauth_redis_command(store->redis, 3, argv, 0, NULL, NULL);
+    return rc;
 }
 
 

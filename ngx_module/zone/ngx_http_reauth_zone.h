@@ -608,9 +608,10 @@ ngx_int_t ngx_http_reauth_zone_note(ngx_http_reauth_zone_t *zone,
  * memory is short or the set is full, the one that expires first is dropped.
  * The one for repeated updates ends with the attempt, soon after it, as
  * requests may still be waiting.
+ * put: NGX_OK, or NGX_DECLINED if there is no room;
  * get: fills out->data up to out->len; NGX_OK or NGX_DECLINED.
  */
-void ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
+ngx_int_t ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
     int64_t now_ms, int64_t until_ms);
 ngx_int_t ngx_http_reauth_zone_get_outcome(ngx_http_reauth_zone_t *zone,

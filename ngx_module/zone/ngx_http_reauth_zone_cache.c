@@ -238,7 +238,7 @@ ngx_http_reauth_zone_outcome_place(ngx_http_reauth_zone_t *zone,
 }
 
 
-void
+ngx_int_t
 ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, uint64_t epoch, ngx_str_t *sealed,
     int64_t now_ms, int64_t until_ms)
@@ -270,6 +270,8 @@ ngx_http_reauth_zone_put_outcome(ngx_http_reauth_zone_t *zone,
     }
 
     ngx_http_reauth_zone_unlock(zone);
+
+    return p ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -10,6 +10,8 @@
 --       7 the record, in its next revision         8 the writer's name
 --       9 length of the part of the record that goes into the event
 --       10 "" if the attempt has no stored response: that of another one ends
+--       11 the stored response, or "" not to     12 milliseconds until it
+--          change it                                expires
 --
 -- Returns 1 if the record was written; otherwise the record in Redis, or nil, by
 -- which the change is judged again.
@@ -90,7 +92,12 @@ end
 redis.call('ZREM', KEYS[5], ARGV[2])
 redis.call('ZREM', KEYS[6], ARGV[2])
 
-if ARGV[10] == '' then
+-- The stored response is written with its record only: a late one does not
+-- replace that of another attempt.
+
+if ARGV[11] ~= '' then
+    redis.call('SET', KEYS[8], ARGV[11], 'PX', ARGV[12])
+elseif ARGV[10] == '' then
     redis.call('EXPIRE', KEYS[8], 0)
 end
 
