@@ -65,6 +65,9 @@ static listed_t listed[ACCOUNTS_MAX];
 static epoch_t  epochs[EPOCHS_MAX];
 static size_t   nepochs;
 
+/* of all runs */
+static laws_counts_t  counts;
+
 
 void
 laws_reset(void)
@@ -73,6 +76,22 @@ laws_reset(void)
     memset(unwritten, 0, sizeof(unwritten));
     memset(listed, 0, sizeof(listed));
     nepochs = 0;
+}
+
+
+/* what law_gate() does not judge must be rare: it could hide a fault */
+
+const laws_counts_t *
+laws_count(void)
+{
+    int  i;
+
+    for (i = 0; i < world.ntruths; i++) {
+        counts.attempts += world.truths[i].running;
+        counts.exempt += world.truths[i].exempt;
+    }
+
+    return &counts;
 }
 
 
@@ -365,9 +384,15 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
     newest = upstream_newest(a);
     truth = known ? truth_of(a, record) : NOBODY;
 
-    if (newest == NOBODY || world.truths[newest].ended
-        || world.truths[newest].disputed)
-    {
+    if (newest == NOBODY || world.truths[newest].ended) {
+        s->told = 0;
+        return;
+    }
+
+    world.truths[newest].running = 1;
+
+    if (world.truths[newest].disputed) {
+        world.truths[newest].exempt = 1;
         s->told = 0;
         return;
     }
@@ -387,6 +412,7 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
         && record->epoch > world.truths[newest].epoch)
     {
         world.truths[newest].disputed = 1;
+        world.truths[newest].exempt = 1;
         s->told = 0;
         return;
     }

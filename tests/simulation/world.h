@@ -129,8 +129,18 @@ typedef struct {
     int              shown;
     uint64_t         epoch;            /* of the update */
     int              disputed;         /* an earlier one has a later epoch */
+    int              running;          /* a gate was looked at meanwhile */
+    int              exempt;           /* and not judged */
     char             name[16];
 } truth_t;
+
+
+/* attempts of all runs that were running while a gate was looked at */
+
+typedef struct {
+    unsigned long long  attempts;
+    unsigned long long  exempt;        /* not judged, or only until then */
+} laws_counts_t;
 
 
 /* a client's update, until it is answered */
@@ -265,6 +275,7 @@ void requests_gone(process_t *process);
 /* laws.c */
 
 void laws_reset(void);
+const laws_counts_t *laws_count(void);
 void laws_gateway_reset(int gateway);
 void laws_check(process_t *process);
 void laws_begun(int account, const reauth_record_t *record, int local);
