@@ -959,61 +959,95 @@ upstream_advance(void)
 }
 
 
+/* how the request of an update ends, when the upstream has it or has not */
+
+typedef struct {
+    reauth_update_end_t   end;
+    int                   sent;
+    unsigned              status;
+} end_t;
+
+
+static const end_t  rejected_ends[] = {
+    { REAUTH_UPDATE_ANSWERED, 1, 400 },
+    { REAUTH_UPDATE_ANSWERED, 1, 429 },
+    { REAUTH_UPDATE_REDIRECTED, 1, 302 },
+    { REAUTH_UPDATE_ENCODED, 1, 400 },
+    { REAUTH_UPDATE_TIMED_OUT, 0, 504 },
+    { REAUTH_UPDATE_FAILED, 0, 502 },
+    { REAUTH_UPDATE_UNFINISHED, 0, 0 }
+};
+
+static const end_t  unknown_ends[] = {
+    { REAUTH_UPDATE_ANSWERED, 1, 500 },
+    { REAUTH_UPDATE_ANSWERED, 1, 408 },
+    { REAUTH_UPDATE_ENCODED, 1, 200 },
+    { REAUTH_UPDATE_TIMED_OUT, 1, 504 },
+    { REAUTH_UPDATE_FAILED, 1, 502 },
+    { REAUTH_UPDATE_UNFINISHED, 1, 0 }
+};
+
+static const end_t  accepted_end = { REAUTH_UPDATE_ANSWERED, 1, 200 };
+
+
 /* the PUT has arrived; its answer, if there is one, settles the epoch */
 
 static void
 upstream_update(message_t *m)
 {
-    int       truth;
-    news_t    news;
-    unsigned  what;
-    model_t  *model;
+    int           truth;
+    news_t        news;
+    unsigned      what;
+    model_t      *model;
+    const char   *code;
+    const end_t  *end;
 
     what = chance(20);
+    truth = NOBODY;
+
+    if (what < 4) {
+        trace("upstream: rejects");
+
+    } else if (what < 6) {
+        trace("upstream: never had it");
+
+    } else {
+        truth = upstream_begin();
+    }
+
+    if (truth != NOBODY) {
+        model = model_of(m->epoch);
+        model->about = truth;
+        model->newest = truth;
+    }
+
+    if (truth != NOBODY && what < 8) {
+        trace("upstream: the worker that waits for its answer dies");
+        return;
+    }
+
+    if (what >= 4 && what < 6) {
+        end = &unknown_ends[chance(6)];
+
+    } else if (truth == NOBODY) {
+        end = &rejected_ends[chance(7)];
+
+    } else {
+        end = what < 10 ? &unknown_ends[chance(6)] : &accepted_end;
+    }
 
     memset(&news, 0, sizeof(news_t));
 
     news.truth = NOBODY;
     news.fact.epoch = m->epoch;
     news.fact.source = REAUTH_SOURCE_UPDATE;
+    news.fact.state = reauth_judge_ended(end->end, end->sent,
+                                         reauth_upstream_status(end->status),
+                                         &code);
 
-    if (what < 4) {
-        news.fact.state = REAUTH_STATE_REJECTED;
-        trace("upstream: rejects");
-        goto answer;
-    }
-
-    if (what < 6) {
-        news.fact.state = REAUTH_STATE_UNKNOWN;
-        trace("upstream: never had it");
-        goto answer;
-    }
-
-    truth = upstream_begin();
-
-    if (truth == NOBODY) {
-        news.fact.state = REAUTH_STATE_REJECTED;
-        goto answer;
-    }
-
-    model = model_of(m->epoch);
-    model->about = truth;
-    model->newest = truth;
-
-    if (what < 8) {
-        trace("upstream: the worker that waits for its answer dies");
-        return;
-    }
-
-    if (what < 10) {
-        news.fact.state = REAUTH_STATE_UNKNOWN;
-
-    } else {
-        news.fact.state = REAUTH_STATE_RUNNING;
+    if (news.fact.state == REAUTH_STATE_RUNNING) {
         news.fact.attempt = reauth_string_from(world.truths[truth].name);
     }
-
-answer:
 
     /* it can't be replayed: whoever sent it waits for it once */
 
