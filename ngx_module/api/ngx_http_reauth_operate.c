@@ -596,7 +596,7 @@ ngx_http_reauth_operate_forget(ngx_http_reauth_operate_t *op)
                    "Retry, or increase reauth_zone.");
     }
 
-    /* as it was shown */
+    /* the state in the log is that in responses */
 
     reauth_record_view(&former, ngx_http_reauth_now());
 

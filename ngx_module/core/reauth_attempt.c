@@ -35,6 +35,13 @@ reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt)
 uint64_t
 reauth_revision_next(uint64_t last, int64_t now_ms, unsigned random)
 {
+    if (reauth_epoch_next(last, now_ms) == last + 1) {
+
+        /* the clock is behind, and its random part alone would be too small */
+
+        return last + 1 + random % REAUTH_REVISION_STEP;
+    }
+
     return reauth_epoch_make(last, now_ms, random);
 }
 

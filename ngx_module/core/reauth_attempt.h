@@ -430,9 +430,14 @@ uint64_t reauth_epoch_make(uint64_t last, int64_t now_ms, unsigned salt);
 
 /*
  * The revision of a record that is written over the revision "last".  It is a
- * number of the same clock that ends at random, so that no two writes have the
- * same revision, even if Redis has lost one of them.
+ * number of the same clock that ends at random, so that two writes hardly ever
+ * have the same revision, even if Redis has lost one of them: one in 1,024
+ * that are made in the same millisecond, or one in 1,048,576 if "last" is
+ * ahead of the clock.
  */
+
+#define REAUTH_REVISION_STEP  (1u << 20)
+
 uint64_t reauth_revision_next(uint64_t last, int64_t now_ms, unsigned random);
 
 /*

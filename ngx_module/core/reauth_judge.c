@@ -350,7 +350,7 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
 
     if (reauth_judge_is_overtaken(stored, remote)) {
 
-        /* which of both it is shows when the stored record is written */
+        /* writing the stored record shows which of the two it is */
 
         verdict->again = 0;
         reauth_judge_revision(stored, stored->record.revision, 1, verdict);

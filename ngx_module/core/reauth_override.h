@@ -104,7 +104,7 @@ typedef enum {
  * A person sets an override, or removes it (its gate is NONE).  "former" is
  * what is stored, which may be none (stamp 0), "state" that of the account,
  * "last" the largest epoch seen.  "share": those of the caller, out of
- * "capacity"; 0: it has not to be asked for.  For REAUTH_OVERRIDE_SET, the
+ * "capacity"; 0: it is not needed.  For REAUTH_OVERRIDE_SET, the
  * stamp, the times and the state are set.
  */
 reauth_override_set_t reauth_override_set(reauth_override_t *override,

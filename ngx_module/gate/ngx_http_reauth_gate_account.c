@@ -45,9 +45,9 @@ ngx_http_reauth_gate_next_variable(u_char *p, u_char *last,
 
 
 /*
- * The number of headers that match a variable's name in nginx.  One that does
- * not, but does so in a program that equates other characters with underscores,
- * counts as two.
+ * The number of headers that have a variable's name in nginx.  A header that
+ * has this name only in programs that treat other characters as underscores
+ * counts as two, so that the request is rejected.
  */
 
 static ngx_uint_t

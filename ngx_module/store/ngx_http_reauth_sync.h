@@ -91,7 +91,7 @@ void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
 
 /* ngx_http_reauth_sync_read.c */
 
-/* Redis has not accepted what follows from a read: all is read again later */
+/* Redis has rejected a change that a read made necessary: all is read again */
 void ngx_http_reauth_sync_doubt(ngx_http_reauth_store_t *store);
 
 ngx_int_t ngx_http_reauth_sync_get(ngx_http_reauth_sync_get_t *get,

@@ -317,8 +317,9 @@ test_revision(void **state)
     /* when the clock is put back, too */
 
     next = reauth_revision_next(one, NOW_MS - 86400000, 7);
-    assert_true(next > one && next % 1024 == 7);
+    assert_true(next == one + 1 + 7);
     assert_true(next != reauth_revision_next(one, NOW_MS - 86400000, 9));
+    assert_true(next != reauth_revision_next(one, NOW_MS - 86400000, 1024 + 7));
 
     /* that of an earlier version is a count */
 
