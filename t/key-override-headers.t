@@ -137,7 +137,8 @@ for my $how (sort keys %ask_odd) {
 
     # those that nginx knows, or that configurations set or remove
 
-    push @evil, qw(Authorization_ X_Forwarded_For X_Forwarded-Host
+    push @evil, qw(Authorization_ Authorization- Authorization--
+        X-Forwarded-For- Content-Length- X-HTTP-Method- X_Forwarded_For X_Forwarded-Host
         X-Forwarded_Port X_FORWARDED_PROTO X_Real_IP Content_Length
         Content-Type_ Transfer_Encoding If_None_Match);
     push @evil, qw(Authorization. Transfer.Encoding X.Forwarded.For Host!)

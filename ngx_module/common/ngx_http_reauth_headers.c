@@ -264,10 +264,12 @@ ngx_http_reauth_headers_is_override(ngx_http_core_main_conf_t *cmcf,
         }
     }
 
-    /* nor "Authorization_" */
+    /* "Authorization_" and "Authorization-" are not plain, either */
 
-    hash = ngx_hash_key(name, plain ? n : len);
-    known = ngx_hash_find(&cmcf->headers_in_hash, hash, name, plain ? n : len);
+    plain = plain && len == n;
+
+    hash = ngx_hash_key(name, len);
+    known = ngx_hash_find(&cmcf->headers_in_hash, hash, name, len);
 
     if (known != NULL && known->handler == ngx_http_reauth_headers_override) {
         return 1;
