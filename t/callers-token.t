@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Test redis => 0;
@@ -118,6 +119,26 @@ like($told, qr/the line could not be written: No space left/,
     'a line that cannot be written is reported');
 unlike($told, qr/rgw_/,
     'the token of a line that cannot be written is not printed');
+
+# the commands that write the token of an operator to a file
+
+my ($commands) = Reauth::Test::slurp('docs/operations.md')
+    =~ /needs? the token of an operator.*?^```sh\n(.*?)^```$/ms;
+my $operator = "$dir/operator";
+
+$commands //= '';
+$commands =~ s{/etc/nginx/callers}{$dir/callers-of-operator}g;
+$commands =~ s{/etc/nginx/secrets/operator}{$operator};
+$commands =~ s{^reauth-token}{$made}m;
+
+is(system('sh', '-c', $commands), 0, 'the commands of operations.md succeed');
+like(Reauth::Test::slurp($operator), qr/\Argw_[0-9a-f]{64}\n\z/,
+    'the commands write the bare token to the file');
+is((stat $operator)[2] & oct 777, oct 600, 'only the owner can read it');
+chomp(my $operators_token = Reauth::Test::slurp($operator));
+is(Reauth::Test::slurp("$dir/callers-of-operator"),
+    'operator sha256:' . sha256_hex($operators_token) . " status,operate\n",
+    'the line has its hash');
 
 my ($help, undef, $helped) = program($made, '--help');
 

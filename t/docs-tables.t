@@ -447,6 +447,15 @@ my @bare = map { $_->[0] } grep { $_->[-1] !~ /`/ } @rows[2 .. $#rows];
 cmp_ok(scalar @rows, '>', 30, 'docs/security.md: values from outside');
 is("@bare", '', 'docs/security.md: each value has a proof');
 
+# ---- events ----------------------------------------------------------------------
+
+my ($events) = slurp('docs/http-api.md') =~ /^\| event \| effect \|\n(.*?)^$/ms;
+
+same([map { /`([\w.-]+)`/g } ($events // '') =~ /^(\| `[^|]*\|)/mg],
+    [grep { $_ ne 'unknown' } slurp('ngx_module/core/reauth_webhook.c')
+        =~ /^    \{ "([\w.-]+)",\s+REAUTH_STATE_/mg],
+    'docs/http-api.md: events of webhooks');
+
 # ---- at rest ----------------------------------------------------------------------
 
 my ($rest) = $security =~ /^## At rest in Redis\n(.*?)(?=^## )/ms;

@@ -56,7 +56,8 @@ sub serve {
 
     my $answer = "$length " . $sha->hexdigest;
 
-    print {$socket} "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ",
+    print {$socket} "HTTP/1.1 200 OK\r\nConnection: close\r\nSet-Cookie: a=b\r\n",
+        'Content-Length: ',
         length $answer, "\r\n\r\n$answer";
 
     return;
@@ -112,6 +113,8 @@ for my $file (qw(conf/nginx.conf docker/nginx.conf conf/demo.conf)) {
         like($answer, qr/\Q$expected\E\z/,
             "$file: $size bytes: the upload is complete");
         ok($streamed, "$file: $size bytes: sent on before its end");
+        unlike($answer, qr/^Set-Cookie:/mi,
+            "$file: $size bytes: no cookie of the upstream is passed");
     }
 
     unlike($gateway->error_log, qr/\[(?:warn|error|crit|alert|emerg)\]/,

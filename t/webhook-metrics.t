@@ -52,6 +52,19 @@ moves('kept',          200, 'a new event', sub { deliver($gateway, $otp) });
 moves('duplicate',     200, 'a repeat',    sub { deliver($gateway, $otp) });
 moves('ignored',       200, 'a test event',
     sub { deliver($gateway, event('test-event', undef)) });
+
+my ($commands) = Reauth::Test::slurp('docs/http-api.md')
+    =~ /commands send a signed event.*?^```sh\n(.*?)^```$/ms;
+
+$commands =~ s{/etc/nginx/secrets/webhook}{$ENV{TEST_NGINX_WEBHOOK_SECRET}};
+$commands =~ s{127\.0\.0\.1:8080}{'127.0.0.1:' . $gateway->port}e;
+
+for my $time (1, 2) {
+    moves('ignored', 200, "the commands of http-api.md, $time", sub {
+        return { status => `$commands` =~ m{\AHTTP/1\.1 (\d+)} };
+    });
+}
+
 moves('bad_signature', 401, 'a wrong signature',
     sub { post({ Signature => '0' x 64 }, $otp) });
 moves('bad_signature', 401, 'no signature', sub { post({}, $otp) });

@@ -184,8 +184,6 @@ check 'the sandbox upstream responds' await \
 note install
 update_lists repository
 echo 'APT::Get::Assume-Yes "true";' > /etc/apt/apt.conf.d/yes
-mkdir /packages/first/conf
-ln -s /usr/share/nginx-reauth/redis-acl.rules /packages/first/conf/
 check 'nginx is installed' apt-get install -q -y nginx
 before=$(footprint)
 check 'commands of operations.md: packages' \
