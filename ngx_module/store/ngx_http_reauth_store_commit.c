@@ -160,52 +160,6 @@ ngx_http_reauth_commit_times(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 
 
 /*
- * Whether the attempt has a stored response, the response if it is in the zone,
- * and the time for which Redis keeps it.
- */
-
-static ngx_str_t *
-ngx_http_reauth_commit_outcome(ngx_http_reauth_commit_t *commit,
-    ngx_str_t *arg, u_char *sealed, u_char *ttl)
-{
-    int64_t           now_ms, ttl_ms;
-    reauth_record_t  *record;
-    reauth_string_t   account;
-
-    record = &commit->record;
-    now_ms = ngx_http_reauth_now();
-    ttl_ms = record->deadline_ms - now_ms;
-
-    ngx_str_set(arg, "1");
-    arg->len = reauth_attempt_keeps(record) ? 1 : 0;
-    arg++;
-
-    arg->data = sealed;
-    arg->len = NGX_HTTP_REAUTH_OUTCOME_MAX;
-
-    account = reauth_string_from(record->account);
-
-    if (record->state == REAUTH_STATE_STARTING
-        || reauth_attempt_kept_ms(record) == 0
-        || ttl_ms <= 0
-        || ngx_http_reauth_zone_get_outcome(&commit->store->zone, &account,
-                                            (uint64_t) record->since_ms, arg,
-                                            now_ms)
-           != NGX_OK)
-    {
-        arg->len = 0;
-        ttl_ms = 0;
-    }
-
-    arg++;
-
-    ngx_http_reauth_number(arg++, ttl, ttl_ms);
-
-    return arg;
-}
-
-
-/*
  * Sends the record to Redis.  NGX_OK: the commit is freed when it completes;
  * otherwise it is still owned by the calling function.
  */
@@ -273,7 +227,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
     ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
     ngx_http_reauth_number(arg++, event_len, (int64_t) event);
 
-    arg = ngx_http_reauth_commit_outcome(commit, arg, sealed, ttl);
+    arg = ngx_http_reauth_outcome_args(commit->store, record, arg, sealed, ttl);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                    "reauth commit: account \"%s\" sent, epoch %uL, state %s, "

@@ -99,5 +99,14 @@ void ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store,
     ngx_str_t *key, u_char *buffer, const reauth_string_t *account,
     uint64_t number, ngx_uint_t kept);
 
+/*
+ * Arguments of a commit: whether the attempt has a stored response, the
+ * response if it is in the zone, and the time for which Redis keeps it.
+ * Buffers: sealed[NGX_HTTP_REAUTH_OUTCOME_MAX], ttl[REAUTH_NUMBER_MAX].
+ */
+ngx_str_t *ngx_http_reauth_outcome_args(ngx_http_reauth_store_t *store,
+    const reauth_record_t *record, ngx_str_t *arg, u_char *sealed,
+    u_char *ttl);
+
 
 #endif /* _NGX_HTTP_REAUTH_STORE_COMMIT_H_INCLUDED_ */

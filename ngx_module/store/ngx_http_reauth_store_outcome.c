@@ -69,6 +69,45 @@ ngx_http_reauth_store_put_outcome(ngx_http_reauth_store_t *store,
 }
 
 
+ngx_str_t *
+ngx_http_reauth_outcome_args(ngx_http_reauth_store_t *store,
+    const reauth_record_t *record, ngx_str_t *arg, u_char *sealed, u_char *ttl)
+{
+    int64_t          now_ms, ttl_ms;
+    reauth_string_t  account;
+
+    now_ms = ngx_http_reauth_now();
+    ttl_ms = record->deadline_ms - now_ms;
+
+    ngx_str_set(arg, "1");
+    arg->len = reauth_attempt_keeps(record) ? 1 : 0;
+    arg++;
+
+    arg->data = sealed;
+    arg->len = NGX_HTTP_REAUTH_OUTCOME_MAX;
+
+    account = reauth_string_from(record->account);
+
+    if (record->state == REAUTH_STATE_STARTING
+        || reauth_attempt_kept_ms(record) == 0
+        || ttl_ms <= 0
+        || ngx_http_reauth_zone_get_outcome(&store->zone, &account,
+                                            (uint64_t) record->since_ms, arg,
+                                            now_ms)
+           != NGX_OK)
+    {
+        arg->len = 0;
+        ttl_ms = 0;
+    }
+
+    arg++;
+
+    ngx_http_reauth_number(arg++, ttl, ttl_ms);
+
+    return arg;
+}
+
+
 static void
 ngx_http_reauth_outcome_reply(redisReply *reply, void *data)
 {
