@@ -59,7 +59,7 @@ without() {
     $CC $FLAGS -w -I"$core" -I"$here" -o "$out/$name" $texts \
         "$here/$test.c" $objects $LIBS
 
-    if REAUTH_TRACE='' REAUTH_RUNS=6000 "$out/$name" >"$out/$name.log" 2>&1; then
+    if REAUTH_TRACE='' REAUTH_RUNS=20000 "$out/$name" >"$out/$name.log" 2>&1; then
         echo "not ok - without the fence $name all seems well"
         return 1
     fi
