@@ -176,6 +176,24 @@ redis_cli('XADD', '{reauth}:events', '*', 'third', '', 'override', $other);
 ok(wait_for { gate($one, 'acct_same') == 204 && gate($two, 'acct_same') == 204 }
     'an override with the same stamp in the stream is taken by all');
 
+# a gateway that was away for longer than Redis keeps the removed override
+# writes the former one
+
+is(override($one, 'acct_same')->{status}, 200, 'the override of acct_same is removed');
+
+sub removed_in_redis {
+    return join("\n", redis_cli('GET', '{reauth}:override:acct_same')) !~ /^gate /m;
+}
+
+ok(wait_for { removed_in_redis() && !status($two, 'accounts/acct_same')->{json}{override} }
+    'the removal of acct_same is in Redis, and on the other gateway');
+redis_cli('DEL', '{reauth}:override:acct_same');
+is(script($text, 'third'), '1', 'Redis takes the former override');
+ok(wait_for { removed_in_redis() } 'the override is removed from Redis again');
+is(redis_cli('ZSCORE', '{reauth}:overrides', 'acct_same'), '',
+    'a removed override is not listed');
+is(gate($_, 'acct_same'), 204, 'the gate of a removed override remains open') for $one, $two;
+
 # events of overrides do not stay for longer than a day either
 
 redis_cli('DEL', '{reauth}:old');

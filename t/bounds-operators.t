@@ -72,6 +72,17 @@ sub override {
         "accounts/$account/override", $gate && { gate => $gate, for => '1h' });
 }
 
+# the accounts with an override
+
+sub overridden {
+    my ($prefix) = @_;
+
+    return grep { index($_, $prefix) == 0 } map { $_->{account_id} }
+        grep { $_->{override} }
+        @{ ask('HTTP/1.1', 'all', 'GET', 'accounts?limit=1000')
+            ->{json}{accounts} };
+}
+
 sub limited {
     my ($limit) = @_;
 
@@ -117,6 +128,48 @@ is(override('HTTP/1.1', 'other', 'acct_g3', 'open')->{status}, 200,
     'an override that is replaced belongs to the other caller');
 is(override('HTTP/1.1', 'greedy', 'acct_g_more', 'closed')->{status}, 200,
     'the caller can set an override again');
+
+# ---- removed overrides count for nobody, and take no place from others ----
+
+for my $way ('forgotten', 'removed by another') {
+    my ($name, $tail) = $way eq 'forgotten' ? ('greedy', '')
+                                            : ('other', '/override');
+
+    for my $round (1 .. 3) {
+        my %removed;
+
+        $removed{ask('HTTP/1.1', $name, 'DELETE', "accounts/$_$tail")
+            ->{status}}++ for overridden('acct_g');
+        is_deeply([keys %removed], [200], "$way: overrides are removed");
+
+        my %set;
+
+        $set{override('HTTP/1.1', 'greedy', "acct_g_${name}_${round}_$_",
+            'closed')->{status}}++ for 1 .. $OVERRIDES / 2;
+        is_deeply(\%set, { 200 => $OVERRIDES / 2 },
+            "$way: the caller can set its share again");
+    }
+
+    my @own = map { override('HTTP/1.1', 'other', "acct_o_${name}_$_",
+        'closed')->{status} } 1 .. $OVERRIDES / 8;
+    is("@own", join(' ', (200) x ($OVERRIDES / 8)),
+        "$way: the other caller can set overrides");
+}
+
+is(scalar overridden('acct_g'), $OVERRIDES / 2,
+    'the overrides in force remain');
+
+is(redis_cli('ZCARD', '{reauth}:overrides'), scalar overridden('acct'),
+    'Redis lists the overrides in force only');
+
+my ($away) = grep { !redis_cli('EXISTS', "{reauth}:override:$_") }
+    redis_cli('ZRANGE', '{reauth}:overrides', 0, -1);
+is($away, undef, 'Redis has all overrides that it lists');
+
+cmp_ok(redis_cli('TTL', '{reauth}:override:acct_g_other_1_1'), '<=', 601,
+    'Redis keeps a removed override for ten minutes');
+is(redis_cli('EXISTS', '{reauth}:override:acct_g_other_1_1'), 1,
+    'Redis keeps a removed override');
 
 # ---- polls ----
 

@@ -70,7 +70,7 @@ int
 reauth_override_is_of(const reauth_override_t *override, const char *caller,
     int64_t now_ms)
 {
-    return now_ms < override->until_ms
+    return reauth_override_gate(override, now_ms) != REAUTH_OVERRIDE_NONE
            && strcmp(override->caller, caller) == 0;
 }
 
@@ -81,6 +81,43 @@ reauth_override_is_more(const reauth_override_t *override,
 {
     return override->gate != REAUTH_OVERRIDE_NONE
            && !reauth_override_is_of(former, override->caller, now_ms);
+}
+
+
+int
+reauth_override_gives_way(const reauth_override_t *override,
+    const reauth_override_t *other, int64_t now_ms)
+{
+    if (reauth_override_gate(override, now_ms) != REAUTH_OVERRIDE_NONE) {
+        return 0;
+    }
+
+    if (other == NULL) {
+        return 1;
+    }
+
+    if (now_ms >= override->until_ms || now_ms >= other->until_ms) {
+        return now_ms < other->until_ms;
+    }
+
+    return override->stamp < other->stamp;
+}
+
+
+int64_t
+reauth_override_stored_ms(const reauth_override_t *override, int64_t now_ms)
+{
+    int64_t  left;
+
+    left = override->until_ms - now_ms;
+
+    if (left <= 0) {
+        return 0;
+    }
+
+    return override->gate == REAUTH_OVERRIDE_NONE
+           && left > REAUTH_OVERRIDE_REMOVED_MS ? REAUTH_OVERRIDE_REMOVED_MS
+                                                : left;
 }
 
 
@@ -95,7 +132,7 @@ reauth_override_set(reauth_override_t *override,
             return REAUTH_OVERRIDE_NOTHING;
         }
 
-        /* must be kept as long as a copy of the former one can be merged */
+        /* a copy of the former one can be merged until then */
 
         override->until_ms = former->until_ms;
 

@@ -8,8 +8,9 @@
  * changes it.
  *
  * Copies of an override are merged by its stamp, an epoch: the higher one is
- * kept.  One that was taken back is kept, too, until it would have ended: its
- * gate is NONE.
+ * kept.  One that was removed is kept, too, until it would have ended, so that
+ * copies of the former one are recognized: its gate is NONE.  It takes no place
+ * from others: it counts for no caller, and gives way to another override.
  */
 
 
@@ -21,6 +22,14 @@
 
 
 #define REAUTH_OVERRIDE_REASON_MAX  120
+
+/*
+ * How long Redis keeps a removed override: longer than gateways that reach
+ * Redis need to read its event, and than a reload, a restart or a failover
+ * takes.  If a gateway that was away for longer writes a copy of the former
+ * one, those that keep the removed one write it once more.
+ */
+#define REAUTH_OVERRIDE_REMOVED_MS  600000
 
 /* enough for every field at its bound */
 #define REAUTH_OVERRIDE_TEXT_MAX    640
@@ -115,9 +124,20 @@ reauth_override_set_t reauth_override_set(reauth_override_t *override,
 int reauth_override_is_more(const reauth_override_t *override,
     const reauth_override_t *former, int64_t now_ms);
 
-/* whether it counts for the caller: until it would end, even if removed */
+/* whether it counts for the caller: until it ends or is removed */
 int reauth_override_is_of(const reauth_override_t *override,
     const char *caller, int64_t now_ms);
+
+/*
+ * Whether an override gives its place to a new one, and does so before "other",
+ * which may be NULL: one that has ended, then the one that was removed first.
+ */
+int reauth_override_gives_way(const reauth_override_t *override,
+    const reauth_override_t *other, int64_t now_ms);
+
+/* how long Redis keeps it; 0: it has ended */
+int64_t reauth_override_stored_ms(const reauth_override_t *override,
+    int64_t now_ms);
 
 /*
  * Whether "other" replaces the stored override (stamp 0: there is none).  The

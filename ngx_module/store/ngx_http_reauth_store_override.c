@@ -114,9 +114,9 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
     ngx_str_t                      *arg, *prefix;
     ngx_http_reauth_override_op_t  *op;
 
-    left = override->until_ms - ngx_http_reauth_now();
+    left = reauth_override_stored_ms(override, ngx_http_reauth_now());
 
-    if (left <= 0 || !ngx_http_reauth_store_connected(store)) {
+    if (left == 0 || !ngx_http_reauth_store_connected(store)) {
         return;
     }
 
@@ -143,7 +143,9 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
     arg++;
 
     ngx_http_reauth_number(arg++, lives, left / 1000 + 1);
-    ngx_http_reauth_number(arg++, until, override->until_ms);
+    ngx_http_reauth_number(arg++, until,
+                           override->gate == REAUTH_OVERRIDE_NONE
+                               ? 0 : override->until_ms);
 
     arg->data = text;
     arg->len = reauth_override_encode(override, text);

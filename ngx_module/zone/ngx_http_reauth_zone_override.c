@@ -258,14 +258,14 @@ ngx_http_reauth_zone_repair_overrides(ngx_http_reauth_zone_shctx_t *sh)
 }
 
 
-/* removes one that has ended if needed; NULL: only the spare is left */
+/* one gives way if needed; NULL: all others are in force */
 
 static ngx_http_reauth_overridden_t *
 ngx_http_reauth_zone_override_room(ngx_http_reauth_zone_shctx_t *sh,
     int64_t now_ms, ngx_uint_t spare)
 {
     ngx_uint_t                     i;
-    ngx_http_reauth_overridden_t  *entry;
+    ngx_http_reauth_overridden_t  *entry, *found;
 
     ngx_http_reauth_zone_check_lock(sh);
 
@@ -278,16 +278,25 @@ ngx_http_reauth_zone_override_room(ngx_http_reauth_zone_shctx_t *sh,
         }
     }
 
+    found = NULL;
+
     for (i = 0; i < sh->noverrides; i++) {
         entry = &sh->overrides[i];
 
-        if (entry->used && now_ms >= entry->override.until_ms) {
-            ngx_http_reauth_zone_override_end(sh, entry);
-            return entry;
+        if (entry->used
+            && reauth_override_gives_way(&entry->override,
+                                         found ? &found->override : NULL,
+                                         now_ms))
+        {
+            found = entry;
         }
     }
 
-    return NULL;
+    if (found != NULL) {
+        ngx_http_reauth_zone_override_end(sh, found);
+    }
+
+    return found;
 }
 
 
@@ -449,6 +458,13 @@ ngx_http_reauth_zone_merge_override(ngx_http_reauth_zone_t *zone,
 
     rc = ngx_http_reauth_zone_override_write(zone->sh, override, 0, now_ms);
 
+    if (rc == NGX_ERROR && override->gate == REAUTH_OVERRIDE_NONE) {
+
+        /* nothing to be removed here */
+
+        rc = NGX_DECLINED;
+    }
+
     ngx_http_reauth_zone_unlock(zone);
 
     return rc;
@@ -499,8 +515,11 @@ ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
                                           ngx_strlen(override->account)),
                 (u_char *) override->account, ngx_strlen(override->account));
 
-    if (entry != NULL && entry->override.stamp == override->stamp) {
-        entry->dirty = 0;
+    if (entry != NULL) {
+
+        /* Redis may have lost a later one, or keep a removed one no longer */
+
+        entry->dirty = entry->override.stamp != override->stamp;
     }
 
     ngx_http_reauth_zone_unlock(zone);

@@ -157,6 +157,9 @@ test_set(void **state)
           REAUTH_OVERRIDE_TOO_MANY },
         { "that of another", REAUTH_OVERRIDE_OPEN, 7, REAUTH_OVERRIDE_CLOSED,
           500, "another", 2, 1, REAUTH_OVERRIDE_TOO_MANY },
+        { "its own was removed", REAUTH_OVERRIDE_OPEN, 7,
+          REAUTH_OVERRIDE_NONE, 500, "operator", 2, 1,
+          REAUTH_OVERRIDE_TOO_MANY },
         { "removed", REAUTH_OVERRIDE_NONE, 7, REAUTH_OVERRIDE_CLOSED, 500,
           "another", 2, 0, REAUTH_OVERRIDE_SET },
         { "removed after its end", REAUTH_OVERRIDE_NONE, 7,
@@ -225,6 +228,89 @@ test_set(void **state)
         assert_true(override.stamp > high);
         assert_int_equal(override.state, REAUTH_STATE_RUNNING);
     }
+}
+
+
+/* what is removed counts for nobody, neither its owner nor who removed it */
+
+static void
+test_is_of(void **state)
+{
+    unsigned           gate;
+    reauth_override_t  override;
+
+    (void) state;
+
+    for (gate = REAUTH_OVERRIDE_NONE; gate <= REAUTH_OVERRIDE_CLOSED; gate++) {
+        make(&override, 1, gate);
+
+        assert_int_equal(reauth_override_is_of(&override, "operator", NOW_MS),
+                         gate != REAUTH_OVERRIDE_NONE);
+        assert_false(reauth_override_is_of(&override, "another", NOW_MS));
+        assert_false(reauth_override_is_of(&override, "operator",
+                                           NOW_MS + 1000));
+    }
+}
+
+
+static void
+test_gives_way(void **state)
+{
+    size_t             i, j;
+    reauth_override_t  all[5];
+
+    (void) state;
+
+    /* those that have ended, then removed ones by age; others remain */
+
+    make(&all[0], 9, REAUTH_OVERRIDE_OPEN);
+    all[0].until_ms = NOW_MS;
+    make(&all[1], 5, REAUTH_OVERRIDE_NONE);
+    make(&all[2], 6, REAUTH_OVERRIDE_NONE);
+    make(&all[3], 1, REAUTH_OVERRIDE_CLOSED);
+    make(&all[4], 2, REAUTH_OVERRIDE_OPEN);
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(reauth_override_gives_way(&all[i], NULL, NOW_MS),
+                         i < 3);
+
+        for (j = 0; j < 3; j++) {
+            assert_int_equal(reauth_override_gives_way(&all[i], &all[j],
+                                                       NOW_MS),
+                             i < j);
+        }
+    }
+
+    /* a removed one that has ended, too */
+
+    all[2].until_ms = NOW_MS;
+    assert_true(reauth_override_gives_way(&all[2], &all[1], NOW_MS));
+    assert_false(reauth_override_gives_way(&all[1], &all[2], NOW_MS));
+}
+
+
+static void
+test_stored(void **state)
+{
+    reauth_override_t  override;
+
+    (void) state;
+
+    make(&override, 1, REAUTH_OVERRIDE_CLOSED);
+    override.until_ms = NOW_MS + 86400000;
+    assert_true(reauth_override_stored_ms(&override, NOW_MS) == 86400000);
+
+    override.gate = REAUTH_OVERRIDE_NONE;
+    assert_true(reauth_override_stored_ms(&override, NOW_MS)
+                == REAUTH_OVERRIDE_REMOVED_MS);
+
+    override.until_ms = NOW_MS + REAUTH_OVERRIDE_REMOVED_MS - 1;
+    assert_true(reauth_override_stored_ms(&override, NOW_MS)
+                == REAUTH_OVERRIDE_REMOVED_MS - 1);
+
+    assert_true(reauth_override_stored_ms(&override, override.until_ms) == 0);
+    assert_true(reauth_override_stored_ms(&override, override.until_ms + 1)
+                == 0);
 }
 
 
@@ -464,6 +550,9 @@ main(void)
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_set),
+        cmocka_unit_test(test_is_of),
+        cmocka_unit_test(test_gives_way),
+        cmocka_unit_test(test_stored),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_same_stamp),
         cmocka_unit_test(test_text),

@@ -2,13 +2,15 @@
 --
 -- KEYS: override, the set that lists all, events
 -- ARGV: 1 its stamp                            2 account
---       3 seconds until it expires             4 when it ends, in ms
+--       3 seconds until it expires             4 when it ends, in ms, or 0
 --       5 the override                         6 the writer's name
 --       7 length of the stream
 --
 -- Returns 1 if Redis has it, otherwise the one that Redis has.  Two gateways may
 -- have made the same stamp while they could not reach each other: the one that
--- was written first is kept, and all gateways take it.
+-- was written first is kept, and all gateways take it.  An override that ends
+-- at 0 was removed: it is not listed, so that removed ones, however many, hide
+-- none that is in force from a gateway that reads the list.
 
 local seen = redis.call('GET', KEYS[1])
 local stamp = seen and string.match(seen, '^stamp (%d+)\n')
@@ -22,8 +24,13 @@ if stamp and tonumber(stamp) >= tonumber(ARGV[1]) then
 end
 
 redis.call('SET', KEYS[1], ARGV[5], 'EX', ARGV[3])
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
-redis.call('EXPIRE', KEYS[2], 172800)
+
+if ARGV[4] == '0' then
+    redis.call('ZREM', KEYS[2], ARGV[2])
+else
+    redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
+    redis.call('EXPIRE', KEYS[2], 172800)
+end
 
 local now = redis.call('TIME')
 local ended = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now[1] .. '000',
