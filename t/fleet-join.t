@@ -9,7 +9,7 @@ use Reauth::Stream;
 use Reauth::Test sandbox_options => ['--hold'];
 
 my @gateways = map {
-    gateway(name => $_, workers => 2, counted => 1,
+    gateway(name => $_, workers => 2, counted => 1, log_level => 'debug',
         http_config => 'reauth_update_wait 60s;')
 } qw(one two);
 my ($one, $two) = @gateways;
@@ -61,6 +61,19 @@ sub finished {
     return $stream->answer;
 }
 
+# A request that is received may still have to read the fingerprint from Redis.
+
+sub waits {
+    my ($gateway, $account, $n) = @_;
+
+    return if $gateway->error_log !~ /\[debug\]/;
+
+    return wait_for(sub {
+        return $n <= (() = $gateway->error_log
+            =~ /reauth coalesce: account "$account" waits for an identical/g);
+    }, "$n updates of $account to wait");
+}
+
 # The update is sent through the first gateway; identical ones arrive at each
 # gateway before the upstream responds.
 
@@ -77,6 +90,8 @@ sub join_there {
     my @late = map { put($_, $account, 'same') } $two, $two, $one;
     $one->works_at(2);
     $two->works_at(2);
+    waits($one, $account, 1);
+    waits($two, $account, 2);
 
     sandbox('POST', "/release/$account");
 
