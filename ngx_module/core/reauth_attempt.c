@@ -76,30 +76,6 @@ reauth_fact_of(reauth_fact_t *fact, const reauth_record_t *record)
 
 
 void
-reauth_copy(char *dst, size_t max, const reauth_string_t *s)
-{
-    size_t  i, n;
-
-    n = s->len < max ? s->len : max;
-
-    /* do not truncate within a UTF-8 character */
-
-    if (n < s->len) {
-        while (n > 0 && (s->data[n] & 0xc0) == 0x80) {
-            n--;
-        }
-    }
-
-    for (i = 0; i < n; i++) {
-        dst[i] = (s->data[i] < 0x20 || s->data[i] == 0x7f)
-                 ? ' ' : (char) s->data[i];
-    }
-
-    dst[n] = '\0';
-}
-
-
-void
 reauth_fact_asked(reauth_fact_t *fact, const reauth_record_t *record,
     int64_t asked_ms)
 {

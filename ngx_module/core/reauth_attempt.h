@@ -458,10 +458,6 @@ int reauth_epoch_is(const reauth_record_t *record, uint64_t epoch,
 void reauth_fact_of(reauth_fact_t *fact, const reauth_record_t *record);
 
 
-/* copies at most "max" bytes, control characters as spaces; NUL-terminated */
-void reauth_copy(char *dst, size_t max, const reauth_string_t *s);
-
-
 /*
  * The fact is from a response to a request sent when the account had this
  * record, and applies to its epoch only.  NULL: the account was not known

@@ -182,6 +182,9 @@ reauth_string_t reauth_string_trim(const reauth_string_t *s);
  */
 char *reauth_string_shown(const reauth_string_t *s, char *dst, size_t size);
 
+/* copies at most "max" bytes, control characters as spaces; NUL-terminated */
+void reauth_copy(char *dst, size_t max, const reauth_string_t *s);
+
 /* C0, DEL, and C1 in UTF-8 */
 int reauth_string_has_control(const reauth_string_t *s);
 
