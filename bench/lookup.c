@@ -469,9 +469,10 @@ with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
     char (*closed_ids)[16], unsigned accounts, unsigned closed,
     unsigned changes, int64_t now_ms)
 {
-    pid_t              pid;
-    double             start;
-    unsigned           i, n;
+    int                 status;
+    pid_t               pid;
+    double              start;
+    unsigned            i, n;
     volatile double    *us;
     volatile unsigned  *end;
 
@@ -484,6 +485,10 @@ with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
     us = (volatile double *) (end + 16);
 
     pid = fork();
+
+    if (pid == -1) {
+        die("no process for the writer");
+    }
 
     if (pid == 0) {
         on_core(1);
@@ -509,7 +514,10 @@ with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
     print_percentiles(zone, closed_ids, n, 1);
 
     *end = 1;
-    (void) waitpid(pid, NULL, 0);
+
+    if (waitpid(pid, &status, 0) != pid || status != 0) {
+        die("the writer failed");
+    }
 
     printf("%.0f ", *us);
     printf("%.0f ", list_all(zone, 0));
