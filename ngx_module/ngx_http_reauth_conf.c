@@ -322,30 +322,43 @@ ngx_http_reauth_conf_authenticate(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/* a directive with one parameter at most, this word */
+
+static ngx_int_t
+ngx_http_reauth_conf_word(ngx_conf_t *cf, const char *word, ngx_uint_t *set)
+{
+    ngx_str_t  *value;
+
+    if (cf->args->nelts == 1) {
+        return NGX_OK;
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, word) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"%V\": expected "
+                           "\"%s\" or none", &value[1], &value[0], word);
+        return NGX_ERROR;
+    }
+
+    *set = 1;
+
+    return NGX_OK;
+}
+
+
 char *
 ngx_http_reauth_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_reauth_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
-
     if (lcf->status) {
         return "is duplicate";
     }
 
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "operate") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in "
-                               "\"reauth_status\": expected \"operate\" or "
-                               "none", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-
-        lcf->operate = 1;
+    if (ngx_http_reauth_conf_word(cf, "operate", &lcf->operate) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     lcf->status = 1;
@@ -359,25 +372,14 @@ ngx_http_reauth_conf_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_reauth_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
-
     if (lcf->metrics) {
         return "is duplicate";
     }
 
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "callers") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in "
-                               "\"reauth_metrics\": expected \"callers\" or "
-                               "none", &value[1]);
-            return NGX_CONF_ERROR;
-        }
-
-        lcf->metrics_callers = 1;
+    if (ngx_http_reauth_conf_word(cf, "callers", &lcf->metrics_callers)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     lcf->metrics = 1;
