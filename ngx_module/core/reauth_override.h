@@ -71,7 +71,7 @@ int reauth_override_closes(const reauth_override_t *override,
 
 /*
  * Whether the gate of an account is closed: by an override, or else by its
- * active attempt, whose times these are; 0: there is none.  The deadline is
+ * active attempt, whose times these are, or 0 without one.  The deadline is
  * from the beginning of the attempt; "gate_max_ms" is that of the location and
  * does not apply to overrides.  Inline, as calls of closed gates are frequent.
  */
@@ -105,7 +105,7 @@ reauth_gate_until_ms(unsigned override, int64_t since_ms, int64_t deadline_ms,
 
 typedef enum {
     REAUTH_OVERRIDE_SET = 0,
-    REAUTH_OVERRIDE_NOTHING,       /* there is none that could be removed */
+    REAUTH_OVERRIDE_NOTHING,       /* no override to remove */
     REAUTH_OVERRIDE_TOO_MANY       /* the caller has its share */
 } reauth_override_set_t;
 
@@ -140,7 +140,7 @@ int64_t reauth_override_stored_ms(const reauth_override_t *override,
     int64_t now_ms);
 
 /*
- * Whether "other" replaces the stored override (stamp 0: there is none).  The
+ * Whether "other" replaces the stored override (stamp 0: none is stored).  The
  * result does not depend on the order in which copies are merged.
  */
 int reauth_override_replaces(const reauth_override_t *other,
