@@ -9,12 +9,17 @@ use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Test sandbox_options => ['--hold'];
+use Reauth::Stream ();
 
 my $callers = secret_file('callers', join('', map {
     "$_ sha256:${\ sha256_hex(qq(token-of-$_))} $_\n" } qw(operate all)),
     oct 644);
 
-sub as { return { Authorization => "Bearer token-of-$_[0]" }; }
+sub as {
+    my ($who, %headers) = @_;
+
+    return { Authorization => "Bearer token-of-$who", %headers };
+}
 
 my %config = (
     http_config => "reauth_callers_file $callers;",
@@ -33,6 +38,22 @@ sub forget {
 
 sub status { return $_[0]->http('GET', "/reauth/$_[1]", as('all')); }
 sub gate   { return status($_[0], "gate/$_[1]")->{status}; }
+
+# the position of an event stream before all changes
+
+sub beginning {
+    my ($gateway) = @_;
+
+    my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events', as('all'));
+
+    $stream->saw(qr/^id: \S+\n/m);
+    my ($id) = $stream->text =~ /^id: (\S+)/m;
+    $stream->close;
+
+    return $id;
+}
+
+my %beginning = map { $_ => beginning($_) } $one, $two;
 
 sub begins {
     my ($account) = @_;
@@ -108,6 +129,68 @@ is($one->http('POST', '/reauth/accounts/acct_2', as('operate'))->{headers}{allow
     'GET, HEAD, DELETE',
     'a different method is rejected with the allowed ones');
 
+# ---- an account that is known by its override only ----
+
+for my $step (1 .. 3) {
+    is($one->http('PUT', '/reauth/accounts/acct_5/override', as('operate'),
+        { %$closed, reason => "reason $step" })->{status}, 200,
+        "override $step of an unknown account is set");
+    ok(wait_for { gate($two, 'acct_5') == 503 }
+        "the other gateway has override $step");
+
+    # forgotten with its override, and after the override was removed
+
+    is($one->http('DELETE', '/reauth/accounts/acct_5/override',
+        as('operate'))->{status}, 200, 'the override is removed') if $step == 2;
+
+    is(forget($one, 'acct_5')->{status}, 200,
+        "an account with an override only is forgotten ($step)");
+    ok(wait_for { gate($two, 'acct_5') == 204 && !grep { @{ $_->{events} } }
+        map { status($_, 'accounts/acct_5/timeline')->{json} } $one, $two }
+        "timelines after override $step are empty");
+    is(forget($one, 'acct_5')->{status}, 404,
+        "the account is unknown after override $step");
+}
+
+is($one->http('PUT', '/reauth/accounts/acct_5/override', as('operate'),
+    { %$closed, reason => 'a later one' })->{status}, 200,
+    'the gate of the forgotten account is closed again');
+
+for my $gateway ($one, $two) {
+    ok(wait_for { gate($gateway, 'acct_5') == 503 }
+        'a later override of a forgotten account closes its gate');
+    is(join(',', map { $_->{reason} // '' }
+        @{ status($gateway, 'accounts/acct_5/timeline')->{json}{events} }),
+        'a later one', 'the timeline begins with the later override');
+}
+
+# ---- an event stream that is resumed ----
+
+for my $gateway ($one, $two) {
+    my $stream = Reauth::Stream->open($gateway, 'GET', '/reauth/events',
+        as('all', 'Last-Event-ID' => $beginning{$gateway}));
+
+    ok($stream->saw(qr/"reason":"a later one".*\n\n/),
+        'a resumed stream has the changes after an account was forgotten');
+
+    my @events = map { $_->{json} } grep { $_->{data} } $stream->events;
+    $stream->close;
+
+    is_deeply([grep { $_->{state} ne 'none' }
+        grep { $_->{account_id} eq 'acct_1' } @events], [],
+        'a resumed stream has no former change of a forgotten account');
+    is_deeply([grep { $_ ne 'a later one' } map { $_->{override}{reason} // () }
+        @events], [],
+        'a resumed stream has no former override of a forgotten account');
+    is_deeply([map { scalar grep { defined } $_ } map {
+        my $account = $_;
+        grep { $_->{account_id} eq $account && $_->{state} eq 'none' } @events
+        } qw(acct_1)], [1], 'a resumed stream shows once that acct_1 is unknown');
+    is(join(' ', map { $_->{state} } grep { $_->{account_id} eq 'acct_2' }
+        @events), 'starting running',
+        'a resumed stream has the changes of other accounts');
+}
+
 # ---- a late response to a poll ----
 
 is($two->http('GET', "/api/authenticate/$attempt", as('all'))->{status}, 200,
@@ -170,7 +253,7 @@ is($refused->{json}{error}, 'UPDATE_IN_PROGRESS',
 sandbox('POST', '/release/acct_4');
 
 like($one->http('GET', '/reauth/metrics', as('operate'))->{body},
-    qr/^reauth_operator_requests_total\{action="forget",status="2xx"\} 4$/m,
+    qr/^reauth_operator_requests_total\{action="forget",status="2xx"\} 7$/m,
     'requests to forget an account are counted');
 
 done_testing();

@@ -260,6 +260,10 @@ is(gate($one, 'acct_h2'), 503, 'the gate is closed');
 
 # ---- Redis goes away, and comes back empty ----
 
+is(override($one, 'acct_gone', { gate => 'closed', for => '10m' })->{status},
+    200, 'an override of acct_gone is set');
+ok(wait_for { gate($two, 'acct_gone') == 503 } 'the other gateway has the override of acct_gone');
+
 redis_stop();
 ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status} eq 'degraded'
     } 'Redis is unavailable');
@@ -269,8 +273,22 @@ is(gate($one, 'acct_away'), 503,
     'an override without Redis closes the gate on this gateway');
 is(gate($two, 'acct_away'), 204, 'the other gateway does not');
 
+# a removal that the other gateway has not got gives its place to no other; one
+# of an override that only this gateway has had does
+
+is(override($one, 'acct_gone')->{status}, 200,
+    'the override of acct_gone is removed without Redis');
+
+my @churn = map { my $account = "acct_churn_$_";
+    map { $_->{status} } override($one, $account, { gate => 'open', for => '9m' }),
+        override($one, $account) } 1 .. 60;
+is_deeply([grep { $_ != 200 } @churn], [],
+    'more overrides than fit are set and removed without Redis');
+
 redis_start();
 ok(wait_for { gate($two, 'acct_away') == 503 } 'the other one follows when Redis is back');
+ok(wait_for { gate($two, 'acct_gone') == 204 } 'a removal reaches the other gateway when Redis is back');
+is(gate($one, 'acct_gone'), 204, 'a removed override does not come back');
 ok(wait_for { redis_cli('EXISTS', '{reauth}:override:acct_h2') == 1 }
     'overrides that Redis has lost are written again');
 

@@ -203,7 +203,8 @@ ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
 
         account = reauth_string_from(record.account);
 
-        if (ngx_http_reauth_caller_sees(events->request, &account)
+        if (account.len != 0
+            && ngx_http_reauth_caller_sees(events->request, &account)
             && ngx_http_reauth_events_change(events, &record) != NGX_OK)
         {
             return NGX_ERROR;

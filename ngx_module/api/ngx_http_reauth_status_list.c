@@ -68,6 +68,10 @@ ngx_http_reauth_status_list_ready(ngx_http_reauth_wait_t *wait)
 
         account = reauth_string_from(record.account);
 
+        if (account.len == 0) {
+            continue;
+        }
+
         /*
          * A record that has left the list is a change, too.  Its former caller
          * and gate are not known, so these filters are not applied.

@@ -617,6 +617,13 @@ int reauth_attempt_is_joined(const reauth_record_t *record, uint64_t joined,
 reauth_state_t reauth_record_state(const reauth_record_t *record,
     int64_t now_ms);
 
+/*
+ * Whether a change of an account was made before the account was forgotten by
+ * the change "forgotten".
+ */
+int reauth_record_is_forgotten(const reauth_record_t *change,
+    const reauth_record_t *forgotten);
+
 /* of a forgotten account, only its name is shown */
 void reauth_record_show(reauth_record_t *record);
 

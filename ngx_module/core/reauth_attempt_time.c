@@ -45,6 +45,17 @@ reauth_attempt_is_joined(const reauth_record_t *record, uint64_t joined,
 }
 
 
+int
+reauth_record_is_forgotten(const reauth_record_t *change,
+    const reauth_record_t *forgotten)
+{
+    /* changes of an attempt have its epoch, even if they are late */
+
+    return change->epoch <= forgotten->epoch
+           || change->updated_ms <= forgotten->updated_ms;
+}
+
+
 void
 reauth_record_show(reauth_record_t *record)
 {

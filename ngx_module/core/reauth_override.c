@@ -86,9 +86,14 @@ reauth_override_is_more(const reauth_override_t *override,
 
 int
 reauth_override_gives_way(const reauth_override_t *override,
-    const reauth_override_t *other, int64_t now_ms)
+    const reauth_override_copies_t *copies, const reauth_override_t *other,
+    int64_t now_ms)
 {
     if (reauth_override_gate(override, now_ms) != REAUTH_OVERRIDE_NONE) {
+        return 0;
+    }
+
+    if (now_ms < override->until_ms && copies->dirty && copies->shared) {
         return 0;
     }
 
@@ -128,7 +133,11 @@ reauth_override_set(reauth_override_t *override,
 {
     if (override->gate == REAUTH_OVERRIDE_NONE) {
 
-        if (reauth_override_gate(former, now_ms) == REAUTH_OVERRIDE_NONE) {
+        if (reauth_override_gate(former, now_ms) == REAUTH_OVERRIDE_NONE
+            && (!override->forgotten
+                || former->forgotten
+                || now_ms >= former->until_ms))
+        {
             return REAUTH_OVERRIDE_NOTHING;
         }
 
@@ -172,6 +181,7 @@ reauth_override_is_taken(const reauth_override_t *remote,
     return remote->gate != stored->gate
            || remote->set_ms != stored->set_ms
            || remote->until_ms != stored->until_ms
+           || remote->forgotten != stored->forgotten
            || strcmp(remote->caller, stored->caller) != 0
            || strcmp(remote->reason, stored->reason) != 0;
 }
@@ -183,8 +193,10 @@ reauth_override_record(const reauth_override_t *override,
 {
     memset(record, 0, sizeof(reauth_record_t));
 
+    record->epoch = override->stamp;
     record->updated_ms = override->set_ms;
-    record->state = override->state;
+    record->state = override->forgotten ? REAUTH_STATE_FORGOTTEN
+                                        : override->state;
     record->source = REAUTH_SOURCE_OPERATOR;
     record->lost = override->gate;
 
@@ -244,6 +256,7 @@ reauth_override_encode(const reauth_override_t *override, unsigned char *text)
     p = reauth_override_number(p, "set", (uint64_t) override->set_ms);
     p = reauth_override_number(p, "until", (uint64_t) override->until_ms);
     p = reauth_override_line(p, "state", reauth_state_name(override->state));
+    p = reauth_override_line(p, "forgotten", override->forgotten ? "1" : NULL);
     p = reauth_override_line(p, "caller", override->caller);
     p = reauth_override_line(p, "reason", override->reason);
 
@@ -312,6 +325,11 @@ reauth_override_field(reauth_override_t *override, const reauth_string_t *name,
                                     REAUTH_OVERRIDE_REASON_MAX, value);
     }
 
+    if (reauth_string_equals(name, "forgotten")) {
+        override->forgotten = 1;
+        return 0;
+    }
+
     if (reauth_string_equals(name, "state")) {
 
         /* of a later version, perhaps */
@@ -367,6 +385,12 @@ reauth_override_decode(const reauth_string_t *text, int64_t now_ms,
 
         if (override->set_ms > now_ms + REAUTH_CLOCKS_DIFFER_MS) {
             override->set_ms = now_ms;
+        }
+
+        /* one in force is of an account that is not forgotten */
+
+        if (override->gate != REAUTH_OVERRIDE_NONE) {
+            override->forgotten = 0;
         }
 
         return 0;

@@ -10,7 +10,9 @@
  * Copies of an override are merged by its stamp, an epoch: the higher one is
  * kept.  One that was removed is kept, too, until it would have ended, so that
  * copies of the former one are recognized: its gate is NONE.  It takes no place
- * from others: it counts for no caller, and gives way to another override.
+ * from others: it counts for no caller, and gives way to another override,
+ * unless other gateways may have a copy of the former one and Redis does not
+ * have the removal yet.
  */
 
 
@@ -48,10 +50,21 @@ typedef struct {
     int64_t    until_ms;
     uint8_t    gate;               /* reauth_override_gate_t */
     uint8_t    state;              /* of the account when it was set */
+    uint8_t    forgotten;          /* removed with all that is known of the
+                                      account until then */
     char       account[REAUTH_ACCOUNT_MAX + 1];
     char       caller[REAUTH_CALLER_MAX + 1];
     char       reason[REAUTH_OVERRIDE_REASON_MAX + 1];
 } reauth_override_t;
+
+
+/* what a gateway knows of the copies of an override that it stores */
+
+typedef struct {
+    uint8_t    dirty;              /* Redis may not have it */
+    uint8_t    shared;             /* Redis, and thus other gateways, may have
+                                      it, or the one that it replaces */
+} reauth_override_copies_t;
 
 
 /* NULL for NONE */
@@ -110,8 +123,10 @@ typedef enum {
 } reauth_override_set_t;
 
 /*
- * A person sets an override, or removes it (its gate is NONE).  "former" is
- * what is stored, which may be none (stamp 0), "state" that of the account,
+ * A person sets an override, or removes it (its gate is NONE), or forgets the
+ * account ("forgotten", too): then one that was removed before is removed once
+ * more.  "former" is what is stored, which may be none (stamp 0), "state" that
+ * of the account,
  * "last" the largest epoch seen.  "share": those of the caller, out of
  * "capacity"; 0: it is not needed.  For REAUTH_OVERRIDE_SET, the
  * stamp, the times and the state are set.
@@ -131,9 +146,11 @@ int reauth_override_is_of(const reauth_override_t *override,
 /*
  * Whether an override gives its place to a new one, and does so before "other",
  * which may be NULL: one that has ended, then the one that was removed first.
+ * A removal that others have to learn, and Redis does not have, remains.
  */
 int reauth_override_gives_way(const reauth_override_t *override,
-    const reauth_override_t *other, int64_t now_ms);
+    const reauth_override_copies_t *copies, const reauth_override_t *other,
+    int64_t now_ms);
 
 /* how long Redis keeps it; 0: it has ended */
 int64_t reauth_override_stored_ms(const reauth_override_t *override,
@@ -157,7 +174,7 @@ int reauth_override_is_taken(const reauth_override_t *remote,
 /*
  * The override as a change of the record, for the timeline: error_message
  * contains the reason, and "lost", which it does not need otherwise, the
- * gate.
+ * gate.  If the account was forgotten, so is the record.
  */
 void reauth_override_record(const reauth_override_t *override,
     reauth_record_t *record);

@@ -27,6 +27,7 @@ typedef struct {
     ngx_uint_t                  max;
     ngx_uint_t                  pages;
     reauth_record_t            *last;          /* not an override */
+    reauth_record_t             forgotten;     /* the state says whether */
     char                        before[REAUTH_STREAM_ID_MAX + 2];
     char                        account[REAUTH_ACCOUNT_MAX + 1];
     reauth_record_t             records[1];
@@ -142,12 +143,21 @@ ngx_http_reauth_history_entry(ngx_http_reauth_history_op_t *op,
         return 1;
     }
 
-    if (record.state == REAUTH_STATE_FORGOTTEN) {
+    /*
+     * Changes before the account was forgotten are not shown.  If it was
+     * forgotten while Redis was away, later changes may precede this one.
+     */
 
-        /* changes before the account was forgotten are not shown */
-
+    if (op->forgotten.state == REAUTH_STATE_FORGOTTEN
+        && reauth_record_is_forgotten(&record, &op->forgotten))
+    {
         op->history.complete = 1;
         return 0;
+    }
+
+    if (record.state == REAUTH_STATE_FORGOTTEN) {
+        op->forgotten = record;
+        return 1;
     }
 
     if (op->history.n == op->max) {

@@ -96,7 +96,10 @@ ngx_http_reauth_store_deleted(ngx_http_reauth_store_t *store,
 }
 
 
-/* removes the override; an account without an override stays as it is */
+/*
+ * Removes the override, also one that was removed before, as changes of both
+ * are forgotten; an account without an override stays as it is.
+ */
 
 static ngx_int_t
 ngx_http_reauth_forget_override(ngx_http_reauth_store_t *store,
@@ -105,6 +108,7 @@ ngx_http_reauth_forget_override(ngx_http_reauth_store_t *store,
     reauth_override_t  override, former;
 
     ngx_memzero(&override, sizeof(reauth_override_t));
+    override.forgotten = 1;
     reauth_copy(override.account, REAUTH_ACCOUNT_MAX, account);
 
     return ngx_http_reauth_store_override(store, &override, &former, NULL);

@@ -128,6 +128,8 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
     op->store = store;
     op->override = *override;
 
+    ngx_http_reauth_zone_override_sent(&store->zone, override);
+
     arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
     prefix = &store->redis_conf->prefix;
 

@@ -575,6 +575,10 @@ ngx_int_t ngx_http_reauth_zone_get_override(ngx_http_reauth_zone_t *zone,
 /* the next of all, or of those that Redis may not have; *index: 0 first */
 ngx_int_t ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
     ngx_uint_t *index, ngx_uint_t dirty, reauth_override_t *override);
+
+/* Redis may have it from now on, even if it does not reply; then it has */
+void ngx_http_reauth_zone_override_sent(ngx_http_reauth_zone_t *zone,
+    const reauth_override_t *override);
 void ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
     const reauth_override_t *override);
 
@@ -678,8 +682,9 @@ void ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
 
 /*
  * Returns the change after *place and advances *place; "was" is the state
- * before.  NGX_DECLINED: none yet; NGX_ABORT: the position is of another
- * instance of the zone, or older than the log.
+ * before.  A record without an account: it was forgotten since.
+ * NGX_DECLINED: none yet; NGX_ABORT: the position is of another instance of
+ * the zone, or older than the log.
  */
 ngx_int_t ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_place_t *place, reauth_record_t *record,

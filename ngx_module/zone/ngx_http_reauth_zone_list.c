@@ -387,10 +387,10 @@ ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
 
         if (node->state == REAUTH_STATE_FORGOTTEN) {
 
-            /* changes before the account was forgotten are not shown */
+            /* the changes before are zeroed */
 
             *complete = 1;
-            break;
+            continue;
         }
 
         if (n == max) {

@@ -428,6 +428,40 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 }
 
 
+/* a client that resumes an event stream must not get these changes again */
+
+static void
+ngx_http_reauth_zone_blank(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *forgotten)
+{
+    size_t                   len;
+    uint32_t                 i;
+    reauth_record_t          change;
+    ngx_http_reauth_node_t  *node;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    len = ngx_strlen(forgotten->account);
+
+    for (i = 0; i < sh->nring; i++) {
+        node = &sh->ring[i].u.node;
+
+        if (node->lens[NGX_HTTP_REAUTH_NODE_ACCOUNT] != len
+            || ngx_memcmp(node->data, forgotten->account, len) != 0)
+        {
+            continue;
+        }
+
+        change.epoch = node->epoch;
+        change.updated_ms = node->updated_ms;
+
+        if (reauth_record_is_forgotten(&change, forgotten)) {
+            ngx_memzero(&sh->ring[i], sizeof(ngx_http_reauth_ring_t));
+        }
+    }
+}
+
+
 void
 ngx_http_reauth_zone_remember_as(ngx_http_reauth_zone_shctx_t *sh,
     ngx_uint_t was, const reauth_record_t *record)
@@ -437,6 +471,10 @@ ngx_http_reauth_zone_remember_as(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_ring_t  *ring;
 
     ngx_http_reauth_zone_check_lock(sh);
+
+    if (record->state == REAUTH_STATE_FORGOTTEN) {
+        ngx_http_reauth_zone_blank(sh, record);
+    }
 
     (void) ngx_http_reauth_zone_node_size(record, strings, lens);
 

@@ -25,7 +25,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       32
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       33
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -203,7 +203,7 @@ typedef struct {
     uint32_t                        next;      /* in the bucket */
     uint32_t                        hash;      /* of the account */
     uint8_t                         used;
-    uint8_t                         dirty;     /* Redis may not have it */
+    reauth_override_copies_t        copies;
     reauth_override_t               override;
 } ngx_http_reauth_overridden_t;
 
@@ -227,7 +227,10 @@ typedef struct {
 } ngx_http_reauth_outcome_t;
 
 
-/* an entry of the change log: a record, truncated like an ended one */
+/*
+ * An entry of the change log: a record, truncated like an ended one.  It is
+ * zeroed when its account is forgotten.
+ */
 
 typedef struct {
     int64_t                         deadline_ms;

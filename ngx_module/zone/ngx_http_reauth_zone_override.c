@@ -284,7 +284,7 @@ ngx_http_reauth_zone_override_room(ngx_http_reauth_zone_shctx_t *sh,
         entry = &sh->overrides[i];
 
         if (entry->used
-            && reauth_override_gives_way(&entry->override,
+            && reauth_override_gives_way(&entry->override, &entry->copies,
                                          found ? &found->override : NULL,
                                          now_ms))
         {
@@ -306,6 +306,7 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
 {
     size_t                         len;
     uint32_t                       hash;
+    ngx_uint_t                     shared;
     reauth_record_t                record;
     ngx_http_reauth_overridden_t  *entry, *old;
 
@@ -321,6 +322,8 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
         return NGX_DECLINED;
     }
 
+    shared = !dirty || (old != NULL && old->copies.shared);
+
     /* the gate may be reading the entry that makes room */
 
     ngx_http_reauth_zone_write_start(sh);
@@ -334,7 +337,8 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
 
     entry->override = *override;
     entry->hash = hash;
-    entry->dirty = (uint8_t) dirty;
+    entry->copies.dirty = (uint8_t) dirty;
+    entry->copies.shared = (uint8_t) shared;
     ngx_memory_barrier();
     entry->used = 1;
 
@@ -503,6 +507,27 @@ ngx_http_reauth_zone_get_override(ngx_http_reauth_zone_t *zone,
 
 
 void
+ngx_http_reauth_zone_override_sent(ngx_http_reauth_zone_t *zone,
+    const reauth_override_t *override)
+{
+    ngx_http_reauth_overridden_t  *entry;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    entry = ngx_http_reauth_zone_override_find(zone->sh,
+                ngx_http_reauth_zone_hash((u_char *) override->account,
+                                          ngx_strlen(override->account)),
+                (u_char *) override->account, ngx_strlen(override->account));
+
+    if (entry != NULL) {
+        entry->copies.shared = 1;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+void
 ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
     const reauth_override_t *override)
 {
@@ -519,7 +544,8 @@ ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
 
         /* Redis may have lost a later one, or keep a removed one no longer */
 
-        entry->dirty = entry->override.stamp != override->stamp;
+        entry->copies.dirty = entry->override.stamp != override->stamp;
+        entry->copies.shared = 1;
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -534,7 +560,7 @@ ngx_http_reauth_zone_overrides_unread(ngx_http_reauth_zone_t *zone)
     ngx_http_reauth_zone_lock(zone);
 
     for (i = 0; i < zone->sh->noverrides; i++) {
-        zone->sh->overrides[i].dirty = 1;
+        zone->sh->overrides[i].copies.dirty = 1;
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -566,7 +592,7 @@ ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
 
         if (entry->used
             && now_ms < entry->override.until_ms
-            && (entry->dirty || !dirty))
+            && (entry->copies.dirty || !dirty))
         {
             *override = entry->override;
             rc = NGX_OK;

@@ -18,6 +18,9 @@
 
 #define NOW_MS  INT64_C(1763985600000)    /* 2025-11-24T12:00:00Z */
 
+/* of make(): removed, as its account was forgotten */
+#define FORGOTTEN  100
+
 
 static void
 make(reauth_override_t *override, uint64_t stamp, unsigned gate)
@@ -27,7 +30,9 @@ make(reauth_override_t *override, uint64_t stamp, unsigned gate)
     override->stamp = stamp;
     override->set_ms = NOW_MS - 1000;
     override->until_ms = NOW_MS + 1000;
-    override->gate = (uint8_t) gate;
+    override->gate = (uint8_t) (gate == FORGOTTEN ? REAUTH_OVERRIDE_NONE
+                                                  : gate);
+    override->forgotten = gate == FORGOTTEN;
     override->state = REAUTH_STATE_RUNNING;
 
     memcpy(override->account, "acct_1", sizeof("acct_1"));
@@ -169,6 +174,20 @@ test_set(void **state)
           500, "operator", 0, 0, REAUTH_OVERRIDE_NOTHING },
         { "none to be removed", REAUTH_OVERRIDE_NONE, 0, 0, 0, "", 0, 0,
           REAUTH_OVERRIDE_NOTHING },
+        { "forgotten", FORGOTTEN, 7, REAUTH_OVERRIDE_OPEN, 500, "another", 2,
+          0, REAUTH_OVERRIDE_SET },
+        { "forgotten after it was removed", FORGOTTEN, 7, REAUTH_OVERRIDE_NONE,
+          500, "another", 0, 0, REAUTH_OVERRIDE_SET },
+        { "forgotten after its end", FORGOTTEN, 7, REAUTH_OVERRIDE_OPEN, 0,
+          "another", 0, 0, REAUTH_OVERRIDE_NOTHING },
+        { "removed and ended, then forgotten", FORGOTTEN, 7,
+          REAUTH_OVERRIDE_NONE, 0, "", 0, 0, REAUTH_OVERRIDE_NOTHING },
+        { "forgotten once more", FORGOTTEN, 7, FORGOTTEN, 500, "", 0, 0,
+          REAUTH_OVERRIDE_NOTHING },
+        { "none to be forgotten", FORGOTTEN, 0, 0, 0, "", 0, 0,
+          REAUTH_OVERRIDE_NOTHING },
+        { "set after it was forgotten", REAUTH_OVERRIDE_CLOSED, 7, FORGOTTEN,
+          500, "", 1, 1, REAUTH_OVERRIDE_SET },
     };
 
     (void) state;
@@ -256,10 +275,14 @@ test_is_of(void **state)
 static void
 test_gives_way(void **state)
 {
-    size_t             i, j;
-    reauth_override_t  all[5];
+    size_t                    i, j;
+    reauth_override_t         all[5];
+    reauth_override_copies_t  written;
 
     (void) state;
+
+    memset(&written, 0, sizeof(reauth_override_copies_t));
+    written.shared = 1;
 
     /* those that have ended, then removed ones by age; others remain */
 
@@ -271,12 +294,13 @@ test_gives_way(void **state)
     make(&all[4], 2, REAUTH_OVERRIDE_OPEN);
 
     for (i = 0; i < 5; i++) {
-        assert_int_equal(reauth_override_gives_way(&all[i], NULL, NOW_MS),
+        assert_int_equal(reauth_override_gives_way(&all[i], &written, NULL,
+                                                   NOW_MS),
                          i < 3);
 
         for (j = 0; j < 3; j++) {
-            assert_int_equal(reauth_override_gives_way(&all[i], &all[j],
-                                                       NOW_MS),
+            assert_int_equal(reauth_override_gives_way(&all[i], &written,
+                                                       &all[j], NOW_MS),
                              i < j);
         }
     }
@@ -284,8 +308,53 @@ test_gives_way(void **state)
     /* a removed one that has ended, too */
 
     all[2].until_ms = NOW_MS;
-    assert_true(reauth_override_gives_way(&all[2], &all[1], NOW_MS));
-    assert_false(reauth_override_gives_way(&all[1], &all[2], NOW_MS));
+    assert_true(reauth_override_gives_way(&all[2], &written, &all[1], NOW_MS));
+    assert_false(reauth_override_gives_way(&all[1], &written, &all[2],
+                                           NOW_MS));
+}
+
+
+/* a removal that has to reach other gateways, and is not in Redis, remains */
+
+static void
+test_keeps_place(void **state)
+{
+    size_t             i;
+    reauth_override_t  override;
+
+    static const struct {
+        const char                *row;
+        unsigned                   gate;
+        int64_t                    left;
+        reauth_override_copies_t   copies;
+        int                        gives_way;
+    } rows[] = {
+        { "removed, in Redis", REAUTH_OVERRIDE_NONE, 500, { 0, 1 }, 1 },
+        { "removed, to be written", REAUTH_OVERRIDE_NONE, 500, { 1, 1 }, 0 },
+        { "removed, was never in Redis", REAUTH_OVERRIDE_NONE, 500, { 1, 0 },
+          1 },
+        { "removed, without Redis", REAUTH_OVERRIDE_NONE, 500, { 0, 0 }, 1 },
+        { "removed, ended before it was written", REAUTH_OVERRIDE_NONE, 0,
+          { 1, 1 }, 1 },
+        { "forgotten, to be written", FORGOTTEN, 500, { 1, 1 }, 0 },
+        { "in force, was never in Redis", REAUTH_OVERRIDE_OPEN, 500, { 1, 0 },
+          0 },
+        { "in force, in Redis", REAUTH_OVERRIDE_CLOSED, 500, { 0, 1 }, 0 },
+        { "ended, to be written", REAUTH_OVERRIDE_CLOSED, 0, { 1, 1 }, 1 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make(&override, 5, rows[i].gate);
+        override.until_ms = NOW_MS + rows[i].left;
+
+        if (reauth_override_gives_way(&override, &rows[i].copies, NULL, NOW_MS)
+            != rows[i].gives_way)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
 }
 
 
@@ -357,7 +426,7 @@ test_same_stamp(void **state)
 
     (void) state;
 
-    for (i = 0; i < 10; i++) {
+    for (i = 0; i < 12; i++) {
         first = i % 2;
 
         make(&ours[0], 5, REAUTH_OVERRIDE_CLOSED);
@@ -379,6 +448,10 @@ test_same_stamp(void **state)
 
         case 3:
             ours[1].caller[0] = 'O';
+            break;
+
+        case 4:
+            ours[1].forgotten = 1;
             break;
 
         default:
@@ -490,6 +563,69 @@ test_text(void **state)
 }
 
 
+static void
+test_forgotten(void **state)
+{
+    size_t             i;
+    reauth_string_t    text;
+    unsigned char      buf[REAUTH_OVERRIDE_TEXT_MAX];
+    reauth_record_t    change, forgotten;
+    reauth_override_t  override, copy;
+
+    static const struct {
+        const char  *row;
+        int64_t      epoch;         /* from that of the forgotten one */
+        int64_t      updated;
+        int          is;
+    } rows[] = {
+        { "an earlier attempt", -5, -5, 1 },
+        { "the forgotten one", 0, 0, 1 },
+        { "late, about the forgotten attempt", 0, 5, 1 },
+        { "an override that was set later than the attempt began", 5, -5, 1 },
+        { "a later attempt", 5, 5, 0 },
+    };
+
+    (void) state;
+
+    /* it survives Redis, and is a change after which nothing is known */
+
+    make(&override, (uint64_t) NOW_MS * REAUTH_EPOCH_TICKS, FORGOTTEN);
+
+    text.data = buf;
+    text.len = reauth_override_encode(&override, buf);
+
+    assert_int_equal(reauth_override_decode(&text, NOW_MS, &copy), 0);
+    assert_false(reauth_override_is_taken(&copy, &override));
+    assert_int_equal(copy.forgotten, 1);
+
+    reauth_override_record(&copy, &forgotten);
+    assert_int_equal(forgotten.state, REAUTH_STATE_FORGOTTEN);
+
+    make(&override, (uint64_t) NOW_MS * REAUTH_EPOCH_TICKS,
+         REAUTH_OVERRIDE_NONE);
+    reauth_override_record(&override, &change);
+    assert_int_equal(change.state, REAUTH_STATE_RUNNING);
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&change, 0, sizeof(reauth_record_t));
+        change.epoch = forgotten.epoch + (uint64_t) rows[i].epoch;
+        change.updated_ms = forgotten.updated_ms + rows[i].updated;
+
+        if (reauth_record_is_forgotten(&change, &forgotten) != rows[i].is) {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+
+    /* an account with an override in force is known */
+
+    text = reauth_string_from("stamp 7\naccount acct_1\ngate open\nset 1\n"
+                              "until 2\nforgotten 1\n");
+
+    assert_int_equal(reauth_override_decode(&text, NOW_MS, &copy), 0);
+    assert_int_equal(copy.forgotten, 0);
+}
+
+
 /* what ends at its bound is valid, a byte, millisecond or tick more is not */
 
 static void
@@ -552,6 +688,8 @@ main(void)
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_is_of),
         cmocka_unit_test(test_gives_way),
+        cmocka_unit_test(test_keeps_place),
+        cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_stored),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_same_stamp),
