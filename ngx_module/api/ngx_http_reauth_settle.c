@@ -141,18 +141,18 @@ ngx_http_reauth_authenticate_accepted(ngx_http_reauth_authenticate_t *a,
         != REAUTH_UPDATE_ANSWER_OK)
     {
         a->bad_answer = 1;
-        fact->state = REAUTH_STATE_UNKNOWN;
-        fact->error_code = reauth_string_from("UPSTREAM_BAD_ANSWER");
+    }
+
+    reauth_judge_accepted(!a->bad_answer, a->answer.deeplink != NULL, fact);
+
+    if (a->bad_answer) {
         return;
     }
 
-    fact->state = REAUTH_STATE_RUNNING;
     fact->attempt = a->route.fansly ? a->route.id
                                     : reauth_string_from(a->answer.attempt);
 
     if (a->answer.deeplink) {
-        fact->state = REAUTH_STATE_NEEDS_APP;
-        fact->action = REAUTH_ACTION_APP;
         (void) ngx_http_reauth_authenticate_sealed(a, sealed, fact);
     }
 }
@@ -209,20 +209,23 @@ static void
 ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
     reauth_fact_t *fact)
 {
-    if (fact->state == REAUTH_STATE_REJECTED
-        || fact->state == REAUTH_STATE_UNKNOWN)
+    ngx_uint_t  composed;
+
+    composed = ngx_http_reauth_authenticate_composed(a, fact);
+
+    switch (reauth_judge_share(fact->state, (int) composed,
+                               a->answer.deeplink != NULL))
     {
+    case REAUTH_SHARE_WAITING:
         ngx_http_reauth_coalesce_share(a, fact->epoch, fact->origin);
-        return;
-    }
+        break;
 
-    if (!ngx_http_reauth_authenticate_composed(a, fact)) {
+    case REAUTH_SHARE_KEPT:
         fact->kept = ngx_http_reauth_coalesce_keep(a) == NGX_OK;
-        return;
-    }
+        break;
 
-    if (a->answer.deeplink != NULL) {
-        ngx_http_reauth_coalesce_share(a, fact->epoch, fact->origin);
+    default: /* REAUTH_SHARE_NOTHING */
+        break;
     }
 }
 
@@ -235,9 +238,7 @@ ngx_http_reauth_authenticate_store(ngx_http_reauth_authenticate_t *a,
 {
     ngx_http_reauth_main_conf_t  *mcf;
 
-    if (fact->state == REAUTH_STATE_REJECTED && a->prior_known) {
-        fact->caller = reauth_string_from(a->prior_caller);
-    }
+    reauth_judge_restored(fact, (int) a->prior_known, a->prior_caller);
 
     if (ngx_http_reauth_authenticate_advance(a, &a->route.id, fact) == NGX_OK
         || !fact->kept)
@@ -275,6 +276,17 @@ ngx_http_reauth_authenticate_end(const ngx_http_reauth_forward_t *forward)
 }
 
 
+static reauth_state_t
+ngx_http_reauth_authenticate_ended(const ngx_http_reauth_forward_t *forward,
+    const char **code)
+{
+    return reauth_judge_ended(ngx_http_reauth_authenticate_end(forward),
+               forward->done ? (int) forward->sent
+                             : forward->subrequest != NULL,
+               reauth_upstream_status((unsigned) forward->status), code);
+}
+
+
 static void
 ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 {
@@ -282,11 +294,9 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
     const char                 *code;
     reauth_fact_t               fact;
     reauth_error_t              error;
-    reauth_upstream_status_t    status;
     ngx_http_reauth_forward_t  *forward;
 
     forward = &a->forward;
-    status = reauth_upstream_status((unsigned) forward->status);
 
     ngx_memzero(&fact, sizeof(reauth_fact_t));
 
@@ -297,10 +307,8 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
     a->epoch = 0;
 
-    fact.state = reauth_judge_ended(ngx_http_reauth_authenticate_end(forward),
-                                    forward->done ? (int) forward->sent
-                                           : forward->subrequest != NULL,
-                                    status, &code);
+    fact.state = ngx_http_reauth_authenticate_ended(forward, &code);
+
     if (code != NULL) {
         fact.error_code = reauth_string_from(code);
 
@@ -544,12 +552,7 @@ ngx_http_reauth_authenticate_settle_2fa(ngx_http_reauth_authenticate_t *a)
         return;
     }
 
-    ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-    fact.attempt = a->route.id;
-    fact.source = REAUTH_SOURCE_SUBMIT_2FA;
-    fact.state = REAUTH_STATE_RUNNING;
-    fact.step = 1;
+    reauth_judge_code(&a->route.id, &fact);
     ngx_http_reauth_authenticate_asked(a, &account, &fact);
 
     (void) ngx_http_reauth_authenticate_advance(a, &account, &fact);
@@ -583,6 +586,7 @@ ngx_http_reauth_authenticate_settle_start(ngx_http_reauth_authenticate_t *a)
 void
 ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
 {
+    const char                      *code;
     ngx_http_reauth_authenticate_t  *a;
 
     a = forward->data;
@@ -592,9 +596,8 @@ ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
         return;
     }
 
-    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
-        || reauth_upstream_status((unsigned) forward->status)
-           != REAUTH_UPSTREAM_ACCEPTED)
+    if (ngx_http_reauth_authenticate_ended(forward, &code)
+        != REAUTH_STATE_RUNNING)
     {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
                        "reauth settle: \"%*s\" unchanged, status %ui",

@@ -78,12 +78,18 @@ ngx_http_reauth_status_add_record(ngx_http_request_t *r,
     view.action = ngx_http_reauth_action(state, record->action);
 
     if (reauth_override_closes(view.override, state, now_ms)) {
-        since_ms = record->since_ms;
-        deadline_ms = record->deadline_ms;
+        since_ms = 0;
+        deadline_ms = 0;
 
-        if (!reauth_state_is_active(state)) {
-            since_ms = override.set_ms;
-            deadline_ms = override.until_ms;
+        if (reauth_state_is_active(state)) {
+            since_ms = record->since_ms;
+            deadline_ms = record->deadline_ms;
+        }
+
+        if (reauth_override_gate(view.override, now_ms)
+            == REAUTH_OVERRIDE_CLOSED)
+        {
+            reauth_gate_overridden(view.override, &since_ms, &deadline_ms);
         }
 
         view.retry_after = ngx_http_reauth_retry_after(r, record->auth_type,

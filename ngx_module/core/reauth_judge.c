@@ -704,7 +704,5 @@ reauth_judge_unsent(const reauth_begin_t *begin, int64_t now_ms,
     fact->state = REAUTH_STATE_REJECTED;
     fact->error_code = reauth_string_from(code);
 
-    if (begin->prior_known) {
-        fact->caller = reauth_string_from(begin->prior_caller);
-    }
+    reauth_judge_restored(fact, (int) begin->prior_known, begin->prior_caller);
 }

@@ -90,6 +90,15 @@ typedef enum {
 } reauth_called_t;
 
 
+/* how the response to an update is stored */
+
+typedef enum {
+    REAUTH_SHARE_NOTHING = 0,      /* it is composed from the record */
+    REAUTH_SHARE_WAITING,          /* briefly, for requests that wait for it */
+    REAUTH_SHARE_KEPT              /* as long as the attempt may last */
+} reauth_response_t;
+
+
 /* a commit is written only if Redis has the revision on which it was based */
 
 #define REAUTH_COMMIT_TRIES  6
@@ -211,6 +220,28 @@ reauth_heard_t reauth_judge_webhook(const reauth_webhook_t *webhook,
  */
 reauth_state_t reauth_judge_ended(reauth_update_end_t end, int sent,
     reauth_upstream_status_t status, const char **code);
+
+/*
+ * The state of an update that the upstream has accepted: "readable" if the
+ * response has the format of one, "deeplink" if it has one.
+ */
+void reauth_judge_accepted(int readable, int deeplink, reauth_fact_t *fact);
+
+/*
+ * "state" is that of the settled update; "composed": the response composed from
+ * the record is identical.
+ */
+reauth_response_t reauth_judge_share(reauth_state_t state, int composed,
+    int deeplink);
+
+/*
+ * Sets the caller of a rejected update's fact, which is that of the attempt
+ * that is restored; "known" is reauth_begin_t's prior_known.
+ */
+void reauth_judge_restored(reauth_fact_t *fact, int known, const char *caller);
+
+/* the fact of a code that the upstream has accepted */
+void reauth_judge_code(const reauth_string_t *attempt, reauth_fact_t *fact);
 
 /*
  * A 401 response to an ordinary call that began at "began_ms"; "code" is that

@@ -117,6 +117,61 @@ reauth_judge_ended(reauth_update_end_t end, int sent,
 }
 
 
+void
+reauth_judge_accepted(int readable, int deeplink, reauth_fact_t *fact)
+{
+    static const reauth_string_t  bad = reauth_string("UPSTREAM_BAD_ANSWER");
+
+    if (!readable) {
+        fact->state = REAUTH_STATE_UNKNOWN;
+        fact->error_code = bad;
+
+    } else if (deeplink) {
+        fact->state = REAUTH_STATE_NEEDS_APP;
+        fact->action = REAUTH_ACTION_APP;
+
+    } else {
+        fact->state = REAUTH_STATE_RUNNING;
+    }
+}
+
+
+reauth_response_t
+reauth_judge_share(reauth_state_t state, int composed, int deeplink)
+{
+    if (state == REAUTH_STATE_REJECTED || state == REAUTH_STATE_UNKNOWN) {
+        return REAUTH_SHARE_WAITING;
+    }
+
+    if (!composed) {
+        return REAUTH_SHARE_KEPT;
+    }
+
+    return deeplink ? REAUTH_SHARE_WAITING : REAUTH_SHARE_NOTHING;
+}
+
+
+void
+reauth_judge_restored(reauth_fact_t *fact, int known, const char *caller)
+{
+    if (fact->state == REAUTH_STATE_REJECTED && known) {
+        fact->caller = reauth_string_from(caller);
+    }
+}
+
+
+void
+reauth_judge_code(const reauth_string_t *attempt, reauth_fact_t *fact)
+{
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->attempt = *attempt;
+    fact->source = REAUTH_SOURCE_SUBMIT_2FA;
+    fact->state = REAUTH_STATE_RUNNING;
+    fact->step = 1;
+}
+
+
 reauth_called_t
 reauth_judge_call(const char *code, const reauth_record_t *record,
     int64_t began_ms, int64_t now_ms, reauth_fact_t *fact)

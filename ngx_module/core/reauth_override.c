@@ -66,6 +66,20 @@ reauth_override_closes(const reauth_override_t *override, reauth_state_t state,
 }
 
 
+void
+reauth_gate_overridden(const reauth_override_t *override, int64_t *since_ms,
+    int64_t *deadline_ms)
+{
+    if (*since_ms == 0) {
+        *since_ms = override->set_ms;
+    }
+
+    if (*deadline_ms < override->until_ms) {
+        *deadline_ms = override->until_ms;
+    }
+}
+
+
 int
 reauth_override_is_of(const reauth_override_t *override, const char *caller,
     int64_t now_ms)

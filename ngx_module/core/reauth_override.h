@@ -103,6 +103,14 @@ reauth_gate_is_closed(unsigned override, int64_t since_ms,
 }
 
 
+/*
+ * The times of a gate that an override keeps closed: "since_ms" and
+ * "deadline_ms" are those of the active attempt, or 0 without one.
+ */
+void reauth_gate_overridden(const reauth_override_t *override,
+    int64_t *since_ms, int64_t *deadline_ms);
+
+
 /* the time until which such a closed gate remains closed if nothing happens */
 
 static inline int64_t
@@ -126,10 +134,9 @@ typedef enum {
  * A person sets an override, or removes it (its gate is NONE), or forgets the
  * account ("forgotten", too): then one that was removed before is removed once
  * more.  "former" is what is stored, which may be none (stamp 0), "state" that
- * of the account,
- * "last" the largest epoch seen.  "share": those of the caller, out of
- * "capacity"; 0: it is not needed.  For REAUTH_OVERRIDE_SET, the
- * stamp, the times and the state are set.
+ * of the account, "last" the largest epoch seen.  "share": those of the caller,
+ * out of "capacity"; 0: it is not needed.  For REAUTH_OVERRIDE_SET, the stamp,
+ * the times and the state are set.
  */
 reauth_override_set_t reauth_override_set(reauth_override_t *override,
     const reauth_override_t *former, unsigned state, uint64_t last,

@@ -284,3 +284,27 @@ reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact)
     fact->error_code = reauth_string_from(poll->error_code);
     fact->error_message = reauth_string_from(poll->error_message);
 }
+
+
+void
+reauth_poll_failed_fact(const reauth_record_t *record,
+    reauth_poll_error_t error, unsigned status, int64_t now_ms,
+    reauth_fact_t *fact)
+{
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    reauth_fact_of(fact, record);
+    fact->polled = 1;
+    fact->poll_error = error;
+    fact->poll_status = status;
+    fact->source = REAUTH_SOURCE_POLLER;
+}
+
+
+int
+reauth_poll_is_news(const reauth_record_t *record, const reauth_fact_t *fact)
+{
+    return record->poll_error != fact->poll_error
+           || record->poll_status != fact->poll_status;
+}

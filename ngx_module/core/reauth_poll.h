@@ -51,6 +51,19 @@ void reauth_poll_fact(const reauth_poll_t *poll, reauth_fact_t *fact);
 
 
 /*
+ * The fact of a background poll, or a list of accounts, without a result.
+ * "status" is that of the response, 0: none.
+ */
+void reauth_poll_failed_fact(const reauth_record_t *record,
+    reauth_poll_error_t error, unsigned status, int64_t now_ms,
+    reauth_fact_t *fact);
+
+/* whether it differs from the last one */
+int reauth_poll_is_news(const reauth_record_t *record,
+    const reauth_fact_t *fact);
+
+
+/*
  * Parses the response to a poll.  Zeroes *out first.  -1: not JSON, or another
  * format; "why" is set.
  */

@@ -4,7 +4,6 @@
  */
 
 
-#include "reauth_attempt.h"
 #include "reauth_retry_after.h"
 
 
@@ -16,6 +15,12 @@
 
 /* subtracted at the upper limit, where nothing can be added */
 #define REAUTH_RETRY_SPREAD  10
+
+/* the part of the last login in the average */
+#define REAUTH_RETRY_LAST    8
+
+/* milliseconds; a longer login is not typical */
+#define REAUTH_RETRY_LONG_MS  3600000
 
 
 static unsigned
@@ -74,4 +79,25 @@ reauth_retry_after(const reauth_wait_t *wait, unsigned random)
     low = low > wait->min ? low : wait->min;
 
     return reauth_retry_after_within(low, high, random);
+}
+
+
+int64_t
+reauth_retry_after_learn(int64_t typical_ms, const reauth_record_t *record)
+{
+    int64_t  took_ms;
+
+    took_ms = record->updated_ms - record->since_ms;
+
+    if (record->state != REAUTH_STATE_SUCCEEDED
+        || took_ms <= 0
+        || took_ms > REAUTH_RETRY_LONG_MS)
+    {
+        return typical_ms;
+    }
+
+    return typical_ms == 0
+           ? took_ms
+           : (typical_ms * (REAUTH_RETRY_LAST - 1) + took_ms)
+             / REAUTH_RETRY_LAST;
 }

@@ -11,7 +11,7 @@
 #define REAUTH_RETRY_AFTER_H
 
 
-#include <stdint.h>
+#include "reauth_attempt.h"
 
 
 typedef struct {
@@ -29,6 +29,13 @@ typedef struct {
  * at the same time.
  */
 unsigned reauth_retry_after(const reauth_wait_t *wait, unsigned random);
+
+/*
+ * The measured duration after an attempt has ended: an average in which the
+ * last logins count most; "typical_ms" is the previous one, 0: unknown.
+ */
+int64_t reauth_retry_after_learn(int64_t typical_ms,
+    const reauth_record_t *record);
 
 
 #endif /* REAUTH_RETRY_AFTER_H */

@@ -5,6 +5,7 @@
 
 
 #include "reauth_schedule.h"
+#include "reauth_route.h"
 
 
 /* persons can request one poll in this many */
@@ -56,6 +57,41 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
     interval = interval * (800 + (int64_t) (random % 401)) / 1000;
 
     return now_ms + interval;
+}
+
+
+int
+reauth_schedule_is_queued(const reauth_record_t *record)
+{
+    return reauth_state_is_active(record->state);
+}
+
+
+reauth_poll_way_t
+reauth_schedule_way(const reauth_record_t *record)
+{
+    reauth_string_t  account;
+
+    if (record->state == REAUTH_STATE_STARTING) {
+        return REAUTH_POLL_SENDING;
+    }
+
+    if (reauth_attempt_is_unpolled(record)) {
+        return reauth_state_is_active(record->state) ? REAUTH_POLL_LATER
+                                                     : REAUTH_POLL_NOT;
+    }
+
+    if (reauth_attempt_is_listed(record)) {
+        return REAUTH_POLL_LATER;
+    }
+
+    account = reauth_string_from(record->account);
+
+    /* without an attempt, there is an endpoint of Fansly accounts only */
+
+    return reauth_state_is_active(record->state)
+           || reauth_id_kind(&account) == REAUTH_ID_FANSLY
+           ? REAUTH_POLL_ENDPOINT : REAUTH_POLL_LIST;
 }
 
 

@@ -100,6 +100,22 @@ int64_t reauth_schedule_lag(int64_t late_ms);
 /* the class in the summary and in metrics */
 const char *reauth_schedule_class_name(reauth_poll_class_t class);
 
+/* how an account is polled */
+
+typedef enum {
+    REAUTH_POLL_ENDPOINT = 0,   /* by the endpoint of the attempt */
+    REAUTH_POLL_NOT,            /* not at all */
+    REAUTH_POLL_SENDING,        /* its update is being sent */
+    REAUTH_POLL_LATER,          /* at the deadline: the list of accounts or
+                                   webhooks settle the attempt */
+    REAUTH_POLL_LIST            /* by the list of accounts */
+} reauth_poll_way_t;
+
+reauth_poll_way_t reauth_schedule_way(const reauth_record_t *record);
+
+/* whether polls of the account are queued; otherwise one is requested */
+int reauth_schedule_is_queued(const reauth_record_t *record);
+
 /*
  * The time of the next poll of an active record, in milliseconds since the
  * Unix epoch.  The interval grows with the time without a change, faster if a

@@ -298,7 +298,7 @@ ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
     now_ms = ngx_http_reauth_now();
 
     if (ngx_http_reauth_zone_find(&store->zone, account, &record) == NGX_OK
-        && reauth_state_is_active(record.state))
+        && reauth_schedule_is_queued(&record))
     {
         ngx_http_reauth_store_poll_at(store, account, now_ms, 1);
 

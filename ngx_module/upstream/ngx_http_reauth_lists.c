@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 
 #include "reauth_list.h"
+#include "reauth_poll.h"
 #include "ngx_http_reauth_lists.h"
 #include "ngx_http_reauth_background.h"
 #include "ngx_http_reauth_redact.h"
@@ -114,20 +115,14 @@ ngx_http_reauth_list_failed(ngx_http_reauth_list_t *list,
                                                  &record)
               == NGX_OK)
     {
-        if (record.poll_error == error && record.poll_status == status) {
+        reauth_poll_failed_fact(&record, error, (unsigned) status,
+                                ngx_http_reauth_now(), &fact);
+
+        if (!reauth_poll_is_news(&record, &fact)) {
             continue;
         }
 
         n++;
-
-        ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-        fact.now_ms = ngx_http_reauth_now();
-        reauth_fact_of(&fact, &record);
-        fact.polled = 1;
-        fact.poll_error = error;
-        fact.poll_status = (unsigned) status;
-        fact.source = REAUTH_SOURCE_POLLER;
 
         account = reauth_string_from(record.account);
 

@@ -46,15 +46,9 @@ ngx_http_reauth_poll_failed(ngx_http_reauth_poll_t *poll,
 
     account = reauth_string_from(poll->account);
 
-    ngx_memzero(&fact, sizeof(reauth_fact_t));
-
-    fact.now_ms = ngx_http_reauth_now();
-    reauth_fact_of(&fact, &poll->record);
-    fact.polled = 1;
-    fact.poll_error = error;
-    fact.poll_status = (unsigned) status;
+    reauth_poll_failed_fact(&poll->record, error, (unsigned) status,
+                            ngx_http_reauth_now(), &fact);
     fact.lost = (unsigned) lost;
-    fact.source = REAUTH_SOURCE_POLLER;
 
     if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
                                       &result, &record)
@@ -92,7 +86,7 @@ ngx_http_reauth_poll_again(ngx_http_reauth_poll_t *poll, int64_t now_ms,
 
     if (ngx_http_reauth_zone_find(&poller->store->zone, &account, &record)
         == NGX_OK
-        && reauth_state_is_active(record.state))
+        && reauth_schedule_is_queued(&record))
     {
         next_ms = reauth_schedule_next(&poller->store->zone.schedule, &record,
                                        now_ms, ngx_random());
@@ -275,45 +269,55 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
 }
 
 
-/* an attempt that cannot be polled is settled by a list or by webhooks */
+/* NGX_DECLINED: the endpoint of the attempt is not polled */
 
-static ngx_uint_t
-ngx_http_reauth_poll_by_list(ngx_http_reauth_poll_t *poll)
+static ngx_int_t
+ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
 {
-    reauth_string_t           account;
+    const char                *why;
+    reauth_string_t            account;
     ngx_http_reauth_poller_t  *poller;
 
     poller = poll->poller;
     account = reauth_string_from(poll->account);
 
-    if (reauth_id_kind(&account) == REAUTH_ID_FANVUE
-        && !reauth_state_is_active(poll->record.state))
-    {
-        return 1;
-    }
+    switch (reauth_schedule_way(&poll->record)) {
 
-    if (reauth_attempt_is_listed(&poll->record)
-        || reauth_attempt_is_unpolled(&poll->record))
-    {
+    case REAUTH_POLL_ENDPOINT:
+        return NGX_OK;
+
+    case REAUTH_POLL_SENDING:
+        why = "its update is being sent";
+        break;
+
+    case REAUTH_POLL_LATER:
+        why = "left to the list of accounts or to webhooks";
+
         ngx_http_reauth_store_poll_at(poller->store, &account,
                                       poll->record.deadline_ms, 1);
-        return 1;
+        break;
+
+    case REAUTH_POLL_LIST:
+        why = "left to the list of accounts or to webhooks";
+
+        ngx_http_reauth_lists_ask(poller, &account);
+
+        /* a gateway that knows the attempt need not wait for the lease */
+
+        ngx_http_reauth_store_poll_at(poller->store, &account,
+                                      ngx_http_reauth_now()
+                                      + NGX_HTTP_REAUTH_POLL_UNKNOWN, 1);
+        break;
+
+    default: /* REAUTH_POLL_NOT */
+        why = "left to the list of accounts or to webhooks";
     }
 
-    if (reauth_state_is_active(poll->record.state)
-        || reauth_id_kind(&account) == REAUTH_ID_FANSLY)
-    {
-        return 0;
-    }
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                   "reauth poll: account \"%s\" not polled, %s",
+                   poll->account, why);
 
-    ngx_http_reauth_lists_ask(poller, &account);
-
-    /* a gateway that knows the attempt need not wait for the lease to end */
-
-    ngx_http_reauth_store_poll_at(poller->store, &account,
-                                  ngx_http_reauth_now()
-                                  + NGX_HTTP_REAUTH_POLL_UNKNOWN, 1);
-    return 1;
+    return NGX_DECLINED;
 }
 
 
@@ -340,18 +344,7 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
     (void) ngx_http_reauth_zone_find(&poller->store->zone, account,
                                      &poll->record);
 
-    if (poll->record.state == REAUTH_STATE_STARTING
-        || ngx_http_reauth_poll_by_list(poll))
-    {
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
-                       "reauth poll: account \"%s\" not polled, %s",
-                       poll->account,
-                       poll->record.state == REAUTH_STATE_STARTING
-                           ? "its update is being sent"
-                           : "left to the list of accounts or to webhooks");
-
-        /* being sent and settled by its request, or settled by a list */
-
+    if (ngx_http_reauth_poll_way(poll) != NGX_OK) {
         ngx_free(poll);
         return NGX_DECLINED;
     }

@@ -46,8 +46,6 @@ ngx_http_reauth_zone_copy_closed(ngx_http_reauth_slot_t *slot,
 }
 
 
-/* an override lasts longer than the attempt, or there is no attempt */
-
 static void
 ngx_http_reauth_zone_copy_override(ngx_http_reauth_overridden_t *entry,
     int64_t now_ms, ngx_http_reauth_closed_t *closed)
@@ -64,15 +62,10 @@ ngx_http_reauth_zone_copy_override(ngx_http_reauth_overridden_t *entry,
     override = &entry->override;
     closed->override = (uint8_t) reauth_override_gate(override, now_ms);
 
-    if (closed->override != REAUTH_OVERRIDE_CLOSED) {
-        return;
+    if (closed->override == REAUTH_OVERRIDE_CLOSED) {
+        reauth_gate_overridden(override, &closed->since_ms,
+                               &closed->deadline_ms);
     }
-
-    if (closed->since_ms == 0) {
-        closed->since_ms = override->set_ms;
-    }
-
-    closed->deadline_ms = ngx_max(closed->deadline_ms, override->until_ms);
 }
 
 

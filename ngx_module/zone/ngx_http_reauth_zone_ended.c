@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_reauth_zone_memory.h"
+#include "reauth_retry_after.h"
 
 
 ngx_http_reauth_node_t **
@@ -521,23 +522,14 @@ static void
 ngx_http_reauth_zone_learn(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *record)
 {
-    int64_t      took;
     ngx_uint_t  *typical;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    took = record->updated_ms - record->since_ms;
-
-    if (record->state != REAUTH_STATE_SUCCEEDED || took <= 0
-        || took > 3600000)
-    {
-        return;
-    }
-
     typical = &sh->typical[record->auth_type];
 
-    *typical = *typical == 0 ? (ngx_uint_t) took
-                             : (*typical * 7 + (ngx_uint_t) took) / 8;
+    *typical = (ngx_uint_t) reauth_retry_after_learn((int64_t) *typical,
+                                                     record);
 }
 
 

@@ -651,7 +651,7 @@ void
 ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_summary_t *summary, int64_t now_ms)
 {
-    ngx_uint_t                     i, active;
+    ngx_uint_t                     i;
     reauth_record_t                record;
     reauth_override_gate_t         gate;
     ngx_http_reauth_overridden_t  *entry;
@@ -678,13 +678,14 @@ ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
                    (u_char *) entry->override.account,
                    ngx_strlen(entry->override.account), &record);
 
-        active = reauth_state_is_active(record.state);
-
-        if (gate == REAUTH_OVERRIDE_CLOSED && !active) {
-            summary->gates_closed++;
-
-        } else if (gate == REAUTH_OVERRIDE_OPEN && active) {
+        if (reauth_state_is_active(record.state)) {
             summary->gates_closed--;
+        }
+
+        if (reauth_override_closes(&entry->override,
+                                   (reauth_state_t) record.state, now_ms))
+        {
+            summary->gates_closed++;
         }
     }
 }

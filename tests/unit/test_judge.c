@@ -2034,6 +2034,140 @@ test_merge_unknown(void **state)
 }
 
 
+static void
+test_accepted(void **state)
+{
+    size_t         i;
+    reauth_fact_t  fact;
+
+    static const struct {
+        const char       *row;
+        int               readable;
+        int               deeplink;
+        reauth_state_t    state;
+        reauth_action_t   action;
+        const char       *code;
+    } rows[] = {
+        { "a login has begun", 1, 0, REAUTH_STATE_RUNNING, 0, "" },
+        { "with a deeplink", 1, 1, REAUTH_STATE_NEEDS_APP, REAUTH_ACTION_APP,
+          "" },
+        { "another format", 0, 0, REAUTH_STATE_UNKNOWN, 0,
+          "UPSTREAM_BAD_ANSWER" },
+        { "another format, with a deeplink", 0, 1, REAUTH_STATE_UNKNOWN, 0,
+          "UPSTREAM_BAD_ANSWER" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&fact, 0, sizeof(reauth_fact_t));
+        reauth_judge_accepted(rows[i].readable, rows[i].deeplink, &fact);
+
+        if (fact.state != rows[i].state
+            || fact.action != rows[i].action
+            || fact.error_code.len != strlen(rows[i].code)
+            || (fact.error_code.len != 0
+                && !reauth_string_equals(&fact.error_code, rows[i].code)))
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
+static void
+test_share(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char      *row;
+        reauth_state_t   state;
+        int              composed;
+        int              deeplink;
+        reauth_response_t   share;
+    } rows[] = {
+        { "rejected", REAUTH_STATE_REJECTED, 0, 0, REAUTH_SHARE_WAITING },
+        { "rejected, composed", REAUTH_STATE_REJECTED, 1, 0,
+          REAUTH_SHARE_WAITING },
+        { "not known", REAUTH_STATE_UNKNOWN, 0, 0, REAUTH_SHARE_WAITING },
+        { "accepted", REAUTH_STATE_RUNNING, 0, 0, REAUTH_SHARE_KEPT },
+        { "accepted, composed", REAUTH_STATE_RUNNING, 1, 0,
+          REAUTH_SHARE_NOTHING },
+        { "with a deeplink", REAUTH_STATE_NEEDS_APP, 0, 1, REAUTH_SHARE_KEPT },
+        { "with a deeplink, composed", REAUTH_STATE_NEEDS_APP, 1, 1,
+          REAUTH_SHARE_WAITING },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (reauth_judge_share(rows[i].state, rows[i].composed,
+                               rows[i].deeplink)
+            != rows[i].share)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
+static void
+test_restored(void **state)
+{
+    size_t         i;
+    reauth_fact_t  fact;
+
+    static const struct {
+        const char      *row;
+        reauth_state_t   state;
+        int              known;
+        const char      *caller;
+    } rows[] = {
+        { "rejected", REAUTH_STATE_REJECTED, 1, "former" },
+        { "rejected, nothing was replaced", REAUTH_STATE_REJECTED, 0, "own" },
+        { "accepted", REAUTH_STATE_RUNNING, 1, "own" },
+        { "not known", REAUTH_STATE_UNKNOWN, 1, "own" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&fact, 0, sizeof(reauth_fact_t));
+        fact.state = rows[i].state;
+        fact.caller = reauth_string_from("own");
+
+        reauth_judge_restored(&fact, rows[i].known, "former");
+
+        if (!reauth_string_equals(&fact.caller, rows[i].caller)) {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
+static void
+test_code(void **state)
+{
+    reauth_fact_t    fact;
+    reauth_string_t  attempt;
+
+    (void) state;
+
+    attempt = reauth_string_from("auth_1");
+    memset(&fact, 0xff, sizeof(reauth_fact_t));
+
+    reauth_judge_code(&attempt, &fact);
+
+    assert_true(reauth_string_equals(&fact.attempt, "auth_1"));
+    assert_int_equal(fact.state, REAUTH_STATE_RUNNING);
+    assert_int_equal(fact.source, REAUTH_SOURCE_SUBMIT_2FA);
+    assert_int_equal(fact.step, 1);
+    assert_int_equal(fact.epoch, 0);
+    assert_int_equal(fact.polled, 0);
+}
+
+
 int
 main(void)
 {
@@ -2063,6 +2197,10 @@ main(void)
         cmocka_unit_test(test_webhook),
         cmocka_unit_test(test_call),
         cmocka_unit_test(test_ended),
+        cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_restored),
+        cmocka_unit_test(test_code),
         cmocka_unit_test(test_commit)
     };
 

@@ -679,6 +679,42 @@ test_bounds(void **state)
 }
 
 
+/* the gate is closed since the attempt began, and until both have ended */
+
+static void
+test_overridden(void **state)
+{
+    size_t             i;
+    int64_t            since_ms, deadline_ms;
+    reauth_override_t  override;
+
+    static const struct {
+        int64_t  since_ms;
+        int64_t  deadline_ms;
+        int64_t  closed_since_ms;
+        int64_t  closed_until_ms;
+    } rows[] = {
+        { 0, 0, NOW_MS - 1000, NOW_MS + 1000 },
+        { NOW_MS - 5, NOW_MS + 5, NOW_MS - 5, NOW_MS + 1000 },
+        { NOW_MS - 5000, NOW_MS + 5000, NOW_MS - 5000, NOW_MS + 5000 },
+    };
+
+    (void) state;
+
+    make(&override, 5, REAUTH_OVERRIDE_CLOSED);
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        since_ms = rows[i].since_ms;
+        deadline_ms = rows[i].deadline_ms;
+
+        reauth_gate_overridden(&override, &since_ms, &deadline_ms);
+
+        assert_int_equal(since_ms, rows[i].closed_since_ms);
+        assert_int_equal(deadline_ms, rows[i].closed_until_ms);
+    }
+}
+
+
 int
 main(void)
 {
@@ -687,6 +723,7 @@ main(void)
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_is_of),
+        cmocka_unit_test(test_overridden),
         cmocka_unit_test(test_gives_way),
         cmocka_unit_test(test_keeps_place),
         cmocka_unit_test(test_forgotten),

@@ -809,12 +809,47 @@ test_no_accounts(void **state)
 }
 
 
+static void
+test_failed_fact(void **state)
+{
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+
+    (void) state;
+
+    memset(&record, 0, sizeof(reauth_record_t));
+    record.epoch = 7;
+    record.state = REAUTH_STATE_RUNNING;
+
+    memset(&fact, 0xff, sizeof(reauth_fact_t));
+    reauth_poll_failed_fact(&record, REAUTH_POLL_ERROR_HTTP, 502, 1000,
+                            &fact);
+
+    assert_int_equal(fact.now_ms, 1000);
+    assert_int_equal(fact.epoch, 7);
+    assert_int_equal(fact.polled, 1);
+    assert_int_equal(fact.poll_error, REAUTH_POLL_ERROR_HTTP);
+    assert_int_equal(fact.poll_status, 502);
+    assert_int_equal(fact.source, REAUTH_SOURCE_POLLER);
+    assert_int_equal(fact.lost, 0);
+
+    assert_true(reauth_poll_is_news(&record, &fact));
+
+    record.poll_error = REAUTH_POLL_ERROR_HTTP;
+    assert_true(reauth_poll_is_news(&record, &fact));
+
+    record.poll_status = 502;
+    assert_false(reauth_poll_is_news(&record, &fact));
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_classification),
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_failed_fact),
         cmocka_unit_test(test_other_types),
         cmocka_unit_test(test_account_is_an_id),
         cmocka_unit_test(test_bounds),

@@ -273,10 +273,52 @@ test_default_sdk_survives_logins_of_learned_duration(void **state)
 }
 
 
+static void
+test_learn(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const struct {
+        const char      *row;
+        reauth_state_t   state;
+        int64_t          typical_ms;
+        int64_t          took_ms;
+        int64_t          learned_ms;
+    } rows[] = {
+        { "the first", REAUTH_STATE_SUCCEEDED, 0, 95000, 95000 },
+        { "a longer one", REAUTH_STATE_SUCCEEDED, 80000, 160000, 90000 },
+        { "a shorter one", REAUTH_STATE_SUCCEEDED, 80000, 8000, 71000 },
+        { "one that failed", REAUTH_STATE_FAILED, 80000, 160000, 80000 },
+        { "one in progress", REAUTH_STATE_RUNNING, 80000, 160000, 80000 },
+        { "no time", REAUTH_STATE_SUCCEEDED, 80000, 0, 80000 },
+        { "a clock that was set", REAUTH_STATE_SUCCEEDED, 80000, -1, 80000 },
+        { "an hour", REAUTH_STATE_SUCCEEDED, 0, 3600000, 3600000 },
+        { "more than an hour", REAUTH_STATE_SUCCEEDED, 80000, 3600001, 80000 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&record, 0, sizeof(reauth_record_t));
+        record.state = (uint8_t) rows[i].state;
+        record.since_ms = 1763985600000;
+        record.updated_ms = record.since_ms + rows[i].took_ms;
+
+        if (reauth_retry_after_learn(rows[i].typical_ms, &record)
+            != rows[i].learned_ms)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_learn),
         cmocka_unit_test(test_remaining_time_plus_up_to_half),
         cmocka_unit_test(test_grows_with_age_of_long_attempt),
         cmocka_unit_test(test_within_the_bounds),

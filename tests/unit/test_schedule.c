@@ -699,6 +699,90 @@ test_request_by(void **state)
 }
 
 
+static void
+test_way(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const struct {
+        const char          *row;
+        const char          *account;
+        const char          *attempt;
+        reauth_state_t       state;
+        unsigned             lost;
+        reauth_poll_way_t    way;
+        int                  queued;
+    } rows[] = {
+        { "an attempt", "acct_1", "auth_1", REAUTH_STATE_RUNNING, 0,
+          REAUTH_POLL_ENDPOINT, 1 },
+        { "its update is being sent", "acct_1", "", REAUTH_STATE_STARTING, 0,
+          REAUTH_POLL_SENDING, 1 },
+        { "without an ID", "acct_1", "", REAUTH_STATE_RUNNING, 0,
+          REAUTH_POLL_LATER, 1 },
+        { "its ID is unknown to the upstream", "acct_1", "auth_1",
+          REAUTH_STATE_RUNNING, REAUTH_LOST_MAX, REAUTH_POLL_LATER, 1 },
+        { "ended", "acct_1", "auth_1", REAUTH_STATE_SUCCEEDED, 0,
+          REAUTH_POLL_LIST, 0 },
+        { "no attempt", "acct_1", "", REAUTH_STATE_NONE, 0, REAUTH_POLL_LIST,
+          0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        record_of(&record, rows[i].state, NOW_MS);
+        snprintf(record.account, sizeof(record.account), "%s",
+                 rows[i].account);
+        snprintf(record.attempt, sizeof(record.attempt), "%s",
+                 rows[i].attempt);
+        record.lost = (uint8_t) rows[i].lost;
+
+        if (reauth_schedule_way(&record) != rows[i].way
+            || reauth_schedule_is_queued(&record) != rows[i].queued)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
+/* Fansly accounts have an endpoint without an attempt, Fanvue ones have none */
+
+static void
+test_way_by_kind(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const struct {
+        const char          *account;
+        reauth_state_t       state;
+        reauth_poll_way_t    way;
+    } rows[] = {
+        { "fansly_acct_1", REAUTH_STATE_NONE, REAUTH_POLL_ENDPOINT },
+        { "fansly_acct_1", REAUTH_STATE_RUNNING, REAUTH_POLL_ENDPOINT },
+        { "fansly_acct_1", REAUTH_STATE_SUCCEEDED, REAUTH_POLL_ENDPOINT },
+        { "fanvue_acct_1", REAUTH_STATE_NONE, REAUTH_POLL_NOT },
+        { "fanvue_acct_1", REAUTH_STATE_RUNNING, REAUTH_POLL_LATER },
+        { "fanvue_acct_1", REAUTH_STATE_SUCCEEDED, REAUTH_POLL_NOT },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        record_of(&record, rows[i].state, NOW_MS);
+        record.attempt[0] = '\0';
+        snprintf(record.account, sizeof(record.account), "%s",
+                 rows[i].account);
+
+        if (reauth_schedule_way(&record) != rows[i].way) {
+            fail_msg("%s, state %d", rows[i].account, rows[i].state);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -710,6 +794,8 @@ main(void)
         cmocka_unit_test(test_hour),
         cmocka_unit_test(test_usual),
         cmocka_unit_test(test_never_ends),
+        cmocka_unit_test(test_way),
+        cmocka_unit_test(test_way_by_kind),
         cmocka_unit_test(test_class),
         cmocka_unit_test(test_pick),
         cmocka_unit_test(test_reserve),
