@@ -175,7 +175,8 @@ ngx_http_reauth_authenticate_composed(ngx_http_reauth_authenticate_t *a,
     sr = forward->subrequest;
     len = sizeof(json) - 1;
 
-    if (forward->status != NGX_HTTP_OK
+    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
+        || forward->status != NGX_HTTP_OK
         || sr->headers_out.content_type_len != len
         || ngx_strncasecmp(sr->headers_out.content_type.data, json, len) != 0
         || (a->answer.deeplink != NULL && fact->sealed == NULL))
@@ -213,18 +214,18 @@ ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
 
     composed = ngx_http_reauth_authenticate_composed(a, fact);
 
-    switch (reauth_judge_share(fact->state, (int) composed,
+    switch (reauth_judge_response(fact->state, (int) composed,
                                a->answer.deeplink != NULL))
     {
-    case REAUTH_SHARE_WAITING:
+    case REAUTH_RESPONSE_WAITING:
         ngx_http_reauth_coalesce_share(a, fact->epoch, fact->origin);
         break;
 
-    case REAUTH_SHARE_KEPT:
+    case REAUTH_RESPONSE_KEPT:
         fact->kept = ngx_http_reauth_coalesce_keep(a) == NGX_OK;
         break;
 
-    default: /* REAUTH_SHARE_NOTHING */
+    default: /* REAUTH_RESPONSE_COMPOSED */
         break;
     }
 }

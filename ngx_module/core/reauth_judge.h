@@ -93,9 +93,9 @@ typedef enum {
 /* how the response to an update is stored */
 
 typedef enum {
-    REAUTH_SHARE_NOTHING = 0,      /* it is composed from the record */
-    REAUTH_SHARE_WAITING,          /* briefly, for requests that wait for it */
-    REAUTH_SHARE_KEPT              /* as long as the attempt may last */
+    REAUTH_RESPONSE_COMPOSED = 0,  /* not: it is composed from the record */
+    REAUTH_RESPONSE_WAITING,       /* briefly, for requests that wait for it */
+    REAUTH_RESPONSE_KEPT           /* as long as the attempt may last */
 } reauth_response_t;
 
 
@@ -231,7 +231,7 @@ void reauth_judge_accepted(int readable, int deeplink, reauth_fact_t *fact);
  * "state" is that of the settled update; "composed": the response composed from
  * the record is identical.
  */
-reauth_response_t reauth_judge_share(reauth_state_t state, int composed,
+reauth_response_t reauth_judge_response(reauth_state_t state, int composed,
     int deeplink);
 
 /*

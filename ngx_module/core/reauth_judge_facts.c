@@ -137,17 +137,17 @@ reauth_judge_accepted(int readable, int deeplink, reauth_fact_t *fact)
 
 
 reauth_response_t
-reauth_judge_share(reauth_state_t state, int composed, int deeplink)
+reauth_judge_response(reauth_state_t state, int composed, int deeplink)
 {
     if (state == REAUTH_STATE_REJECTED || state == REAUTH_STATE_UNKNOWN) {
-        return REAUTH_SHARE_WAITING;
+        return REAUTH_RESPONSE_WAITING;
     }
 
     if (!composed) {
-        return REAUTH_SHARE_KEPT;
+        return REAUTH_RESPONSE_KEPT;
     }
 
-    return deeplink ? REAUTH_SHARE_WAITING : REAUTH_SHARE_NOTHING;
+    return deeplink ? REAUTH_RESPONSE_WAITING : REAUTH_RESPONSE_COMPOSED;
 }
 
 

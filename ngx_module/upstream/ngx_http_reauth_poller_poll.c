@@ -280,6 +280,7 @@ ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
 
     poller = poll->poller;
     account = reauth_string_from(poll->account);
+    why = "left to the list of accounts or to webhooks";
 
     switch (reauth_schedule_way(&poll->record)) {
 
@@ -291,15 +292,11 @@ ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
         break;
 
     case REAUTH_POLL_LATER:
-        why = "left to the list of accounts or to webhooks";
-
         ngx_http_reauth_store_poll_at(poller->store, &account,
                                       poll->record.deadline_ms, 1);
         break;
 
     case REAUTH_POLL_LIST:
-        why = "left to the list of accounts or to webhooks";
-
         ngx_http_reauth_lists_ask(poller, &account);
 
         /* a gateway that knows the attempt need not wait for the lease */
@@ -310,7 +307,7 @@ ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
         break;
 
     default: /* REAUTH_POLL_NOT */
-        why = "left to the list of accounts or to webhooks";
+        break;
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,

@@ -506,6 +506,25 @@ ngx_http_reauth_zone_get_override(ngx_http_reauth_zone_t *zone,
 }
 
 
+/* what is stored for the account of an override, or NULL */
+
+static ngx_http_reauth_overridden_t *
+ngx_http_reauth_zone_override_entry(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_override_t *override)
+{
+    size_t   len;
+    u_char  *account;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    account = (u_char *) override->account;
+    len = ngx_strlen(account);
+
+    return ngx_http_reauth_zone_override_find(sh,
+               ngx_http_reauth_zone_hash(account, len), account, len);
+}
+
+
 void
 ngx_http_reauth_zone_override_sent(ngx_http_reauth_zone_t *zone,
     const reauth_override_t *override)
@@ -514,10 +533,7 @@ ngx_http_reauth_zone_override_sent(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_lock(zone);
 
-    entry = ngx_http_reauth_zone_override_find(zone->sh,
-                ngx_http_reauth_zone_hash((u_char *) override->account,
-                                          ngx_strlen(override->account)),
-                (u_char *) override->account, ngx_strlen(override->account));
+    entry = ngx_http_reauth_zone_override_entry(zone->sh, override);
 
     if (entry != NULL) {
         entry->copies.shared = 1;
@@ -535,10 +551,7 @@ ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_lock(zone);
 
-    entry = ngx_http_reauth_zone_override_find(zone->sh,
-                ngx_http_reauth_zone_hash((u_char *) override->account,
-                                          ngx_strlen(override->account)),
-                (u_char *) override->account, ngx_strlen(override->account));
+    entry = ngx_http_reauth_zone_override_entry(zone->sh, override);
 
     if (entry != NULL) {
 

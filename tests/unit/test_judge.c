@@ -2076,7 +2076,7 @@ test_accepted(void **state)
 
 
 static void
-test_share(void **state)
+test_response(void **state)
 {
     size_t  i;
 
@@ -2085,26 +2085,27 @@ test_share(void **state)
         reauth_state_t   state;
         int              composed;
         int              deeplink;
-        reauth_response_t   share;
+        reauth_response_t   response;
     } rows[] = {
-        { "rejected", REAUTH_STATE_REJECTED, 0, 0, REAUTH_SHARE_WAITING },
+        { "rejected", REAUTH_STATE_REJECTED, 0, 0, REAUTH_RESPONSE_WAITING },
         { "rejected, composed", REAUTH_STATE_REJECTED, 1, 0,
-          REAUTH_SHARE_WAITING },
-        { "not known", REAUTH_STATE_UNKNOWN, 0, 0, REAUTH_SHARE_WAITING },
-        { "accepted", REAUTH_STATE_RUNNING, 0, 0, REAUTH_SHARE_KEPT },
+          REAUTH_RESPONSE_WAITING },
+        { "not known", REAUTH_STATE_UNKNOWN, 0, 0, REAUTH_RESPONSE_WAITING },
+        { "accepted", REAUTH_STATE_RUNNING, 0, 0, REAUTH_RESPONSE_KEPT },
         { "accepted, composed", REAUTH_STATE_RUNNING, 1, 0,
-          REAUTH_SHARE_NOTHING },
-        { "with a deeplink", REAUTH_STATE_NEEDS_APP, 0, 1, REAUTH_SHARE_KEPT },
+          REAUTH_RESPONSE_COMPOSED },
+        { "with a deeplink", REAUTH_STATE_NEEDS_APP, 0, 1,
+          REAUTH_RESPONSE_KEPT },
         { "with a deeplink, composed", REAUTH_STATE_NEEDS_APP, 1, 1,
-          REAUTH_SHARE_WAITING },
+          REAUTH_RESPONSE_WAITING },
     };
 
     (void) state;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (reauth_judge_share(rows[i].state, rows[i].composed,
+        if (reauth_judge_response(rows[i].state, rows[i].composed,
                                rows[i].deeplink)
-            != rows[i].share)
+            != rows[i].response)
         {
             fail_msg("%s", rows[i].row);
         }
@@ -2198,7 +2199,7 @@ main(void)
         cmocka_unit_test(test_call),
         cmocka_unit_test(test_ended),
         cmocka_unit_test(test_accepted),
-        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_response),
         cmocka_unit_test(test_restored),
         cmocka_unit_test(test_code),
         cmocka_unit_test(test_commit)
