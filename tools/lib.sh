@@ -26,3 +26,17 @@ say() { printf '%s\n' "$*"; }
 fail() { printf 'run: %s\n' "$*" >&2; exit 1; }
 
 jobs() { say "${JOBS:-$(nproc)}"; }
+
+
+# python_packages DIRECTORY FILE: a virtual environment with the packages of
+# PyPI that the file lists, in the specified versions.
+
+python_packages() {
+    if ! cmp -s "$2" "$1/requirements.txt"; then
+        rm -rf "$1"
+        python3 -m venv "$1"
+        "$1/bin/python" -m pip install --quiet --disable-pip-version-check \
+            -r "$2"
+        cp "$2" "$1/requirements.txt"
+    fi
+}

@@ -11,7 +11,7 @@ PKG_RUN="redis-server redis-tools libmojolicious-perl libio-socket-ssl-perl
 PKG_TEST="libtest-base-perl libcmocka-dev haproxy faketime prometheus jq"
 PKG_LINT="clang-format clang-tidy cppcheck libperl-critic-perl libppi-perl
     shellcheck"
-PKG_CONTRACT="python3 python3-venv"
+PKG_PYTHON="python3 python3-venv"
 PKG_BOARD="chromium nodejs npm"
 PKG_DEB="build-essential dpkg-dev debhelper lowdown lintian"
 PKG_DEB_TEST="dpkg-dev debootstrap systemd-container git"
