@@ -17,6 +17,7 @@
 #include "ngx_http_reauth_public_url.h"
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_secret.h"
+#include "ngx_http_reauth_usage.h"
 #include "ngx_http_reauth_wait.h"
 #include "ngx_http_reauth_watch.h"
 
@@ -456,6 +457,7 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_reauth_zone_init_process(&mcf->store.zone);
+    ngx_http_reauth_usage_init_process(mcf);
 
     if (ngx_http_reauth_store_init_process(&mcf->store, cycle) != NGX_OK) {
         return NGX_ERROR;

@@ -224,6 +224,8 @@ my @own = (
         'operate', 'account', 0],
     (map { ["drained, $_", $_, '/reauth/drain', undef, 'operate', 'never', 0] }
         qw(GET HEAD)),
+    (map { ["usage, $_", $_, '/reauth/usage', undef, 'operate', 'never', 0] }
+        qw(GET HEAD)),
     ['override', 'PUT', '/reauth/accounts/{account}/override',
         { gate => 'open', for => '1s' }, 'operate', 'account', 0],
     ['no override', 'DELETE', '/reauth/accounts/{account}/override', undef,

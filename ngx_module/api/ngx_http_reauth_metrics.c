@@ -3,7 +3,8 @@
  * Copyright (C) the nginx-reauth authors
  *
  * GET /reauth/metrics in Prometheus' text format 0.0.4.  Accounts and attempts
- * are never labels: their number is not limited.
+ * are never labels: their number is not limited.  Callers are a label of the
+ * credits only.
  */
 
 
@@ -127,6 +128,8 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
       NGX_HTTP_REAUTH_COUNT_UNKNOWN_EVENT },
     { NGX_HTTP_REAUTH_FAMILY_UNKNOWN, "field",
       NGX_HTTP_REAUTH_COUNT_UNKNOWN_FIELD },
+    { NGX_HTTP_REAUTH_FAMILY_UNKNOWN, "credits",
+      NGX_HTTP_REAUTH_COUNT_UNKNOWN_CREDITS },
     { NGX_HTTP_REAUTH_FAMILY_CALLERS, "unknown",
       NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN },
     { NGX_HTTP_REAUTH_FAMILY_CALLERS, "forbidden",
@@ -438,6 +441,7 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
 ngx_int_t
 ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
 {
+    size_t                        usage;
     u_char                       *p, *last;
     ngx_int_t                     rc;
     ngx_str_t                     body;
@@ -472,16 +476,19 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    body.data = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_METRICS_SIZE);
+    usage = ngx_http_reauth_metrics_usage_size(&mcf->store.zone);
+
+    body.data = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_METRICS_SIZE + usage);
     if (body.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    last = body.data + NGX_HTTP_REAUTH_METRICS_SIZE;
+    last = body.data + NGX_HTTP_REAUTH_METRICS_SIZE + usage;
 
     p = ngx_http_reauth_metrics_counts(body.data, last, &mcf->store.zone);
     p = ngx_http_reauth_metrics_labels(p, last, &mcf->store);
     p = ngx_http_reauth_metrics_zone(p, last, &mcf->store);
+    p = ngx_http_reauth_metrics_usage(p, last, &mcf->store.zone, usage);
 
     if (p == last) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,

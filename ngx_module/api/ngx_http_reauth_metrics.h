@@ -25,5 +25,13 @@ u_char *ngx_http_reauth_metrics_head(u_char *p, u_char *last,
 u_char *ngx_http_reauth_metrics_labels(u_char *p, u_char *last,
     ngx_http_reauth_store_t *store);
 
+/*
+ * ngx_http_reauth_usage_list.c: the only family whose size depends on the
+ * number of callers, "size" is what it takes
+ */
+size_t ngx_http_reauth_metrics_usage_size(ngx_http_reauth_zone_t *zone);
+u_char *ngx_http_reauth_metrics_usage(u_char *p, u_char *last,
+    ngx_http_reauth_zone_t *zone, size_t size);
+
 
 #endif /* _NGX_HTTP_REAUTH_METRICS_H_INCLUDED_ */

@@ -133,9 +133,7 @@ ngx_http_reauth_operate_is(ngx_http_reauth_operate_resource_t *resource,
 }
 
 
-/* NGX_DECLINED: allowed */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_operate_right(ngx_http_request_t *r, ngx_str_t *account)
 {
     ngx_int_t                    rc;

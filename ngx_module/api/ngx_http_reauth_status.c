@@ -34,6 +34,7 @@ typedef struct {
     ngx_uint_t                          prefix; /* followed by an account ID */
     ngx_uint_t                          open;    /* no authentication */
     ngx_http_reauth_status_handler_pt   handler;
+    ngx_uint_t                          operate; /* needs this scope */
 } ngx_http_reauth_status_resource_t;
 
 
@@ -49,15 +50,16 @@ static ngx_int_t ngx_http_reauth_status_readyz(ngx_http_request_t *r,
 
 static ngx_http_reauth_status_resource_t  ngx_http_reauth_status_resources[] = {
 
-    { ngx_string("accounts"), 0, 0, ngx_http_reauth_status_accounts },
-    { ngx_string("accounts/"), 1, 0, ngx_http_reauth_status_account },
-    { ngx_string("summary"), 0, 0, ngx_http_reauth_status_summary },
-    { ngx_string("events"), 0, 0, ngx_http_reauth_events },
-    { ngx_string("gate/"), 1, 0, ngx_http_reauth_status_gate },
-    { ngx_string("healthz"), 0, 1, ngx_http_reauth_status_healthz },
-    { ngx_string("readyz"), 0, 1, ngx_http_reauth_status_readyz },
+    { ngx_string("accounts"), 0, 0, ngx_http_reauth_status_accounts, 0 },
+    { ngx_string("accounts/"), 1, 0, ngx_http_reauth_status_account, 0 },
+    { ngx_string("summary"), 0, 0, ngx_http_reauth_status_summary, 0 },
+    { ngx_string("events"), 0, 0, ngx_http_reauth_events, 0 },
+    { ngx_string("gate/"), 1, 0, ngx_http_reauth_status_gate, 0 },
+    { ngx_string("healthz"), 0, 1, ngx_http_reauth_status_healthz, 0 },
+    { ngx_string("readyz"), 0, 1, ngx_http_reauth_status_readyz, 0 },
+    { ngx_string("usage"), 0, 0, ngx_http_reauth_usage_list, 1 },
 
-    { ngx_null_string, 0, 0, NULL }
+    { ngx_null_string, 0, 0, NULL, 0 }
 };
 
 
@@ -103,7 +105,7 @@ ngx_http_reauth_status_not_found(ngx_http_request_t *r)
                "The status resource does not exist.",
                "Resources: accounts, accounts/{id}, accounts/{id}/override, "
                "accounts/{id}/poll, accounts/{id}/timeline, drain, events, "
-               "summary, gate/{id}, healthz and readyz.", NULL);
+               "summary, gate/{id}, healthz, readyz and usage.", NULL);
 }
 
 
@@ -133,6 +135,7 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
     ngx_str_t                           path, rest;
     ngx_http_reauth_status_resource_t  *resource;
 
+    static ngx_str_t  none;
     static ngx_str_t  allow = ngx_string("GET, HEAD");
 
     if (ngx_http_reauth_serve_ctx(r, REAUTH_OPERATION_STATUS) == NULL) {
@@ -176,7 +179,9 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
         }
 
         if (!resource->open) {
-            rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, NULL);
+            rc = resource->operate
+                 ? ngx_http_reauth_operate_right(r, &none)
+                 : ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, NULL);
 
             if (rc != NGX_DECLINED) {
                 return rc;

@@ -116,6 +116,8 @@ ngx_int_t ngx_http_reauth_status_busy(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest);
 
+ngx_int_t ngx_http_reauth_usage_list(ngx_http_request_t *r, ngx_str_t *rest);
+
 /* "account" is taken from the path and valid */
 ngx_int_t ngx_http_reauth_timeline(ngx_http_request_t *r, ngx_str_t *account);
 
@@ -130,6 +132,13 @@ ngx_int_t ngx_http_reauth_status_park(ngx_http_request_t *r,
 
 
 /* ngx_http_reauth_operate.c */
+
+/*
+ * Whether the caller may act on the gateway, and on the account, if there is
+ * one.  NGX_DECLINED: it may; otherwise the result of the request.
+ */
+ngx_int_t ngx_http_reauth_operate_right(ngx_http_request_t *r,
+    ngx_str_t *account);
 
 /* what acts on the gateway; NGX_DECLINED: another resource or method */
 ngx_int_t ngx_http_reauth_operate(ngx_http_request_t *r, ngx_str_t *path);

@@ -19,6 +19,7 @@ struct reauth_callers_s {
     size_t             mask;       /* slots - 1, the slots a power of two */
     reauth_caller_t   *callers;
     uint32_t          *lines;      /* the line of each caller */
+    uint32_t          *notes;      /* of the owner of the table */
     uint16_t          *by_hash;    /* open addressing; index + 1, 0: free */
     uint16_t          *by_name;
     unsigned char     *text;       /* what names and patterns point into */
@@ -206,12 +207,14 @@ reauth_callers_allocate(const reauth_string_t *text)
     callers->mask = slots - 1;
     callers->callers = calloc(n, sizeof(reauth_caller_t));
     callers->lines = calloc(n, sizeof(uint32_t));
+    callers->notes = calloc(n, sizeof(uint32_t));
     callers->by_hash = calloc(slots, sizeof(uint16_t));
     callers->by_name = calloc(slots, sizeof(uint16_t));
     callers->text = malloc(text->len + 1);
 
     if (callers->callers == NULL
         || callers->lines == NULL
+        || callers->notes == NULL
         || callers->by_hash == NULL
         || callers->by_name == NULL
         || callers->text == NULL)
@@ -284,6 +287,7 @@ reauth_callers_free(reauth_callers_t *callers)
 
     free(callers->callers);
     free(callers->lines);
+    free(callers->notes);
     free(callers->by_hash);
     free(callers->by_name);
     free(callers->text);
@@ -338,6 +342,14 @@ reauth_callers_find_name(const reauth_callers_t *callers,
     index = callers->by_name[reauth_callers_name_slot(callers, name)];
 
     return index != 0 ? &callers->callers[index - 1] : NULL;
+}
+
+
+uint32_t *
+reauth_callers_note(const reauth_callers_t *callers,
+    const reauth_caller_t *caller)
+{
+    return &callers->notes[caller - callers->callers];
 }
 
 

@@ -77,6 +77,13 @@ int reauth_callers_find(const reauth_callers_t *callers,
 const reauth_caller_t *reauth_callers_find_name(
     const reauth_callers_t *callers, const reauth_string_t *name);
 
+/*
+ * A word for each caller of the table, initially 0, for the owner of the table:
+ * it is found without looking up a name.
+ */
+uint32_t *reauth_callers_note(const reauth_callers_t *callers,
+    const reauth_caller_t *caller);
+
 /* whether the caller has one of the scopes */
 int reauth_caller_allowed(const reauth_caller_t *caller, unsigned scopes);
 int reauth_caller_allowed_account(const reauth_caller_t *caller,

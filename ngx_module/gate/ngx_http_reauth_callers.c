@@ -109,7 +109,7 @@ ngx_http_reauth_caller_remembered(void *data)
 }
 
 
-static ngx_http_reauth_known_t *
+ngx_http_reauth_known_t *
 ngx_http_reauth_caller_recall(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;

@@ -80,6 +80,9 @@ ngx_int_t ngx_http_reauth_caller(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, const reauth_caller_t **caller,
     ngx_uint_t *certificate);
 
+/* who sent the request, as authenticated before; NULL: not known */
+ngx_http_reauth_known_t *ngx_http_reauth_caller_recall(ngx_http_request_t *r);
+
 /* sets the limit of attempts; without a callers file, no limit */
 void ngx_http_reauth_caller_bounds(ngx_http_request_t *r,
     reauth_begin_t *begin);

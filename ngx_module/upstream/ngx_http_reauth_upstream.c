@@ -16,6 +16,7 @@
 #include "ngx_http_reauth_upstream.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_capture.h"
+#include "ngx_http_reauth_credits.h"
 #include "ngx_http_reauth_health.h"
 #include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_redact.h"
@@ -119,6 +120,7 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
         && (u->headers_in.status_n == NGX_HTTP_UNAUTHORIZED
             || u->headers_in.status_n == NGX_HTTP_SERVICE_UNAVAILABLE))
     {
+        ngx_http_reauth_credits_response(r);
         ngx_http_reauth_observe_intercepted(r);
         return NGX_OK;
     }
@@ -130,6 +132,7 @@ ngx_http_reauth_upstream_judge(ngx_http_request_t *r, ngx_int_t rc,
     }
 
     ngx_http_reauth_health_response(r, u);
+    ngx_http_reauth_credits_response(r);
 
     /* the upstream must not select a location of this server */
 

@@ -16,6 +16,7 @@
 #include "reauth_places.h"
 #include "reauth_shares.h"
 #include "ngx_http_reauth_zone.h"
+#include "ngx_http_reauth_zone_usage.h"
 
 
 /*
@@ -25,7 +26,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       33
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       34
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -81,6 +82,19 @@
 #define NGX_HTTP_REAUTH_OVERRIDES_MIN     16
 #define NGX_HTTP_REAUTH_OVERRIDES_MAX     1000
 #define NGX_HTTP_REAUTH_OVERRIDES_SWEEP   16
+
+/*
+ * counters of callers, in pages that are never freed; one page refers to these
+ * pages, another one has the buckets
+ */
+#define NGX_HTTP_REAUTH_USAGE_PAGE        4096
+#define NGX_HTTP_REAUTH_USAGE_PER_PAGE    (NGX_HTTP_REAUTH_USAGE_PAGE         \
+                                           / sizeof(ngx_http_reauth_usage_t))
+#define NGX_HTTP_REAUTH_USAGE_PAGES       512
+#define NGX_HTTP_REAUTH_USAGE_BUCKETS     1024
+
+/* ms until memory is tried again for a caller that had no room */
+#define NGX_HTTP_REAUTH_USAGE_RETRY       1000
 
 /* set in a bucket of slots if an override closes a gate of this bucket */
 #define NGX_HTTP_REAUTH_BUCKET_CLOSED     0x80000000
@@ -294,7 +308,14 @@ struct ngx_http_reauth_zone_shctx_s {
     uint32_t                       *override_buckets;
     ngx_http_reauth_overridden_t   *overrides;
 
+    /* counters of callers: read without the lock, added under it */
+    ngx_http_reauth_usage_t         usage[NGX_HTTP_REAUTH_USAGE_FIRST];
+    ngx_http_reauth_usage_t       **usage_pages;  /* NULL: none yet */
+    ngx_atomic_t                    nusage;    /* in the pages */
+    ngx_atomic_t                    usage_full;  /* when there was no room */
+
     /* under the lock only */
+    uint32_t                       *usage_buckets;
     int64_t                         measured_ms; /* when Redis' clock was read
                                                     last; 0: never */
     ngx_uint_t                      held;      /* by a worker that may die */
@@ -491,6 +512,11 @@ ngx_http_reauth_overridden_t *ngx_http_reauth_zone_override_find(
 void ngx_http_reauth_zone_repair_overrides(ngx_http_reauth_zone_shctx_t *sh);
 void ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_summary_t *summary, int64_t now_ms);
+
+
+/* ngx_http_reauth_zone_usage.c */
+
+void ngx_http_reauth_zone_repair_usage(ngx_http_reauth_zone_shctx_t *sh);
 
 
 /* ngx_http_reauth_zone_memory.c */

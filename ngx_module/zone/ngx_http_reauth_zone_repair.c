@@ -164,6 +164,8 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     ngx_http_reauth_zone_repair_ended(sh, &sh->ended_queue);
     ngx_http_reauth_zone_repair_ended(sh, &sh->brief_queue);
 
+    ngx_http_reauth_zone_repair_usage(sh);
+
     sh->nasked = 0;
 
     for (i = 0; i < NGX_HTTP_REAUTH_ASKED_MAX; i++) {
