@@ -41,7 +41,7 @@ reauth_stream_event(reauth_stream_t *stream, uint64_t number)
         return 0;
     }
 
-    missed = stream->number != 0 && number != stream->number + 1;
+    missed = number != stream->number + 1;
 
     stream->number = number;
 
@@ -74,10 +74,6 @@ reauth_stream_counter(reauth_stream_t *stream, uint64_t number)
 {
     if (number < stream->number) {
         return 1;
-    }
-
-    if (stream->number == 0) {
-        stream->number = number;
     }
 
     /* the events after stream->number are still to be read */

@@ -30,13 +30,16 @@ typedef enum {
 
 
 typedef struct {
-    uint64_t               number;   /* of the last event; 0: not known */
+    uint64_t               number;   /* of the last event; 0: none yet */
     uint64_t               told;     /* of the last one in Redis; 0: unknown */
     reauth_stream_state_t  state;
 } reauth_stream_t;
 
 
-/* begins to read everything, after the event of this number; 0: none */
+/*
+ * begins to read everything, after the event of this number: that of the last
+ * one in the stream, or by the counter; 0: none was written yet
+ */
 void reauth_stream_begin(reauth_stream_t *stream, uint64_t number);
 
 /*

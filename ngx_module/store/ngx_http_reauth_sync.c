@@ -15,9 +15,6 @@
 /* an ID before all entries of a stream */
 #define NGX_HTTP_REAUTH_SYNC_START   "0-0"
 
-/* more than any zone has room for */
-#define NGX_HTTP_REAUTH_SYNC_OVERRIDES  "1000"
-
 /* events processed in one turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
@@ -35,9 +32,11 @@ ngx_http_reauth_sync_ended(ngx_http_reauth_sync_t *sync)
 
 static void ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync);
 static void ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync);
+static void ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync,
+    ngx_http_reauth_redis_handler_pt handler);
 
 
-static void
+void
 ngx_http_reauth_sync_not_one(ngx_http_reauth_sync_t *sync)
 {
     ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
@@ -174,77 +173,11 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
         }
     }
 
-    reauth_stream_begin(&sync->stream, number);
+    if (number) {
+        reauth_stream_begin(&sync->stream, number);
+    }
 
     ngx_http_reauth_sync_scan(sync);
-}
-
-
-/* overrides of gates; the replies to later commands come after this one */
-
-static void
-ngx_http_reauth_sync_overrides_reply(redisReply *reply, void *data)
-{
-    ngx_http_reauth_sync_t *sync = data;
-
-    char    shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
-    size_t  i;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
-                      "redis: failed to read the overrides of gates: %s",
-                      ngx_http_reauth_redis_shown(reply, shown));
-        sync->overrides_left = 1;
-        return;
-    }
-
-    /* what Redis has lost is written again */
-
-    ngx_http_reauth_zone_overrides_unread(&sync->store->zone);
-
-    for (i = 0; i < reply->elements; i++) {
-
-        if (ngx_http_reauth_store_merge_override(sync->store,
-                                                 reply->element[i])
-            != NGX_OK)
-        {
-            ngx_http_reauth_sync_not_one(sync);
-            sync->overrides_left = 1;
-        }
-    }
-}
-
-
-static void
-ngx_http_reauth_sync_overrides(ngx_http_reauth_sync_t *sync)
-{
-    u_char      keys[2][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
-    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 3], *arg, *prefix;
-
-    prefix = &sync->store->redis_conf->prefix;
-
-    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
-
-    ngx_http_reauth_redis_key(arg++, keys[0], prefix, "overrides", "");
-    ngx_http_reauth_redis_key(arg++, keys[1], prefix, "override:", "");
-    ngx_str_set(arg, NGX_HTTP_REAUTH_SYNC_OVERRIDES);
-    arg++;
-
-    sync->overrides_left = 0;
-
-    if (ngx_http_reauth_redis_script(sync->store->follower,
-                                     NGX_HTTP_REAUTH_SCRIPT_OVERRIDES, 2,
-                                     arg - argv, argv,
-                                     ngx_http_reauth_sync_overrides_reply,
-                                     sync)
-        != NGX_OK)
-    {
-        sync->overrides_left = 1;
-    }
 }
 
 
@@ -290,6 +223,39 @@ ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
 }
 
 
+/*
+ * The stream may be empty, or its last event may have no number: the counter
+ * shows which event comes next.
+ */
+
+static void
+ngx_http_reauth_sync_first_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    uint64_t  number;
+
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
+
+    if (reply == NULL) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (reauth_reply_counter(reply, &number) != 0) {
+
+        /* not a counter: the next write begins a new one */
+        number = 0;
+    }
+
+    reauth_stream_begin(&sync->stream, number);
+
+    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_last_reply);
+}
+
+
 static void
 ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync)
 {
@@ -299,7 +265,7 @@ ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync)
     sync->anew = 0;
 
     ngx_http_reauth_sync_rewind(sync);
-    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_last_reply);
+    ngx_http_reauth_sync_counter(sync, ngx_http_reauth_sync_first_reply);
 }
 
 
@@ -449,10 +415,9 @@ ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
 }
 
 
-/* no events for some time: checks for missed events and lost data */
-
 static void
-ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync)
+ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync,
+    ngx_http_reauth_redis_handler_pt handler)
 {
     u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t  argv[2];
@@ -461,8 +426,7 @@ ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync)
     ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
                               "seq", "");
 
-    ngx_http_reauth_sync_command(sync, 2, argv, 0,
-                                 ngx_http_reauth_sync_counter_reply);
+    ngx_http_reauth_sync_command(sync, 2, argv, 0, handler);
 }
 
 
@@ -640,7 +604,9 @@ ngx_http_reauth_sync_follow_reply(redisReply *reply, void *data)
         return;
     }
 
-    ngx_http_reauth_sync_counter(sync);
+    /* no events for some time: checks for missed events and lost data */
+
+    ngx_http_reauth_sync_counter(sync, ngx_http_reauth_sync_counter_reply);
 }
 
 

@@ -78,6 +78,9 @@ void ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store);
 /* this worker exits, or another one is the clerk: stops the work */
 ngx_uint_t ngx_http_reauth_sync_ended(ngx_http_reauth_sync_t *sync);
 
+/* logs that something under the prefix is no record */
+void ngx_http_reauth_sync_not_one(ngx_http_reauth_sync_t *sync);
+
 void ngx_http_reauth_sync_merge(ngx_http_reauth_sync_t *sync,
     const redisReply *text, ngx_uint_t live);
 void ngx_http_reauth_sync_failed(ngx_http_reauth_sync_t *sync,
@@ -102,6 +105,7 @@ void ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
     const reauth_record_t *known, ngx_uint_t deleted);
 void ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync);
 void ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync);
+void ngx_http_reauth_sync_overrides(ngx_http_reauth_sync_t *sync);
 
 
 #endif /* _NGX_HTTP_REAUTH_SYNC_H_INCLUDED_ */

@@ -3,7 +3,7 @@
  * Copyright (C) the nginx-reauth authors
  *
  * Reads records of Redis into the zone: all active ones, a page at a time, or a
- * single one.
+ * single one; and overrides of gates.
  */
 
 
@@ -11,6 +11,11 @@
 #include <ngx_core.h>
 
 #include "ngx_http_reauth_sync.h"
+#include "ngx_http_reauth_store_commit.h"
+
+
+/* more than any zone has room for */
+#define NGX_HTTP_REAUTH_SYNC_OVERRIDES  "1000"
 
 
 /*
@@ -449,4 +454,72 @@ ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
 
     ngx_http_reauth_sync_command(sync, 5, argv, 0,
                                  ngx_http_reauth_sync_scan_reply);
+}
+
+
+/* overrides of gates; the replies to later commands come after this one */
+
+static void
+ngx_http_reauth_sync_overrides_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    char    shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    size_t  i;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        ngx_log_error(NGX_LOG_ERR, sync->store->cycle->log, 0,
+                      "redis: failed to read the overrides of gates: %s",
+                      ngx_http_reauth_redis_shown(reply, shown));
+        sync->overrides_left = 1;
+        return;
+    }
+
+    /* what Redis has lost is written again */
+
+    ngx_http_reauth_zone_overrides_unread(&sync->store->zone);
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (ngx_http_reauth_store_merge_override(sync->store,
+                                                 reply->element[i])
+            != NGX_OK)
+        {
+            ngx_http_reauth_sync_not_one(sync);
+            sync->overrides_left = 1;
+        }
+    }
+}
+
+
+void
+ngx_http_reauth_sync_overrides(ngx_http_reauth_sync_t *sync)
+{
+    u_char      keys[2][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 3], *arg, *prefix;
+
+    prefix = &sync->store->redis_conf->prefix;
+
+    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
+
+    ngx_http_reauth_redis_key(arg++, keys[0], prefix, "overrides", "");
+    ngx_http_reauth_redis_key(arg++, keys[1], prefix, "override:", "");
+    ngx_str_set(arg, NGX_HTTP_REAUTH_SYNC_OVERRIDES);
+    arg++;
+
+    sync->overrides_left = 0;
+
+    if (ngx_http_reauth_redis_script(sync->store->follower,
+                                     NGX_HTTP_REAUTH_SCRIPT_OVERRIDES, 2,
+                                     arg - argv, argv,
+                                     ngx_http_reauth_sync_overrides_reply,
+                                     sync)
+        != NGX_OK)
+    {
+        sync->overrides_left = 1;
+    }
 }

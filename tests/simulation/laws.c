@@ -36,6 +36,8 @@ typedef struct {
     uint64_t        closed_epoch;
     int64_t         wrong;         /* since when it does not do as Redis says */
     uint64_t        epoch;
+    uint64_t        origin;        /* of the gateway that made it */
+    int64_t         since;         /* when it was seen first */
     uint64_t        forgotten;     /* the last epoch that was */
     reauth_state_t  state;
     int             known;
@@ -104,17 +106,30 @@ laws_gateway_reset(int gateway)
 
 
 static epoch_t *
-epoch_find(int account, uint64_t epoch)
+epoch_find(int account, uint64_t epoch, uint64_t origin)
 {
     size_t  i;
 
     for (i = nepochs; i > 0; i--) {
-        if (epochs[i - 1].epoch == epoch && epochs[i - 1].account == account) {
+        if (epochs[i - 1].epoch == epoch && epochs[i - 1].origin == origin
+            && epochs[i - 1].account == account)
+        {
             return &epochs[i - 1];
         }
     }
 
     return NULL;
+}
+
+
+/* whether it was begun under a later epoch, as a merge orders them */
+
+static int
+epoch_later(const epoch_t *e, int account, uint64_t epoch, uint64_t origin)
+{
+    return e->account == account
+           && (e->epoch > epoch
+               || (e->epoch == epoch && e->origin > origin));
 }
 
 
@@ -125,9 +140,9 @@ laws_begun(int account, const reauth_record_t *record, int local)
 {
     epoch_t  *e;
 
-    e = epoch_find(account, record->epoch);
+    e = epoch_find(account, record->epoch, record->origin);
 
-    if (e != NULL && e->origin == record->origin) {
+    if (e != NULL) {
         violated("no two attempts have the same epoch and origin",
                  "%s, epoch %llu", account_names[account],
                  (unsigned long long) record->epoch);
@@ -150,15 +165,29 @@ laws_begun(int account, const reauth_record_t *record, int local)
 
 
 void
-laws_sent(int account, uint64_t epoch, int truth)
+laws_sent(int account, uint64_t epoch, uint64_t origin, int truth)
 {
+    int       g;
     size_t    i;
+    seen_t   *s;
     epoch_t  *e;
 
-    e = epoch_find(account, epoch);
+    e = epoch_find(account, epoch, origin);
 
     if (e != NULL) {
         e->truth = truth;
+    }
+
+    /* its time runs since it was begun, which may be long ago */
+
+    for (g = 0; g < GATEWAYS_MAX; g++) {
+        s = &seen[g][account];
+
+        if (s->epoch == epoch && s->origin == origin
+            && s->since < world.truths[truth].since)
+        {
+            world.truths[truth].since = s->since;
+        }
     }
 
     /*
@@ -167,7 +196,7 @@ laws_sent(int account, uint64_t epoch, int truth)
      */
 
     for (i = 0; i < nepochs; i++) {
-        if (epochs[i].account == account && epochs[i].epoch > epoch) {
+        if (epoch_later(&epochs[i], account, epoch, origin)) {
             world.truths[truth].disputed = 1;
         }
     }
@@ -182,15 +211,15 @@ laws_sent(int account, uint64_t epoch, int truth)
  */
 
 static int
-is_overtaken(int account, uint64_t epoch)
+is_overtaken(int account, uint64_t epoch, uint64_t origin)
 {
     size_t    i;
     epoch_t  *e;
 
-    e = epoch_find(account, epoch);
+    e = epoch_find(account, epoch, origin);
 
     for (i = 0; i < nepochs; i++) {
-        if (epochs[i].account == account && epochs[i].epoch > epoch
+        if (epoch_later(&epochs[i], account, epoch, origin)
             && (epochs[i].local || (e != NULL && e->local)))
         {
             return 1;
@@ -229,7 +258,7 @@ truth_of(int account, const reauth_record_t *record)
         return atoi(record->attempt + 5);
     }
 
-    e = epoch_find(account, record->epoch);
+    e = epoch_find(account, record->epoch, record->origin);
 
     return e == NULL ? NOBODY : e->truth;
 }
@@ -310,7 +339,7 @@ law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
     /* a begin that Redis does not take, since another is first, is undone */
 
     if (record->epoch < was->epoch
-        && epoch_find(a, was->epoch) != NULL)
+        && epoch_find(a, was->epoch, was->origin) != NULL)
     {
         violated("no epoch decreases", "gateway %d, %s", g, account_names[a]);
     }
@@ -425,10 +454,11 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
     }
 
     if (s->told && gate == WORKER_GATE_OPEN
-        && !is_overtaken(a, world.truths[newest].epoch)
+        && !is_overtaken(a, world.truths[newest].epoch,
+                         world.truths[newest].origin)
         && !(world.forgotten[a]
              && record->epoch > world.truths[newest].epoch)
-        && world.now - world.truths[newest].began
+        && world.now - world.truths[newest].since
            < world.plan.gate_max - LAW_CLOSED)
     {
         violated("the gate of an attempt that runs is closed",
@@ -584,6 +614,22 @@ law_answered(void)
 }
 
 
+/* its end, or a later one, is in Redis: it may have been read just now */
+
+static int
+is_ended(int a, uint64_t epoch)
+{
+    const char  *text;
+
+    text = redis_record(a);
+
+    return text != NULL
+           && field(text, "epoch") >= epoch
+           && !redis_zset_has(world.redis, "{reauth}:active",
+                              account_names[a]);
+}
+
+
 void
 laws_check(process_t *process)
 {
@@ -603,7 +649,13 @@ laws_check(process_t *process)
         if (known) {
             law_record(process->gateway, a, s, &record);
             law_forgotten(process->gateway, a, s, &record);
+
+            if (s->epoch != record.epoch || s->origin != record.origin) {
+                s->since = world.now;
+            }
+
             s->epoch = record.epoch;
+            s->origin = record.origin;
             s->state = record.state;
             s->known = 1;
 
@@ -613,7 +665,9 @@ laws_check(process_t *process)
                   account_names[a]);
         }
 
-        if (!known && reauth_state_is_end(s->state)) {
+        if (!known
+            && (reauth_state_is_end(s->state) || is_ended(a, s->epoch)))
+        {
 
             /* it made room, or was deleted by hand */
 

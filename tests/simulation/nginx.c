@@ -35,7 +35,6 @@ static int               ends[SIMULATION_CONNECTIONS];
 static int               errors[SIMULATION_CONNECTIONS];
 static int               used[SIMULATION_CONNECTIONS];
 
-static int               salt = -1;
 static ngx_time_t        cached_time;
 static ngx_cycle_t       cycle;
 static ngx_log_t         cycle_log;
@@ -195,16 +194,9 @@ simulation_set_time(int64_t monotonic_ms, int64_t wall_ms)
 }
 
 
-/* the first one of a zone tells gateways apart: see "salt" */
-
 long
 random(void)
 {
-    if (salt != -1) {
-        salt = -1;
-        return simulation_conf->salt;
-    }
-
     return (long) (simulation_conf->world->random(simulation_conf->self)
                    & 0x7fffffff);
 }
@@ -423,7 +415,6 @@ ngx_int_t
 simulation_process(const worker_conf_t *conf)
 {
     simulation_conf = conf;
-    salt = conf->create ? conf->salt : -1;
 
     if (arena == NULL) {
         arena = mmap(NULL, ARENA_SIZE, PROT_READ|PROT_WRITE,

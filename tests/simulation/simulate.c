@@ -7,8 +7,8 @@
  * what its seed says: the same each time.
  *
  * REAUTH_STEPS=n  actions of a run; REAUTH_TRACE=1  tells all that happens;
- * REAUTH_FAILURES=n  goes on until so many runs have failed; REAUTH_OPEN=1
- * with what is known to violate laws: streams that are cut, FLUSHALL
+ * REAUTH_FAILURES=n  goes on until so many runs have failed; REAUTH_LAW=text
+ * goes on until this law is violated
  */
 
 
@@ -46,6 +46,21 @@ gateway_stopped(int g)
     if (until > world.now && until >= world.gateways[g].calm) {
         world.gateways[g].calm = until + 1;
     }
+}
+
+
+static void
+gateway_anew(int g)
+{
+    int  n;
+
+    trace("gateway %d is started anew", g);
+
+    for (n = 0; n < world.gateways[g].workers; n++) {
+        process_kill(&world.processes[g * WORKERS_MAX + n]);
+    }
+
+    gateway_start(g);
 }
 
 
@@ -97,19 +112,14 @@ act_fault(void)
         return;
 
     case 7:
-        if (world.plan.open) {
-            trace("the stream is trimmed");
-            redis_command(world.redis, 4, trim);
-        }
-
+        trace("the stream is trimmed");
+        redis_command(world.redis, 4, trim);
         return;
 
     case 8:
-        if (world.plan.open) {
-            trace("FLUSHALL");
-            redis_command(world.redis, 1, flush);
-        }
-
+        trace("FLUSHALL");
+        redis_command(world.redis, 1, flush);
+        world.redis_lost = world.now;
         return;
 
     case 9:
@@ -123,13 +133,7 @@ act_fault(void)
         return;
 
     case 11:
-        trace("gateway %d is started anew", g);
-
-        for (n = 0; n < world.gateways[g].workers; n++) {
-            process_kill(&world.processes[g * WORKERS_MAX + n]);
-        }
-
-        gateway_start(g);
+        gateway_anew(g);
         return;
 
     case 12:
@@ -139,6 +143,16 @@ act_fault(void)
         redis_command(world.redis, 2, del);
         upstream_forgotten(account);
         world.redis_lost = world.now;
+
+        /* nobody knows it any more */
+
+        for (g = chance(8) ? world.plan.gateways : 0;
+             g < world.plan.gateways;
+             g++)
+        {
+            gateway_anew(g);
+        }
+
         return;
 
     case 13:
@@ -404,6 +418,7 @@ is_judged(const laws_counts_t *counts)
 int
 main(int argc, char **argv)
 {
+    char            *law;
     time_t           until;
     uint64_t         seed, first, runs, failed, events;
     struct timespec  start, end;
@@ -419,8 +434,8 @@ main(int argc, char **argv)
     first = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
     until = argc > 4 ? time(NULL) + atol(argv[4]) : 0;
     steps = variable("REAUTH_STEPS", STEPS);
-    world.open = variable("REAUTH_OPEN", 0) != 0;
     world.trace = variable("REAUTH_TRACE", 0) != 0;
+    law = getenv("REAUTH_LAW");
 
     world_load(argv[1]);
 
@@ -445,7 +460,11 @@ main(int argc, char **argv)
                    world.violation, world.detail);
             fflush(stdout);
 
-            if (++failed >= variable("REAUTH_FAILURES", 1)) {
+            failed++;
+
+            if (law != NULL ? strcmp(law, world.violation) == 0
+                            : failed >= variable("REAUTH_FAILURES", 1))
+            {
                 break;
             }
         }

@@ -145,6 +145,7 @@ truth_begin(int account, uint64_t epoch)
 
     truth->account = account;
     truth->began = world.now;
+    truth->since = world.now;
     truth->started_us = world.now * 1000 + chance(1000);
     truth->state = REAUTH_STATE_RUNNING;
     truth->epoch = epoch;
@@ -351,6 +352,7 @@ upstream_begun(void *self, void *data, const worker_begun_t *begun)
         request->epoch = begun->record.epoch;
         event = request_event(EVENT_UPDATE, request, latency());
         event->started_us = (int64_t) request->epoch;
+        event->origin = begun->record.origin;
         return;
 
     case REAUTH_BEGIN_COALESCED:
@@ -415,7 +417,9 @@ update_arrives(event_t *event)
 
     if (what >= 5) {
         truth = truth_begin(event->account, (uint64_t) event->started_us);
-        laws_sent(event->account, (uint64_t) event->started_us, truth);
+        world.truths[truth].origin = event->origin;
+        laws_sent(event->account, (uint64_t) event->started_us, event->origin,
+                  truth);
     }
 
     if (!request->used

@@ -57,7 +57,6 @@ typedef struct {
     void                  *zone;         /* shared by the workers */
     size_t                 zone_size;
     int                    create;       /* lays the zone out */
-    int                    salt;         /* its first random number; -1: any */
 
     int                    index;        /* worker 0, 1 ... */
     int                    reject;       /* reauth_redis_failure reject */

@@ -194,7 +194,6 @@ process_start(process_t *process, int create)
     conf->zone = gateway->zone;
     conf->zone_size = ZONE_SIZE;
     conf->create = create;
-    conf->salt = world.plan.open ? -1 : (int) (++world.salts * 2 % 1024);
     conf->reject = world.plan.reject;
     conf->polling = world.plan.polling;
     conf->gate_max_ms = world.plan.gate_max;
@@ -490,11 +489,6 @@ world_random_plan(uint64_t seed, plan_t *plan)
     plan->old_session = chance(2) == 0;
     plan->ended = chance(16) ? 0 : 1000;
     plan->stream = chance(4) ? 0 : 1 + chance(3);
-    plan->open = world.open;
-
-    if (!plan->open) {
-        plan->stream = 0;
-    }
 }
 
 
@@ -522,7 +516,6 @@ world_reset(uint64_t seed, const plan_t *plan)
     world.ntruths = 0;
     world.calm = 0;
     world.redis_lost = 0;
-    world.salts = 0;
     world.violation = NULL;
     world.plan = *plan;
 

@@ -72,6 +72,7 @@ typedef struct {
     int              truth;
     reauth_state_t   state;
     int64_t          started_us;
+    uint64_t         origin;           /* of an update; started_us: epoch */
     char            *bytes;
     size_t           len;
     unsigned         step;
@@ -123,11 +124,13 @@ typedef struct {
 typedef struct {
     int              account;
     int64_t          began;
+    int64_t          since;            /* when its update was begun */
     int64_t          ended;            /* 0: running */
     int64_t          started_us;
     reauth_state_t   state;
     int              shown;
     uint64_t         epoch;            /* of the update */
+    uint64_t         origin;
     int              disputed;         /* an earlier one has a later epoch */
     int              running;          /* a gate was looked at meanwhile */
     int              exempt;           /* and not judged */
@@ -170,7 +173,6 @@ typedef struct {
     unsigned         faults;           /* of a thousand actions */
     int              old_session;
     unsigned         ended;            /* accounts that fill the zone */
-    int              open;             /* findings that are not mended, too */
     unsigned         stream;           /* entries that it keeps; 0: all */
 } plan_t;
 
@@ -181,8 +183,6 @@ typedef struct {
     uint64_t         order;
     uint64_t         counted;          /* events, in this run */
     int              trace;
-    int              open;             /* see plan_t */
-    unsigned         salts;
     int              calm;             /* no more faults */
 
     plan_t           plan;
@@ -279,7 +279,7 @@ const laws_counts_t *laws_count(void);
 void laws_gateway_reset(int gateway);
 void laws_check(process_t *process);
 void laws_begun(int account, const reauth_record_t *record, int local);
-void laws_sent(int account, uint64_t epoch, int truth);
+void laws_sent(int account, uint64_t epoch, uint64_t origin, int truth);
 void laws_forgotten(int account, const reauth_record_t *record);
 int laws_lost(void);
 const char *state_name(unsigned state);
