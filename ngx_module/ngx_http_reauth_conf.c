@@ -571,6 +571,7 @@ ngx_http_reauth_create_loc_conf(ngx_conf_t *cf)
     lcf->gate_bypass = NGX_CONF_UNSET_PTR;
     lcf->gate_max = NGX_CONF_UNSET_MSEC;
     lcf->gate_hold = NGX_CONF_UNSET_MSEC;
+    lcf->gate_failed = NGX_CONF_UNSET_MSEC;
     lcf->retry_after_min = NGX_CONF_UNSET_UINT;
     lcf->retry_after_max = NGX_CONF_UNSET_UINT;
     lcf->unknown_fields = NGX_CONF_UNSET_UINT;
@@ -682,6 +683,7 @@ ngx_http_reauth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->gate_bypass, prev->gate_bypass, NULL);
     ngx_conf_merge_msec_value(conf->gate_max, prev->gate_max, 900000);
     ngx_conf_merge_msec_value(conf->gate_hold, prev->gate_hold, 0);
+    ngx_conf_merge_msec_value(conf->gate_failed, prev->gate_failed, 0);
     ngx_conf_merge_uint_value(conf->retry_after_min, prev->retry_after_min, 2);
     ngx_conf_merge_uint_value(conf->retry_after_max, prev->retry_after_max,
                               60);

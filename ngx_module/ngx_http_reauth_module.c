@@ -10,6 +10,7 @@
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_check.h"
 #include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_gate_failed.h"
 #include "ngx_http_reauth_key.h"
 #include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_origin.h"
@@ -173,6 +174,16 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       offsetof(ngx_http_reauth_loc_conf_t, gate_hold),
       ngx_http_reauth_rule(ngx_conf_set_msec_slot, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE,
+                           NGX_HTTP_REAUTH_SERVES_GATE) },
+
+    { ngx_string("reauth_gate_failed"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_reauth_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_reauth_rule(ngx_http_reauth_gate_failed_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_MAY_BE_OFF,
                            NGX_HTTP_REAUTH_SERVES_GATE) },
 
     { ngx_string("reauth_wait_max"),
@@ -382,6 +393,19 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_reauth_gate_handler;
 
+    if (mcf->gate_failed) {
+
+        /* runs after the gate */
+
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h[0] = h[-1];
+        h[-1] = ngx_http_reauth_gate_failed_handler;
+    }
+
     /* for attempts that were not begun by a gateway */
 
     lcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_reauth_module);
@@ -389,7 +413,7 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
                                                                : lcf->gate_max;
 
     ngx_http_reauth_capture_init();
-    ngx_http_reauth_observe_init();
+    ngx_http_reauth_observe_init(mcf);
 
     return NGX_OK;
 }

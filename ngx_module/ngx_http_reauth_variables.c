@@ -69,7 +69,8 @@ static ngx_http_variable_t  ngx_http_reauth_variables[] = {
 
 
 static const char  *ngx_http_reauth_gate_names[] = {
-    NULL, "open", "closed", "held", "would_close", "bypassed"
+    NULL, "open", "closed", "held", "would_close", "bypassed", "failed",
+    "probe"
 };
 
 

@@ -132,6 +132,8 @@ my %row = (
         [[qw(gate hold)], warn => $unused]],
     reauth_gate_hold => ['1s', [qw(http server api)], $zone,
         [['gate'], warn => $unused]],
+    reauth_gate_failed => ['on probe=10s', [qw(http server api)], $zone,
+        [[qw(gate hold)], warn => $unused]],
     reauth_gate_max => ['1m', [qw(http server api authenticate)], $zone,
         [[qw(gate hold authenticate webhook)], warn => $unused]],
     reauth_retry_after => ['1s 2s', [qw(http server api status)], $zone,

@@ -6,7 +6,7 @@ use warnings;
 use Test::Nginx::Socket;
 use Reauth::Test redis => 0, sandbox => 0;
 
-plan tests => repeat_each() * 36;
+plan tests => repeat_each() * 50;
 
 run_tests();
 
@@ -192,3 +192,73 @@ location /x/ { reauth_unknown_fields ignore; }
 --- suppress_stderr
 --- error_log
 invalid value "ignore"
+
+
+
+=== TEST 19: an invalid word in reauth_gate_failed is rejected
+--- config
+location /calls/ { reauth_gate_failed yes; }
+--- must_die
+--- suppress_stderr
+--- error_log
+"reauth_gate_failed" directive takes "off", or "on" and the time between two probes
+
+
+
+=== TEST 20: a parameter after off in reauth_gate_failed is rejected
+--- config
+location /calls/ { reauth_gate_failed off probe=10s; }
+--- must_die
+--- suppress_stderr
+--- error_log
+"reauth_gate_failed" directive takes "off", or "on" and the time between two probes
+
+
+
+=== TEST 21: a probe interval below a second is rejected
+--- config
+location /calls/ { reauth_gate_failed on probe=999ms; }
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid parameter "probe=999ms" in "reauth_gate_failed": expected a time from 1s to 1d, such as "probe=60s"
+
+
+
+=== TEST 22: a probe interval above a day is rejected
+--- config
+location /calls/ { reauth_gate_failed on probe=25h; }
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid parameter "probe=25h" in "reauth_gate_failed": expected a time from 1s to 1d
+
+
+
+=== TEST 23: a probe interval that is no time is rejected
+--- config
+location /calls/ { reauth_gate_failed on probe=often; }
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid parameter "probe=often" in "reauth_gate_failed": expected a time from 1s to 1d
+
+
+
+=== TEST 24: an unknown parameter of reauth_gate_failed is rejected
+--- config
+location /calls/ { reauth_gate_failed on interval=10s; }
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid parameter "interval=10s" in "reauth_gate_failed": expected a time from 1s to 1d
+
+
+
+=== TEST 25: a second reauth_gate_failed is rejected
+--- config
+location /calls/ { reauth_gate_failed on; reauth_gate_failed off; }
+--- must_die
+--- suppress_stderr
+--- error_log
+"reauth_gate_failed" directive is duplicate

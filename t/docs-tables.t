@@ -357,6 +357,7 @@ sub is_value {
     my ($value, $type, $expression) = @_;
 
     return !defined $value if $expression eq 'NULL';
+    return $expression eq '0' if $value eq 'off' && $type eq 'msec';
 
     return $conf =~ /ngx_string\("$value"\),\s+$expression \}/
         if $value !~ /\A(\d+)([smk]?)\z/;

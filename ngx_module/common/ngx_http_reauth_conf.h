@@ -63,6 +63,7 @@ typedef struct {
     ngx_msec_t                update_wait;
     ngx_uint_t                wait_max;        /* requests, of a worker */
     size_t                    body_memory;     /* bytes, of a worker */
+    ngx_uint_t                gate_failed;     /* flag: it is used */
     ngx_uint_t                odd_headers;     /* flag: "_" in names passes */
 } ngx_http_reauth_main_conf_t;
 
@@ -76,6 +77,7 @@ typedef struct ngx_http_reauth_loc_conf_s {
     ngx_http_complex_value_t *gate_bypass;     /* NULL: none */
     ngx_msec_t                gate_max;
     ngx_msec_t                gate_hold;       /* 0: no call is held */
+    ngx_msec_t                gate_failed;     /* between probes; 0: off */
     ngx_uint_t                retry_after_min; /* seconds */
     ngx_uint_t                retry_after_max;
     ngx_uint_t                unknown_fields;  /* reauth_unknown_fields_t */

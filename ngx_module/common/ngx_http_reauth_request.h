@@ -27,13 +27,16 @@ typedef enum {
     NGX_HTTP_REAUTH_GATE_CLOSED,
     NGX_HTTP_REAUTH_GATE_HELD,
     NGX_HTTP_REAUTH_GATE_WOULD_CLOSE,
-    NGX_HTTP_REAUTH_GATE_BYPASSED
+    NGX_HTTP_REAUTH_GATE_BYPASSED,
+    NGX_HTTP_REAUTH_GATE_FAILED,
+    NGX_HTTP_REAUTH_GATE_PROBE
 } ngx_http_reauth_gate_e;
 
 
 typedef struct ngx_http_reauth_known_s     ngx_http_reauth_known_t;
 typedef struct ngx_http_reauth_capture_s   ngx_http_reauth_capture_t;
 typedef struct ngx_http_reauth_observed_s  ngx_http_reauth_observed_t;
+typedef struct ngx_http_reauth_tried_s     ngx_http_reauth_tried_t;
 
 
 /* context of a request or of a subrequest of this module */
@@ -69,6 +72,8 @@ typedef struct {
     ngx_http_reauth_observed_t *observed;      /* response being observed */
 
     struct ngx_http_reauth_wait_s *hold;       /* of a held call */
+
+    ngx_http_reauth_tried_t  *tried;           /* of a failed account */
 
     struct ngx_http_reauth_body_s *body;       /* being read */
     void                      *data;           /* of the content handler */

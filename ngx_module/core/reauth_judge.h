@@ -252,5 +252,13 @@ reauth_called_t reauth_judge_call(const char *code,
     const reauth_record_t *record, int64_t began_ms, int64_t now_ms,
     reauth_fact_t *fact);
 
+/*
+ * A call of an account that was known to need new credentials was sent at
+ * "sent_ms", and has succeeded.  For REAUTH_CALLED_FACT, *fact is set: the
+ * account is logged in.
+ */
+reauth_called_t reauth_judge_works(const reauth_record_t *record,
+    int64_t sent_ms, int64_t now_ms, reauth_fact_t *fact);
+
 
 #endif /* REAUTH_JUDGE_H */

@@ -7,6 +7,7 @@
  */
 
 
+#include "reauth_failed.h"
 #include "reauth_judge.h"
 #include "reauth_route.h"
 
@@ -206,6 +207,33 @@ reauth_judge_call(const char *code, const reauth_record_t *record,
     fact->state = REAUTH_STATE_FAILED;
     fact->action = REAUTH_ACTION_CREDENTIALS;
     fact->error_code = expired;
+
+    return REAUTH_CALLED_FACT;
+}
+
+
+reauth_called_t
+reauth_judge_works(const reauth_record_t *record, int64_t sent_ms,
+    int64_t now_ms, reauth_fact_t *fact)
+{
+    if (!reauth_failed_is(record->state, record->action)) {
+        return REAUTH_CALLED_KNOWN;
+    }
+
+    if (record->updated_ms > sent_ms) {
+
+        /* the failure is later than the call */
+
+        return REAUTH_CALLED_EARLIER;
+    }
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    reauth_fact_of(fact, record);
+    fact->live = 1;
+    fact->source = REAUTH_SOURCE_CALL;
+    fact->state = REAUTH_STATE_SUCCEEDED;
 
     return REAUTH_CALLED_FACT;
 }

@@ -45,7 +45,7 @@ ngx_http_reauth_gate_account(ngx_http_request_t *r,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_reauth_gate_bypassed(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {

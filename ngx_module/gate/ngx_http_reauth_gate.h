@@ -19,6 +19,10 @@ ngx_int_t ngx_http_reauth_gate_handler(ngx_http_request_t *r);
 reauth_account_result_t ngx_http_reauth_gate_account(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account);
 
+/* by reauth_gate_bypass */
+ngx_uint_t ngx_http_reauth_gate_bypassed(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf);
+
 /*
  * Retry-After of a closed gate, in whole seconds, within the bounds of
  * reauth_retry_after.

@@ -16,6 +16,7 @@
 #include "reauth_judge.h"
 #include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_gate_failed.h"
 #include "ngx_http_reauth_health.h"
 #include "ngx_http_reauth_key.h"
 #include "ngx_http_reauth_unread.h"
@@ -32,6 +33,7 @@ struct ngx_http_reauth_observed_s {
 };
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_header_filter_pt  ngx_http_next_tried_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
@@ -380,12 +382,124 @@ ngx_http_reauth_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
+/* the upstream has not asked the account's platform: it proves nothing */
+
+static ngx_uint_t
+ngx_http_reauth_observe_is_cached(ngx_http_request_t *r)
+{
+    ngx_str_t        *value;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("x-ofapi-is-cached");
+
+    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash == 0 || h[i].key.len != name.len
+                || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0)
+            {
+                continue;
+            }
+
+            value = &h[i].value;
+
+            if (value->len != 0
+                && !(value->len == 1 && value->data[0] == '0')
+                && !(value->len == 5
+                     && ngx_strncasecmp(value->data, (u_char *) "false", 5)
+                        == 0))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* a call of an account that is known to need new credentials has succeeded */
+
+static ngx_http_reauth_noinline void
+ngx_http_reauth_observe_works(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx)
+{
+    reauth_fact_t                 fact;
+    reauth_record_t               record;
+    reauth_string_t               account;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    if (!ngx_http_reauth_observe_upstream(r)) {
+        return;
+    }
+
+    if (ngx_http_reauth_observe_is_cached(r)) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth call: account \"%V\" unchanged, the response "
+                       "is from the upstream's cache", &ctx->account);
+        return;
+    }
+
+    account.data = ctx->account.data;
+    account.len = ctx->account.len;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    (void) ngx_http_reauth_zone_find(&mcf->store.zone, &account, &record);
+
+    if (reauth_judge_works(&record, ctx->tried->sent_ms, ngx_http_reauth_now(),
+                           &fact)
+        != REAUTH_CALLED_FACT)
+    {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth call: account \"%V\" unchanged, state %s, the "
+                       "call was sent before its last change", &ctx->account,
+                       reauth_state_name((reauth_state_t) record.state));
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                  "reauth: account \"%s\" is logged in again: a call has "
+                  "succeeded", record.account);
+
+    (void) ngx_http_reauth_store_advance(&mcf->store, &account, &fact, NULL,
+                                         NULL);
+}
+
+
+static ngx_int_t
+ngx_http_reauth_observe_tried_filter(ngx_http_request_t *r)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE && r == r->main) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+        if (ctx != NULL && ctx->tried != NULL && ctx->tried->sent_ms != 0) {
+            ngx_http_reauth_observe_works(r, ctx);
+        }
+    }
+
+    return ngx_http_next_tried_filter(r);
+}
+
+
 void
-ngx_http_reauth_observe_init(void)
+ngx_http_reauth_observe_init(ngx_http_reauth_main_conf_t *mcf)
 {
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_reauth_observe_header_filter;
 
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_reauth_observe_body_filter;
+
+    if (mcf->gate_failed) {
+        ngx_http_next_tried_filter = ngx_http_top_header_filter;
+        ngx_http_top_header_filter = ngx_http_reauth_observe_tried_filter;
+    }
 }

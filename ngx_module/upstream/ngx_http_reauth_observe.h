@@ -17,7 +17,7 @@
 ngx_uint_t ngx_http_reauth_observe_encoded(ngx_http_request_t *r);
 
 /* observes responses to ordinary calls */
-void ngx_http_reauth_observe_init(void);
+void ngx_http_reauth_observe_init(ngx_http_reauth_main_conf_t *mcf);
 
 /* the header was read, but nginx may replace the response by error_page */
 void ngx_http_reauth_observe_intercepted(ngx_http_request_t *r);

@@ -63,6 +63,11 @@ typedef struct {
     uint32_t                       nslots;
     ngx_http_reauth_slot_t       **chunks;
     volatile int64_t               clock;     /* see ngx_http_reauth_now() */
+
+    /* for reauth_gate_failed */
+    ngx_atomic_t                   failed;    /* accounts, reauth_failed.h */
+    uint8_t                       *failed_buckets;  /* those that have one */
+    uint32_t                       failed_mask;
 } ngx_http_reauth_zone_gate_t;
 
 
@@ -169,6 +174,8 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_GATE_HELD,
     NGX_HTTP_REAUTH_COUNT_GATE_WOULD_CLOSE,
     NGX_HTTP_REAUTH_COUNT_GATE_BYPASSED,
+    NGX_HTTP_REAUTH_COUNT_GATE_FAILED,
+    NGX_HTTP_REAUTH_COUNT_GATE_PROBE,
     NGX_HTTP_REAUTH_COUNT_WEBHOOK_KEPT,
     NGX_HTTP_REAUTH_COUNT_WEBHOOK_DUPLICATE,
     NGX_HTTP_REAUTH_COUNT_WEBHOOK_IGNORED,

@@ -159,6 +159,8 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
         }
     }
 
+    ngx_http_reauth_zone_failed_unlink(sh, node);
+
     ngx_queue_remove(&node->queue);
     ngx_http_reauth_zone_set_dirty(sh, &node->dirty, 0);
 
@@ -481,6 +483,8 @@ ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
 
     sh->states[node->state]++;
     sh->accounts++;
+
+    ngx_http_reauth_zone_failed_link(sh, node);
 }
 
 
@@ -538,6 +542,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint32_t hash, size_t len, ngx_uint_t dirty)
 {
     uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];
+    uint32_t                        probed;
     const char                     *strings[NGX_HTTP_REAUTH_NODE_STRINGS];
     ngx_http_reauth_node_t         *node, **link;
     ngx_http_reauth_slot_t         *slot;
@@ -562,9 +567,12 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
         ngx_http_reauth_zone_write_end(sh);
     }
 
+    probed = 0;
+
     link = ngx_http_reauth_zone_node_find(sh, hash,
                                           (u_char *) record->account, len);
     if (link != NULL) {
+        probed = (*link)->probed;
         ngx_http_reauth_zone_node_free(zone, link);
     }
 
@@ -580,6 +588,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     node->attempt_hash = ngx_http_reauth_zone_hash(
                              (u_char *) strings[NGX_HTTP_REAUTH_NODE_ATTEMPT],
                              lens[NGX_HTTP_REAUTH_NODE_ATTEMPT]);
+    node->probed = probed;
     node->dirty.hash = hash;
     node->dirty.queue.next = NULL;
     node->dirty.index = 0;

@@ -105,6 +105,9 @@ ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
     sh->ended = ngx_slab_calloc(shpool, n * sizeof(void *));
     sh->ended_attempts = ngx_slab_calloc(shpool, n * sizeof(void *));
 
+    sh->gate.failed_mask = n - 1;
+    sh->gate.failed_buckets = ngx_slab_calloc(shpool, n);
+
     n = ngx_min(ngx_http_reauth_zone_power_of_two(size / 1024),
                 NGX_HTTP_REAUTH_DEDUP_MAX);
 
@@ -143,7 +146,7 @@ ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
                                        * sizeof(ngx_http_reauth_ring_t));
 
     if (sh->gate.buckets == NULL || sh->attempts == NULL || sh->ended == NULL
-        || sh->ended_attempts == NULL
+        || sh->ended_attempts == NULL || sh->gate.failed_buckets == NULL
         || sh->gate.chunks == NULL || sh->digests == NULL || sh->ring == NULL
         || sh->outcomes == NULL || sh->places == NULL
         || sh->shares == NULL

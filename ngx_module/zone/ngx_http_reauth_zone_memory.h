@@ -26,7 +26,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       34
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       35
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -180,6 +180,7 @@ struct ngx_http_reauth_node_s {
     int64_t                         completed_us;
     int64_t                         polled_ms;
     uint32_t                        attempt_hash;
+    uint32_t                        probed;    /* see reauth_failed_pack() */
     uint16_t                        poll_status;
     uint8_t                         poll_error;
     uint8_t                         state;
@@ -544,6 +545,16 @@ void ngx_http_reauth_zone_node_pack(ngx_http_reauth_node_t *node,
 ngx_int_t ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *record, uint32_t hash, size_t len,
     ngx_uint_t dirty);
+
+
+/* ngx_http_reauth_zone_failed.c */
+
+/* the record is in its bucket from now on, or not any more */
+void ngx_http_reauth_zone_failed_link(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node);
+void ngx_http_reauth_zone_failed_unlink(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node);
+void ngx_http_reauth_zone_failed_reset(ngx_http_reauth_zone_shctx_t *sh);
 
 
 /* ngx_http_reauth_zone_counts.c */

@@ -160,6 +160,7 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
 
     ngx_memzero(sh->ended, (sh->ended_mask + 1) * sizeof(void *));
     ngx_memzero(sh->ended_attempts, (sh->ended_mask + 1) * sizeof(void *));
+    ngx_http_reauth_zone_failed_reset(sh);
 
     ngx_http_reauth_zone_repair_ended(sh, &sh->ended_queue);
     ngx_http_reauth_zone_repair_ended(sh, &sh->brief_queue);

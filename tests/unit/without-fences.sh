@@ -2,9 +2,9 @@
 
 # Copyright (C) the nginx-reauth authors
 #
-# Shows that a randomized test can fail: builds it without each fence of a
-# source in turn, and checks that it finds a violation.  Runs JOBS of them in
-# parallel.
+# Shows that a randomized test, or one by tables, can fail: builds it without
+# each fence of a source in turn, and checks that it finds a violation.  Runs
+# JOBS of them in parallel.
 #
 #   CC=cc FLAGS=... without-fences.sh list test sources out-dir core-dir object...
 #
@@ -66,6 +66,13 @@ without() {
 
     found=$(sed -n 's/^REAUTH_SEED=[0-9]* REAUTH_TRACE=[0-9]*: //p' \
                 "$out/$name.log" | head -n 1)
+
+    # a test by tables
+
+    if [ -z "$found" ]; then
+        found=$(sed -n 's/^\[  FAILED  \] \(test_[a-z_]*\)$/\1/p' \
+                    "$out/$name.log" | head -n 1)
+    fi
 
     if [ -z "$found" ]; then
         echo "not ok - without the fence $name it breaks down:"

@@ -125,6 +125,7 @@ sub reauth {
         ZONE   => '64m',
         REDIS  => $redis ? "reauth_redis redis://127.0.0.1:$redis/0 "
             . "prefix=$prefix;" : '',
+        FAILED => '',
         %value
     );
 }

@@ -105,8 +105,19 @@ sub status {
         $client->get('/reauth/accounts/' . account($i % $closed)), 200);
 }
 
+# An account that needs new credentials: with reauth_gate_failed, its first two
+# calls are sent.
+
+sub failed {
+    my ($client, $i) = @_;
+
+    return expect($client->get('/api/' . account($known + $i % 10) . '/dead'),
+        401);
+}
+
 our %request = (
     open    => call(200, sub { $closed + $_[0] * 7919 % ($known - $closed) }),
+    failed  => \&failed,
     closed  => call(503, sub { $_[0] % $closed }),
     update  => \&put,
     repeated => \&repeat,

@@ -97,6 +97,14 @@ sub measure_module {
             ['identical update, in progress', 'PUT by proxy_pass', 'port',
              $request{repeated}]);
 
+        measure($found, gateway($redis, FAILED => 'reauth_gate_failed on;'),
+            ['gate open, reauth_gate_failed', 'proxy_pass', 'port2',
+             $request{open}],
+            ['failed account, reauth_gate_failed', 'return 503', 'port2',
+             $request{failed}],
+            ['gate open, others have failed', 'proxy_pass', 'port2',
+             $request{open}]);
+
         measure($found, gateway(),
             ['update, no Redis', 'PUT by proxy_pass', 'port',
              $request{update}]);

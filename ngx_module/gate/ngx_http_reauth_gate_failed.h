@@ -1,0 +1,34 @@
+
+/*
+ * Copyright (C) the nginx-reauth authors
+ *
+ * reauth_gate_failed: calls of accounts that are known to need new credentials.
+ */
+
+
+#ifndef _NGX_HTTP_REAUTH_GATE_FAILED_H_INCLUDED_
+#define _NGX_HTTP_REAUTH_GATE_FAILED_H_INCLUDED_
+
+
+#include "ngx_http_reauth_probe.h"
+#include "ngx_http_reauth_request.h"
+
+
+/* a call of such an account that is sent */
+
+struct ngx_http_reauth_tried_s {
+    ngx_http_request_t       *request;
+    ngx_http_reauth_probe_t  *probe;           /* while Redis is asked */
+    ngx_uint_t                refused;         /* it is not the probe */
+    int64_t                   sent_ms;         /* 0: not sent yet */
+};
+
+
+/* the handler of the phase, after that of the gate */
+ngx_int_t ngx_http_reauth_gate_failed_handler(ngx_http_request_t *r);
+
+char *ngx_http_reauth_gate_failed_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+#endif /* _NGX_HTTP_REAUTH_GATE_FAILED_H_INCLUDED_ */
