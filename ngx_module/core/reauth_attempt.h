@@ -309,6 +309,8 @@ typedef struct {
     unsigned         full;           /* its limit is reached */
     unsigned         live;           /* seen after this epoch has ended: it is
                                         about a later attempt */
+    int64_t          called_ms;      /* of the response to a call that began
+                                        then; 0: of none */
 
     /* set by reauth_fact_asked() */
     int64_t          asked_ms;       /* 0: not requested */

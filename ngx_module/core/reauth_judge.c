@@ -250,6 +250,10 @@ reauth_judge_fact(const reauth_stored_t *stored,
 {
     reauth_advance_result_t  result;
 
+    if (reauth_judge_is_outdated(current, fact)) {
+        return REAUTH_ADVANCE_STALE;
+    }
+
     reauth_attempt_new_epoch(current, fact, stored->salt, stored->origin);
 
     result = reauth_attempt_advance(current, fact, &verdict->record);

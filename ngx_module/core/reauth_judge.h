@@ -260,5 +260,13 @@ reauth_called_t reauth_judge_call(const char *code,
 reauth_called_t reauth_judge_works(const reauth_record_t *record,
     int64_t sent_ms, int64_t now_ms, reauth_fact_t *fact);
 
+/*
+ * Whether a fact of the two functions above says nothing new about "record", to
+ * which it is to be applied: the record has changed since the fact was made, or
+ * is that of Redis.
+ */
+int reauth_judge_is_outdated(const reauth_record_t *record,
+    const reauth_fact_t *fact);
+
 
 #endif /* REAUTH_JUDGE_H */

@@ -12,6 +12,10 @@
 #include "reauth_route.h"
 
 
+static const reauth_string_t  reauth_session_expired
+                                      = reauth_string(REAUTH_SESSION_EXPIRED);
+
+
 static void
 reauth_judge_webhook_fact(const reauth_webhook_t *webhook, int64_t now_ms,
     int64_t gate_max_ms, reauth_fact_t *fact)
@@ -173,17 +177,10 @@ reauth_judge_code(const reauth_string_t *attempt, reauth_fact_t *fact)
 }
 
 
-reauth_called_t
-reauth_judge_call(const char *code, const reauth_record_t *record,
-    int64_t began_ms, int64_t now_ms, reauth_fact_t *fact)
+static reauth_called_t
+reauth_judge_called(const reauth_record_t *record, int64_t began_ms,
+    int64_t now_ms)
 {
-    static const reauth_string_t  expired
-                                      = reauth_string(REAUTH_SESSION_EXPIRED);
-
-    if (!reauth_string_equals(&expired, code)) {
-        return REAUTH_CALLED_OTHER;
-    }
-
     if (record->updated_ms >= began_ms) {
 
         /* the call began before the login that has changed the record */
@@ -193,28 +190,49 @@ reauth_judge_call(const char *code, const reauth_record_t *record,
 
     if (reauth_attempt_is_open(record, now_ms)
         || (record->state == REAUTH_STATE_FAILED
-            && reauth_string_equals(&expired, record->error_code)))
+            && reauth_string_equals(&reauth_session_expired,
+                                    record->error_code)))
     {
         return REAUTH_CALLED_KNOWN;
     }
-
-    memset(fact, 0, sizeof(reauth_fact_t));
-
-    fact->now_ms = now_ms;
-    reauth_fact_of(fact, record);
-    fact->live = 1;
-    fact->source = REAUTH_SOURCE_CALL;
-    fact->state = REAUTH_STATE_FAILED;
-    fact->action = REAUTH_ACTION_CREDENTIALS;
-    fact->error_code = expired;
 
     return REAUTH_CALLED_FACT;
 }
 
 
 reauth_called_t
-reauth_judge_works(const reauth_record_t *record, int64_t sent_ms,
-    int64_t now_ms, reauth_fact_t *fact)
+reauth_judge_call(const char *code, const reauth_record_t *record,
+    int64_t began_ms, int64_t now_ms, reauth_fact_t *fact)
+{
+    reauth_called_t  called;
+
+    if (!reauth_string_equals(&reauth_session_expired, code)) {
+        return REAUTH_CALLED_OTHER;
+    }
+
+    called = reauth_judge_called(record, began_ms, now_ms);
+
+    if (called != REAUTH_CALLED_FACT) {
+        return called;
+    }
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    fact->called_ms = began_ms;
+    reauth_fact_of(fact, record);
+    fact->live = 1;
+    fact->source = REAUTH_SOURCE_CALL;
+    fact->state = REAUTH_STATE_FAILED;
+    fact->action = REAUTH_ACTION_CREDENTIALS;
+    fact->error_code = reauth_session_expired;
+
+    return REAUTH_CALLED_FACT;
+}
+
+
+static reauth_called_t
+reauth_judge_worked(const reauth_record_t *record, int64_t sent_ms)
 {
     if (!reauth_failed_is(record->state, record->action)) {
         return REAUTH_CALLED_KNOWN;
@@ -227,13 +245,48 @@ reauth_judge_works(const reauth_record_t *record, int64_t sent_ms,
         return REAUTH_CALLED_EARLIER;
     }
 
+    return REAUTH_CALLED_FACT;
+}
+
+
+reauth_called_t
+reauth_judge_works(const reauth_record_t *record, int64_t sent_ms,
+    int64_t now_ms, reauth_fact_t *fact)
+{
+    reauth_called_t  called;
+
+    called = reauth_judge_worked(record, sent_ms);
+
+    if (called != REAUTH_CALLED_FACT) {
+        return called;
+    }
+
     memset(fact, 0, sizeof(reauth_fact_t));
 
     fact->now_ms = now_ms;
+    fact->called_ms = sent_ms;
     reauth_fact_of(fact, record);
     fact->live = 1;
     fact->source = REAUTH_SOURCE_CALL;
     fact->state = REAUTH_STATE_SUCCEEDED;
 
     return REAUTH_CALLED_FACT;
+}
+
+
+int
+reauth_judge_is_outdated(const reauth_record_t *record,
+    const reauth_fact_t *fact)
+{
+    reauth_called_t  called;
+
+    if (fact->called_ms == 0) {
+        return 0;
+    }
+
+    called = fact->state == REAUTH_STATE_FAILED
+             ? reauth_judge_called(record, fact->called_ms, fact->now_ms)
+             : reauth_judge_worked(record, fact->called_ms);
+
+    return called != REAUTH_CALLED_FACT;
 }

@@ -213,6 +213,7 @@ ngx_http_reauth_observe_call(ngx_http_request_t *r, reauth_string_t *account,
 {
     reauth_fact_t                 fact;
     reauth_record_t               record;
+    reauth_advance_result_t       result;
     ngx_http_reauth_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
@@ -242,12 +243,18 @@ ngx_http_reauth_observe_call(ngx_http_request_t *r, reauth_string_t *account,
         break;
     }
 
-    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                  "reauth: account \"%s\" has to log in again: the upstream "
-                  "returned %s", record.account, REAUTH_SESSION_EXPIRED);
+    /* another worker may have changed the record meanwhile */
 
-    (void) ngx_http_reauth_store_advance(&mcf->store, account, &fact, NULL,
-                                         NULL);
+    if (ngx_http_reauth_store_advance(&mcf->store, account, &fact, &result,
+                                      NULL)
+        == NGX_OK
+        && result == REAUTH_ADVANCE_APPLIED)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "reauth: account \"%s\" has to log in again: the "
+                      "upstream returned %s", record.account,
+                      REAUTH_SESSION_EXPIRED);
+    }
 }
 
 
@@ -432,6 +439,7 @@ ngx_http_reauth_observe_works(ngx_http_request_t *r,
     reauth_fact_t                 fact;
     reauth_record_t               record;
     reauth_string_t               account;
+    reauth_advance_result_t       result;
     ngx_http_reauth_main_conf_t  *mcf;
 
     if (!ngx_http_reauth_observe_upstream(r)) {
@@ -463,12 +471,15 @@ ngx_http_reauth_observe_works(ngx_http_request_t *r,
         return;
     }
 
-    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
-                  "reauth: account \"%s\" is logged in again: a call has "
-                  "succeeded", record.account);
-
-    (void) ngx_http_reauth_store_advance(&mcf->store, &account, &fact, NULL,
-                                         NULL);
+    if (ngx_http_reauth_store_advance(&mcf->store, &account, &fact, &result,
+                                      NULL)
+        == NGX_OK
+        && result == REAUTH_ADVANCE_APPLIED)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "reauth: account \"%s\" is logged in again: a call has "
+                      "succeeded", record.account);
+    }
 }
 
 

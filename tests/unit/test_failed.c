@@ -331,6 +331,13 @@ test_advance(void **state)
     stored.record.origin = 8;
     assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
                      REAUTH_ADVANCE_STALE);
+
+    /* a person has forgotten the account */
+
+    stored.record.origin = fact.origin;
+    stored.record.state = REAUTH_STATE_FORGOTTEN;
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_STALE);
 }
 
 

@@ -73,6 +73,7 @@ typedef struct {
     int64_t          began;          /* by the model's */
     reauth_state_t   state;
     unsigned         shown;          /* a poll was told of it */
+    unsigned         lapsed;         /* its session is over */
     char             name[16];
 } truth_t;
 
@@ -87,7 +88,7 @@ typedef struct {
     int64_t          before_until;   /* by the deadline of that */
     int              newest;         /* of all it took the place of */
     int              shown_to;       /* the instance, as long as connected */
-    unsigned         forgotten;      /* by a person */
+    int64_t          forgotten;      /* when, by a person; 0: not */
 } model_t;
 
 
@@ -95,6 +96,8 @@ typedef struct {
     reauth_fact_t    fact;
     int              truth;          /* what it is about; NOBODY: its epoch */
     unsigned         webhook;
+    int64_t          called;         /* by the model: when a call began */
+    int64_t          called_ms;      /* by the gateway */
 } news_t;
 
 
@@ -140,6 +143,7 @@ typedef enum {
     MESSAGE_RECORD,                  /* the reply with the record */
     MESSAGE_UPDATE,                  /* a PUT on its way to the upstream */
     MESSAGE_POLL,                    /* of our poller, to the upstream */
+    MESSAGE_CALL,                    /* an ordinary call, to the upstream */
     MESSAGE_NEWS                     /* a fact on its way to an instance */
 } message_type_t;
 
@@ -301,13 +305,21 @@ static model_t *
 model_of(uint64_t epoch)
 {
     size_t           i;
-    static model_t   none = { 0, NOBODY, 0, NOBODY, 0, NOBODY, NOBODY, 0 };
+    static model_t   none;
+
+    static const model_t  unset = {
+        0, NOBODY, 0, NOBODY, 0, NOBODY, NOBODY, 0
+    };
 
     for (i = world.nmodels; i > 0; i--) {
         if (world.models[i - 1].epoch == epoch) {
             return &world.models[i - 1];
         }
     }
+
+    /* what is written to it is lost */
+
+    none = unset;
 
     return &none;
 }
@@ -592,6 +604,49 @@ check(instance_t *in)
 }
 
 
+/*
+ * A 401 response to a call has changed the record of an instance: the account
+ * needs a new login, as far as the call is about the last one.  Clocks differ
+ * by up to 2 * SKEW.
+ */
+
+static void
+check_call(const instance_t *in, const reauth_record_t *before,
+    const reauth_record_t *after, const news_t *news)
+{
+    int64_t         before_call;
+    const model_t  *model;
+
+    model = model_of(before->epoch);
+    before_call = news->called + 2 * SKEW;
+
+    if (reauth_state_is_active(after->state)
+        || (reauth_state_is_active(before->state)
+            && clock_of(in) < before->deadline_ms))
+    {
+        violated("a response to a call has changed a gate");
+    }
+
+    if (model->newest != NOBODY
+        && world.truths[model->newest].began > before_call)
+    {
+        violated("a call that began before a login has undone it");
+    }
+
+    if (before->state == REAUTH_STATE_FORGOTTEN
+        && model->forgotten > before_call)
+    {
+        violated("a call that began before a forget has undone it");
+    }
+
+    if (before->state == REAUTH_STATE_FAILED
+        && strcmp(before->error_code, REAUTH_SESSION_EXPIRED) == 0)
+    {
+        violated("what a call has told is told again");
+    }
+}
+
+
 /* a fact has changed the record of an instance */
 
 static void
@@ -604,6 +659,10 @@ check_fact(const instance_t *in, const reauth_record_t *before,
     model = model_of(before->epoch);
     closed = reauth_state_is_active(after->state);
     was_closed = reauth_state_is_active(before->state);
+
+    if (news->called != 0) {
+        check_call(in, before, after, news);
+    }
 
     if (after->epoch < before->epoch) {
         violated("an epoch went back");
@@ -647,6 +706,7 @@ check_fact(const instance_t *in, const reauth_record_t *before,
     }
 
     if (before->state == REAUTH_STATE_FORGOTTEN
+        && news->called == 0
         && news->truth <= model->newest && model->newest != NOBODY)
     {
         violated("a fact about an earlier attempt undid a forget");
@@ -956,6 +1016,38 @@ upstream_advance(void)
     trace("upstream: %s is %s", t->name, reauth_state_name(t->state));
 
     webhook(world.ntruths - 1);
+}
+
+
+/* an ordinary call, which returns 401 without a session */
+
+static void
+upstream_call(const message_t *m)
+{
+    news_t         news;
+    const truth_t  *t;
+
+    if (world.ntruths == 0) {
+        return;
+    }
+
+    t = &world.truths[world.ntruths - 1];
+
+    if (reauth_state_is_active(t->state)
+        || (t->state == REAUTH_STATE_SUCCEEDED && !t->lapsed))
+    {
+        return;
+    }
+
+    memset(&news, 0, sizeof(news_t));
+
+    news.truth = world.ntruths - 1;
+    news.called = m->news.called;
+    news.called_ms = m->news.called_ms;
+
+    /* it can't be replayed */
+
+    message(MESSAGE_NEWS, m->instance, delay())->news = news;
 }
 
 
@@ -1360,6 +1452,7 @@ zone_deleted(instance_t *in, const reauth_record_t *record)
 static reauth_forget_t
 zone_forget(instance_t *in, reauth_record_t *record)
 {
+    model_t               *model;
     reauth_forget_t        result;
     reauth_record_t       *before;
     reauth_judgement_t     verdict;
@@ -1380,7 +1473,18 @@ zone_forget(instance_t *in, reauth_record_t *record)
               (int) (in - world.instances), reauth_state_name(before->state),
               before->attempt, (unsigned long long) before->epoch);
 
-        model_of(before->epoch)->forgotten = 1;
+        if (model_of(before->epoch)->epoch != before->epoch) {
+
+            /* it was taken for one that nobody has kept */
+
+            model_add(before->epoch, 0, NOBODY);
+        }
+
+        model = model_of(before->epoch);
+
+        if (model->forgotten == 0) {
+            model->forgotten = world.now;
+        }
     }
 
     zone_carry_out(in, &verdict);
@@ -1834,6 +1938,25 @@ store_timer(int instance)
 /* ---- facts --------------------------------------------------------------- */
 
 
+/* as upstream/ does with a 401 response to an ordinary call */
+
+static void
+receive_called(int instance, news_t *news)
+{
+    instance_t  *in;
+
+    in = &world.instances[instance];
+
+    if (reauth_judge_call(REAUTH_SESSION_EXPIRED, &in->zone.record,
+                          news->called_ms, clock_of(in), &news->fact)
+        == REAUTH_CALLED_FACT
+        && store_advance(instance, news) != REAUTH_ADVANCE_APPLIED)
+    {
+        violated("the end of a session was not stored");
+    }
+}
+
+
 /* as api/ does with a webhook, and with everything else */
 
 static void
@@ -1843,6 +1966,11 @@ receive(int instance, news_t *news)
     reauth_webhook_t   webhook;
 
     in = &world.instances[instance];
+
+    if (news->called != 0) {
+        receive_called(instance, news);
+        return;
+    }
 
     if (news->webhook) {
         memset(&webhook, 0, sizeof(reauth_webhook_t));
@@ -1918,6 +2046,35 @@ caller(void)
     }
 
     send_news(instance, &news, delay());
+}
+
+
+/* the session of the last login may be over at any time */
+
+static void
+call(int instance)
+{
+    truth_t    *t;
+    message_t  *m;
+
+    t = world.ntruths != 0 ? &world.truths[world.ntruths - 1] : NULL;
+
+    if (t != NULL
+        && t->state == REAUTH_STATE_SUCCEEDED
+        && !t->lapsed
+        && chance(4) == 0)
+    {
+        trace("upstream: the session of %s is over", t->name);
+        t->lapsed = 1;
+    }
+
+    if (is_active(&world.instances[instance])) {
+        return;
+    }
+
+    m = message(MESSAGE_CALL, instance, delay());
+    m->news.called = world.now;
+    m->news.called_ms = clock_of(&world.instances[instance]);
 }
 
 
@@ -2222,6 +2379,10 @@ deliver(size_t i)
         poll_answer(&m);
         break;
 
+    case MESSAGE_CALL:
+        upstream_call(&m);
+        break;
+
     default: /* MESSAGE_NEWS */
         receive(m.instance, &m.news);
     }
@@ -2284,6 +2445,7 @@ restart(int instance)
         if (world.messages[i].instance == instance
             && (world.messages[i].type != MESSAGE_NEWS
                 || world.messages[i].news.truth == NOBODY
+                || world.messages[i].news.called != 0
                 || world.messages[i].news.fact.source == REAUTH_SOURCE_POLLER))
         {
             commit_free(world.messages[i].commit);
@@ -2412,7 +2574,7 @@ step(void)
     i = (int) chance(INSTANCES);
     in = &world.instances[i];
 
-    switch (chance(25)) {
+    switch (chance(26)) {
 
     case 0:
     case 1:
@@ -2492,6 +2654,10 @@ step(void)
         if (chance(2)) {
             store_forget(i);
         }
+        break;
+
+    case 21:
+        call(i);
         break;
 
     default:

@@ -1504,6 +1504,111 @@ test_call(void **state)
 }
 
 
+/*
+ * The record has changed since the fact was made: it is judged by the one that
+ * is stored now, then by that of Redis.  The call began at 5, the response came
+ * at 6.
+ */
+
+static void
+test_call_judged(void **state)
+{
+    size_t               i;
+    reauth_fact_t        fact;
+    reauth_record_t      record, remote;
+    reauth_stored_t      stored;
+    reauth_judgement_t   verdict;
+
+    static const struct {
+        const char               *row;
+        const char               *account;
+        row_record_t              record;    /* by which the fact was made */
+        row_record_t              now;       /* stored, or in Redis */
+        const char               *error;
+        reauth_state_t            state;     /* afterwards */
+        unsigned                  applied;
+    } rows[] = {
+
+        { "nothing has changed", "acct_1", { SUCCEEDED, 10, 1, 0, 0 },
+          { SUCCEEDED, 10, 2, 0, 0 }, "", FAILED, 1 },
+
+        { "forgotten before the call", "acct_1",
+          { REAUTH_STATE_FORGOTTEN, 10, 1, 0, 0 },
+          { REAUTH_STATE_FORGOTTEN, 10, 2, 0, 0 }, "", FAILED, 1 },
+
+        { "forgotten during the call", "acct_1", { SUCCEEDED, 10, 1, 0, 0 },
+          { REAUTH_STATE_FORGOTTEN, 10, 2, 0, 5 }, "",
+          REAUTH_STATE_FORGOTTEN, 0 },
+
+        { "a login has ended during the call", "acct_1",
+          { REAUTH_STATE_EXPIRED, 10, 1, 0, 0 },
+          { SUCCEEDED, 10, 2, 0, 5 }, "", SUCCEEDED, 0 },
+
+        { "another call was the first", "acct_1", { SUCCEEDED, 10, 1, 0, 0 },
+          { FAILED, 11, 2, 0, 6 }, "SESSION_EXPIRED:NEEDS_REAUTHENTICATION",
+          FAILED, 0 },
+
+        { "an account that was not known logs in", "fanvue_acct_1",
+          { NONE, 0, 0, 0, -NOW_MS }, { RUNNING, 10, 2, 0, 0 }, "", RUNNING,
+          0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make_stored(&rows[i].now, 0, &stored);
+        strcpy(stored.record.account, rows[i].account);
+        strcpy(stored.record.error_code, rows[i].error);
+
+        remote = stored.record;
+
+        /* by the stored record */
+
+        make(&rows[i].record, &record);
+
+        assert_int_equal(reauth_judge_call(REAUTH_SESSION_EXPIRED, &record,
+                                           NOW_MS + 5, NOW_MS + 6, &fact),
+                         REAUTH_CALLED_FACT);
+
+        if (reauth_judge_advance(&stored, &fact, &verdict)
+            != (rows[i].applied ? REAUTH_ADVANCE_APPLIED
+                                : REAUTH_ADVANCE_STALE))
+        {
+            fail_msg("%s: applied here", rows[i].row);
+        }
+
+        assert_int_equal(verdict.record.state, rows[i].state);
+
+        /* by that of Redis */
+
+        make_stored(&rows[i].record, 0, &stored);
+        strcpy(stored.record.account, rows[i].account);
+
+        assert_int_equal(reauth_judge_call(REAUTH_SESSION_EXPIRED,
+                                           &stored.record, NOW_MS + 5,
+                                           NOW_MS + 6, &fact),
+                         REAUTH_CALLED_FACT);
+        assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                         REAUTH_ADVANCE_APPLIED);
+
+        stored.record = verdict.record;
+        stored.dirty = 1;
+
+        if (reauth_judge_conflict(&stored, &fact, &remote, &verdict)
+            != (int) rows[i].applied)
+        {
+            fail_msg("%s: applied in Redis", rows[i].row);
+        }
+
+        assert_int_equal(verdict.record.state, rows[i].state);
+
+        if (!rows[i].applied) {
+            assert_int_equal(verdict.record.epoch, rows[i].now.epoch);
+        }
+    }
+}
+
+
 /* only what the upstream has certainly not done is rejected */
 
 static void
@@ -2197,6 +2302,7 @@ main(void)
         cmocka_unit_test(test_committed),
         cmocka_unit_test(test_webhook),
         cmocka_unit_test(test_call),
+        cmocka_unit_test(test_call_judged),
         cmocka_unit_test(test_ended),
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_response),
