@@ -158,6 +158,7 @@ the upstream's polling_url is not that of the attempt
  "\xff\xfe", 'a","b":"', "gateway\xc3"]
 --- error_code eval
 [200, 200, 200]
+--- skip_nginx: 6: >= 1.29.4: nginx rejects them
 --- response_body_like eval
 [(qr{"polling_url":"http://127\.0\.0\.1:$ENV{TEST_NGINX_SERVER_PORT}/api/authenticate/auth_\w+"})
  x 3]
