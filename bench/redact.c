@@ -5,12 +5,13 @@
  * The cost of searching a response for the API key, in nanoseconds per KB:
  *
  *     cc -O2 -D_DEFAULT_SOURCE -I ngx_module/core -o redact bench/redact.c \
- *         ngx_module/core/reauth_redact.c ngx_module/core/reauth_json.c \
+ *         ngx_module/core/reauth_redact.c ngx_module/core/reauth_unescape.c \
+ *         ngx_module/core/reauth_json.c ngx_module/core/reauth_string.c \
  *         -ljansson -lcrypto
  *     ./redact [FILE]
  *
  * The text is FILE, or JSON like that of the upstream; memmem() for the whole
- * key is measured for comparison.
+ * key is measured for comparison.  Hostile texts of 64 KB follow.
  */
 
 
@@ -25,6 +26,8 @@
 
 #define SIZE   (1024 * 1024)
 #define TIMES  20
+
+#define HOSTILE  (64 * 1024)
 
 
 static unsigned char  text[SIZE];
@@ -76,6 +79,31 @@ fill(const char *path)
 }
 
 
+static void
+hostile(const char *what, const char *first, const char *rest)
+{
+    int      i;
+    size_t   n, len;
+    double   start;
+
+    len = strlen(first);
+    memcpy(text, first, len);
+
+    for (n = len; n < HOSTILE; n++) {
+        text[n] = (unsigned char) rest[(n - len) % strlen(rest)];
+    }
+
+    start = now();
+
+    for (i = 0; i < TIMES; i++) {
+        (void) reauth_redact(&redact, text, HOSTILE);
+    }
+
+    printf("%-36s %8.0f ns/KB\n", what,
+           (now() - start) / TIMES / (HOSTILE / 1024.0));
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -112,6 +140,15 @@ main(int argc, char **argv)
     printf("%-36s %8.0f ns/KB\n", "any 12 bytes of it, without escapes",
            search);
     printf("%-36s %8.0f ns/KB\n", "the whole key, as it is, by memmem()", all);
+
+    hostile("64 KB: %252525...", "%", "25");
+    hostile("64 KB: percent signs", "", "%");
+    hostile("64 KB: backslashes", "", "\\");
+    hostile("64 KB: unfinished escapes", "", "\\u00%3\\u00");
+    hostile("64 KB: escaped backslashes", "", "\\u005c");
+    hostile("64 KB: escapes of escapes", "", "%5C%75%30%30%32%35%34%31");
+    hostile("64 KB: 11 bytes of the key", "", "4e5F6g7H8i9!");
+    hostile("64 KB: 11 bytes of it, escaped", "", "4e5F6g7H8i%39!");
 
     return found;
 }

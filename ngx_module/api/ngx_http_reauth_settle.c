@@ -16,6 +16,7 @@
 #include "reauth_upstream_status.h"
 #include "ngx_http_reauth_authenticate.h"
 #include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_redact.h"
 #include "ngx_http_reauth_unread.h"
 
 
@@ -85,13 +86,25 @@ static void
 ngx_http_reauth_authenticate_error(ngx_http_reauth_authenticate_t *a,
     reauth_error_t *error)
 {
-    reauth_string_t  sent;
-    reauth_unread_t  why;
+    reauth_string_t               sent;
+    reauth_unread_t               why;
+    ngx_http_reauth_kept_t        kept;
+    ngx_http_reauth_main_conf_t  *mcf;
 
     /* if the body is unreadable, the status is the reason */
 
     (void) reauth_error_read(a->forward.capture.body.data,
                              a->forward.capture.body.len, error, &why);
+
+    mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    ngx_memzero(&kept, sizeof(ngx_http_reauth_kept_t));
+
+    kept.code = error->code;
+    kept.message = error->message;
+
+    ngx_http_reauth_redact_kept(mcf, a->request->connection->log, "a response",
+                                &kept);
 
     if (a->credentials.body != NULL) {
         sent.data = (u_char *) a->credentials.body;
@@ -505,6 +518,8 @@ ngx_http_reauth_authenticate_settle_poll(ngx_http_reauth_authenticate_t *a)
     }
 
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
+
+    ngx_http_reauth_redact_poll(mcf, a->request->connection->log, &poll);
 
     ngx_http_reauth_unknown(&mcf->store.zone, a->request->connection->log,
                             &poll.unknown);

@@ -265,6 +265,7 @@ ngx_http_reauth_webhook_receive(ngx_http_request_t *r,
                                body->len, &why);
 
     } else {
+        ngx_http_reauth_redact_webhook(mcf, r->connection->log, &webhook);
         ngx_http_reauth_unknown(&mcf->store.zone, r->connection->log,
                                 &webhook.unknown);
     }

@@ -62,6 +62,65 @@ ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
 }
 
 
+void
+ngx_http_reauth_redact_kept(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
+    const char *what, ngx_http_reauth_kept_t *kept)
+{
+    char              *text;
+    ngx_uint_t         i, n;
+    reauth_unknown_t  *unknown;
+
+    char *const  texts[] = { kept->progress, kept->code, kept->message };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i] != NULL) {
+            ngx_http_reauth_redact(mcf, log, what, (u_char *) texts[i],
+                                   ngx_strlen(texts[i]));
+        }
+    }
+
+    unknown = kept->unknown;
+    n = unknown != NULL ? unknown->nwords : 0;
+
+    for (i = 0; i < n; i++) {
+        text = unknown->words[i].text;
+
+        ngx_http_reauth_redact(mcf, log, what, (u_char *) text,
+                               ngx_strlen(text));
+    }
+}
+
+
+void
+ngx_http_reauth_redact_poll(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
+    reauth_poll_t *poll)
+{
+    ngx_http_reauth_kept_t  kept;
+
+    kept.progress = poll->progress;
+    kept.code = poll->error_code;
+    kept.message = poll->error_message;
+    kept.unknown = &poll->unknown;
+
+    ngx_http_reauth_redact_kept(mcf, log, "a response", &kept);
+}
+
+
+void
+ngx_http_reauth_redact_webhook(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log, reauth_webhook_t *webhook)
+{
+    ngx_http_reauth_kept_t  kept;
+
+    kept.progress = webhook->progress;
+    kept.code = webhook->error_code;
+    kept.message = webhook->error_message;
+    kept.unknown = &webhook->unknown;
+
+    ngx_http_reauth_redact_kept(mcf, log, "a webhook", &kept);
+}
+
+
 /* b->last: the head is incomplete; a part of the blank line may be parsed */
 
 static u_char *

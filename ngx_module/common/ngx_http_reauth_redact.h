@@ -12,6 +12,19 @@
 
 #include "ngx_http_reauth_conf.h"
 
+#include "reauth_poll.h"
+#include "reauth_webhook.h"
+
+
+/* texts of a response, NUL-terminated, or NULL */
+
+typedef struct {
+    char              *progress;
+    char              *code;
+    char              *message;
+    reauth_unknown_t  *unknown;
+} ngx_http_reauth_kept_t;
+
 
 /*
  * Overwrites all API keys, the current ones and those just rotated, by "*";
@@ -19,6 +32,18 @@
  */
 void ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
     const char *what, u_char *p, size_t len);
+
+/*
+ * The same for texts that were decoded and are stored or logged: they may be
+ * encoded once more, or be a part of the key only since they were cleaned.
+ */
+void ngx_http_reauth_redact_kept(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log, const char *what, ngx_http_reauth_kept_t *kept);
+
+void ngx_http_reauth_redact_poll(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log, reauth_poll_t *poll);
+void ngx_http_reauth_redact_webhook(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log, reauth_webhook_t *webhook);
 
 /*
  * Overwrites them in the head of a response.  The body is redacted when it has

@@ -8,6 +8,7 @@
 
 #include "reauth_json.h"
 #include "reauth_redact.h"
+#include "reauth_unescape.h"
 
 
 #define REAUTH_REDACT_BITS    14           /* of 64 * REAUTH_REDACT_WORDS */
@@ -25,69 +26,79 @@
  */
 #define REAUTH_REDACT_RUNS  (REAUTH_REDACT_WINDOW - REAUTH_REDACT_MIN + 1)
 
-
-/* all places but the last one have been overwritten */
-
-typedef struct {
-    size_t  n;
-    size_t  start;
-    size_t  end;
-} reauth_redact_places_t;
+#define REAUTH_REDACT_RING  16             /* a power of two, above a part */
 
 
-/* the next position of each, or the end of the text; 0 initially */
+/* the characters that were read last, and what was found */
 
 typedef struct {
-    size_t  backslash;
-    size_t  percent;
-} reauth_redact_escapes_t;
+    size_t             n;
+    size_t             run;
+    uint32_t           gram;
+
+    size_t             at;
+    unsigned char      chars[REAUTH_REDACT_RING];
+    size_t             starts[REAUTH_REDACT_RING];
+
+    /* the last place */
+    size_t             places;
+    size_t             end;
+
+    /* the next position of each, or the end of the text; 0 initially */
+    size_t             backslash;
+    size_t             percent;
+
+    reauth_unescape_t  unescape;
+} reauth_redact_search_t;
 
 
-static size_t reauth_redact_search(const reauth_redact_t *redact,
+static size_t reauth_redact_all(const reauth_redact_t *redact,
     const unsigned char *text, size_t len, unsigned char *dst);
+static void reauth_redact_begin(reauth_redact_search_t *s,
+    const unsigned char *text, size_t len, unsigned percent);
+static void reauth_redact_search(const reauth_redact_t *redact,
+    reauth_redact_search_t *s, unsigned char *dst);
+static void reauth_redact_search_raw(const reauth_redact_t *redact,
+    reauth_redact_search_t *s, unsigned char *dst);
 static size_t reauth_redact_skip(const reauth_redact_t *redact,
-    const unsigned char *text, size_t len, size_t next,
-    reauth_redact_escapes_t *escapes);
-static size_t reauth_redact_escape(const unsigned char *text, size_t len,
-    size_t next, unsigned char c, size_t known);
-static size_t reauth_redact_finish(const reauth_redact_places_t *places,
+    const reauth_redact_search_t *s, size_t plain);
+static void reauth_redact_skipped(reauth_redact_search_t *s, size_t next);
+static size_t reauth_redact_plain(reauth_redact_search_t *s);
+static size_t reauth_redact_escape(const reauth_unescape_t *u, int c,
+    size_t known);
+static inline int reauth_redact_char(const reauth_redact_t *redact,
+    reauth_redact_search_t *s, unsigned char c, size_t start, size_t end,
     unsigned char *dst);
-static uint32_t reauth_redact_last(const unsigned char *text, size_t next,
-    size_t last[3]);
-static size_t reauth_redact_after(const unsigned char *text, size_t len,
-    size_t first);
-static void reauth_redact_take(reauth_redact_places_t *places,
-    unsigned char *dst, size_t first, size_t next);
-static unsigned char reauth_redact_char(const unsigned char *text, size_t len,
-    size_t *next);
-static unsigned char reauth_redact_decode(const unsigned char *text,
-    size_t len, size_t *next);
-static int reauth_redact_hex(const unsigned char *p, size_t n,
-    unsigned *value);
 static int reauth_redact_is_part(const reauth_redact_t *redact,
-    const unsigned char *text, size_t len);
+    const reauth_redact_search_t *s);
+static int reauth_redact_is_part_of_escaped(const reauth_redact_t *redact,
+    const unsigned char *part);
 static void reauth_redact_object(const json_t *json, char *text);
 
 
 void
 reauth_redact_init(reauth_redact_t *redact, const reauth_string_t *secret)
 {
-    size_t    next, n;
-    uint32_t  gram, bit;
+    size_t              n;
+    uint32_t            gram, bit;
+    reauth_unescape_t   unescape;
+    reauth_unescaped_t  c;
 
     memset(redact, 0, sizeof(reauth_redact_t));
 
     redact->secret = *secret;
 
+    redact->escaped = memchr(secret->data, '\\', secret->len) != NULL
+                      || memchr(secret->data, '%', secret->len) != NULL;
+
     gram = 0;
-    n = 0;
-    next = 0;
 
-    while (next < secret->len) {
-        gram = gram << 8 | reauth_redact_char(secret->data, secret->len, &next);
-        n++;
+    reauth_unescape_init(&unescape, secret->data, secret->len, 1);
 
-        if (n >= REAUTH_REDACT_MIN) {
+    for (n = 0; reauth_unescape_next(&unescape, &c); n++) {
+        gram = gram << 8 | c.c;
+
+        if (n + 1 >= REAUTH_REDACT_MIN) {
             bit = reauth_redact_bit(gram);
             redact->bits[bit / 64] |= UINT64_C(1) << bit % 64;
         }
@@ -96,13 +107,15 @@ reauth_redact_init(reauth_redact_t *redact, const reauth_string_t *secret)
     if (n >= REAUTH_REDACT_MIN) {
         redact->window = n < REAUTH_REDACT_WINDOW ? n : REAUTH_REDACT_WINDOW;
     }
+
+    OPENSSL_cleanse(&unescape, sizeof(reauth_unescape_t));
 }
 
 
 size_t
 reauth_redact(const reauth_redact_t *redact, unsigned char *text, size_t len)
 {
-    return reauth_redact_search(redact, text, len, text);
+    return reauth_redact_all(redact, text, len, text);
 }
 
 
@@ -110,7 +123,7 @@ int
 reauth_redact_find(const reauth_redact_t *redact, const unsigned char *text,
     size_t len)
 {
-    return reauth_redact_search(redact, text, len, NULL) != 0;
+    return reauth_redact_all(redact, text, len, NULL) != 0;
 }
 
 
@@ -139,93 +152,135 @@ reauth_redact_is_whole(const reauth_redact_t *redact,
 
 
 /*
- * Finds parts of the secret: sequences in which each run of four characters
- * is in the table.  "dst" is the text to be overwritten, or NULL if only the
+ * Finds parts of the secret, without escapes and, because a "%" or a "\u"
+ * before a part and its first characters may look like one, also as in JSON
+ * and as they are.  "dst" is the text to be overwritten, or NULL if only the
  * first place is needed.
  */
 
 static size_t
-reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
+reauth_redact_all(const reauth_redact_t *redact, const unsigned char *text,
     size_t len, unsigned char *dst)
 {
-    size_t                    n, next, run, first, skipped, escaped, last[3];
-    uint32_t                  gram, bit;
-    unsigned char             c;
-    reauth_redact_places_t    places;
-    reauth_redact_escapes_t   escapes;
+    size_t                  places;
+    unsigned                backslash, percent;
+    reauth_redact_search_t  s;
 
-    if (redact->window == 0) {
+    if (redact->window == 0 || len < redact->window) {
         return 0;
     }
 
-    memset(last, 0, sizeof(last));
-    memset(&places, 0, sizeof(reauth_redact_places_t));
-    memset(&escapes, 0, sizeof(reauth_redact_escapes_t));
+    backslash = memchr(text, '\\', len) != NULL;
+    percent = memchr(text, '%', len) != NULL;
 
-    gram = 0;
-    next = run = first = 0;
+    memset(&s, 0, offsetof(reauth_redact_search_t, unescape));
 
-    for (n = 1; next < len; n++) {
+    reauth_redact_begin(&s, text, len, 1);
+    reauth_redact_search(redact, &s, dst);
 
-        if (run == 0) {
-            skipped = reauth_redact_skip(redact, text, len, next, &escapes);
-
-            if (skipped != next) {
-                n += skipped - next;
-                next = skipped;
-                gram = reauth_redact_last(text, next, last);
-
-                if (next == len) {
-                    break;
-                }
-            }
-
-            first = last[2];
-        }
-
-        last[2] = last[1];
-        last[1] = last[0];
-        last[0] = next;
-
-        escaped = next;
-        c = text[next++];
-
-        if (c == '\\' || c == '%') {
-            c = reauth_redact_decode(text, len, &escaped);
-            next = escaped;
-        }
-
-        gram = gram << 8 | c;
-        bit = reauth_redact_bit(gram);
-
-        if (!reauth_redact_in_table(redact, bit) || n < REAUTH_REDACT_MIN) {
-            run = 0;
-            continue;
-        }
-
-        run++;
-
-        if (run + REAUTH_REDACT_MIN - 1 < redact->window) {
-            continue;
-        }
-
-        if (run + REAUTH_REDACT_MIN - 1 > redact->window) {
-            run--;
-            first = reauth_redact_after(text, len, first);
-        }
-
-        if (!reauth_redact_is_part(redact, text + first, next - first)) {
-            continue;
-        }
-
-        if (dst == NULL) {
-            return 1;
-        }
-
-        reauth_redact_take(&places, dst, first, next);
+    if (backslash && percent && (s.places == 0 || dst != NULL)) {
+        reauth_redact_begin(&s, text, len, 0);
+        reauth_redact_search(redact, &s, dst);
     }
 
-    return reauth_redact_finish(&places, dst);
+    if ((backslash || percent) && (s.places == 0 || dst != NULL)) {
+        reauth_redact_begin(&s, text, len, 0);
+        reauth_redact_search_raw(redact, &s, dst);
+    }
+
+    places = s.places;
+
+    OPENSSL_cleanse(&s, sizeof(reauth_redact_search_t));
+
+    return places;
+}
+
+
+/* the places that were found are counted */
+
+static void
+reauth_redact_begin(reauth_redact_search_t *s, const unsigned char *text,
+    size_t len, unsigned percent)
+{
+    s->n = 0;
+    s->run = 0;
+    s->gram = 0;
+    s->at = 0;
+    s->end = 0;
+    s->backslash = 0;
+    s->percent = percent ? 0 : len;
+
+    reauth_unescape_init(&s->unescape, text, len, percent);
+}
+
+
+static void
+reauth_redact_search(const reauth_redact_t *redact, reauth_redact_search_t *s,
+    unsigned char *dst)
+{
+    size_t              next;
+    reauth_unescape_t  *u;
+    reauth_unescaped_t  c;
+
+    u = &s->unescape;
+
+    for ( ;; ) {
+
+        if (s->run == 0 && u->n == 0) {
+            next = reauth_redact_skip(redact, s, reauth_redact_plain(s));
+
+            if (next != u->next) {
+                reauth_redact_skipped(s, next);
+            }
+        }
+
+        if (reauth_unescape_is_plain(u)) {
+            next = u->next++;
+
+            if (reauth_redact_char(redact, s, u->text[next], next, next + 1,
+                                   dst))
+            {
+                return;
+            }
+
+            continue;
+        }
+
+        if (!reauth_unescape_next(u, &c)
+            || reauth_redact_char(redact, s, c.c, c.start, c.end, dst))
+        {
+            return;
+        }
+    }
+}
+
+
+static void
+reauth_redact_search_raw(const reauth_redact_t *redact,
+    reauth_redact_search_t *s, unsigned char *dst)
+{
+    size_t              next;
+    reauth_unescape_t  *u;
+
+    u = &s->unescape;
+
+    while (u->next < u->len) {
+
+        if (s->run == 0) {
+            next = reauth_redact_skip(redact, s, u->len);
+
+            if (next != u->next) {
+                reauth_redact_skipped(s, next);
+                continue;
+            }
+        }
+
+        next = u->next++;
+
+        if (reauth_redact_char(redact, s, u->text[next], next, next + 1, dst)) {
+            return;
+        }
+    }
 }
 
 
@@ -233,31 +288,25 @@ reauth_redact_search(const reauth_redact_t *redact, const unsigned char *text,
  * Skips text that cannot begin a part.  To be called if no part begins before
  * the last three characters that were read: the next part would end with the
  * run at "p", or include it.  If this run is not in the table, reading
- * continues after it.
+ * continues after it.  The text up to "plain" has no escapes.
  */
 
 static size_t
-reauth_redact_skip(const reauth_redact_t *redact, const unsigned char *text,
-    size_t len, size_t next, reauth_redact_escapes_t *escapes)
+reauth_redact_skip(const reauth_redact_t *redact,
+    const reauth_redact_search_t *s, size_t plain)
 {
-    size_t                plain;
+    size_t                next;
     uint32_t              gram, bit;
     const unsigned char  *p;
+
+    next = s->unescape.next;
 
     if (redact->window != REAUTH_REDACT_WINDOW) {
         return next;
     }
 
-    escapes->backslash = reauth_redact_escape(text, len, next, '\\',
-                                              escapes->backslash);
-    escapes->percent = reauth_redact_escape(text, len, next, '%',
-                                            escapes->percent);
-
-    plain = escapes->backslash < escapes->percent ? escapes->backslash
-                                                  : escapes->percent;
-
     while (plain - next >= REAUTH_REDACT_RUNS) {
-        p = text + next + REAUTH_REDACT_RUNS - REAUTH_REDACT_MIN;
+        p = s->unescape.text + next + REAUTH_REDACT_RUNS - REAUTH_REDACT_MIN;
 
         gram = (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
                | (uint32_t) p[2] << 8 | p[3];
@@ -274,213 +323,171 @@ reauth_redact_skip(const reauth_redact_t *redact, const unsigned char *text,
 }
 
 
-static size_t
-reauth_redact_escape(const unsigned char *text, size_t len, size_t next,
-    unsigned char c, size_t known)
-{
-    const unsigned char  *p;
-
-    if (known >= next) {
-        return known;
-    }
-
-    p = memchr(text + next, c, len - next);
-
-    return p != NULL ? (size_t) (p - text) : len;
-}
-
-
-/* the number of parts; the last one is overwritten now */
-
-static size_t
-reauth_redact_finish(const reauth_redact_places_t *places, unsigned char *dst)
-{
-    if (places->n != 0) {
-        memset(dst + places->start, '*', places->end - places->start);
-    }
-
-    return places->n;
-}
-
-
-/* the places of the three characters before "next", none of them escaped */
-
-static uint32_t
-reauth_redact_last(const unsigned char *text, size_t next, size_t last[3])
-{
-    last[0] = next - 1;
-    last[1] = next - 2;
-    last[2] = next - 3;
-
-    return (uint32_t) text[next - 3] << 16 | (uint32_t) text[next - 2] << 8
-           | text[next - 1];
-}
-
-
-/* the place after the character at "first", which may be escaped */
-
-static size_t
-reauth_redact_after(const unsigned char *text, size_t len, size_t first)
-{
-    (void) reauth_redact_char(text, len, &first);
-
-    return first;
-}
-
-
-/* overlapping parts are compared before they are overwritten */
+/* the three characters before "next", none of them escaped, count as read */
 
 static void
-reauth_redact_take(reauth_redact_places_t *places, unsigned char *dst,
-    size_t first, size_t next)
-{
-    if (places->n == 0 || first > places->end) {
-        memset(dst + places->start, '*', places->end - places->start);
-        places->start = first;
-        places->n++;
-    }
-
-    places->end = next;
-}
-
-
-static unsigned char
-reauth_redact_char(const unsigned char *text, size_t len, size_t *next)
-{
-    unsigned char  c;
-
-    c = text[*next];
-
-    if (c == '\\' || c == '%') {
-        return reauth_redact_decode(text, len, next);
-    }
-
-    (*next)++;
-
-    return c;
-}
-
-
-/* bytes outside of ASCII become one that no key contains */
-
-static unsigned char
-reauth_redact_decode(const unsigned char *text, size_t len, size_t *next)
-{
-    unsigned              value;
-    const unsigned char  *p, *last;
-
-    p = text + *next;
-    last = text + len;
-
-    while (p < last && *p == '\\') {
-        p++;
-    }
-
-    if (p > text + *next
-        && last - p > 4
-        && *p == 'u'
-        && reauth_redact_hex(p + 1, 4, &value))
-    {
-        *next = (size_t) (p - text) + 5;
-        return value < 0x80 ? (unsigned char) value : 0xff;
-    }
-
-    if (p < last && *p == '%') {
-        p++;
-
-        while (last - p > 3 && p[0] == '2' && p[1] == '5') {
-            p += 2;
-        }
-
-        if (last - p > 1 && reauth_redact_hex(p, 2, &value)) {
-            *next = (size_t) (p - text) + 2;
-            return (unsigned char) value;
-        }
-
-        *next = (size_t) (p - text);
-        return '%';
-    }
-
-    if (p == last) {
-        *next = len;
-        return '\\';
-    }
-
-    *next = (size_t) (p - text) + 1;
-
-    return *p;
-}
-
-
-static int
-reauth_redact_hex(const unsigned char *p, size_t n, unsigned *value)
+reauth_redact_skipped(reauth_redact_search_t *s, size_t next)
 {
     size_t         i;
     unsigned char  c;
 
-    *value = 0;
+    s->unescape.next = next;
+    s->n += REAUTH_REDACT_MIN;
 
-    for (i = 0; i < n; i++) {
-        c = p[i];
+    for (i = next - (REAUTH_REDACT_MIN - 1); i < next; i++) {
+        c = s->unescape.text[i];
 
-        if (c >= '0' && c <= '9') {
-            c = (unsigned char) (c - '0');
+        s->at = (s->at + 1) % REAUTH_REDACT_RING;
+        s->chars[s->at] = c;
+        s->starts[s->at] = i;
+        s->gram = s->gram << 8 | c;
+    }
+}
 
-        } else {
-            c |= 0x20;
 
-            if (c < 'a' || c > 'f') {
-                return 0;
-            }
+/* the position of the next escape */
 
-            c = (unsigned char) (c - 'a' + 10);
-        }
+static size_t
+reauth_redact_plain(reauth_redact_search_t *s)
+{
+    s->backslash = reauth_redact_escape(&s->unescape, '\\', s->backslash);
+    s->percent = reauth_redact_escape(&s->unescape, '%', s->percent);
 
-        *value = *value << 4 | c;
+    return s->backslash < s->percent ? s->backslash : s->percent;
+}
+
+
+static size_t
+reauth_redact_escape(const reauth_unescape_t *u, int c, size_t known)
+{
+    const unsigned char  *p;
+
+    if (known > u->next || (known == u->next && known == u->len)) {
+        return known;
     }
 
-    return 1;
+    p = memchr(u->text + u->next, c, u->len - u->next);
+
+    return p != NULL ? (size_t) (p - u->text) : u->len;
+}
+
+
+/* 1: a part was found, and only the first one is needed */
+
+static inline int
+reauth_redact_char(const reauth_redact_t *redact, reauth_redact_search_t *s,
+    unsigned char c, size_t start, size_t end, unsigned char *dst)
+{
+    size_t    first;
+    uint32_t  bit;
+
+    s->at = (s->at + 1) % REAUTH_REDACT_RING;
+    s->chars[s->at] = c;
+    s->starts[s->at] = start;
+
+    s->gram = s->gram << 8 | c;
+    s->n++;
+
+    bit = reauth_redact_bit(s->gram);
+
+    if (!reauth_redact_in_table(redact, bit) || s->n < REAUTH_REDACT_MIN) {
+        s->run = 0;
+        return 0;
+    }
+
+    s->run++;
+
+    if (s->run + REAUTH_REDACT_MIN - 1 < redact->window
+        || !reauth_redact_is_part(redact, s))
+    {
+        return 0;
+    }
+
+    first = s->starts[(s->at + REAUTH_REDACT_RING + 1 - redact->window)
+                      % REAUTH_REDACT_RING];
+
+    if (s->end == 0 || first > s->end) {
+        s->places++;
+    }
+
+    s->end = end;
+
+    if (dst == NULL) {
+        return 1;
+    }
+
+    /* the text up to "end" is not read again */
+
+    memset(dst + first, '*', end - first);
+
+    return 0;
 }
 
 
 /*
- * The table may contain runs of other texts, so the part is compared with the
- * secret; both are compared without escapes.
+ * The table may contain runs of other texts, so the characters are compared
+ * with the secret; both are compared without escapes.
  */
 
 static int
 reauth_redact_is_part(const reauth_redact_t *redact,
-    const unsigned char *text, size_t len)
+    const reauth_redact_search_t *s)
 {
     int            same;
-    size_t         i, n, next, window;
-    unsigned char  part[REAUTH_REDACT_WINDOW], last[REAUTH_REDACT_WINDOW];
+    size_t         i, window;
+    unsigned char  part[REAUTH_REDACT_WINDOW];
 
     window = redact->window;
 
-    for (i = 0, next = 0; i < window && next < len; i++) {
-        part[i] = reauth_redact_char(text, len, &next);
+    for (i = 0; i < window; i++) {
+        part[i] = s->chars[(s->at + REAUTH_REDACT_RING + 1 - window + i)
+                           % REAUTH_REDACT_RING];
     }
 
-    if (i < window) {
-        return 0;
+    if (redact->escaped) {
+        same = reauth_redact_is_part_of_escaped(redact, part);
+
+    } else {
+        same = 0;
+
+        for (i = 0; !same && i + window <= redact->secret.len; i++) {
+            same = redact->secret.data[i] == part[0]
+                   && memcmp(redact->secret.data + i, part, window) == 0;
+        }
     }
+
+    OPENSSL_cleanse(part, sizeof(part));
+
+    return same;
+}
+
+
+static int
+reauth_redact_is_part_of_escaped(const reauth_redact_t *redact,
+    const unsigned char *part)
+{
+    int                 same;
+    size_t              n, window;
+    unsigned char       last[REAUTH_REDACT_WINDOW];
+    reauth_unescape_t   unescape;
+    reauth_unescaped_t  c;
+
+    window = redact->window;
 
     memset(last, 0, sizeof(last));
+    reauth_unescape_init(&unescape, redact->secret.data, redact->secret.len, 1);
 
     same = 0;
-    next = 0;
 
-    for (n = 1; !same && next < redact->secret.len; n++) {
+    for (n = 1; !same && reauth_unescape_next(&unescape, &c); n++) {
         memmove(last, last + 1, window - 1);
-        last[window - 1] = reauth_redact_char(redact->secret.data,
-                                              redact->secret.len, &next);
+        last[window - 1] = c.c;
 
         same = n >= window && memcmp(part, last, window) == 0;
     }
 
-    OPENSSL_cleanse(part, sizeof(part));
     OPENSSL_cleanse(last, sizeof(last));
+    OPENSSL_cleanse(&unescape, sizeof(reauth_unescape_t));
 
     return same;
 }

@@ -6,8 +6,7 @@
  * responses of the upstream, credentials in its error messages.  A part of the
  * secret of at least REAUTH_REDACT_WINDOW bytes is overwritten as well.
  *
- * Text is compared without escapes: a backslash is skipped, \u0041 and %41 are
- * letters, however often they are encoded.
+ * Text is compared without escapes, see reauth_unescape.h, and as it is.
  */
 
 
@@ -34,6 +33,7 @@
 typedef struct {
     reauth_string_t  secret;
     size_t           window;                     /* 0: nothing is found */
+    unsigned         escaped:1;                  /* the secret has escapes */
     uint64_t         bits[REAUTH_REDACT_WORDS];
 } reauth_redact_t;
 

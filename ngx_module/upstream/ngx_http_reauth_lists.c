@@ -140,26 +140,20 @@ static void
 ngx_http_reauth_list_redact(ngx_http_reauth_list_t *list,
     reauth_account_status_t *status)
 {
-    char                         *word;
-    ngx_uint_t                    i;
     ngx_http_conf_ctx_t          *ctx;
+    ngx_http_reauth_kept_t        kept;
     ngx_http_reauth_main_conf_t  *mcf;
 
     ctx = list->poller->conf_ctx;
     mcf = ctx->main_conf[ngx_http_reauth_module.ctx_index];
 
-    ngx_http_reauth_redact(mcf, list->poller->timer.log,
-                           "the list of accounts",
-                           (u_char *) status->progress,
-                           ngx_strlen(status->progress));
+    ngx_memzero(&kept, sizeof(ngx_http_reauth_kept_t));
 
-    for (i = 0; i < status->unknown.nwords; i++) {
-        word = status->unknown.words[i].text;
+    kept.progress = status->progress;
+    kept.unknown = &status->unknown;
 
-        ngx_http_reauth_redact(mcf, list->poller->timer.log,
-                               "the list of accounts", (u_char *) word,
-                               ngx_strlen(word));
-    }
+    ngx_http_reauth_redact_kept(mcf, list->poller->timer.log,
+                                "the list of accounts", &kept);
 }
 
 

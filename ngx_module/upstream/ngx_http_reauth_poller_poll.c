@@ -13,6 +13,7 @@
 #include "ngx_http_reauth_poller.h"
 #include "ngx_http_reauth_background.h"
 #include "ngx_http_reauth_lists.h"
+#include "ngx_http_reauth_redact.h"
 #include "ngx_http_reauth_unread.h"
 
 
@@ -109,12 +110,13 @@ ngx_http_reauth_poll_again(ngx_http_reauth_poll_t *poll, int64_t now_ms,
 static void
 ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
 {
-    reauth_poll_t               answer;
-    reauth_fact_t               fact;
-    reauth_string_t             account;
-    reauth_unread_t             why;
-    reauth_advance_result_t     result;
-    ngx_http_reauth_forward_t  *forward;
+    reauth_poll_t                 answer;
+    reauth_fact_t                 fact;
+    reauth_string_t               account;
+    reauth_unread_t               why;
+    reauth_advance_result_t       result;
+    ngx_http_reauth_forward_t    *forward;
+    ngx_http_reauth_main_conf_t  *mcf;
 
     forward = &poll->background.forward;
     account = reauth_string_from(poll->account);
@@ -133,6 +135,10 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
                                     forward->status, 0);
         return;
     }
+
+    mcf = poll->poller->conf_ctx->main_conf[ngx_http_reauth_module.ctx_index];
+
+    ngx_http_reauth_redact_poll(mcf, poll->poller->timer.log, &answer);
 
     ngx_http_reauth_unknown(&poll->poller->store->zone,
                             poll->poller->timer.log, &answer.unknown);

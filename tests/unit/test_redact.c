@@ -248,6 +248,23 @@ test_places(void **state)
 
 
 static void
+hides(const char *first, const char *part, const char *last)
+{
+    char    before[128], after[128];
+    size_t  len;
+
+    (void) snprintf(before, sizeof(before), "%s%s%s", first, part, last);
+    len = (size_t) snprintf(after, sizeof(after), "%s", first);
+
+    memset(after + len, '*', strlen(part));
+    (void) snprintf(after + len + strlen(part),
+                    sizeof(after) - len - strlen(part), "%s", last);
+
+    becomes(before, after);
+}
+
+
+static void
 test_escapes(void **state)
 {
     (void) state;
@@ -264,6 +281,30 @@ test_escapes(void **state)
     becomes("?key=%30%31%32%33%34%35%36%37%38%39%2f%62&",
             "?key=************************************&");
 
+    /* escapes of escapes */
+
+    hides("?", "0123456789%25%32%66bcdef", "&");
+    hides("?", "0123456789%5Cu002fbcdef", "&");
+    hides("?", "0123456789%5c%75002fbcdef", "&");
+    hides("?", "0123456789%%32%66bcdef", "&");
+    hides("\"", "0123456789\\u00252fbcdef", "\"");
+    hides("\"", "0123456789\\u005cu002fbcdef", "\"");
+    hides("\"", "0123456789\\u005c\\u0075002fbcdef", "\"");
+    hides("\"", "0123456789\\\\\\u0075002fbcdef", "\"");
+    hides("\"", "0123456789\\\\u005cu002fbcdef", "\"");
+    hides("\"", "0123456789\\\\\\/bcdef", "\"");
+    hides("\"", "0123456789\\x5cu002fbcdef", "\"");
+    hides("\"", "0123456789\\u005cx2fb\\\\x63def", "\"");
+    hides("%%%%%%%%01", "23456789%25%32%66bcdef", "%%");
+
+    /* not escapes, but text before the secret */
+
+    becomes("100%0123456789/bcdef", "100%01**************");
+    hides("100%", "0123456789/b", "");
+    hides("100%", "0123456789\\/b", "");
+    hides("%4e\\%", "0123456789\\/b", "");
+    hides("\\u", "0123456789/b", "");
+
     /* not repetitions of the secret */
 
     becomes("0123456789\\u002/bcdef", "0123456789\\u002/bcdef");
@@ -272,6 +313,133 @@ test_escapes(void **state)
     becomes("0123456789\\", "0123456789\\");
     becomes("0123456789%", "0123456789%");
     becomes("0123456789\\u00", "0123456789\\u00");
+}
+
+
+/* encodes once, as in JSON or in a URL; returns the length */
+
+static size_t
+encode(unsigned url, unsigned each, const char *text, size_t len, char *out)
+{
+    int      upper;
+    char    *p;
+    size_t   i;
+
+    p = out;
+    upper = rand() % 2;
+
+    for (i = 0; i < len; i++) {
+
+        if (url && (text[i] == '%' || (unsigned) rand() % each == 0)) {
+            p += sprintf(p, upper ? "%%%02X" : "%%%02x", text[i]);
+
+        } else if (!url && (unsigned) rand() % each == 0) {
+            p += sprintf(p, upper ? "\\u%04X" : "\\u%04x", text[i]);
+
+        } else if (!url
+                   && (text[i] == '\\' || (text[i] == '/' && rand() % 2)))
+        {
+            p += sprintf(p, "\\%c", text[i]);
+
+        } else {
+            *p++ = text[i];
+        }
+    }
+
+    *p = '\0';
+
+    return (size_t) (p - out);
+}
+
+
+/*
+ * Each part, encoded up to four times: twice, with any of the characters
+ * encoded; more often, with all of them or none but those that have to be.
+ */
+
+static void
+test_nested(void **state)
+{
+    size_t    i, n, len, from;
+    unsigned  times, left, each;
+
+    static char  text[64 * 6 * 6 * 6 * 6 + 1], other[sizeof(text)];
+
+    (void) state;
+
+    use(KEY);
+    srand(2);
+
+    for (n = 0; n < 50000; n++) {
+        from = n % (sizeof(KEY) - REAUTH_REDACT_WINDOW);
+        len = REAUTH_REDACT_WINDOW;
+
+        memcpy(text, KEY + from, len);
+
+        times = (unsigned) rand() % 5;
+
+        for (left = times; left > 0; left--) {
+            each = times <= 2 || left == times ? 3 : rand() % 2 ? 1 : 1000000;
+
+            memcpy(other, text, len);
+            len = encode((unsigned) rand() % 2, each, other, len, text);
+        }
+
+        text[len] = '\0';
+        snprintf(other, sizeof(other), "%s", text);
+
+        if (reauth_redact(&redact, (unsigned char *) text, len) != 1) {
+            fail_msg("not found: %s", other);
+        }
+
+        for (i = 0; i < len; i++) {
+            if (text[i] != '*') {
+                fail_msg("%s becomes %s", other, text);
+            }
+        }
+    }
+}
+
+
+/* more unfinished escapes than are remembered */
+
+static void
+test_pending(void **state)
+{
+    char    text[512];
+    size_t  n, i, len;
+
+    (void) state;
+
+    use("0123456789abcdef");
+
+    for (n = 0; n < 400; n++) {
+        memset(text, "%\\"[n % 2], n);
+        len = n + (size_t) sprintf(text + n, "!%%30123%%25%%33%%34"
+                                             "56789\\u00%%361bcdef");
+
+        assert_int_equal(reauth_redact(&redact, (unsigned char *) text, len),
+                         1);
+
+        for (i = n + 1; i < len; i++) {
+            assert_int_equal(text[i], '*');
+        }
+    }
+
+    for (n = 0; n < 400; n++) {
+        memset(text, '%', n);
+        len = n + (size_t) sprintf(text + n, "%%30123%%25%%33%%34"
+                                             "56789\\u00%%361bcdef");
+
+        assert_int_equal(reauth_redact(&redact, (unsigned char *) text, len),
+                         1);
+
+        /* the last "%" takes the first two characters */
+
+        for (i = n + 4; i < len; i++) {
+            assert_int_equal(text[i], '*');
+        }
+    }
 }
 
 
@@ -366,6 +534,8 @@ main(void)
         cmocka_unit_test(test_all_parts),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_pending),
         cmocka_unit_test(test_short),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_random)
