@@ -222,6 +222,8 @@ my @own = (
     ['events',   'HEAD', '/reauth/events', undef, 'status', 'always', 0],
     ['poll now', 'POST', '/reauth/accounts/{account}/poll', undef,
         'operate', 'account', 0],
+    (map { ["audit, $_", $_, '/reauth/audit', undef, 'operate', 'always', 0] }
+        qw(GET HEAD)),
     (map { ["drained, $_", $_, '/reauth/drain', undef, 'operate', 'never', 0] }
         qw(GET HEAD)),
     (map { ["usage, $_", $_, '/reauth/usage', undef, 'operate', 'never', 0] }

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_reauth_metrics.h"
+#include "ngx_http_reauth_audit_entry.h"
 
 
 /* the label of a value without a name */
@@ -150,11 +151,6 @@ ngx_http_reauth_metrics_acts(u_char *p, u_char *last,
 {
     ngx_uint_t  act, class;
 
-    static const char  *acts[NGX_HTTP_REAUTH_ACT_LAST] = {
-        NULL, "override", "override_end", "poll", "forget", "drain",
-        "drain_end"
-    };
-
     p = ngx_http_reauth_metrics_head(p, last, "reauth_operator_requests_total",
             "counter", "Requests of persons that act on the gateway.");
 
@@ -170,7 +166,8 @@ ngx_http_reauth_metrics_acts(u_char *p, u_char *last,
 
             p = ngx_slprintf(p, last,
                     "reauth_operator_requests_total{action=\"%s\","
-                    "status=\"%s\"} %ui\n", acts[act],
+                    "status=\"%s\"} %ui\n",
+                    ngx_http_reauth_act_names[act],
                     ngx_http_reauth_status_classes[class],
                     ngx_http_reauth_zone_counted(zone,
                         ngx_http_reauth_count_of_act(act, class)));

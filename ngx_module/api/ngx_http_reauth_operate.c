@@ -10,8 +10,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "reauth_operate.h"
 #include "reauth_time.h"
+#include "ngx_http_reauth_operate.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_authenticate.h"
@@ -30,35 +30,8 @@
 #define NGX_HTTP_REAUTH_OVERRIDE_RETRY  60000
 
 
-typedef struct ngx_http_reauth_operate_s  ngx_http_reauth_operate_t;
-
-typedef ngx_int_t (*ngx_http_reauth_operate_handler_pt)(
-    ngx_http_reauth_operate_t *op);
-
-typedef struct {
-    ngx_str_t                            name;
-    ngx_str_t                            suffix;    /* after an account ID */
-    ngx_uint_t                           method;    /* any of these */
-    unsigned                             members;   /* of its body; 0: none */
-    ngx_str_t                            allow;     /* of the path */
-    ngx_http_reauth_act_e                act;
-    ngx_http_reauth_operate_handler_pt   handler;
-    ngx_uint_t                           read;      /* by the status, too */
-} ngx_http_reauth_operate_resource_t;
-
-
-struct ngx_http_reauth_operate_s {
-    ngx_http_request_t                  *request;
-    ngx_http_reauth_operate_resource_t  *resource;
-    ngx_str_t                            account;   /* empty: none */
-    ngx_http_reauth_body_t               body;
-    reauth_operate_t                     asked;
-};
-
-
 static ngx_int_t ngx_http_reauth_operate_override(
     ngx_http_reauth_operate_t *op);
-static ngx_int_t ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op);
 static ngx_int_t ngx_http_reauth_operate_forget(ngx_http_reauth_operate_t *op);
 static ngx_int_t ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op);
 
@@ -134,19 +107,33 @@ ngx_http_reauth_operate_is(ngx_http_reauth_operate_resource_t *resource,
 
 
 ngx_int_t
-ngx_http_reauth_operate_right(ngx_http_request_t *r, ngx_str_t *account)
+ngx_http_reauth_operate_enabled(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    reauth_string_t              id;
     ngx_http_reauth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
-    if (lcf->callers == NULL && !lcf->operate) {
-        return ngx_http_reauth_caller_forbidden(r,
-                   "Requests that act on the gateway are disabled.",
-                   "They need a callers file and the scope operate, or the "
-                   "parameter operate of reauth_status.");
+    if (lcf->callers != NULL || lcf->operate) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_reauth_caller_forbidden(r,
+               "Requests that act on the gateway are disabled.",
+               "They need a callers file and the scope operate, or the "
+               "parameter operate of reauth_status.");
+}
+
+
+ngx_int_t
+ngx_http_reauth_operate_right(ngx_http_request_t *r, ngx_str_t *account)
+{
+    ngx_int_t        rc;
+    reauth_string_t  id;
+
+    rc = ngx_http_reauth_operate_enabled(r);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     if (account->len != 0) {
@@ -215,6 +202,7 @@ ngx_http_reauth_operate_parse(ngx_http_reauth_operate_t *op)
     json_t                       *errors;
     reauth_string_t               text;
     reauth_json_error_t           error;
+    ngx_http_reauth_ctx_t        *ctx;
     reauth_operate_result_t       result;
     ngx_http_reauth_main_conf_t  *mcf;
 
@@ -232,11 +220,18 @@ ngx_http_reauth_operate_parse(ngx_http_reauth_operate_t *op)
         mcf = ngx_http_get_module_main_conf(op->request,
                                             ngx_http_reauth_module);
 
-        return ngx_http_reauth_redact_is_whole(mcf,
-                                               (u_char *) op->asked.reason,
-                                               ngx_strlen(op->asked.reason))
-               ? ngx_http_reauth_operate_has_key(op)
-               : op->resource->handler(op);
+        ctx = ngx_http_get_module_ctx(op->request, ngx_http_reauth_module);
+
+        if (ngx_http_reauth_redact_is_whole(mcf, (u_char *) op->asked.reason,
+                                            ngx_strlen(op->asked.reason)))
+        {
+            return ngx_http_reauth_operate_has_key(op);
+        }
+
+        ctx->act_reason.data = (u_char *) op->asked.reason;
+        ctx->act_reason.len = ngx_strlen(op->asked.reason);
+
+        return op->resource->handler(op);
 
     case REAUTH_OPERATE_INVALID_JSON:
         return ngx_http_reauth_invalid_json(op->request, &error);
@@ -416,9 +411,7 @@ ngx_http_reauth_operate_record(ngx_http_reauth_operate_t *op)
 }
 
 
-/* 429, nothing was done */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_reauth_operate_too_many(ngx_http_reauth_operate_t *op,
     ngx_http_reauth_count_e count, int64_t wait_ms, const char *description)
 {
@@ -523,6 +516,9 @@ ngx_http_reauth_operate_override(ngx_http_reauth_operate_t *op)
     override.gate = (uint8_t) op->asked.gate;
     override.until_ms = ngx_http_reauth_now() + op->asked.for_ms;
 
+    ctx->act_gate = override.gate;
+    ctx->act_until_ms = op->asked.for_ms ? override.until_ms : 0;
+
     ngx_memzero(&begin, sizeof(reauth_begin_t));
     ngx_http_reauth_caller_bounds(r, &begin);
 
@@ -609,130 +605,6 @@ ngx_http_reauth_operate_forget(ngx_http_reauth_operate_t *op)
 }
 
 
-static ngx_int_t
-ngx_http_reauth_operate_poll_refused(ngx_http_reauth_operate_t *op,
-    reauth_ask_t ask)
-{
-    const char  *description;
-
-    switch (ask) {
-
-    case REAUTH_ASK_UNKNOWN:
-        return ngx_http_reauth_status_account_unknown(op->request,
-                   &op->account, ngx_http_reauth_status_store(op->request));
-
-    case REAUTH_ASK_NO_POLLER:
-        description = "This gateway has no background poller: enable "
-                      "reauth_poll, or poll as a client.";
-        break;
-
-    case REAUTH_ASK_WEBHOOKS_ONLY:
-        description = "Logins of Fanvue accounts are reported by webhooks "
-                      "only.";
-        break;
-
-    default: /* REAUTH_ASK_SENDING */
-        description = "An update of the account is being sent; retry when the "
-                      "upstream has responded.";
-    }
-
-    return ngx_http_reauth_send_error(op->request, REAUTH_ERROR_NOT_POLLED,
-                                      "The account cannot be polled now.",
-                                      description, NULL);
-}
-
-
-/* further requested polls would delay those of other accounts */
-
-static ngx_int_t
-ngx_http_reauth_operate_poll_too_many(ngx_http_reauth_operate_t *op,
-    int64_t wait_ms, ngx_uint_t own)
-{
-    ngx_http_reauth_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(op->request, ngx_http_reauth_module);
-
-    ngx_log_error(NGX_LOG_WARN, op->request->connection->log, 0,
-                  "reauth: requested poll of account \"%V\" rejected: limit "
-                  "reached, %s of \"rate=\" of \"reauth_poll\"; caller "
-                  "\"%V\"", &op->account, own ? "an eighth" : "a quarter",
-                  &ctx->caller);
-
-    return ngx_http_reauth_operate_too_many(op,
-               NGX_HTTP_REAUTH_COUNT_LIMIT_POLLS, wait_ms,
-               own ? "Polls requested by one caller take an eighth of the rate "
-                     "of reauth_poll at most. The account is polled at its "
-                     "time."
-                   : "Requested polls take a quarter of the rate of "
-                     "reauth_poll at most. The account is polled at its time.");
-}
-
-
-static ngx_int_t
-ngx_http_reauth_operate_poll(ngx_http_reauth_operate_t *op)
-{
-    int                       own;
-    u_char                   *p;
-    int64_t                   wait_ms;
-    ngx_str_t                 body;
-    reauth_ask_t              ask;
-    reauth_record_t           record;
-    reauth_string_t           id, caller;
-    ngx_http_request_t       *r;
-    ngx_http_reauth_ctx_t    *ctx;
-    ngx_http_reauth_store_t  *store;
-
-    static const char  *asked[] = { "attempt", "list", "account" };
-
-    r = op->request;
-    store = ngx_http_reauth_status_store(r);
-
-    id.data = op->account.data;
-    id.len = op->account.len;
-
-    (void) ngx_http_reauth_zone_show(&store->zone, &id, &record);
-
-    ask = reauth_operate_ask(&record, store->polling != 0);
-
-    if (ask > REAUTH_ASK_ACCOUNT) {
-        return ngx_http_reauth_operate_poll_refused(op, ask);
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-
-    caller.data = ctx->caller.data;
-    caller.len = ctx->caller.len;
-
-    wait_ms = ngx_http_reauth_zone_request_poll(&store->zone, &caller,
-                                                store->poll_rate, &own);
-    if (wait_ms > 0) {
-        return ngx_http_reauth_operate_poll_too_many(op, wait_ms,
-                                                     (ngx_uint_t) own);
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "reauth poll: account \"%V\" requested, by its %s",
-                   &op->account, asked[ask]);
-
-    ngx_http_reauth_store_poll_first(store, &id);
-
-    p = ngx_pnalloc(r->pool, sizeof("{\"account_id\":\"\",\"state\":\"\","
-                                    "\"polls\":\"\"}") + id.len + 64);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body.data = p;
-    body.len = ngx_sprintf(p, "{\"account_id\":\"%V\",\"state\":\"%s\","
-                           "\"polls\":\"%s\"}", &op->account,
-                           reauth_state_name((reauth_state_t) record.state),
-                           asked[ask])
-               - p;
-
-    return ngx_http_reauth_send(r, NGX_HTTP_ACCEPTED, &body);
-}
-
-
 /* GET returns the state, PUT begins, DELETE ends; all return the result */
 
 static ngx_int_t
@@ -757,6 +629,8 @@ ngx_http_reauth_operate_drain(ngx_http_reauth_operate_t *op)
     }
 
     if (op->asked.for_ms) {
+        ctx->act_until_ms = ngx_http_reauth_now() + op->asked.for_ms;
+
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
                       "reauth: this gateway is drained for %L s, readyz "
                       "returns 503; caller \"%V\", reason \"%s\"",

@@ -19,11 +19,14 @@
 #include "ngx_http_reauth_callers.h"
 
 
-#define NGX_HTTP_REAUTH_STATUS_LIMIT      100
-
 /* the response of readyz; the text of the first reason occurs twice */
 #define NGX_HTTP_REAUTH_STATUS_READYZ                                         \
     (128 + (REAUTH_REASONS_MAX + 1) * (REAUTH_REASON_LEN + 3))
+
+
+/* of the scope "operate": not for confined callers; for these, too */
+#define NGX_HTTP_REAUTH_STATUS_ALL        1
+#define NGX_HTTP_REAUTH_STATUS_OWN        2
 
 
 typedef ngx_int_t (*ngx_http_reauth_status_handler_pt)(ngx_http_request_t *r,
@@ -34,7 +37,7 @@ typedef struct {
     ngx_uint_t                          prefix; /* followed by an account ID */
     ngx_uint_t                          open;    /* no authentication */
     ngx_http_reauth_status_handler_pt   handler;
-    ngx_uint_t                          operate; /* needs this scope */
+    ngx_uint_t                          operate; /* needs this scope: */
 } ngx_http_reauth_status_resource_t;
 
 
@@ -52,12 +55,15 @@ static ngx_http_reauth_status_resource_t  ngx_http_reauth_status_resources[] = {
 
     { ngx_string("accounts"), 0, 0, ngx_http_reauth_status_accounts, 0 },
     { ngx_string("accounts/"), 1, 0, ngx_http_reauth_status_account, 0 },
+    { ngx_string("audit"), 0, 0, ngx_http_reauth_audit,
+      NGX_HTTP_REAUTH_STATUS_OWN },
     { ngx_string("summary"), 0, 0, ngx_http_reauth_status_summary, 0 },
     { ngx_string("events"), 0, 0, ngx_http_reauth_events, 0 },
     { ngx_string("gate/"), 1, 0, ngx_http_reauth_status_gate, 0 },
     { ngx_string("healthz"), 0, 1, ngx_http_reauth_status_healthz, 0 },
     { ngx_string("readyz"), 0, 1, ngx_http_reauth_status_readyz, 0 },
-    { ngx_string("usage"), 0, 0, ngx_http_reauth_usage_list, 1 },
+    { ngx_string("usage"), 0, 0, ngx_http_reauth_usage_list,
+      NGX_HTTP_REAUTH_STATUS_ALL },
 
     { ngx_null_string, 0, 0, NULL, 0 }
 };
@@ -104,8 +110,8 @@ ngx_http_reauth_status_not_found(ngx_http_request_t *r)
     return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                "The status resource does not exist.",
                "Resources: accounts, accounts/{id}, accounts/{id}/override, "
-               "accounts/{id}/poll, accounts/{id}/timeline, drain, events, "
-               "summary, gate/{id}, healthz, readyz and usage.", NULL);
+               "accounts/{id}/poll, accounts/{id}/timeline, audit, drain, "
+               "events, summary, gate/{id}, healthz, readyz and usage.", NULL);
 }
 
 
@@ -128,6 +134,26 @@ ngx_http_reauth_status_method_allowed(ngx_http_request_t *r)
 }
 
 
+static ngx_int_t
+ngx_http_reauth_status_right(ngx_http_request_t *r,
+    ngx_http_reauth_status_resource_t *resource)
+{
+    static ngx_str_t  none = ngx_null_string;
+
+    switch (resource->operate) {
+
+    case NGX_HTTP_REAUTH_STATUS_ALL:
+        return ngx_http_reauth_operate_right(r, &none);
+
+    case NGX_HTTP_REAUTH_STATUS_OWN:
+        return ngx_http_reauth_authorize(r, REAUTH_SCOPE_OPERATE, NULL);
+
+    default:
+        return ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, NULL);
+    }
+}
+
+
 ngx_int_t
 ngx_http_reauth_status_handler(ngx_http_request_t *r)
 {
@@ -135,7 +161,6 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
     ngx_str_t                           path, rest;
     ngx_http_reauth_status_resource_t  *resource;
 
-    static ngx_str_t  none;
     static ngx_str_t  allow = ngx_string("GET, HEAD");
 
     if (ngx_http_reauth_serve_ctx(r, REAUTH_OPERATION_STATUS) == NULL) {
@@ -179,9 +204,7 @@ ngx_http_reauth_status_handler(ngx_http_request_t *r)
         }
 
         if (!resource->open) {
-            rc = resource->operate
-                 ? ngx_http_reauth_operate_right(r, &none)
-                 : ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, NULL);
+            rc = ngx_http_reauth_status_right(r, resource);
 
             if (rc != NGX_DECLINED) {
                 return rc;

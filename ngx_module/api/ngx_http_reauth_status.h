@@ -35,6 +35,8 @@ typedef struct {
     ngx_http_request_t                 *request;
     ngx_http_reauth_zone_cursor_t       cursor;
     ngx_msec_t                          wait;    /* 0: none */
+    reauth_string_t                     account; /* of the audit log */
+    uint64_t                            place[2];
 } ngx_http_reauth_status_query_t;
 
 
@@ -70,11 +72,12 @@ typedef struct {
 } ngx_http_reauth_status_page_t;
 
 
-/* arguments accepted: none; of a list; of an account; of a gate */
+/* arguments accepted: none; of a list; of an account; of a gate; an audit */
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_no_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_account_params[];
 extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_gate_params[];
+extern ngx_http_reauth_status_param_t  ngx_http_reauth_status_audit_params[];
 
 
 /* parses the query string; NGX_DECLINED: *rc is the result of the request */
@@ -112,11 +115,15 @@ ngx_int_t ngx_http_reauth_status_loading(ngx_http_request_t *r);
 ngx_int_t ngx_http_reauth_status_busy(ngx_http_request_t *r);
 
 
+#define NGX_HTTP_REAUTH_STATUS_LIMIT      100  /* records of a page */
+
+
 /* handlers of resources in other files */
 
 ngx_int_t ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest);
 
 ngx_int_t ngx_http_reauth_usage_list(ngx_http_request_t *r, ngx_str_t *rest);
+ngx_int_t ngx_http_reauth_audit(ngx_http_request_t *r, ngx_str_t *rest);
 
 /* "account" is taken from the path and valid */
 ngx_int_t ngx_http_reauth_timeline(ngx_http_request_t *r, ngx_str_t *account);

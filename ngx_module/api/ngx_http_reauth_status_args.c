@@ -43,6 +43,10 @@ static const char *ngx_http_reauth_status_parse_cursor(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_wait(ngx_str_t *value,
     void *data);
+static const char *ngx_http_reauth_status_parse_account(ngx_str_t *value,
+    void *data);
+static const char *ngx_http_reauth_status_parse_place(ngx_str_t *value,
+    void *data);
 static const char *ngx_http_reauth_status_parse_open(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_closed(ngx_str_t *value,
@@ -80,6 +84,17 @@ ngx_http_reauth_status_param_t  ngx_http_reauth_status_gate_params[] = {
     { ngx_string("open"), ngx_http_reauth_status_parse_open },
     { ngx_string("closed"), ngx_http_reauth_status_parse_closed },
     { ngx_null_string, ngx_http_reauth_status_parse_other },
+
+    { ngx_null_string, NULL }
+};
+
+
+ngx_http_reauth_status_param_t  ngx_http_reauth_status_audit_params[] = {
+
+    { ngx_string("account"), ngx_http_reauth_status_parse_account },
+    { ngx_string("caller"), ngx_http_reauth_status_parse_caller },
+    { ngx_string("limit"), ngx_http_reauth_status_parse_limit },
+    { ngx_string("cursor"), ngx_http_reauth_status_parse_place },
 
     { ngx_null_string, NULL }
 };
@@ -439,6 +454,46 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 invalid:
 
     return "must be the unchanged next_cursor of a response";
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_account(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_query_t  *query = data;
+
+    query->account.data = value->data;
+    query->account.len = value->len;
+
+    return reauth_id_is_account(&query->account) ? NULL
+                                                 : "must be an account ID";
+}
+
+
+/* a cursor of the audit log: two numbers in hex */
+
+static const char *
+ngx_http_reauth_status_parse_place(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_query_t  *query = data;
+
+    int              rc;
+    reauth_string_t  pair;
+
+    if (ngx_http_reauth_caller_confined(query->request)) {
+        rc = ngx_http_reauth_cursor_open(query->request, value,
+                                         &query->place[0], &query->place[1])
+             == NGX_OK ? 0 : -1;
+
+    } else {
+        pair.data = value->data;
+        pair.len = value->len;
+
+        rc = reauth_query_pair(&pair, query->place);
+    }
+
+    return rc == 0 && query->place[0] != 0
+           ? NULL : "must be the unchanged next_cursor of a response";
 }
 
 

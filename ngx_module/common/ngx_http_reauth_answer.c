@@ -13,6 +13,7 @@
 #include "reauth_json.h"
 #include "reauth_json_out.h"
 #include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_audit_entry.h"
 
 
 ngx_int_t
@@ -62,11 +63,20 @@ ngx_int_t
 ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body)
 {
-    ngx_int_t    rc;
-    ngx_buf_t   *b;
-    ngx_chain_t  out;
+    ngx_int_t               rc;
+    ngx_buf_t              *b;
+    ngx_chain_t             out;
+    ngx_http_reauth_ctx_t  *ctx;
 
     r->headers_out.status = status;
+
+    /* before the client knows: it may read the audit log at once */
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx != NULL) {
+        ngx_http_reauth_audit_entry_served(r, ctx);
+    }
     r->headers_out.content_length_n = body->len;
 
     if (status == NGX_HTTP_REAUTH_UNPROCESSABLE) {
@@ -201,6 +211,7 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
     body.data = start;
     body.len = p - start;
 
+    ctx->error = error;
     ctx->decision.data = p - 18;
     ctx->decision.len = 16;
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_reauth_request.h"
+#include "ngx_http_reauth_audit_entry.h"
 
 
 typedef struct {
@@ -75,6 +76,8 @@ ngx_http_reauth_served(void *data)
         ngx_http_reauth_count(r, ngx_http_reauth_count_of_act(ctx->act,
                                                               class));
     }
+
+    ngx_http_reauth_audit_entry_served(r, ctx);
 }
 
 
@@ -207,7 +210,15 @@ ngx_http_reauth_count_update(ngx_http_request_t *r,
 {
     ngx_http_reauth_ctx_t  *ctx;
 
+    static const char  *settled[NGX_HTTP_REAUTH_UPDATE_LAST] = {
+        "accepted", "rejected", "unknown", "coalesced", NULL, NULL, NULL
+    };
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (settled[result] != NULL) {
+        ctx->settled = settled[result];
+    }
 
     ngx_http_reauth_count(r, ngx_http_reauth_count_of_update(ctx->auth_type,
                                                              result));

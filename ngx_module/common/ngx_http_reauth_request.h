@@ -52,6 +52,11 @@ typedef struct {
     ngx_str_t                 caller;
     ngx_http_reauth_known_t  *known;           /* NULL: no caller */
     ngx_str_t                 decision;        /* of the error returned */
+    const char               *error;           /* its code; NULL: none */
+    const char               *settled;         /* of an update; NULL: not */
+    ngx_str_t                 act_reason;      /* of a person */
+    ngx_uint_t                act_gate;
+    int64_t                   act_until_ms;    /* 0: none */
 
     unsigned                  coalesced:1;
     unsigned                  local:1;         /* not yet in Redis */
@@ -59,6 +64,7 @@ typedef struct {
     unsigned                  key_refused:1;   /* no key to send */
     unsigned                  caller_refused:1; /* its rights were revoked */
     unsigned                  not_final:1;     /* the upstream's status */
+    unsigned                  audited:1;       /* it has its entry */
 
 
     /* handlers of the upstream, wrapped */

@@ -12,6 +12,7 @@
 #include "reauth_call.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_audit_entry.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_headers.h"
 
@@ -35,6 +36,7 @@ ngx_http_reauth_caller_unknown(ngx_http_request_t *r)
     static ngx_str_t  challenge = ngx_string("Bearer realm=\"nginx-reauth\"");
 
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_CALLER_UNKNOWN);
+    ngx_http_reauth_audit_entry_refused(r, REAUTH_ERROR_UNAUTHORIZED_CALLER);
 
     rc = ngx_http_reauth_body_refuse(r);
     if (rc != NGX_OK) {
@@ -61,6 +63,7 @@ ngx_http_reauth_caller_forbidden(ngx_http_request_t *r, const char *message,
     ngx_int_t  rc;
 
     ngx_http_reauth_count(r, NGX_HTTP_REAUTH_COUNT_CALLER_FORBIDDEN);
+    ngx_http_reauth_audit_entry_refused(r, REAUTH_ERROR_FORBIDDEN_CALLER);
 
     rc = ngx_http_reauth_body_refuse(r);
     if (rc != NGX_OK) {

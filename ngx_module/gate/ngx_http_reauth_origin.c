@@ -16,6 +16,7 @@
 #include "ngx_http_reauth_origin.h"
 #include "ngx_http_reauth_public_url.h"
 #include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_audit_entry.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_log.h"
 
@@ -89,6 +90,7 @@ ngx_http_reauth_origin_refuse(ngx_http_request_t *r, const reauth_origin_t *o)
                    o->repeated ? ", a header is sent twice" : "");
 
     ngx_http_reauth_origin_refused(r, o);
+    ngx_http_reauth_audit_entry_refused(r, REAUTH_ERROR_FORBIDDEN_ORIGIN);
 
     rc = ngx_http_reauth_body_refuse(r);
 

@@ -41,5 +41,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_DELETED] = {
         ngx_string("deleted"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_DELETED)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_AUDIT] = {
+        ngx_string("audit"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_AUDIT)
     }
 };

@@ -448,6 +448,7 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
 
     ngx_http_reauth_store_flush(store);
     ngx_http_reauth_store_flush_overrides(store);
+    ngx_http_reauth_store_flush_audit(store);
 
     if (store->follower) {
         ngx_http_reauth_store_probe(store);

@@ -74,6 +74,9 @@ struct ngx_http_reauth_store_s {
     unsigned                           clock_pending:1;
     unsigned                           was_up:1;      /* Redis, once */
     ngx_uint_t                         probing;       /* a reply is to come */
+    ngx_uint_t                         auditing;      /* the same, see
+                                                         _store_audit.c */
+    unsigned                           audit_refused:1;  /* logged */
     ngx_msec_t                         probed;        /* when */
     ngx_cycle_t                       *cycle;
 };

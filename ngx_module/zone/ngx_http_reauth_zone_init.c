@@ -150,7 +150,8 @@ ngx_http_reauth_zone_tables(ngx_http_reauth_zone_shctx_t *sh,
         || sh->gate.chunks == NULL || sh->digests == NULL || sh->ring == NULL
         || sh->outcomes == NULL || sh->places == NULL
         || sh->shares == NULL
-        || ngx_http_reauth_zone_overrides_init(sh, shpool, size) != NGX_OK)
+        || ngx_http_reauth_zone_overrides_init(sh, shpool, size) != NGX_OK
+        || ngx_http_reauth_zone_audit_init(sh, shpool, size) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -13,6 +13,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_audit.h"
 #include "reauth_places.h"
 #include "reauth_shares.h"
 #include "ngx_http_reauth_zone.h"
@@ -26,7 +27,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       35
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       36
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -95,6 +96,14 @@
 
 /* ms until memory is tried again for a caller that had no room */
 #define NGX_HTTP_REAUTH_USAGE_RETRY       1000
+
+/*
+ * entries of each audit log, all in a part of the zone; a small zone has none,
+ * as it has hardly room for accounts
+ */
+#define NGX_HTTP_REAUTH_AUDIT_SHARE       32
+#define NGX_HTTP_REAUTH_AUDIT_ZONE_MIN    524288
+#define NGX_HTTP_REAUTH_AUDIT_MAX         256
 
 /* set in a bucket of slots if an override closes a gate of this bucket */
 #define NGX_HTTP_REAUTH_BUCKET_CLOSED     0x80000000
@@ -306,6 +315,7 @@ struct ngx_http_reauth_zone_shctx_s {
     /* read by the gate, as slots are */
     ngx_atomic_t                    overridden;  /* overrides in use */
     uint32_t                        noverrides;  /* of the array */
+    uint32_t                        naudit;    /* entries of each audit log */
     uint32_t                       *override_buckets;
     ngx_http_reauth_overridden_t   *overrides;
 
@@ -368,6 +378,8 @@ struct ngx_http_reauth_zone_shctx_s {
     uint32_t                        digest_mask;  /* of the sets */
     ngx_uint_t                      closing;   /* overrides that close a gate,
                                                   in gate.active, too */
+    reauth_audit_ring_t             audit[REAUTH_AUDIT_CLASSES];
+    uint64_t                        audited;   /* the last number */
 };
 
 
@@ -518,6 +530,12 @@ void ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
 /* ngx_http_reauth_zone_usage.c */
 
 void ngx_http_reauth_zone_repair_usage(ngx_http_reauth_zone_shctx_t *sh);
+
+
+/* ngx_http_reauth_zone_audit.c */
+
+ngx_int_t ngx_http_reauth_zone_audit_init(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_slab_pool_t *shpool, size_t size);
 
 
 /* ngx_http_reauth_zone_memory.c */
