@@ -8,7 +8,9 @@ PKG_BUILD="gcc make libc6-dev nginx nginx-dev libhiredis-dev libjansson-dev
     libssl-dev"
 PKG_RUN="redis-server redis-tools libmojolicious-perl libio-socket-ssl-perl
     curl openssl"
-PKG_TEST="libtest-base-perl libcmocka-dev haproxy faketime prometheus jq"
+PKG_TEST="libtest-base-perl libcmocka-dev haproxy faketime prometheus jq
+    libnginx-mod-http-lua libnginx-mod-http-js
+    libnginx-mod-http-headers-more-filter libnginx-mod-http-brotli-filter"
 PKG_LINT="clang-format clang-tidy cppcheck libperl-critic-perl libppi-perl
     shellcheck"
 PKG_PYTHON="python3 python3-venv"
