@@ -58,7 +58,7 @@ typedef struct {
     reauth_record_t              *asked;         /* when a poll or a code was
                                                     forwarded; NULL: the
                                                     account was unknown */
-    int64_t                       asked_at;      /* monotonic */
+    ngx_http_reauth_moment_t      asked_at;
 
     unsigned                      resend:1;
     unsigned                      waiting:1;

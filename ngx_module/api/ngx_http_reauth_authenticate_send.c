@@ -241,7 +241,7 @@ ngx_http_reauth_authenticate_ask(ngx_http_reauth_authenticate_t *a)
 
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
-    a->asked_at = ngx_http_reauth_monotonic();
+    ngx_http_reauth_moment(&a->asked_at);
 
     if (a->route.fansly) {
         (void) ngx_http_reauth_zone_find(&mcf->store.zone, &a->route.id,

@@ -427,7 +427,7 @@ ngx_http_reauth_authenticate_asked(ngx_http_reauth_authenticate_t *a,
                       a->asked != NULL
                       && reauth_string_equals(account, a->asked->account)
                       ? a->asked : NULL,
-                      ngx_http_reauth_clock_at(a->asked_at));
+                      ngx_http_reauth_moment_ms(&a->asked_at));
 
     fact->polled = a->route.operation == REAUTH_OPERATION_POLL;
     fact->poll_status = (unsigned) a->forward.status;

@@ -300,8 +300,8 @@ reauth_judge_advance(const reauth_stored_t *stored, reauth_fact_t *fact,
 
 /*
  * The attempt that the fact has shown is stored, and what Redis has is known,
- * or a person has forgotten the attempt meanwhile: the fact is not judged
- * again, and what is stored is merged.
+ * or a person has forgotten the attempt meanwhile, or it has ended, which is
+ * final: the fact is not judged again, and what is stored is merged.
  */
 
 static int
@@ -310,6 +310,8 @@ reauth_judge_is_shown(const reauth_record_t *ours,
 {
     return reauth_epoch_is(ours, fact->new_epoch, fact->new_origin)
            && (ours->state == REAUTH_STATE_FORGOTTEN
+               || (reauth_state_is_end(ours->state)
+                   && reauth_epoch_is(theirs, ours->epoch, ours->origin))
                || reauth_attempt_is_outdated(theirs, &fact->base));
 }
 

@@ -47,7 +47,7 @@ struct ngx_http_reauth_list_s {
     ngx_http_reauth_poller_t      *poller;
     reauth_accounts_t              accounts;
     uint32_t                       number;       /* of the zone's lists */
-    int64_t                        sent;         /* monotonic */
+    ngx_http_reauth_moment_t       sent;
     size_t                         size;
     ngx_uint_t                     entries;
     ngx_uint_t                     changes;
@@ -70,7 +70,7 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
     reauth_advance_result_t   result;
 
     news = reauth_list_fact(record, status,
-                            ngx_http_reauth_clock_at(list->sent),
+                            ngx_http_reauth_moment_ms(&list->sent),
                             ngx_http_reauth_now(), &fact);
 
     if (!news && !reauth_list_tell(record, status, &fact)) {
@@ -385,7 +385,7 @@ ngx_http_reauth_list_start(ngx_http_reauth_poller_t *poller)
     }
 
     list->poller = poller;
-    list->sent = ngx_http_reauth_monotonic();
+    ngx_http_reauth_moment(&list->sent);
     list->number = ngx_http_reauth_zone_list_begin(&poller->store->zone);
 
     ngx_http_reauth_list_take_asked(list);

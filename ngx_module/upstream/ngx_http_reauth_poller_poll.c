@@ -22,7 +22,7 @@ typedef struct {
     ngx_http_reauth_poller_t      *poller;
     ngx_queue_t                    queue;
     reauth_record_t                record;       /* the record at that time */
-    int64_t                        sent;         /* monotonic */
+    ngx_http_reauth_moment_t       sent;
     char                           account[REAUTH_ACCOUNT_MAX + 1];
     u_char                         uri[256];
 } ngx_http_reauth_poll_t;
@@ -153,7 +153,7 @@ ngx_http_reauth_poll_attempt(ngx_http_reauth_poll_t *poll)
 
     reauth_poll_fact(&answer, &fact);
     reauth_fact_asked(&fact, &poll->record,
-                      ngx_http_reauth_clock_at(poll->sent));
+                      ngx_http_reauth_moment_ms(&poll->sent));
 
     if (ngx_http_reauth_store_advance(poll->poller->store, &account, &fact,
                                       &result, NULL)
@@ -342,7 +342,7 @@ ngx_http_reauth_poll_start(ngx_http_reauth_poller_t *poller,
 
     reauth_copy(poll->account, REAUTH_ACCOUNT_MAX, account);
 
-    poll->sent = ngx_http_reauth_monotonic();
+    ngx_http_reauth_moment(&poll->sent);
 
     (void) ngx_http_reauth_zone_find(&poller->store->zone, account,
                                      &poll->record);

@@ -83,6 +83,34 @@ ngx_http_reauth_clock_at(int64_t monotonic_ms)
 }
 
 
+/* when a request was sent: by the clock of the fleet, as it was known then */
+
+typedef struct {
+    int64_t  monotonic_ms;
+    int64_t  ms;
+} ngx_http_reauth_moment_t;
+
+
+static ngx_inline void
+ngx_http_reauth_moment(ngx_http_reauth_moment_t *moment)
+{
+    moment->monotonic_ms = ngx_http_reauth_monotonic();
+    moment->ms = ngx_http_reauth_now();
+}
+
+
+/*
+ * The clock may have been corrected since, and records that Redis has are not
+ * moved: the earlier time, so that no response seems to be about a later one.
+ */
+
+static ngx_inline int64_t
+ngx_http_reauth_moment_ms(const ngx_http_reauth_moment_t *moment)
+{
+    return ngx_min(moment->ms, ngx_http_reauth_clock_at(moment->monotonic_ms));
+}
+
+
 /* by how much the wall clock of this machine is ahead of that of the fleet */
 
 static ngx_inline int64_t

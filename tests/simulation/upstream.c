@@ -568,6 +568,7 @@ poll_arrives(event_t *event)
     answer->state = about->state;
     answer->started_us = about->started_us;
     answer->sent = event->sent;
+    answer->asked_ms = event->asked_ms;
     answer->asked = event->asked;
     event->asked = NULL;
 
@@ -605,7 +606,7 @@ poll_answered(event_t *event)
     fact.started_us = event->started_us;
     fact.step = event->step;
 
-    process->api->asked(&fact, event->asked, event->sent);
+    process->api->asked(&fact, event->asked, event->sent, event->asked_ms);
 
     trace("%d: a poll of %s shows %s, started %lld, asked %lld",
           event->process, world.truths[event->truth].name,

@@ -413,9 +413,15 @@ worker_monotonic(void)
 
 
 static void
-worker_asked(reauth_fact_t *fact, const reauth_record_t *record, int64_t asked)
+worker_asked(reauth_fact_t *fact, const reauth_record_t *record,
+    int64_t monotonic, int64_t now)
 {
-    reauth_fact_asked(fact, record, ngx_http_reauth_clock_at(asked));
+    ngx_http_reauth_moment_t  moment;
+
+    moment.monotonic_ms = monotonic;
+    moment.ms = now;
+
+    reauth_fact_asked(fact, record, ngx_http_reauth_moment_ms(&moment));
 }
 
 

@@ -104,7 +104,7 @@ typedef struct {
 
     /* as the response to a poll that was sent at this monotonic time */
     void  (*asked)(reauth_fact_t *fact, const reauth_record_t *record,
-        int64_t asked);
+        int64_t monotonic, int64_t now);
 
     reauth_advance_result_t  (*advance)(const char *account,
         reauth_fact_t *fact, reauth_record_t *record);

@@ -709,6 +709,7 @@ test_conflict_overtaken(void **state)
     static const row_record_t  of_event = { STARTING, 11, 4, 0, 6 };
     static const row_record_t  forgotten
                                    = { REAUTH_STATE_FORGOTTEN, 11, 3, 0, 6 };
+    static const row_record_t  unknown = { NONE, 0, 0, 0, 0 };
 
     (void) state;
 
@@ -768,6 +769,31 @@ test_conflict_overtaken(void **state)
     check_verdict("a person", &verdict, REVISION, REDIS,
                   REAUTH_STATE_FORGOTTEN);
     assert_int_equal(verdict.record.epoch, 11);
+
+    /*
+     * two gateways learn of the same login, one of its success: the other one
+     * has not ended it
+     */
+
+    make_stored(&unknown, 0, &stored);
+    make_fact(0, SUCCEEDED, &fact);
+    fact.source = REAUTH_SOURCE_WEBHOOK;
+    fact.started_us = (NOW_MS - 500) * 1000;
+    fact.unconfirmed = 1;
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_APPLIED);
+
+    stored.record = verdict.record;
+    stored.dirty = verdict.dirty;
+    remote = verdict.record;
+    remote.revision = 5;
+    remote.state = REAUTH_STATE_NEEDS_OTP;
+    remote.completed_us = 0;
+
+    assert_true(reauth_judge_conflict(&stored, &fact, &remote, &verdict));
+    check_verdict("ended", &verdict, REVISION, REDIS, SUCCEEDED);
+    assert_int_equal(verdict.record.revision, 5);
 }
 
 
