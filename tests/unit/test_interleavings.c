@@ -15,7 +15,8 @@
  * not look at the reasons of the code, only at what it does to the gates.
  *
  * REAUTH_SEED=n  one seed; REAUTH_RUNS=n  interleavings of each seed;
- * REAUTH_TRACE=run  tells all that happens in one of them
+ * REAUTH_TRACE=run  tells all that happens in one of them; REAUTH_VIOLATIONS=n
+ * ends after as many
  */
 
 
@@ -2850,7 +2851,7 @@ interleaving(uint64_t seed, unsigned run)
 static void
 test_interleavings(void **state)
 {
-    unsigned        run, runs, failed;
+    unsigned        run, runs, failed, violations;
     uint64_t        seed, seeds[] = { 1, 2, 3, 5, 8 };
     size_t          i, n;
     const char     *value, *violation;
@@ -2869,6 +2870,9 @@ test_interleavings(void **state)
     value = getenv("REAUTH_RUNS");
     runs = value != NULL ? (unsigned) strtoul(value, NULL, 10) : RUNS;
 
+    value = getenv("REAUTH_VIOLATIONS");
+    violations = value != NULL ? (unsigned) strtoul(value, NULL, 10) : 5;
+
     failed = 0;
 
     for (i = 0; i < n; i++) {
@@ -2884,7 +2888,7 @@ test_interleavings(void **state)
             print_message("REAUTH_SEED=%llu REAUTH_TRACE=%u: %s\n",
                           (unsigned long long) seed, run, violation);
 
-            if (++failed == 5) {
+            if (++failed == violations) {
                 fail();
             }
         }

@@ -840,6 +840,47 @@ test_failed_fact(void **state)
 
     record.poll_status = 502;
     assert_false(reauth_poll_is_news(&record, &fact));
+
+    record.poll_error = REAUTH_POLL_ERROR_LIMITED;
+    assert_true(reauth_poll_is_news(&record, &fact));
+}
+
+
+/* a response that names another account is not read */
+
+static void
+test_is_of(void **state)
+{
+    size_t           i;
+    reauth_poll_t    poll;
+    reauth_string_t  account;
+    reauth_unread_t  why;
+
+    static const struct {
+        const char  *named;
+        const char  *account;            /* of the record; "": not known */
+        int          is_of;
+    } rows[] = {
+        { "acct_1", "acct_1", 1 },
+        { "acct_2", "acct_1", 0 },
+        { "acct_12", "acct_1", 0 },
+        { "", "acct_1", 1 },
+        { "acct_1", "", 1 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&poll, 0, sizeof(reauth_poll_t));
+        memset(&why, 0, sizeof(reauth_unread_t));
+
+        strcpy(poll.account, rows[i].named);
+        account = reauth_string_from(rows[i].account);
+
+        assert_int_equal(reauth_poll_is_of(&poll, &account, &why),
+                         rows[i].is_of);
+        assert_int_equal(why.reason == NULL, rows[i].is_of);
+    }
 }
 
 
@@ -850,6 +891,7 @@ main(void)
         cmocka_unit_test(test_classification),
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_failed_fact),
+        cmocka_unit_test(test_is_of),
         cmocka_unit_test(test_other_types),
         cmocka_unit_test(test_account_is_an_id),
         cmocka_unit_test(test_bounds),

@@ -153,6 +153,10 @@ test_within_the_bounds(void **state)
         wait.min = wait.max = 5;
         range_of(&wait, &low, &high);
 
+        wait.min = 58;
+        wait.max = 60;
+        range_of(&wait, &low, &high);
+
         wait.min = 1;
         wait.max = 2;
         range_of(&wait, &low, &high);

@@ -108,6 +108,12 @@ test_intervals(void **state)
 
     assert_int_equal(last, 30000);
 
+    assert_int_equal(interval_of(REAUTH_STATE_RUNNING, 12 * SECOND, NO_JITTER),
+                     3500);
+    assert_int_equal(interval_of(REAUTH_STATE_NEEDS_OTP, 12 * SECOND,
+                                 NO_JITTER),
+                     6000);
+
     /* a clock that is behind the one of who wrote the record */
 
     assert_int_equal(interval_of(REAUTH_STATE_RUNNING, -MINUTE, NO_JITTER),
@@ -174,6 +180,12 @@ test_listed(void **state)
     memcpy(record.account, "fansly_acct_1", sizeof("fansly_acct_1"));
     assert_true(reauth_schedule_next(&schedule, &record, NOW_MS, NO_JITTER)
                 == NOW_MS + 2000);
+
+    /* nothing of Fanvue is polled */
+
+    memcpy(record.account, "fanvue_acct_1", sizeof("fanvue_acct_1"));
+    assert_true(reauth_schedule_next(&schedule, &record, NOW_MS, NO_JITTER)
+                == record.deadline_ms);
 }
 
 
