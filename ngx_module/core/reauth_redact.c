@@ -437,6 +437,7 @@ reauth_redact_is_part(const reauth_redact_t *redact,
     size_t         i, window;
     unsigned char  part[REAUTH_REDACT_WINDOW];
 
+    memset(part, 0, sizeof(part));
     window = redact->window;
 
     for (i = 0; i < window; i++) {
