@@ -134,39 +134,6 @@ reauth_attempt_same_update(const reauth_record_t *record,
 }
 
 
-static void
-reauth_attempt_save_prior(const reauth_record_t *current,
-    reauth_record_t *next, int64_t now_ms)
-{
-    reauth_prior_t  *prior;
-
-    prior = &next->prior;
-
-    if (!reauth_attempt_is_open(current, now_ms)) {
-        return;
-    }
-
-    prior->since_ms = current->since_ms;
-    prior->deadline_ms = current->deadline_ms;
-    prior->started_us = current->started_us;
-    prior->auth_type = current->auth_type;
-    prior->action = current->action;
-    prior->kept = current->kept;
-    prior->fingerprint_set = current->fingerprint_set;
-    memcpy(prior->fingerprint, current->fingerprint, REAUTH_FINGERPRINT_LEN);
-    memcpy(prior->attempt, current->attempt, sizeof(prior->attempt));
-
-    /* the sender died: the upstream may have received the request */
-
-    prior->state = current->state == REAUTH_STATE_STARTING
-                   ? REAUTH_STATE_UNKNOWN : current->state;
-
-    if (current->missing & REAUTH_SECRET_FINGERPRINT) {
-        next->missing |= REAUTH_SECRET_PRIOR;
-    }
-}
-
-
 int64_t
 reauth_attempt_kept_ms(const reauth_record_t *record)
 {
@@ -329,6 +296,7 @@ static void
 reauth_attempt_reject(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next)
 {
+    reauth_string_t        caller;
     const reauth_prior_t  *prior;
 
     prior = &current->prior;
@@ -355,8 +323,11 @@ reauth_attempt_reject(const reauth_record_t *current,
     next->action = prior->action;
     memcpy(next->attempt, prior->attempt, sizeof(next->attempt));
 
-    if (fact->caller.data != NULL) {
-        reauth_copy(next->caller, REAUTH_CALLER_MAX, &fact->caller);
+    caller = fact->caller.data != NULL ? fact->caller
+                                       : reauth_attempt_prior_caller(current);
+
+    if (caller.data != NULL) {
+        reauth_copy(next->caller, REAUTH_CALLER_MAX, &caller);
     }
 
     if (reauth_state_is_active(prior->state)) {
@@ -425,6 +396,7 @@ reauth_attempt_apply(const reauth_fact_t *fact, reauth_record_t *next)
     if (fact->sealed != NULL && fact->sealed_len <= REAUTH_SEALED_MAX) {
         next->missing &= (uint8_t) ~REAUTH_SECRET_SEALED;
         next->sealed_len = (uint8_t) fact->sealed_len;
+        memset(next->sealed, 0, sizeof(next->sealed));
         memcpy(next->sealed, fact->sealed, fact->sealed_len);
     }
 
@@ -563,7 +535,7 @@ reauth_attempt_settle(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next)
 {
     if (next->state != REAUTH_STATE_STARTING) {
-        memset(&next->prior, 0, sizeof(reauth_prior_t));
+        reauth_attempt_forget_prior(next);
         next->missing &= (uint8_t) ~REAUTH_SECRET_PRIOR;
 
         if (current->state == REAUTH_STATE_STARTING) {

@@ -157,6 +157,7 @@ typedef struct {
     uint8_t   action;
     uint8_t   fingerprint_set;
     uint8_t   kept;
+    uint8_t   caller_set;          /* reauth_attempt_prior_caller() has it */
     uint8_t   fingerprint[REAUTH_FINGERPRINT_LEN];
     char      attempt[REAUTH_ATTEMPT_MAX + 1];
 } reauth_prior_t;
@@ -224,6 +225,8 @@ typedef struct {
     char            error_message[REAUTH_ERROR_MESSAGE_MAX + 1];
     char            caller[REAUTH_CALLER_MAX + 1];
 
+    /* if sealed_len is 0 and prior.caller_set: the caller of the prior attempt;
+       of this copy only, it is not written to Redis */
     uint8_t         sealed[REAUTH_SEALED_MAX];
 
     reauth_prior_t  prior;         /* while starting; otherwise zeroed */
@@ -302,7 +305,7 @@ typedef struct {
     reauth_string_t  caller;         /* caller that polled; may be empty.  Of
                                         a rejected update: the caller of the
                                         attempt that is restored, data NULL:
-                                        not known, unchanged */
+                                        not known at the begin */
     unsigned         bounded;        /* the caller's attempts are limited: */
     size_t           callers;        /* number of all callers */
     size_t           attempts_max;   /* active ones of this; 0: default */

@@ -219,6 +219,7 @@ reauth_attempt_complete(reauth_record_t *record, const reauth_record_t *other)
     }
 
     reauth_attempt_complete_prior(record, other);
+    reauth_attempt_complete_prior_caller(record, other);
 
     if (!reauth_epoch_is(other, record->epoch, record->origin)) {
         return;

@@ -29,6 +29,18 @@ int64_t reauth_attempt_before_us(const reauth_record_t *record);
 int reauth_attempt_is(const char *attempt, const reauth_string_t *name);
 
 
+/* reauth_attempt_prior.c */
+
+void reauth_attempt_save_prior(const reauth_record_t *current,
+    reauth_record_t *next, int64_t now_ms);
+void reauth_attempt_forget_prior(reauth_record_t *record);
+
+/* of an update that is being sent; data NULL: not known */
+reauth_string_t reauth_attempt_prior_caller(const reauth_record_t *record);
+void reauth_attempt_complete_prior_caller(reauth_record_t *record,
+    const reauth_record_t *other);
+
+
 /* reauth_attempt_place.c */
 
 int64_t reauth_attempt_started_ms(const reauth_fact_t *fact);

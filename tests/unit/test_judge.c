@@ -2131,6 +2131,19 @@ test_merge_unknown(void **state)
 
         stored.record = verdict.record;
 
+        /* a copy that was written meanwhile: Redis does not have the caller */
+
+        remote = verdict.record;
+        remote.revision++;
+        remote.prior.caller_set = 0;
+        memset(remote.sealed, 0, sizeof(remote.sealed));
+        stored.dirty = 0;
+
+        assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                         REAUTH_MERGE_TAKEN);
+
+        stored.record = verdict.record;
+
         reauth_judge_unsent(&begin, NOW_MS + 2000, "NOT_SENT", &fact);
 
         assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
@@ -2139,10 +2152,12 @@ test_merge_unknown(void **state)
         check_verdict(rows[i].row, &verdict, RECORD, REDIS,
                       rows[i].rejected);
 
-        /* the begin did not know the prior attempt, nor its caller */
+        /* the begin did not know the caller of the prior attempt */
 
         assert_null(fact.caller.data);
-        assert_string_equal(verdict.record.caller, "support");
+        assert_string_equal(verdict.record.caller,
+                            rows[i].prior == NONE ? "support" : "payouts");
+        assert_int_equal(verdict.record.sealed[0], 0);
     }
 
     /* what was begun by a record is not begun anew by an older one */
