@@ -152,6 +152,14 @@ install_packages() {
 }
 
 
+architecture() {
+    case $1 in
+        *:*) say "${1#*:}" ;;
+        *) dpkg --print-architecture ;;
+    esac
+}
+
+
 need() {
     missing=
 
@@ -163,10 +171,10 @@ need() {
     fi
 
     for package in "$@"; do
-        case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
-            "install ok installed") ;;
-            *) missing="$missing $package" ;;
-        esac
+        # two lines, if it is installed for two architectures
+        dpkg-query -W -f '${Architecture} ${Status}\n' "$package" 2>/dev/null \
+            | grep -qE "^($(architecture "$package")|all) install ok installed\$" \
+            || missing="$missing $package"
     done
 
     [ -z "$missing" ] || { say "installing:$missing"; install_packages; }
