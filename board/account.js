@@ -201,7 +201,8 @@ export class Account {
                 button('New credentials', () => this.#credentials()),
                 button('Open the gate', () => this.#override('open')),
                 button('Close the gate', () => this.#override('closed')),
-                button('End the override', () => this.#do('The override has ended.', () => api.endOverride(this.#id)))),
+                button('End the override', () => this.#do('The override has ended.', () => api.endOverride(this.#id))),
+                button('Forget the account', () => this.#forget())),
             h('p', { class: 'hint' }, 'Actions require the operate scope; credentials require update, codes attempt.'));
     }
 
@@ -287,6 +288,19 @@ export class Account {
             open ? 'Open the gate' : 'Close the gate',
             `The gate was ${open ? 'opened' : 'closed'}.`,
             ({ time, reason }) => api.override(id, gate, time, reason));
+    }
+
+    #forget() {
+        const id = this.#id;
+
+        this.#ask(`Forget ${id}`,
+            'Its gate opens, and its override and its timeline are removed, on all gateways. A login that is in progress continues.',
+            h('label', null, 'Reason ', h('input', { name: 'reason', required: true, maxlength: 120, autocomplete: 'off' })),
+            'Forget the account', 'The account was forgotten.',
+            async ({ reason }) => {
+                const record = await api.forget(id, reason);
+                this.show(record);
+            });
     }
 
     #credentials() {

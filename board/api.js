@@ -71,6 +71,7 @@ export const api = {
         { method: 'PUT', body: { gate, for: time, reason } }),
     endOverride: account => request(status, `accounts/${id(account)}/override`, { method: 'DELETE' }),
     poll: account => request(status, `accounts/${id(account)}/poll`, { method: 'POST' }),
+    forget: (account, reason) => request(status, `accounts/${id(account)}`, { method: 'DELETE', body: { reason } }),
 
     code: (attempt, code) => request(family, `authenticate/${id(attempt)}`, { method: 'PUT', body: { code } }),
     update: (account, credentials) => request(family, `authenticate/${id(account)}/credentials`,

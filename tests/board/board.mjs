@@ -220,6 +220,28 @@ await check('an account is polled now', async () => {
     await page.locator('#account .message', { hasText: 'polled next' }).waitFor();
 });
 
+await check('forgetting an account is confirmed, with a reason', async () => {
+    await page.getByRole('button', { name: 'Forget the account' }).click();
+    await page.locator('#confirm').getByText('on all gateways').waitFor();
+    await page.locator('#confirm').getByRole('button', { name: 'Forget the account' }).click();
+    const empty = await page.getByLabel('Reason').evaluate(input => input.matches(':invalid'));
+    await page.locator('#confirm').getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('#account .now[data-gate=closed]').waitFor();
+    return empty;
+});
+await check('a forgotten account is not listed, and its gate is open', async () => {
+    await page.getByRole('button', { name: 'Forget the account' }).click();
+    await page.getByLabel('Reason').fill('left the agency');
+    await page.locator('#confirm').getByRole('button', { name: 'Forget the account' }).click();
+    await page.locator('#account .message', { hasText: 'was forgotten' }).waitFor();
+    await page.locator('#account .now[data-gate=open]').waitFor();
+    await page.locator('#account', { hasText: 'No changes are known' }).waitFor();
+    await row(page, 'acct_slow_2').waitFor({ state: 'detached' });
+    const audit = await page.evaluate(async token => (await (await fetch('../audit?account=acct_slow_2',
+        { headers: { Authorization: `Bearer ${token}` } })).json()).events[0], night);
+    return audit.action === 'forget' && audit.reason === 'left the agency' && audit.caller === 'night';
+});
+
 // ---- who may only read ----
 
 const reader = await board({ token: 'token-of-a-dashboard-0000000002' });
