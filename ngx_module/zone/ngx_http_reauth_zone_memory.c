@@ -430,7 +430,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
 
 /* a client that resumes an event stream must not get these changes again */
 
-static void
+void
 ngx_http_reauth_zone_blank(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *forgotten)
 {

@@ -487,6 +487,8 @@ ngx_http_reauth_node_t *ngx_http_reauth_zone_node_attempt(
 
 void ngx_http_reauth_zone_node_link(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t *node);
+void ngx_http_reauth_zone_blank(ngx_http_reauth_zone_shctx_t *sh,
+    const reauth_record_t *forgotten);
 void ngx_http_reauth_zone_node_account(ngx_http_reauth_node_t *node,
     char *account);
 void ngx_http_reauth_zone_node_unpack(ngx_http_reauth_node_t *node,

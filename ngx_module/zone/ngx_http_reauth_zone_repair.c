@@ -187,6 +187,12 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     if (sh->redo.set) {
         record = sh->redo.record;
 
+        /* if it was written, its former changes may remain in the change log */
+
+        if (record.state == REAUTH_STATE_FORGOTTEN) {
+            ngx_http_reauth_zone_blank(sh, &record);
+        }
+
         (void) ngx_http_reauth_zone_write(zone, &record, sh->redo.dirty);
     }
 }
