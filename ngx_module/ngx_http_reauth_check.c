@@ -251,6 +251,17 @@ ngx_http_reauth_check_needs(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
         return NGX_ERROR;
     }
 
+    if ((use->rule->needs & NGX_HTTP_REAUTH_NEEDS_POLLER)
+        && !mcf->store.polling)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" needs \"reauth_poll\", by whose location it "
+                      "sends its requests: add \"reauth_poll on /upstream;\" "
+                      "to a server, or remove \"%s\" in %s:%ui",
+                      use->directive, use->directive, use->file, use->line);
+        return NGX_ERROR;
+    }
+
     if ((use->rule->needs & NGX_HTTP_REAUTH_NEEDS_POLL)
         && !mcf->store.polling)
     {

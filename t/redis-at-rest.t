@@ -13,6 +13,14 @@ use Reauth::Webhook;
 my $gateway = gateway(config => <<"EOC");
 reauth_poll on /upstream interval=100ms max_interval=500ms rate=50r/s;
 location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
+reauth_heal on delay=0;
+location /calls/api/ {
+    reauth_gate on;
+    reauth_gate_failed on;
+    rewrite ^/calls(/.*) \$1 break;
+    proxy_pass http://fans_api;
+    proxy_set_header Authorization \$reauth_authorization;
+}
 EOC
 
 # emptied as attempts end; they contain only account IDs and times
@@ -78,6 +86,21 @@ ok(wait_for {
 ok(scalar(grep { /an hour/ } redis_cli('XRANGE', '{reauth}:events', '-', '+')),
     'events of the last hour are kept');
 
+# a session expires: a probe and a reauthentication
+
+sandbox('POST', '/account/acct_dead', { authenticated => \0 });
+ok(wait_for {
+    $gateway->http('GET', '/calls/api/acct_dead/x');
+    redis_cli('EXISTS', '{reauth}:heal:acct_dead') eq '1';
+} 'an account is reauthenticated');
+sandbox('POST', '/account/acct_refused', { authenticated => \0, next => [
+    { path => '/reauthenticate', status => 402, times => 0,
+      body => { error => 'X' } } ] });
+ok(wait_for {
+    $gateway->http('GET', '/calls/api/acct_refused/x');
+    redis_cli('EXISTS', '{reauth}:failed:acct_refused') eq '1';
+} 'the lease of a probe is in Redis');
+
 # ---- every key ----
 
 my (%kinds, $text);
@@ -101,7 +124,7 @@ for my $key (redis_cli('KEYS', '*')) {
         :                     ('GET', $key)), '';
 }
 
-my @unknown = grep { !/:(?:a|active|due|due:person|due:last|events|o|seen|list|rate|pause|seq|probe|audit)\z/ }
+my @unknown = grep { !/:(?:a|active|due|due:person|due:last|events|o|seen|list|rate|pause|seq|probe|audit|failed|heal)\z/ }
     keys %kinds;
 is("@unknown", '', 'no key that docs/security.md does not name');
 

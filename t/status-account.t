@@ -45,7 +45,7 @@ Content-Type: application/json
 [200, 200]
 --- response_body_like eval
 [qr/attempt_id/,
- qr/\A\{"account_id":"acct_1",.*"state":"running","gate":"closed","action_required":null,.*"retry_after":\d+,"last_poll":null,"override":null\}\z/]
+ qr/\A\{"account_id":"acct_1",.*"state":"running","gate":"closed","action_required":null,.*"retry_after":\d+,"last_poll":null,"override":null,"heal":null\}\z/]
 
 
 
@@ -74,7 +74,7 @@ Content-Type: application/json
 [429, 200]
 --- response_body_like eval
 [qr/./,
- qr/"attempt_id":null,"state":"rejected","gate":"open",.*"completed_at":"[^"]+","retry_after":null,"last_poll":null,"override":null\}\z/]
+ qr/"attempt_id":null,"state":"rejected","gate":"open",.*"completed_at":"[^"]+","retry_after":null,"last_poll":null,"override":null,"heal":null\}\z/]
 
 
 

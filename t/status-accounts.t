@@ -47,7 +47,7 @@ Content-Type: application/json
     "auth_type":"email_password","progress":(?:null|"\w+"),"error_code":null,
     "error_message":null,"caller":null,"source":"update","since":$::time,
     "started_at":(?:null|"[^"]+"),"updated_at":$::time,"completed_at":null,
-    "retry_after":\d+,"last_poll":null,"override":null\}\],"next_cursor":null,/x]
+    "retry_after":\d+,"last_poll":null,"override":null,"heal":null\}\],"next_cursor":null,/x]
 --- no_error_log
 [error]
 
@@ -93,7 +93,7 @@ Content-Type: application/json
 [qr/./, qr/attempt_id/,
  qr/\A\{"accounts":\[\{"account_id":"acct_active"[^{}]*\},
     \{"account_id":"acct_ended",[^{}]*"state":"rejected","gate":"open"
-    [^{}]*"retry_after":null,"last_poll":null,"override":null\}\]/x]
+    [^{}]*"retry_after":null,"last_poll":null,"override":null,"heal":null\}\]/x]
 --- no_error_log
 [alert]
 

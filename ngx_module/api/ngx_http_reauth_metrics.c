@@ -33,6 +33,7 @@ typedef struct {
 
 enum {
     NGX_HTTP_REAUTH_FAMILY_GATE = 0,
+    NGX_HTTP_REAUTH_FAMILY_HEALS,
     NGX_HTTP_REAUTH_FAMILY_WEBHOOKS,
     NGX_HTTP_REAUTH_FAMILY_POLLS,
     NGX_HTTP_REAUTH_FAMILY_UNREAD,
@@ -49,6 +50,8 @@ enum {
 static const ngx_http_reauth_family_t  ngx_http_reauth_families[] = {
     { "reauth_gate_calls_total",
       "Calls of accounts with a closed gate, by result.", "result" },
+    { "reauth_heals_total",
+      "Reauthentications by the gateway itself, by result.", "result" },
     { "reauth_webhooks_total", "Webhooks, by result.", "result" },
     { "reauth_polls_total", "Background polls of this gateway, by "
                             "result.", "result" },
@@ -86,6 +89,12 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
       NGX_HTTP_REAUTH_COUNT_GATE_FAILED },
     { NGX_HTTP_REAUTH_FAMILY_GATE, "probe",
       NGX_HTTP_REAUTH_COUNT_GATE_PROBE },
+    { NGX_HTTP_REAUTH_FAMILY_HEALS, "started",
+      NGX_HTTP_REAUTH_COUNT_HEAL_STARTED },
+    { NGX_HTTP_REAUTH_FAMILY_HEALS, "rejected",
+      NGX_HTTP_REAUTH_COUNT_HEAL_REJECTED },
+    { NGX_HTTP_REAUTH_FAMILY_HEALS, "unknown",
+      NGX_HTTP_REAUTH_COUNT_HEAL_UNKNOWN },
     { NGX_HTTP_REAUTH_FAMILY_WEBHOOKS, "kept",
       NGX_HTTP_REAUTH_COUNT_WEBHOOK_KEPT },
     { NGX_HTTP_REAUTH_FAMILY_WEBHOOKS, "duplicate",

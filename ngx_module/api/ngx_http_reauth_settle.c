@@ -267,40 +267,6 @@ ngx_http_reauth_authenticate_store(ngx_http_reauth_authenticate_t *a,
 }
 
 
-static reauth_update_end_t
-ngx_http_reauth_authenticate_end(const ngx_http_reauth_forward_t *forward)
-{
-    switch (forward->answer) {
-
-    case NGX_HTTP_REAUTH_ANSWER_WHOLE:
-        return REAUTH_UPDATE_ANSWERED;
-
-    case NGX_HTTP_REAUTH_ANSWER_ENCODED:
-        return REAUTH_UPDATE_ENCODED;
-
-    case NGX_HTTP_REAUTH_ANSWER_REDIRECT:
-        return REAUTH_UPDATE_REDIRECTED;
-
-    case NGX_HTTP_REAUTH_ANSWER_TIMEOUT:
-        return REAUTH_UPDATE_TIMED_OUT;
-
-    default:
-        return forward->done ? REAUTH_UPDATE_FAILED : REAUTH_UPDATE_UNFINISHED;
-    }
-}
-
-
-static reauth_state_t
-ngx_http_reauth_authenticate_ended(const ngx_http_reauth_forward_t *forward,
-    const char **code)
-{
-    return reauth_judge_ended(ngx_http_reauth_authenticate_end(forward),
-               forward->done ? (int) forward->sent
-                             : forward->subrequest != NULL,
-               reauth_upstream_status((unsigned) forward->status), code);
-}
-
-
 static void
 ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 {
@@ -321,7 +287,7 @@ ngx_http_reauth_authenticate_settle_begun(ngx_http_reauth_authenticate_t *a)
 
     a->epoch = 0;
 
-    fact.state = ngx_http_reauth_authenticate_ended(forward, &code);
+    fact.state = ngx_http_reauth_forward_ended(forward, &code);
 
     if (code != NULL) {
         fact.error_code = reauth_string_from(code);
@@ -612,7 +578,7 @@ ngx_http_reauth_authenticate_settle(ngx_http_reauth_forward_t *forward)
         return;
     }
 
-    if (ngx_http_reauth_authenticate_ended(forward, &code)
+    if (ngx_http_reauth_forward_ended(forward, &code)
         != REAUTH_STATE_RUNNING)
     {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,

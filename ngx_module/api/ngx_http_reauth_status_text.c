@@ -14,6 +14,7 @@
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_zone_heal.h"
 
 
 ngx_int_t
@@ -58,12 +59,14 @@ ngx_http_reauth_status_add_record(ngx_http_request_t *r,
     int64_t               since_ms, deadline_ms;
     reauth_state_t        state;
     reauth_string_t       account;
+    reauth_heal_t         heal;
     reauth_override_t     override;
     reauth_status_view_t  view;
 
     view.now_ms = now_ms;
     view.retry_after = 0;
     view.override = NULL;
+    view.heal = NULL;
 
     state = reauth_record_state(record, view.now_ms);
     account = reauth_string_from(record->account);
@@ -73,6 +76,13 @@ ngx_http_reauth_status_add_record(ngx_http_request_t *r,
         == NGX_OK)
     {
         view.override = &override;
+    }
+
+    if (ngx_http_reauth_zone_get_heal(&ngx_http_reauth_status_store(r)->zone,
+                                      &account, &heal)
+        == NGX_OK)
+    {
+        view.heal = &heal;
     }
 
     view.action = ngx_http_reauth_action(state, record->action);

@@ -120,7 +120,8 @@ reauth_attempt_same_update(const reauth_record_t *record,
     const reauth_begin_t *begin)
 {
     if (begin->fingerprint == NULL) {
-        return begin->source == REAUTH_SOURCE_REAUTHENTICATE;
+        return begin->source == REAUTH_SOURCE_REAUTHENTICATE
+               || begin->source == REAUTH_SOURCE_HEAL;
     }
 
     /*

@@ -84,6 +84,36 @@ reauth_list_fact(const reauth_record_t *record,
 
 
 int
+reauth_list_expired(const reauth_record_t *record,
+    const reauth_account_status_t *status, int64_t now_ms,
+    reauth_fact_t *fact)
+{
+    /* an attempt of unknown end may still be in progress */
+
+    if (reauth_state_is_active(record->state)
+        || record->state == REAUTH_STATE_EXPIRED
+        || record->state == REAUTH_STATE_FORGOTTEN
+        || record->state == REAUTH_STATE_FAILED
+        || status->in_progress
+        || !status->not_authenticated)
+    {
+        return 0;
+    }
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    reauth_fact_of(fact, record);
+    fact->live = 1;
+    fact->source = REAUTH_SOURCE_POLLER;
+
+    reauth_list_failed(fact, REAUTH_ACTION_CREDENTIALS, "NOT_AUTHENTICATED");
+
+    return 1;
+}
+
+
+int
 reauth_list_tell(const reauth_record_t *record,
     const reauth_account_status_t *status, reauth_fact_t *fact)
 {

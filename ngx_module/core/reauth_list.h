@@ -30,6 +30,15 @@ int reauth_list_fact(const reauth_record_t *record,
 
 
 /*
+ * The same for an account without an active attempt that was looked for in the
+ * list, as its session may have expired: the fact that it has.
+ */
+int reauth_list_expired(const reauth_record_t *record,
+    const reauth_account_status_t *status, int64_t now_ms,
+    reauth_fact_t *fact);
+
+
+/*
  * If the list is not conclusive, a fact about "last_poll": the account is not
  * in the list, or is in it again.  Returns 0 if this is no change.
  */

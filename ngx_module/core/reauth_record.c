@@ -21,6 +21,7 @@ typedef enum {
     REAUTH_FIELD_POLL_ERROR,
     REAUTH_FIELD_NEEDS,
     REAUTH_FIELD_FORGOTTEN,
+    REAUTH_FIELD_HEAL,
     REAUTH_FIELD_HAS,
     REAUTH_FIELD_STRING,
     REAUTH_FIELD_BINARY
@@ -55,7 +56,8 @@ typedef struct {
  * A state that a gateway of an earlier version does not know is written as
  * "running", with the word for the others in "needs": an earlier version skips
  * that field, and keeps the gate closed.  The field follows the state's.  In
- * the same way, a forgotten attempt has expired for an earlier version.
+ * the same way, a forgotten attempt has expired for an earlier version, and a
+ * reauthentication by the gateway itself is one of a caller.
  */
 
 static const reauth_field_spec_t  reauth_field_specs[] = {
@@ -72,6 +74,7 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("auth_type", REAUTH_FIELD_AUTH_TYPE, auth_type),
     reauth_spec("action", REAUTH_FIELD_ACTION, action),
     reauth_spec("source", REAUTH_FIELD_SOURCE, source),
+    reauth_spec("heal", REAUTH_FIELD_HEAL, source),
     reauth_spec("since", REAUTH_FIELD_INT64, since_ms),
     reauth_spec("updated", REAUTH_FIELD_INT64, updated_ms),
     reauth_spec("deadline", REAUTH_FIELD_INT64, deadline_ms),
@@ -200,8 +203,13 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
         return value == REAUTH_POLL_ERROR_HTTP ? "HTTP"
                                                : reauth_poll_error_name(value);
 
+    case REAUTH_FIELD_HEAL:
+        return value == REAUTH_SOURCE_HEAL ? "1" : NULL;
+
     default: /* REAUTH_FIELD_SOURCE */
-        return reauth_source_name(value);
+        return reauth_source_name(value == REAUTH_SOURCE_HEAL
+                                  ? REAUTH_SOURCE_REAUTHENTICATE
+                                  : (reauth_source_t) value);
     }
 }
 
@@ -482,6 +490,13 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
             } else {
                 record->prior.action = REAUTH_ACTION_PERSON;
             }
+        }
+
+        return 0;
+
+    case REAUTH_FIELD_HEAL:
+        if (*member == REAUTH_SOURCE_REAUTHENTICATE) {
+            *member = REAUTH_SOURCE_HEAL;
         }
 
         return 0;

@@ -169,6 +169,33 @@ reauth_status_override(reauth_json_out_t *out,
 }
 
 
+static void
+reauth_status_heal(reauth_json_out_t *out, const reauth_heal_t *heal)
+{
+    int   n;
+    char  number[16];
+
+    reauth_json_out_literal(out, ",\"heal\":");
+
+    if (heal == NULL) {
+        reauth_json_out_literal(out, "null");
+        return;
+    }
+
+    reauth_json_out_literal(out, "{\"next_at\":");
+    reauth_status_time_ms(out, heal->next_ms);
+
+    reauth_json_out_literal(out, ",\"tries\":");
+    n = snprintf(number, sizeof(number), "%u", heal->tries);
+    reauth_json_out(out, number, (size_t) n);
+
+    reauth_json_out_literal(out, ",\"last_error\":");
+    reauth_status_string(out, heal->error);
+
+    reauth_json_out_literal(out, "}");
+}
+
+
 size_t
 reauth_status_record(char *buf, const reauth_record_t *record,
     const reauth_status_view_t *view)
@@ -242,6 +269,7 @@ reauth_status_record(char *buf, const reauth_record_t *record,
 
     reauth_status_last_poll(&out, record);
     reauth_status_override(&out, view->override, view->now_ms);
+    reauth_status_heal(&out, view->heal);
 
     reauth_json_out_literal(&out, "}");
 

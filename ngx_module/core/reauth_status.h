@@ -11,6 +11,7 @@
 #define REAUTH_STATUS_H
 
 
+#include "reauth_heal.h"
 #include "reauth_override.h"
 
 
@@ -22,7 +23,8 @@
     (6 * (REAUTH_ACCOUNT_MAX + REAUTH_ATTEMPT_MAX + REAUTH_PROGRESS_MAX       \
           + REAUTH_ERROR_CODE_MAX + REAUTH_ERROR_MESSAGE_MAX                  \
           + REAUTH_CALLER_MAX                                                 \
-          + REAUTH_CALLER_MAX + REAUTH_OVERRIDE_REASON_MAX) + 1088)
+          + REAUTH_CALLER_MAX + REAUTH_OVERRIDE_REASON_MAX                    \
+          + REAUTH_ERROR_CODE_MAX) + 1188)
 
 
 /* data that is not in the record */
@@ -32,6 +34,7 @@ typedef struct {
     unsigned     retry_after;     /* seconds; of a closed gate only */
     const char  *action;          /* the required action; NULL: none */
     const reauth_override_t  *override;   /* NULL: none */
+    const reauth_heal_t      *heal;       /* NULL: none */
 } reauth_status_view_t;
 
 

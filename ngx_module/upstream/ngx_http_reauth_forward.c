@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_judge.h"
 #include "reauth_upstream_status.h"
 #include "ngx_http_reauth_forward.h"
 #include "ngx_http_reauth_health.h"
@@ -497,4 +498,38 @@ ngx_http_reauth_forward_headers(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+static reauth_update_end_t
+ngx_http_reauth_forward_end(const ngx_http_reauth_forward_t *forward)
+{
+    switch (forward->answer) {
+
+    case NGX_HTTP_REAUTH_ANSWER_WHOLE:
+        return REAUTH_UPDATE_ANSWERED;
+
+    case NGX_HTTP_REAUTH_ANSWER_ENCODED:
+        return REAUTH_UPDATE_ENCODED;
+
+    case NGX_HTTP_REAUTH_ANSWER_REDIRECT:
+        return REAUTH_UPDATE_REDIRECTED;
+
+    case NGX_HTTP_REAUTH_ANSWER_TIMEOUT:
+        return REAUTH_UPDATE_TIMED_OUT;
+
+    default:
+        return forward->done ? REAUTH_UPDATE_FAILED : REAUTH_UPDATE_UNFINISHED;
+    }
+}
+
+
+reauth_state_t
+ngx_http_reauth_forward_ended(const ngx_http_reauth_forward_t *forward,
+    const char **code)
+{
+    return reauth_judge_ended(ngx_http_reauth_forward_end(forward),
+               forward->done ? (int) forward->sent
+                             : forward->subrequest != NULL,
+               reauth_upstream_status((unsigned) forward->status), code);
 }

@@ -63,6 +63,10 @@ struct ngx_http_reauth_forward_s {
 ngx_int_t ngx_http_reauth_forward(ngx_http_request_t *r,
     ngx_http_reauth_forward_t *forward);
 
+/* what the end of the request means, see reauth_judge_ended() */
+reauth_state_t ngx_http_reauth_forward_ended(
+    const ngx_http_reauth_forward_t *forward, const char **code);
+
 /* adds response headers that are passed to the client */
 ngx_int_t ngx_http_reauth_forward_headers(ngx_http_request_t *r,
     ngx_http_reauth_forward_t *forward);

@@ -73,6 +73,13 @@ ngx_http_reauth_list_advance(ngx_http_reauth_list_t *list,
                             ngx_http_reauth_moment_ms(&list->sent),
                             ngx_http_reauth_now(), &fact);
 
+    /* without reauth_heal, nobody mends it: the next call tells */
+
+    if (!news && status != NULL && list->poller->store->zone.heal.max != 0) {
+        news = reauth_list_expired(record, status, ngx_http_reauth_now(),
+                                   &fact);
+    }
+
     if (!news && !reauth_list_tell(record, status, &fact)) {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, list->poller->timer.log, 0,
                        "reauth list: account \"%*s\" unchanged, %s",

@@ -10,6 +10,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_reauth_poller.h"
+#include "ngx_http_reauth_heal.h"
 #include "ngx_http_reauth_lists.h"
 #include "ngx_http_reauth_redis.h"
 
@@ -391,17 +392,19 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
 
         ngx_http_reauth_polls_abort(poller);
         ngx_http_reauth_lists_abort(poller);
+        ngx_http_reauth_heals_abort(poller);
         return;
     }
 
     ngx_http_reauth_polls_expire(poller);
     ngx_http_reauth_lists_expire(poller);
+    ngx_http_reauth_heals_expire(poller);
 
     if (!ngx_http_reauth_store_clerk(poller->store)) {
 
         /* polls that were sent before are not sent again, but end */
 
-        if (poller->npolls) {
+        if (poller->npolls || poller->nheals) {
             ngx_add_timer(ev, NGX_HTTP_REAUTH_POLLER_STEP);
         }
 
@@ -420,6 +423,7 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
     }
 
     ngx_http_reauth_lists_step(poller);
+    ngx_http_reauth_heals_step(poller);
 
     if (!ngx_http_reauth_poller_shares(poller)) {
         ngx_http_reauth_poller_local(poller, now_ms);
@@ -475,6 +479,7 @@ ngx_http_reauth_poller_init_process(ngx_http_reauth_poller_t *poller,
     poller->store = store;
 
     ngx_queue_init(&poller->polls);
+    ngx_queue_init(&poller->heals);
 
     poller->timer.handler = ngx_http_reauth_poller_timer;
     poller->timer.data = poller;
@@ -494,5 +499,6 @@ ngx_http_reauth_poller_exit_process(ngx_http_reauth_poller_t *poller)
     if (poller->timer.data) {
         ngx_http_reauth_polls_abort(poller);
         ngx_http_reauth_lists_abort(poller);
+        ngx_http_reauth_heals_abort(poller);
     }
 }

@@ -45,6 +45,8 @@ struct ngx_http_reauth_poller_s {
     ngx_event_t               timer;
     ngx_queue_t               polls;         /* active */
     ngx_uint_t                npolls;
+    ngx_queue_t               heals;         /* reauthentications sent */
+    ngx_uint_t                nheals;        /* and those that are begun */
     ngx_uint_t                leasing;       /* requests to Redis */
     ngx_msec_t                refused;       /* by Redis, at */
     ngx_msec_t                refused_at;    /* logged last */

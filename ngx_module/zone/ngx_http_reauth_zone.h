@@ -21,6 +21,7 @@
 #include "reauth_degraded.h"
 #include "reauth_judge.h"
 #include "reauth_duration.h"
+#include "reauth_heal.h"
 #include "reauth_override.h"
 #include "reauth_route.h"
 #include "reauth_schedule.h"
@@ -47,6 +48,7 @@ typedef struct {
     ngx_shm_zone_t                *shm_zone;
     ngx_uint_t                     has_redis;  /* Redis is to be read first */
     reauth_schedule_t              schedule;  /* of the background poller */
+    reauth_heal_conf_t             heal;
     ngx_log_t                     *log;       /* of this process */
 } ngx_http_reauth_zone_t;
 
@@ -176,6 +178,9 @@ typedef enum {
     NGX_HTTP_REAUTH_COUNT_GATE_BYPASSED,
     NGX_HTTP_REAUTH_COUNT_GATE_FAILED,
     NGX_HTTP_REAUTH_COUNT_GATE_PROBE,
+    NGX_HTTP_REAUTH_COUNT_HEAL_STARTED,
+    NGX_HTTP_REAUTH_COUNT_HEAL_REJECTED,
+    NGX_HTTP_REAUTH_COUNT_HEAL_UNKNOWN,
     NGX_HTTP_REAUTH_COUNT_WEBHOOK_KEPT,
     NGX_HTTP_REAUTH_COUNT_WEBHOOK_DUPLICATE,
     NGX_HTTP_REAUTH_COUNT_WEBHOOK_IGNORED,

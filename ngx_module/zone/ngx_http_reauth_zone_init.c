@@ -80,7 +80,7 @@ ngx_http_reauth_zone_keep(ngx_shm_zone_t *shm_zone,
         zone->sh->gate.loaded = 1;
     }
 
-    return NGX_OK;
+    return ngx_http_reauth_zone_heals_init(zone);
 }
 
 
@@ -266,6 +266,12 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
      */
     shpool->log_nomem = 0;
 
+    zone->sh = sh;
+
+    if (ngx_http_reauth_zone_heals_init(zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     /*
      * Ended records are dropped for active ones: all of the memory may become
      * slots.
@@ -274,7 +280,6 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->capacity = shpool->pfree * ngx_pagesize / NGX_HTTP_REAUTH_CHUNK_SIZE
                    * NGX_HTTP_REAUTH_CHUNK_SLOTS;
 
-    zone->sh = sh;
     shpool->data = sh;
 
     return NGX_OK;

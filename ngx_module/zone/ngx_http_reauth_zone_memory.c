@@ -553,6 +553,7 @@ ngx_http_reauth_zone_write(ngx_http_reauth_zone_t *zone,
         }
 
         ngx_http_reauth_zone_end_kept(sh, &previous, record);
+        ngx_http_reauth_zone_heal_written(zone, record);
 
         /* a later revision with identical content is no change to report */
 

@@ -27,7 +27,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       36
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       37
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -174,6 +174,7 @@ enum {
 
 
 typedef struct ngx_http_reauth_node_s  ngx_http_reauth_node_t;
+typedef struct ngx_http_reauth_healed_s  ngx_http_reauth_healed_t;
 
 struct ngx_http_reauth_node_s {
     ngx_http_reauth_node_t         *next;      /* in the bucket */
@@ -311,6 +312,11 @@ struct ngx_http_reauth_zone_shctx_s {
     uint32_t                        lists;     /* of accounts, asked for */
 
     reauth_clerk_t                  clerk;     /* written under the lock */
+
+    /* set once; the entries are changed under the lock */
+    ngx_http_reauth_healed_t       *heals;     /* NULL: never on */
+    uint32_t                        heals_mask;  /* of the sets */
+    volatile int64_t                heal_ms;   /* of the next try; 0: none */
 
     /* read by the gate, as slots are */
     ngx_atomic_t                    overridden;  /* overrides in use */
@@ -575,6 +581,16 @@ void ngx_http_reauth_zone_failed_link(ngx_http_reauth_zone_shctx_t *sh,
 void ngx_http_reauth_zone_failed_unlink(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t *node);
 void ngx_http_reauth_zone_failed_reset(ngx_http_reauth_zone_shctx_t *sh);
+
+
+/* ngx_http_reauth_zone_heal.c */
+
+/* allocates the table, if it is needed and does not exist */
+ngx_int_t ngx_http_reauth_zone_heals_init(ngx_http_reauth_zone_t *zone);
+
+/* the account has this record from now on */
+void ngx_http_reauth_zone_heal_written(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record);
 
 
 /* ngx_http_reauth_zone_counts.c */

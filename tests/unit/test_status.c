@@ -23,7 +23,7 @@ static const char  *members[] = {
     "account_id", "attempt_id", "state", "gate", "action_required",
     "auth_type", "progress", "error_code", "error_message", "caller",
     "source", "since", "started_at", "updated_at", "completed_at",
-    "retry_after", "last_poll", "override"
+    "retry_after", "last_poll", "override", "heal"
 };
 
 #define MEMBERS  (sizeof(members) / sizeof(members[0]))
@@ -57,6 +57,7 @@ running(reauth_record_t *record)
 
 
 static const reauth_override_t  *override;
+static const reauth_heal_t      *heal;
 
 
 /* the buffer is as long as it must be: a byte too many is a fault */
@@ -75,6 +76,7 @@ render(char **buf, const reauth_record_t *record, unsigned retry_after,
     view.retry_after = retry_after;
     view.action = action;
     view.override = override;
+    view.heal = heal;
 
     len = reauth_status_record(*buf, record, &view);
 
@@ -145,7 +147,7 @@ test_text(void **state)
         "\"started_at\":\"2025-11-24T11:59:58.000042Z\","
         "\"updated_at\":\"2025-11-24T11:59:59.999Z\",\"completed_at\":null,"
         "\"retry_after\":4,\"last_poll\":null,"
-        "\"override\":null}";
+        "\"override\":null,\"heal\":null}";
 
     (void) state;
 
@@ -195,7 +197,7 @@ test_last_poll(void **state)
 
         (void) snprintf(text, sizeof(text),
                         ",\"last_poll\":{\"at\":\"2025-11-24T12:00:00.000Z\","
-                        "%s},\"override\":null}", polls[i].shown);
+                        "%s},\"override\":null,\"heal\":null}", polls[i].shown);
 
         len = render(&buf, &record, 4, NULL);
 
