@@ -16,7 +16,7 @@
  * and of a closed account while another process makes this number of changes a
  * second; and in microseconds of processor time, how long the lock was held, of
  * 1,000 times all but the longest: by changes, by lists of all accounts and of
- * few, and by a repair.
+ * few, by a forget of an account that fills the change log, and by a repair.
  */
 
 
@@ -39,12 +39,16 @@
 #include "ngx_http_reauth_zone_list.c"
 #include "ngx_http_reauth_zone_override.c"
 #include "ngx_http_reauth_zone_repair.c"
+#include "ngx_http_reauth_zone_failed.c"
+#include "ngx_http_reauth_zone_audit.c"
+#include "ngx_http_reauth_zone_usage.c"
 
 
 #define ARENA    (1024UL * 1024 * 1024)
 #define LOOKUPS  2000000
 #define IDS      100000
 #define HELD     1000000
+#define FORGOTTEN  100
 
 
 volatile ngx_time_t  *ngx_cached_time;
@@ -450,6 +454,86 @@ list_all(ngx_http_reauth_zone_t *zone, ngx_uint_t states)
 }
 
 
+/*
+ * Accounts are forgotten, each after it has filled the change log, which is
+ * not in the caches then.
+ */
+
+static double
+forgotten(ngx_http_reauth_zone_t *zone, unsigned accounts, int64_t now_ms)
+{
+    unsigned         i, n, times;
+    uint32_t         longest[FORGOTTEN];
+    reauth_forget_t  result;
+    reauth_record_t  record, former;
+    reauth_string_t  account;
+
+    static volatile u_char  other[64 * 1024 * 1024];
+
+    for (times = 0; times < FORGOTTEN; times++) {
+        memset(&record, 0, sizeof(reauth_record_t));
+
+        snprintf(record.account, sizeof(record.account), "acct_%07u",
+                 accounts + 2000 + times);
+
+        account = reauth_string_from(record.account);
+
+        for (i = 0; i < zone->sh->nring; i++) {
+            record.epoch = 2 * (accounts + 2000);
+            record.revision = 2 + i;
+            record.since_ms = now_ms;
+            record.updated_ms = now_ms + i;
+            record.deadline_ms = now_ms + 900000;
+            record.auth_type = REAUTH_AUTH_TYPE_EMAIL_PASSWORD;
+            record.source = REAUTH_SOURCE_UPDATE;
+            record.state = REAUTH_STATE_RUNNING;
+
+            if (ngx_http_reauth_zone_merge(zone, &record, 0, &former)
+                != NGX_OK)
+            {
+                die("a change was not taken");
+            }
+        }
+
+        for (n = 0; n < sizeof(other); n += 64) {
+            other[n]++;
+        }
+
+        nheld = 0;
+
+        if (ngx_http_reauth_zone_forget(zone, &account, &result, &former,
+                                        &record)
+            != NGX_OK)
+        {
+            die("an account was not forgotten");
+        }
+
+        longest[times] = held[0];
+
+        /* active again: no slot is free for the changes that are measured */
+
+        memset(&record, 0, sizeof(reauth_record_t));
+
+        memcpy(record.account, former.account, sizeof(record.account));
+
+        record.epoch = 3 * (accounts + 2000);
+        record.revision = 1;
+        record.since_ms = now_ms;
+        record.updated_ms = now_ms;
+        record.deadline_ms = now_ms + 900000;
+        record.state = REAUTH_STATE_RUNNING;
+
+        if (ngx_http_reauth_zone_merge(zone, &record, 0, &former) != NGX_OK) {
+            die("a change was not taken");
+        }
+    }
+
+    qsort(longest, FORGOTTEN, sizeof(uint32_t), by_size);
+
+    return longest[FORGOTTEN - 2] / 1000.;
+}
+
+
 static double
 killed(ngx_http_reauth_zone_t *zone)
 {
@@ -471,7 +555,7 @@ with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
 {
     int                 status;
     pid_t               pid;
-    double              start;
+    double              start, forget;
     unsigned            i, n;
     volatile double    *us;
     volatile unsigned  *end;
@@ -483,6 +567,10 @@ with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
     }
 
     us = (volatile double *) (end + 16);
+
+    /* the processes allocate memory independently: before the writer does */
+
+    forget = forgotten(zone, accounts, now_ms);
 
     pid = fork();
 
@@ -522,6 +610,7 @@ with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
     printf("%.0f ", *us);
     printf("%.0f ", list_all(zone, 0));
     printf("%.0f ", list_all(zone, 1u << REAUTH_STATE_FAILED));
+    printf("%.0f ", forget);
     printf("%.0f\n", killed(zone));
 }
 

@@ -59,13 +59,13 @@ sub writer {
 
         push @rows, [$closed,
             (map { join ' / ', @got[$_ .. $_ + 2] } 0, 3),
-            @got[6 .. 8], sprintf('%.0f', $got[9] / 1000)];
+            @got[6 .. 9], sprintf('%.0f', $got[10] / 1000)];
     }
 
     return table(
         ['closed of 1,000,000 accounts', 'open: p50 / p99 / p99.9, ns',
          'closed: p50 / p99 / p99.9, ns', 'lock held by a change, us',
-         'by a list', 'by a list of a state',
+         'by a list', 'by a list of a state', 'by a forget',
          'by a repair after a worker was killed, ms'], @rows);
 }
 
