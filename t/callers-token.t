@@ -90,6 +90,7 @@ for my $bad (
     [ qr/argument 3 has a blank/, 'alice', 'all', 'accounts=x y' ],
     [ qr/"attempts=" takes a number/, 'alice', 'all', 'attempts=0' ],
     [ qr/invalid route in "routes="/, 'alice', 'all', 'routes=/chats' ],
+    [ qr/"budget=" takes credits/, 'alice', 'all', 'budget=500' ],
     [ qr/"attempts=" is duplicate/, 'alice', 'all', ('attempts=1') x 2 ],
     [ qr/the scopes can be followed/, 'alice', 'all', 'acct_1' ],
     [ qr/argument 3 .* begins with "#"/, 'alice', 'all', '#accounts=acct_1' ],

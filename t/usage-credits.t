@@ -189,7 +189,7 @@ costs('another caller', 20, 1, '/api/acct_1/x?c=20', 'bob');
     is_deeply([sort map { $_->{caller} } @{ $json->{callers} }], [qw(alice bob)],
         'callers that called');
     is_deeply([sort keys %{ $json->{callers}[0] }],
-        [qw(budget caller calls credits resets_at)], 'a caller has these members');
+        [qw(budget caller calls credits refused resets_at spent)], 'a caller has these members');
 }
 
 sub series {
@@ -269,7 +269,7 @@ $gateway->http('GET', '/api/acct_1/x?c=3') for 1 .. 2;
 
 is_deeply($gateway->http('GET', '/reauth/usage')->{json}, { total => 6,
     callers => [{ caller => '(none)', credits => 6, calls => 2, budget => undef,
-        resets_at => undef }] }, 'calls without a caller have one name');
+        spent => undef, refused => 0, resets_at => undef }] }, 'calls without a caller have one name');
 
 $gateway->stop;
 

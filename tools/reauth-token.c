@@ -28,7 +28,7 @@
 
 static const char  usage[] =
     "usage: reauth-token NAME SCOPES [accounts=PATTERNS] [attempts=NUMBER]\n"
-    "                    [routes=ROUTES]\n"
+    "                    [budget=CREDITS/h|CREDITS/d] [routes=ROUTES]\n"
     "\n"
     "Creates a token for a caller of nginx-reauth.  The line for the callers\n"
     "file is written to the standard output, the token to the standard error.\n"
@@ -40,6 +40,7 @@ static const char  usage[] =
     "          operate or all\n"
     "PATTERNS  IDs of accounts, or the beginning of one and \"*\"\n"
     "NUMBER    the maximum number of active attempts\n"
+    "CREDITS   the credits that ordinary calls can use an hour or a day\n"
     "ROUTES    METHOD:/path after the account: GET:/chats or '*:/media/*'\n"
     "\n"
     "reauth-token payouts update,attempt,status >> /etc/nginx/callers\n";

@@ -173,6 +173,8 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
       NGX_HTTP_REAUTH_COUNT_LIMIT_OVERRIDES },
     { NGX_HTTP_REAUTH_FAMILY_LIMITS, "polls",
       NGX_HTTP_REAUTH_COUNT_LIMIT_POLLS },
+    { NGX_HTTP_REAUTH_FAMILY_LIMITS, "budget",
+      NGX_HTTP_REAUTH_COUNT_LIMIT_BUDGET },
     { NGX_HTTP_REAUTH_FAMILY_FILES, "callers",
       NGX_HTTP_REAUTH_COUNT_FILE_CALLERS },
     { NGX_HTTP_REAUTH_FAMILY_FILES, "secret",

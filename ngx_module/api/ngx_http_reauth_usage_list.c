@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_time.h"
 #include "ngx_http_reauth_metrics.h"
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_answer.h"
@@ -22,8 +23,9 @@
 
 #define NGX_HTTP_REAUTH_USAGE_ROW                                             \
     (sizeof(",{\"caller\":\"\",\"credits\":,\"calls\":,"                     \
-            "\"budget\":null,\"resets_at\":null}")                            \
-     + REAUTH_CALLER_MAX + 2 * NGX_INT_T_LEN)
+            "\"budget\":\"/h\",\"spent\":,\"refused\":,"                      \
+            "\"resets_at\":\"\"}")                                            \
+     + REAUTH_CALLER_MAX + 5 * NGX_INT_T_LEN + REAUTH_TIME_MS_SIZE)
 
 
 size_t
@@ -60,16 +62,50 @@ ngx_http_reauth_metrics_usage(u_char *p, u_char *last,
 }
 
 
+/* of all gateways, in the current window */
+
+static u_char *
+ngx_http_reauth_usage_row_budget(ngx_http_request_t *r, u_char *p,
+    ngx_str_t *name, ngx_http_reauth_usage_t *usage)
+{
+    char              until[REAUTH_TIME_MS_SIZE];
+    size_t            window, spent;
+    reauth_budget_t   budget;
+
+    if (ngx_http_reauth_usage_budget_of(r, name, &budget) != NGX_OK) {
+        return ngx_sprintf(p, "\"budget\":null,\"spent\":null,"
+                           "\"refused\":%uA,\"resets_at\":null}",
+                           usage->refused);
+    }
+
+    window = reauth_budget_window(budget.period, ngx_http_reauth_now());
+    spent = ngx_http_reauth_zone_usage_spent(
+                            &ngx_http_reauth_status_store(r)->zone, usage,
+                            budget.period, window);
+
+    (void) reauth_time_format_ms(until,
+                                 reauth_budget_end_ms(budget.period, window));
+
+    return ngx_sprintf(p, "\"budget\":\"%uD/%c\",\"spent\":%uz,"
+                       "\"refused\":%uA,\"resets_at\":\"%s\"}",
+                       budget.credits, reauth_budget_letter(budget.period),
+                       spent, usage->refused, until);
+}
+
+
 static void
-ngx_http_reauth_usage_row(ngx_http_reauth_status_text_t *text,
-    ngx_str_t *name, ngx_http_reauth_usage_t *usage, ngx_uint_t *total)
+ngx_http_reauth_usage_row(ngx_http_request_t *r,
+    ngx_http_reauth_status_text_t *text, ngx_str_t *name,
+    ngx_http_reauth_usage_t *usage, ngx_uint_t *total)
 {
     ngx_uint_t  credits;
 
     credits = usage->credits;
     *total += credits;
 
-    if (usage->calls == 0 && credits == 0) {
+    /* the first ones may be unused */
+
+    if (usage->len == 0 && usage->calls == 0) {
         return;
     }
 
@@ -79,9 +115,9 @@ ngx_http_reauth_usage_row(ngx_http_reauth_status_text_t *text,
 
     text->last = ngx_sprintf(text->last,
                              "{\"caller\":\"%V\",\"credits\":%ui,"
-                             "\"calls\":%uA,\"budget\":null,"
-                             "\"resets_at\":null}",
-                             name, credits, usage->calls);
+                             "\"calls\":%uA,", name, credits, usage->calls);
+
+    text->last = ngx_http_reauth_usage_row_budget(r, text->last, name, usage);
 }
 
 
@@ -123,7 +159,7 @@ ngx_http_reauth_usage_list(ngx_http_request_t *r, ngx_str_t *rest)
 
     for (i = 0; i < n; i++) {
         ngx_http_reauth_usage_name(zone, i, &name);
-        ngx_http_reauth_usage_row(&text, &name,
+        ngx_http_reauth_usage_row(r, &text, &name,
                                   ngx_http_reauth_zone_usage_at(zone, i),
                                   &total);
     }

@@ -17,6 +17,7 @@
 struct reauth_callers_s {
     size_t             n;
     size_t             mask;       /* slots - 1, the slots a power of two */
+    unsigned           periods;    /* of budgets */
     reauth_caller_t   *callers;
     uint32_t          *lines;      /* the line of each caller */
     uint32_t          *notes;      /* of the owner of the table */
@@ -119,6 +120,10 @@ reauth_callers_add(reauth_callers_t *callers, reauth_callers_line_t *line,
     callers->callers[callers->n] = *caller;
     callers->lines[callers->n] = line->number;
     callers->n++;
+
+    if (caller->budget.credits != 0) {
+        callers->periods |= 1u << caller->budget.period;
+    }
 
     callers->by_name[by_name] = (uint16_t) callers->n;
     callers->by_hash[by_hash] = (uint16_t) callers->n;
@@ -269,7 +274,7 @@ reauth_callers_parse(const reauth_string_t *text,
         snprintf(error, REAUTH_CALLERS_ERROR_SIZE,
                    "no caller found: expected lines \"name sha256:<64 hex> "
                    "scope[,scope...] [accounts=pattern] [attempts=number] "
-                   "[routes=route]\"");
+                   "[budget=number/h] [routes=route]\"");
         reauth_callers_free(callers);
         return NULL;
     }
@@ -342,6 +347,13 @@ reauth_callers_find_name(const reauth_callers_t *callers,
     index = callers->by_name[reauth_callers_name_slot(callers, name)];
 
     return index != 0 ? &callers->callers[index - 1] : NULL;
+}
+
+
+unsigned
+reauth_callers_periods(const reauth_callers_t *callers)
+{
+    return callers->periods;
 }
 
 

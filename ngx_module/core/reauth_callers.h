@@ -7,7 +7,8 @@
  * comment:
  *
  *     name sha256:<64 hex> scope[,scope...] [accounts=pattern[,pattern...]]
- *         [attempts=number] [routes=METHOD:/path[,METHOD:/path...]]
+ *         [attempts=number] [budget=number/h|d]
+ *         [routes=METHOD:/path[,METHOD:/path...]]
  *
  * A pattern is an account ID, or the beginning of one followed by "*".
  */
@@ -19,6 +20,7 @@
 
 #include <stdint.h>
 
+#include "reauth_budget.h"
 #include "reauth_digest.h"
 #include "reauth_string.h"
 
@@ -52,6 +54,7 @@ typedef struct {
     unsigned         scopes;
     unsigned         calls_all;    /* any ordinary call of any account */
     uint32_t         attempts;     /* active at once; 0: the default */
+    reauth_budget_t  budget;       /* of credits */
     uint8_t          hash[REAUTH_SHA256_LEN];
 } reauth_caller_t;
 
@@ -76,6 +79,9 @@ int reauth_callers_find(const reauth_callers_t *callers,
 /* finds a caller by name, for callers authenticated otherwise; or NULL */
 const reauth_caller_t *reauth_callers_find_name(
     const reauth_callers_t *callers, const reauth_string_t *name);
+
+/* the periods of all budgets: a bit for each */
+unsigned reauth_callers_periods(const reauth_callers_t *callers);
 
 /*
  * A word for each caller of the table, initially 0, for the owner of the table:

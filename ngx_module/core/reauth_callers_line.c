@@ -340,6 +340,20 @@ reauth_callers_parse_attempts(reauth_callers_line_t *line,
 
 
 static int
+reauth_callers_parse_budget(reauth_callers_line_t *line,
+    reauth_caller_t *caller, const reauth_string_t *value)
+{
+    if (reauth_budget_parse(value, &caller->budget) != 0) {
+        return reauth_callers_error(line,
+                   "\"budget=\" takes credits an hour or a day, from 1 to %d, "
+                   "such as 500/h or 10000/d", REAUTH_BUDGET_MAX);
+    }
+
+    return 0;
+}
+
+
+static int
 reauth_callers_parse_routes(reauth_callers_line_t *line,
     reauth_caller_t *caller, const reauth_string_t *value)
 {
@@ -374,6 +388,7 @@ static const struct {
 } reauth_callers_parameters[] = {
     { "accounts=", reauth_callers_parse_accounts },
     { "attempts=", reauth_callers_parse_attempts },
+    { "budget=", reauth_callers_parse_budget },
     { "routes=", reauth_callers_parse_routes }
 };
 
@@ -410,8 +425,9 @@ reauth_callers_parse_parameters(reauth_callers_line_t *line,
         if (i == n) {
             return reauth_callers_error(line,
                        "the scopes can be followed by \"accounts=\", "
-                       "\"attempts=\" and \"routes=\" only; scopes, patterns "
-                       "and routes are separated by commas without spaces");
+                       "\"attempts=\", \"budget=\" and \"routes=\" only; "
+                       "scopes, patterns and routes are separated by commas "
+                       "without spaces");
         }
 
         if (given & 1u << i) {

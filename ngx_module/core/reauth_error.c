@@ -34,6 +34,7 @@ static const struct {
     { 413, "BODY_TOO_LARGE" },
     { 415, "UNSUPPORTED_MEDIA_TYPE" },
     { 422, "VALIDATION_ERROR" },
+    { 429, "BUDGET_EXCEEDED" },
     { 429, "TOO_MANY_ATTEMPTS" },
     { 429, "TOO_MANY_REQUESTS" },
     { 502, "UPSTREAM_BAD_ANSWER" },

@@ -20,6 +20,7 @@ struct ngx_http_reauth_callers_s {
     uid_t                     master;          /* may also own the file */
     reauth_callers_t         *table;
     ngx_uint_t                generation;      /* of the table */
+    ngx_http_reauth_store_t  *store;
 };
 
 

@@ -12,6 +12,7 @@
 
 #include "reauth_file.h"
 #include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_store_usage.h"
 #include "ngx_http_reauth_watch.h"
 
 
@@ -157,6 +158,9 @@ ngx_http_reauth_callers_reload(void *data, ngx_log_t *log)
     callers->table = table;
     callers->generation++;
 
+    ngx_http_reauth_store_usage_periods(callers->store,
+                                        reauth_callers_periods(table));
+
     return NGX_OK;
 }
 
@@ -200,6 +204,7 @@ ngx_http_reauth_callers_add(ngx_conf_t *cf, ngx_str_t *path)
     callers->path = full;
     callers->master = geteuid();
     callers->generation = 1;
+    callers->store = &mcf->store;
     *slot = callers;
 
     cln->handler = ngx_http_reauth_callers_cleanup;

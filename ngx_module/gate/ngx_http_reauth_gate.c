@@ -17,6 +17,7 @@
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_usage.h"
 #include "ngx_http_reauth_origin.h"
 #include "ngx_http_reauth_wait.h"
 
@@ -451,6 +452,10 @@ ngx_http_reauth_gate_authorize(ngx_http_request_t *r,
         ctx->account.len = account.len;
 
         rc = ngx_http_reauth_authorize_call(r);
+
+        if (rc == NGX_DECLINED && ctx->known->caller->budget.credits != 0) {
+            rc = ngx_http_reauth_usage_budget(r);
+        }
 
         if (rc != NGX_DECLINED) {
             ngx_http_finalize_request(r, rc);

@@ -23,6 +23,17 @@ void ngx_http_reauth_usage_init_process(ngx_http_reauth_main_conf_t *mcf);
 /* the counters of the caller, or those for calls without a caller */
 ngx_http_reauth_usage_t *ngx_http_reauth_usage(ngx_http_request_t *r);
 
+/*
+ * Whether the caller may begin a call, by its budget.  NGX_DECLINED: it may;
+ * otherwise an error was sent, and the result is for
+ * ngx_http_finalize_request().
+ */
+ngx_int_t ngx_http_reauth_usage_budget(ngx_http_request_t *r);
+
+/* the budget of a caller; NGX_DECLINED: none, or no such caller */
+ngx_int_t ngx_http_reauth_usage_budget_of(ngx_http_request_t *r,
+    ngx_str_t *caller, reauth_budget_t *budget);
+
 /* the name to show; of no caller, and of others, one that no caller can have */
 void ngx_http_reauth_usage_name(ngx_http_reauth_zone_t *zone, uint32_t index,
     ngx_str_t *name);

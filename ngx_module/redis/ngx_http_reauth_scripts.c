@@ -46,5 +46,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_AUDIT] = {
         ngx_string("audit"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_AUDIT)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_USAGE] = {
+        ngx_string("usage"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_USAGE)
     }
 };

@@ -13,6 +13,7 @@
 #include "ngx_http_reauth_clerk.h"
 #include "ngx_http_reauth_store_clock.h"
 #include "ngx_http_reauth_store_commit.h"
+#include "ngx_http_reauth_store_usage.h"
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_sync.h"
 
@@ -469,6 +470,7 @@ ngx_http_reauth_store_up(ngx_http_reauth_store_t *store)
 
     ngx_http_reauth_store_probe(store);
     ngx_http_reauth_store_flush(store);
+    ngx_http_reauth_store_usage_begin(store);
 }
 
 
@@ -558,6 +560,7 @@ ngx_http_reauth_store_clerk_end(ngx_http_reauth_store_t *store)
 
     store->flush_left = 0;
 
+    ngx_http_reauth_store_usage_end(store);
     ngx_http_reauth_sync_stop(store);
 }
 

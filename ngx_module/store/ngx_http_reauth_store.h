@@ -15,6 +15,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "reauth_budget.h"
 #include "ngx_http_reauth_zone.h"
 
 
@@ -43,6 +44,22 @@ typedef struct {
 } ngx_http_reauth_outcome_op_t;
 
 
+/* the exchange of spending in windows of one period; of the clerk only */
+
+typedef struct {
+    ngx_http_reauth_store_t             *store;
+    reauth_budget_period_t               period;
+    size_t                               window;
+    uint32_t                             index;     /* of the next unsent */
+    uint64_t                             last;      /* change that was read */
+    size_t                               id_len;    /* 0: none is known */
+    u_char                               id[REAUTH_USAGE_ID_MAX];
+    unsigned                             pending:1; /* a reply is to come */
+    unsigned                             more:1;    /* to exchange at once */
+    unsigned                             refused:1; /* logged */
+} ngx_http_reauth_store_spending_t;
+
+
 struct ngx_http_reauth_store_s {
     ngx_http_reauth_zone_t             zone;
     struct ngx_http_reauth_redis_conf_s  *redis_conf;  /* NULL: no Redis */
@@ -52,6 +69,7 @@ struct ngx_http_reauth_store_s {
     ngx_uint_t                         poll_rate;     /* its polls a minute */
 
     /* of this process */
+    unsigned                           usage_periods; /* of budgets */
     struct ngx_http_reauth_redis_s    *redis;
     ngx_event_t                        clerk;
     uint32_t                           clerk_term;    /* 0: not the clerk */
@@ -73,6 +91,8 @@ struct ngx_http_reauth_store_s {
     ngx_msec_t                         clock_looked;
     unsigned                           clock_pending:1;
     unsigned                           was_up:1;      /* Redis, once */
+    ngx_event_t                        usage_timer;
+    ngx_http_reauth_store_spending_t   spending[REAUTH_BUDGET_PERIODS];
     ngx_uint_t                         probing;       /* a reply is to come */
     ngx_uint_t                         auditing;      /* the same, see
                                                          _store_audit.c */

@@ -3,7 +3,8 @@
  * Copyright (C) the nginx-reauth authors
  *
  * What each caller has used of the upstream.  Counters are found by an index,
- * without the lock; the lock is taken to find the index of a name.
+ * without the lock; the lock is taken to find the index of a name, and for
+ * changes other than counting.
  */
 
 
@@ -172,21 +173,19 @@ ngx_http_reauth_zone_usage_search(ngx_http_reauth_zone_t *zone,
 }
 
 
-uint32_t
-ngx_http_reauth_zone_usage_find(ngx_http_reauth_zone_t *zone,
+/* a full zone is not searched for memory by each call */
+
+static uint32_t
+ngx_http_reauth_zone_usage_locked(ngx_http_reauth_zone_t *zone,
     const ngx_str_t *caller)
 {
     uint32_t                       index;
-    ngx_msec_t                     full;
+    ngx_atomic_uint_t              full;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
 
-    if (caller->len > REAUTH_CALLER_MAX) {
-        return NGX_HTTP_REAUTH_USAGE_OTHER;
-    }
-
-    /* a full zone is not searched for memory by each call */
+    ngx_http_reauth_zone_check_lock(sh);
 
     full = sh->usage_full;
 
@@ -194,16 +193,190 @@ ngx_http_reauth_zone_usage_find(ngx_http_reauth_zone_t *zone,
         return NGX_HTTP_REAUTH_USAGE_OTHER;
     }
 
-    ngx_http_reauth_zone_lock(zone);
-
     index = ngx_http_reauth_zone_usage_search(zone, caller);
 
     sh->usage_full = index == NGX_HTTP_REAUTH_USAGE_OTHER
                      ? ngx_max(ngx_current_msec, 1) : 0;
 
+    return index;
+}
+
+
+uint32_t
+ngx_http_reauth_zone_usage_find(ngx_http_reauth_zone_t *zone,
+    const ngx_str_t *caller)
+{
+    uint32_t  index;
+
+    if (caller->len > REAUTH_CALLER_MAX) {
+        return NGX_HTTP_REAUTH_USAGE_OTHER;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+    index = ngx_http_reauth_zone_usage_locked(zone, caller);
     ngx_http_reauth_zone_unlock(zone);
 
     return index;
+}
+
+
+/* readers without the lock see the window after the rest of it */
+
+static void
+ngx_http_reauth_zone_usage_begin(ngx_http_reauth_usage_t *usage,
+    reauth_budget_period_t period, size_t window)
+{
+    reauth_spending_t  *spending;
+
+    spending = &usage->spending[period];
+
+    reauth_spending_begin(spending, 0, usage->credits);
+    ngx_memory_barrier();
+    spending->window = window;
+}
+
+
+/* "counter" is read once: another worker may be counting */
+
+size_t
+ngx_http_reauth_zone_usage_spent(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_usage_t *usage, reauth_budget_period_t period,
+    size_t window)
+{
+    size_t              counter;
+    reauth_spending_t  *spending;
+
+    spending = &usage->spending[period];
+
+    if (spending->window != window) {
+        ngx_http_reauth_zone_lock(zone);
+
+        /*
+         * Another worker may have been faster, and be in the next window
+         * already; one after that is of a clock that has been corrected.
+         */
+
+        if (spending->window < window || spending->window > window + 1) {
+            ngx_http_reauth_zone_usage_begin(usage, period, window);
+        }
+
+        ngx_http_reauth_zone_unlock(zone);
+    }
+
+    ngx_memory_barrier();
+
+    counter = usage->credits;
+
+    return reauth_spending_all(spending, counter);
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_usage_tell(ngx_http_reauth_usage_t *usage,
+    reauth_budget_period_t period, size_t window)
+{
+    ngx_atomic_uint_t  told;
+
+    told = usage->told[period];
+
+    return told != window
+           && ngx_atomic_cmp_set(&usage->told[period], told, window);
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_usage_next_unsent(ngx_http_reauth_zone_t *zone,
+    reauth_budget_period_t period, size_t window, uint32_t *index,
+    ngx_http_reauth_spent_t *spent)
+{
+    size_t                    counter;
+    reauth_spending_t        *spending;
+    ngx_http_reauth_usage_t  *usage;
+
+    *index = ngx_max(*index, NGX_HTTP_REAUTH_USAGE_FIRST);
+
+    for ( ;; ) {
+        usage = ngx_http_reauth_zone_usage_at(zone, *index);
+
+        if (usage == NULL) {
+            return NGX_DECLINED;
+        }
+
+        (*index)++;
+
+        spending = &usage->spending[period];
+
+        if (spending->window != window) {
+            continue;
+        }
+
+        ngx_memory_barrier();
+
+        counter = usage->credits;
+
+        if (reauth_spending_is_unsent(spending, counter)) {
+            break;
+        }
+    }
+
+    spent->caller.data = usage->name;
+    spent->caller.len = usage->len;
+    spent->own = reauth_spending_own(spending, counter);
+    spent->all = reauth_spending_all(spending, counter);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_reauth_zone_usage_merge(ngx_http_reauth_zone_t *zone,
+    reauth_budget_period_t period, size_t window, const ngx_str_t *caller,
+    const reauth_spending_stored_t *stored)
+{
+    uint32_t                  index;
+    reauth_spending_t        *spending;
+    ngx_http_reauth_usage_t  *usage;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    index = ngx_http_reauth_zone_usage_locked(zone, caller);
+
+    if (index != NGX_HTTP_REAUTH_USAGE_OTHER) {
+        usage = ngx_http_reauth_zone_usage_at(zone, index);
+        spending = &usage->spending[period];
+
+        if (spending->window < window) {
+            ngx_http_reauth_zone_usage_begin(usage, period, window);
+        }
+
+        if (spending->window == window) {
+            reauth_spending_merge(spending, usage->credits, stored);
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+}
+
+
+void
+ngx_http_reauth_zone_usage_lost(ngx_http_reauth_zone_t *zone,
+    reauth_budget_period_t period, size_t window)
+{
+    uint32_t                  index;
+    ngx_http_reauth_usage_t  *usage;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    for (index = NGX_HTTP_REAUTH_USAGE_FIRST;
+         (usage = ngx_http_reauth_zone_usage_at(zone, index)) != NULL;
+         index++)
+    {
+        if (usage->spending[period].window == window) {
+            reauth_spending_lost(&usage->spending[period], usage->credits);
+        }
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
 }
 
 

@@ -61,6 +61,36 @@ fuzz_calls(const reauth_caller_t *caller)
 }
 
 
+/* a budget is within its bounds, and its period is known to the table */
+
+static void
+fuzz_budget(const reauth_callers_t *callers, const reauth_caller_t *caller)
+{
+    size_t  window;
+
+    if (caller->budget.credits == 0) {
+        return;
+    }
+
+    if (caller->budget.credits > REAUTH_BUDGET_MAX
+        || caller->budget.period >= REAUTH_BUDGET_PERIODS
+        || !(reauth_callers_periods(callers) & 1u << caller->budget.period))
+    {
+        abort();
+    }
+
+    window = reauth_budget_window(caller->budget.period, 1795941000500);
+
+    if (!reauth_budget_allows(&caller->budget, 0)
+        || reauth_budget_allows(&caller->budget, caller->budget.credits)
+        || reauth_budget_retry_after(caller->budget.period, window,
+                                     1795941000500) > 86400)
+    {
+        abort();
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -103,6 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         (void) reauth_caller_allowed_account(caller, &account);
         fuzz_calls(caller);
+        fuzz_budget(callers, caller);
     }
 
     reauth_callers_free(callers);

@@ -269,6 +269,70 @@ test_attempts(void **state)
 
 
 static void
+test_budgets(void **state)
+{
+    reauth_callers_t       *callers;
+    const reauth_caller_t  *caller;
+
+    (void) state;
+
+    callers = parse("a " ALPHA " call budget=500/h accounts=acct_1 # x\n"
+                    "b " BETA " call accounts=acct_2 budget=1000000000/d\n");
+
+    caller = find(callers, "alpha");
+    assert_int_equal(caller->budget.credits, 500);
+    assert_int_equal(caller->budget.period, REAUTH_BUDGET_HOUR);
+    assert_true(allowed(caller, "acct_1"));
+    assert_false(allowed(caller, "acct_2"));
+
+    caller = find(callers, "beta");
+    assert_int_equal(caller->budget.credits, REAUTH_BUDGET_MAX);
+    assert_int_equal(caller->budget.period, REAUTH_BUDGET_DAY);
+
+    assert_int_equal(reauth_callers_periods(callers),
+                     1u << REAUTH_BUDGET_HOUR | 1u << REAUTH_BUDGET_DAY);
+    reauth_callers_free(callers);
+
+    callers = parse("a " ALPHA " call\nb " BETA " call budget=1/d\n");
+    assert_int_equal(find(callers, "alpha")->budget.credits, 0);
+    assert_int_equal(reauth_callers_periods(callers), 1u << REAUTH_BUDGET_DAY);
+    reauth_callers_free(callers);
+
+    callers = parse("a " ALPHA " call\n");
+    assert_int_equal(reauth_callers_periods(callers), 0);
+    reauth_callers_free(callers);
+}
+
+
+/* a word for each caller, which belongs to this table */
+
+static void
+test_notes(void **state)
+{
+    reauth_callers_t       *callers;
+    const reauth_caller_t  *a, *b;
+
+    (void) state;
+
+    callers = parse("a " ALPHA " call\nb " BETA " call\n");
+
+    a = find(callers, "alpha");
+    b = find(callers, "beta");
+
+    assert_int_equal(*reauth_callers_note(callers, a), 0);
+    assert_int_equal(*reauth_callers_note(callers, b), 0);
+
+    *reauth_callers_note(callers, a) = 7;
+    *reauth_callers_note(callers, b) = 8;
+
+    assert_int_equal(*reauth_callers_note(callers, a), 7);
+    assert_int_equal(*reauth_callers_note(callers, b), 8);
+
+    reauth_callers_free(callers);
+}
+
+
+static void
 test_parse_rejects_invalid_lines(void **state)
 {
     (void) state;
@@ -335,6 +399,15 @@ test_parse_rejects_invalid_lines(void **state)
     refused("a " ALPHA " call attempts=1 accounts=acct_1 attempts=1",
             "line 1: \"attempts=\" is duplicate");
     refused("a " ALPHA " call attempts=1,2", "line 1: \"attempts=\" takes");
+
+    refused("a " ALPHA " call budget=", "line 1: \"budget=\" takes");
+    refused("a " ALPHA " call budget=0/h", "line 1: \"budget=\" takes");
+    refused("a " ALPHA " call budget=500", "line 1: \"budget=\" takes");
+    refused("a " ALPHA " call budget=1/m", "line 1: \"budget=\" takes");
+    refused("a " ALPHA " call budget=1000000001/h",
+            "line 1: \"budget=\" takes");
+    refused("a " ALPHA " call budget=1/h budget=1/d",
+            "line 1: \"budget=\" is duplicate");
 
     refused("a " ALPHA " call routes=", "line 1: invalid route");
     refused("a " ALPHA " call routes=GET", "line 1: invalid route");
@@ -509,6 +582,8 @@ main(void)
         cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_attempts),
+        cmocka_unit_test(test_budgets),
+        cmocka_unit_test(test_notes),
         cmocka_unit_test(test_parse_rejects_invalid_lines),
         cmocka_unit_test(test_parse_rejects_nul),
         cmocka_unit_test(test_line_length),
