@@ -507,6 +507,14 @@ void reauth_attempt_complete(reauth_record_t *record,
     const reauth_record_t *other);
 
 /*
+ * Whether a login that was seen, without an ID or a time, is another one than
+ * the attempt that has ended: it was seen afterwards, although its epoch is the
+ * lower one.
+ */
+int reauth_attempt_outlives(const reauth_record_t *seen,
+    const reauth_record_t *ended);
+
+/*
  * Completes an update that is being sent and was begun when nothing was known
  * of the account: if "other", which is in Redis, has an attempt, it becomes
  * the prior attempt, which a rejection restores.  Returns 1 if "record" was

@@ -130,10 +130,42 @@ reauth_attempt_new_epoch(const reauth_record_t *current, reauth_fact_t *fact,
         }
     }
 
+    /*
+     * Without a time, it may be an attempt that another gateway has begun: all
+     * that can be in progress have later epochs.
+     */
+
     fact->new_epoch = reauth_epoch_make(current->epoch,
-                                        reauth_attempt_started_ms(fact),
+                                        fact->started_us > 0
+                                        ? reauth_attempt_started_ms(fact)
+                                        : fact->now_ms - fact->gate_max_ms,
                                         salt | 1);
     fact->new_origin = origin;
+}
+
+
+/* in progress, but neither an ID nor a time tells which attempt it is */
+
+static int
+reauth_attempt_is_seen(const reauth_record_t *record)
+{
+    return (record->epoch & 1) != 0
+           && record->origin != REAUTH_ORIGIN_UPSTREAM
+           && record->attempt[0] == '\0'
+           && record->started_us == 0
+           && reauth_state_is_active(record->state);
+}
+
+
+int
+reauth_attempt_outlives(const reauth_record_t *seen,
+    const reauth_record_t *ended)
+{
+    return seen->epoch < ended->epoch
+           && reauth_attempt_is_seen(seen)
+           && reauth_state_is_end(ended->state)
+           && !reauth_attempt_is_cut_short(ended)
+           && seen->since_ms > ended->updated_ms + REAUTH_CLOCKS_AGREE_MS;
 }
 
 

@@ -48,6 +48,7 @@ void reauth_attempt_adopt(const reauth_record_t *current,
     const reauth_fact_t *fact, reauth_record_t *next);
 reauth_attempt_place_t reauth_attempt_place(const reauth_record_t *current,
     const reauth_fact_t *fact);
+int reauth_attempt_is_cut_short(const reauth_record_t *record);
 int reauth_attempt_is_proven(const reauth_record_t *current,
     const reauth_fact_t *fact);
 

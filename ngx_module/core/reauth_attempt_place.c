@@ -53,7 +53,7 @@ reauth_attempt_adopt(const reauth_record_t *current, const reauth_fact_t *fact,
 
 /* one that has expired or was forgotten may still be in progress */
 
-static int
+int
 reauth_attempt_is_cut_short(const reauth_record_t *record)
 {
     return record->state == REAUTH_STATE_EXPIRED

@@ -348,11 +348,75 @@ reauth_judge_is_overtaken(const reauth_stored_t *stored,
 }
 
 
+/* the attempt that the fact has shown has ended meanwhile, which is final */
+
+static int
+reauth_judge_is_ended(const reauth_record_t *ours, const reauth_fact_t *fact)
+{
+    return fact != NULL
+           && !reauth_state_is_end(fact->state)
+           && reauth_state_is_end(ours->state)
+           && reauth_epoch_is(ours, fact->new_epoch, fact->new_origin);
+}
+
+
+/*
+ * One of the two records is about a login that was seen after the attempt of
+ * the other one had ended: it gets a later epoch, and is written.
+ */
+
+static int
+reauth_judge_is_outlived(const reauth_stored_t *stored,
+    const reauth_record_t *theirs, reauth_judgement_t *verdict)
+{
+    const reauth_record_t  *seen, *ended;
+
+    if (reauth_attempt_outlives(&stored->record, theirs)) {
+        seen = &stored->record;
+        ended = theirs;
+
+    } else if (stored->dirty
+               && reauth_attempt_outlives(theirs, &stored->record))
+    {
+        seen = theirs;
+        ended = &stored->record;
+
+    } else {
+        return 0;
+    }
+
+    verdict->again = 0;
+    verdict->write = REAUTH_WRITE_RECORD;
+    verdict->dirty = 1;
+    verdict->record = *seen;
+    verdict->record.revision = theirs->revision;
+    verdict->record.epoch = reauth_epoch_make(ended->epoch, 0,
+                                              stored->salt | 1);
+    verdict->record.origin = stored->origin;
+
+    return 1;
+}
+
+
 int
 reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
     const reauth_record_t *remote, reauth_judgement_t *verdict)
 {
     reauth_record_t  theirs;
+
+    if (reauth_judge_is_outlived(stored, remote, verdict)) {
+        return 1;
+    }
+
+    if (reauth_judge_is_ended(&stored->record, fact)) {
+
+        /* the commit of the fact that has ended it shows what it replaces */
+
+        verdict->again = 0;
+        reauth_judge_keep(&stored->record, verdict);
+
+        return 0;
+    }
 
     if (reauth_judge_is_overtaken(stored, remote)) {
 
@@ -457,6 +521,10 @@ reauth_judge_merge(const reauth_stored_t *stored,
 
     if (live) {
         theirs.missing = 0;
+    }
+
+    if (reauth_judge_is_outlived(stored, &theirs, verdict)) {
+        return REAUTH_MERGE_OURS;
     }
 
     result = reauth_judge_merge_result(stored, &theirs, live);

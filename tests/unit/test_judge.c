@@ -2315,6 +2315,129 @@ test_code(void **state)
 }
 
 
+/* a fact that has made the epoch, and another one has ended its attempt */
+
+static void
+test_conflict_ended(void **state)
+{
+    reauth_fact_t       fact;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  ended = { FAILED, 11, 1, 0, 6 };
+    static const row_record_t  before = { RUNNING, 9, 5, 1, 0 };
+
+    (void) state;
+
+    make_stored(&ended, 1, &stored);
+    make(&before, &remote);
+    make_fact(0, RUNNING, &fact);
+    fact.source = REAUTH_SOURCE_WEBHOOK;
+    fact.started_us = (NOW_MS + 5) * 1000;
+    fact.new_epoch = 11;
+
+    assert_false(reauth_judge_conflict(&stored, &fact, &remote, &verdict));
+    check_verdict("ended", &verdict, NOTHING, CLEAN, FAILED);
+}
+
+
+/*
+ * A list shows a login in progress to a gateway that does not know the attempt
+ * which another one has begun.
+ */
+
+static void
+test_seen(void **state)
+{
+    size_t                 i;
+    unsigned               at_other;
+    reauth_fact_t          fact;
+    reauth_stored_t        stored, unknown;
+    reauth_record_t        seen, begun;
+    reauth_judgement_t     verdict;
+    reauth_merge_result_t  result;
+
+    static const row_record_t  none = { NONE, 0, 0, 0, 0 };
+
+    static const struct {
+        const char      *row;
+        reauth_state_t   state;
+        int64_t          updated;
+        reauth_state_t   kept;
+        int              is_seen;
+    } rows[] = {
+        { "the attempt is in progress", REAUTH_STATE_NEEDS_OTP, 20000,
+          REAUTH_STATE_NEEDS_OTP, 0 },
+        { "it has ended since", SUCCEEDED, 61000, SUCCEEDED, 0 },
+        { "it ended just before", SUCCEEDED, 59000, SUCCEEDED, 0 },
+        { "it had ended: the login is another one", SUCCEEDED, 20000,
+          RUNNING, 1 },
+        { "it had been rejected", REAUTH_STATE_REJECTED, 20000, RUNNING, 1 },
+        { "it may still be in progress", REAUTH_STATE_EXPIRED, 20000,
+          REAUTH_STATE_EXPIRED, 0 },
+        { "a person has forgotten it", REAUTH_STATE_FORGOTTEN, 20000,
+          REAUTH_STATE_FORGOTTEN, 0 }
+    };
+
+    (void) state;
+
+    make_stored(&none, 0, &unknown);
+    unknown.salt = 6;
+    unknown.origin = 77;
+
+    make_fact(0, RUNNING, &fact);
+    fact.now_ms = NOW_MS + 60000;
+    fact.source = REAUTH_SOURCE_POLLER;
+
+    assert_int_equal(reauth_judge_advance(&unknown, &fact, &verdict),
+                     REAUTH_ADVANCE_APPLIED);
+    seen = verdict.record;
+    seen.revision = 5;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make(&none, &begun);
+
+        begun.state = (uint8_t) rows[i].state;
+        begun.epoch = reauth_epoch_make(0, NOW_MS, 4);
+        begun.origin = 78;
+        begun.revision = 5;
+        begun.updated_ms = NOW_MS + rows[i].updated;
+        strcpy(begun.attempt, "auth_1");
+
+        for (at_other = 0; at_other < 2; at_other++) {
+            stored = unknown;
+            stored.dirty = 1;
+            stored.record = at_other ? begun : seen;
+
+            result = reauth_judge_merge(&stored, at_other ? &seen : &begun, 1,
+                                        &verdict);
+
+            if (verdict.record.state != rows[i].kept
+                || (verdict.record.attempt[0] == '\0') != rows[i].is_seen
+                || (rows[i].is_seen && verdict.record.epoch <= begun.epoch)
+                || verdict.dirty != (rows[i].is_seen || at_other)
+                || (result == REAUTH_MERGE_OURS) != verdict.dirty)
+            {
+                fail_msg("%s, at the %s gateway: state %d, dirty %u",
+                         rows[i].row, at_other ? "other" : "one",
+                         verdict.record.state, verdict.dirty);
+            }
+        }
+    }
+
+    /* as is its commit, which Redis refuses */
+
+    begun.state = SUCCEEDED;
+    begun.updated_ms = NOW_MS;
+    stored.record = seen;
+
+    assert_true(reauth_judge_conflict(&stored, &fact, &begun, &verdict));
+    check_verdict("a conflict", &verdict, RECORD, REDIS, RUNNING);
+    assert_true(verdict.record.epoch > begun.epoch);
+}
+
+
 int
 main(void)
 {
@@ -2330,6 +2453,8 @@ main(void)
         cmocka_unit_test(test_conflict_overtaken),
         cmocka_unit_test(test_conflict_earlier),
         cmocka_unit_test(test_conflict_outdated),
+        cmocka_unit_test(test_conflict_ended),
+        cmocka_unit_test(test_seen),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_begin_missing),
         cmocka_unit_test(test_begin_superseded),
