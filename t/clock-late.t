@@ -40,7 +40,18 @@ sub gate {
 
 
 
+# responses that cannot be composed from the record
+
+my %response = map { $_ => qq({"attempt_id":"auth_kept_$_","message":"begun",)
+    . qq("polling_url":"https://api.fansapi.com/api/authenticate/auth_kept_$_",)
+    . qq("more":true}) } keys %ahead;
+
 for my $name (sort keys %ahead) {
+    sandbox('POST', "/account/acct_kept_$name",
+        { next => [ { status => 200, body => $response{$name} } ] });
+
+    ok($gateway{$name}->update("acct_kept_$name", 'ok')->{json}{more},
+        "$name: the response of an update has a further member");
     is($gateway{$name}->update("acct_$name", 'ok')->{status}, 200,
         "$name: an update without Redis is accepted");
     is($gateway{$name}->update("acct_ended_$name", 'limit')->{status}, 429,
@@ -78,6 +89,22 @@ for my $name (sort keys %ahead) {
                 && !grep { /Redis/ } @{ $ready->{reasons} };
         } "$other: the gateway is ready");
         is(gate($other, $account), 503, "$other: the gate is closed");
+    }
+}
+
+# ---- an update is repeated: the response is the stored one ----
+
+for my $name (sort keys %ahead) {
+    ok(wait_for { stored("acct_kept_$name", 'state') }
+        "$name: the record of the stored response is written");
+
+    for my $other (sort keys %ahead) {
+        my $answer = $gateway{$other}->update("acct_kept_$name", 'ok');
+
+        is($answer->{headers}{'reauth-coalesced'}, '1',
+            "$other: the repeated update of $name is not sent");
+        ok($answer->{json}{more},
+            "$other: the repeated update of $name gets the stored response");
     }
 }
 

@@ -137,7 +137,8 @@ void ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
  */
 void ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
     uint64_t epoch, uint64_t origin);
-ngx_int_t ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a);
+ngx_int_t ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a,
+    uint64_t number);
 
 
 /* ngx_http_reauth_authenticate_read.c */

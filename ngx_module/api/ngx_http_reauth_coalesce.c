@@ -133,7 +133,7 @@ ngx_http_reauth_coalesce_ended(ngx_http_reauth_authenticate_t *a,
     reauth_record_t *record)
 {
     u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_MAX];
-    uint64_t                      since_ms;
+    uint64_t                      number;
     ngx_int_t                     rc;
     ngx_str_t                     out;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -142,13 +142,13 @@ ngx_http_reauth_coalesce_ended(ngx_http_reauth_authenticate_t *a,
 
     out.data = buffer;
     out.len = sizeof(buffer);
-    since_ms = (uint64_t) record->since_ms;
+    number = reauth_attempt_number_of(record);
 
     if (ngx_http_reauth_zone_get_outcome(&mcf->store.zone, &a->route.id,
-                                         since_ms, &out, ngx_http_reauth_now())
+                                         number, &out, ngx_http_reauth_now())
         == NGX_OK)
     {
-        rc = ngx_http_reauth_coalesce_shared(a, &out, since_ms, 1);
+        rc = ngx_http_reauth_coalesce_shared(a, &out, number, 1);
 
         if (rc != NGX_DECLINED) {
             return rc;
@@ -630,7 +630,7 @@ ngx_http_reauth_coalesce_kept(ngx_str_t *sealed, void *data)
 
     if (sealed) {
         rc = ngx_http_reauth_coalesce_shared(a, sealed,
-                                      (uint64_t) a->repeated->since_ms, 1);
+                                     reauth_attempt_number_of(a->repeated), 1);
     }
 
     if (rc == NGX_DECLINED) {
@@ -687,9 +687,9 @@ ngx_http_reauth_coalesce_repeat(ngx_http_reauth_authenticate_t *a,
     out.len = sizeof(buffer);
 
     rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
-                                           (uint64_t) record->since_ms, 1, &out,
-                                           ngx_http_reauth_coalesce_kept, a,
-                                           &a->outcome_op);
+                                           reauth_attempt_number_of(record), 1,
+                                           &out, ngx_http_reauth_coalesce_kept,
+                                           a, &a->outcome_op);
     if (rc == NGX_AGAIN) {
         return;
     }

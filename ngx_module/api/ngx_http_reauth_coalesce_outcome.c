@@ -22,7 +22,7 @@
 
 /*
  * The outcome is sealed for the account and the epoch, or for repeated
- * updates, for the account, the time and the request, so that it cannot be
+ * updates, for the account, the attempt and the request, so that it cannot be
  * replaced by another one.
  */
 
@@ -152,9 +152,10 @@ ngx_http_reauth_coalesce_share(ngx_http_reauth_authenticate_t *a,
 
 
 ngx_int_t
-ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a)
+ngx_http_reauth_coalesce_keep(ngx_http_reauth_authenticate_t *a,
+    uint64_t number)
 {
-    return ngx_http_reauth_coalesce_put(a, (uint64_t) a->since_ms, 1,
+    return ngx_http_reauth_coalesce_put(a, number, 1,
                                         a->deadline_ms - ngx_http_reauth_now());
 }
 

@@ -223,6 +223,7 @@ static void
 ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
     reauth_fact_t *fact)
 {
+    uint64_t    number;
     ngx_uint_t  composed;
 
     composed = ngx_http_reauth_authenticate_composed(a, fact);
@@ -235,7 +236,9 @@ ngx_http_reauth_authenticate_keep(ngx_http_reauth_authenticate_t *a,
         break;
 
     case REAUTH_RESPONSE_KEPT:
-        fact->kept = ngx_http_reauth_coalesce_keep(a) == NGX_OK;
+        number = reauth_attempt_number(&a->route.id, &fact->attempt,
+                                       a->since_ms);
+        fact->kept = ngx_http_reauth_coalesce_keep(a, number) == NGX_OK;
         break;
 
     default: /* REAUTH_RESPONSE_COMPOSED */
@@ -263,7 +266,9 @@ ngx_http_reauth_authenticate_store(ngx_http_reauth_authenticate_t *a,
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
     ngx_http_reauth_zone_end_outcome(&mcf->store.zone, &a->route.id,
-                                     (uint64_t) a->since_ms);
+                                     reauth_attempt_number(&a->route.id,
+                                                           &fact->attempt,
+                                                           a->since_ms));
 }
 
 

@@ -135,27 +135,6 @@ reauth_attempt_same_update(const reauth_record_t *record,
 }
 
 
-int64_t
-reauth_attempt_kept_ms(const reauth_record_t *record)
-{
-    if (record->state == REAUTH_STATE_STARTING) {
-        return record->prior.kept && reauth_state_is_active(record->prior.state)
-               ? record->prior.since_ms : 0;
-    }
-
-    return record->kept && reauth_state_is_active(record->state)
-           ? record->since_ms : 0;
-}
-
-
-int
-reauth_attempt_keeps(const reauth_record_t *record)
-{
-    return record->state == REAUTH_STATE_STARTING
-           || reauth_attempt_kept_ms(record) != 0;
-}
-
-
 static int
 reauth_attempt_is_brief(const reauth_record_t *record)
 {

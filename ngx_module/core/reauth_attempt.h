@@ -581,11 +581,20 @@ void reauth_attempt_base(const reauth_record_t *current, int dirty,
 int reauth_attempt_order(const reauth_record_t *a, const reauth_record_t *b);
 
 /*
- * since_ms of the attempt whose stored response a repeated update may need, 0:
- * none.  While an update is being sent, it is that of the prior attempt, which
- * may be restored.
+ * The number of the stored response to the request that began an attempt: made
+ * of the ID of the attempt, or of since_ms, which changes if the clock is
+ * corrected, if the ID is not known or is that of the account (Fansly).
  */
-int64_t reauth_attempt_kept_ms(const reauth_record_t *record);
+uint64_t reauth_attempt_number(const reauth_string_t *account,
+    const reauth_string_t *attempt, int64_t since_ms);
+uint64_t reauth_attempt_number_of(const reauth_record_t *record);
+
+/*
+ * The number of the stored response that a repeated update may need, 0: none.
+ * While an update is being sent, it is that of the prior attempt, which may be
+ * restored.
+ */
+uint64_t reauth_attempt_kept(const reauth_record_t *record);
 
 /* whether there may be one in Redis: it is written before the update settles */
 int reauth_attempt_keeps(const reauth_record_t *record);

@@ -74,6 +74,7 @@ ngx_http_reauth_outcome_args(ngx_http_reauth_store_t *store,
     const reauth_record_t *record, ngx_str_t *arg, u_char *sealed, u_char *ttl)
 {
     int64_t          now_ms, ttl_ms;
+    uint64_t         kept;
     reauth_string_t  account;
 
     now_ms = ngx_http_reauth_now();
@@ -87,12 +88,12 @@ ngx_http_reauth_outcome_args(ngx_http_reauth_store_t *store,
     arg->len = NGX_HTTP_REAUTH_OUTCOME_MAX;
 
     account = reauth_string_from(record->account);
+    kept = reauth_attempt_kept(record);
 
     if (record->state == REAUTH_STATE_STARTING
-        || reauth_attempt_kept_ms(record) == 0
+        || kept == 0
         || ttl_ms <= 0
-        || ngx_http_reauth_zone_get_outcome(&store->zone, &account,
-                                            (uint64_t) record->since_ms, arg,
+        || ngx_http_reauth_zone_get_outcome(&store->zone, &account, kept, arg,
                                             now_ms)
            != NGX_OK)
     {

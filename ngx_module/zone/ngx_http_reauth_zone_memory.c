@@ -499,17 +499,17 @@ static void
 ngx_http_reauth_zone_end_kept(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *previous, const reauth_record_t *record)
 {
-    int64_t          kept_ms;
+    uint64_t         kept;
     reauth_string_t  account;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    kept_ms = reauth_attempt_kept_ms(previous);
+    kept = reauth_attempt_kept(previous);
 
-    if (kept_ms != 0 && kept_ms != reauth_attempt_kept_ms(record)) {
+    if (kept != 0 && kept != reauth_attempt_kept(record)) {
         account = reauth_string_from(record->account);
 
-        ngx_http_reauth_zone_cut_outcome(sh, &account, (uint64_t) kept_ms,
+        ngx_http_reauth_zone_cut_outcome(sh, &account, kept,
                                          ngx_http_reauth_now()
                                          + NGX_HTTP_REAUTH_OUTCOME_WAIT);
     }

@@ -725,39 +725,48 @@ test_reject_names_its_caller(void **state)
 static void
 test_kept_response(void **state)
 {
+    uint64_t         number, other;
     reauth_record_t  record, rejected;
+    reauth_string_t  account, attempt;
 
     (void) state;
 
+    account = reauth_string_from("acct_1");
+    attempt = reauth_string_from("auth_1");
+    number = reauth_attempt_number(&account, &attempt, NOW_MS);
+    attempt = reauth_string_from("auth_2");
+    other = reauth_attempt_number(&account, &attempt, NOW_MS);
+    assert_true(other != number);
+
     running(&record);
-    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+    assert_int_equal(reauth_attempt_kept(&record), 0);
     assert_false(reauth_attempt_keeps(&record));
 
     record.kept = 1;
-    assert_int_equal(reauth_attempt_kept_ms(&record), NOW_MS);
+    assert_int_equal(reauth_attempt_kept(&record), number);
     assert_true(reauth_attempt_keeps(&record));
 
     /* that of the prior attempt, while another update is being sent */
 
     (void) begin_at(&record, print_b, NOW_MS + 1000);
-    assert_int_equal(reauth_attempt_kept_ms(&record), NOW_MS);
+    assert_int_equal(reauth_attempt_kept(&record), number);
     assert_true(reauth_attempt_keeps(&record));
 
     rejected = record;
     (void) settle(&rejected, record.epoch, REAUTH_STATE_REJECTED, "",
                   NOW_MS + 1100);
-    assert_int_equal(reauth_attempt_kept_ms(&rejected), NOW_MS);
+    assert_int_equal(reauth_attempt_kept(&rejected), number);
 
     (void) settle(&record, record.epoch, REAUTH_STATE_RUNNING, "auth_2",
                   NOW_MS + 1100);
-    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+    assert_int_equal(reauth_attempt_kept(&record), 0);
     assert_false(reauth_attempt_keeps(&record));
 
     record.kept = 1;
-    assert_int_equal(reauth_attempt_kept_ms(&record), NOW_MS + 1000);
+    assert_int_equal(reauth_attempt_kept(&record), other);
 
     (void) poll(&record, "auth_2", REAUTH_STATE_FAILED, NOW_US, NOW_MS + 1200);
-    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+    assert_int_equal(reauth_attempt_kept(&record), 0);
 
     /* the prior attempt has ended meanwhile; the new one may have one soon */
 
@@ -765,8 +774,19 @@ test_kept_response(void **state)
     record.kept = 1;
     (void) begin_at(&record, print_b, NOW_MS + 1000);
     record.prior.state = REAUTH_STATE_FAILED;
-    assert_int_equal(reauth_attempt_kept_ms(&record), 0);
+    assert_int_equal(reauth_attempt_kept(&record), 0);
     assert_true(reauth_attempt_keeps(&record));
+
+    /* unless the ID is not known, or is always the same */
+
+    running(&record);
+    record.kept = 1;
+    record.attempt[0] = '\0';
+    assert_int_equal(reauth_attempt_kept(&record), NOW_MS);
+
+    attempt = account;
+    assert_int_equal(reauth_attempt_number(&account, &attempt, NOW_MS),
+                     NOW_MS);
 }
 
 
