@@ -565,10 +565,10 @@ ngx_http_reauth_authenticate_begun(ngx_http_reauth_store_op_t *op)
         return;
 
     default: /* REAUTH_BEGIN_JOIN, REAUTH_BEGIN_WAIT */
-        a->after = 0;
-        a->joined = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
-        a->joined_origin = op->record.origin;
-        a->joined_since = op->record.since_ms;
+        a->after.epoch = 0;
+        a->joined.epoch = op->begun == REAUTH_BEGIN_JOIN ? op->record.epoch : 0;
+        a->joined.origin = op->record.origin;
+        a->joined.since_ms = op->record.since_ms;
         ngx_http_reauth_coalesce_wait(a);
     }
 }
@@ -607,8 +607,8 @@ ngx_http_reauth_authenticate_begin(ngx_http_reauth_authenticate_t *a)
     begin.caller.len = ctx->caller.len;
     begin.resend = a->resend;
     begin.waited = a->placed;
-    begin.joined = a->after;
-    begin.joined_since = a->after_since;
+    begin.joined = a->after.epoch;
+    begin.joined_since = a->after.since_ms;
 
     ngx_http_reauth_caller_bounds(r, &begin);
 

@@ -16,6 +16,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "reauth_join.h"
 #include "reauth_update_answer.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_forward.h"
@@ -36,12 +37,8 @@ typedef struct {
 
     ngx_http_reauth_store_op_t   *op;            /* in progress */
     ngx_http_reauth_outcome_op_t *outcome_op;    /* in progress */
-    uint64_t                      joined;        /* of the identical update */
-    uint64_t                      joined_origin;
-    int64_t                       joined_since;  /* when it began, in ms */
-    uint64_t                      after;         /* was joined before; or 0 */
-    uint64_t                      after_origin;
-    int64_t                       after_since;
+    reauth_joined_t               joined;        /* the identical update */
+    reauth_joined_t               after;         /* was joined before */
     reauth_record_t              *repeated;      /* of its attempt */
     int64_t                       since_ms;      /* of the attempt begun */
     int64_t                       deadline_ms;
@@ -111,7 +108,7 @@ void ngx_http_reauth_keep_name(ngx_http_request_t *r, ngx_str_t *kept,
 
 /*
  * Waits for the update of the account that is being sent; an identical one if
- * a->joined is set.
+ * a->joined.epoch is set.
  */
 void ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a);
 

@@ -85,12 +85,6 @@ ngx_http_reauth_update_too_many(ngx_http_reauth_authenticate_t *a)
 }
 
 
-/*
- * A stored outcome: the result, the way it was sent, the status, the length of
- * the content type, the content type, the body.
- */
-
-
 static ngx_int_t
 ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
 {
@@ -112,17 +106,6 @@ ngx_http_reauth_update_superseded(ngx_http_reauth_authenticate_t *a)
                "superseded by a newer one.",
                "This update was not sent. Send it again if its credentials "
                "are the current ones.", NULL);
-}
-
-
-static ngx_uint_t
-ngx_http_reauth_coalesce_equal(ngx_http_reauth_authenticate_t *a,
-    reauth_record_t *record)
-{
-    return record->fingerprint_set
-           && ngx_memcmp(record->fingerprint, a->fingerprint,
-                         REAUTH_FINGERPRINT_LEN)
-              == 0;
 }
 
 
@@ -189,16 +172,7 @@ ngx_http_reauth_coalesce_past(ngx_http_reauth_authenticate_t *a)
                                      NGX_HTTP_REAUTH_WAIT_CHANGES, &complete);
 
     for (i = 0; i < n; i++) {
-
-        /*
-         * The record of a rejected update has the times of the previous
-         * attempt.
-         */
-
-        if (reauth_epoch_is(&records[i], a->joined, a->joined_origin)
-            && records[i].since_ms == a->joined_since
-            && records[i].attempt[0] != '\0')
-        {
+        if (reauth_join_is_of(&a->joined, &records[i])) {
             return ngx_http_reauth_coalesce_ended(a, &records[i]);
         }
     }
@@ -213,8 +187,6 @@ ngx_http_reauth_coalesce_superseded(ngx_http_reauth_authenticate_t *a)
     ngx_int_t  rc;
 
     a->joined = a->after;
-    a->joined_origin = a->after_origin;
-    a->joined_since = a->after_since;
 
     rc = ngx_http_reauth_coalesce_past(a);
 
@@ -227,11 +199,9 @@ ngx_http_reauth_coalesce_begin(ngx_http_reauth_authenticate_t *a)
 {
     if (a->route.operation == REAUTH_OPERATION_UPDATE) {
         a->after = a->joined;
-        a->after_origin = a->joined_origin;
-        a->after_since = a->joined_since;
     }
 
-    a->joined = 0;
+    a->joined.epoch = 0;
 
     ngx_http_reauth_authenticate_begin(a);
 }
@@ -250,8 +220,8 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
 
     if (rc == NGX_DECLINED && sealed) {
         rc = ngx_http_reauth_coalesce_shared(a, sealed,
-                     ngx_http_reauth_coalesce_number(a->joined,
-                                                     a->joined_origin), 0);
+                     ngx_http_reauth_coalesce_number(a->joined.epoch,
+                                                     a->joined.origin), 0);
     }
 
     if (rc == NGX_DECLINED) {
@@ -280,18 +250,15 @@ ngx_http_reauth_coalesce_outcome(ngx_str_t *sealed, void *data)
 
 static void
 ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
-    reauth_record_t *record)
+    reauth_join_t join, reauth_record_t *record)
 {
     u_char                        buffer[NGX_HTTP_REAUTH_OUTCOME_MAX];
+    uint64_t                      number;
     ngx_int_t                     rc;
     ngx_str_t                     out;
     ngx_http_reauth_main_conf_t  *mcf;
 
-    if (a->joined == 0
-        || (reauth_attempt_is_joined(record, a->joined, a->joined_origin,
-                                     ngx_http_reauth_now())
-            && ngx_http_reauth_coalesce_equal(a, record)))
-    {
+    if (join == REAUTH_JOIN_BEGIN) {
         ngx_log_debug4(NGX_LOG_DEBUG_HTTP, a->request->connection->log, 0,
                        "reauth coalesce: account \"%*s\" begins again, the "
                        "other update is %s, epoch %uL", a->route.id.len,
@@ -308,9 +275,11 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
     out.data = buffer;
     out.len = sizeof(buffer);
 
-    rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id,
-                     ngx_http_reauth_coalesce_number(a->joined,
-                                                     a->joined_origin), 0, &out,
+    number = ngx_http_reauth_coalesce_number(a->joined.epoch,
+                                             a->joined.origin);
+
+    rc = ngx_http_reauth_store_get_outcome(&mcf->store, &a->route.id, number,
+                                           0, &out,
                                            ngx_http_reauth_coalesce_outcome,
                                            a, &a->outcome_op);
     if (rc == NGX_AGAIN) {
@@ -322,48 +291,43 @@ ngx_http_reauth_coalesce_joined(ngx_http_reauth_authenticate_t *a,
 
 
 /*
- * NGX_AGAIN: the other update is being sent, or others wait before this one.
- * An identical update is first looked up without the lock, because many
- * requests may wait for it; a place must be renewed under the lock.
+ * WAIT: the other update is being sent, or others wait before this one.  An
+ * identical update is first looked up without the lock, because many requests
+ * may wait for it; a place must be renewed under the lock.
  */
 
-static ngx_int_t
+static reauth_join_t
 ngx_http_reauth_coalesce_check(ngx_http_reauth_authenticate_t *a,
     reauth_record_t *record)
 {
+    ngx_uint_t                    turn;
+    reauth_join_t                 join;
     ngx_http_reauth_zone_t       *zone;
     ngx_http_reauth_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
     zone = &mcf->store.zone;
 
-    if (a->joined != 0
+    if (a->joined.epoch != 0
         && !a->placed
-        && ngx_http_reauth_zone_is_sent(zone, &a->route.id, a->joined,
-                                        a->joined_origin))
+        && ngx_http_reauth_zone_is_sent(zone, &a->route.id, a->joined.epoch,
+                                        a->joined.origin))
     {
-        return NGX_AGAIN;
+        return REAUTH_JOIN_WAIT;
     }
 
     ngx_memzero(record, sizeof(reauth_record_t));
 
     (void) ngx_http_reauth_zone_find(zone, &a->route.id, record);
 
-    if (!reauth_attempt_is_awaited(record, a->joined, a->joined_origin,
-                                   ngx_http_reauth_now()))
-    {
-        return !a->placed
-               || ngx_http_reauth_zone_place_turn(zone, &a->route.id,
-                                                  a->fingerprint)
-               ? NGX_OK : NGX_AGAIN;
-    }
+    join = reauth_join_judge(&a->joined, a->fingerprint, record,
+                             ngx_http_reauth_now());
 
-    if (a->placed) {
-        (void) ngx_http_reauth_zone_place_turn(zone, &a->route.id,
-                                               a->fingerprint);
-    }
+    turn = !a->placed
+           || ngx_http_reauth_zone_place_turn(zone, &a->route.id,
+                                              a->fingerprint);
 
-    return NGX_AGAIN;
+    return turn ? join : REAUTH_JOIN_WAIT;
 }
 
 
@@ -373,6 +337,7 @@ static void
 ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
 {
     ngx_int_t                        rc;
+    reauth_join_t                    join;
     reauth_record_t                  record;
     ngx_http_reauth_authenticate_t  *a;
 
@@ -385,8 +350,10 @@ ngx_http_reauth_coalesce_wait_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_http_reauth_coalesce_check(a, &record) == NGX_OK) {
-        ngx_http_reauth_coalesce_joined(a, &record);
+    join = ngx_http_reauth_coalesce_check(a, &record);
+
+    if (join != REAUTH_JOIN_WAIT) {
+        ngx_http_reauth_coalesce_joined(a, join, &record);
         return;
     }
 
@@ -450,7 +417,7 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
         }
     }
 
-    if (a->joined == 0 && !a->placed) {
+    if (a->joined.epoch == 0 && !a->placed) {
         rc = NGX_DECLINED;
 
         if ((ngx_msec_int_t) (a->wait_until - ngx_current_msec) <= 0) {
@@ -475,7 +442,7 @@ ngx_http_reauth_coalesce_wait(ngx_http_reauth_authenticate_t *a)
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "reauth coalesce: account \"%*s\" waits for %s update, at "
                    "most %M ms", a->route.id.len, a->route.id.data,
-                   a->joined ? "an identical" : "another",
+                   a->joined.epoch ? "an identical" : "another",
                    a->wait_until - ngx_current_msec);
 
     a->wait.handler = ngx_http_reauth_coalesce_wait_handler;

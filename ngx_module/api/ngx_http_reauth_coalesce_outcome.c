@@ -49,6 +49,11 @@ ngx_http_reauth_coalesce_name(ngx_http_reauth_authenticate_t *a,
 }
 
 
+/*
+ * A stored outcome: the result, the way it was sent, the status, the length of
+ * the content type, the content type, the body.
+ */
+
 static ngx_int_t
 ngx_http_reauth_coalesce_put(ngx_http_reauth_authenticate_t *a,
     uint64_t number, ngx_uint_t kept, int64_t ttl_ms)

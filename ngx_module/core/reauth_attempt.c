@@ -116,6 +116,21 @@ reauth_attempt_is_sending(const reauth_record_t *record, int64_t now_ms)
 
 
 int
+reauth_attempt_has_fingerprint(const reauth_record_t *record,
+    const uint8_t *fingerprint)
+{
+    /*
+     * A fingerprint is a MAC, not a secret: no constant-time comparison
+     * needed.
+     */
+
+    return record->fingerprint_set
+           && memcmp(record->fingerprint, fingerprint, REAUTH_FINGERPRINT_LEN)
+              == 0;
+}
+
+
+int
 reauth_attempt_same_update(const reauth_record_t *record,
     const reauth_begin_t *begin)
 {
@@ -124,14 +139,7 @@ reauth_attempt_same_update(const reauth_record_t *record,
                || begin->source == REAUTH_SOURCE_HEAL;
     }
 
-    /*
-     * A fingerprint is a MAC, not a secret: no constant-time comparison
-     * needed.
-     */
-
-    return record->fingerprint_set
-           && memcmp(record->fingerprint, begin->fingerprint,
-                     REAUTH_FINGERPRINT_LEN) == 0;
+    return reauth_attempt_has_fingerprint(record, begin->fingerprint);
 }
 
 

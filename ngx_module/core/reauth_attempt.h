@@ -495,6 +495,10 @@ int reauth_attempt_compare(const reauth_record_t *a, const reauth_record_t *b);
 /* whether the record, at this time, keeps an update from being sent */
 int reauth_attempt_is_open(const reauth_record_t *record, int64_t now_ms);
 
+/* whether it is the record of an update with this fingerprint */
+int reauth_attempt_has_fingerprint(const reauth_record_t *record,
+    const uint8_t *fingerprint);
+
 /* whether it is the record of an identical update */
 int reauth_attempt_same_update(const reauth_record_t *record,
     const reauth_begin_t *begin);
