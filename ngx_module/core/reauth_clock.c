@@ -43,6 +43,13 @@ reauth_clock_jumped(int64_t from_ms, int64_t to_ms)
 }
 
 
+int
+reauth_clock_is_unmeasured(int64_t since_ms, int64_t measured_ms)
+{
+    return since_ms > measured_ms;
+}
+
+
 /* 0: not known */
 
 static void
@@ -63,7 +70,7 @@ static void
 reauth_clock_move_prior(reauth_prior_t *prior, int64_t measured_ms,
     int64_t by_ms)
 {
-    if (prior->since_ms <= measured_ms
+    if (!reauth_clock_is_unmeasured(prior->since_ms, measured_ms)
         || prior->since_ms == prior->started_us / 1000)
     {
         return;

@@ -47,6 +47,12 @@ int64_t reauth_clock_correct(const reauth_clock_sample_t *sample,
 int reauth_clock_jumped(int64_t from_ms, int64_t to_ms);
 
 /*
+ * Whether an attempt that began at "since_ms" has times by the clock as it was
+ * before the next correction: it began since the last measurement.
+ */
+int reauth_clock_is_unmeasured(int64_t since_ms, int64_t measured_ms);
+
+/*
  * Corrects those times of a record that this gateway has set by its own clock.
  * Times of the upstream are not changed.  The record began after the time of
  * the last measurement, "measured_ms"; its prior attempt may have begun before.

@@ -26,14 +26,22 @@ ngx_http_reauth_zone_move_slot(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* a node has no deadline; it is kept separately, or is of no use any more */
+
 static void
-ngx_http_reauth_zone_move_node(ngx_http_reauth_node_t *node, int64_t by_ms)
+ngx_http_reauth_zone_move_node(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node, int64_t *deadline_ms, int64_t by_ms)
 {
     reauth_record_t  record;
 
-    ngx_http_reauth_zone_node_unpack(node, &record);
+    ngx_http_reauth_zone_check_lock(sh);
 
-    reauth_clock_move(&record, 0, by_ms);
+    ngx_http_reauth_zone_node_unpack(node, &record);
+    record.deadline_ms = *deadline_ms;
+
+    reauth_clock_move(&record, sh->measured_ms, by_ms);
+
+    *deadline_ms = record.deadline_ms;
 
     node->since_ms = record.since_ms;
     node->updated_ms = record.updated_ms;
@@ -51,6 +59,7 @@ static void
 ngx_http_reauth_zone_move_dirty(ngx_http_reauth_zone_shctx_t *sh,
     int64_t by_ms)
 {
+    int64_t                   deadline_ms;
     ngx_queue_t              *q;
     ngx_http_reauth_node_t   *node;
     ngx_http_reauth_slot_t   *slot;
@@ -67,7 +76,9 @@ ngx_http_reauth_zone_move_dirty(ngx_http_reauth_zone_shctx_t *sh,
         if (dirty->index) {
             slot = ngx_http_reauth_slot(sh, dirty->index);
 
-            if (slot->record.since_ms > sh->measured_ms) {
+            if (reauth_clock_is_unmeasured(slot->record.since_ms,
+                                           sh->measured_ms))
+            {
                 ngx_http_reauth_zone_move_slot(sh, slot, by_ms);
             }
 
@@ -76,8 +87,9 @@ ngx_http_reauth_zone_move_dirty(ngx_http_reauth_zone_shctx_t *sh,
 
         node = ngx_queue_data(dirty, ngx_http_reauth_node_t, dirty);
 
-        if (node->since_ms > sh->measured_ms) {
-            ngx_http_reauth_zone_move_node(node, by_ms);
+        if (reauth_clock_is_unmeasured(node->since_ms, sh->measured_ms)) {
+            deadline_ms = 0;
+            ngx_http_reauth_zone_move_node(sh, node, &deadline_ms, by_ms);
         }
     }
 }
@@ -95,15 +107,12 @@ ngx_http_reauth_zone_move_changes(ngx_http_reauth_zone_shctx_t *sh,
     for (i = 0; i < sh->nring; i++) {
         ring = &sh->ring[i];
 
-        if (ring->u.node.since_ms <= sh->measured_ms) {
-            continue;
+        if (reauth_clock_is_unmeasured(ring->u.node.since_ms,
+                                       sh->measured_ms))
+        {
+            ngx_http_reauth_zone_move_node(sh, &ring->u.node,
+                                           &ring->deadline_ms, by_ms);
         }
-
-        if (ring->deadline_ms && !(ring->u.node.epoch & 1)) {
-            ring->deadline_ms += by_ms;
-        }
-
-        ngx_http_reauth_zone_move_node(&ring->u.node, by_ms);
     }
 }
 

@@ -205,6 +205,23 @@ test_move_foreign(void **state)
 }
 
 
+/* what began at the time of the measurement may have been counted by it */
+
+static void
+test_unmeasured(void **state)
+{
+    (void) state;
+
+    assert_true(reauth_clock_is_unmeasured(NOW, NOW - 1));
+    assert_false(reauth_clock_is_unmeasured(NOW, NOW));
+    assert_false(reauth_clock_is_unmeasured(NOW, NOW + 1));
+
+    /* never measured */
+
+    assert_true(reauth_clock_is_unmeasured(NOW, 0));
+}
+
+
 /* what a rejected update restores */
 
 static void
@@ -258,6 +275,7 @@ main(void)
         cmocka_unit_test(test_move),
         cmocka_unit_test(test_move_ended),
         cmocka_unit_test(test_move_foreign),
+        cmocka_unit_test(test_unmeasured),
         cmocka_unit_test(test_move_prior),
     };
 
