@@ -60,13 +60,6 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
 }
 
 
-int
-reauth_schedule_is_queued(const reauth_record_t *record)
-{
-    return reauth_state_is_active(record->state);
-}
-
-
 reauth_poll_way_t
 reauth_schedule_way(const reauth_record_t *record)
 {

@@ -113,9 +113,6 @@ typedef enum {
 
 reauth_poll_way_t reauth_schedule_way(const reauth_record_t *record);
 
-/* whether polls of the account are queued; otherwise one is requested */
-int reauth_schedule_is_queued(const reauth_record_t *record);
-
 /*
  * The time of the next poll of an active record, in milliseconds since the
  * Unix epoch.  The interval grows with the time without a change, faster if a

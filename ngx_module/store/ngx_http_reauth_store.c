@@ -299,7 +299,7 @@ ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
     now_ms = ngx_http_reauth_now();
 
     if (ngx_http_reauth_zone_find(&store->zone, account, &record) == NGX_OK
-        && reauth_schedule_is_queued(&record))
+        && reauth_state_is_active(record.state))
     {
         ngx_http_reauth_store_poll_at(store, account, now_ms, 1);
 

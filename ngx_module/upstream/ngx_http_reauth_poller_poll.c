@@ -87,7 +87,7 @@ ngx_http_reauth_poll_again(ngx_http_reauth_poll_t *poll, int64_t now_ms,
 
     if (ngx_http_reauth_zone_find(&poller->store->zone, &account, &record)
         == NGX_OK
-        && reauth_schedule_is_queued(&record))
+        && reauth_state_is_active(record.state))
     {
         next_ms = reauth_schedule_next(&poller->store->zone.schedule, &record,
                                        now_ms, ngx_random());
