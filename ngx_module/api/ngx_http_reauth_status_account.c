@@ -17,10 +17,6 @@
 #include "ngx_http_reauth_gate.h"
 
 
-/* milliseconds; monotonic and wall-clock time may differ by rounding */
-#define NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN  10
-
-
 /* a request that waits for a change of one account */
 
 typedef struct {
@@ -240,7 +236,7 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
 {
     size_t                                  len;
     u_char                                  etag[NGX_HTTP_REAUTH_STATUS_ETAG];
-    int64_t                                 left_ms;
+    int64_t                                 wait_ms;
     uint64_t                                stamp;
     ngx_int_t                               rc;
     reauth_record_t                         record;
@@ -256,9 +252,14 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
 
     if (ngx_http_reauth_wait_ending()
         || ngx_http_reauth_status_find(&store->zone, &id, &record, &stamp)
-           != NGX_OK
-        || !reauth_state_is_active(record.state))
+           != NGX_OK)
     {
+        return ngx_http_reauth_status_account_answer(r, name);
+    }
+
+    wait_ms = reauth_status_wait_ms(&record, ngx_http_reauth_now(),
+                                    (int64_t) msec);
+    if (wait_ms == 0) {
         return ngx_http_reauth_status_account_answer(r, name);
     }
 
@@ -291,17 +292,7 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
     wait->resume = ngx_http_reauth_status_account_resume;
     wait->data = account;
 
-    /*
-     * After its deadline the attempt is shown as expired, even if no worker
-     * has ended it yet.  The clock of deadlines may be corrected meanwhile,
-     * so the timer must not fire early.
-     */
-
-    left_ms = record.deadline_ms - ngx_http_reauth_now()
-              + NGX_HTTP_REAUTH_STATUS_WAIT_MARGIN;
-
-    return ngx_http_reauth_status_park(r, wait,
-                                 (ngx_msec_t) ngx_min((int64_t) msec, left_ms));
+    return ngx_http_reauth_status_park(r, wait, (ngx_msec_t) wait_ms);
 }
 
 

@@ -15,6 +15,10 @@
 #include "reauth_time.h"
 
 
+/* monotonic and wall-clock time may differ by rounding */
+#define REAUTH_STATUS_WAIT_MARGIN_MS  10
+
+
 /* text that is not UTF-8 is repaired, so that the whole list is readable */
 
 static void
@@ -340,4 +344,26 @@ reauth_status_event(char *buf, const reauth_record_t *record,
     reauth_json_out_literal(&out, "}");
 
     return out.failed ? 0 : (size_t) (out.last - buf);
+}
+
+
+int64_t
+reauth_status_wait_ms(const reauth_record_t *record, int64_t now_ms,
+    int64_t most_ms)
+{
+    int64_t  left_ms;
+
+    if (!reauth_state_is_active(record->state)) {
+        return 0;
+    }
+
+    /* the clock of deadlines may be corrected: the timer must not fire early */
+
+    left_ms = record->deadline_ms - now_ms + REAUTH_STATUS_WAIT_MARGIN_MS;
+
+    if (left_ms > most_ms) {
+        left_ms = most_ms;
+    }
+
+    return left_ms > 0 ? left_ms : 0;
 }

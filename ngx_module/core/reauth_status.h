@@ -45,7 +45,16 @@ typedef struct {
 size_t reauth_status_record(char *buf, const reauth_record_t *record,
     const reauth_status_view_t *view);
 
-/* the same for one change of a timeline; "action" as in the view */
+/*
+ * How long a request waits for a change of the account, in ms; at most
+ * "most_ms", 0: it does not wait.  Only active attempts are expected to change.
+ * After its deadline, an attempt is shown as expired, even if no worker has
+ * ended it yet.
+ */
+int64_t reauth_status_wait_ms(const reauth_record_t *record, int64_t now_ms,
+    int64_t most_ms);
+
+/* writes one change of a timeline; "action" as in the view */
 size_t reauth_status_event(char *buf, const reauth_record_t *record,
     const char *action);
 

@@ -521,6 +521,48 @@ test_event(void **state)
 }
 
 
+/* a request waits while a login is active, at most until its deadline */
+
+static void
+test_wait(void **state)
+{
+    size_t           i;
+    reauth_record_t  record;
+
+    static const struct {
+        const char      *row;
+        reauth_state_t   state;
+        int64_t          after;          /* NOW_MS */
+        int64_t          most_ms;
+        int64_t          wait_ms;
+    } rows[] = {
+        { "as long as it may", REAUTH_STATE_RUNNING, 0, 30000, 30000 },
+        { "until the deadline", REAUTH_STATE_RUNNING, 40000, 30000, 20010 },
+        { "being sent", REAUTH_STATE_STARTING, 0, 30000, 30000 },
+        { "a person must act", REAUTH_STATE_NEEDS_OTP, 0, 30000, 30000 },
+        { "at the deadline", REAUTH_STATE_RUNNING, 60000, 30000, 10 },
+        { "the clock was corrected", REAUTH_STATE_RUNNING, 90000, 30000, 0 },
+        { "ended", REAUTH_STATE_SUCCEEDED, 0, 30000, 0 },
+        { "expired", REAUTH_STATE_EXPIRED, 0, 30000, 0 },
+        { "no account", REAUTH_STATE_NONE, 0, 30000, 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        running(&record);
+        record.state = (uint8_t) rows[i].state;
+
+        if (reauth_status_wait_ms(&record, NOW_MS + rows[i].after,
+                                  rows[i].most_ms)
+            != rows[i].wait_ms)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -535,6 +577,7 @@ main(void)
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_event),
+        cmocka_unit_test(test_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
