@@ -8,12 +8,12 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <openssl/rand.h>
 
 #include "reauth_json.h"
 #include "reauth_json_out.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_audit_entry.h"
+#include "ngx_http_reauth_random.h"
 
 
 ngx_int_t
@@ -158,37 +158,11 @@ ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
 }
 
 
-/*
- * Identifies a response in the logs of the client and of the gateway.  It must
- * not tell how many other responses there were.  The random numbers are made
- * for many responses at once.
- */
-
-static ngx_int_t
-ngx_http_reauth_decision(uint64_t *decision)
-{
-    static uint64_t    numbers[64];
-    static ngx_uint_t  left;
-
-    if (left == 0) {
-
-        if (RAND_bytes((u_char *) numbers, sizeof(numbers)) != 1) {
-            return NGX_ERROR;
-        }
-
-        left = sizeof(numbers) / sizeof(numbers[0]);
-    }
-
-    *decision = numbers[--left];
-
-    return NGX_OK;
-}
-
-
 ngx_int_t
 ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
     const char *error, u_char *start, u_char *p)
 {
+    u_char                 *random;
     uint64_t                decision;
     ngx_str_t               body;
     ngx_http_reauth_ctx_t  *ctx;
@@ -198,11 +172,20 @@ ngx_http_reauth_send_composed(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_reauth_decision(&decision) != NGX_OK) {
+    /*
+     * Identifies the response in the logs of the client and of the gateway, and
+     * must not tell how many other responses there were.
+     */
+
+    random = ngx_http_reauth_random(sizeof(uint64_t));
+
+    if (random == NULL) {
         ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
                       "reauth: RAND_bytes() failed");
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_memcpy(&decision, random, sizeof(uint64_t));
 
     p = ngx_cpymem(p, ",\"decision_id\":\"", sizeof(",\"decision_id\":\"") - 1);
     p = reauth_string_hex64(decision, p);

@@ -14,13 +14,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include <openssl/rand.h>
-
 #include "ngx_http_reauth_key.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_capture.h"
 #include "ngx_http_reauth_headers.h"
+#include "ngx_http_reauth_random.h"
 #include "ngx_http_reauth_secret.h"
 #include "ngx_http_reauth_upstream.h"
 
@@ -35,10 +34,6 @@
 /* marks a stand-in, so that a modified one is detected */
 #define NGX_HTTP_REAUTH_STAND_IN_HEAD  (sizeof("Bearer ") - 1 + 1)
 
-/* random bytes generated at once: much cheaper than for each request */
-#define NGX_HTTP_REAUTH_STAND_IN_DRAWN                                        \
-    (512 * NGX_HTTP_REAUTH_STAND_IN_RANDOM)
-
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
@@ -49,11 +44,6 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
  */
 
 static u_char  ngx_http_reauth_key_stand_in[NGX_HTTP_REAUTH_STAND_IN_SIZE];
-
-static struct {
-    u_char   bytes[NGX_HTTP_REAUTH_STAND_IN_DRAWN];
-    size_t   left;
-} ngx_http_reauth_key_drawn;
 
 /* the request to the upstream that is being built, and its key */
 
@@ -133,21 +123,11 @@ ngx_http_reauth_key_make_stand_in(void)
     uint64_t   word;
     size_t     i;
 
-    if (ngx_http_reauth_key_drawn.left == 0) {
+    p = ngx_http_reauth_random(NGX_HTTP_REAUTH_STAND_IN_RANDOM);
 
-        if (RAND_bytes(ngx_http_reauth_key_drawn.bytes,
-                       NGX_HTTP_REAUTH_STAND_IN_DRAWN)
-            != 1)
-        {
-            return NGX_ERROR;
-        }
-
-        ngx_http_reauth_key_drawn.left = NGX_HTTP_REAUTH_STAND_IN_DRAWN;
+    if (p == NULL) {
+        return NGX_ERROR;
     }
-
-    ngx_http_reauth_key_drawn.left -= NGX_HTTP_REAUTH_STAND_IN_RANDOM;
-
-    p = ngx_http_reauth_key_drawn.bytes + ngx_http_reauth_key_drawn.left;
 
     for (i = 0; i < NGX_HTTP_REAUTH_STAND_IN_RANDOM; i += sizeof(uint64_t)) {
         ngx_memcpy(&word, p + i, sizeof(uint64_t));
