@@ -47,7 +47,7 @@ my $guarded = gateway(%common, name => 'guarded', workers => 1,
 my $poller = gateway(%common, name => 'poller', workers => 1,
     without => ['reauth_redis'],
     config  => 'reauth_poll on /upstream interval=200ms max_interval=200ms'
-        . ' rate=600r/m;');
+        . " rate=600r/m;\nlocation /reauth/ { reauth_status operate; }");
 
 # the module's lines, without the time and the process
 
@@ -294,6 +294,12 @@ logged($poller, 'is polled',
         . ' EPOCH, state running',
     'reauth poll: account "acct_4" state running, next in');
 
+is($poller->http('POST', '/reauth/accounts/acct_4/poll')->{status}, 202,
+    'a person requests a poll');
+logged($poller, 'a poll is requested and sent',
+    'reauth poll: account "acct_4" requested, by its attempt',
+    'reauth poll: account "acct_4" state running, attempt "auth_');
+
 # ---- an outage of Redis ----
 
 redis_stop();
@@ -320,9 +326,25 @@ logged($two, 'and the other gateway reads it',
     'reauth merge: account "acct_5" taken, revision REVISION, epoch EPOCH, state'
         . ' running');
 
+# ---- a record is deleted in Redis ----
+
+my $keeper = gateway(%common, name => 'keeper', workers => 1,
+    config => 'reauth_poll on /upstream interval=200ms max_interval=200ms'
+        . ' rate=600r/m;');
+
+is(put($keeper, 'acct_6', 1)->finish->{status}, 200,
+    'an attempt whose record is to be deleted');
+ok(wait_for(sub { stored('acct_6', 'state') eq 'running' }, 'the record'),
+    'the record of the attempt is written');
+
+redis_cli('DEL', '{reauth}:a:acct_6');
+logged($keeper, 'a deleted record of an active attempt is written again',
+    'reauth sync: account "acct_6" was deleted in Redis, state running, to be'
+        . ' written again');
+
 # ---- secrets ----
 
-for my $gateway ($one, $two, $guarded, $poller) {
+for my $gateway ($one, $two, $guarded, $poller, $keeper) {
     my $text = join "\n", lines($gateway);
 
     is(join(' ', grep { index($text, $secret{$_}) >= 0 } sort keys %secret),
