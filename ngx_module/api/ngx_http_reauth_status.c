@@ -303,6 +303,29 @@ ngx_http_reauth_status_park(ngx_http_request_t *r,
 }
 
 
+/* a position is valid in the order in which it was returned only */
+
+static ngx_int_t
+ngx_http_reauth_status_bad_cursor(ngx_http_request_t *r)
+{
+    json_t  *errors;
+
+    static ngx_str_t  name = ngx_string("cursor");
+
+    errors = NULL;
+
+    if (ngx_http_reauth_status_add_error(&errors, &name,
+                                         "is that of a list with another sort")
+        != NGX_OK)
+    {
+        json_decref(errors);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_reauth_status_invalid(r, errors);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
 {
@@ -321,6 +344,14 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
         != NGX_OK)
     {
         return rc;
+    }
+
+    if (query.place_given && (query.cursor.ended == 3) != query.since) {
+        return ngx_http_reauth_status_bad_cursor(r);
+    }
+
+    if (query.since) {
+        query.cursor.ended = 3;
     }
 
     store = ngx_http_reauth_status_store(r);

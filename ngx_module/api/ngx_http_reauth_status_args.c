@@ -41,6 +41,8 @@ static const char *ngx_http_reauth_status_parse_limit(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_cursor(ngx_str_t *value,
     void *data);
+static const char *ngx_http_reauth_status_parse_sort(ngx_str_t *value,
+    void *data);
 static const char *ngx_http_reauth_status_parse_wait(ngx_str_t *value,
     void *data);
 static const char *ngx_http_reauth_status_parse_account(ngx_str_t *value,
@@ -63,6 +65,7 @@ ngx_http_reauth_status_param_t  ngx_http_reauth_status_list_params[] = {
     { ngx_string("caller"), ngx_http_reauth_status_parse_caller },
     { ngx_string("limit"), ngx_http_reauth_status_parse_limit },
     { ngx_string("cursor"), ngx_http_reauth_status_parse_cursor },
+    { ngx_string("sort"), ngx_http_reauth_status_parse_sort },
     { ngx_string("wait"), ngx_http_reauth_status_parse_wait },
 
     { ngx_null_string, NULL }
@@ -405,8 +408,8 @@ ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
 
 
 /*
- * A cursor: "a", "e" or "o" for active, ended or only overridden, then two
- * numbers in hex.
+ * A cursor: "a", "e" or "o" for active, ended or only overridden, "s" for a
+ * list by time, then two numbers in hex.
  */
 
 static const char *
@@ -416,6 +419,8 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 
     uint64_t         place[2];
     reauth_string_t  pair;
+
+    query->place_given = 1;
 
     if (ngx_http_reauth_caller_confined(query->request)) {
 
@@ -433,7 +438,7 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
         return NULL;
     }
 
-    if (value->len == 0 || ngx_strchr("aeo", value->data[0]) == NULL) {
+    if (value->len == 0 || ngx_strchr("aeos", value->data[0]) == NULL) {
         goto invalid;
     }
 
@@ -445,7 +450,8 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
     }
 
     query->cursor.ended = value->data[0] == 'a' ? 0
-                          : value->data[0] == 'e' ? 1 : 2;
+                          : value->data[0] == 'e' ? 1
+                          : value->data[0] == 'o' ? 2 : 3;
     query->cursor.index = place[0];
     query->cursor.offset = place[1];
 
@@ -454,6 +460,18 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 invalid:
 
     return "must be the unchanged next_cursor of a response";
+}
+
+
+static const char *
+ngx_http_reauth_status_parse_sort(ngx_str_t *value, void *data)
+{
+    ngx_http_reauth_status_query_t  *query = data;
+
+    query->since = value->len == sizeof("since") - 1
+                   && ngx_strncmp(value->data, "since", value->len) == 0;
+
+    return query->since ? NULL : "must be since";
 }
 
 

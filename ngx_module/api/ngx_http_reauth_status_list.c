@@ -287,7 +287,7 @@ ngx_http_reauth_status_cursor(ngx_http_request_t *r, u_char *p,
                                     (uint64_t) cursor->index << 2
                                     | cursor->ended,
                                     cursor->offset)
-        : ngx_sprintf(p, "%c%xi-%xi", "aeo"[cursor->ended],
+        : ngx_sprintf(p, "%c%xi-%xi", "aeos"[cursor->ended],
                       cursor->index, cursor->offset);
 
     *p++ = '"';

@@ -114,7 +114,8 @@ typedef struct {
 
     /* position; zeroed initially, "done" at the end */
     ngx_uint_t   ended;          /* past the active ones; 2: past these, too,
-                                    only overridden ones are left */
+                                    only overridden ones are left; 3: active
+                                    ones in the order of their beginning */
     ngx_uint_t   index;
     ngx_uint_t   offset;
     ngx_uint_t   done;

@@ -197,6 +197,100 @@ ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* the first node of the tree of deadlines after the position */
+
+static ngx_rbtree_node_t *
+ngx_http_reauth_zone_list_seek(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_rbtree_key_t key, uint32_t index)
+{
+    ngx_rbtree_node_t  *node, *found;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    node = sh->due.root;
+    found = NULL;
+
+    while (node != sh->due.sentinel) {
+
+        if (ngx_http_reauth_zone_due_before(key, index, node)) {
+            found = node;
+            node = node->left;
+
+        } else {
+            node = node->right;
+        }
+    }
+
+    return found;
+}
+
+
+/*
+ * All attempts have the same time until their deadline, so the order of
+ * deadlines is that of their beginning.  Attempts that are being sent are not
+ * in this order; they are the newest, and listed in a second pass.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_zone_list_since(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
+    ngx_uint_t n, ngx_uint_t *left)
+{
+    int64_t                  now_ms;
+    ngx_uint_t               sent, index;
+    ngx_rbtree_node_t       *node;
+    ngx_http_reauth_slot_t  *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    now_ms = ngx_http_reauth_now();
+    sent = cursor->offset & NGX_HTTP_REAUTH_LIST_SENT;
+    index = cursor->offset & ~NGX_HTTP_REAUTH_LIST_SENT;
+
+    node = ngx_http_reauth_zone_list_seek(sh, cursor->index, (uint32_t) index);
+
+    for ( /* void */ ; node != NULL; node = ngx_rbtree_next(&sh->due, node)) {
+
+        slot = ngx_queue_data(node, ngx_http_reauth_slot_t, due);
+
+        if (n == cursor->limit || *left == 0) {
+            return n;
+        }
+
+        (*left)--;
+
+        if (sent && reauth_attempt_due_ms(&slot->record)
+                    > now_ms + REAUTH_STARTING_MAX_MS)
+        {
+            /* none of those after it is being sent */
+            break;
+        }
+
+        cursor->index = node->key;
+        cursor->offset = slot->dirty.index | sent;
+
+        if ((slot->record.state == REAUTH_STATE_STARTING) != (sent != 0)) {
+            continue;
+        }
+
+        records[n] = slot->record;
+        reauth_record_view(&records[n], now_ms);
+
+        if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
+                                        now_ms))
+        {
+            n++;
+        }
+    }
+
+    cursor->done = sent != 0;
+    cursor->index = 0;
+    cursor->offset = NGX_HTTP_REAUTH_LIST_SENT;
+
+    return n;
+}
+
+
 /* releases the lock in between: a list takes milliseconds if few match */
 
 ngx_uint_t
@@ -224,6 +318,11 @@ ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
 
         if (cursor->ended == 1) {
             n = ngx_http_reauth_zone_list_ended(sh, cursor, records, n,
+                                                &left);
+        }
+
+        if (cursor->ended == 3) {
+            n = ngx_http_reauth_zone_list_since(sh, cursor, records, n,
                                                 &left);
         }
 

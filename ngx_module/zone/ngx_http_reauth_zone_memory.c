@@ -10,14 +10,48 @@
 
 
 /*
- * The tree's key is an ngx_uint_t, which may be too small for milliseconds
- * since the Unix epoch: seconds, rounded up, are used.
+ * The tree's key is an ngx_uint_t.  If it is too small for milliseconds since
+ * the Unix epoch, seconds, rounded up, are used.
  */
 
 static ngx_rbtree_key_t
 ngx_http_reauth_zone_due_key(int64_t ms)
 {
+#if (NGX_PTR_SIZE == 4)
     return (ngx_rbtree_key_t) ((ms + 999) / 1000);
+#else
+    return (ngx_rbtree_key_t) ms;
+#endif
+}
+
+
+/* equal keys are in the order of their slots, so that a position is unique */
+
+static void
+ngx_http_reauth_zone_due_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
+{
+    ngx_rbtree_node_t       **p;
+    ngx_http_reauth_slot_t   *slot;
+
+    slot = ngx_queue_data(node, ngx_http_reauth_slot_t, due);
+
+    for ( ;; ) {
+        p = ngx_http_reauth_zone_due_before(node->key, slot->dirty.index, temp)
+            ? &temp->left : &temp->right;
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+    ngx_rbt_red(node);
 }
 
 
@@ -276,6 +310,10 @@ ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
 
     slot->due.key = ngx_http_reauth_zone_due_key(
                         reauth_attempt_due_ms(&slot->record));
+
+    /* a pointer of this process: others may have the module elsewhere */
+
+    sh->due.insert = ngx_http_reauth_zone_due_insert;
     ngx_rbtree_insert(&sh->due, &slot->due);
 
     ngx_http_reauth_zone_set_poll(sh, slot, poll_ms,

@@ -27,7 +27,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       37
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       38
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -58,6 +58,9 @@
 /* records, or empty buckets, that a list examines per lock; number of locks */
 #define NGX_HTTP_REAUTH_LIST_BATCH        64
 #define NGX_HTTP_REAUTH_LIST_BATCHES      256
+
+/* in a position of a list by time: the attempts that are being sent */
+#define NGX_HTTP_REAUTH_LIST_SENT         0x80000000
 
 
 #define NGX_HTTP_REAUTH_LOAD_TIME         2000
@@ -411,6 +414,24 @@ ngx_http_reauth_slot_poll_ms(ngx_http_reauth_slot_t *slot)
 #else
     return (int64_t) slot->poll.key;
 #endif
+}
+
+
+/* whether (key, index) is before this node of the tree of deadlines */
+
+static ngx_inline ngx_uint_t
+ngx_http_reauth_zone_due_before(ngx_rbtree_key_t key, uint32_t index,
+    ngx_rbtree_node_t *node)
+{
+    ngx_http_reauth_slot_t  *slot;
+
+    if (key != node->key) {
+        return key < node->key;
+    }
+
+    slot = ngx_queue_data(node, ngx_http_reauth_slot_t, due);
+
+    return index < slot->dirty.index;
 }
 
 
