@@ -104,7 +104,12 @@ ngx_http_reauth_store_flush_audit(ngx_http_reauth_store_t *store)
     ngx_uint_t                   kind;
     ngx_http_reauth_audit_op_t  *op;
 
-    if (store->auditing || !ngx_http_reauth_store_writes(store)) {
+    /* a sample of the clock of Redis must not wait for the writes */
+
+    if (store->auditing
+        || store->clock_pending
+        || !ngx_http_reauth_store_writes(store))
+    {
         return;
     }
 
