@@ -209,6 +209,7 @@ page() { man "$1" 2>/dev/null | tr -s '[:space:]' ' ' | grep "$2" >/dev/null; }
 check 'manual page nginx-reauth' page nginx-reauth FIRST
 check 'manual page ngx_http_reauth_module' page ngx_http_reauth_module reauth_zone
 check 'manual page reauth-token' page reauth-token 'callers file'
+check 'manual page reauth-doctor' page reauth-doctor 'running gateway'
 check 'reauth-token' sh -c 'reauth-token billing all | grep "^billing sha256:"'
 
 
