@@ -484,6 +484,7 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
     ngx_http_reauth_secret_init_process(mcf);
     ngx_http_reauth_secret_protect(mcf, cycle->log);
     ngx_http_reauth_watch_init_process(mcf, cycle);
+    ngx_http_reauth_usage_init_process(mcf);
 
     if (mcf->store.zone.shm_zone == NULL) {
 
@@ -493,7 +494,6 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_reauth_zone_init_process(&mcf->store.zone);
-    ngx_http_reauth_usage_init_process(mcf);
 
     if (ngx_http_reauth_store_init_process(&mcf->store, cycle) != NGX_OK) {
         return NGX_ERROR;

@@ -23,7 +23,8 @@ ngx_http_reauth_usage_init_process(ngx_http_reauth_main_conf_t *mcf)
     ngx_uint_t                   i;
     ngx_http_reauth_callers_t  **callers;
 
-    ngx_http_reauth_usage_enabled = mcf->callers.nelts != 0;
+    ngx_http_reauth_usage_enabled = mcf->callers.nelts != 0
+                                    && mcf->store.zone.shm_zone != NULL;
 
     callers = mcf->callers.elts;
 
