@@ -280,22 +280,18 @@ ngx_http_reauth_poll_uri(ngx_http_reauth_poll_t *poll)
 static ngx_int_t
 ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
 {
-    const char                *why;
     reauth_string_t            account;
+    reauth_poll_way_t          way;
     ngx_http_reauth_poller_t  *poller;
 
     poller = poll->poller;
     account = reauth_string_from(poll->account);
-    why = "left to the list of accounts or to webhooks";
+    way = reauth_schedule_way(&poll->record);
 
-    switch (reauth_schedule_way(&poll->record)) {
+    switch (way) {
 
     case REAUTH_POLL_ENDPOINT:
         return NGX_OK;
-
-    case REAUTH_POLL_SENDING:
-        why = "its update is being sent";
-        break;
 
     case REAUTH_POLL_LATER:
         ngx_http_reauth_store_poll_at(poller->store, &account,
@@ -312,13 +308,16 @@ ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
                                       + NGX_HTTP_REAUTH_POLL_UNKNOWN, 1);
         break;
 
-    default: /* REAUTH_POLL_NOT */
+    default: /* REAUTH_POLL_SENDING, REAUTH_POLL_NOT */
         break;
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
                    "reauth poll: account \"%s\" not polled, %s",
-                   poll->account, why);
+                   poll->account,
+                   way == REAUTH_POLL_SENDING
+                   ? "its update is being sent"
+                   : "left to the list of accounts or to webhooks");
 
     return NGX_DECLINED;
 }
