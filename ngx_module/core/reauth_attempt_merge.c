@@ -203,17 +203,38 @@ reauth_attempt_is_of(const reauth_record_t *a, const reauth_record_t *b)
 }
 
 
-/* the fingerprint of the attempt that began at this time; NULL: not there */
+/*
+ * The fingerprint of the attempt that began at this time; NULL: not there.  If
+ * an update was begun at the same time as the attempt before it, by the clock
+ * of the fleet, "prior" says which of the two it is.
+ */
 
 static const uint8_t *
-reauth_attempt_fingerprint(const reauth_record_t *record, int64_t since_ms)
+reauth_attempt_fingerprint(const reauth_record_t *record, int64_t since_ms,
+    int prior)
 {
-    if (record->since_ms == since_ms) {
+    if (record->since_ms == since_ms
+        && !(prior
+             && record->state == REAUTH_STATE_STARTING
+             && record->prior.since_ms == since_ms))
+    {
         return record->fingerprint_set ? record->fingerprint : NULL;
     }
 
     return record->prior.since_ms == since_ms && record->prior.fingerprint_set
            ? record->prior.fingerprint : NULL;
+}
+
+
+/* the update of "other" was rejected: "record" is the attempt before it */
+
+static int
+reauth_attempt_is_prior(const reauth_record_t *record,
+    const reauth_record_t *other)
+{
+    return record->state != REAUTH_STATE_STARTING
+           && record->attempt[0] != '\0'
+           && strcmp(record->attempt, other->prior.attempt) == 0;
 }
 
 
@@ -230,7 +251,7 @@ reauth_attempt_complete_prior(reauth_record_t *record,
         return;
     }
 
-    fingerprint = reauth_attempt_fingerprint(other, prior->since_ms);
+    fingerprint = reauth_attempt_fingerprint(other, prior->since_ms, 1);
 
     if (fingerprint != NULL) {
         prior->fingerprint_set = 1;
@@ -259,7 +280,9 @@ reauth_attempt_complete(reauth_record_t *record, const reauth_record_t *other)
 
     /* a rejected update has the prior attempt in its own epoch */
 
-    fingerprint = reauth_attempt_fingerprint(other, record->since_ms);
+    fingerprint = reauth_attempt_fingerprint(other, record->since_ms,
+                                             reauth_attempt_is_prior(record,
+                                                                     other));
 
     if (fingerprint != NULL && !record->fingerprint_set) {
         record->fingerprint_set = 1;

@@ -2342,6 +2342,62 @@ test_conflict_ended(void **state)
 }
 
 
+/* an update that was begun in the same millisecond as the attempt before it */
+
+static void
+test_complete_same_time(void **state)
+{
+    reauth_record_t  update, event, restored;
+
+    static const row_record_t  sent = { STARTING, 11, 5, 1, 0 };
+    static const row_record_t  running = { RUNNING, 11, 6, 0, 9 };
+
+    (void) state;
+
+    /* Redis has both fingerprints, the event has none */
+
+    make(&sent, &update);
+    update.prior.state = RUNNING;
+    update.prior.since_ms = update.since_ms;
+    strcpy(update.prior.attempt, "auth_1");
+    update.prior.fingerprint_set = 1;
+    memcpy(update.prior.fingerprint, prints[2], REAUTH_FINGERPRINT_LEN);
+
+    event = update;
+    event.fingerprint_set = 0;
+    event.prior.fingerprint_set = 0;
+    memset(event.fingerprint, 0, REAUTH_FINGERPRINT_LEN);
+    memset(event.prior.fingerprint, 0, REAUTH_FINGERPRINT_LEN);
+
+    reauth_attempt_complete(&event, &update);
+
+    assert_true(event.fingerprint_set && event.prior.fingerprint_set);
+    assert_memory_equal(event.fingerprint, prints[1], REAUTH_FINGERPRINT_LEN);
+    assert_memory_equal(event.prior.fingerprint, prints[2],
+                        REAUTH_FINGERPRINT_LEN);
+
+    /* the update was rejected */
+
+    make(&running, &restored);
+    strcpy(restored.attempt, "auth_1");
+
+    reauth_attempt_complete(&restored, &update);
+    assert_true(restored.fingerprint_set);
+    assert_memory_equal(restored.fingerprint, prints[2],
+                        REAUTH_FINGERPRINT_LEN);
+
+    /* or accepted */
+
+    make(&running, &restored);
+    strcpy(restored.attempt, "auth_2");
+
+    reauth_attempt_complete(&restored, &update);
+    assert_true(restored.fingerprint_set);
+    assert_memory_equal(restored.fingerprint, prints[1],
+                        REAUTH_FINGERPRINT_LEN);
+}
+
+
 /*
  * A list shows a login in progress to a gateway that does not know the attempt
  * which another one has begun.
@@ -2454,6 +2510,7 @@ main(void)
         cmocka_unit_test(test_conflict_earlier),
         cmocka_unit_test(test_conflict_outdated),
         cmocka_unit_test(test_conflict_ended),
+        cmocka_unit_test(test_complete_same_time),
         cmocka_unit_test(test_seen),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_begin_missing),
