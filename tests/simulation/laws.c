@@ -17,6 +17,9 @@
 /* and has written all it knows, however much that is */
 #define LAW_WRITTEN     6000
 
+/* the counter of events is read when there are none, then it is written */
+#define LAW_LOST        (5000 + LAW_WRITTEN)
+
 /* it waits for so long */
 #define LAW_UNREAD      1000
 
@@ -35,6 +38,7 @@ typedef struct {
     int64_t         closed;        /* since when, for this epoch */
     uint64_t        closed_epoch;
     int64_t         wrong;         /* since when it does not do as Redis says */
+    int64_t         lost;          /* since when Redis does not know it */
     uint64_t        epoch;
     uint64_t        origin;        /* of the gateway that made it */
     int64_t         since;         /* when it was seen first */
@@ -569,6 +573,36 @@ law_unread(process_t *process, int a, int known,
 }
 
 
+/*
+ * What Redis has lost is written again by a gateway that knows it.  What was
+ * deleted by hand may wait for the next poll.
+ */
+
+static void
+law_lost(process_t *process, int a, seen_t *s, const reauth_record_t *record,
+    int known, const worker_health_t *health)
+{
+    if (!known
+        || !health->ready
+        || world.forgotten[a]
+        || world.gateways[process->gateway].calm > world.now
+        || !reauth_state_is_active(record->state)
+        || redis_record(a) != NULL)
+    {
+        s->lost = 0;
+        return;
+    }
+
+    if (s->lost == 0) {
+        s->lost = world.now;
+
+    } else if (world.now - s->lost > LAW_LOST) {
+        violated("what Redis has lost is written again", "gateway %d, %s",
+                 process->gateway, account_names[a]);
+    }
+}
+
+
 /* and has written what it knows */
 
 static void
@@ -679,6 +713,7 @@ laws_check(process_t *process)
         law_gate(process, a, s, &record, known);
         law_known(process, a, s, &record, known, &health);
         law_unread(process, a, known, &health);
+        law_lost(process, a, s, &record, known, &health);
     }
 
     law_written(process, &health);

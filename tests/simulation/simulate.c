@@ -49,6 +49,17 @@ gateway_stopped(int g)
 }
 
 
+/* without a change, the loss shows in the counter of events only */
+
+static void
+quiet(void)
+{
+    if (chance(4) == 0) {
+        world_run(world.now + 13000);
+    }
+}
+
+
 static void
 gateway_anew(int g)
 {
@@ -112,14 +123,17 @@ act_fault(void)
         return;
 
     case 7:
-        trace("the stream is trimmed");
+        trim[3] = chance(2) ? "1" : "0";
+        trace("the stream is trimmed to %s", trim[3]);
         redis_command(world.redis, 4, trim);
+        quiet();
         return;
 
     case 8:
         trace("FLUSHALL");
         redis_command(world.redis, 1, flush);
         world.redis_lost = world.now;
+        quiet();
         return;
 
     case 9:
