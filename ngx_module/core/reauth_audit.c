@@ -182,38 +182,9 @@ reauth_audit_compare(const void *one, const void *two)
 
 
 static unsigned char *
-reauth_audit_line(unsigned char *p, const char *name, const char *value)
-{
-    size_t  len;
-
-    if (value == NULL || value[0] == '\0') {
-        return p;
-    }
-
-    len = strlen(name);
-    memcpy(p, name, len);
-    p += len;
-    *p++ = ' ';
-
-    len = strlen(value);
-    memcpy(p, value, len);
-    p += len;
-    *p++ = '\n';
-
-    return p;
-}
-
-
-static unsigned char *
 reauth_audit_number(unsigned char *p, const char *name, uint64_t number)
 {
-    char    text[REAUTH_NUMBER_MAX + 1];
-    size_t  len;
-
-    len = reauth_string_number(number, (unsigned char *) text);
-    text[len] = '\0';
-
-    return number == 0 ? p : reauth_audit_line(p, name, text);
+    return number == 0 ? p : reauth_string_line_number(p, name, number);
 }
 
 
@@ -227,11 +198,11 @@ reauth_audit_encode(const reauth_audit_t *entry, unsigned char *text)
     p = reauth_audit_number(p, "number", entry->number);
     p = reauth_audit_number(p, "until", (uint64_t) entry->until_ms);
     p = reauth_audit_number(p, "count", entry->count);
-    p = reauth_audit_line(p, "gate", reauth_override_gate_name(entry->gate));
+    p = reauth_string_line(p, "gate", reauth_override_gate_name(entry->gate));
 
     for (field = reauth_audit_texts; field->name != NULL; field++) {
-        p = reauth_audit_line(p, field->name,
-                              (const char *) entry + field->offset);
+        p = reauth_string_line(p, field->name,
+                               (const char *) entry + field->offset);
     }
 
     return (size_t) (p - text);

@@ -220,59 +220,23 @@ reauth_override_record(const reauth_override_t *override,
 }
 
 
-static unsigned char *
-reauth_override_line(unsigned char *p, const char *name, const char *value)
-{
-    size_t  len;
-
-    if (value == NULL || value[0] == '\0') {
-        return p;
-    }
-
-    len = strlen(name);
-    memcpy(p, name, len);
-    p += len;
-    *p++ = ' ';
-
-    len = strlen(value);
-    memcpy(p, value, len);
-    p += len;
-    *p++ = '\n';
-
-    return p;
-}
-
-
-static unsigned char *
-reauth_override_number(unsigned char *p, const char *name, uint64_t number)
-{
-    char    text[REAUTH_NUMBER_MAX + 1];
-    size_t  len;
-
-    len = reauth_string_number(number, (unsigned char *) text);
-    text[len] = '\0';
-
-    return reauth_override_line(p, name, text);
-}
-
-
 size_t
 reauth_override_encode(const reauth_override_t *override, unsigned char *text)
 {
     unsigned char  *p;
 
     /* the first: override.lua reads it there */
-    p = reauth_override_number(text, "stamp", override->stamp);
+    p = reauth_string_line_number(text, "stamp", override->stamp);
 
-    p = reauth_override_line(p, "account", override->account);
-    p = reauth_override_line(p, "gate",
-                             reauth_override_gate_name(override->gate));
-    p = reauth_override_number(p, "set", (uint64_t) override->set_ms);
-    p = reauth_override_number(p, "until", (uint64_t) override->until_ms);
-    p = reauth_override_line(p, "state", reauth_state_name(override->state));
-    p = reauth_override_line(p, "forgotten", override->forgotten ? "1" : NULL);
-    p = reauth_override_line(p, "caller", override->caller);
-    p = reauth_override_line(p, "reason", override->reason);
+    p = reauth_string_line(p, "account", override->account);
+    p = reauth_string_line(p, "gate",
+                           reauth_override_gate_name(override->gate));
+    p = reauth_string_line_number(p, "set", (uint64_t) override->set_ms);
+    p = reauth_string_line_number(p, "until", (uint64_t) override->until_ms);
+    p = reauth_string_line(p, "state", reauth_state_name(override->state));
+    p = reauth_string_line(p, "forgotten", override->forgotten ? "1" : NULL);
+    p = reauth_string_line(p, "caller", override->caller);
+    p = reauth_string_line(p, "reason", override->reason);
 
     return (size_t) (p - text);
 }

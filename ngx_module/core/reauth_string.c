@@ -256,3 +256,39 @@ reauth_copy(char *dst, size_t max, const reauth_string_t *s)
 
     dst[n] = '\0';
 }
+
+
+unsigned char *
+reauth_string_line(unsigned char *p, const char *name, const char *value)
+{
+    size_t  len;
+
+    if (value == NULL || value[0] == '\0') {
+        return p;
+    }
+
+    len = strlen(name);
+    memcpy(p, name, len);
+    p += len;
+    *p++ = ' ';
+
+    len = strlen(value);
+    memcpy(p, value, len);
+    p += len;
+    *p++ = '\n';
+
+    return p;
+}
+
+
+unsigned char *
+reauth_string_line_number(unsigned char *p, const char *name, uint64_t number)
+{
+    char    text[REAUTH_NUMBER_MAX + 1];
+    size_t  len;
+
+    len = reauth_string_number(number, (unsigned char *) text);
+    text[len] = '\0';
+
+    return reauth_string_line(p, name, text);
+}

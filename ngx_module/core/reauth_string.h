@@ -172,6 +172,17 @@ reauth_string_plain(const unsigned char *text, size_t len)
 /* a hash for tables; "seed" makes collisions unpredictable */
 uint64_t reauth_string_hash(const reauth_string_t *s, uint64_t seed);
 
+/*
+ * Writes "name value" and the end of the line, nothing if the value is NULL or
+ * empty.  Returns the end.
+ */
+unsigned char *reauth_string_line(unsigned char *p, const char *name,
+    const char *value);
+
+/* the same for a number, 0 included */
+unsigned char *reauth_string_line_number(unsigned char *p, const char *name,
+    uint64_t number);
+
 /* removes ASCII whitespace at both ends */
 reauth_string_t reauth_string_trim(const reauth_string_t *s);
 

@@ -270,6 +270,26 @@ test_plain(void **state)
 }
 
 
+static void
+test_line(void **state)
+{
+    unsigned char  text[64], *p;
+
+    (void) state;
+
+    p = reauth_string_line(text, "gate", "closed");
+    p = reauth_string_line(p, "caller", "");
+    p = reauth_string_line(p, "reason", NULL);
+    p = reauth_string_line_number(p, "set", 1763985600000);
+    p = reauth_string_line_number(p, "until", 0);
+
+    *p = '\0';
+
+    assert_string_equal((char *) text,
+                        "gate closed\nset 1763985600000\nuntil 0\n");
+}
+
+
 int
 main(void)
 {
@@ -280,7 +300,8 @@ main(void)
         cmocka_unit_test(test_decimal_lengths),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_parse_number),
-        cmocka_unit_test(test_shown)
+        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_line)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
