@@ -177,22 +177,27 @@ static ngx_uint_t
 ngx_http_reauth_authenticate_composed(ngx_http_reauth_authenticate_t *a,
     reauth_fact_t *fact)
 {
-    size_t                      len;
+    ngx_uint_t                  whole, is_json;
     reauth_string_t             origin, deeplink, body;
     ngx_http_request_t         *sr;
     ngx_http_reauth_forward_t  *forward;
 
-    static u_char  json[] = "application/json";
+    static ngx_str_t  json = ngx_string("application/json");
 
     forward = &a->forward;
     sr = forward->subrequest;
-    len = sizeof(json) - 1;
 
-    if (forward->answer != NGX_HTTP_REAUTH_ANSWER_WHOLE
-        || forward->status != NGX_HTTP_OK
-        || sr->headers_out.content_type_len != len
-        || ngx_strncasecmp(sr->headers_out.content_type.data, json, len) != 0
-        || (a->answer.deeplink != NULL && fact->sealed == NULL))
+    whole = forward->answer == NGX_HTTP_REAUTH_ANSWER_WHOLE;
+
+    is_json = whole
+              && sr->headers_out.content_type_len == json.len
+              && ngx_strncasecmp(sr->headers_out.content_type.data, json.data,
+                                 json.len)
+                 == 0;
+
+    if (!reauth_judge_is_composable((int) whole, (unsigned) forward->status,
+                                    (int) is_json, a->answer.deeplink != NULL,
+                                    fact->sealed != NULL))
     {
         return 0;
     }

@@ -228,6 +228,14 @@ reauth_state_t reauth_judge_ended(reauth_update_end_t end, int sent,
 void reauth_judge_accepted(int readable, int deeplink, reauth_fact_t *fact);
 
 /*
+ * Whether a response with these properties can be identical to the one that is
+ * composed from the record: "json" is its media type without parameters,
+ * "sealed": the record has its deeplink.
+ */
+int reauth_judge_is_composable(int whole, unsigned status, int json,
+    int deeplink, int sealed);
+
+/*
  * "state" is that of the settled update; "composed": the response composed from
  * the record is identical.
  */

@@ -141,6 +141,17 @@ reauth_judge_accepted(int readable, int deeplink, reauth_fact_t *fact)
 }
 
 
+int
+reauth_judge_is_composable(int whole, unsigned status, int json, int deeplink,
+    int sealed)
+{
+    return whole
+           && status == 200
+           && json
+           && (!deeplink || sealed);
+}
+
+
 reauth_response_t
 reauth_judge_response(reauth_state_t state, int composed, int deeplink)
 {

@@ -2221,6 +2221,44 @@ test_accepted(void **state)
 }
 
 
+/* a response that a record cannot give back is stored */
+
+static void
+test_composable(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *row;
+        int          whole;
+        unsigned     status;
+        int          json;
+        int          deeplink;
+        int          sealed;
+        int          composable;
+    } rows[] = {
+        { "as documented", 1, 200, 1, 0, 0, 1 },
+        { "with a deeplink", 1, 200, 1, 1, 1, 1 },
+        { "a deeplink that is too long", 1, 200, 1, 1, 0, 0 },
+        { "another status", 1, 201, 1, 0, 0, 0 },
+        { "another media type", 1, 200, 0, 0, 0, 0 },
+        { "broken off", 0, 200, 1, 0, 0, 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (reauth_judge_is_composable(rows[i].whole, rows[i].status,
+                                       rows[i].json, rows[i].deeplink,
+                                       rows[i].sealed)
+            != rows[i].composable)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
 static void
 test_response(void **state)
 {
@@ -2528,6 +2566,7 @@ main(void)
         cmocka_unit_test(test_call_judged),
         cmocka_unit_test(test_ended),
         cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_composable),
         cmocka_unit_test(test_response),
         cmocka_unit_test(test_restored),
         cmocka_unit_test(test_code),
