@@ -18,6 +18,8 @@ sandbox_start('--step-ms', 50);
 my $gateway = gateway(
     log_level => 'debug',
     config    => <<"EOC",
+reauth_poll on /upstream interval=100ms rate=50r/s;
+reauth_heal on delay=100ms;
 location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
 location = /reauth/metrics { reauth_metrics; }
 EOC
@@ -113,6 +115,21 @@ for my $name (sort keys %form) {
                 "$name: the error is stored without it");
         }
 
+        # in the response to a request of the gateway itself
+
+        sandbox('POST', "/account/acct_heal_$n", { authenticated => \0,
+            next => [
+                { status => 401,
+                  body   => '{"error":"SESSION_EXPIRED:NEEDS_REAUTHENTICATION"}' },
+                { status => 422, body => qq({"error":"$text"}) } ] });
+
+        is(ask('GET', "/api/acct_heal_$n/me")->{status}, 401,
+            "$name: a session has expired");
+        ok(wait_for { (ask('GET', "/reauth/accounts/acct_heal_$n")->{json}
+            {heal}{tries} // 0) && $gateway->error_log
+            =~ m{acct_heal_$n/reauthenticate" sent, whole} }
+            "$name: the gateway reauthenticates");
+
         # signed texts
 
         for my $event (event('accounts.authentication_failed', $account,
@@ -137,7 +154,8 @@ for my $entry (redis_cli('KEYS', '*')) {
     my $type = redis_cli('TYPE', $entry);
 
     $place{Redis} .= join "\n", $entry, redis_cli('--raw',
-          $type eq 'zset'   ? ('ZRANGE', $entry, 0, -1)
+          $type eq 'hash'   ? ('HGETALL', $entry)
+        : $type eq 'zset'   ? ('ZRANGE', $entry, 0, -1)
         : $type eq 'stream' ? ('XRANGE', $entry, '-', '+')
         :                     ('GET', $entry)), '';
 }

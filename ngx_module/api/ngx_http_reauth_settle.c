@@ -88,7 +88,6 @@ ngx_http_reauth_authenticate_error(ngx_http_reauth_authenticate_t *a,
 {
     reauth_string_t               sent;
     reauth_unread_t               why;
-    ngx_http_reauth_kept_t        kept;
     ngx_http_reauth_main_conf_t  *mcf;
 
     /* if the body is unreadable, the status is the reason */
@@ -98,13 +97,7 @@ ngx_http_reauth_authenticate_error(ngx_http_reauth_authenticate_t *a,
 
     mcf = ngx_http_get_module_main_conf(a->request, ngx_http_reauth_module);
 
-    ngx_memzero(&kept, sizeof(ngx_http_reauth_kept_t));
-
-    kept.code = error->code;
-    kept.message = error->message;
-
-    ngx_http_reauth_redact_kept(mcf, a->request->connection->log, "a response",
-                                &kept);
+    ngx_http_reauth_redact_error(mcf, a->request->connection->log, error);
 
     if (a->credentials.body != NULL) {
         sent.data = (u_char *) a->credentials.body;

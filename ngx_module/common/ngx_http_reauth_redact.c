@@ -92,6 +92,21 @@ ngx_http_reauth_redact_kept(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
 
 
 void
+ngx_http_reauth_redact_error(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
+    reauth_error_t *error)
+{
+    ngx_http_reauth_kept_t  kept;
+
+    ngx_memzero(&kept, sizeof(ngx_http_reauth_kept_t));
+
+    kept.code = error->code;
+    kept.message = error->message;
+
+    ngx_http_reauth_redact_kept(mcf, log, "a response", &kept);
+}
+
+
+void
 ngx_http_reauth_redact_poll(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
     reauth_poll_t *poll)
 {

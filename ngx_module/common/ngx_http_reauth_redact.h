@@ -12,6 +12,7 @@
 
 #include "ngx_http_reauth_conf.h"
 
+#include "reauth_error.h"
 #include "reauth_poll.h"
 #include "reauth_webhook.h"
 
@@ -40,6 +41,8 @@ void ngx_http_reauth_redact(ngx_http_reauth_main_conf_t *mcf, ngx_log_t *log,
 void ngx_http_reauth_redact_kept(ngx_http_reauth_main_conf_t *mcf,
     ngx_log_t *log, const char *what, ngx_http_reauth_kept_t *kept);
 
+void ngx_http_reauth_redact_error(ngx_http_reauth_main_conf_t *mcf,
+    ngx_log_t *log, reauth_error_t *error);
 void ngx_http_reauth_redact_poll(ngx_http_reauth_main_conf_t *mcf,
     ngx_log_t *log, reauth_poll_t *poll);
 void ngx_http_reauth_redact_webhook(ngx_http_reauth_main_conf_t *mcf,

@@ -16,6 +16,7 @@
 #include "reauth_update_answer.h"
 #include "ngx_http_reauth_heal.h"
 #include "ngx_http_reauth_background.h"
+#include "ngx_http_reauth_redact.h"
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_unread.h"
 #include "ngx_http_reauth_zone_heal.h"
@@ -214,13 +215,20 @@ ngx_http_reauth_heal_accepted(ngx_http_reauth_heal_t *heal,
 
 
 static void
-ngx_http_reauth_heal_error(ngx_http_reauth_forward_t *forward,
-    reauth_error_t *error)
+ngx_http_reauth_heal_error(ngx_http_reauth_heal_t *heal, reauth_error_t *error)
 {
-    reauth_unread_t  why;
+    reauth_unread_t               why;
+    ngx_http_reauth_forward_t    *forward;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    forward = &heal->background.forward;
 
     (void) reauth_error_read(forward->capture.body.data,
                              forward->capture.body.len, error, &why);
+
+    mcf = heal->poller->conf_ctx->main_conf[ngx_http_reauth_module.ctx_index];
+
+    ngx_http_reauth_redact_error(mcf, heal->poller->timer.log, error);
 
     if (error->code[0] == '\0') {
         ngx_sprintf((u_char *) error->code, "HTTP_%ui%Z", forward->status);
@@ -253,7 +261,7 @@ ngx_http_reauth_heal_done(ngx_http_reauth_background_t *background)
         ngx_http_reauth_heal_accepted(heal, &answer, &fact);
 
     } else {
-        ngx_http_reauth_heal_error(forward, &error);
+        ngx_http_reauth_heal_error(heal, &error);
 
         fact.error_code = reauth_string_from(error.code);
         fact.error_message = reauth_string_from(error.message);

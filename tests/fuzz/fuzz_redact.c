@@ -3,13 +3,15 @@
  * Copyright (C) the nginx-reauth authors
  *
  * Input: a byte with the length of the secret, the secret, and a text that may
- * repeat it.  Nothing of the secret is left, and nothing else is changed.
+ * repeat it.  Nothing of the secret is left, and nothing else is changed.  The
+ * text also determines how the secret is encoded twice, which must be found.
  */
 
 
 #define _GNU_SOURCE
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +75,86 @@ redact_and_check(const reauth_string_t *secret, const uint8_t *data,
 }
 
 
+/* the next choice that the text makes */
+
+static unsigned
+choose(const uint8_t *data, size_t size, size_t *next)
+{
+    return size != 0 ? data[(*next)++ % size] : 0;
+}
+
+
+static size_t
+encode(const uint8_t *data, size_t size, size_t *next, const char *text,
+    size_t len, char *out)
+{
+    int     url;
+    char   *p;
+    size_t  i;
+
+    p = out;
+    url = (int) choose(data, size, next) & 1;
+
+    for (i = 0; i < len; i++) {
+
+        if (url && (text[i] == '%' || choose(data, size, next) % 3 == 0)) {
+            p += sprintf(p, "%%%02x", (unsigned) text[i]);
+
+        } else if (!url && choose(data, size, next) % 3 == 0) {
+            p += sprintf(p, "\\u%04x", (unsigned) text[i]);
+
+        } else if (!url && text[i] == '\\') {
+            p += sprintf(p, "\\\\");
+
+        } else {
+            *p++ = text[i];
+        }
+    }
+
+    return (size_t) (p - out);
+}
+
+
+static void
+encode_and_check(const reauth_string_t *secret, const uint8_t *data,
+    size_t size)
+{
+    char             one[REAUTH_REDACT_WINDOW * 6 * 6 + 1];
+    char             two[sizeof(one)];
+    size_t           i, len, next;
+    reauth_redact_t  redact;
+
+    if (secret->len < REAUTH_REDACT_WINDOW) {
+        return;
+    }
+
+    for (i = 0; i < secret->len; i++) {
+        if (secret->data[i] <= ' ' || secret->data[i] >= 0x7f
+            || secret->data[i] == '\\' || secret->data[i] == '%')
+        {
+            return;
+        }
+    }
+
+    next = 0;
+    len = REAUTH_REDACT_WINDOW;
+
+    memcpy(two, secret->data, len);
+
+    len = encode(data, size, &next, two, len, one);
+    len = encode(data, size, &next, one, len, two);
+
+    reauth_redact_init(&redact, secret);
+    (void) reauth_redact(&redact, (unsigned char *) two, len);
+
+    for (i = 0; i < len; i++) {
+        if (two[i] != '*') {
+            abort();
+        }
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -87,6 +169,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (memchr(secret.data, '*', secret.len) == NULL) {
         redact_and_check(&secret, data + 1 + secret.len,
+                         size - 1 - secret.len);
+        encode_and_check(&secret, data + 1 + secret.len,
                          size - 1 - secret.len);
     }
 
