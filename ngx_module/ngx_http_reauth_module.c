@@ -13,6 +13,7 @@
 #include "ngx_http_reauth_gate_failed.h"
 #include "ngx_http_reauth_heal.h"
 #include "ngx_http_reauth_key.h"
+#include "ngx_http_reauth_lists.h"
 #include "ngx_http_reauth_observe.h"
 #include "ngx_http_reauth_origin.h"
 #include "ngx_http_reauth_poller.h"
@@ -301,6 +302,17 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
       ngx_http_reauth_rule(ngx_http_reauth_conf_metrics, NULL,
                            NGX_HTTP_REAUTH_NEEDS_ZONE
                            |NGX_HTTP_REAUTH_IS_HANDLER,
+                           0) },
+
+    { ngx_string("reauth_sweep"),
+      NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_reauth_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      ngx_http_reauth_rule(ngx_http_reauth_sweep_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_NEEDS_POLLER
+                           |NGX_HTTP_REAUTH_MAY_BE_OFF,
                            0) },
 
     { ngx_string("reauth_heal"),

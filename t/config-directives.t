@@ -120,6 +120,8 @@ my %row = (
         [['upstream'], emerg => qr/no location of the server matches: add/]],
     reauth_heal => ['on max=3/d delay=10s', ['server'], $zone,
         [['poll'], emerg => qr/"reauth_heal" needs "reauth_poll", by whose/]],
+    reauth_sweep => ['1m', ['server'], $zone,
+        [['poll'], emerg => qr/"reauth_sweep" needs "reauth_poll", by whose/]],
     reauth_key_file => [$key, [qw(http server api)],
         [[qw(api authenticate upstream poll)], warn => $unused],
         [['variable'], warn => qr/no request is sent with the key: add/]],

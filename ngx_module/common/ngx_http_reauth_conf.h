@@ -65,6 +65,7 @@ typedef struct {
     size_t                    body_memory;     /* bytes, of a worker */
     ngx_uint_t                gate_failed;     /* flag: it is used */
     ngx_uint_t                heal_set;        /* flag: reauth_heal is set */
+    ngx_uint_t                sweep_set;       /* flag: reauth_sweep is set */
     ngx_uint_t                odd_headers;     /* flag: "_" in names passes */
 } ngx_http_reauth_main_conf_t;
 

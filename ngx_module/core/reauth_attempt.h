@@ -122,6 +122,7 @@ typedef enum {
     REAUTH_SOURCE_CALL,            /* a response to an ordinary call */
     REAUTH_SOURCE_TIMER,           /* reauth_gate_max */
     REAUTH_SOURCE_HEAL,            /* a reauthentication by the gateway */
+    REAUTH_SOURCE_SWEEP,           /* a list of accounts, about an idle one */
     REAUTH_SOURCE_OPERATOR,        /* a person; in changes only */
     REAUTH_SOURCE_LAST
 } reauth_source_t;

@@ -42,7 +42,8 @@ static const char  *reauth_auth_type_names[] = {
 
 static const char  *reauth_source_names[] = {
     NULL, "update", "start", "reauthenticate", "poll", "submit_2fa",
-    "webhook", "poller", "call", "timer", "heal", "operator"
+    "webhook", "poller", "call", "timer", "heal",
+    "sweep", "operator"
 };
 
 static const char  *reauth_poll_error_names[] = {

@@ -114,6 +114,42 @@ reauth_list_expired(const reauth_record_t *record,
 
 
 int
+reauth_list_sweep(const reauth_record_t *record,
+    const reauth_account_status_t *status, int64_t asked_ms, int64_t now_ms,
+    reauth_fact_t *fact)
+{
+    if (reauth_attempt_is_unpolled(record)
+        || (record->state != REAUTH_STATE_NONE
+            && record->updated_ms > asked_ms - REAUTH_OLD_SESSION_MS))
+    {
+        return 0;
+    }
+
+    if (reauth_list_expired(record, status, now_ms, fact)) {
+        fact->source = REAUTH_SOURCE_SWEEP;
+        return 1;
+    }
+
+    if (record->state != REAUTH_STATE_FAILED
+        || status->in_progress
+        || !status->authenticated)
+    {
+        return 0;
+    }
+
+    memset(fact, 0, sizeof(reauth_fact_t));
+
+    fact->now_ms = now_ms;
+    reauth_fact_of(fact, record);
+    fact->live = 1;
+    fact->source = REAUTH_SOURCE_SWEEP;
+    fact->state = REAUTH_STATE_SUCCEEDED;
+
+    return 1;
+}
+
+
+int
 reauth_list_tell(const reauth_record_t *record,
     const reauth_account_status_t *status, reauth_fact_t *fact)
 {

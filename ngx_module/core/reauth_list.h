@@ -39,6 +39,16 @@ int reauth_list_expired(const reauth_record_t *record,
 
 
 /*
+ * The same for an account without an active attempt, in a list requested at
+ * "asked_ms" as a sweep: it has lost its session, or was mended.  A record that
+ * may have changed since then, or shortly before, is left as it is.
+ */
+int reauth_list_sweep(const reauth_record_t *record,
+    const reauth_account_status_t *status, int64_t asked_ms, int64_t now_ms,
+    reauth_fact_t *fact);
+
+
+/*
  * If the list is not conclusive, a fact about "last_poll": the account is not
  * in the list, or is in it again.  Returns 0 if this is no change.
  */

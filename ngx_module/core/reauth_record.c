@@ -22,6 +22,7 @@ typedef enum {
     REAUTH_FIELD_NEEDS,
     REAUTH_FIELD_FORGOTTEN,
     REAUTH_FIELD_HEAL,
+    REAUTH_FIELD_SWEEP,
     REAUTH_FIELD_HAS,
     REAUTH_FIELD_STRING,
     REAUTH_FIELD_BINARY
@@ -57,7 +58,8 @@ typedef struct {
  * "running", with the word for the others in "needs": an earlier version skips
  * that field, and keeps the gate closed.  The field follows the state's.  In
  * the same way, a forgotten attempt has expired for an earlier version, and a
- * reauthentication by the gateway itself is one of a caller.
+ * reauthentication by the gateway itself is one of a caller, and a sweep is a
+ * poll.
  */
 
 static const reauth_field_spec_t  reauth_field_specs[] = {
@@ -75,6 +77,7 @@ static const reauth_field_spec_t  reauth_field_specs[] = {
     reauth_spec("action", REAUTH_FIELD_ACTION, action),
     reauth_spec("source", REAUTH_FIELD_SOURCE, source),
     reauth_spec("heal", REAUTH_FIELD_HEAL, source),
+    reauth_spec("sweep", REAUTH_FIELD_SWEEP, source),
     reauth_spec("since", REAUTH_FIELD_INT64, since_ms),
     reauth_spec("updated", REAUTH_FIELD_INT64, updated_ms),
     reauth_spec("deadline", REAUTH_FIELD_INT64, deadline_ms),
@@ -206,10 +209,15 @@ reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
     case REAUTH_FIELD_HEAL:
         return value == REAUTH_SOURCE_HEAL ? "1" : NULL;
 
+    case REAUTH_FIELD_SWEEP:
+        return value == REAUTH_SOURCE_SWEEP ? "1" : NULL;
+
     default: /* REAUTH_FIELD_SOURCE */
         return reauth_source_name(value == REAUTH_SOURCE_HEAL
                                   ? REAUTH_SOURCE_REAUTHENTICATE
-                                  : (reauth_source_t) value);
+                                  : value == REAUTH_SOURCE_SWEEP
+                                    ? REAUTH_SOURCE_POLLER
+                                    : (reauth_source_t) value);
     }
 }
 
@@ -497,6 +505,13 @@ reauth_decode_field(reauth_record_t *record, const reauth_string_t *name,
     case REAUTH_FIELD_HEAL:
         if (*member == REAUTH_SOURCE_REAUTHENTICATE) {
             *member = REAUTH_SOURCE_HEAL;
+        }
+
+        return 0;
+
+    case REAUTH_FIELD_SWEEP:
+        if (*member == REAUTH_SOURCE_POLLER) {
+            *member = REAUTH_SOURCE_SWEEP;
         }
 
         return 0;

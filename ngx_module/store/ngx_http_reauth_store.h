@@ -67,6 +67,7 @@ struct ngx_http_reauth_store_s {
     ngx_msec_t                         gate_max;
     ngx_uint_t                         polling;       /* reauth_poll is on */
     ngx_uint_t                         poll_rate;     /* its polls a minute */
+    ngx_msec_t                         sweep;         /* interval; 0: off */
 
     /* of this process */
     unsigned                           usage_periods; /* of budgets */

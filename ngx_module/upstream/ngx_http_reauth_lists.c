@@ -29,6 +29,9 @@
 /* milliseconds until the next check, if another gateway requests the list */
 #define NGX_HTTP_REAUTH_LIST_RETRY     1000
 
+/* milliseconds; the longest interval of sweeps */
+#define NGX_HTTP_REAUTH_SWEEP_MAX      86400000
+
 /* attempts settled per turn because the list does not contain them */
 #define NGX_HTTP_REAUTH_UNLISTED_MAX   100
 
@@ -51,6 +54,7 @@ struct ngx_http_reauth_list_s {
     size_t                         size;
     ngx_uint_t                     entries;
     ngx_uint_t                     changes;
+    ngx_uint_t                     sweep;
     ngx_uint_t                     nasked;
     ngx_http_reauth_listed_t       asked[NGX_HTTP_REAUTH_LIST_ASKED];
     u_char                         uri[128];
@@ -164,6 +168,42 @@ ngx_http_reauth_list_redact(ngx_http_reauth_list_t *list,
 }
 
 
+/* an account without an attempt that waits for a list */
+
+static void
+ngx_http_reauth_list_sweep(ngx_http_reauth_list_t *list,
+    const reauth_string_t *account, const reauth_account_status_t *status)
+{
+    reauth_fact_t             fact;
+    reauth_record_t           record;
+    reauth_advance_result_t   result;
+
+    (void) ngx_http_reauth_zone_find(&list->poller->store->zone, account,
+                                     &record);
+
+    if (!reauth_list_sweep(&record, status,
+                           ngx_http_reauth_moment_ms(&list->sent),
+                           ngx_http_reauth_now(), &fact))
+    {
+        return;
+    }
+
+    if (ngx_http_reauth_store_advance(list->poller->store, account, &fact,
+                                      &result, NULL)
+        == NGX_OK
+        && result == REAUTH_ADVANCE_APPLIED)
+    {
+        list->changes++;
+
+        ngx_log_error(NGX_LOG_INFO, list->poller->timer.log, 0,
+                      "reauth: sweep: account \"%*s\" %s", account->len,
+                      account->data,
+                      fact.state == REAUTH_STATE_FAILED
+                      ? "is not logged in" : "is logged in again");
+    }
+}
+
+
 static int
 ngx_http_reauth_list_entry(void *data, const reauth_string_t *account,
     const reauth_account_status_t *entry)
@@ -206,8 +246,12 @@ ngx_http_reauth_list_entry(void *data, const reauth_string_t *account,
             record.state = asked->state;
 
             ngx_http_reauth_list_advance(list, account, &record, status);
-            break;
+            return 0;
         }
+    }
+
+    if (list->sweep) {
+        ngx_http_reauth_list_sweep(list, account, status);
     }
 
     return 0;
@@ -394,6 +438,8 @@ ngx_http_reauth_list_start(ngx_http_reauth_poller_t *poller)
     list->poller = poller;
     ngx_http_reauth_moment(&list->sent);
     list->number = ngx_http_reauth_zone_list_begin(&poller->store->zone);
+    list->sweep = poller->sweeping;
+    poller->sweeping = 0;
 
     ngx_http_reauth_list_take_asked(list);
 
@@ -494,12 +540,76 @@ ngx_http_reauth_list_lease(ngx_http_reauth_poller_t *poller)
 }
 
 
+static void
+ngx_http_reauth_sweep_leased(redisReply *reply, void *data)
+{
+    ngx_http_reauth_poller_t *poller = data;
+
+    poller->sweep_leasing = 0;
+
+    if (reply != NULL && reply->type == REDIS_REPLY_STATUS) {
+        poller->sweeping = 1;
+        poller->sweep_at = ngx_current_msec + poller->store->sweep;
+    }
+}
+
+
+/* of all gateways, one requests a list in each interval */
+
+static void
+ngx_http_reauth_sweep_step(ngx_http_reauth_poller_t *poller)
+{
+    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX], time[NGX_INT64_LEN];
+    ngx_str_t  argv[6];
+
+    if (poller->store->sweep == 0
+        || poller->sweeping
+        || poller->sweep_leasing
+        || (poller->sweep_at != 0
+            && (ngx_msec_int_t) (ngx_current_msec - poller->sweep_at) < 0))
+    {
+        return;
+    }
+
+    if (!ngx_http_reauth_poller_shares(poller)) {
+        poller->sweeping = 1;
+        poller->sweep_at = ngx_current_msec + poller->store->sweep;
+        return;
+    }
+
+    ngx_str_set(&argv[0], "SET");
+
+    ngx_http_reauth_redis_key(&argv[1], key,
+                              &poller->store->redis_conf->prefix, "sweep", "");
+
+    ngx_str_set(&argv[2], "1");
+    ngx_str_set(&argv[3], "PX");
+
+    argv[4].data = time;
+    argv[4].len = ngx_sprintf(time, "%M", poller->store->sweep) - time;
+
+    ngx_str_set(&argv[5], "NX");
+
+    poller->sweep_at = ngx_current_msec + NGX_HTTP_REAUTH_LIST_RETRY;
+
+    if (ngx_http_reauth_redis_command(poller->store->redis, 6, argv, 0,
+                                      ngx_http_reauth_sweep_leased, poller)
+        == NGX_OK)
+    {
+        poller->sweep_leasing = 1;
+    }
+}
+
+
 void
 ngx_http_reauth_lists_step(ngx_http_reauth_poller_t *poller)
 {
+    ngx_http_reauth_sweep_step(poller);
+
     if (poller->list != NULL
         || poller->list_leasing
         || (poller->nasked == 0
+            && !poller->sweeping
             && ngx_http_reauth_zone_waiting(&poller->store->zone) == 0)
         || (poller->list_at != 0
             && (ngx_msec_int_t) (ngx_current_msec - poller->list_at) < 0))
@@ -560,4 +670,41 @@ ngx_http_reauth_lists_abort(ngx_http_reauth_poller_t *poller)
         ngx_http_reauth_background_abort(
                             (ngx_http_reauth_background_t *) poller->list);
     }
+}
+
+
+char *
+ngx_http_reauth_sweep_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_reauth_main_conf_t *mcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (mcf->sweep_set) {
+        return "is duplicate: one poller serves all servers";
+    }
+
+    mcf->sweep_set = 1;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_parse_time(&value[1], 0);
+
+    if (n == NGX_ERROR || n < NGX_HTTP_REAUTH_LIST_TIME
+        || n > NGX_HTTP_REAUTH_SWEEP_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" in \"reauth_sweep\": expected "
+                           "\"off\", or 10s to 1d", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->store.sweep = n;
+
+    return NGX_CONF_OK;
 }

@@ -27,4 +27,9 @@ void ngx_http_reauth_lists_expire(ngx_http_reauth_poller_t *poller);
 void ngx_http_reauth_lists_abort(ngx_http_reauth_poller_t *poller);
 
 
+/* the "reauth_sweep" directive */
+char *ngx_http_reauth_sweep_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
 #endif /* _NGX_HTTP_REAUTH_LISTS_H_INCLUDED_ */

@@ -53,6 +53,9 @@ struct ngx_http_reauth_poller_s {
     ngx_http_reauth_list_t   *list;          /* being read; or NULL */
     ngx_uint_t                list_leasing;  /* lease requested */
     ngx_msec_t                list_at;       /* not before; 0: now */
+    ngx_uint_t                sweeping;      /* the next list is a sweep */
+    ngx_uint_t                sweep_leasing; /* lease requested */
+    ngx_msec_t                sweep_at;      /* not before; 0: now */
     ngx_uint_t                nasked;
     char                      asked[NGX_HTTP_REAUTH_LIST_ASKED]
                                    [REAUTH_ACCOUNT_MAX + 1];

@@ -451,6 +451,16 @@ test_record(void **state)
     assert_int_equal(reauth_record_decode(&text, &copy), 0);
     assert_int_equal(copy.source, REAUTH_SOURCE_HEAL);
 
+    record.source = REAUTH_SOURCE_SWEEP;
+    text.len = reauth_record_encode(&record, buffer, &event);
+    buffer[text.len] = '\0';
+
+    assert_non_null(strstr((char *) buffer, "\nsource poller\nsweep 1\n"));
+
+    memset(&copy, 0, sizeof(reauth_record_t));
+    assert_int_equal(reauth_record_decode(&text, &copy), 0);
+    assert_int_equal(copy.source, REAUTH_SOURCE_SWEEP);
+
     record.source = REAUTH_SOURCE_REAUTHENTICATE;
     len = reauth_record_encode(&record, buffer, &event);
     text.len = len;

@@ -152,13 +152,114 @@ test_account_missing_in_list(void **state)
 }
 
 
+/* a sweep settles idle accounts that have not changed recently */
+
+static void
+test_sweep(void **state)
+{
+    size_t                    i;
+    reauth_fact_t             fact;
+    reauth_record_t           record;
+    reauth_account_status_t   status;
+
+    static const struct {
+        const char       *row;
+        const char       *account;
+        reauth_state_t    state;
+        int64_t           age_ms;            /* of the last change */
+        int               authenticated;     /* -1: an unknown value */
+        int               in_progress;
+        reauth_state_t    result;            /* NONE: no fact */
+    } rows[] = {
+
+        { "lost its session", "acct_1", REAUTH_STATE_SUCCEEDED, 10000, 0, 0,
+          REAUTH_STATE_FAILED },
+        { "is not known", "acct_1", REAUTH_STATE_NONE, 0, 0, 0,
+          REAUTH_STATE_FAILED },
+        { "was rejected", "acct_1", REAUTH_STATE_REJECTED, 10000, 0, 0,
+          REAUTH_STATE_FAILED },
+        { "was mended", "acct_1", REAUTH_STATE_FAILED, 10000, 1, 0,
+          REAUTH_STATE_SUCCEEDED },
+        { "of Fansly", "fansly_acct_1", REAUTH_STATE_SUCCEEDED, 10000, 0, 0,
+          REAUTH_STATE_FAILED },
+
+        { "has changed shortly before", "acct_1", REAUTH_STATE_SUCCEEDED,
+          9999, 0, 0, REAUTH_STATE_NONE },
+        { "has changed since", "acct_1", REAUTH_STATE_SUCCEEDED, -1, 0, 0,
+          REAUTH_STATE_NONE },
+        { "failed shortly before", "acct_1", REAUTH_STATE_FAILED, 9999, 1, 0,
+          REAUTH_STATE_NONE },
+
+        { "is known to have failed", "acct_1", REAUTH_STATE_FAILED, 10000, 0,
+          0, REAUTH_STATE_NONE },
+        { "is known to be logged in", "acct_1", REAUTH_STATE_SUCCEEDED, 10000,
+          1, 0, REAUTH_STATE_NONE },
+        { "is logged in, not known", "acct_1", REAUTH_STATE_NONE, 0, 1, 0,
+          REAUTH_STATE_NONE },
+        { "logs in", "acct_1", REAUTH_STATE_SUCCEEDED, 10000, 0, 1,
+          REAUTH_STATE_NONE },
+        { "logs in again", "acct_1", REAUTH_STATE_FAILED, 10000, 1, 1,
+          REAUTH_STATE_NONE },
+        { "an unknown value", "acct_1", REAUTH_STATE_SUCCEEDED, 10000, -1, 0,
+          REAUTH_STATE_NONE },
+        { "the same of a failed one", "acct_1", REAUTH_STATE_FAILED, 10000, -1,
+          0, REAUTH_STATE_NONE },
+        { "an attempt is active", "acct_1", REAUTH_STATE_RUNNING, 10000, 0, 0,
+          REAUTH_STATE_NONE },
+        { "a person is needed", "acct_1", REAUTH_STATE_NEEDS_OTP, 10000, 0, 0,
+          REAUTH_STATE_NONE },
+        { "has expired", "acct_1", REAUTH_STATE_EXPIRED, 10000, 0, 0,
+          REAUTH_STATE_NONE },
+        { "was forgotten", "acct_1", REAUTH_STATE_FORGOTTEN, 10000, 0, 0,
+          REAUTH_STATE_NONE },
+        { "of Fanvue", "fanvue_acct_1", REAUTH_STATE_SUCCEEDED, 10000, 0, 0,
+          REAUTH_STATE_NONE },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        record_of(&record, rows[i].state, 20000);
+        memcpy(record.account, rows[i].account, strlen(rows[i].account) + 1);
+        record.updated_ms = NOW_MS - rows[i].age_ms;
+
+        memset(&status, 0, sizeof(reauth_account_status_t));
+
+        status.found = 1;
+        status.authenticated = rows[i].authenticated == 1;
+        status.not_authenticated = rows[i].authenticated == 0;
+        status.in_progress = rows[i].in_progress != 0;
+
+        memset(&fact, 0, sizeof(reauth_fact_t));
+
+        (void) reauth_list_sweep(&record, &status, NOW_MS, NOW_MS + 5, &fact);
+
+        if (fact.state != rows[i].result) {
+            fail_msg("%s: %d", rows[i].row, (int) fact.state);
+        }
+
+        if (fact.state != REAUTH_STATE_NONE) {
+            assert_int_equal(fact.source, REAUTH_SOURCE_SWEEP);
+            assert_int_equal(fact.epoch, 7);
+            assert_int_equal(fact.live, 1);
+            assert_int_equal(fact.now_ms, NOW_MS + 5);
+            assert_int_equal(fact.action,
+                             fact.state == REAUTH_STATE_FAILED
+                             ? REAUTH_ACTION_CREDENTIALS
+                             : REAUTH_ACTION_NONE);
+        }
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_attempt_in_progress_becomes_running),
         cmocka_unit_test(test_no_attempt_in_progress_is_an_end),
-        cmocka_unit_test(test_account_missing_in_list)
+        cmocka_unit_test(test_account_missing_in_list),
+        cmocka_unit_test(test_sweep)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
