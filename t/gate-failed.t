@@ -286,6 +286,11 @@ is($gateway->http('DELETE', "/reauth/accounts/$forget")->{status}, 200,
 is(call("/api/$forget/x")->{status}, 200,
     'calls of a forgotten account are sent');
 
+# ---- the audit log ----
+
+unlike(call('/reauth/audit')->{body}, qr/"action":"call"/,
+    'calls of failed accounts are not refused calls of the audit log');
+
 # ---- logs ----
 
 my $log = Reauth::Test::slurp(work_dir() . '/gateway/logs/gate.log');

@@ -150,6 +150,18 @@ ngx_http_reauth_audit_entry_is_act(ngx_http_reauth_ctx_t *ctx)
 }
 
 
+/* of a failed account, it is the account that is not logged in */
+
+static ngx_uint_t
+ngx_http_reauth_audit_entry_is_unauthorized(ngx_http_reauth_ctx_t *ctx,
+    ngx_uint_t status)
+{
+    return status == NGX_HTTP_UNAUTHORIZED
+           && ctx->error != NULL
+           && ctx->gate != NGX_HTTP_REAUTH_GATE_FAILED;
+}
+
+
 void
 ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
     ngx_http_reauth_ctx_t *ctx)
@@ -163,7 +175,7 @@ ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
 
     if (ctx->audited
         || (!ngx_http_reauth_audit_entry_is_act(ctx)
-            && !(ctx->error != NULL && status == NGX_HTTP_UNAUTHORIZED)))
+            && !ngx_http_reauth_audit_entry_is_unauthorized(ctx, status)))
     {
         return;
     }
