@@ -44,6 +44,17 @@ location /off/api/ {
     rewrite ^/off(/.*) \$1 break;
     proxy_pass http://fans_api;
 }
+location /tried/api/ {
+    reauth_gate on;
+    reauth_gate_failed on;
+    rewrite ^/tried(/.*) \$1 break;
+    try_files /none \@proxy;
+}
+location \@proxy {
+    reauth_gate on;
+    reauth_gate_failed on;
+    proxy_pass http://fans_api;
+}
 location /reauth/ { reauth_status operate; }
 location = /reauth/metrics { reauth_metrics; }
 location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }
@@ -212,6 +223,19 @@ call('/api/acct_works/x');
 is(record('acct_works')->{state}, 'failed', 'the account fails again');
 is(call('/api/acct_works/x')->{headers}{'reauth-answered'}, 1,
     'no further probe is sent within the interval');
+
+# an internal redirect
+
+answers('acct_tried', ({ status => 401 }) x 2);
+call('/tried/api/acct_tried/x');
+is(record('acct_tried')->{state}, 'failed', 'a redirected call fails');
+my $probes = counted('probe');
+is(call('/tried/api/acct_tried/x')->{headers}{'reauth-answered'}, undef,
+    'a redirected probe is sent');
+is(sent('acct_tried'), 2, 'the upstream receives the redirected probe');
+is(counted('probe'), $probes + 1, 'a redirected probe is counted once');
+is(call('/tried/api/acct_tried/x')->{headers}{'reauth-answered'}, 1,
+    'the call after a redirected probe is answered');
 
 # what proves nothing
 

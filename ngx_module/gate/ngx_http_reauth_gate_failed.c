@@ -183,6 +183,14 @@ ngx_http_reauth_gate_failed_try(ngx_http_request_t *r,
                    &ctx->account, why);
 
     ctx->gate = gate;
+
+    if (ctx->tried->sent_ms != 0) {
+
+        /* sent again by an internal redirect */
+
+        return NGX_DECLINED;
+    }
+
     ctx->tried->sent_ms = ngx_http_reauth_now();
 
     switch (gate) {
@@ -292,6 +300,35 @@ ngx_http_reauth_gate_failed_probe(ngx_http_request_t *r,
 }
 
 
+/* the probe, if an internal redirect has cleared the context since */
+
+static ngx_http_reauth_tried_t *
+ngx_http_reauth_gate_failed_recall(ngx_http_request_t *r,
+    const reauth_string_t *account)
+{
+    ngx_http_cleanup_t       *cln;
+    ngx_http_reauth_tried_t  *tried;
+
+    for (cln = r->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_reauth_gate_failed_cleanup) {
+            continue;
+        }
+
+        tried = cln->data;
+
+        if (tried->account.len == account->len
+            && ngx_memcmp(tried->account.data, account->data, account->len)
+               == 0)
+        {
+            return tried;
+        }
+    }
+
+    return NULL;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_gate_failed_ctx(ngx_http_request_t *r,
     ngx_http_reauth_ctx_t *ctx, const reauth_string_t *account,
@@ -299,14 +336,21 @@ ngx_http_reauth_gate_failed_ctx(ngx_http_request_t *r,
 {
     ngx_http_reauth_tried_t  *tried;
 
-    tried = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_tried_t));
+    tried = ctx->tried;
+
     if (tried == NULL) {
-        return NGX_ERROR;
+        tried = ngx_pcalloc(r->pool, sizeof(ngx_http_reauth_tried_t));
+        if (tried == NULL) {
+            return NGX_ERROR;
+        }
+
+        tried->request = r;
+        tried->account.data = (u_char *) account->data;
+        tried->account.len = account->len;
+
+        ctx->tried = tried;
     }
 
-    tried->request = r;
-
-    ctx->tried = tried;
     ctx->operation = REAUTH_OPERATION_CALL;
     ctx->account.data = (u_char *) account->data;
     ctx->account.len = account->len;
@@ -332,17 +376,21 @@ ngx_http_reauth_gate_failed_judge(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account)
 {
-    ngx_uint_t              bypassed, passed;
-    reauth_failed_t         verdict;
-    reauth_record_t         record;
-    ngx_http_reauth_ctx_t  *ctx;
+    ngx_uint_t                bypassed, passed;
+    reauth_failed_t           verdict;
+    reauth_record_t           record;
+    ngx_http_reauth_ctx_t    *ctx;
+    ngx_http_reauth_tried_t  *tried;
 
     ctx = ngx_http_reauth_get_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->tried != NULL && ctx->tried->probe != NULL) {
+    tried = ctx->tried != NULL ? ctx->tried
+                               : ngx_http_reauth_gate_failed_recall(r, account);
+
+    if (tried != NULL && tried->probe != NULL) {
         return NGX_AGAIN;
     }
 
@@ -351,25 +399,27 @@ ngx_http_reauth_gate_failed_judge(ngx_http_request_t *r,
 
     verdict = ngx_http_reauth_zone_failed(zone, account,
                                           (int64_t) lcf->gate_failed,
-                                          !passed && ctx->tried == NULL,
+                                          !passed && tried == NULL,
                                           &record);
 
     if (verdict == REAUTH_FAILED_PASS) {
         return NGX_DECLINED;
     }
 
-    if (ctx->tried != NULL) {
-
-        /* Redis has replied */
-
-        return ctx->tried->refused
-               ? ngx_http_reauth_gate_failed_answer(r, ctx, &record)
-               : ngx_http_reauth_gate_failed_try(r, ctx,
-                     NGX_HTTP_REAUTH_GATE_PROBE, "it is the probe");
-    }
+    ctx->tried = tried;
 
     if (ngx_http_reauth_gate_failed_ctx(r, ctx, account, &record) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (tried != NULL) {
+
+        /* Redis has replied, or an internal redirect has led here */
+
+        return tried->refused
+               ? ngx_http_reauth_gate_failed_answer(r, ctx, &record)
+               : ngx_http_reauth_gate_failed_try(r, ctx,
+                     NGX_HTTP_REAUTH_GATE_PROBE, "it is the probe");
     }
 
     if (verdict == REAUTH_FAILED_EXEMPT) {
