@@ -39,10 +39,6 @@ ngx_http_reauth_zone_audit_init(ngx_http_reauth_zone_shctx_t *sh,
         }
     }
 
-    /* numbers of gateways differ, see reauth_audit_t */
-
-    sh->audited = (uint64_t) ngx_random() << 16;
-
     return NGX_OK;
 }
 

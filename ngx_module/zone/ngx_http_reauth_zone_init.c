@@ -200,6 +200,13 @@ ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
     ngx_memcpy(&bits, bytes, sizeof(uint64_t));
     sh->origin = reauth_origin_make(bits);
 
+    /*
+     * Entries of all gateways have different numbers.  nginx seeds ngx_random()
+     * with the process ID and the time, which containers may share.
+     */
+
+    sh->audited = bits >> 24 << 16;
+
     return ngx_http_reauth_zone_cursor_init(sh);
 }
 
