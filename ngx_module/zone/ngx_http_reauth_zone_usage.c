@@ -34,7 +34,15 @@ ngx_http_reauth_zone_usage_at(ngx_http_reauth_zone_t *zone, uint32_t index)
 uint32_t
 ngx_http_reauth_zone_usage_count(ngx_http_reauth_zone_t *zone)
 {
-    return (uint32_t) zone->sh->nusage + NGX_HTTP_REAUTH_USAGE_FIRST;
+    uint32_t  n;
+
+    n = (uint32_t) zone->sh->nusage + NGX_HTTP_REAUTH_USAGE_FIRST;
+
+    /* the pages of these entries are read later than their number */
+
+    ngx_memory_barrier();
+
+    return n;
 }
 
 
