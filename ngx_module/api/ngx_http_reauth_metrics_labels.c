@@ -38,11 +38,6 @@ ngx_http_reauth_metrics_updates(u_char *p, u_char *last,
 {
     ngx_uint_t  type, result;
 
-    static const char  *results[NGX_HTTP_REAUTH_UPDATE_LAST] = {
-        "accepted", "rejected", "unknown", "coalesced", "invalid", "conflict",
-        "unavailable"
-    };
-
     p = ngx_http_reauth_metrics_head(p, last, "reauth_updates_total",
             "counter",
             "Credential updates and reauthentications, by auth_type and "
@@ -55,7 +50,7 @@ ngx_http_reauth_metrics_updates(u_char *p, u_char *last,
                     "reauth_updates_total{auth_type=\"%s\",result=\"%s\"} "
                     "%ui\n", ngx_http_reauth_metrics_name(
                         reauth_auth_type_name((reauth_auth_type_t) type)),
-                    results[result],
+                    ngx_http_reauth_update_names[result],
                     ngx_http_reauth_zone_counted(zone,
                         ngx_http_reauth_count_of_update(type, result)));
         }

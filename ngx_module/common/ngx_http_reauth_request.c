@@ -16,6 +16,12 @@ typedef struct {
 } ngx_http_reauth_served_t;
 
 
+const char  *ngx_http_reauth_update_names[NGX_HTTP_REAUTH_UPDATE_LAST] = {
+    "accepted", "rejected", "unknown", "coalesced", "invalid", "conflict",
+    "unavailable"
+};
+
+
 ngx_http_reauth_ctx_t *
 ngx_http_reauth_get_ctx(ngx_http_request_t *r)
 {
@@ -210,14 +216,12 @@ ngx_http_reauth_count_update(ngx_http_request_t *r,
 {
     ngx_http_reauth_ctx_t  *ctx;
 
-    static const char  *settled[NGX_HTTP_REAUTH_UPDATE_LAST] = {
-        "accepted", "rejected", "unknown", "coalesced", NULL, NULL, NULL
-    };
-
     ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-    if (settled[result] != NULL) {
-        ctx->settled = settled[result];
+    /* others were not sent: the error is the outcome */
+
+    if (result <= NGX_HTTP_REAUTH_UPDATE_COALESCED) {
+        ctx->settled = ngx_http_reauth_update_names[result];
     }
 
     ngx_http_reauth_count(r, ngx_http_reauth_count_of_update(ctx->auth_type,

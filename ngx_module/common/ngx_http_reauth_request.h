@@ -120,6 +120,9 @@ ngx_uint_t ngx_http_reauth_content_encoded(ngx_http_request_t *r);
  */
 int64_t ngx_http_reauth_began_ms(ngx_http_request_t *r);
 
+/* in the metrics, and in the audit log */
+extern const char  *ngx_http_reauth_update_names[NGX_HTTP_REAUTH_UPDATE_LAST];
+
 void ngx_http_reauth_count(ngx_http_request_t *r,
     ngx_http_reauth_count_e what);
 void ngx_http_reauth_count_update(ngx_http_request_t *r,
