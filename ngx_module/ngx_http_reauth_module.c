@@ -374,6 +374,7 @@ ngx_module_t  ngx_http_reauth_module = {
 static ngx_int_t
 ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_array_t                  *handlers;
     ngx_http_handler_pt          *h;
     ngx_http_core_main_conf_t    *cmcf;
     ngx_http_reauth_loc_conf_t   *lcf;
@@ -405,7 +406,21 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
      * all HTTP modules, including try_files and mirror.
      */
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    handlers = &cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers;
+
+    if (mcf->gate_failed) {
+
+        /* runs after the gate */
+
+        h = ngx_array_push(handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_reauth_gate_failed_handler;
+    }
+
+    h = ngx_array_push(handlers);
     if (h == NULL) {
         return NGX_ERROR;
     }
@@ -416,19 +431,6 @@ ngx_http_reauth_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = ngx_http_reauth_gate_handler;
-
-    if (mcf->gate_failed) {
-
-        /* runs after the gate */
-
-        h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        h[0] = h[-1];
-        h[-1] = ngx_http_reauth_gate_failed_handler;
-    }
 
     /* for attempts that were not begun by a gateway */
 

@@ -69,6 +69,7 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_reauth_ctx_t  *ctx;
 
     r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
 
     /* before the client knows: it may read the audit log at once */
 
@@ -77,7 +78,6 @@ ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
     if (ctx != NULL) {
         ngx_http_reauth_audit_entry_served(r, ctx);
     }
-    r->headers_out.content_length_n = body->len;
 
     if (status == NGX_HTTP_REAUTH_UNPROCESSABLE) {
 
