@@ -151,25 +151,6 @@ ngx_http_reauth_webhook_keep(ngx_http_reauth_store_t *store,
 }
 
 
-static ngx_int_t
-ngx_http_reauth_webhook_variables(ngx_http_request_t *r,
-    ngx_http_reauth_ctx_t *ctx, reauth_record_t *record)
-{
-    ctx->state = record->state;
-    ctx->auth_type = record->auth_type;
-
-    ctx->attempt.len = ngx_strlen(record->attempt);
-    ctx->attempt.data = ngx_pnalloc(r->pool, REAUTH_ATTEMPT_MAX);
-    if (ctx->attempt.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ctx->attempt.data, record->attempt, ctx->attempt.len);
-
-    return NGX_OK;
-}
-
-
 /* called when it is known whether the event is new: stores it and responds */
 
 static ngx_int_t
@@ -222,7 +203,7 @@ ngx_http_reauth_webhook_finish(ngx_http_reauth_event_t *event, ngx_int_t rc)
     ctx->local = event->dedup.local;
 
     if (rc != NGX_OK
-        || ngx_http_reauth_webhook_variables(r, ctx, &record) != NGX_OK
+        || ngx_http_reauth_ctx_record(r, ctx, &record) != NGX_OK
         || ngx_http_reauth_webhook_pass(r) != NGX_OK)
     {
         ngx_http_reauth_dedup_release(&event->dedup);

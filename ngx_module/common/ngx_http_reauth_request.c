@@ -116,6 +116,25 @@ ngx_http_reauth_serve_ctx(ngx_http_request_t *r, reauth_operation_t operation)
 }
 
 
+ngx_int_t
+ngx_http_reauth_ctx_record(ngx_http_request_t *r, ngx_http_reauth_ctx_t *ctx,
+    const reauth_record_t *record)
+{
+    ctx->state = record->state;
+    ctx->auth_type = record->auth_type;
+
+    ctx->attempt.len = ngx_strlen(record->attempt);
+    ctx->attempt.data = ngx_pnalloc(r->pool, REAUTH_ATTEMPT_MAX);
+    if (ctx->attempt.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ctx->attempt.data, record->attempt, ctx->attempt.len);
+
+    return NGX_OK;
+}
+
+
 ngx_table_elt_t *
 ngx_http_reauth_find_next_header(ngx_http_request_t *r,
     ngx_http_reauth_header_walk_t *walk, const char *name, size_t len)

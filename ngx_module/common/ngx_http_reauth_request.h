@@ -96,6 +96,10 @@ ngx_http_reauth_ctx_t *ngx_http_reauth_get_ctx(ngx_http_request_t *r);
 ngx_http_reauth_ctx_t *ngx_http_reauth_serve_ctx(ngx_http_request_t *r,
     reauth_operation_t operation);
 
+/* sets the variables that are those of a record */
+ngx_int_t ngx_http_reauth_ctx_record(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx, const reauth_record_t *record);
+
 
 typedef struct {
     ngx_list_part_t  *part;                /* NULL: from the beginning */

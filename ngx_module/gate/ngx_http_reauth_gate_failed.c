@@ -354,18 +354,8 @@ ngx_http_reauth_gate_failed_ctx(ngx_http_request_t *r,
     ctx->operation = REAUTH_OPERATION_CALL;
     ctx->account.data = (u_char *) account->data;
     ctx->account.len = account->len;
-    ctx->state = record->state;
-    ctx->auth_type = record->auth_type;
 
-    ctx->attempt.len = ngx_strlen(record->attempt);
-    ctx->attempt.data = ngx_pnalloc(r->pool, REAUTH_ATTEMPT_MAX);
-    if (ctx->attempt.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ctx->attempt.data, record->attempt, ctx->attempt.len);
-
-    return NGX_OK;
+    return ngx_http_reauth_ctx_record(r, ctx, record);
 }
 
 
