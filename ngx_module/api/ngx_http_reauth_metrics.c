@@ -175,6 +175,8 @@ static const ngx_http_reauth_metric_t  ngx_http_reauth_metrics[] = {
       NGX_HTTP_REAUTH_COUNT_LIMIT_POLLS },
     { NGX_HTTP_REAUTH_FAMILY_LIMITS, "budget",
       NGX_HTTP_REAUTH_COUNT_LIMIT_BUDGET },
+    { NGX_HTTP_REAUTH_FAMILY_LIMITS, "acts",
+      NGX_HTTP_REAUTH_COUNT_LIMIT_ACTS },
     { NGX_HTTP_REAUTH_FAMILY_FILES, "callers",
       NGX_HTTP_REAUTH_COUNT_FILE_CALLERS },
     { NGX_HTTP_REAUTH_FAMILY_FILES, "secret",

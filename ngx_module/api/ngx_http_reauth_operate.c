@@ -231,7 +231,7 @@ ngx_http_reauth_operate_parse(ngx_http_reauth_operate_t *op)
         ctx->act_reason.data = (u_char *) op->asked.reason;
         ctx->act_reason.len = ngx_strlen(op->asked.reason);
 
-        return op->resource->handler(op);
+        return ngx_http_reauth_operate_act(op);
 
     case REAUTH_OPERATE_INVALID_JSON:
         return ngx_http_reauth_invalid_json(op->request, &error);
@@ -288,7 +288,7 @@ ngx_http_reauth_operate_run(ngx_http_reauth_operate_t *op)
     if (op->resource->members == 0) {
         rc = ngx_http_reauth_body_refuse(r);
 
-        return rc == NGX_OK ? op->resource->handler(op) : rc;
+        return rc == NGX_OK ? ngx_http_reauth_operate_act(op) : rc;
     }
 
     if (!ngx_http_reauth_media_type_supported(r)) {
@@ -408,36 +408,6 @@ ngx_http_reauth_operate_record(ngx_http_reauth_operate_t *op)
     }
 
     return ngx_http_reauth_status_send(op->request, &text);
-}
-
-
-ngx_int_t
-ngx_http_reauth_operate_too_many(ngx_http_reauth_operate_t *op,
-    ngx_http_reauth_count_e count, int64_t wait_ms, const char *description)
-{
-    u_char     *p;
-    ngx_str_t   retry;
-
-    ngx_http_reauth_count(op->request, count);
-
-    p = ngx_pnalloc(op->request->pool, NGX_INT64_LEN);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    retry.data = p;
-    retry.len = ngx_sprintf(p, "%L", (wait_ms + 999) / 1000) - p;
-
-    if (ngx_http_reauth_add_header(op->request, "Retry-After", &retry)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_reauth_send_error(op->request,
-                                      REAUTH_ERROR_TOO_MANY_REQUESTS,
-                                      "There are too many such requests.",
-                                      description, NULL);
 }
 
 

@@ -48,9 +48,15 @@ struct ngx_http_reauth_operate_s {
 /* NGX_DECLINED: by a callers file, or the parameter of reauth_status */
 ngx_int_t ngx_http_reauth_operate_enabled(ngx_http_request_t *r);
 
-/* 429, nothing was done */
+
+/* ngx_http_reauth_operate_limit.c; 429, nothing was done */
+
 ngx_int_t ngx_http_reauth_operate_too_many(ngx_http_reauth_operate_t *op,
     ngx_http_reauth_count_e count, int64_t wait_ms, const char *description);
+
+
+/* carries the request out, or rejects it: the audit log has no room */
+ngx_int_t ngx_http_reauth_operate_act(ngx_http_reauth_operate_t *op);
 
 
 /* ngx_http_reauth_operate_poll.c */

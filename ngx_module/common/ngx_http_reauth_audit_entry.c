@@ -57,6 +57,42 @@ ngx_http_reauth_audit_entry_ids(reauth_audit_t *entry,
 
 
 static void
+ngx_http_reauth_audit_entry_source(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx, reauth_audit_t *entry)
+{
+    ngx_http_reauth_audit_entry_copy(entry->caller, REAUTH_CALLER_MAX,
+                                     &ctx->caller);
+    ngx_http_reauth_audit_entry_copy(entry->address, REAUTH_AUDIT_ADDRESS_MAX,
+                                     &r->connection->addr_text);
+}
+
+
+/* without Redis, only the last entries are kept: see docs/http-api.md */
+
+ngx_uint_t
+ngx_http_reauth_audit_entry_full(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx)
+{
+    reauth_audit_t                entry;
+    ngx_http_reauth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
+
+    if (mcf->store.redis_conf == NULL) {
+        return 0;
+    }
+
+    ngx_memzero(&entry, sizeof(reauth_audit_t));
+
+    entry.kind = REAUTH_AUDIT_ACTS;
+    entry.at_ms = ngx_http_reauth_now();
+    ngx_http_reauth_audit_entry_source(r, ctx, &entry);
+
+    return ngx_http_reauth_zone_audit_full(&mcf->store.zone, &entry);
+}
+
+
+static void
 ngx_http_reauth_audit_entry_add(ngx_http_request_t *r,
     ngx_http_reauth_ctx_t *ctx, reauth_audit_class_t kind, const char *outcome)
 {
@@ -98,16 +134,15 @@ ngx_http_reauth_audit_entry_add(ngx_http_request_t *r,
     ngx_http_reauth_audit_entry_copy(entry.outcome, REAUTH_AUDIT_OUTCOME_MAX,
                                      &text);
 
-    ngx_http_reauth_audit_entry_copy(entry.caller, REAUTH_CALLER_MAX,
-                                     &ctx->caller);
-    ngx_http_reauth_audit_entry_copy(entry.address, REAUTH_AUDIT_ADDRESS_MAX,
-                                     &r->connection->addr_text);
+    ngx_http_reauth_audit_entry_source(r, ctx, &entry);
     ngx_http_reauth_audit_entry_copy(entry.reason, REAUTH_OVERRIDE_REASON_MAX,
                                      &ctx->act_reason);
 
     ngx_http_reauth_audit_entry_ids(&entry, ctx, &mcf->store.zone);
 
-    ngx_http_reauth_zone_audit(&mcf->store.zone, &entry);
+    if (ngx_http_reauth_zone_audit(&mcf->store.zone, &entry)) {
+        ngx_http_reauth_store_flush_audit(&mcf->store);
+    }
 }
 
 
@@ -183,6 +218,7 @@ ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
     ctx->audited = 1;
 
     kind = reauth_audit_class(ctx->act != NGX_HTTP_REAUTH_ACT_NONE,
+                              ctx->forwarded || ctx->settled != NULL,
                               ctx->error != NULL && ctx->settled == NULL,
                               (unsigned) status);
 

@@ -24,6 +24,10 @@ extern const char  *ngx_http_reauth_act_names[NGX_HTTP_REAUTH_ACT_LAST];
 void ngx_http_reauth_audit_entry_refused(ngx_http_request_t *r,
     reauth_error_code_t code);
 
+/* whether the audit log has no room for an act before others are in Redis */
+ngx_uint_t ngx_http_reauth_audit_entry_full(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx);
+
 /* the module responds to a request, or the request ends without */
 void ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
     ngx_http_reauth_ctx_t *ctx);

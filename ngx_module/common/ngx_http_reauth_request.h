@@ -65,6 +65,7 @@ typedef struct {
     unsigned                  caller_refused:1; /* its rights were revoked */
     unsigned                  not_final:1;     /* the upstream's status */
     unsigned                  audited:1;       /* it has its entry */
+    unsigned                  forwarded:1;     /* passed to the upstream */
 
 
     /* handlers of the upstream, wrapped */

@@ -39,8 +39,14 @@ const char  *reauth_audit_class_names[REAUTH_AUDIT_CLASSES] = {
 
 
 reauth_audit_class_t
-reauth_audit_class(int act, int error, unsigned status)
+reauth_audit_class(int act, int sent, int error, unsigned status)
 {
+    /* a client may end any number of requests before they are complete */
+
+    if (!act && !sent) {
+        return REAUTH_AUDIT_REFUSED;
+    }
+
     /* with 502 and 504 of the gateway, the upstream may have got the request */
 
     if (error && (status < 500 || status == 503)) {
@@ -143,14 +149,79 @@ reauth_audit_fold(const reauth_audit_ring_t *ring, reauth_audit_t *entry)
 }
 
 
-int
-reauth_audit_is_closed(const reauth_audit_t *entry, int64_t now_ms)
+static int
+reauth_audit_is_recent(const reauth_audit_t *entry, int64_t now_ms)
 {
     /* the clock may have been set back */
 
+    return now_ms < entry->begun_ms + REAUTH_AUDIT_WINDOW_MS
+           && now_ms >= entry->begun_ms - REAUTH_AUDIT_WINDOW_MS;
+}
+
+
+int
+reauth_audit_repeats(const reauth_audit_ring_t *ring,
+    const reauth_audit_t *entry)
+{
+    uint64_t         i;
+    reauth_audit_t  *other;
+
+    if (entry->kind != REAUTH_AUDIT_UPDATES
+        || strcmp(entry->outcome, "coalesced") != 0)
+    {
+        return 0;
+    }
+
+    for (i = ring->added; i > 0 && ring->added - i < ring->size; i--) {
+        other = &ring->entries[(i - 1) % ring->size];
+
+        if (!reauth_audit_is_recent(other, entry->at_ms)) {
+            break;
+        }
+
+        if (reauth_audit_same(other, entry)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+reauth_audit_is_full(const reauth_audit_ring_t *ring,
+    const reauth_audit_t *entry)
+{
+    size_t           source, all;
+    uint64_t         i;
+    reauth_audit_t  *other;
+
+    source = 0;
+    all = 0;
+
+    for (i = ring->added;
+         i > ring->written && ring->added - i < ring->size;
+         i--)
+    {
+        other = &ring->entries[(i - 1) % ring->size];
+
+        if (!reauth_audit_is_recent(other, entry->at_ms)) {
+            break;
+        }
+
+        source += (size_t) reauth_audit_same_source(other, entry);
+        all++;
+    }
+
+    return all >= ring->size || source >= ring->size / 2;
+}
+
+
+int
+reauth_audit_is_closed(const reauth_audit_t *entry, int64_t now_ms)
+{
     return entry->kind != REAUTH_AUDIT_REFUSED
-           || now_ms >= entry->begun_ms + REAUTH_AUDIT_WINDOW_MS
-           || now_ms < entry->begun_ms - REAUTH_AUDIT_WINDOW_MS;
+           || !reauth_audit_is_recent(entry, now_ms);
 }
 
 

@@ -81,11 +81,13 @@ typedef struct {
 extern const char  *reauth_audit_class_names[REAUTH_AUDIT_CLASSES];
 
 /*
- * The class of a request that has ended: "act", it acts on the gateway;
+ * The class of a request that has ended: "act", it acts on the gateway; "sent",
+ * it was passed to the upstream, or shares the response to one that was;
  * "error", the gateway responded with an error of its own; "status", of the
  * response.
  */
-reauth_audit_class_t reauth_audit_class(int act, int error, unsigned status);
+reauth_audit_class_t reauth_audit_class(int act, int sent, int error,
+    unsigned status);
 
 /*
  * Where to count a refusal: an entry of the ring, or NULL if it is to be added;
@@ -93,6 +95,17 @@ reauth_audit_class_t reauth_audit_class(int act, int error, unsigned status);
  */
 reauth_audit_t *reauth_audit_fold(const reauth_audit_ring_t *ring,
     reauth_audit_t *entry);
+
+/* whether it need not be added: an identical one was coalesced recently */
+int reauth_audit_repeats(const reauth_audit_ring_t *ring,
+    const reauth_audit_t *entry);
+
+/*
+ * Whether an act of this caller, or address, would take the room of acts that
+ * are not in Redis yet: there are too many of the last minute.
+ */
+int reauth_audit_is_full(const reauth_audit_ring_t *ring,
+    const reauth_audit_t *entry);
 
 /* whether it can be written: it counts no more of them */
 int reauth_audit_is_closed(const reauth_audit_t *entry, int64_t now_ms);

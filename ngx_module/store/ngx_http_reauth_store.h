@@ -229,6 +229,9 @@ ngx_uint_t ngx_http_reauth_store_connected(ngx_http_reauth_store_t *store);
 /* whether changes are written, and Redis accepts writes */
 ngx_uint_t ngx_http_reauth_store_writes(ngx_http_reauth_store_t *store);
 
+/* writes the entries of the audit log that Redis does not have */
+void ngx_http_reauth_store_flush_audit(ngx_http_reauth_store_t *store);
+
 /* the state of this gateway with respect to Redis, by all its workers */
 void ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
     reauth_health_t *health);

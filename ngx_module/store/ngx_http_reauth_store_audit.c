@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Writes the audit log of this gateway to Redis, once a second.  An entry whose
- * reply is lost is written again; readers skip the second one by its number.
+ * Writes the audit log of this gateway to Redis, once a second, and at once if
+ * there is much to write.  An entry whose reply is lost, or that two workers
+ * write, is there twice; readers skip the second one by its number.
  */
 
 
@@ -38,14 +39,17 @@ ngx_http_reauth_audit_reply(redisReply *reply, void *data)
     ngx_http_reauth_audit_op_t *op = data;
 
     char                      shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+    ngx_uint_t                more;
     ngx_http_reauth_store_t  *store;
 
+    more = 0;
     store = op->store;
     store->auditing--;
 
     if (reply != NULL && reply->type == REDIS_REPLY_INTEGER) {
         ngx_http_reauth_zone_audit_written(&store->zone, op->kind, op->end);
         store->audit_refused = 0;
+        more = op->n == NGX_HTTP_REAUTH_AUDIT_BATCH;
 
     } else if (reply != NULL && !store->audit_refused) {
         store->audit_refused = 1;
@@ -58,6 +62,10 @@ ngx_http_reauth_audit_reply(redisReply *reply, void *data)
     }
 
     ngx_free(op);
+
+    if (more) {
+        ngx_http_reauth_store_flush_audit(store);
+    }
 }
 
 

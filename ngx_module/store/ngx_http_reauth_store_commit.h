@@ -84,11 +84,6 @@ ngx_int_t ngx_http_reauth_store_merge_override(ngx_http_reauth_store_t *store,
 void ngx_http_reauth_store_flush_overrides(ngx_http_reauth_store_t *store);
 
 
-/* ngx_http_reauth_store_audit.c; writes what Redis does not have */
-
-void ngx_http_reauth_store_flush_audit(ngx_http_reauth_store_t *store);
-
-
 /* ngx_http_reauth_store_fact.c; freed by ngx_free(), NULL: no memory */
 
 ngx_http_reauth_fact_copy_t *ngx_http_reauth_store_fact_copy(

@@ -419,6 +419,7 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
 
     forward->capture.request = sr;
     ctx->capture = &forward->capture;
+    ctx->forwarded = 1;
 
     sr->filter_need_in_memory = 1;
 

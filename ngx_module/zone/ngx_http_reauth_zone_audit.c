@@ -52,15 +52,16 @@ ngx_http_reauth_zone_audit_first(reauth_audit_ring_t *ring)
 }
 
 
-void
+ngx_uint_t
 ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone, reauth_audit_t *entry)
 {
+    ngx_uint_t                     repeated, many;
     reauth_audit_t                *found;
     reauth_audit_ring_t           *ring;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     if (zone->sh->naudit == 0) {
-        return;
+        return 0;
     }
 
     entry->begun_ms = entry->at_ms;
@@ -74,11 +75,13 @@ ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone, reauth_audit_t *entry)
     found = entry->kind == REAUTH_AUDIT_REFUSED
             ? reauth_audit_fold(ring, entry) : NULL;
 
+    repeated = found != NULL || reauth_audit_repeats(ring, entry);
+
     if (found != NULL) {
         found->count++;
         found->at_ms = ngx_max(found->at_ms, entry->at_ms);
 
-    } else {
+    } else if (!repeated) {
         entry->number = ++sh->audited;
 
         ring->entries[ring->added % ring->size] = *entry;
@@ -88,6 +91,9 @@ ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone, reauth_audit_t *entry)
         ring->added++;
     }
 
+    many = entry->kind != REAUTH_AUDIT_REFUSED
+           && ring->added - ring->written >= ring->size / 4;
+
     ngx_http_reauth_zone_unlock(zone);
 
     ngx_log_debug7(NGX_LOG_DEBUG_HTTP, zone->log, 0,
@@ -95,7 +101,33 @@ ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone, reauth_audit_t *entry)
                    "\"%s\": %s%s", reauth_audit_class_names[entry->kind],
                    entry->action, entry->caller, entry->address,
                    entry->account, entry->outcome,
-                   found != NULL ? ", repeated" : "");
+                   repeated ? ", repeated" : "");
+
+    return many;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_zone_audit_full(ngx_http_reauth_zone_t *zone,
+    reauth_audit_t *entry)
+{
+    int  full;
+
+    if (zone->sh->naudit == 0) {
+        return 0;
+    }
+
+    ngx_http_reauth_zone_lock(zone);
+
+    full = reauth_audit_is_full(&zone->sh->audit[entry->kind], entry);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, zone->log, 0,
+                   "reauth audit: act of caller \"%s\"%s", entry->caller,
+                   full ? ", too many are not in Redis" : "");
+
+    return (ngx_uint_t) full;
 }
 
 

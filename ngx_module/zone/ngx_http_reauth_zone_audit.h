@@ -19,9 +19,14 @@
 
 /*
  * Adds an entry.  Sets the number, begun_ms and count of *entry; an identical
- * refusal is only counted.
+ * refusal is only counted.  Returns whether the ring should be written to Redis
+ * now, so that nothing is replaced before.
  */
-void ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone,
+ngx_uint_t ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone,
+    reauth_audit_t *entry);
+
+/* whether an act must wait until others are in Redis; "entry": its source */
+ngx_uint_t ngx_http_reauth_zone_audit_full(ngx_http_reauth_zone_t *zone,
     reauth_audit_t *entry);
 
 /* the entries of a class, newest first, or only those not in Redis */

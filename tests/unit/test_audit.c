@@ -32,32 +32,36 @@ class_table(void **state)
     size_t  i;
 
     static const struct {
-        int                   act, error;
+        int                   act, sent, error;
         unsigned              status;
         reauth_audit_class_t  class;
     } rows[] = {
-        { 1, 0, 200, REAUTH_AUDIT_ACTS },
-        { 1, 0, 202, REAUTH_AUDIT_ACTS },
-        { 1, 1, 404, REAUTH_AUDIT_REFUSED },
-        { 1, 1, 429, REAUTH_AUDIT_REFUSED },
-        { 1, 1, 503, REAUTH_AUDIT_REFUSED },
-        { 1, 0, 500, REAUTH_AUDIT_REFUSED },
-        { 1, 0, 0,   REAUTH_AUDIT_REFUSED },
-        { 0, 0, 200, REAUTH_AUDIT_UPDATES },
-        { 0, 0, 422, REAUTH_AUDIT_UPDATES },   /* of the upstream */
-        { 0, 0, 0,   REAUTH_AUDIT_UPDATES },
-        { 0, 1, 422, REAUTH_AUDIT_REFUSED },
-        { 0, 1, 409, REAUTH_AUDIT_REFUSED },
-        { 0, 1, 503, REAUTH_AUDIT_REFUSED },
-        { 0, 1, 502, REAUTH_AUDIT_UPDATES },   /* it was sent */
-        { 0, 1, 504, REAUTH_AUDIT_UPDATES }
+        { 1, 0, 0, 200, REAUTH_AUDIT_ACTS },
+        { 1, 0, 0, 202, REAUTH_AUDIT_ACTS },
+        { 1, 0, 1, 404, REAUTH_AUDIT_REFUSED },
+        { 1, 0, 1, 429, REAUTH_AUDIT_REFUSED },
+        { 1, 0, 1, 503, REAUTH_AUDIT_REFUSED },
+        { 1, 0, 0, 500, REAUTH_AUDIT_REFUSED },
+        { 1, 0, 0, 0,   REAUTH_AUDIT_REFUSED },
+        { 0, 1, 0, 200, REAUTH_AUDIT_UPDATES },
+        { 0, 1, 0, 422, REAUTH_AUDIT_UPDATES },   /* of the upstream */
+        { 0, 1, 0, 0,   REAUTH_AUDIT_UPDATES },
+        { 0, 1, 1, 422, REAUTH_AUDIT_REFUSED },
+        { 0, 1, 1, 409, REAUTH_AUDIT_REFUSED },
+        { 0, 1, 1, 503, REAUTH_AUDIT_REFUSED },
+        { 0, 1, 1, 502, REAUTH_AUDIT_UPDATES },
+        { 0, 1, 1, 504, REAUTH_AUDIT_UPDATES },
+        { 0, 0, 1, 422, REAUTH_AUDIT_REFUSED },
+        { 0, 0, 1, 504, REAUTH_AUDIT_REFUSED },
+        { 0, 0, 0, 400, REAUTH_AUDIT_REFUSED },   /* its body was cut off */
+        { 0, 0, 0, 0,   REAUTH_AUDIT_REFUSED }
     };
 
     (void) state;
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        assert_int_equal(reauth_audit_class(rows[i].act, rows[i].error,
-                                            rows[i].status),
+        assert_int_equal(reauth_audit_class(rows[i].act, rows[i].sent,
+                                            rows[i].error, rows[i].status),
                          rows[i].class);
     }
 }
@@ -108,6 +112,110 @@ start(reauth_audit_ring_t *ring)
 
     ring->entries = entries;
     ring->size = SIZE;
+}
+
+
+/* adds an entry of another class; returns it */
+
+static reauth_audit_t *
+enter(reauth_audit_ring_t *ring, reauth_audit_class_t kind, int64_t at_ms,
+    const char *caller, const char *outcome)
+{
+    reauth_audit_t  *entry;
+
+    entry = &ring->entries[ring->added++ % ring->size];
+
+    memset(entry, 0, sizeof(*entry));
+
+    entry->kind = (uint8_t) kind;
+    entry->at_ms = at_ms;
+    entry->begun_ms = at_ms;
+    entry->count = 1;
+
+    strcpy(entry->caller, caller);
+    strcpy(entry->address, "::1");
+    strcpy(entry->outcome, outcome);
+
+    return entry;
+}
+
+
+static void
+coalesced_updates_are_entered_once_a_minute(void **state)
+{
+    reauth_audit_t       entry;
+    reauth_audit_ring_t  ring;
+
+    (void) state;
+
+    start(&ring);
+
+    entry = *enter(&ring, REAUTH_AUDIT_UPDATES, NOW_MS, "crm", "coalesced");
+    enter(&ring, REAUTH_AUDIT_UPDATES, NOW_MS + 1, "crm", "accepted");
+
+    entry.at_ms = NOW_MS + REAUTH_AUDIT_WINDOW_MS - 1;
+    assert_true(reauth_audit_repeats(&ring, &entry));
+
+    entry.at_ms = NOW_MS + REAUTH_AUDIT_WINDOW_MS;
+    assert_false(reauth_audit_repeats(&ring, &entry));
+
+    /* another account, another caller; what was sent is always entered */
+
+    entry.at_ms = NOW_MS + 1;
+    strcpy(entry.account, "acct_1");
+    assert_false(reauth_audit_repeats(&ring, &entry));
+
+    entry.account[0] = '\0';
+    strcpy(entry.caller, "payouts");
+    assert_false(reauth_audit_repeats(&ring, &entry));
+
+    strcpy(entry.caller, "crm");
+    strcpy(entry.outcome, "accepted");
+    assert_false(reauth_audit_repeats(&ring, &entry));
+}
+
+
+static void
+acts_do_not_replace_those_not_in_redis(void **state)
+{
+    size_t               i;
+    reauth_audit_t       one, two, late;
+    reauth_audit_ring_t  ring;
+
+    (void) state;
+
+    start(&ring);
+
+    one = *enter(&ring, REAUTH_AUDIT_ACTS, NOW_MS, "one", "done");
+    two = one;
+    strcpy(two.caller, "two");
+    late = one;
+    late.at_ms = NOW_MS + REAUTH_AUDIT_WINDOW_MS;
+
+    for (i = 1; i < SIZE / 2; i++) {
+        assert_false(reauth_audit_is_full(&ring, &one));
+        enter(&ring, REAUTH_AUDIT_ACTS, NOW_MS, "one", "done");
+    }
+
+    /* half of them for one caller, also if others are older */
+
+    assert_true(reauth_audit_is_full(&ring, &one));
+    assert_false(reauth_audit_is_full(&ring, &two));
+    assert_false(reauth_audit_is_full(&ring, &late));
+
+    for (i = 0; i < SIZE / 2; i++) {
+        assert_false(reauth_audit_is_full(&ring, &late));
+        enter(&ring, REAUTH_AUDIT_ACTS, NOW_MS, i % 2 ? "three" : "four",
+              "done");
+    }
+
+    assert_true(reauth_audit_is_full(&ring, &two));
+
+    /* what is in Redis may be replaced */
+
+    ring.written = SIZE / 2;
+    assert_false(reauth_audit_is_full(&ring, &one));
+    assert_false(reauth_audit_is_full(&ring, &two));
 }
 
 
@@ -441,6 +549,8 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(class_table),
+        cmocka_unit_test(coalesced_updates_are_entered_once_a_minute),
+        cmocka_unit_test(acts_do_not_replace_those_not_in_redis),
         cmocka_unit_test(identical_refusals_are_one_entry),
         cmocka_unit_test(a_source_has_few_entries),
         cmocka_unit_test(many_sources_leave_half_of_the_ring),
