@@ -172,6 +172,21 @@ ok(wait_for {
 } 'the next probe is sent after the interval');
 cmp_ok(time - $begin, '>', 0.5, 'the next probe is not sent earlier');
 
+# ---- methods that prove nothing ----
+
+answers('acct_options', { status => 401 });
+call('/api/acct_options/x');
+is(record('acct_options')->{action_required}, 'credentials', 'an account fails');
+my $options = $gateway->http('OPTIONS', '/api/acct_options/x');
+is($options->{headers}{'reauth-answered'}, 1, 'an OPTIONS request is not the probe');
+is(sent('acct_options'), 1, 'an OPTIONS request is not sent');
+answers('acct_options', { status => 200 }, { status => 200 });
+is($gateway->http('OPTIONS', '/dry/api/acct_options/x')->{status}, 200,
+    'an OPTIONS request is sent with dry_run');
+is(record('acct_options')->{state}, 'failed', 'an OPTIONS request does not open the account');
+is(call('/api/acct_options/x')->{status}, 200, 'the probe is left to another call');
+is(record('acct_options')->{state}, 'succeeded', 'the success of the probe opens it');
+
 # ---- ways to open ----
 
 sub fails {

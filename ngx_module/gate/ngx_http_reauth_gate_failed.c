@@ -172,7 +172,10 @@ ngx_http_reauth_gate_failed_answer(ngx_http_request_t *r,
 }
 
 
-/* the call is sent; its success proves that the account is logged in */
+/*
+ * The call is sent; its success proves that the account is logged in, except
+ * with methods that prove nothing.
+ */
 
 static ngx_int_t
 ngx_http_reauth_gate_failed_try(ngx_http_request_t *r,
@@ -366,7 +369,7 @@ ngx_http_reauth_gate_failed_judge(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account)
 {
-    ngx_uint_t                bypassed, passed;
+    ngx_uint_t                bypassed, passed, proves;
     reauth_failed_t           verdict;
     reauth_record_t           record;
     ngx_http_reauth_ctx_t    *ctx;
@@ -387,9 +390,11 @@ ngx_http_reauth_gate_failed_judge(ngx_http_request_t *r,
     bypassed = ngx_http_reauth_gate_bypassed(r, lcf);
     passed = bypassed || lcf->gate == NGX_HTTP_REAUTH_GATE_DRY_RUN;
 
+    proves = (r->method & NGX_HTTP_REAUTH_GATE_PROVES) != 0;
+
     verdict = ngx_http_reauth_zone_failed(zone, account,
                                           (int64_t) lcf->gate_failed,
-                                          !passed && tried == NULL,
+                                          proves && !passed && tried == NULL,
                                           &record);
 
     if (verdict == REAUTH_FAILED_PASS) {
@@ -427,7 +432,7 @@ ngx_http_reauth_gate_failed_judge(ngx_http_request_t *r,
                    NGX_HTTP_REAUTH_GATE_WOULD_CLOSE, "by dry_run");
     }
 
-    return verdict == REAUTH_FAILED_PROBE
+    return verdict == REAUTH_FAILED_PROBE && proves
            ? ngx_http_reauth_gate_failed_probe(r, lcf, ctx, account)
            : ngx_http_reauth_gate_failed_answer(r, ctx, &record);
 }

@@ -14,6 +14,12 @@
 #include "ngx_http_reauth_request.h"
 
 
+/* others, such as OPTIONS, are answered without the session of the account */
+#define NGX_HTTP_REAUTH_GATE_PROVES                                           \
+    (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH     \
+     |NGX_HTTP_DELETE)
+
+
 /* a call of such an account that is sent */
 
 struct ngx_http_reauth_tried_s {

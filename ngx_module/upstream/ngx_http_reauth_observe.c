@@ -491,7 +491,9 @@ ngx_http_reauth_observe_tried_filter(ngx_http_request_t *r)
     if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE && r == r->main) {
         ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-        if (ctx != NULL && ctx->tried != NULL && ctx->tried->sent_ms != 0) {
+        if (ctx != NULL && ctx->tried != NULL && ctx->tried->sent_ms != 0
+            && (r->method & NGX_HTTP_REAUTH_GATE_PROVES))
+        {
             ngx_http_reauth_observe_works(r, ctx);
         }
     }
