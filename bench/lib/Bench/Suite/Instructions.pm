@@ -97,6 +97,8 @@ sub measure_module {
             ['identical update, in progress', 'PUT by proxy_pass', 'port',
              $request{repeated}]);
 
+        forget($redis->{port});
+
         measure($found, gateway($redis, FAILED => 'reauth_gate_failed on;'),
             ['gate open, reauth_gate_failed', 'proxy_pass', 'port2',
              $request{open}],
