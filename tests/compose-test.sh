@@ -5,6 +5,10 @@
 # Builds the images, starts docker-compose.yml, sends one update through it, and
 # stops it.  "./run compose-test" installs the required packages and calls it.
 #
+# With the argument "official", the gateway's image is that of
+# docker/official.Dockerfile.  If nginx's image cannot be pulled, a second
+# argument, a source of nginx, replaces it.
+#
 # If no Docker responds, it starts one and stops it at the end.  If the base
 # image cannot be pulled, it is made by debootstrap.
 
@@ -15,7 +19,9 @@ cd "$(dirname "$0")/.."
 WORK=$(pwd)/build/compose
 BASE=debian:trixie-slim
 PROJECT=reauth-compose-test
+DOWNLOAD_PORT=18999
 daemon=
+download=
 up=no
 
 mkdir -p "$WORK"
@@ -42,6 +48,8 @@ clean_up() {
             status=1
         }
     fi
+
+    [ -z "$download" ] || kill "$download"
 
     if [ -n "$daemon" ]; then
         kill "$daemon"
@@ -125,6 +133,48 @@ debootstrap is not installed: install it"
 }
 
 
+# ---- the image on nginx's official one ---------------------------------------
+
+
+# The image that compose starts as the gateway.
+
+official_image() {
+    source=$1
+    set --
+
+    if ! timeout 120 docker pull -q nginx:stable 2>/dev/null; then
+        [ -f "$source/src/core/nginx.h" ] || fail "nginx:stable cannot be
+pulled; usage: compose-test official DIRECTORY, a source of nginx"
+
+        say "nginx:stable cannot be pulled: building one from $source"
+        version=$(sed -n 's/.*NGINX_VERSION  *"\(.*\)"/\1/p' \
+            "$source/src/core/nginx.h")
+
+        docker build --network "${REAUTH_BUILD_NETWORK:-default}" \
+            --build-arg VERSION="$version" -t reauth-nginx \
+            -f tests/official.Dockerfile "$source" > "$WORK/nginx.log" 2>&1 \
+            || fail "nginx could not be built; the log: $WORK/nginx.log"
+
+        # what nginx.org would send
+        tar -czf "$WORK/nginx-$version.tar.gz" -C "$source/.." \
+            --transform "s,^[^/]*,nginx-$version," "$(basename "$source")"
+        python3 -m http.server --bind 127.0.0.1 --directory "$WORK" \
+            "$DOWNLOAD_PORT" > "$WORK/download.log" 2>&1 &
+        download=$!
+
+        set -- --build-arg NGINX=reauth-nginx \
+            --build-arg NGINX_DOWNLOAD="http://127.0.0.1:$DOWNLOAD_PORT"
+    fi
+
+    docker build --network "${REAUTH_BUILD_NETWORK:-default}" "$@" \
+        -t nginx-reauth -f docker/official.Dockerfile . \
+        > "$WORK/official.log" 2>&1 || {
+        tail -n 30 "$WORK/official.log" >&2
+        fail "the image could not be built; all of it: $WORK/official.log"
+    }
+}
+
+
 # ---- the test ----------------------------------------------------------------
 
 
@@ -200,6 +250,11 @@ compose build > "$WORK/build.log" 2>&1 || {
     tail -n 30 "$WORK/build.log" >&2
     fail "an image could not be built; all of it: $WORK/build.log"
 }
+
+if [ "${1:-}" = official ]; then
+    say "building the image on nginx's official one"
+    official_image "${2:-}"
+fi
 
 say "starting the images"
 up=yes

@@ -6,6 +6,8 @@
 
 PKG_BUILD="gcc make libc6-dev nginx nginx-dev libhiredis-dev libjansson-dev
     libssl-dev"
+PKG_BUILD_OTHER="gcc make libc6-dev libhiredis-dev libjansson-dev libssl-dev
+    libpcre2-dev zlib1g-dev"
 PKG_RUN="redis-server redis-tools libmojolicious-perl libio-socket-ssl-perl
     curl openssl"
 PKG_TEST="libtest-base-perl libcmocka-dev haproxy faketime prometheus jq
