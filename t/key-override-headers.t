@@ -1,5 +1,5 @@
-# Headers that some programs read as another method or path are not sent with
-# the key, and an argument that names another method is rejected in the
+# Headers that some programs read as another method or path, and credentials for
+# proxies, are not sent with the key, and an argument that names another method is rejected in the
 # authenticate family.
 
 use strict;
@@ -20,7 +20,7 @@ my @dropped = qw(
     X-Requested-Method X-Original-HTTP-Method X-Envoy-Original-Method
     X-HTTP-Path-Override X-Original-Request-URI X-WAWS-Unencoded-URL
     X-Rewrite-Path X-Forwarded-Base X-Forwarded-Request-URI X-Forwarded-Scheme
-    X-Forwarded-Server X-Forwarded-Ssl
+    X-Forwarded-Server X-Forwarded-Ssl Proxy-Authorization
 );
 
 my @passed = qw(X-Request-Id X-Methods X-Original X-Forwarded-For X-Url Accept);

@@ -30,8 +30,9 @@ static ngx_int_t ngx_http_reauth_headers_copy(ngx_http_request_t *r,
 
 
 /*
- * Headers that override the method or the path in some programs, and those
- * about the address of a request that configurations seldom set.
+ * Headers that override the method or the path in some programs, those about
+ * the address of a request that configurations seldom set, and credentials for
+ * proxies.
  */
 
 #define ngx_http_reauth_header_override(name)                                 \
@@ -72,6 +73,7 @@ static ngx_http_header_t  ngx_http_reauth_headers_in[] = {
     ngx_http_reauth_header_override("x-forwarded-url"),
     ngx_http_reauth_header_override("x-script-name"),
     ngx_http_reauth_header_override("x-waws-unencoded-url"),
+    ngx_http_reauth_header_override("proxy-authorization"),
 
     { ngx_string("origin"), NGX_HTTP_REAUTH_HEADER_ORIGIN,
       ngx_http_reauth_headers_note },
