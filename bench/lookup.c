@@ -42,9 +42,6 @@
 #include "ngx_http_reauth_zone_list.c"
 #include "ngx_http_reauth_zone_override.c"
 #include "ngx_http_reauth_zone_repair.c"
-#include "ngx_http_reauth_zone_failed.c"
-#include "ngx_http_reauth_zone_audit.c"
-#include "ngx_http_reauth_zone_usage.c"
 
 
 #define ARENA    (1024UL * 1024 * 1024)
