@@ -35,6 +35,7 @@
 #include "ngx_http_reauth_zone_ended.c"
 #include "ngx_http_reauth_zone_usage.c"
 #include "ngx_http_reauth_zone_failed.c"
+#include "ngx_http_reauth_zone_heal.c"
 #include "ngx_http_reauth_zone_audit.c"
 #include "ngx_http_reauth_zone_queue.c"
 #include "ngx_http_reauth_zone_cache.c"
