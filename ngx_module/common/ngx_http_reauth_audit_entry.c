@@ -67,7 +67,10 @@ ngx_http_reauth_audit_entry_source(ngx_http_request_t *r,
 }
 
 
-/* without Redis, only the last entries are kept: see docs/http-api.md */
+/*
+ * While Redis is unavailable, gates must be opened and closed all the same:
+ * only the last entries are kept then, as without Redis.
+ */
 
 ngx_uint_t
 ngx_http_reauth_audit_entry_full(ngx_http_request_t *r,
@@ -78,7 +81,9 @@ ngx_http_reauth_audit_entry_full(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
-    if (mcf->store.redis_conf == NULL) {
+    if (mcf->store.redis_conf == NULL
+        || !ngx_http_reauth_store_writes(&mcf->store))
+    {
         return 0;
     }
 
