@@ -266,21 +266,37 @@ ngx_http_reauth_identify(ngx_http_request_t *r,
 }
 
 
+/* *caller is set only for NGX_HTTP_REAUTH_RIGHT_GIVEN */
+
+static ngx_http_reauth_right_e
+ngx_http_reauth_right_named(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, const reauth_caller_t **caller)
+{
+    switch (ngx_http_reauth_identify(r, lcf, caller)) {
+
+    case NGX_OK:
+        return NGX_HTTP_REAUTH_RIGHT_GIVEN;
+
+    case NGX_DECLINED:
+        return NGX_HTTP_REAUTH_RIGHT_NO_CALLER;
+
+    default:
+        return NGX_HTTP_REAUTH_RIGHT_ERROR;
+    }
+}
+
+
 static ngx_http_reauth_right_e
 ngx_http_reauth_right(ngx_http_request_t *r, ngx_http_reauth_loc_conf_t *lcf,
     unsigned scope, const reauth_string_t *account)
 {
-    ngx_int_t               rc;
-    const reauth_caller_t  *caller;
+    const reauth_caller_t    *caller;
+    ngx_http_reauth_right_e   right;
 
-    rc = ngx_http_reauth_identify(r, lcf, &caller);
+    right = ngx_http_reauth_right_named(r, lcf, &caller);
 
-    if (rc == NGX_DECLINED) {
-        return NGX_HTTP_REAUTH_RIGHT_NO_CALLER;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_REAUTH_RIGHT_ERROR;
+    if (right != NGX_HTTP_REAUTH_RIGHT_GIVEN) {
+        return right;
     }
 
     if (!reauth_caller_allowed(caller, scope)) {
@@ -503,17 +519,13 @@ static ngx_http_reauth_right_e
 ngx_http_reauth_call_right(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {
-    ngx_int_t               rc;
-    const reauth_caller_t  *caller;
+    const reauth_caller_t    *caller;
+    ngx_http_reauth_right_e   right;
 
-    rc = ngx_http_reauth_identify(r, lcf, &caller);
+    right = ngx_http_reauth_right_named(r, lcf, &caller);
 
-    if (rc == NGX_DECLINED) {
-        return NGX_HTTP_REAUTH_RIGHT_NO_CALLER;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_REAUTH_RIGHT_ERROR;
+    if (right != NGX_HTTP_REAUTH_RIGHT_GIVEN) {
+        return right;
     }
 
     return caller->calls_all ? NGX_HTTP_REAUTH_RIGHT_GIVEN
