@@ -457,6 +457,19 @@ same([map { /`([\w.-]+)`/g } ($events // '') =~ /^(\| `[^|]*\|)/mg],
         =~ /^    \{ "([\w.-]+)",\s+REAUTH_STATE_/mg],
     'docs/http-api.md: events of webhooks');
 
+# ---- the audit log ----------------------------------------------------------------
+
+my ($acts, $sent) = slurp('docs/http-api.md')
+    =~ /^## .*?^\| `action` \| ([^;|]*`drain_end`); ([^;|]*); only if they were refused/ms;
+my $entry = slurp('ngx_module/common/ngx_http_reauth_audit_entry.c');
+my ($names) = $entry =~ /^const char  \*ngx_http_reauth_act_names.*?\{(.*?)\}/ms;
+
+same([($acts // '') =~ /`(\w+)`/g], [$names =~ /"(\w+)"/g],
+    'docs/http-api.md: acts of operators in the audit log');
+same([($sent // '') =~ /`(\w+)`/g],
+    [map { lc } $entry =~ /^    case REAUTH_OPERATION_(\w+):/mg],
+    'docs/http-api.md: requests to the upstream in the audit log');
+
 # ---- at rest ----------------------------------------------------------------------
 
 my ($rest) = $security =~ /^## At rest in Redis\n(.*?)(?=^## )/ms;

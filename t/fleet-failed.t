@@ -41,19 +41,10 @@ sub sent {
     return scalar grep { $_->{target} =~ m{^/api/$account/} } sandbox_log();
 }
 
-sub record {
-    my ($gateway, $account) = @_;
-
-    return $gateway->http('GET', "/reauth/accounts/$account")->{json} // {};
-}
-
 sub both {
     my ($account, $state) = @_;
 
-    return wait_for {
-        (record($one, $account)->{state} // '') eq $state
-            && (record($two, $account)->{state} // '') eq $state;
-    } "$account is $state on both gateways";
+    return Reauth::Gateway->all_have($account, $state, $one, $two);
 }
 
 sub answered {
@@ -112,7 +103,7 @@ $one->http('GET', '/api/acct_works/x');
 ok(both('acct_works', 'failed'), 'a third account failed');
 is($two->http('GET', '/api/acct_works/x')->{status}, 200, 'the probe of the third account succeeds');
 ok(both('acct_works', 'succeeded'), 'a successful probe opens both gateways');
-is(record($one, 'acct_works')->{source}, 'call',
+is($one->record('acct_works')->{source}, 'call',
     'the source of the success is the call');
 is(answered($one, 'acct_works'), undef,
     'calls through the other gateway are sent again');

@@ -19,19 +19,10 @@ EOC
 my $one = gateway(name => 'one', %heal);
 my $two = gateway(name => 'two', %heal);
 
-sub record {
-    my ($gateway, $account) = @_;
-
-    return $gateway->http('GET', "/reauth/accounts/$account")->{json} // {};
-}
-
 sub both {
     my ($account, $state) = @_;
 
-    return wait_for {
-        (record($one, $account)->{state} // '') eq $state
-            && (record($two, $account)->{state} // '') eq $state;
-    } "$account is $state on both gateways";
+    return Reauth::Gateway->all_have($account, $state, $one, $two);
 }
 
 sub tries {
@@ -91,10 +82,10 @@ sandbox('POST', '/account/acct_6', { authenticated => \0, next => [ map { {
 
 $_->http('GET', '/api/acct_6/x') for $one, $two;
 ok(wait_for { tries('acct_6') == 3 } 'rejected tries are repeated up to the cap');
-ok(wait_for { my @heal = map { record($_, 'acct_6')->{heal} // {} } $one, $two;
+ok(wait_for { my @heal = map { $_->record('acct_6')->{heal} // {} } $one, $two;
     !grep { ($_->{tries} // 0) != 3 || $_->{next_at} } @heal }
     'both gateways know that no try is to come');
-is(record($two, 'acct_6')->{state}, 'failed',
+is($two->record('acct_6')->{state}, 'failed',
     'the account is failed on the second gateway');
 sleep 2;
 is(tries('acct_6'), 3, 'two gateways do not try more often than the cap');

@@ -21,22 +21,6 @@ my $gateway = gateway(workers => 2, without => ['/reauth/'],
 
 sub status { return $gateway->http('GET', "/reauth/$_[0]"); }
 
-# The other worker responds only while this one does not hold the lock.
-
-sub stop_without_lock {
-    my ($pid) = @_;
-
-    kill 'STOP', $pid;
-    wait_for { Reauth::Test::slurp("/proc/$pid/stat") =~ /\) T / };
-
-    return 1 if $gateway->http('GET', '/reauth/summary', {}, undef,
-        timeout => 1)->{status};
-
-    kill 'CONT', $pid;
-
-    return 0;
-}
-
 # Kills the worker that forgets the account, after this number of instructions
 # of the function that writes the change log.  Returns how many there are if the
 # number is not specified.
@@ -45,7 +29,7 @@ sub forget_and_kill {
     my ($account, $steps) = @_;
 
     my ($pid, $other) = $gateway->worker_pids;
-    wait_for { stop_without_lock($other) } 'a worker without the lock';
+    $gateway->stop_without_lock($other);
 
     my $tracer = Reauth::Tracer->attach($pid);
     my $stream = Reauth::Stream->open($gateway, 'DELETE',

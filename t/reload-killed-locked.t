@@ -47,30 +47,13 @@ sub run_to {
 }
 
 
-# The other worker responds only while this one does not hold the lock.
-
-sub stop_without_lock {
-    my ($pid) = @_;
-
-    kill 'STOP', $pid;
-    wait_for { Reauth::Test::slurp("/proc/$pid/stat") =~ /\) T / };
-
-    return 1 if $gateway->http('GET', '/reauth/summary', {}, undef,
-        timeout => 1)->{status};
-
-    kill 'CONT', $pid;
-
-    return 0;
-}
-
-
 # Stops a worker that sends an update at the call of a function.
 
 sub stop_at {
     my ($account, $story, $function, $times) = @_;
 
     my ($pid, $other) = $gateway->worker_pids;
-    wait_for { stop_without_lock($other) } 'a worker without the lock';
+    $gateway->stop_without_lock($other);
 
     my $tracer = Reauth::Tracer->attach($pid);
     my $stream = Reauth::Stream->open($gateway, 'PUT',

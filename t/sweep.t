@@ -31,28 +31,19 @@ my $begin = time;
 my $one = gateway(name => 'one', %sweep);
 my $two = gateway(name => 'two', %sweep);
 
-sub record {
-    my ($gateway, $account) = @_;
-
-    return $gateway->http('GET', "/reauth/accounts/$account")->{json} // {};
-}
-
 sub both {
     my ($account, $state) = @_;
 
-    return wait_for {
-        (record($one, $account)->{state} // '') eq $state
-            && (record($two, $account)->{state} // '') eq $state;
-    } "$account is $state on both gateways";
+    return Reauth::Gateway->all_have($account, $state, $one, $two);
 }
 
 ok(both('acct_out', 'failed'), 'an account that lost its session is marked');
-my $record = record($two, 'acct_out');
+my $record = $two->record('acct_out');
 is($record->{action_required}, 'credentials', 'the marked account requires credentials');
 is($record->{source}, 'sweep', 'the source is the sweep');
 is($record->{error_code}, 'NOT_AUTHENTICATED', 'the error states the reason');
 is($record->{gate}, 'open', 'the gate of the marked account stays open');
-is(record($one, 'acct_in')->{state}, undef,
+is($one->record('acct_in')->{state}, undef,
     'an account that is logged in gets no record');
 
 ok(both('acct_mended', 'failed'), 'a third account is marked, too');
@@ -62,13 +53,13 @@ sandbox('POST', '/account/acct_busy', { authenticated => \0 });
 
 sandbox('POST', '/account/acct_mended', { authenticated => \1 });
 ok(both('acct_mended', 'succeeded'), 'an account that was mended is marked');
-is(record($one, 'acct_mended')->{source}, 'sweep',
+is($one->record('acct_mended')->{source}, 'sweep',
     'the source of the success is the sweep');
-is(record($one, 'acct_mended')->{action_required}, undef,
+is($one->record('acct_mended')->{action_required}, undef,
     'no action is required any more');
-is(record($one, 'acct_busy')->{state}, 'running',
+is($one->record('acct_busy')->{state}, 'running',
     'a login that is active is not ended by a sweep');
-is(record($one, 'acct_out')->{updated_at}, $record->{updated_at},
+is($one->record('acct_out')->{updated_at}, $record->{updated_at},
     'an account that is marked already is not changed');
 
 cmp_ok(lists(), '<=', 2 + (time - $begin) / 10,
@@ -111,7 +102,7 @@ is(lists(), $lists, 'no list is requested without the directive');
 $off->stop;
 
 my $alone = gateway(name => 'alone', without => ['reauth_redis'], %sweep);
-ok(wait_for { (record($alone, 'acct_out')->{state} // '') eq 'failed' }
+ok(wait_for { ($alone->record('acct_out')->{state} // '') eq 'failed' }
     'an account is marked without Redis');
 is(lists(), $lists + 1, 'the first sweep follows the start');
 

@@ -349,4 +349,45 @@ sub access_log {
     return Reauth::Test::slurp("$self->{dir}/logs/access.log");
 }
 
+
+# The record of an account; empty if it is unknown.
+
+sub record {
+    my ($self, $account) = @_;
+
+    return $self->http('GET', "/reauth/accounts/$account")->{json} // {};
+}
+
+
+# Waits until all of these gateways have the account in this state.
+
+sub all_have {
+    my ($class, $account, $state, @gateways) = @_;
+
+    return Reauth::Test::wait_for(sub {
+        return !grep { ($_->record($account)->{state} // '') ne $state }
+            @gateways;
+    }, "$account is $state on all gateways");
+}
+
+
+# Stops a worker while it does not hold the lock: another one responds.
+
+sub stop_without_lock {
+    my ($self, $pid) = @_;
+
+    return Reauth::Test::wait_for(sub {
+        kill 'STOP', $pid;
+        Reauth::Test::wait_for(sub {
+            Reauth::Test::slurp("/proc/$pid/stat") =~ /\) T / });
+
+        return 1 if $self->http('GET', '/reauth/summary', {}, undef,
+            timeout => 1)->{status};
+
+        kill 'CONT', $pid;
+
+        return 0;
+    }, 'a worker without the lock');
+}
+
 1;
