@@ -5,8 +5,8 @@
 # ARGS: the arguments of all others, as in make bench ARGS=gate.  DESTDIR,
 # PREFIX and MODULES: see tools/install.
 
-COMMANDS = bench board build callers-token chaos compose-test contract deb \
-           deb-test demo down faults fuzz help lint matrix setup simulate
+COMMANDS = bench board build callers-token chaos compose-test contract cross \
+           deb deb-test demo down faults fuzz help lint matrix setup simulate
 
 all: build token
 

@@ -22,6 +22,9 @@ PKG_DEB_TEST="dpkg-dev debootstrap systemd-container git"
 PKG_FUZZ="clang"
 PKG_SIMULATE="liblua5.1-0-dev"
 PKG_MATRIX="libpcre2-dev zlib1g-dev"
+PKG_CROSS="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user musl-tools
+    libjansson-dev:arm64 libhiredis-dev:arm64 libssl-dev:arm64
+    libcmocka-dev:arm64 liblua5.1-0-dev:arm64"
 PKG_VALGRIND="valgrind libc6-dbg"
 PKG_BENCH="valgrind wrk"
 PKG_BENCH_PEERS="haproxy libnginx-mod-http-lua lua-cjson"
