@@ -15,6 +15,9 @@
 #define NGX_HTTP_REAUTH_HEALS_SHARE  8192
 #define NGX_HTTP_REAUTH_HEAL_WAYS    8
 
+/* the table is searched under the lock */
+#define NGX_HTTP_REAUTH_HEAL_SETS    1024
+
 
 struct ngx_http_reauth_healed_s {
     uint32_t                        hash;      /* of the account */
@@ -38,6 +41,8 @@ ngx_http_reauth_zone_heals_init(ngx_http_reauth_zone_t *zone)
 
     n = zone->shm_zone->shm.size / NGX_HTTP_REAUTH_HEALS_SHARE
         / NGX_HTTP_REAUTH_HEAL_WAYS;
+
+    n = ngx_min(n, NGX_HTTP_REAUTH_HEAL_SETS);
 
     for (sets = 8; sets < n; sets *= 2) { /* void */ }
 
