@@ -16,7 +16,7 @@
 
 
 typedef struct {
-    reauth_string_t  id;               /* of the keys; empty: there are none */
+    reauth_string_t  id;               /* of the keys; empty: no keys */
     uint64_t         last;             /* the number of the last change */
     unsigned         more;
     size_t           n;                /* callers */

@@ -63,7 +63,7 @@ reauth_unescape_push(reauth_unescape_t *u, const reauth_unescaped_t *c)
 }
 
 
-/* the number of pending characters of the last escape; 0: there is none */
+/* the number of pending characters of the last escape; 0: no escape */
 
 static unsigned
 reauth_unescape_last(const reauth_unescape_t *u)

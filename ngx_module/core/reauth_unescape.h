@@ -56,7 +56,7 @@ typedef struct {
 void reauth_unescape_init(reauth_unescape_t *u, const unsigned char *text,
     size_t len, unsigned percent);
 
-/* the next character, its start and end; 0: there is none */
+/* the next character, its start and end; 0: the end of the text */
 int reauth_unescape_next(reauth_unescape_t *u, reauth_unescaped_t *c);
 
 

@@ -75,7 +75,7 @@ ngx_http_reauth_credits_invalid(ngx_http_request_t *r, size_t len)
 }
 
 
-/* a response from a cache, and those of the module's own requests, are none */
+/* responses from a cache and to the module's own requests are not counted */
 
 void
 ngx_http_reauth_credits_header(ngx_http_request_t *r)

@@ -321,8 +321,8 @@ ngx_http_reauth_heal_send(ngx_http_reauth_heal_t *heal)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ERR, poller->timer.log, 0,
-                      "reauth: could not start a poll: not enough memory or "
-                      "worker_connections");
+                      "reauth: could not reauthenticate account \"%s\": not "
+                      "enough memory or worker_connections", heal->account);
 
         ngx_http_reauth_heal_unsent(heal);
     }

@@ -116,7 +116,7 @@ ngx_http_reauth_zone_heal_find(ngx_http_reauth_zone_shctx_t *sh,
 
 /*
  * An entry for another account: one that is not needed any more, otherwise one
- * that has no try to come.  NULL: there is none.
+ * that has no try to come.  NULL: all have one.
  */
 
 static ngx_http_reauth_healed_t *
