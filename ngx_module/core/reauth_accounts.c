@@ -39,12 +39,6 @@ static const reauth_reader_field_t  reauth_accounts_fields[] = {
 };
 
 
-typedef struct {
-    const reauth_string_t    *account;
-    reauth_account_status_t  *status;
-} reauth_accounts_one_t;
-
-
 /* "progress" is a string, or an object as in the response to a poll */
 
 static void
@@ -193,42 +187,4 @@ reauth_accounts_end(reauth_accounts_t *accounts, reauth_unread_t *why)
     }
 
     return 0;
-}
-
-
-static int
-reauth_accounts_is_one(void *data, const reauth_string_t *account,
-    const reauth_account_status_t *status)
-{
-    reauth_accounts_one_t *one = data;
-
-    if (account->len != one->account->len
-        || memcmp(account->data, one->account->data, account->len) != 0)
-    {
-        return 0;
-    }
-
-    *one->status = *status;
-
-    return 1;
-}
-
-
-int
-reauth_accounts_parse(const unsigned char *body, size_t len,
-    const reauth_string_t *account, reauth_account_status_t *out,
-    reauth_unread_t *why)
-{
-    reauth_accounts_t      accounts;
-    reauth_accounts_one_t  one;
-
-    memset(out, 0, sizeof(reauth_account_status_t));
-
-    one.account = account;
-    one.status = out;
-
-    reauth_accounts_init(&accounts, reauth_accounts_is_one, &one);
-    (void) reauth_accounts_feed(&accounts, body, len);
-
-    return reauth_accounts_end(&accounts, why);
 }

@@ -55,13 +55,5 @@ reauth_reader_result_t reauth_accounts_feed(reauth_accounts_t *accounts,
 /* -1: not a complete list of accounts, "why" is set */
 int reauth_accounts_end(reauth_accounts_t *accounts, reauth_unread_t *why);
 
-/*
- * Finds an account in a complete list.  Zeroes *out first.  -1: not a list of
- * accounts, "why" is set.
- */
-int reauth_accounts_parse(const unsigned char *body, size_t len,
-    const reauth_string_t *account, reauth_account_status_t *out,
-    reauth_unread_t *why);
-
 
 #endif /* REAUTH_ACCOUNTS_H */

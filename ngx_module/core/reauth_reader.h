@@ -222,8 +222,5 @@ int reauth_value_is_text(const reauth_value_t *value);
 /* a number that is written as this one digit */
 int reauth_value_is_digit(const reauth_value_t *value, char digit);
 
-/* a number without a fraction and an exponent */
-int reauth_value_is_integer(const reauth_value_t *value);
-
 
 #endif /* REAUTH_READER_H */

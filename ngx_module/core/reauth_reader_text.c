@@ -219,25 +219,6 @@ reauth_value_is_text(const reauth_value_t *value)
 
 
 int
-reauth_value_is_integer(const reauth_value_t *value)
-{
-    size_t  i;
-
-    if (value->type != REAUTH_VALUE_NUMBER) {
-        return 0;
-    }
-
-    for (i = value->text[0] == '-' ? 1 : 0; i < value->len; i++) {
-        if (value->text[i] < '0' || value->text[i] > '9') {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-int
 reauth_value_is_digit(const reauth_value_t *value, char digit)
 {
     return value->type == REAUTH_VALUE_NUMBER

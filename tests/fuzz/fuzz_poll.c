@@ -9,10 +9,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "reauth_accounts.h"
 #include "reauth_poll.h"
 #include "reauth_route.h"
 
+#include "../listed.h"
 #include "check.h"
 
 
@@ -63,9 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_poll(&poll);
     }
 
-    if (reauth_accounts_parse(data, size, &account, &status, &why)
-        == 0)
-    {
+    if (listed_find(data, size, &account, &status, &why) == 0) {
         check_text(status.progress, sizeof(status.progress));
         check_unknown(&status.unknown);
 

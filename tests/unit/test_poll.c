@@ -13,8 +13,9 @@
 
 #include <cmocka.h>
 
-#include "reauth_accounts.h"
 #include "reauth_poll.h"
+
+#include "../listed.h"
 
 
 #define LOGIN(fields)  "\"lastAttempt\":{\"started_at\":"                     \
@@ -650,8 +651,8 @@ accounts(const char *text, const char *account, int expected)
     id = reauth_string_from(account);
     memset(&status, 0x55, sizeof(status));
 
-    assert_int_equal(reauth_accounts_parse((const unsigned char *) text,
-                                           strlen(text), &id, &status, &why),
+    assert_int_equal(listed_find((const unsigned char *) text, strlen(text),
+                                 &id, &status, &why),
                      expected);
 
     return status;

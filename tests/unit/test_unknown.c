@@ -12,9 +12,10 @@
 
 #include <cmocka.h>
 
-#include "reauth_accounts.h"
 #include "reauth_poll.h"
 #include "reauth_webhook.h"
+
+#include "../listed.h"
 
 
 #define ATTEMPT                                                               \
@@ -96,8 +97,8 @@ listed(const char *progress)
              "[{\"id\":\"acct_1\",\"new\":1,\"authentication_progress\":%s}]",
              progress);
 
-    (void) reauth_accounts_parse((const unsigned char *) text, strlen(text),
-                                 &account, &status, &why);
+    (void) listed_find((const unsigned char *) text, strlen(text), &account,
+                       &status, &why);
 
     return shown(&status.unknown);
 }
