@@ -97,11 +97,41 @@ $three->http('GET', '/api/acct_6/x');
 sleep 2;
 is(tries('acct_6'), 3, 'a new gateway knows the tries of the others');
 
+$three->stop;
+
+# ---- cut off from each other ----
+
+redis_stop();
+sandbox('POST', '/account/acct_7', { authenticated => \0 });
+
+for (1 .. 50) {
+    $_->http('GET', '/api/acct_7/x') for $one, $two;
+}
+
+for ([ first => $one ], [ second => $two ]) {
+    my ($name, $gateway) = @$_;
+
+    ok($gateway->becomes('acct_7', 'running',
+        "without Redis, the $name gateway knows of a login"));
+    is($gateway->record('acct_7')->{heal}{tries}, 1,
+        "the record of the $name gateway shows one try without Redis");
+}
+
+is(tries('acct_7'), 2,
+    'two gateways without Redis send one reauthentication each');
+
+redis_start();
+ok(both('acct_7', 'running'), 'Redis is back: one login is known to both');
+sleep 1;
+is(tries('acct_7'), 2, 'Redis is back: there is no further try');
+sandbox('POST', '/finish/acct_7', { success => \1 });
+ok(both('acct_7', 'succeeded'), 'both gateways know that the account is healed');
+
 for ([ one => $one ], [ two => $two ], [ three => $three ]) {
     my ($name, $gateway) = @$_;
 
-    unlike($gateway->error_log, qr/\[(?:error|crit|alert|emerg)\]/,
-        "the gateway $name logs no errors");
+    unlike($gateway->error_log, qr/\[(?:crit|alert|emerg)\]|\[error\](?!.*redis)/,
+        "the gateway $name logs no errors but that Redis is unavailable");
 }
 
 done_testing();
