@@ -145,7 +145,7 @@ ngx_http_reauth_redact_head_end(ngx_buf_t *b)
 
     p = b->pos - b->start > 3 ? b->pos - 3 : b->start;
 
-    while ((p = ngx_strlchr(p, b->last, LF)) != NULL) {
+    while ((p = memchr(p, LF, b->last - p)) != NULL) {
         p++;
         end = p < b->last && *p == CR ? p + 1 : p;
 

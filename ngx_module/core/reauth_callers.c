@@ -328,7 +328,7 @@ reauth_callers_find(const reauth_callers_t *callers,
     slot = reauth_callers_hash_slot(callers, hash);
     index = callers->by_hash[slot];
 
-    OPENSSL_cleanse(hash, sizeof(hash));
+    explicit_bzero(hash, sizeof(hash));
 
     if (index != 0) {
         *caller = &callers->callers[index - 1];

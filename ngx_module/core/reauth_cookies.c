@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
 
 #include "reauth_cookies.h"
 #include "reauth_json.h"
@@ -407,7 +406,7 @@ void
 reauth_value_free(reauth_value_t *value)
 {
     if (value->data != NULL) {
-        OPENSSL_cleanse(value->data, value->size);
+        explicit_bzero(value->data, value->size);
         free(value->data);
         value->data = NULL;
     }

@@ -4,51 +4,48 @@
  */
 
 
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
 #include "reauth_digest.h"
 
 
-#define REAUTH_DIGEST_NAME  "SHA256"
+#define REAUTH_DIGEST_NAME   "SHA256"
+#define REAUTH_DIGEST_BLOCK  64
+
+#define REAUTH_DIGEST_INNER  0x36       /* RFC 2104, 2 */
+#define REAUTH_DIGEST_OUTER  0x5c
 
 
-static EVP_MAC_CTX *reauth_digest_hmac(void);
+static int reauth_digest(const uint8_t *block, const reauth_string_t *parts,
+    size_t n, uint8_t digest[REAUTH_SHA256_LEN]);
+static int reauth_digest_prepare(void);
+static void reauth_digest_pad(uint8_t *block, uint8_t pad);
 
 
-/* used if no key is given */
-static const uint8_t  reauth_digest_no_key[REAUTH_SHA256_LEN];
-
-/* made when they are first needed */
-static EVP_MD       *reauth_digest_md;
-static EVP_MAC_CTX  *reauth_digest_ctx;
+/* made when they are first needed; between digests, they contain no secret */
+static EVP_MD      *reauth_digest_md;
+static EVP_MD_CTX  *reauth_digest_ctx;
 
 
 int
 reauth_sha256(const reauth_string_t *text, uint8_t digest[REAUTH_SHA256_LEN])
 {
-    /* the library looks it up by its name, at a third of the digest's cost */
-    if (reauth_digest_md == NULL) {
-        reauth_digest_md = EVP_MD_fetch(NULL, REAUTH_DIGEST_NAME, NULL);
-    }
-
-    return reauth_digest_md != NULL
-           && EVP_Digest(text->data, text->len, digest, NULL, reauth_digest_md,
-                         NULL)
-              == 1
-           ? 0 : -1;
+    return reauth_digest(NULL, text, 1, digest);
 }
 
+
+/*
+ * By two digests: the library's HMAC would take longer, and keep a copy of the
+ * key until it is given another one.
+ */
 
 int
 reauth_hmac_sha256(const reauth_string_t *key, const reauth_string_t *parts,
     size_t n, uint8_t mac[REAUTH_SHA256_LEN])
 {
-    int           done;
-    size_t        i, len;
-    EVP_MAC_CTX  *ctx;
+    int              done;
+    uint8_t          block[REAUTH_DIGEST_BLOCK], inner[REAUTH_SHA256_LEN];
+    reauth_string_t  part;
 
     /* reject an empty key */
 
@@ -56,93 +53,112 @@ reauth_hmac_sha256(const reauth_string_t *key, const reauth_string_t *parts,
         return -1;
     }
 
-    ctx = reauth_digest_hmac();
+    memset(block, 0, sizeof(block));
 
-    if (ctx == NULL) {
-        return -1;
+    if (key->len <= sizeof(block)) {
+        memcpy(block, key->data, key->len);
+        done = 1;
+
+    } else {
+        done = reauth_sha256(key, block) == 0;
     }
 
-    done = EVP_MAC_init(ctx, key->data, key->len, NULL) == 1;
+    reauth_digest_pad(block, REAUTH_DIGEST_INNER);
 
-    for (i = 0; done && i < n; i++) {
-        done = parts[i].len == 0
-               || EVP_MAC_update(ctx, parts[i].data, parts[i].len) == 1;
-    }
+    done = done && reauth_digest(block, parts, n, inner) == 0;
 
-    done = done && EVP_MAC_final(ctx, mac, &len, REAUTH_SHA256_LEN) == 1;
+    reauth_digest_pad(block, REAUTH_DIGEST_INNER ^ REAUTH_DIGEST_OUTER);
 
-    /* zeroes its copy of the key */
+    part.data = inner;
+    part.len = sizeof(inner);
 
-    if (EVP_MAC_init(ctx, reauth_digest_no_key, sizeof(reauth_digest_no_key),
-                     NULL)
-        != 1)
-    {
-        done = 0;
-    }
+    done = done && reauth_digest(block, &part, 1, mac) == 0;
+
+    explicit_bzero(block, sizeof(block));
+    explicit_bzero(inner, sizeof(inner));
 
     if (!done) {
-        OPENSSL_cleanse(mac, REAUTH_SHA256_LEN);
+        explicit_bzero(mac, REAUTH_SHA256_LEN);
     }
 
     return done ? 0 : -1;
 }
 
 
-/* made once: it takes longer than a MAC; NULL: no memory */
+/* the digest of a block, if there is one, and of what follows it */
 
-static EVP_MAC_CTX *
-reauth_digest_hmac(void)
+static int
+reauth_digest(const uint8_t *block, const reauth_string_t *parts, size_t n,
+    uint8_t digest[REAUTH_SHA256_LEN])
 {
-    EVP_MAC      *mac;
-    OSSL_PARAM    params[2];
-    EVP_MAC_CTX  *made;
+    int     done;
+    size_t  i;
 
-    if (reauth_digest_ctx != NULL) {
-        return reauth_digest_ctx;
+    if (reauth_digest_prepare() != 0) {
+        return -1;
     }
 
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-                                                 (char *) REAUTH_DIGEST_NAME,
-                                                 0);
-    params[1] = OSSL_PARAM_construct_end();
+    done = EVP_DigestInit_ex2(reauth_digest_ctx, reauth_digest_md, NULL) == 1;
 
-    mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-
-    if (mac == NULL) {
-        return NULL;
+    if (block != NULL) {
+        done = done && EVP_DigestUpdate(reauth_digest_ctx, block,
+                                        REAUTH_DIGEST_BLOCK)
+                       == 1;
     }
 
-    made = EVP_MAC_CTX_new(mac);
-
-    /* the context holds it */
-    EVP_MAC_free(mac);
-
-    if (made == NULL) {
-        return NULL;
+    for (i = 0; done && i < n; i++) {
+        done = parts[i].len == 0
+               || EVP_DigestUpdate(reauth_digest_ctx, parts[i].data,
+                                   parts[i].len)
+                  == 1;
     }
 
-    if (EVP_MAC_init(made, reauth_digest_no_key, sizeof(reauth_digest_no_key),
-                     params)
-        != 1)
-    {
-        EVP_MAC_CTX_free(made);
-        return NULL;
+    done = done && EVP_DigestFinal_ex(reauth_digest_ctx, digest, NULL) == 1;
+
+    if (!done) {
+        EVP_MD_CTX_reset(reauth_digest_ctx);
     }
 
-    reauth_digest_ctx = made;
+    return done ? 0 : -1;
+}
 
-    return made;
+
+/* the library looks the digest up by its name, which takes long */
+
+static int
+reauth_digest_prepare(void)
+{
+    if (reauth_digest_md == NULL) {
+        reauth_digest_md = EVP_MD_fetch(NULL, REAUTH_DIGEST_NAME, NULL);
+    }
+
+    if (reauth_digest_ctx == NULL) {
+        reauth_digest_ctx = EVP_MD_CTX_new();
+    }
+
+    return reauth_digest_md != NULL && reauth_digest_ctx != NULL ? 0 : -1;
+}
+
+
+static void
+reauth_digest_pad(uint8_t *block, uint8_t pad)
+{
+    size_t  i;
+
+    for (i = 0; i < REAUTH_DIGEST_BLOCK; i++) {
+        block[i] ^= pad;
+    }
 }
 
 
 void
 reauth_digest_free(void)
 {
+    EVP_MD_CTX_free(reauth_digest_ctx);
+    reauth_digest_ctx = NULL;
+
     EVP_MD_free(reauth_digest_md);
     reauth_digest_md = NULL;
-
-    EVP_MAC_CTX_free(reauth_digest_ctx);
-    reauth_digest_ctx = NULL;
 }
 
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
 
 #include "reauth_fields.h"
 
@@ -271,7 +270,7 @@ reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
 
         status = reauth_field_text(f, field, name, &s, value);
 
-        OPENSSL_cleanse(digits, sizeof(digits));
+        explicit_bzero(digits, sizeof(digits));
 
         return status;
     }

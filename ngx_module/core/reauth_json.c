@@ -7,7 +7,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
 
 #include "reauth_json.h"
 
@@ -117,7 +116,7 @@ reauth_json_parse(const reauth_string_t *text, unsigned flags, json_t **json,
     error->column = e.column > 0 ? (unsigned) e.column : 1;
 
     /* jansson's message may quote the text */
-    OPENSSL_cleanse(&e, sizeof(json_error_t));
+    explicit_bzero(&e, sizeof(json_error_t));
 
     return error->reason ? REAUTH_JSON_INVALID : REAUTH_JSON_NO_MEMORY;
 }
@@ -390,7 +389,7 @@ reauth_json_text_free(char *text)
 
     json_get_alloc_funcs(&saved.malloc, &saved.free);
 
-    OPENSSL_cleanse(text, strlen(text));
+    explicit_bzero(text, strlen(text));
 
     saved.free(text);
 }
@@ -469,7 +468,7 @@ static void
 reauth_json_wipe(void *p)
 {
     if (p) {
-        OPENSSL_cleanse(p, malloc_usable_size(p));
+        explicit_bzero(p, malloc_usable_size(p));
         free(p);
     }
 }

@@ -4,7 +4,6 @@
  */
 
 
-#include <openssl/crypto.h>
 
 #include "reauth_json.h"
 #include "reauth_json_out.h"
@@ -100,7 +99,7 @@ reauth_json_out_escaped(reauth_json_out_t *out, const reauth_string_t *text)
     reauth_json_cleanse_free(string);
 
     if (n == 0 || n > room) {
-        OPENSSL_cleanse(out->last, room);
+        explicit_bzero(out->last, room);
         out->failed = 1;
         return 0;
     }

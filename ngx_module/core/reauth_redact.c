@@ -108,7 +108,7 @@ reauth_redact_init(reauth_redact_t *redact, const reauth_string_t *secret)
         redact->window = n < REAUTH_REDACT_WINDOW ? n : REAUTH_REDACT_WINDOW;
     }
 
-    OPENSSL_cleanse(&unescape, sizeof(reauth_unescape_t));
+    reauth_unescape_cleanse(&unescape);
 }
 
 
@@ -177,10 +177,12 @@ reauth_redact_all(const reauth_redact_t *redact, const unsigned char *text,
 
     reauth_redact_begin(&s, text, len, 1);
     reauth_redact_search(redact, &s, dst);
+    reauth_unescape_cleanse(&s.unescape);
 
     if (backslash && percent && (s.places == 0 || dst != NULL)) {
         reauth_redact_begin(&s, text, len, 0);
         reauth_redact_search(redact, &s, dst);
+        reauth_unescape_cleanse(&s.unescape);
     }
 
     if ((backslash || percent) && (s.places == 0 || dst != NULL)) {
@@ -190,7 +192,7 @@ reauth_redact_all(const reauth_redact_t *redact, const unsigned char *text,
 
     places = s.places;
 
-    OPENSSL_cleanse(&s, sizeof(reauth_redact_search_t));
+    explicit_bzero(&s, offsetof(reauth_redact_search_t, unescape));
 
     return places;
 }
@@ -457,7 +459,7 @@ reauth_redact_is_part(const reauth_redact_t *redact,
         }
     }
 
-    OPENSSL_cleanse(part, sizeof(part));
+    explicit_bzero(part, sizeof(part));
 
     return same;
 }
@@ -487,8 +489,8 @@ reauth_redact_is_part_of_escaped(const reauth_redact_t *redact,
         same = n >= window && memcmp(part, last, window) == 0;
     }
 
-    OPENSSL_cleanse(last, sizeof(last));
-    OPENSSL_cleanse(&unescape, sizeof(reauth_unescape_t));
+    explicit_bzero(last, sizeof(last));
+    reauth_unescape_cleanse(&unescape);
 
     return same;
 }
@@ -529,7 +531,7 @@ reauth_redact_object(const json_t *json, char *text)
         reauth_redact_init(&redact, &secret);
         (void) reauth_redact(&redact, (unsigned char *) text, strlen(text));
 
-        OPENSSL_cleanse(&redact, sizeof(reauth_redact_t));
+        explicit_bzero(&redact, sizeof(reauth_redact_t));
         return;
     }
 

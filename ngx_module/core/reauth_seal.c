@@ -7,7 +7,6 @@
 #include <limits.h>
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
@@ -95,7 +94,7 @@ reauth_seal_init(reauth_seal_t *seal, const reauth_string_t *secret)
 void
 reauth_seal_cleanse(reauth_seal_t *seal)
 {
-    OPENSSL_cleanse(seal, sizeof(reauth_seal_t));
+    explicit_bzero(seal, sizeof(reauth_seal_t));
 }
 
 
@@ -134,7 +133,7 @@ reauth_seal(const reauth_seal_t *seal, const reauth_string_t *account,
     EVP_CIPHER_CTX_free(ctx);
 
     if (rc != 0) {
-        OPENSSL_cleanse(sealed, plain->len + REAUTH_SEAL_OVERHEAD);
+        explicit_bzero(sealed, plain->len + REAUTH_SEAL_OVERHEAD);
     }
 
     return rc;
@@ -179,7 +178,7 @@ reauth_seal_open(const reauth_seal_t *seal, const reauth_string_t *account,
     EVP_CIPHER_CTX_free(ctx);
 
     if (rc != 0) {
-        OPENSSL_cleanse(plain, size);
+        explicit_bzero(plain, size);
     }
 
     return rc;

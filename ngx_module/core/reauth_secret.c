@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
 
 #include "reauth_file.h"
 #include "reauth_secret.h"
@@ -360,7 +359,7 @@ void
 reauth_secret_free(reauth_secret_t *secret)
 {
     if (secret->pages != NULL) {
-        OPENSSL_cleanse(secret->pages, secret->size);
+        explicit_bzero(secret->pages, secret->size);
         munmap(secret->pages, secret->size);
     }
 

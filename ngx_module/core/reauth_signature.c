@@ -86,7 +86,7 @@ reauth_signature_verify(const reauth_string_t *header,
         }
     }
 
-    OPENSSL_cleanse(mac, sizeof(mac));
+    explicit_bzero(mac, sizeof(mac));
 
     return result;
 }

@@ -52,13 +52,31 @@ reauth_unescape_init(reauth_unescape_t *u, const unsigned char *text,
     u->done = 0;
     u->skipped = 0;
     u->has_skipped = 0;
+    u->used = 0;
+}
+
+
+void
+reauth_unescape_cleanse(reauth_unescape_t *u)
+{
+    explicit_bzero(u->pending, u->used * sizeof(reauth_unescaped_t));
+
+    reauth_unescape_init(u, NULL, 0, 0);
 }
 
 
 static void
 reauth_unescape_push(reauth_unescape_t *u, const reauth_unescaped_t *c)
 {
-    *reauth_unescape_at(u, u->n) = *c;
+    reauth_unescaped_t  *to;
+
+    to = reauth_unescape_at(u, u->n);
+
+    if (to - u->pending == u->used) {
+        u->used++;
+    }
+
+    *to = *c;
     u->n++;
 }
 

@@ -48,6 +48,8 @@ typedef struct {
 
     unsigned              percent:1;
 
+    /* the first ones that have been used */
+    unsigned              used;
     reauth_unescaped_t    pending[REAUTH_UNESCAPE_PENDING];
 } reauth_unescape_t;
 
@@ -55,6 +57,9 @@ typedef struct {
 /* percent: %41 is an escape */
 void reauth_unescape_init(reauth_unescape_t *u, const unsigned char *text,
     size_t len, unsigned percent);
+
+/* zeroes what was read */
+void reauth_unescape_cleanse(reauth_unescape_t *u);
 
 /* the next character, its start and end; 0: the end of the text */
 int reauth_unescape_next(reauth_unescape_t *u, reauth_unescaped_t *c);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
 
 #include "reauth_json.h"
 #include "reauth_json_out.h"
@@ -128,7 +127,7 @@ void
 reauth_update_answer_free(reauth_update_answer_t *answer)
 {
     if (answer->deeplink) {
-        OPENSSL_cleanse(answer->deeplink, answer->deeplink_len);
+        explicit_bzero(answer->deeplink, answer->deeplink_len);
         free(answer->deeplink);
     }
 

@@ -16,7 +16,6 @@
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_redis_connection.h"
 
-#include <openssl/crypto.h>
 
 
 /* milliseconds after which a connection is stable and the back-off is reset */
@@ -619,7 +618,7 @@ ngx_http_reauth_redis_close(ngx_http_reauth_redis_t *redis)
     }
 
     if (redis->secret) {
-        OPENSSL_cleanse(redis->out, NGX_HTTP_REAUTH_REDIS_BUFFER);
+        explicit_bzero(redis->out, NGX_HTTP_REAUTH_REDIS_BUFFER);
         redis->secret = 0;
     }
 

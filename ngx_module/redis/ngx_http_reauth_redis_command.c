@@ -8,7 +8,6 @@
 
 #include "ngx_http_reauth_redis_connection.h"
 
-#include <openssl/crypto.h>
 
 
 /* limit of pending commands */
@@ -300,7 +299,7 @@ ngx_http_reauth_redis_free_text(ngx_http_reauth_redis_t *redis,
     }
 
     if (command->secret) {
-        OPENSSL_cleanse(command->text, command->len);
+        explicit_bzero(command->text, command->len);
     }
 
     command->text = NULL;
@@ -411,7 +410,7 @@ ngx_http_reauth_redis_send(ngx_http_reauth_redis_t *redis)
         redis->pos += n;
 
         if (redis->pos == redis->last && redis->secret) {
-            OPENSSL_cleanse(redis->out, NGX_HTTP_REAUTH_REDIS_BUFFER);
+            explicit_bzero(redis->out, NGX_HTTP_REAUTH_REDIS_BUFFER);
             redis->secret = 0;
         }
     }

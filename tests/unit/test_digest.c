@@ -12,6 +12,8 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "reauth_digest.h"
 
@@ -99,6 +101,36 @@ test_hmac_needs_a_key(void **state)
     key = string("");
     text = string("x");
     assert_int_equal(reauth_hmac_sha256(&key, &text, 1, mac), -1);
+}
+
+
+/* keys around the length of a block, texts around that of a padded one */
+
+static void
+test_hmac_lengths(void **state)
+{
+    size_t           i;
+    uint8_t          bytes[200], mac[REAUTH_SHA256_LEN],
+                     expected[REAUTH_SHA256_LEN];
+    reauth_string_t  key, text;
+
+    (void) state;
+
+    for (i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t) (7 * i);
+    }
+
+    key.data = bytes;
+    text.data = bytes;
+
+    for (key.len = 1; key.len < 140; key.len++) {
+        for (text.len = 0; text.len < sizeof(bytes); text.len++) {
+            assert_int_equal(reauth_hmac_sha256(&key, &text, 1, mac), 0);
+            assert_non_null(HMAC(EVP_sha256(), key.data, (int) key.len,
+                                 text.data, text.len, expected, NULL));
+            assert_memory_equal(mac, expected, sizeof(mac));
+        }
+    }
 }
 
 
@@ -195,6 +227,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_hmac_vectors),
+        cmocka_unit_test(test_hmac_lengths),
         cmocka_unit_test(test_hmac_parts),
         cmocka_unit_test(test_hmac_needs_a_key),
         cmocka_unit_test(test_sha256),

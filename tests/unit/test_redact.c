@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "reauth_redact.h"
+#include "reauth_unescape.h"
 
 
 #define KEY  "fa_live.0a1b2c3d4e5f/6071+829~3a4b-5c6d=="
@@ -524,6 +525,52 @@ test_random(void **state)
 }
 
 
+/* nothing that was read remains in the memory of a reader */
+
+static void
+test_cleansed(void **state)
+{
+    size_t               i, n;
+    char                 text[300];
+    unsigned char        none[REAUTH_UNESCAPE_PENDING
+                              * sizeof(reauth_unescaped_t)];
+    reauth_unescape_t    u;
+    reauth_unescaped_t   c;
+
+    static const char   *pieces[] = {
+        "plain", "\\/a", "\\u0041", "%41", "%25%34%31", "\\u00254",
+        "%%%", "\\\\\\", "\\u00", "%2541", "\\\\x4"
+    };
+
+    (void) state;
+
+    memset(none, 0, sizeof(none));
+    memset(&u, 0, sizeof(reauth_unescape_t));
+
+    for (i = 0; i < 2000; i++) {
+        text[0] = '\0';
+
+        while (strlen(text) < sizeof(text) - 20) {
+            strcat(text, pieces[(size_t) random()
+                                % (sizeof(pieces) / sizeof(pieces[0]))]);
+        }
+
+        reauth_unescape_init(&u, (const unsigned char *) text,
+                             (size_t) random() % strlen(text), i % 2);
+
+        for (n = (size_t) random() % sizeof(text);
+             n > 0 && reauth_unescape_next(&u, &c);
+             n--)
+        {
+            /* void */
+        }
+
+        reauth_unescape_cleanse(&u);
+        assert_memory_equal(u.pending, none, sizeof(none));
+    }
+}
+
+
 int
 main(void)
 {
@@ -538,7 +585,8 @@ main(void)
         cmocka_unit_test(test_pending),
         cmocka_unit_test(test_short),
         cmocka_unit_test(test_values),
-        cmocka_unit_test(test_random)
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_cleansed)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
