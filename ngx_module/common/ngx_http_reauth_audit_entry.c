@@ -202,8 +202,8 @@ ngx_http_reauth_audit_entry_is_unauthorized(ngx_http_reauth_ctx_t *ctx,
 }
 
 
-void
-ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
+static ngx_http_reauth_noinline void
+ngx_http_reauth_audit_entry_compose(ngx_http_request_t *r,
     ngx_http_reauth_ctx_t *ctx)
 {
     u_char                 buffer[sizeof("HTTP_") + NGX_INT_T_LEN];
@@ -212,13 +212,6 @@ ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
     reauth_audit_class_t   kind;
 
     status = r->headers_out.status;
-
-    if (ctx->audited
-        || (!ngx_http_reauth_audit_entry_is_act(ctx)
-            && !ngx_http_reauth_audit_entry_is_unauthorized(ctx, status)))
-    {
-        return;
-    }
 
     ctx->audited = 1;
 
@@ -245,4 +238,18 @@ ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
     }
 
     ngx_http_reauth_audit_entry_add(r, ctx, kind, outcome);
+}
+
+
+void
+ngx_http_reauth_audit_entry_served(ngx_http_request_t *r,
+    ngx_http_reauth_ctx_t *ctx)
+{
+    if (!ctx->audited
+        && (ngx_http_reauth_audit_entry_is_act(ctx)
+            || ngx_http_reauth_audit_entry_is_unauthorized(ctx,
+                                                     r->headers_out.status)))
+    {
+        ngx_http_reauth_audit_entry_compose(r, ctx);
+    }
 }

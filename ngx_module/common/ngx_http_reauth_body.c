@@ -349,7 +349,9 @@ ngx_http_reauth_body_refuse(ngx_http_request_t *r)
 
     rc = ngx_http_discard_request_body(r);
 
-    ngx_explicit_memzero(pos, b->pos - pos);
+    if (b->pos != pos) {
+        ngx_explicit_memzero(pos, b->pos - pos);
+    }
 
     /* the connection may also be closed while the body is discarded */
 

@@ -247,12 +247,14 @@ ngx_http_reauth_gate_variables(ngx_http_request_t *r,
     ctx->auth_type = closed->auth_type;
 
     ctx->attempt.len = closed->attempt_len;
-    ctx->attempt.data = ngx_pnalloc(r->pool, closed->attempt_len);
+    ctx->attempt.data = ngx_pnalloc(r->pool, REAUTH_ATTEMPT_MAX);
     if (ctx->attempt.data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(ctx->attempt.data, closed->attempt, closed->attempt_len);
+    /* of a constant length, so that it is inline */
+
+    ngx_memcpy(ctx->attempt.data, closed->attempt, REAUTH_ATTEMPT_MAX);
 
     return NGX_OK;
 }
@@ -284,7 +286,7 @@ ngx_http_reauth_gate_close(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_reauth_gate_bypassed(r, lcf)) {
+    if (lcf->gate_bypass != NULL && ngx_http_reauth_gate_bypassed(r, lcf)) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "reauth gate: account \"%V\" closed, bypassed by "
                        "reauth_gate_bypass", &account);

@@ -14,6 +14,7 @@
 #include "ngx_http_reauth_gate.h"
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
+#include "ngx_http_reauth_random.h"
 
 
 #define NGX_HTTP_REAUTH_GATE_DESCRIPTION                                      \
@@ -44,7 +45,9 @@ ngx_uint_t
 ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
     ngx_uint_t state, int64_t since_ms, int64_t deadline_ms)
 {
+    u_char                       *drawn;
     int64_t                       now_ms;
+    uint32_t                      spread;
     reauth_wait_t                 wait;
     ngx_http_reauth_loc_conf_t   *lcf;
     ngx_http_reauth_main_conf_t  *mcf;
@@ -62,7 +65,17 @@ ngx_http_reauth_retry_after(ngx_http_request_t *r, ngx_uint_t auth_type,
     wait.min = lcf->retry_after_min;
     wait.max = lcf->retry_after_max;
 
-    return reauth_retry_after(&wait, ngx_random());
+    /* need not be unpredictable, but random() takes more instructions */
+
+    drawn = ngx_http_reauth_random(sizeof(uint32_t));
+
+    if (drawn == NULL) {
+        return reauth_retry_after(&wait, ngx_random());
+    }
+
+    ngx_memcpy(&spread, drawn, sizeof(uint32_t));
+
+    return reauth_retry_after(&wait, spread);
 }
 
 
@@ -145,7 +158,12 @@ ngx_http_reauth_gate_attempt(u_char *p, ngx_str_t *account,
             || ngx_memcmp(closed->attempt, account->data, account->len) != 0))
     {
         reauth_put("\",\"attempt_id\":\"");
-        p = ngx_cpymem(p, closed->attempt, closed->attempt_len);
+
+        /* of a constant length, so that it is inline */
+
+        ngx_memcpy(p, closed->attempt, REAUTH_ATTEMPT_MAX);
+        p += closed->attempt_len;
+
         reauth_put("\",\"since\":\"");
 
     } else {
@@ -187,7 +205,7 @@ ngx_http_reauth_gate_send(ngx_http_request_t *r, ngx_uint_t status,
         NGX_HTTP_REAUTH_GATE_OPERATOR ",\"account_id\":\"");
 
     len = NGX_HTTP_REAUTH_GATE_SIZE + person.len + account->len
-          + (closed ? closed->attempt_len : 0);
+          + REAUTH_ATTEMPT_MAX;
 
     start = ngx_pnalloc(r->pool, len);
     if (start == NULL) {

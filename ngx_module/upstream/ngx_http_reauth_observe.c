@@ -195,6 +195,7 @@ static ngx_int_t
 ngx_http_reauth_observe_header_filter(ngx_http_request_t *r)
 {
     if (r->headers_out.status >= NGX_HTTP_UNAUTHORIZED
+        && r->upstream != NULL
         && r == r->main
         && ngx_http_reauth_observe(r) != NGX_OK)
     {

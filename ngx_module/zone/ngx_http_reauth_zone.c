@@ -82,7 +82,9 @@ ngx_http_reauth_zone_gate(ngx_http_reauth_zone_t *zone, u_char *account,
 
     sh = zone->sh;
 
-    if (!ngx_http_reauth_zone_loaded(zone, ngx_http_reauth_now())) {
+    if (!sh->gate.loaded
+        && !ngx_http_reauth_zone_loaded(zone, ngx_http_reauth_now()))
+    {
         return NGX_BUSY;
     }
 
