@@ -6,7 +6,8 @@
 # PREFIX and MODULES: see tools/install.
 
 COMMANDS = bench board build callers-token chaos compose-test contract cross \
-           deb deb-test demo down faults fuzz help lint matrix setup simulate
+           dashboard deb deb-test demo down faults fuzz help lint matrix \
+           setup simulate
 
 all: build token
 

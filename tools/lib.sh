@@ -40,3 +40,18 @@ python_packages() {
         cp "$2" "$1/requirements.txt"
     fi
 }
+
+
+# npm_packages DIRECTORY FILE: the packages of npm that the file lists, in the
+# specified versions.
+
+npm_packages() {
+    if ! cmp -s "$2" "$1/package.json"; then
+        rm -rf "$1"
+        mkdir -p "$1"
+        cp "$2" "$1/package.json"
+        npm install --prefix "$1" --no-package-lock --no-audit --no-fund \
+            --ignore-scripts --silent \
+            || { rm -rf "$1"; fail "npm could not install the packages of $2"; }
+    fi
+}

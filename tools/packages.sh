@@ -16,7 +16,8 @@ PKG_TEST="libtest-base-perl libcmocka-dev haproxy faketime prometheus jq
 PKG_LINT="clang-format clang-tidy cppcheck libperl-critic-perl libppi-perl
     shellcheck"
 PKG_PYTHON="python3 python3-venv"
-PKG_BOARD="chromium nodejs npm"
+PKG_NPM="nodejs npm"
+PKG_BOARD="chromium $PKG_NPM"
 PKG_DEB="build-essential dpkg-dev debhelper lowdown lintian"
 PKG_DEB_TEST="dpkg-dev debootstrap systemd-container git"
 PKG_FUZZ="clang"
