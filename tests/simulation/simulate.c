@@ -61,6 +61,50 @@ quiet(void)
 
 
 static void
+act_update(void)
+{
+    process_t  *process;
+
+    process = some_process();
+
+    if (process != NULL) {
+        upstream_update(process, (int) chance((unsigned) world.plan.accounts),
+                        (int) chance(3));
+    }
+}
+
+
+/*
+ * Redis loses all; one time in four again, soon after gateways have written
+ * some records.
+ */
+
+static void
+act_flush(void)
+{
+    unsigned     n;
+    const char  *flush[] = { "FLUSHALL" };
+
+    trace("FLUSHALL");
+    redis_command(world.redis, 1, flush);
+    world.redis_lost = world.now;
+
+    if (chance(4) == 0) {
+        for (n = 1 + chance(4); n > 0 && world.violation == NULL; n--) {
+            act_update();
+            world_run(world.now + chance(60));
+        }
+
+        trace("FLUSHALL, again");
+        redis_command(world.redis, 1, flush);
+        world.redis_lost = world.now;
+    }
+
+    quiet();
+}
+
+
+static void
 gateway_anew(int g)
 {
     int  n;
@@ -83,7 +127,6 @@ act_fault(void)
     char         key[64];
     process_t   *process;
     const char  *del[] = { "DEL", key };
-    const char  *flush[] = { "FLUSHALL" };
     const char  *scripts[] = { "SCRIPT", "FLUSH" };
     const char  *trim[] = { "XTRIM", "{reauth}:events", "MAXLEN", "1" };
 
@@ -130,10 +173,7 @@ act_fault(void)
         return;
 
     case 8:
-        trace("FLUSHALL");
-        redis_command(world.redis, 1, flush);
-        world.redis_lost = world.now;
-        quiet();
+        act_flush();
         return;
 
     case 9:

@@ -22,6 +22,9 @@
 #define DOUBT   REAUTH_STREAM_DOUBT
 #define MISSED  REAUTH_STREAM_MISSED
 
+/* the number of the first event: a time in microseconds */
+#define BEGUN   UINT64_C(1763985600000000)
+
 
 /* events in their order; what is known after the last of them */
 
@@ -42,12 +45,20 @@ test_events(void **state)
         uint64_t                number;
     } rows[] = {
         { "the next ones", 7, { 8, 9, 10 }, 3, 0, WHOLE, 10 },
-        { "the first of all", 0, { 1, 2 }, 2, 0, WHOLE, 2 },
-        { "the first of all was removed", 0, { 2 }, 1, 1, MISSED, 2 },
+        { "the first of all", 0, { BEGUN, BEGUN + 1 }, 2, 0, MISSED,
+          BEGUN + 1 },
+        { "the first of all, and a gap", 0, { BEGUN, BEGUN + 2 }, 2, 1, MISSED,
+          BEGUN + 2 },
+        { "the first of all, of an earlier version", 0, { 1, 2 }, 2, 0, MISSED,
+          2 },
+        { "begun again: the data was lost", BEGUN, { BEGUN + 150000 }, 1, 1,
+          MISSED, BEGUN + 150000 },
+        { "begun again by a clock behind", BEGUN, { BEGUN - 150000 }, 1, 1,
+          MISSED, BEGUN - 150000 },
         { "a gap", 7, { 9 }, 1, 1, MISSED, 9 },
         { "a gap, and the next one", 7, { 9, 10 }, 2, 0, MISSED, 10 },
         { "twice the same", 7, { 8, 8 }, 2, 1, MISSED, 8 },
-        { "a smaller one: the data was lost", 7, { 1 }, 1, 1, MISSED, 1 },
+        { "begun again by an earlier version", 7, { 1 }, 1, 1, MISSED, 1 },
         { "of an earlier version", 7, { 0, 8 }, 2, 0, DOUBT, 8 },
         { "of an earlier version, and a gap", 7, { 0, 9 }, 2, 1, MISSED, 9 },
         { "a gap, and of an earlier version", 7, { 9, 0 }, 2, 0, MISSED, 9 }
@@ -68,8 +79,9 @@ test_events(void **state)
             || stream.state != rows[i].state
             || stream.number != rows[i].number)
         {
-            fail_msg("%s: missed %d, state %d, number %d", rows[i].row, missed,
-                     (int) stream.state, (int) stream.number);
+            fail_msg("%s: missed %d, state %d, number %llu", rows[i].row,
+                     missed, (int) stream.state,
+                     (unsigned long long) stream.number);
         }
     }
 }
@@ -126,6 +138,16 @@ test_counter(void **state)
     assert_int_equal(reauth_stream_counter(&stream, 7), 0);
     assert_int_equal(reauth_stream_end(&stream), 1);
     assert_int_equal(reauth_stream_event(&stream, 9), 1);
+
+    /*
+     * Redis lost its data twice, and has counted as many events as before: the
+     * counter does not begin at the same number again
+     */
+
+    reauth_stream_begin(&stream, BEGUN + 3);
+
+    assert_int_equal(reauth_stream_counter(&stream, BEGUN + 150003), 0);
+    assert_int_equal(reauth_stream_end(&stream), 1);
 }
 
 

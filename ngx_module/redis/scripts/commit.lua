@@ -28,14 +28,16 @@ if revision ~= ARGV[1] then
 end
 
 -- Each event has the number after the one before, so that a gateway knows
--- whether it has missed any.  A key of another type refuses all of this before
--- anything is written; the record is written last, as it is what others judge
--- by.
+-- whether it has missed any.  The first one is the time in microseconds: if
+-- Redis loses its data twice, the same numbers do not come again.  A key of
+-- another type refuses all of this before anything is written; the record is
+-- written last, as it is what others judge by.
 
+local now = redis.call('TIME')
 local number = tonumber(redis.call('GET', KEYS[7]) or 0) or 0
 
-if not (number >= 0 and number < 2 ^ 53) then
-    number = 0
+if not (number > 0 and number < 2 ^ 53) then
+    number = now[1] * 1000000 + now[2]
 end
 
 number = string.format('%.0f', number + 1)
@@ -62,7 +64,6 @@ event = event .. 'number ' .. number .. '\n'
 -- 6.2 cannot trim a stream by age.
 
 local day = 86400
-local now = redis.call('TIME')
 local added
 
 if tonumber(now[2]) % 16 == 0 then

@@ -17,10 +17,13 @@ then
     return 0
 end
 
+-- the number of the event, as in commit.lua
+
 local number = tonumber(redis.call('GET', KEYS[7]) or 0) or 0
 
-if not (number >= 0 and number < 2 ^ 53) then
-    number = 0
+if not (number > 0 and number < 2 ^ 53) then
+    local now = redis.call('TIME')
+    number = now[1] * 1000000 + now[2]
 end
 
 number = string.format('%.0f', number + 1)
