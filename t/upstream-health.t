@@ -45,6 +45,8 @@ my $gateway = gateway(
     log_level   => 'notice',
     http_config => <<"EOC",
 upstream fans_api { server 127.0.0.1:$port; }
+upstream away { server 127.0.0.1:$other; }
+upstream strange { server 127.0.0.1:$tls; }
 server {
     listen 127.0.0.1:$tls ssl;
     ssl_certificate $certificate;
@@ -70,6 +72,15 @@ location /tls/ {
     proxy_ssl_verify on;
     proxy_ssl_trusted_certificate ${\ $ca->certificate};
     proxy_set_header Authorization \$reauth_authorization;
+}
+location /named/ {
+    proxy_ssl_server_name on;
+    proxy_ssl_name api.fansapi.com;
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate ${\ $ca->certificate};
+    proxy_set_header Authorization \$reauth_authorization;
+    location /named/away/ { proxy_pass https://away/; }
+    location /named/strange/ { proxy_pass https://strange/; }
 }
 location /page/ {
     proxy_pass http://127.0.0.1:$port/;
@@ -249,6 +260,10 @@ is_counted('a timeout', 'timeout', sub { get('/slow/api/acct_silent/x') });
 is_counted('a closed connection', 'no_response', sub { get('/api/acct_closed/x') });
 is_counted('no connection', 'no_response', sub { get('/gone/api/x') });
 is_counted('a certificate', 'tls', sub { get('/tls/api/acct_200/x') });
+is_counted('no connection for TLS', 'no_response',
+    sub { get('/named/away/api/acct_200/x') });
+is_counted('a certificate of a named upstream', 'tls',
+    sub { get('/named/strange/api/acct_200/x') });
 is_counted('an update without a response', 'no_response',
     sub { $gateway->update('acct_closed', 'ok') });
 

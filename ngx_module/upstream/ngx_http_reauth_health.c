@@ -73,13 +73,34 @@ ngx_http_reauth_health_header(ngx_http_request_t *r)
 }
 
 
-/* TCP is connected when the name for TLS has been set */
+#if (NGX_HTTP_SSL)
+
+/*
+ * nginx closes the connection before the request is finalized.  It takes the
+ * name for TLS from the configuration when the request is initialized, and
+ * replaces it when TCP is connected; without "proxy_ssl_name" and
+ * "proxy_ssl_server_name", it keeps the name.
+ */
+
+static u_char *
+ngx_http_reauth_health_initial_name(ngx_http_upstream_t *u)
+{
+    if (u->upstream != NULL) {
+        return u->upstream->host.data;
+    }
+
+    return u->resolved != NULL ? u->resolved->host.data : NULL;
+}
+
+#endif
+
 
 static ngx_uint_t
 ngx_http_reauth_health_in_handshake(ngx_http_upstream_t *u)
 {
 #if (NGX_HTTP_SSL)
-    return u->ssl && u->ssl_name.len != 0 && !u->request_sent;
+    return u->ssl && !u->request_sent && u->ssl_name.len != 0
+           && u->ssl_name.data != ngx_http_reauth_health_initial_name(u);
 #else
     return 0;
 #endif
