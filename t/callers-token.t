@@ -32,7 +32,7 @@ sub made {
     my ($line, $told, $status) = program($program, @arguments);
 
     is($status, 0, "$program @arguments exits with 0");
-    my ($token) = $told =~ /: (rgw_[0-9a-f]{64})\n\z/;
+    my ($token) = $told =~ /: (rgw_[0-9A-Za-z_-]{43})\n\z/;
     ok($token, 'the token is written to the standard error');
     unlike($line, qr/\Q$token/, 'the token is not in the line');
 
@@ -133,7 +133,7 @@ $commands =~ s{/etc/nginx/secrets/operator}{$operator};
 $commands =~ s{^reauth-token}{$made}m;
 
 is(system('sh', '-c', $commands), 0, 'the commands of operations.md succeed');
-like(Reauth::Test::slurp($operator), qr/\Argw_[0-9a-f]{64}\n\z/,
+like(Reauth::Test::slurp($operator), qr/\Argw_[0-9A-Za-z_-]{43}\n\z/,
     'the commands write the bare token to the file');
 is((stat $operator)[2] & oct 777, oct 600, 'only the owner can read it');
 chomp(my $operators_token = Reauth::Test::slurp($operator));

@@ -13,15 +13,22 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include "reauth_callers.h"
 
 
+/*
+ * Random bytes in base64url.  A token of up to 55 characters is one block of
+ * SHA-256, which is computed for each request; 64 hexadecimal digits are two.
+ */
+
 #define REAUTH_TOKEN_PREFIX  "rgw_"
-#define REAUTH_TOKEN_LEN     32    /* random bytes */
+#define REAUTH_TOKEN_LEN     32
+#define REAUTH_TOKEN_TEXT    ((REAUTH_TOKEN_LEN * 4 + 2) / 3)
 #define REAUTH_TOKEN_SIZE                                                     \
-    (sizeof(REAUTH_TOKEN_PREFIX) + 2 * REAUTH_TOKEN_LEN)
+    (sizeof(REAUTH_TOKEN_PREFIX) + REAUTH_TOKEN_TEXT)
 
 #define REAUTH_TOKEN_LINE_SIZE  (REAUTH_CALLERS_LINE_MAX + 1)
 
@@ -83,17 +90,29 @@ reauth_token_check(int argc, char **argv)
 static int
 reauth_token_make(char token[REAUTH_TOKEN_SIZE])
 {
+    size_t         i;
     unsigned char  random[REAUTH_TOKEN_LEN];
+    unsigned char  text[REAUTH_TOKEN_TEXT + 2];    /* "=" and a NUL */
 
     if (RAND_priv_bytes(random, sizeof(random)) != 1) {
         fprintf(stderr, "reauth-token: OpenSSL has no random bytes\n");
         return -1;
     }
 
+    EVP_EncodeBlock(text, random, sizeof(random));
+
+    for (i = 0; i < REAUTH_TOKEN_TEXT; i++) {
+        text[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
+    }
+
+    text[REAUTH_TOKEN_TEXT] = '\0';
+
     memcpy(token, REAUTH_TOKEN_PREFIX, sizeof(REAUTH_TOKEN_PREFIX) - 1);
-    reauth_hex_encode(token + sizeof(REAUTH_TOKEN_PREFIX) - 1, random,
-                      sizeof(random));
+    memcpy(token + sizeof(REAUTH_TOKEN_PREFIX) - 1, text,
+           REAUTH_TOKEN_TEXT + 1);
+
     OPENSSL_cleanse(random, sizeof(random));
+    OPENSSL_cleanse(text, sizeof(text));
 
     return 0;
 }

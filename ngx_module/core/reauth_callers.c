@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
-
 #include "reauth_callers_line.h"
 
 
@@ -25,6 +23,30 @@ struct reauth_callers_s {
     uint16_t          *by_name;
     unsigned char     *text;       /* what names and patterns point into */
 };
+
+
+/*
+ * In constant time, as CRYPTO_memcmp(), which compares byte by byte: this runs
+ * for each request.
+ */
+
+static int
+reauth_callers_hash_equals(const uint8_t a[REAUTH_SHA256_LEN],
+    const uint8_t b[REAUTH_SHA256_LEN])
+{
+    size_t    i;
+    uint64_t  x, y, different;
+
+    different = 0;
+
+    for (i = 0; i < REAUTH_SHA256_LEN; i += sizeof(uint64_t)) {
+        memcpy(&x, a + i, sizeof(uint64_t));
+        memcpy(&y, b + i, sizeof(uint64_t));
+        different |= x ^ y;
+    }
+
+    return different == 0;
+}
 
 
 /* the slot that holds the caller of that hash, or the free one it would take */
@@ -45,7 +67,7 @@ reauth_callers_hash_slot(const reauth_callers_t *callers,
     {
         caller = &callers->callers[callers->by_hash[slot] - 1];
 
-        if (CRYPTO_memcmp(caller->hash, hash, REAUTH_SHA256_LEN) == 0) {
+        if (reauth_callers_hash_equals(caller->hash, hash)) {
             break;
         }
     }

@@ -21,13 +21,18 @@ ngx_http_reauth_caller_token(ngx_http_request_t *r, reauth_string_t *token)
     u_char           *p, *last;
     ngx_table_elt_t  *h;
 
-    static u_char  bearer[] = "bearer ";
+    static u_char  bearer[] = "Bearer ";
 
     h = r->headers_in.authorization;
 
-    if (h == NULL
-        || h->value.len < sizeof(bearer) - 1
-        || ngx_strncasecmp(h->value.data, bearer, sizeof(bearer) - 1) != 0)
+    if (h == NULL || h->value.len < sizeof(bearer) - 1) {
+        return NGX_DECLINED;
+    }
+
+    /* the usual spelling is compared first: it is faster */
+
+    if (ngx_memcmp(h->value.data, bearer, sizeof(bearer) - 1) != 0
+        && ngx_strncasecmp(h->value.data, bearer, sizeof(bearer) - 1) != 0)
     {
         return NGX_DECLINED;
     }

@@ -573,6 +573,40 @@ test_no_digest(void **state)
 }
 
 
+/* each byte of a hash is compared, also if the first eight are the same */
+
+static void
+test_hashes_that_differ_in_one_byte(void **state)
+{
+    char                    text[] = "b " ALPHA " call\na " ALPHA " call\n";
+    char                   *digits;
+    size_t                  i;
+    const reauth_caller_t  *caller;
+    reauth_callers_t       *callers;
+
+    (void) state;
+
+    digits = text + sizeof("b sha256:") - 1;
+
+    for (i = 0; i < 2 * REAUTH_SHA256_LEN; i += 2) {
+        digits[i] = digits[i] == '0' ? '1' : '0';
+
+        callers = parse(text);
+
+        assert_int_equal(reauth_callers_count(callers), 2);
+
+        caller = find(callers, "alpha");
+
+        assert_non_null(caller);
+        assert_memory_equal(caller->name.data, "a", 1);
+
+        reauth_callers_free(callers);
+
+        memcpy(text, "b " ALPHA, sizeof("b " ALPHA) - 1);
+    }
+}
+
+
 int
 main(void)
 {
@@ -588,6 +622,7 @@ main(void)
         cmocka_unit_test(test_parse_rejects_nul),
         cmocka_unit_test(test_line_length),
         cmocka_unit_test(test_parse_most_callers),
+        cmocka_unit_test(test_hashes_that_differ_in_one_byte),
         cmocka_unit_test(test_no_digest),
     };
 
