@@ -10,7 +10,7 @@ our @suites = qw(instructions gate update webhook status scale fleet stall
     memory);
 
 # what "profile" accepts: the names are those of Bench::Requests
-our @profiles = qw(open key closed update local repeated webhook status
+our @profiles = qw(open key caller closed update local repeated webhook status
     proxy_pass return_503 put);
 
 my $number = qr/[1-9]\d{0,5}/;

@@ -126,6 +126,7 @@ sub reauth {
         REDIS  => $redis ? "reauth_redis redis://127.0.0.1:$redis/0 "
             . "prefix=$prefix;" : '',
         FAILED => '',
+        CALLERS => '',
         %value
     );
 }

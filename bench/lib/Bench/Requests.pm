@@ -8,16 +8,20 @@ use warnings;
 
 use Exporter 'import';
 
-use Digest::SHA qw(hmac_sha256_hex);
+use Digest::SHA qw(hmac_sha256_hex sha256_hex);
 use POSIX qw(strftime);
 
 use Bench::Accounts qw(account put_active put_ended);
 use Bench::Callgrind qw(under);
 use Bench::Gateways qw(ready reauth);
+use Bench::Process qw($build write_file);
 
-our @EXPORT_OK = qw($closed $known gateway %request webhook);
+our @EXPORT_OK = qw($closed $known callers_file gateway %request webhook);
 
 our ($known, $closed) = (100_000, 1000);
+
+# of a callers file; the module accepts no more
+my $callers = 10_000;
 
 
 sub expect {
@@ -39,6 +43,39 @@ sub call {
         return expect($client->get('/api/' . account($account->($i))
                 . '/chats'), $status);
     };
+}
+
+
+# The token of a caller, as long as those of reauth-token.
+
+sub token {
+    my ($n) = @_;
+
+    return sprintf 'rgw_%043d', $n;
+}
+
+
+# A directive for CALLERS: each caller may call all paths.
+
+sub callers_file {
+    my $path = write_file("$build/run/callers", join '',
+        map { "caller_$_ sha256:" . sha256_hex(token($_)) . " all\n" }
+            0 .. $callers - 1);
+
+    return "reauth_callers_file $path;";
+}
+
+
+# A call through an open gate, with the token of one of a hundred callers, who
+# have called before.
+
+sub call_as {
+    my ($client, $i) = @_;
+
+    return expect($client->request('GET /api/'
+            . account($closed + $i * 7919 % ($known - $closed))
+            . "/chats HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer "
+            . token($i % 100 * 97) . "\r\n\r\n"), 200);
 }
 
 
@@ -117,6 +154,7 @@ sub failed {
 
 our %request = (
     open    => call(200, sub { $closed + $_[0] * 7919 % ($known - $closed) }),
+    caller  => \&call_as,
     failed  => \&failed,
     closed  => call(503, sub { $_[0] % $closed }),
     update  => \&put,

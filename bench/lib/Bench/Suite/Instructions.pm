@@ -12,7 +12,7 @@ use Bench::Gateways qw(auth_request bare lua redis);
 use Bench::Load qw(median);
 use Bench::Process qw($root read_file stop write_file);
 use Bench::Report qw(nginx_version publish table);
-use Bench::Requests qw($closed $known %request gateway);
+use Bench::Requests qw($closed $known callers_file %request gateway);
 
 my $kept = "$root/bench/instructions.txt";
 
@@ -80,6 +80,7 @@ sub measure_module {
 
     measure($found, bare(UNDER => under('bare')),
         ['proxy_pass', undef, 'port',  $request{open}],
+        ['proxy_pass, a token is sent', undef, 'port', $request{caller}],
         ['return 503', undef, 'port2', $request{closed}],
         ['PUT by proxy_pass', undef, 'port', $request{update}]);
 
@@ -106,6 +107,12 @@ sub measure_module {
              $request{failed}],
             ['gate open, others have failed', 'proxy_pass', 'port2',
              $request{open}]);
+
+        forget($redis->{port});
+
+        measure($found, gateway($redis, CALLERS => callers_file()),
+            ["gate open, key from its file, a caller's token",
+             'proxy_pass, a token is sent', 'port3', $request{caller}]);
 
         measure($found, gateway(),
             ['update, no Redis', 'PUT by proxy_pass', 'port',

@@ -8,7 +8,7 @@ use warnings;
 
 use Bench::Callgrind qw(annotate functions profile under);
 use Bench::Gateways qw(bare redis);
-use Bench::Requests qw(%request gateway);
+use Bench::Requests qw(callers_file %request gateway);
 
 my ($count, $idle, $top) = (200, 16, 40);
 
@@ -17,6 +17,7 @@ my ($count, $idle, $top) = (200, 16, 40);
 my %profiles = (
     open       => ['open',    'port2', 'redis'],
     key        => ['open',    'port3', 'redis'],
+    caller     => ['caller',  'port3', 'redis', 'callers'],
     closed     => ['closed',  'port2', 'redis'],
     update     => ['update',  'port',  'redis'],
     local      => ['update',  'port'],
@@ -32,11 +33,12 @@ my %profiles = (
 sub run {
     my ($class, $what, $function) = @_;
 
-    my ($request, $port, $with) = @{ $profiles{$what} };
+    my ($request, $port, $with, $callers) = @{ $profiles{$what} };
     $with //= '';
 
     my $gateway = $with eq 'bare' ? bare(UNDER => under('bare'))
-        : gateway($with eq 'redis' ? redis() : undef);
+        : gateway($with eq 'redis' ? redis() : undef,
+            $callers ? (CALLERS => callers_file()) : ());
 
     my $file = profile({ %$gateway, port => $gateway->{$port} },
         $gateway->{name}, $request{$request}, $idle, $count);
