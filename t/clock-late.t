@@ -40,11 +40,28 @@ sub gate {
 
 
 
-# responses that cannot be composed from the record
+# responses that cannot be composed from the record, about logins that the
+# upstream knows, so that polls do not change them
 
-my %response = map { $_ => qq({"attempt_id":"auth_kept_$_","message":"begun",)
-    . qq("polling_url":"https://api.fansapi.com/api/authenticate/auth_kept_$_",)
-    . qq("more":true}) } keys %ahead;
+sub begun_upstream {
+    my ($name) = @_;
+
+    my $key = Reauth::Test::slurp($ENV{TEST_NGINX_KEY_FILE}) =~ s/\s+\z//r;
+
+    return Reauth::Test::http('PUT', "/api/authenticate/acct_kept_$name/credentials",
+        { Authorization => "Bearer $key" },
+        { email => 'ok@example.com', password => 'secret' },
+        port => $ENV{TEST_NGINX_SANDBOX_PORT})->{json}{attempt_id} // die "no login\n";
+}
+
+my %response;
+
+for my $name (keys %ahead) {
+    my $id = begun_upstream($name);
+
+    $response{$name} = qq({"attempt_id":"$id","message":"begun",)
+        . qq("polling_url":"https://api.fansapi.com/api/authenticate/$id","more":true});
+}
 
 for my $name (sort keys %ahead) {
     sandbox('POST', "/account/acct_kept_$name",
