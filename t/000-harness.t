@@ -63,7 +63,7 @@ location = /t {
     proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/sink;
     proxy_set_header X-Body $request_body;
 }
-location = /sink { return 200 "$http_x_mine $content_length $http_x_body\n"; }
+location = /sink { return 200 "$http_x_mine $http_content_length $http_x_body\n"; }
 --- request
 PUT /t
 {"a": 1}
@@ -153,7 +153,7 @@ location = /t {
     proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/sink;
     proxy_set_header X-Body $request_body;
 }
-location = /sink { return 200 "$content_length $http_x_body"; }
+location = /sink { return 200 "$http_content_length $http_x_body"; }
 --- request eval
 [["POST /t\nabc", { value => "def", delay_before => 0.05 }]]
 --- response_body: 6 abcdef

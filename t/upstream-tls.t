@@ -127,7 +127,7 @@ sub through {
 
     like($limits, qr/^Max core file size +0 +0 /m,
         "$what: workers write no core files");
-    is($call->{headers}{server} // 'nginx', 'nginx',
+    like($call->{headers}{server} // 'nginx', qr/\A[[:alpha:]]+\z/,
         "$what: the response does not show the version of nginx");
 
     return ($update, $call, $after - $before, $gateway->error_log);
