@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_reauth_headers_note(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
 static ngx_int_t ngx_http_reauth_headers_override(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
+static ngx_int_t ngx_http_reauth_headers_proxy(ngx_http_request_t *r,
+    ngx_table_elt_t *h, ngx_uint_t offset);
 static ngx_int_t ngx_http_reauth_headers_ignore(ngx_http_request_t *r,
     ngx_table_elt_t *h, ngx_uint_t offset);
 static ngx_int_t ngx_http_reauth_headers_copy(ngx_http_request_t *r,
@@ -39,6 +41,9 @@ static ngx_int_t ngx_http_reauth_headers_copy(ngx_http_request_t *r,
     { ngx_string(name), 0, ngx_http_reauth_headers_override }
 
 static ngx_http_header_t  ngx_http_reauth_headers_in[] = {
+
+    /* the first: headers_wrap() */
+    { ngx_string("proxy-authorization"), 0, ngx_http_reauth_headers_proxy },
 
     ngx_http_reauth_header_override("x-http-method"),
     ngx_http_reauth_header_override("x-http-method-override"),
@@ -73,7 +78,6 @@ static ngx_http_header_t  ngx_http_reauth_headers_in[] = {
     ngx_http_reauth_header_override("x-forwarded-url"),
     ngx_http_reauth_header_override("x-script-name"),
     ngx_http_reauth_header_override("x-waws-unencoded-url"),
-    ngx_http_reauth_header_override("proxy-authorization"),
 
     { ngx_string("origin"), NGX_HTTP_REAUTH_HEADER_ORIGIN,
       ngx_http_reauth_headers_note },
@@ -87,6 +91,11 @@ static ngx_http_header_t  ngx_http_reauth_headers_in[] = {
 
     { ngx_null_string, 0, NULL }
 };
+
+
+/* how nginx itself processes Proxy-Authorization; NULL: it does not */
+
+static ngx_http_header_t  *ngx_http_reauth_headers_wrapped;
 
 
 /* of an upstream's response */
@@ -186,6 +195,24 @@ ngx_http_reauth_headers_override(ngx_http_request_t *r, ngx_table_elt_t *h,
 }
 
 
+static ngx_int_t
+ngx_http_reauth_headers_proxy(ngx_http_request_t *r, ngx_table_elt_t *h,
+    ngx_uint_t offset)
+{
+    ngx_http_header_t  *wrapped;
+
+    wrapped = ngx_http_reauth_headers_wrapped;
+
+    if (wrapped != NULL
+        && wrapped->handler(r, h, wrapped->offset) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_reauth_headers_override(r, h, offset);
+}
+
+
 /*
  * An element of an ngx_list_t cannot be removed, and an empty header would be
  * sent: the header is renamed to TE, which nginx never passes.
@@ -273,7 +300,10 @@ ngx_http_reauth_headers_is_override(ngx_http_core_main_conf_t *cmcf,
     hash = ngx_hash_key(name, len);
     known = ngx_hash_find(&cmcf->headers_in_hash, hash, name, len);
 
-    if (known != NULL && known->handler == ngx_http_reauth_headers_override) {
+    if (known != NULL
+        && (known->handler == ngx_http_reauth_headers_override
+            || known->handler == ngx_http_reauth_headers_proxy))
+    {
         return 1;
     }
 
@@ -434,12 +464,43 @@ ngx_http_reauth_headers_list(ngx_array_t *keys, ngx_hash_t *hash)
 }
 
 
+/*
+ * nginx 1.31 and later processes Proxy-Authorization itself: its handler is
+ * called by that of this module.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_headers_wrap(ngx_array_t *keys, void *header, void *known)
+{
+    ngx_uint_t       i;
+    ngx_hash_key_t  *key;
+
+    if (header != &ngx_http_reauth_headers_in[0]) {
+        return 0;
+    }
+
+    key = keys->elts;
+
+    for (i = 0; i < keys->nelts; i++) {
+
+        if (key[i].value == known) {
+            key[i].value = header;
+            ngx_http_reauth_headers_wrapped = known;
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* "headers": structures of "size" bytes that begin with a name */
 
 static ngx_int_t
 ngx_http_reauth_headers_extend(ngx_cycle_t *cycle, ngx_pool_t *temp_pool,
     ngx_hash_t *hash, char *hash_name, void *headers, size_t size)
 {
+    void             *known;
     u_char           *p;
     ngx_str_t        *name;
     ngx_array_t       keys;
@@ -459,10 +520,15 @@ ngx_http_reauth_headers_extend(ngx_cycle_t *cycle, ngx_pool_t *temp_pool,
             break;
         }
 
-        if (ngx_hash_find(hash, ngx_hash_key(name->data, name->len),
-                          name->data, name->len)
-            != NULL)
-        {
+        known = ngx_hash_find(hash, ngx_hash_key(name->data, name->len),
+                              name->data, name->len);
+
+        if (known != NULL) {
+
+            if (ngx_http_reauth_headers_wrap(&keys, p, known)) {
+                continue;
+            }
+
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                           "reauth: header \"%V\" is processed by another "
                           "module, which cannot be used with this one", name);
