@@ -27,7 +27,7 @@ sub ready { return $two->http('GET', '/reauth/readyz')->{json}; }
 
 follows('acct_0', 'one follows the other');
 
-for my $command (qw(xread zscan)) {
+for my $command (qw(xread zrangebyscore)) {
     redis_cli('ACL', 'SETUSER', 'gateway', "-$command");
     redis_cli('CLIENT', 'KILL', 'TYPE', 'normal');
 

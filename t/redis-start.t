@@ -45,7 +45,7 @@ is($one->http('GET', '/api/acct_active/me')->{status}, 503,
 # ---- Redis is slow, as when many gateways read all accounts ----
 
 my $between = Reauth::Between->start;
-$between->delay('ZSCAN', 0.5);
+$between->delay('ZRANGEBYSCORE', 0.5);
 
 my $slow = gateway(name => 'slow', without => ['ready'], http_config =>
     'reauth_redis redis://gateway@127.0.0.1:' . $between->port
@@ -53,7 +53,7 @@ my $slow = gateway(name => 'slow', without => ['ready'], http_config =>
 
 ok(wait_for { $slow->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' }
     'a gateway waits longer than a timeout for a page of accounts');
-cmp_ok($between->answered('ZSCAN'), '<=', 2, 'the accounts are not read from the start again');
+cmp_ok($between->answered('ZRANGEBYSCORE'), '<=', 2, 'the accounts are not read from the start again');
 unlike($slow->error_log, qr/no reply in time/,
     'the connection that reads accounts is not closed');
 is($slow->http('GET', '/api/acct_more30/me')->{status}, 503,

@@ -184,11 +184,10 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 static void
 ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
 {
-    sync->scanned = 0;
     sync->ours = 0;
     sync->following = 0;
 
-    ngx_cpystrn((u_char *) sync->scan, (u_char *) "0", sizeof(sync->scan));
+    reauth_active_begin(&sync->active);
 
     ngx_memzero(&sync->cursor, sizeof(ngx_http_reauth_zone_cursor_t));
     sync->cursor.auth_type = REAUTH_AUTH_TYPE_LAST;

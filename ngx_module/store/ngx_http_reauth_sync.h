@@ -13,11 +13,11 @@
 
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_store.h"
+#include "reauth_active.h"
 #include "reauth_stream.h"
 
 
-#define NGX_HTTP_REAUTH_SYNC_PAGE    100
-#define NGX_HTTP_REAUTH_SYNC_COUNT   "100"
+#define NGX_HTTP_REAUTH_SYNC_PAGE    REAUTH_ACTIVE_PAGE
 
 /* milliseconds to wait for events: a connection that is dead is found then */
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   1000
@@ -39,7 +39,6 @@ typedef struct ngx_http_reauth_sync_s  ngx_http_reauth_sync_t;
 struct ngx_http_reauth_sync_s {
     ngx_http_reauth_store_t        *store;
     ngx_uint_t                      pending;   /* pages requested */
-    ngx_uint_t                      scanned;   /* "active" is read */
     ngx_uint_t                      ours;      /* the zone's are read */
     ngx_uint_t                      following; /* sync is complete */
     ngx_uint_t                      anew;      /* out of memory */
@@ -49,7 +48,7 @@ struct ngx_http_reauth_sync_s {
     ngx_http_reauth_zone_cursor_t   cursor;
     reauth_record_t                *records;   /* a page of the zone's */
     ngx_event_t                     pause;
-    char                            scan[REAUTH_CURSOR_MAX + 1];
+    reauth_active_t                 active;    /* what was read of the set */
     char                            last[REAUTH_STREAM_ID_MAX + 1];
 };
 

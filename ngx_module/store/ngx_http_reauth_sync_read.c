@@ -26,7 +26,7 @@
 static void
 ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
 {
-    if (!sync->scanned || !sync->ours || sync->pending) {
+    if (!sync->active.ended || !sync->ours || sync->pending) {
         return;
     }
 
@@ -163,7 +163,7 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
     ngx_http_reauth_sync_get_free(get);
 
     if (sync->pending == 0
-        && sync->scanned
+        && sync->active.ended
         && !sync->following
         && !sync->anew)
     {
@@ -275,13 +275,12 @@ ngx_http_reauth_sync_get_one(ngx_http_reauth_sync_t *sync,
 }
 
 
-/* A page of members and scores.  NGX_DECLINED: invalid reply. */
+/* a page of members and scores */
 
 static ngx_int_t
 ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
-    const redisReply *page)
+    const redisReply *page, size_t i)
 {
-    size_t                       i;
     redisReply                  *member;
     ngx_uint_t                   n;
     reauth_string_t              accounts[NGX_HTTP_REAUTH_SYNC_PAGE];
@@ -289,12 +288,8 @@ ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
 
     n = 0;
 
-    for (i = 0; i + 1 < page->elements; i += 2) {
+    for ( /* void */ ; i + 1 < page->elements; i += 2) {
         member = page->element[i];
-
-        if (member->type != REDIS_REPLY_STRING) {
-            return NGX_DECLINED;
-        }
 
         if ((size_t) member->len <= REAUTH_ACCOUNT_MAX) {
             accounts[n].data = (u_char *) member->str;
@@ -330,13 +325,17 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
+    size_t             first;
+    ngx_uint_t         scan;
     const redisReply  *page;
 
     if (ngx_http_reauth_sync_ended(sync)) {
         return;
     }
 
-    page = reply ? reauth_reply_page(reply, sync->scan) : NULL;
+    scan = sync->active.scan;
+
+    page = reply ? reauth_active_page(&sync->active, reply, &first) : NULL;
 
     if (page == NULL) {
         ngx_http_reauth_sync_failed(sync, reply);
@@ -347,27 +346,22 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
         return;
     }
 
-    sync->scanned = ngx_strcmp(sync->scan, "0") == 0;
+    if (sync->active.scan != scan) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                       "reauth sync: many active accounts have the score %s, "
+                       "they are read without order", sync->active.score);
+    }
 
-    if (!sync->scanned) {
+    if (!sync->active.ended) {
         ngx_http_reauth_sync_scan(sync);
     }
 
-    switch (ngx_http_reauth_sync_get_page(sync, page)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_DECLINED:
-        ngx_http_reauth_sync_failed(sync, reply);
-        return;
-
-    default: /* NGX_ERROR */
+    if (ngx_http_reauth_sync_get_page(sync, page, first) != NGX_OK) {
         ngx_http_reauth_sync_anew(sync);
         return;
     }
 
-    if (sync->scanned && sync->pending == 0) {
+    if (sync->active.ended && sync->pending == 0) {
         ngx_http_reauth_sync_scan_zone(sync);
     }
 }
@@ -438,21 +432,45 @@ ngx_http_reauth_sync_scan_zone(ngx_http_reauth_sync_t *sync)
 void
 ngx_http_reauth_sync_scan(ngx_http_reauth_sync_t *sync)
 {
-    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
-    ngx_str_t  argv[5];
-
-    ngx_str_set(&argv[0], "ZSCAN");
+    u_char      key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    u_char      count[REAUTH_NUMBER_MAX];
+    ngx_str_t   argv[8], *arg;
 
     ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
                               "active", "");
 
-    argv[2].data = (u_char *) sync->scan;
-    argv[2].len = ngx_strlen(sync->scan);
+    arg = &argv[2];
 
-    ngx_str_set(&argv[3], "COUNT");
-    ngx_str_set(&argv[4], NGX_HTTP_REAUTH_SYNC_COUNT);
+    if (sync->active.scan) {
+        ngx_str_set(&argv[0], "ZSCAN");
 
-    ngx_http_reauth_sync_command(sync, 5, argv, 0,
+        arg->data = (u_char *) sync->active.cursor;
+        arg->len = ngx_strlen(sync->active.cursor);
+        arg++;
+
+        ngx_str_set(arg, "COUNT");
+        arg++;
+
+    } else {
+        ngx_str_set(&argv[0], "ZRANGEBYSCORE");
+
+        arg->data = (u_char *) sync->active.score;
+        arg->len = ngx_strlen(sync->active.score);
+        arg++;
+
+        ngx_str_set(arg, "+inf");
+        arg++;
+        ngx_str_set(arg, "WITHSCORES");
+        arg++;
+        ngx_str_set(arg, "LIMIT");
+        arg++;
+        ngx_str_set(arg, "0");
+        arg++;
+    }
+
+    ngx_http_reauth_number(arg++, count, NGX_HTTP_REAUTH_SYNC_PAGE);
+
+    ngx_http_reauth_sync_command(sync, arg - argv, argv, 0,
                                  ngx_http_reauth_sync_scan_reply);
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "reauth_active.h"
 #include "reauth_reply.h"
 
 
@@ -120,16 +121,39 @@ check_place(const redisReply *reply)
 
 
 static void
+check_page(const redisReply *reply, unsigned scan)
+{
+    size_t             first;
+    reauth_active_t    active;
+    const redisReply  *page;
+
+    reauth_active_begin(&active);
+    active.scan = scan;
+
+    /* twice: the second time, members of the last score are known */
+
+    page = reauth_active_page(&active, reply, &first);
+
+    if (page != NULL) {
+        check_text(active.cursor, REAUTH_CURSOR_MAX);
+        check_text(active.score, REAUTH_SCORE_MAX);
+
+        page = reauth_active_page(&active, reply, &first);
+    }
+
+    if (page != NULL && first > page->elements) {
+        abort();
+    }
+}
+
+
+static void
 check_reply(const redisReply *reply)
 {
-    char               cursor[REAUTH_CURSOR_MAX + 1];
     const redisReply  *entries;
 
-    cursor[0] = '\0';
-
-    if (reauth_reply_page(reply, cursor) != NULL) {
-        check_text(cursor, REAUTH_CURSOR_MAX);
-    }
+    check_page(reply, 0);
+    check_page(reply, 1);
 
     entries = reauth_reply_entries(reply);
 

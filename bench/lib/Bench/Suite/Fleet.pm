@@ -44,7 +44,7 @@ sub commands {
 
 # The clients of Redis: commands within a script are not sent by them.
 
-my @sent = qw(evalsha get mget xread xrevrange zscan time auth hello client
+my @sent = qw(evalsha get mget xread xrevrange zrangebyscore time auth hello client
     select info);
 
 
