@@ -54,16 +54,7 @@ reauth_json_flat_string(reauth_json_flat_t *flat, reauth_string_t *s)
     s->data = p;
     p += reauth_string_plain(p, (size_t) (flat->end - p));
 
-    while (p < flat->end && *p != '"') {
-
-        if (*p < ' ' || *p > '~' || *p == '\\') {
-            return 0;
-        }
-
-        p++;
-    }
-
-    if (p == flat->end) {
+    if (p == flat->end || *p != '"') {
         return 0;
     }
 

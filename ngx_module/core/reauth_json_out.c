@@ -64,24 +64,6 @@ reauth_json_out(reauth_json_out_t *out, const char *text, size_t len)
 
 
 static int
-reauth_json_out_is_plain(const reauth_string_t *text)
-{
-    size_t         i;
-    unsigned char  ch;
-
-    for (i = reauth_string_plain(text->data, text->len); i < text->len; i++) {
-        ch = text->data[i];
-
-        if (ch < 0x20 || ch > 0x7e || ch == '"' || ch == '\\') {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static int
 reauth_json_out_escaped(reauth_json_out_t *out, const reauth_string_t *text)
 {
     size_t   n, room;
@@ -113,7 +95,7 @@ reauth_json_out_escaped(reauth_json_out_t *out, const reauth_string_t *text)
 int
 reauth_json_out_string(reauth_json_out_t *out, const reauth_string_t *text)
 {
-    if (!reauth_json_out_is_plain(text)) {
+    if (reauth_string_plain(text->data, text->len) != text->len) {
         return reauth_json_out_escaped(out, text);
     }
 

@@ -314,6 +314,10 @@ reauth_route_is_canonical(const reauth_string_t *path)
 
     for (p = segment; p < last; p++) {
 
+        if (reauth_id_chars[*p]) {
+            continue;
+        }
+
         if (*p <= 0x20 || *p >= 0x7f || *p == '%' || *p == '\\') {
             return 0;
         }

@@ -50,6 +50,55 @@ reauth_string_parse_number(const reauth_string_t *s, uint64_t *number)
 }
 
 
+static inline int
+reauth_string_is_plain(unsigned char c)
+{
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+
+/* tests eight bytes at once */
+
+size_t
+reauth_string_plain(const unsigned char *text, size_t len)
+{
+    size_t    n;
+    uint64_t  word, quote, backslash, found;
+
+    for (n = 0; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+        memcpy(&word, text + n, sizeof(uint64_t));
+
+        quote = word ^ (REAUTH_STRING_EACH * '"');
+        backslash = word ^ (REAUTH_STRING_EACH * '\\');
+
+        /* the high bit of a byte that is not plain, or of one above it */
+
+        found = (word
+                 | (word - REAUTH_STRING_EACH * ' ')
+                 | (word + REAUTH_STRING_EACH)
+                 | (quote - REAUTH_STRING_EACH)
+                 | (backslash - REAUTH_STRING_EACH))
+                & REAUTH_STRING_EACH * 0x80;
+
+        if (found == 0) {
+            continue;
+        }
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        return n + (size_t) __builtin_ctzll(found) / 8;
+#else
+        break;
+#endif
+    }
+
+    while (n < len && reauth_string_is_plain(text[n])) {
+        n++;
+    }
+
+    return n;
+}
+
+
 uint64_t
 reauth_string_hash(const reauth_string_t *s, uint64_t seed)
 {
@@ -237,7 +286,8 @@ reauth_string_next_line(reauth_string_t *rest, reauth_string_t *name,
 void
 reauth_copy(char *dst, size_t max, const reauth_string_t *s)
 {
-    size_t  i, n;
+    size_t         i, n, plain;
+    unsigned char  ch;
 
     n = s->len < max ? s->len : max;
 
@@ -250,8 +300,15 @@ reauth_copy(char *dst, size_t max, const reauth_string_t *s)
     }
 
     for (i = 0; i < n; i++) {
-        dst[i] = (s->data[i] < 0x20 || s->data[i] == 0x7f)
-                 ? ' ' : (char) s->data[i];
+        plain = reauth_string_plain(s->data + i, n - i);
+
+        memcpy(dst + i, s->data + i, plain);
+        i += plain;
+
+        if (i < n) {
+            ch = s->data[i];
+            dst[i] = (ch < 0x20 || ch == 0x7f) ? ' ' : (char) ch;
+        }
     }
 
     dst[n] = '\0';

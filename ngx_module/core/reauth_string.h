@@ -75,11 +75,25 @@ static inline size_t
 reauth_string_number(uint64_t number, unsigned char *out)
 {
     size_t         len;
+    unsigned       four;
     unsigned char  digits[REAUTH_NUMBER_MAX], *p;
+
+    if (number < 10) {
+        *out = (unsigned char) ('0' + number);
+        return 1;
+    }
 
     p = digits + sizeof(digits);
 
-    while (number >= 100) {
+    while (number >= 10000) {
+        four = (unsigned) (number % 10000);
+        number /= 10000;
+        p -= 4;
+        memcpy(p, reauth_string_pairs + 2 * (four / 100), 2);
+        memcpy(p + 2, reauth_string_pairs + 2 * (four % 100), 2);
+    }
+
+    if (number >= 100) {
         p -= 2;
         memcpy(p, reauth_string_pairs + 2 * (number % 100), 2);
         number /= 100;
@@ -136,37 +150,9 @@ reauth_string_hex64(uint64_t number, unsigned char *out)
 
 /*
  * The number of leading bytes that are printable ASCII without quotation
- * marks and backslashes.  Tests eight bytes at once: the result may be
- * smaller than the actual number by up to seven.
+ * marks and backslashes.
  */
-
-static inline size_t
-reauth_string_plain(const unsigned char *text, size_t len)
-{
-    size_t    n;
-    uint64_t  word, quote, backslash;
-
-    for (n = 0; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
-        memcpy(&word, text + n, sizeof(uint64_t));
-
-        quote = word ^ (REAUTH_STRING_EACH * '"');
-        backslash = word ^ (REAUTH_STRING_EACH * '\\');
-
-        /* the high bit of a byte that is not plain, or of one after it */
-
-        if ((word
-             | (word - REAUTH_STRING_EACH * ' ')
-             | (word + REAUTH_STRING_EACH)
-             | (quote - REAUTH_STRING_EACH)
-             | (backslash - REAUTH_STRING_EACH))
-            & REAUTH_STRING_EACH * 0x80)
-        {
-            break;
-        }
-    }
-
-    return n;
-}
+size_t reauth_string_plain(const unsigned char *text, size_t len);
 
 
 /* a hash for tables; "seed" makes collisions unpredictable */

@@ -543,6 +543,10 @@ reauth_url_last_segment(const reauth_string_t *url)
 
     for (i = 0; i < url->len; i++) {
 
+        if (reauth_id_chars[url->data[i]]) {
+            continue;
+        }
+
         if (url->data[i] == '?' || url->data[i] == '#') {
             break;
         }

@@ -199,8 +199,25 @@ ngx_int_t ngx_http_reauth_redis_command(ngx_http_reauth_redis_t *redis,
  * Writes the key "prefix:kind" followed by "name" to the buffer and returns its
  * end.
  */
-u_char *ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
-    const ngx_str_t *prefix, const char *kind, const char *name);
+
+static ngx_inline u_char *
+ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
+    const ngx_str_t *prefix, const char *kind, const char *name)
+{
+    u_char  *p;
+
+    key->data = buffer;
+
+    p = ngx_cpymem(buffer, prefix->data, prefix->len);
+    *p++ = ':';
+    p = ngx_cpymem(p, kind, ngx_strlen(kind));
+    p = ngx_cpymem(p, name, ngx_strlen(name));
+
+    key->len = p - buffer;
+
+    return p;
+}
+
 
 /*
  * Sends EVALSHA of a script.  The first NGX_HTTP_REAUTH_REDIS_EVAL of "argc"

@@ -15,8 +15,10 @@
 #define NGX_HTTP_REAUTH_REDIS_BYTES        (64 * 1024 * 1024)
 
 
+static size_t ngx_http_reauth_redis_size(ngx_uint_t argc, ngx_str_t *argv);
 static ngx_http_reauth_redis_command_t *ngx_http_reauth_redis_format(
-    ngx_http_reauth_redis_t *redis, ngx_uint_t argc, ngx_str_t *argv);
+    ngx_http_reauth_redis_t *redis, ngx_uint_t argc, ngx_str_t *argv,
+    size_t size);
 static ngx_int_t ngx_http_reauth_redis_accept(ngx_http_reauth_redis_t *redis,
     ngx_uint_t argc, ngx_str_t *argv, ngx_msec_t timeout, ngx_uint_t script,
     ngx_http_reauth_redis_handler_pt handler, void *data);
@@ -34,25 +36,6 @@ ngx_http_reauth_redis_command(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
 {
     return ngx_http_reauth_redis_accept(redis, argc, argv, timeout, 0, handler,
                                         data);
-}
-
-
-u_char *
-ngx_http_reauth_redis_key(ngx_str_t *key, u_char *buffer,
-    const ngx_str_t *prefix, const char *kind, const char *name)
-{
-    u_char  *p;
-
-    key->data = buffer;
-
-    p = ngx_cpymem(buffer, prefix->data, prefix->len);
-    *p++ = ':';
-    p = ngx_cpymem(p, kind, ngx_strlen(kind));
-    p = ngx_cpymem(p, name, ngx_strlen(name));
-
-    key->len = p - buffer;
-
-    return p;
 }
 
 
@@ -132,6 +115,24 @@ ngx_http_reauth_redis_write_handler(ngx_event_t *wev)
 }
 
 
+/* at most */
+
+static size_t
+ngx_http_reauth_redis_size(ngx_uint_t argc, ngx_str_t *argv)
+{
+    size_t      size;
+    ngx_uint_t  i;
+
+    size = sizeof("*" CRLF) - 1 + NGX_INT_T_LEN;
+
+    for (i = 0; i < argc; i++) {
+        size += sizeof("$" CRLF CRLF) - 1 + NGX_SIZE_T_LEN + argv[i].len;
+    }
+
+    return size;
+}
+
+
 /*
  * Formats an array of bulk strings (RESP, redis.io): hiredis needs 750
  * instructions for each argument.  NULL: no memory.
@@ -139,18 +140,11 @@ ngx_http_reauth_redis_write_handler(ngx_event_t *wev)
 
 static ngx_http_reauth_redis_command_t *
 ngx_http_reauth_redis_format(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
-    ngx_str_t *argv)
+    ngx_str_t *argv, size_t size)
 {
-    size_t                            size;
     u_char                           *p;
     ngx_uint_t                        i;
     ngx_http_reauth_redis_command_t  *command;
-
-    size = sizeof("*" CRLF) - 1 + NGX_INT_T_LEN;
-
-    for (i = 0; i < argc; i++) {
-        size += sizeof("$" CRLF CRLF) - 1 + NGX_SIZE_T_LEN + argv[i].len;
-    }
 
     command = ngx_alloc(sizeof(ngx_http_reauth_redis_command_t) + size,
                         &redis->log);
@@ -225,7 +219,8 @@ ngx_http_reauth_redis_internal(ngx_http_reauth_redis_t *redis,
 {
     ngx_http_reauth_redis_command_t  *command;
 
-    command = ngx_http_reauth_redis_format(redis, argc, argv);
+    command = ngx_http_reauth_redis_format(redis, argc, argv,
+                                        ngx_http_reauth_redis_size(argc, argv));
     if (command == NULL) {
         return NGX_ERROR;
     }
@@ -248,7 +243,6 @@ ngx_http_reauth_redis_accept(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
     ngx_http_reauth_redis_handler_pt handler, void *data)
 {
     size_t                            size;
-    ngx_uint_t                        i;
     ngx_http_reauth_redis_command_t  *command;
 
     if (redis->state != NGX_HTTP_REAUTH_REDIS_READY
@@ -257,17 +251,13 @@ ngx_http_reauth_redis_accept(ngx_http_reauth_redis_t *redis, ngx_uint_t argc,
         return NGX_DECLINED;
     }
 
-    size = redis->bytes;
+    size = ngx_http_reauth_redis_size(argc, argv);
 
-    for (i = 0; i < argc; i++) {
-        size += argv[i].len;
-    }
-
-    if (size > NGX_HTTP_REAUTH_REDIS_BYTES) {
+    if (redis->bytes + size > NGX_HTTP_REAUTH_REDIS_BYTES) {
         return NGX_DECLINED;
     }
 
-    command = ngx_http_reauth_redis_format(redis, argc, argv);
+    command = ngx_http_reauth_redis_format(redis, argc, argv, size);
     if (command == NULL) {
         return NGX_ERROR;
     }

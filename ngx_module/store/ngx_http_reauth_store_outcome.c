@@ -22,8 +22,9 @@ ngx_http_reauth_outcome_key(ngx_http_reauth_store_t *store, ngx_str_t *key,
 
     p = ngx_http_reauth_redis_key(key, buffer, &store->redis_conf->prefix,
                                   "o:", "");
-    p = ngx_sprintf(p, "%*s:", account->len, account->data);
-    p = kept ? ngx_cpymem(p, "kept", 4) : ngx_sprintf(p, "%uL", number);
+    p = ngx_cpymem(p, account->data, account->len);
+    *p++ = ':';
+    p = kept ? ngx_cpymem(p, "kept", 4) : p + reauth_string_number(number, p);
 
     key->len = p - buffer;
 }
