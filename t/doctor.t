@@ -5,6 +5,9 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(sha256_hex);
+use File::Temp ();
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 
 use Reauth::Test;
@@ -26,7 +29,10 @@ sub sign {
         . " -subj /CN=localhost -keyout $key -out $certificate >$dir/openssl 2>&1") == 0
         or die "openssl failed\n";
 
-    return chmod 0600, $key;
+    chmod 0600, $key;
+
+    # as if nginx had been reloaded afterwards
+    return utime time - 60, time - 60, $certificate, $key;
 }
 
 sign(365);
@@ -119,6 +125,7 @@ my $password = Reauth::Test::slurp("$dir/redis_password");
 secret_file('redis_password', "another\n");
 finds('a wrong password of Redis', 'rejects the password', 'password_file');
 secret_file('redis_password', $password);
+utime time - 60, time - 60, "$dir/redis_password";
 
 my $other = Reauth::Test::write_file("$gateway->{dir}/other.conf", Reauth::Test::slurp($conf)
     =~ s/\Q$ENV{TEST_NGINX_WEBHOOK_SECRET}\E/secret_file('webhook_other', "another-secret-of-32-characters-000\n")/er);
@@ -148,6 +155,100 @@ redis_start();
 wait_for { $gateway->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' } 'Redis is back';
 
 is((doctor())[1], 0, 'nothing is wrong any more');
+
+# ---- the running nginx, and the files that it reads ----
+
+my $text_of_conf = Reauth::Test::slurp($conf);
+my $later        = time + 60;
+
+utime $later, $later, $certificate;
+finds('a certificate that nginx has not read', 'ssl_certificate .*tls.crt was changed after', 'reload');
+sign(365);
+
+utime $later, $later, "$dir/redis_password";
+finds('a password of Redis that nginx has not read', 'reauth_redis .*was changed after', 'reload');
+utime time - 60, time - 60, "$dir/redis_password";
+
+utime $later, $later, $callers;
+is((doctor())[1], 0, 'a callers file that workers can read needs no reload');
+
+# a configuration that is not in effect, with some directives replaced
+
+sub changed {
+    my (%directive) = @_;
+
+    my $new = $text_of_conf;
+
+    for my $from (keys %directive) {
+        $new =~ s/$from/$directive{$from}/ or die "nothing matches $from\n";
+    }
+
+    return Reauth::Test::write_file("$gateway->{dir}/changed.conf", $new);
+}
+
+finds('a proxy_pass without URI', 'location /upstream/: proxy_pass has no URI', 'proxy_pass http://fans_api/;',
+    '-c' => changed('http://fans_api/;' => 'http://fans_api;'));
+
+SKIP: {
+    skip 'only root starts workers of another user', 5 if $> != 0;
+
+    my $secrets = File::Temp->newdir('reauth-doctor-XXXXXX', TMPDIR => 1);
+    my $file    = "$secrets/key";
+
+    Reauth::Test::write_file($file, Reauth::Test::slurp($ENV{TEST_NGINX_KEY_FILE}));
+
+    my $nobody = changed('user root;' => 'user nobody nogroup;', 'reauth_key_file \S+;' => "reauth_key_file $file;");
+
+    chown 0, scalar getgrnam('nogroup'), $file;
+    chmod 0640, $file;
+    chmod 0711, $secrets;
+
+    my ($shown) = doctor('-c' => $nobody);
+    like($shown, qr/^ok +reauth_key_file \Q$file\E: permissions/m, 'the group of the workers can read a secret');
+
+    chmod 0700, $secrets;
+    finds('a directory that workers cannot enter', "cannot enter $secrets", "chmod 711 $secrets",
+        '-c' => $nobody);
+
+    chmod 0711, $secrets;
+    chmod 0600, $file;
+    utime $later, $later, $file;
+    finds('a secret that only root can read, and that has changed', "reauth_key_file $file was changed after",
+        'reload', '-c' => $nobody);
+}
+
+# ---- logs ----
+
+my $bin = "$dir/bin";
+my $log = Reauth::Test::write_file("$dir/other.log", join '', map {
+    my @time = localtime $_->[0];
+    POSIX::strftime('%Y/%m/%d %H:%M:%S', @time) . " $_->[1]\n"
+} [time - 7200, '[alert] 1#1: too old'], [time, '[alert] 1#1: *7 14 worker_connections are not enough, client: x-secret'],
+    [time, '[error] 1#1: not serious']);
+
+($text) = doctor('-c' => changed('logs/error.log' => $log));
+like($text, qr/^note +\Q$log\E: 1 lines .*\[alert\] 14 worker_connections are not enough$/m,
+    'serious lines of the error log are shown, without the request');
+
+mkdir $bin;
+Reauth::Test::write_file("$bin/df", <<'EOF');
+#!/bin/sh
+echo 'Filesystem     1024-blocks   Used Available Capacity Mounted on'
+echo 'tmpfs                   64     60         4      94% /var/log/nginx'
+EOF
+chmod 0755, "$bin/df";
+
+{
+    local $ENV{PATH} = "$bin:$ENV{PATH}";
+    finds('a full file system of the logs', 'error.log .* has 4 KB left', 'Free space');
+}
+
+# ---- a Redis that accepts connections and does not reply ----
+
+my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no socket: $!\n";
+
+finds('a Redis that does not reply', 'Redis at .*: it does not reply', 'whether its process is stopped',
+    '-c' => changed('@127\.0\.0\.1:\d+' => '@127.0.0.1:' . $silent->sockport));
 
 # ---- arguments ----
 
