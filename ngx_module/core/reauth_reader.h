@@ -74,8 +74,8 @@ typedef struct {
 
 /*
  * "path" is the names from the top level, separated by "."; "*" matches each
- * element of an array, "" is the top level.  "slot" is the index of the value;
- * several paths can have the same slot.
+ * element of an array, "" is the top level.  It has at most 255 bytes.  "slot"
+ * is the index of the value; several paths can have the same slot.
  */
 
 typedef struct {
@@ -138,6 +138,10 @@ typedef struct {
     uint64_t                      match[REAUTH_READER_PATH_MAX + 2];
     uint64_t                      member;             /* the same of a value */
 
+    /* by number of names that were read: where the path of a field continues */
+    uint8_t                       at[REAUTH_READER_PATH_MAX + 2]
+                                    [REAUTH_READER_MAX_FIELDS];
+
     reauth_value_t               *value;              /* NULL: not stored */
     const char                   *literal;            /* the expected rest */
     unsigned                      digits;             /* missing of \uXXXX */
@@ -184,7 +188,7 @@ size_t reauth_reader_string(const reauth_string_t *text,
  * the root; unsetting the values of all fields of the member that begins; the
  * value whose path ends with the member, or NULL.
  */
-uint64_t reauth_reader_match(const reauth_reader_t *reader, const char *name,
+uint64_t reauth_reader_match(reauth_reader_t *reader, const char *name,
     size_t len);
 int reauth_reader_has_names(const reauth_reader_t *reader);
 void reauth_reader_forget(reauth_reader_t *reader);

@@ -9,34 +9,6 @@
 #include "reauth_reader.h"
 
 
-/* the name of the path after "n" others; NULL: it has no more */
-
-static const char *
-reauth_reader_path(const char *path, unsigned n, size_t *len)
-{
-    const char  *p;
-
-    if (*path == '\0') {
-        return NULL;
-    }
-
-    for ( /* void */ ; n; n--) {
-        path = strchr(path, '.');
-
-        if (path == NULL) {
-            return NULL;
-        }
-
-        path++;
-    }
-
-    p = strchr(path, '.');
-    *len = p ? (size_t) (p - path) : strlen(path);
-
-    return path;
-}
-
-
 /*
  * The number of names of a path that the open containers form; the outermost
  * one is not part of paths if there is a root.
@@ -49,13 +21,31 @@ reauth_reader_level(const reauth_reader_t *reader)
 }
 
 
-uint64_t
-reauth_reader_match(const reauth_reader_t *reader, const char *name, size_t len)
+/* the rest of the path of a field below "level" names; empty: it has no more */
+
+static const char *
+reauth_reader_rest(const reauth_reader_t *reader, unsigned i, unsigned level)
 {
-    size_t       n;
+    return reader->fields[i].path + reader->at[level][i];
+}
+
+
+/* the name has neither "." nor NUL */
+
+static int
+reauth_reader_continues(const char *path, const char *name, size_t len)
+{
+    return *path == *name && strncmp(path, name, len) == 0
+           && (path[len] == '.' || path[len] == '\0');
+}
+
+
+uint64_t
+reauth_reader_match(reauth_reader_t *reader, const char *name, size_t len)
+{
     unsigned     i, level;
     uint64_t     all, found;
-    const char  *p;
+    const char  *path;
 
     if (reader->depth > REAUTH_READER_PATH_MAX + 1) {
         return 0;
@@ -72,19 +62,24 @@ reauth_reader_match(const reauth_reader_t *reader, const char *name, size_t len)
                && memcmp(reader->root, name, len) == 0 ? all : 0;
     }
 
+    if (len == 0
+        || memchr(name, '.', len) != NULL || memchr(name, '\0', len) != NULL)
+    {
+        return 0;
+    }
+
     found = 0;
     level = reauth_reader_level(reader) - 1;
 
-    for (i = 0; i < reader->nfields; i++) {
+    for ( /* void */ ; all != 0; all &= all - 1) {
+        i = (unsigned) __builtin_ctzll(all);
+        path = reauth_reader_rest(reader, i, level);
 
-        if (!(all & (UINT64_C(1) << i))) {
-            continue;
-        }
-
-        p = reauth_reader_path(reader->fields[i].path, level, &n);
-
-        if (p != NULL && n == len && memcmp(p, name, len) == 0) {
+        if (reauth_reader_continues(path, name, len)) {
             found |= UINT64_C(1) << i;
+
+            reader->at[level + 1][i] = (uint8_t) (reader->at[level][i] + len
+                                                  + (path[len] == '.'));
         }
     }
 
@@ -95,8 +90,8 @@ reauth_reader_match(const reauth_reader_t *reader, const char *name, size_t len)
 int
 reauth_reader_has_names(const reauth_reader_t *reader)
 {
-    size_t    len;
     unsigned  i, level;
+    uint64_t  all;
 
     level = reauth_reader_level(reader);
 
@@ -104,11 +99,10 @@ reauth_reader_has_names(const reauth_reader_t *reader)
         return 0;
     }
 
-    for (i = 0; i < reader->nfields; i++) {
-        if ((reader->match[reader->depth] & (UINT64_C(1) << i))
-            && reauth_reader_path(reader->fields[i].path, level - 1, &len)
-               != NULL)
-        {
+    for (all = reader->match[reader->depth]; all != 0; all &= all - 1) {
+        i = (unsigned) __builtin_ctzll(all);
+
+        if (*reauth_reader_rest(reader, i, level - 1) != '\0') {
             return 1;
         }
     }
@@ -121,15 +115,15 @@ void
 reauth_reader_forget(reauth_reader_t *reader)
 {
     unsigned         i;
+    uint64_t         member;
     reauth_value_t  *value;
 
-    for (i = 0; i < reader->nfields; i++) {
-        if (reader->member & (UINT64_C(1) << i)) {
-            value = &reader->values[reader->fields[i].slot];
+    for (member = reader->member; member != 0; member &= member - 1) {
+        i = (unsigned) __builtin_ctzll(member);
+        value = &reader->values[reader->fields[i].slot];
 
-            if (value->type != REAUTH_VALUE_NONE) {
-                memset(value, 0, sizeof(reauth_value_t));
-            }
+        if (value->type != REAUTH_VALUE_NONE) {
+            memset(value, 0, sizeof(reauth_value_t));
         }
     }
 }
@@ -138,8 +132,8 @@ reauth_reader_forget(reauth_reader_t *reader)
 reauth_value_t *
 reauth_reader_value(const reauth_reader_t *reader, unsigned *hidden)
 {
-    size_t    len;
     unsigned  i, level;
+    uint64_t  member;
 
     if (reader->member == 0 || (reader->root != NULL && reader->depth == 0)) {
         return NULL;
@@ -147,10 +141,10 @@ reauth_reader_value(const reauth_reader_t *reader, unsigned *hidden)
 
     level = reauth_reader_level(reader);
 
-    for (i = 0; i < reader->nfields; i++) {
-        if ((reader->member & (UINT64_C(1) << i))
-            && reauth_reader_path(reader->fields[i].path, level, &len) == NULL)
-        {
+    for (member = reader->member; member != 0; member &= member - 1) {
+        i = (unsigned) __builtin_ctzll(member);
+
+        if (*reauth_reader_rest(reader, i, level) == '\0') {
             *hidden = reader->fields[i].hidden;
             return &reader->values[reader->fields[i].slot];
         }

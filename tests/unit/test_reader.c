@@ -268,6 +268,9 @@ test_names(void **state)
     assert_int_equal(values[STATE].type, REAUTH_VALUE_NONE);
     assert_int_equal(values[AT].type, REAUTH_VALUE_NONE);
 
+    assert_int_equal(read_text("{\"\":1}"), REAUTH_READER_OK);
+    assert_int_equal(values[TOP].type, REAUTH_VALUE_OBJECT);
+
     assert_int_equal(read_text("{\"state-and-more-than-is-kept-of-any-name-"
                                "in-the-reader\":1}"), REAUTH_READER_OK);
     assert_int_equal(values[STATE].type, REAUTH_VALUE_NONE);
