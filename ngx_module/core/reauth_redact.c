@@ -154,8 +154,9 @@ reauth_redact_is_whole(const reauth_redact_t *redact,
 /*
  * Finds parts of the secret, without escapes and, because a "%" or a "\u"
  * before a part and its first characters may look like one, also as in JSON
- * and as they are.  "dst" is the text to be overwritten, or NULL if only the
- * first place is needed.
+ * and as they are.  The latter is not needed if the escapes are only those like
+ * "\/": a part has the same characters with them and without.  "dst" is the
+ * text to be overwritten, or NULL if only the first place is needed.
  */
 
 static size_t
@@ -163,7 +164,7 @@ reauth_redact_all(const reauth_redact_t *redact, const unsigned char *text,
     size_t len, unsigned char *dst)
 {
     size_t                  places;
-    unsigned                backslash, percent;
+    unsigned                backslash, percent, encoded;
     reauth_redact_search_t  s;
 
     if (redact->window == 0 || len < redact->window) {
@@ -177,6 +178,8 @@ reauth_redact_all(const reauth_redact_t *redact, const unsigned char *text,
 
     reauth_redact_begin(&s, text, len, 1);
     reauth_redact_search(redact, &s, dst);
+
+    encoded = s.unescape.used != 0;
     reauth_unescape_cleanse(&s.unescape);
 
     if (backslash && percent && (s.places == 0 || dst != NULL)) {
@@ -185,7 +188,7 @@ reauth_redact_all(const reauth_redact_t *redact, const unsigned char *text,
         reauth_unescape_cleanse(&s.unescape);
     }
 
-    if ((backslash || percent) && (s.places == 0 || dst != NULL)) {
+    if (encoded && (s.places == 0 || dst != NULL)) {
         reauth_redact_begin(&s, text, len, 0);
         reauth_redact_search_raw(redact, &s, dst);
     }

@@ -57,39 +57,62 @@ reauth_string_is_plain(unsigned char c)
 }
 
 
-/* tests eight bytes at once */
+/* the high bit of the first byte that is not plain, and others above it */
+
+static inline uint64_t
+reauth_string_not_plain(const unsigned char *text)
+{
+    uint64_t  word, quote, backslash;
+
+    memcpy(&word, text, sizeof(uint64_t));
+
+    quote = word ^ (REAUTH_STRING_EACH * '"');
+    backslash = word ^ (REAUTH_STRING_EACH * '\\');
+
+    return (word
+            | (word - REAUTH_STRING_EACH * ' ')
+            | (word + REAUTH_STRING_EACH)
+            | (quote - REAUTH_STRING_EACH)
+            | (backslash - REAUTH_STRING_EACH))
+           & REAUTH_STRING_EACH * 0x80;
+}
+
+
+/* tests eight bytes at once; the last eight may have been tested in part */
 
 size_t
 reauth_string_plain(const unsigned char *text, size_t len)
 {
     size_t    n;
-    uint64_t  word, quote, backslash, found;
-
-    for (n = 0; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
-        memcpy(&word, text + n, sizeof(uint64_t));
-
-        quote = word ^ (REAUTH_STRING_EACH * '"');
-        backslash = word ^ (REAUTH_STRING_EACH * '\\');
-
-        /* the high bit of a byte that is not plain, or of one above it */
-
-        found = (word
-                 | (word - REAUTH_STRING_EACH * ' ')
-                 | (word + REAUTH_STRING_EACH)
-                 | (quote - REAUTH_STRING_EACH)
-                 | (backslash - REAUTH_STRING_EACH))
-                & REAUTH_STRING_EACH * 0x80;
-
-        if (found == 0) {
-            continue;
-        }
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        return n + (size_t) __builtin_ctzll(found) / 8;
-#else
-        break;
-#endif
+
+    uint64_t  found;
+
+    for (n = 0; len >= sizeof(uint64_t) && n < len; n += sizeof(uint64_t)) {
+
+        if (n > len - sizeof(uint64_t)) {
+            n = len - sizeof(uint64_t);
+        }
+
+        found = reauth_string_not_plain(text + n);
+
+        if (found != 0) {
+            return n + (size_t) __builtin_ctzll(found) / 8;
+        }
     }
+
+#else
+
+    n = 0;
+
+    while (len - n >= sizeof(uint64_t)
+           && reauth_string_not_plain(text + n) == 0)
+    {
+        n += sizeof(uint64_t);
+    }
+
+#endif
 
     while (n < len && reauth_string_is_plain(text[n])) {
         n++;

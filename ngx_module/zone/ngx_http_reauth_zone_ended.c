@@ -434,7 +434,7 @@ size_t
 ngx_http_reauth_zone_node_size(const reauth_record_t *record,
     const char **strings, uint8_t *lens)
 {
-    size_t      size, room;
+    size_t      size, room, len;
     ngx_uint_t  i;
 
     strings[NGX_HTTP_REAUTH_NODE_ACCOUNT] = record->account;
@@ -448,9 +448,10 @@ ngx_http_reauth_zone_node_size(const reauth_record_t *record,
 
     for (i = 0; i < NGX_HTTP_REAUTH_NODE_STRINGS; i++) {
         room = NGX_HTTP_REAUTH_NODE_MAX - size;
-        lens[i] = ngx_min(ngx_strlen(strings[i]), room);
+        len = ngx_strlen(strings[i]);
+        lens[i] = ngx_min(len, room);
 
-        if (lens[i] < ngx_strlen(strings[i])) {
+        if (lens[i] < len) {
             while (lens[i] > 0 && (strings[i][lens[i]] & 0xc0) == 0x80) {
                 lens[i]--;
             }

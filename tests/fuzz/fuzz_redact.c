@@ -62,8 +62,6 @@ redact_and_check(const reauth_string_t *secret, const uint8_t *data,
 
         if (memchr(secret->data, '\\', secret->len) == NULL
             && memchr(secret->data, '%', secret->len) == NULL
-            && memchr(data, '\\', size) == NULL
-            && memchr(data, '%', size) == NULL
             && size != 0
             && memmem(text, size, secret->data + i, redact.window) != NULL)
         {
