@@ -16,7 +16,8 @@ if ($what eq 'docs') {
 }
 
 local $| = 1;
-printf "%s: about %d min\n", $what, Bench::Arguments::minutes($what);
+printf "%s: about %d min\n", $what,
+    Bench::Arguments::minutes($what, @arguments);
 
 # if one benchmark fails, the others are still run
 

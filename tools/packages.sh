@@ -29,6 +29,7 @@ PKG_CROSS="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user musl-tools
 PKG_VALGRIND="valgrind libc6-dbg"
 PKG_BENCH="valgrind wrk"
 PKG_BENCH_PEERS="haproxy libnginx-mod-http-lua lua-cjson"
+PKG_BENCH_HTTP2="nghttp2-client"
 PKG_CHAOS="iproute2 util-linux faketime"
 
 

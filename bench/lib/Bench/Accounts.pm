@@ -15,7 +15,7 @@ use Bench::Client ();
 use Bench::Process qw($build await write_file);
 
 our @EXPORT_OK = qw(account command forget map_file peers put_active put_ended
-    summary);
+    record summary);
 
 
 sub account {

@@ -10,24 +10,42 @@ use Exporter 'import';
 use File::Copy qw(copy);
 
 use Bench::Process qw($root $build $gateway_core $load_core await await_port
-    fresh_dir port read_file spawn template worker write_file);
+    fresh_dir port read_file spawn template worker workers write_file);
 use Bench::Client ();
 
-our @EXPORT_OK = qw($key auth_request bare express haproxy lua ready reauth
-    redis upstream);
+our @EXPORT_OK = qw($file_size $key auth_request bare express haproxy lua proxy
+    ready reauth redis upstream);
 
 our $key = 'ofapi_' . 'k' x 40;
 
-my ($module, $upstream_port);
+# bytes of the file that the upstream serves
+our $file_size = 64 * 1024 * 1024;
+
+my ($module, $upstream_port, $upstream_tls_port, $certificate);
 my %instances;
 
 
 # processes that were started have been stopped
 
 sub forget {
-    ($module, $upstream_port) = ();
+    ($module, $upstream_port, $upstream_tls_port, $certificate) = ();
 
     return;
+}
+
+
+# of the upstream: its path, with the key
+
+sub certificate {
+    my $path = fresh_dir('certificate') . '/upstream.pem';
+
+    system('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1'
+        . ' -nodes -days 2 -subj /CN=localhost -addext'
+        . " subjectAltName=DNS:localhost -keyout $path.key -out $path"
+        . " 2>$path.log && cat $path.key >>$path") == 0
+        or die "no certificate:\n", read_file("$path.log");
+
+    return $path;
 }
 
 
@@ -35,8 +53,16 @@ sub upstream {
     return $upstream_port if $upstream_port;
 
     my $port = port();
-    nginx($load_core, 'upstream', 'upstream.conf', UPSTREAM_PORT => $port,
-        PORT => $port);
+
+    $certificate       = certificate();
+    $upstream_tls_port = port();
+
+    my $upstream = nginx($load_core, 'upstream', 'upstream.conf',
+        UPSTREAM_PORT => $port, PORT => $port);
+
+    # without blocks: its content is not read from a disk
+    truncate write_file("$upstream->{dir}/file", ''), $file_size
+        or die "$upstream->{dir}/file: $!\n";
 
     return $upstream_port = $port;
 }
@@ -56,6 +82,8 @@ sub nginx {
         KEY           => $key,
         MASTER        => @$under ? 'off' : 'on',
         UPSTREAM_PORT => $upstream_port,
+        UPSTREAM_TLS_PORT => $upstream_tls_port,
+        CERTIFICATE => $certificate,
         %value,
     );
 
@@ -75,6 +103,7 @@ sub nginx {
         dir    => $dir,
         master => $pid,
         pid    => @$under ? $pid : worker($pid),
+        pids   => @$under ? [$pid] : [workers($pid, $value{WORKERS} // 1)],
         port   => $value{PORT},
         port2  => $value{PORT2},
         port3  => $value{PORT3},
@@ -89,6 +118,53 @@ sub bare {
 
     return nginx($gateway_core, 'bare', 'bare.conf',
         PORT => port(), PORT2 => port(), %value);
+}
+
+
+# For transfers, HTTP/2 and others: nginx alone, or with REAUTH the gate and the
+# key from its file.  PORT2 is that of HTTP/2.
+
+sub proxy {
+    my (%value) = @_;
+
+    upstream();
+
+    my $core  = delete $value{CORE} // $gateway_core;
+    my $redis = delete $value{REDIS};
+    my $zone  = delete $value{ZONE} // '64m';
+
+    %value = (
+        NAME          => 'bare',
+        LOAD          => '',
+        HTTP          => '',
+        SERVER        => '',
+        GATE          => '',
+        STATUS        => '',
+        AUTHORIZATION => qq("Bearer $key"),
+        %value,
+    ) if !delete $value{REAUTH};
+
+    %value = (
+        NAME          => 'reauth',
+        LOAD          => 'load_module ' . module() . ';',
+        SERVER        => 'reauth_key_file upstream_api_key;',
+        GATE          => 'reauth_gate on;',
+        STATUS        => 'location /reauth/ { reauth_status; }',
+        AUTHORIZATION => '$reauth_authorization',
+        %value,
+        HTTP          => "reauth_zone accounts:$zone; reauth_gate_max 24h; "
+            . ($redis ? "reauth_redis redis://127.0.0.1:$redis/0; " : '')
+            . ($value{HTTP} // ''),
+    ) if !$value{NAME};
+
+    my $name = delete $value{NAME};
+
+    return nginx($core, $name, 'proxy.conf',
+        PORT     => port(),
+        PORT2    => port(),
+        WORKERS  => 1,
+        UPSTREAM => 'http://fans_api',
+        %value);
 }
 
 
@@ -127,6 +203,7 @@ sub reauth {
             . "prefix=$prefix;" : '',
         FAILED => '',
         CALLERS => '',
+        FEATURES => '',
         %value
     );
 }

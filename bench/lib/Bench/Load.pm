@@ -53,9 +53,10 @@ sub wrk {
 sub slice {
     my ($gateway, %option) = @_;
 
+    my @own      = @{ $gateway->{pids} // [$gateway->{pid}] };
     my @services = @{ $gateway->{services} // [] };
-    my $cpu      = cpu($gateway->{pid});
-    my $all      = cpu($gateway->{pid}, @services);
+    my $cpu      = cpu(@own);
+    my $all      = cpu(@own, @services);
 
     my $wrk = wrk(port => $gateway->{port}, %option);
 
@@ -67,9 +68,8 @@ sub slice {
     return {
         rate => $wrk->{rate},
         p99  => $wrk->{p99},
-        cpu  => 1e6 * (cpu($gateway->{pid}) - $cpu) / $wrk->{requests},
-        all  => 1e6 * (cpu($gateway->{pid}, @services) - $all)
-            / $wrk->{requests},
+        cpu  => 1e6 * (cpu(@own) - $cpu) / $wrk->{requests},
+        all  => 1e6 * (cpu(@own, @services) - $all) / $wrk->{requests},
         requests => $wrk->{requests},
     };
 }
@@ -116,6 +116,8 @@ sub compare {
 
             $before = $after;
         }
+
+        print "round $round of $rounds\n";
     }
 
     return map {

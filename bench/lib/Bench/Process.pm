@@ -16,7 +16,8 @@ use POSIX qw(sysconf _SC_CLK_TCK WNOHANG);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw($root $build $gateway_core $load_core await await_port cpu
-    fresh_dir port read_file rss spawn stop stop_all template worker write_file);
+    fresh_dir port read_file rss spawn stop stop_all template worker workers
+    write_file);
 
 our $root  = abs_path(dirname(__FILE__) . '/../../..');
 our $build = "$root/build/bench";
@@ -152,15 +153,26 @@ sub await_port {
 }
 
 
-# the only worker of nginx
+# the workers of nginx
+
+sub workers {
+    my ($master, $count) = @_;
+
+    my $pids = await("$count workers", 10, sub {
+        my @pid = split ' ', read_file("/proc/$master/task/$master/children");
+        return @pid >= $count ? \@pid : undef;
+    });
+
+    return @$pids;
+}
+
+
+# the only one
 
 sub worker {
     my ($master) = @_;
 
-    return await('a worker', 10, sub {
-        my ($pid) = split ' ', read_file("/proc/$master/task/$master/children");
-        return $pid;
-    });
+    return (workers($master, 1))[0];
 }
 
 

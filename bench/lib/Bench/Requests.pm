@@ -16,7 +16,8 @@ use Bench::Callgrind qw(under);
 use Bench::Gateways qw(ready reauth);
 use Bench::Process qw($build write_file);
 
-our @EXPORT_OK = qw($closed $known callers_file gateway %request webhook);
+our @EXPORT_OK = qw($closed $known callers_file gateway %request
+    token webhook);
 
 our ($known, $closed) = (100_000, 1000);
 
