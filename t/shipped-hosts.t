@@ -56,6 +56,15 @@ for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme)
         "$name: the error is in the upstream's envelope");
     is(scalar(sandbox_log()), $before, "$name: nothing was sent");
 
+    # nginx has a page for "/" of its own; locations can be mounted into the image
+    if ($file !~ /docker/) {
+        mkdir "$gateway->{dir}/html";
+        Reauth::Test::write_file("$gateway->{dir}/html/index.html", "Welcome to nginx!\n");
+        my $root = $gateway->http('GET', '/', { Host => 'localhost' });
+        is("$root->{status} " . ($root->{json}{error} // ''), '404 NOT_FOUND',
+            "$name: other paths are unknown");
+    }
+
     for my $host ('localhost', "localhost:$port", '127.0.0.1', "127.0.0.1:$port",
         $file =~ /docker/ ? 'gateway:8080' : ())
     {

@@ -92,6 +92,6 @@ is_deeply [sort(directives($site))], [sort @expected],
     'the site has the directives of the whole configuration';
 
 my @marks = $site =~ /^ *\# ([0-9])[.] /mg;
-is_deeply \@marks, [1, 2, 3], 'three places to edit';
+is_deeply \@marks, [1 .. 5], 'five places to edit';
 
 done_testing();

@@ -388,7 +388,8 @@ ngx_http_reauth_too_many_attempts(ngx_http_request_t *r)
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "reauth: caller \"%V\" has too many active attempts: limit "
                   "reached, see \"attempts=\" of its line in "
-                  "\"reauth_callers_file\"", &ctx->caller);
+                  "\"reauth_callers_file\" and the size of \"reauth_zone\"",
+                  &ctx->caller);
 
     if (ngx_http_reauth_add_header(r, "Retry-After", &retry) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -124,8 +124,8 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
 
     return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
                "The account is unknown.",
-               "No attempt of it has been seen, or the last one ended so long "
-               "ago that its record has expired. Its gate is open.", NULL);
+               "This gateway has seen no active attempt of it since nginx was "
+               "started, or its record has expired. Its gate is open.", NULL);
 }
 
 

@@ -213,15 +213,18 @@ check 'manual page reauth-doctor' page reauth-doctor 'running gateway'
 check 'reauth-token' sh -c 'reauth-token billing all | grep "^billing sha256:"'
 
 
-# ---- the first steps of docs/operations.md, with three edits ------------------
+# ---- the first steps of docs/operations.md, with three of the edits -----------
 
 note configure
 check 'commands of operations.md: Redis' commands '## Redis' 1
 sed -i -e 's/api.fansapi.com:443/127.0.0.1:9443/' \
     -e '/^#reauth_redis/,/^#  /s/^#//' \
     -e 's/server_name localhost/server_name gateway.test localhost/' $SITE
+openssl rand -hex 24 > /root/webhook
+check 'commands of operations.md: callers, webhooks' \
+    commands '### Debian packages' 2 < /root/webhook
 check 'three edits; commands of operations.md: start' \
-    commands '### Debian packages' 2
+    commands '### Debian packages' 3
 check 'the gateway is ready' await ready
 check 'an update is sent to the upstream' same "$(put acct_1)" 200
 check 'a call of that account is 503' \
@@ -464,7 +467,7 @@ purged() {
     apt-get purge -q -y libnginx-mod-http-reauth nginx-reauth-common || return
     nginx -t || return
     systemctl is-active nginx || return
-    rm -rf $SITE /etc/nginx/sites-enabled/files /etc/nginx/secrets
+    rm -rf $SITE /etc/nginx/sites-enabled/files /etc/nginx/secrets /etc/nginx/callers
     diff <(printf '%s\n' "$before") <(footprint)
 }
 

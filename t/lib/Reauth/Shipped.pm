@@ -66,7 +66,9 @@ sub start {
         grep { $text !~ /${_}_temp_path/ } qw(client_body proxy fastcgi scgi uwsgi);
     $text =~ s/^http \{/http { $temp/m;
 
-    die "$file: not all is replaced\n" if $text =~ /\@[A-Z]+\@|\/etc\/|\/run\//;
+    # comments may contain examples
+    die "$file: not all is replaced\n"
+        if $text =~ s/^ *#.*$//mgr =~ /\@[A-Z]+\@|\/etc\/|\/run\//;
 
     my $gateway = Reauth::Gateway->start(
         dir         => "$dir/shipped" . $count++,
