@@ -551,6 +551,11 @@ ngx_http_reauth_zone_advance(ngx_http_reauth_zone_t *zone,
 }
 
 
+/*
+ * Only for a record that sync has read: that in a reply to a commit, on another
+ * connection, may be older than the events which sync is to follow.
+ */
+
 static void
 ngx_http_reauth_zone_set_read(ngx_http_reauth_zone_shctx_t *sh,
     const reauth_record_t *record)
@@ -597,8 +602,6 @@ ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
 
     again = reauth_judge_conflict(&stored, fact, remote, &verdict);
     rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
-
-    ngx_http_reauth_zone_set_read(zone->sh, remote);
 
     ngx_http_reauth_zone_unlock(zone);
 

@@ -35,14 +35,16 @@
 typedef struct {
     int64_t         told;          /* since when its attempt is known; 0: not */
     int             told_truth;
-    int64_t         closed;        /* since when, for this epoch */
+    int64_t         closed;        /* since when, for this attempt */
     uint64_t        closed_epoch;
+    uint64_t        closed_origin;
     int64_t         wrong;         /* since when it does not do as Redis says */
     int64_t         lost;          /* since when Redis does not know it */
     uint64_t        epoch;
     uint64_t        origin;        /* of the gateway that made it */
     int64_t         since;         /* when it was seen first */
     uint64_t        forgotten;     /* the last epoch that was */
+    uint64_t        forgotten_origin;
     reauth_state_t  state;
     int             known;
 } seen_t;
@@ -71,6 +73,9 @@ static listed_t listed[ACCOUNTS_MAX];
 static epoch_t  epochs[EPOCHS_MAX];
 static size_t   nepochs;
 
+/* when a record of a gateway was changed */
+static int64_t  changed;
+
 /* of all runs */
 static laws_counts_t  counts;
 
@@ -82,6 +87,7 @@ laws_reset(void)
     memset(unwritten, 0, sizeof(unwritten));
     memset(listed, 0, sizeof(listed));
     nepochs = 0;
+    changed = 0;
 }
 
 
@@ -123,6 +129,26 @@ epoch_find(int account, uint64_t epoch, uint64_t origin)
     }
 
     return NULL;
+}
+
+
+/*
+ * Gateways that cannot reach each other may make the same epoch: an attempt is
+ * identified by its epoch and its origin, and ordered by both.
+ */
+
+static int
+is_attempt(const reauth_record_t *record, uint64_t epoch, uint64_t origin)
+{
+    return record->epoch == epoch && record->origin == origin;
+}
+
+
+static int
+is_before(const reauth_record_t *record, uint64_t epoch, uint64_t origin)
+{
+    return record->epoch < epoch
+           || (record->epoch == epoch && record->origin < origin);
 }
 
 
@@ -324,10 +350,13 @@ law_forgotten(int g, int a, seen_t *s, const reauth_record_t *record)
 {
     if (record->state == REAUTH_STATE_FORGOTTEN) {
         s->forgotten = record->epoch;
+        s->forgotten_origin = record->origin;
         return;
     }
 
-    if (record->epoch <= s->forgotten) {
+    if (is_attempt(record, s->forgotten, s->forgotten_origin)
+        || is_before(record, s->forgotten, s->forgotten_origin))
+    {
         violated("a forgotten attempt does not come back", "gateway %d, %s: "
                  "%s", g, account_names[a], state_name(record->state));
     }
@@ -342,22 +371,26 @@ law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
 
     /* a begin that Redis does not take, since another is first, is undone */
 
-    if (record->epoch < was->epoch
+    if (is_before(record, was->epoch, was->origin)
         && epoch_find(a, was->epoch, was->origin) != NULL)
     {
         violated("no epoch decreases", "gateway %d, %s", g, account_names[a]);
     }
 
-    if (record->epoch == was->epoch
+    if (is_attempt(record, was->epoch, was->origin)
         && reauth_state_is_end(was->state)
         && !reauth_state_is_end(record->state))
     {
         violated("an end is final", "gateway %d, %s", g, account_names[a]);
     }
 
-    if (record->state == was->state && record->epoch == was->epoch) {
+    if (record->state == was->state
+        && is_attempt(record, was->epoch, was->origin))
+    {
         return;
     }
+
+    changed = world.now;
 
     trace("   gateway %d, %s: from %s, epoch %llu to %s %s, epoch %llu, "
           "revision %llu", g, account_names[a], state_name(was->state),
@@ -403,9 +436,13 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
     if (gate != WORKER_GATE_CLOSED) {
         s->closed = 0;
 
-    } else if (s->closed == 0 || (known && record->epoch != s->closed_epoch)) {
+    } else if (s->closed == 0
+               || (known && !is_attempt(record, s->closed_epoch,
+                                        s->closed_origin)))
+    {
         s->closed = world.now;
         s->closed_epoch = known ? record->epoch : 0;
+        s->closed_origin = known ? record->origin : 0;
 
     } else if (world.now - s->closed > world.plan.gate_max + LAW_CLOSED) {
         violated("no gate is closed for longer than reauth_gate_max",
@@ -479,7 +516,7 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
     int known, const worker_health_t *health)
 {
     int          active;
-    uint64_t     epoch;
+    uint64_t     epoch, origin;
     const char  *text;
 
     if (!health->ready
@@ -492,13 +529,17 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
 
     text = redis_record(a);
     epoch = text == NULL ? 0 : field(text, "epoch");
+    origin = text == NULL ? 0 : field(text, "origin");
     active = text != NULL
              && redis_zset_has(world.redis, "{reauth}:active",
                                account_names[a])
              && (int64_t) field(text, "deadline")
                 > world.now + world.redis_skew + LAW_CLOSED;
 
-    if (!active || (known && record->epoch > epoch)) {
+    if (!active
+        || (known && !is_attempt(record, epoch, origin)
+            && !is_before(record, epoch, origin)))
+    {
         s->wrong = 0;
         return;
     }
@@ -770,7 +811,7 @@ agree_account(int g, int a, process_t *process)
 
     snprintf(state, sizeof(state), "\nstate %s\n", state_name(record.state));
 
-    if (field(text, "epoch") != record.epoch
+    if (!is_attempt(&record, field(text, "epoch"), field(text, "origin"))
         || field(text, "updated") != (uint64_t) record.updated_ms
         || strstr(text, state) == NULL)
     {
@@ -871,7 +912,7 @@ laws_lost(void)
 }
 
 
-/* whether a change was made just now */
+/* whether a change was made just now: it is written and read a moment later */
 
 int
 laws_unwritten(void)
@@ -879,6 +920,10 @@ laws_unwritten(void)
     int               g;
     process_t        *process;
     worker_health_t   health;
+
+    if (world.now - changed < 1000) {
+        return 1;
+    }
 
     for (g = 0; g < world.plan.gateways; g++) {
         process = &world.processes[g * WORKERS_MAX];

@@ -10,6 +10,10 @@
 #include "world.h"
 
 
+/* what a slow connection adds to the latency, at most */
+#define SLOW  100
+
+
 int64_t
 latency(void)
 {
@@ -87,12 +91,25 @@ link_event(event_type_t type, int link, int64_t delay)
 }
 
 
-static int64_t
-link_delay(int64_t *last, const gateway_t *gateway)
+static gateway_t *
+link_gateway(const link_t *link)
 {
-    int64_t  at;
+    return &world.gateways[world.processes[link->process].gateway];
+}
 
+
+static int64_t
+link_delay(int64_t *last, const link_t *link)
+{
+    int64_t           at;
+    const gateway_t  *gateway;
+
+    gateway = link_gateway(link);
     at = world.now + latency();
+
+    if (link->slow > world.now && !world.calm) {
+        at += chance(SLOW);
+    }
 
     if (gateway->cut > world.now && at < gateway->cut) {
         at = gateway->cut + latency();
@@ -105,13 +122,6 @@ link_delay(int64_t *last, const gateway_t *gateway)
     *last = at;
 
     return at - world.now;
-}
-
-
-static gateway_t *
-link_gateway(const link_t *link)
-{
-    return &world.gateways[world.processes[link->process].gateway];
 }
 
 
@@ -168,11 +178,14 @@ network_connect(void *self, int connection)
     link->client = -1;
     link->to_redis = 0;
     link->to_worker = 0;
+
+    /* slower than the other connections of its process, for some time */
+
+    link->slow = chance(8) ? 0 : world.now + chance(5000);
     link->closed = 0;
     link->reset = 0;
 
-    link_event(EVENT_CONNECT, i, link_delay(&link->to_redis,
-                                            link_gateway(link)));
+    link_event(EVENT_CONNECT, i, link_delay(&link->to_redis, link));
 }
 
 
@@ -206,8 +219,7 @@ network_send(void *self, int connection, const unsigned char *data,
 
     if (i != -1) {
         link = &world.links[i];
-        link_bytes(EVENT_COMMAND, i, link_delay(&link->to_redis,
-                                                link_gateway(link)),
+        link_bytes(EVENT_COMMAND, i, link_delay(&link->to_redis, link),
                    (const char *) data, len);
     }
 }
@@ -235,8 +247,7 @@ network_close(void *self, int connection)
         return;
     }
 
-    link_event(EVENT_LEFT, i, link_delay(&link->to_redis,
-                                         link_gateway(link)));
+    link_event(EVENT_LEFT, i, link_delay(&link->to_redis, link));
 }
 
 
@@ -251,7 +262,7 @@ network_reply(void *data, int client, const char *bytes, size_t len)
 
         if (link->used && link->client == client) {
             link_bytes(EVENT_REPLY, i,
-                       link_delay(&link->to_worker, link_gateway(link)),
+                       link_delay(&link->to_worker, link),
                        bytes, len);
             return;
         }
@@ -307,14 +318,14 @@ network_at_redis(event_t *event, link_t *link)
     case EVENT_CONNECT:
         if (world.redis_down) {
             link_event(EVENT_REFUSED, event->link,
-                       link_delay(&link->to_worker, link_gateway(link)));
+                       link_delay(&link->to_worker, link));
             return;
         }
 
         link->client = redis_connect(world.redis);
 
         link_event(EVENT_CONNECTED, event->link,
-                   link_delay(&link->to_worker, link_gateway(link)));
+                   link_delay(&link->to_worker, link));
         return;
 
     case EVENT_COMMAND:
@@ -414,8 +425,7 @@ redis_crash(int64_t down_ms, const redis_db_t *db, int keep)
         link->client = -1;
         link->reset = 1;
         link->generation++;
-        link_event(EVENT_CLOSED, i, link_delay(&link->to_worker,
-                                               link_gateway(link)));
+        link_event(EVENT_CLOSED, i, link_delay(&link->to_worker, link));
     }
 
     if (!keep) {

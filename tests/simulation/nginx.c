@@ -197,8 +197,15 @@ simulation_set_time(int64_t monotonic_ms, int64_t wall_ms)
 long
 random(void)
 {
-    return (long) (simulation_conf->world->random(simulation_conf->self)
+    long  word;
+
+    word = (long) (simulation_conf->world->random(simulation_conf->self)
                    & 0x7fffffff);
+
+    /* of a zone: one of 512 pairs of gateways makes the same epochs */
+
+    return simulation_conf->alike && simulation_conf->create
+           ? word - word % REAUTH_EPOCH_TICKS : word;
 }
 
 

@@ -104,6 +104,78 @@ act_flush(void)
 }
 
 
+/* all do something with one account, or with all, at the same time */
+
+static void
+act_together(void)
+{
+    int         account, all;
+    unsigned    n;
+    process_t  *process;
+
+    all = chance(2) != 0;
+    account = (int) chance((unsigned) world.plan.accounts);
+
+    for (n = 4 + chance(8); n > 0 && world.violation == NULL; n--) {
+        process = some_process();
+
+        if (process == NULL) {
+            return;
+        }
+
+        if (all) {
+            account = (int) chance((unsigned) world.plan.accounts);
+        }
+
+        switch (chance(4)) {
+
+        case 0:
+            upstream_update(process, account, (int) chance(3));
+            break;
+
+        case 1:
+            upstream_advance(account);
+            break;
+
+        default:
+            upstream_poll(process, account);
+        }
+
+        world_run(world.now + chance(12));
+    }
+}
+
+
+/* a gateway that is late does not find the last events */
+
+static void
+act_trim(int g)
+{
+    int          keep;
+    const char  *trim[] = { "XTRIM", "{reauth}:events", "MAXLEN", "1" };
+
+    keep = chance(2) != 0;
+    trim[3] = keep ? "1" : "0";
+
+    if (chance(2)) {
+        network_cut(g, 300 + chance(500));
+        act_together();
+        world_run(world.now + chance(300));
+    }
+
+    trace("the stream is trimmed to %s", trim[3]);
+    redis_command(world.redis, 4, trim);
+
+    if (chance(2)) {
+        act_together();
+    }
+
+    if (chance(2)) {
+        world_run(world.now + 6000);
+    }
+}
+
+
 static void
 gateway_anew(int g)
 {
@@ -128,7 +200,6 @@ act_fault(void)
     process_t   *process;
     const char  *del[] = { "DEL", key };
     const char  *scripts[] = { "SCRIPT", "FLUSH" };
-    const char  *trim[] = { "XTRIM", "{reauth}:events", "MAXLEN", "1" };
 
     ms = chance(4) ? 1 + chance(3000) : 1 + chance(30000);
     g = (int) chance((unsigned) world.plan.gateways);
@@ -137,10 +208,12 @@ act_fault(void)
 
     case 0:
         redis_crash(chance(2) ? 0 : ms, NULL, 1);
+        act_together();
         return;
 
     case 1:
         redis_crash(chance(2) ? 0 : ms, NULL, 0);
+        act_together();
         return;
 
     case 2:
@@ -148,6 +221,7 @@ act_fault(void)
             n = (int) chance(world.ncopies);
             redis_crash(chance(2) ? 0 : ms, world.copies[n], 0);
             world.redis_skew += chance(3) ? 0 : (int64_t) chance(4000) - 2000;
+            act_together();
         }
 
         return;
@@ -166,10 +240,7 @@ act_fault(void)
         return;
 
     case 7:
-        trim[3] = chance(2) ? "1" : "0";
-        trace("the stream is trimmed to %s", trim[3]);
-        redis_command(world.redis, 4, trim);
-        quiet();
+        act_trim(g);
         return;
 
     case 8:
@@ -401,7 +472,9 @@ settle(void)
         lease_all();
     }
 
-    if (laws_unwritten()) {
+    /* a deadline may pass at any time */
+
+    for (i = 0; i < 4 && laws_unwritten(); i++) {
         world_run(world.now + 6000);
     }
 

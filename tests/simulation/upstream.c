@@ -432,6 +432,7 @@ update_arrives(event_t *event)
                            chance(12) == 0 ? chance(60000) : 1 + chance(100));
     answer->truth = truth;
     answer->started_us = event->started_us;
+    answer->origin = event->origin;
     answer->state = what < 3 ? REAUTH_STATE_REJECTED
                     : what < 7 ? REAUTH_STATE_UNKNOWN : REAUTH_STATE_RUNNING;
 }
@@ -449,6 +450,7 @@ update_answered(event_t *event)
     memset(&fact, 0, sizeof(reauth_fact_t));
 
     fact.epoch = (uint64_t) event->started_us;
+    fact.origin = event->origin;
     fact.source = REAUTH_SOURCE_UPDATE;
     fact.state = event->state;
 

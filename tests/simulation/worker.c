@@ -116,6 +116,8 @@ worker_start(const worker_conf_t *conf)
         return -1;
     }
 
+    worker_conf.create = 0;
+
     ngx_http_reauth_zone_init_process(&store.zone);
 
     return ngx_http_reauth_store_init_process(&store,

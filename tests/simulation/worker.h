@@ -57,6 +57,7 @@ typedef struct {
     void                  *zone;         /* shared by the workers */
     size_t                 zone_size;
     int                    create;       /* lays the zone out */
+    int                    alike;        /* epochs end as those of others do */
 
     int                    index;        /* worker 0, 1 ... */
     int                    reject;       /* reauth_redis_failure reject */

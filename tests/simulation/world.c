@@ -194,6 +194,7 @@ process_start(process_t *process, int create)
     conf->zone = gateway->zone;
     conf->zone_size = ZONE_SIZE;
     conf->create = create;
+    conf->alike = world.plan.alike;
     conf->reject = world.plan.reject;
     conf->polling = world.plan.polling;
     conf->gate_max_ms = world.plan.gate_max;
@@ -489,6 +490,7 @@ world_random_plan(uint64_t seed, plan_t *plan)
     plan->old_session = chance(2) == 0;
     plan->ended = chance(16) ? 0 : 1000;
     plan->stream = chance(4) ? 0 : 1 + chance(3);
+    plan->alike = chance(8) == 0;
 }
 
 

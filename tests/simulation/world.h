@@ -92,6 +92,7 @@ typedef struct {
     int              client;           /* Redis' one; -1: not there */
     int64_t          to_redis;         /* when the last bytes arrive */
     int64_t          to_worker;
+    int64_t          slow;             /* until */
     int              closed;           /* by the worker */
     int              reset;            /* by Redis; the worker will see it */
 } link_t;
@@ -174,6 +175,7 @@ typedef struct {
     int              old_session;
     unsigned         ended;            /* accounts that fill the zone */
     unsigned         stream;           /* entries that it keeps; 0: all */
+    int              alike;            /* zones with the same last ten bits */
 } plan_t;
 
 
