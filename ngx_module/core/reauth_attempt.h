@@ -572,6 +572,15 @@ int reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
     const reauth_record_t *remote, uint64_t epoch, uint64_t origin);
 
 /*
+ * Whether a fact about this attempt must be judged again by "remote", which is
+ * in Redis: the attempt was not known here and got an epoch of its own, and
+ * "remote" is about it under that of its update.  The fact that created the
+ * epoch has not been written yet.  An attempt of Fansly has no ID of its own.
+ */
+int reauth_attempt_is_known(const reauth_record_t *current, int dirty,
+    const reauth_record_t *remote, const reauth_string_t *attempt);
+
+/*
  * Whether "remote", which is in Redis, contains nothing new compared with
  * "base", by which a begin or a fact was judged: Redis has lost later
  * changes, or they have not been written yet.

@@ -355,6 +355,20 @@ reauth_attempt_judge_again(const reauth_record_t *current, int dirty,
 }
 
 
+int
+reauth_attempt_is_known(const reauth_record_t *current, int dirty,
+    const reauth_record_t *remote, const reauth_string_t *attempt)
+{
+    return dirty
+           && (current->epoch & 1) != 0
+           && current->epoch > remote->epoch
+           && !reauth_state_is_end(current->state)
+           && reauth_attempt_is(current->attempt, attempt)
+           && reauth_attempt_is(remote->attempt, attempt)
+           && !reauth_attempt_is(current->account, attempt);
+}
+
+
 void
 reauth_attempt_base(const reauth_record_t *current, int dirty,
     reauth_base_t *base)

@@ -429,9 +429,11 @@ reauth_judge_conflict(const reauth_stored_t *stored, reauth_fact_t *fact,
     }
 
     if (fact != NULL
-        && reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
-                                      remote, fact->new_epoch,
-                                      fact->new_origin)
+        && (reauth_attempt_judge_again(&stored->record, (int) stored->dirty,
+                                       remote, fact->new_epoch,
+                                       fact->new_origin)
+            || reauth_attempt_is_known(&stored->record, (int) stored->dirty,
+                                       remote, &fact->attempt))
         && !reauth_judge_is_shown(&stored->record, remote, fact)
         && !reauth_judge_is_answered(remote, fact))
     {

@@ -2481,12 +2481,21 @@ restart(int instance)
 static void
 redis_delete(void)
 {
+    int  i;
+
     if (world.exists) {
         trace("redis: the record %s is deleted",
               reauth_state_name(world.redis.state));
 
         world.lost = 1;
         world.exists = 0;
+
+        /* until it is written back, others do not learn of it from Redis */
+
+        for (i = 0; i < INSTANCES; i++) {
+            model_cut_off(i);
+        }
+
         return;
     }
 

@@ -839,6 +839,85 @@ test_conflict_earlier(void **state)
 
 
 /*
+ * A poll has shown an attempt that was not known here, under an epoch of its
+ * own, and a second one has shown its next step.  The commit of the second one
+ * is the first to arrive, and Redis has the attempt under that of its update.
+ */
+
+static void
+test_conflict_known(void **state)
+{
+    reauth_fact_t       fact;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const reauth_string_t  one = reauth_string("auth_1");
+    static const reauth_string_t  other = reauth_string("auth_0");
+    static const row_record_t     ours = { RUNNING, 11, 0, 0, 0 };
+    static const row_record_t     ended = { FAILED, 11, 0, 0, 0 };
+    static const row_record_t     begun = { RUNNING, 8, 5, 0, 0 };
+    static const row_record_t     forgotten
+                                      = { REAUTH_STATE_FORGOTTEN, 8, 5, 0, 0 };
+
+    (void) state;
+
+    make_fact(0, REAUTH_STATE_NEEDS_OTP, &fact);
+    fact.attempt = one;
+    fact.new_epoch = 13;
+
+    make_stored(&ours, 1, &stored);
+    reauth_copy(stored.record.attempt, REAUTH_ATTEMPT_MAX, &one);
+
+    make(&begun, &remote);
+    reauth_copy(remote.attempt, REAUTH_ATTEMPT_MAX, &one);
+
+    assert_int_equal(reauth_judge_conflict(&stored, &fact, &remote, &verdict),
+                     1);
+    check_verdict("in progress", &verdict, RECORD, REDIS,
+                  REAUTH_STATE_NEEDS_OTP);
+    assert_int_equal(verdict.record.epoch, 8);
+
+    /* a person has forgotten it: it does not come back */
+
+    make(&forgotten, &remote);
+    reauth_copy(remote.attempt, REAUTH_ATTEMPT_MAX, &one);
+
+    assert_int_equal(reauth_judge_conflict(&stored, &fact, &remote, &verdict),
+                     0);
+    assert_int_equal(verdict.record.state, REAUTH_STATE_FORGOTTEN);
+    assert_int_equal(verdict.record.epoch, 8);
+
+    /* another attempt */
+
+    reauth_copy(remote.attempt, REAUTH_ATTEMPT_MAX, &other);
+
+    assert_int_equal(reauth_judge_conflict(&stored, &fact, &remote, &verdict),
+                     1);
+    assert_int_equal(verdict.record.epoch, 11);
+
+    /* the ID is that of the account, and of all its attempts: Fansly */
+
+    reauth_copy(remote.attempt, REAUTH_ATTEMPT_MAX, &one);
+    reauth_copy(stored.record.account, REAUTH_ACCOUNT_MAX, &one);
+
+    assert_int_equal(reauth_judge_conflict(&stored, &fact, &remote, &verdict),
+                     1);
+    assert_int_equal(verdict.record.epoch, 11);
+
+    /* an end that another fact has shown meanwhile */
+
+    make_stored(&ended, 1, &stored);
+    reauth_copy(stored.record.attempt, REAUTH_ATTEMPT_MAX, &one);
+
+    assert_int_equal(reauth_judge_conflict(&stored, &fact, &remote, &verdict),
+                     1);
+    assert_int_equal(verdict.record.epoch, 11);
+    assert_int_equal(verdict.record.state, FAILED);
+}
+
+
+/*
  * A webhook has shown a new attempt; Redis has an earlier record than what that
  * was judged by: it is written over.
  */
@@ -2546,6 +2625,7 @@ main(void)
         cmocka_unit_test(test_conflict),
         cmocka_unit_test(test_conflict_overtaken),
         cmocka_unit_test(test_conflict_earlier),
+        cmocka_unit_test(test_conflict_known),
         cmocka_unit_test(test_conflict_outdated),
         cmocka_unit_test(test_conflict_ended),
         cmocka_unit_test(test_complete_same_time),
