@@ -9,7 +9,6 @@
 
 
 #include "reauth_json.h"
-#include "reauth_json_flat.h"
 
 
 #define REAUTH_JSON_BOM         "\xef\xbb\xbf"
@@ -89,16 +88,6 @@ reauth_json_parse(const reauth_string_t *text, unsigned flags, json_t **json,
         error->reason = "the text is empty";
 
         return REAUTH_JSON_INVALID;
-    }
-
-    reauth_json_guard(&saved);
-
-    *json = reauth_json_flat(text);
-
-    reauth_json_unguard(&saved);
-
-    if (*json) {
-        return REAUTH_JSON_OK;
     }
 
     error->reason = reauth_json_scan(text, flags, error);
