@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-
 #include "reauth_cookies.h"
 #include "reauth_json.h"
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-
 #include "reauth_fields.h"
 
 

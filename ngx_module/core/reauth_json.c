@@ -7,7 +7,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-
 #include "reauth_json.h"
 
 

@@ -4,7 +4,6 @@
  */
 
 
-
 #include "reauth_json.h"
 #include "reauth_json_out.h"
 

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-
 #include "reauth_file.h"
 #include "reauth_secret.h"
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-
 #include "reauth_json.h"
 #include "reauth_json_out.h"
 #include "reauth_update_answer.h"

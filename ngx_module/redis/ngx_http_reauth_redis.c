@@ -17,7 +17,6 @@
 #include "ngx_http_reauth_redis_connection.h"
 
 
-
 /* milliseconds after which a connection is stable and the back-off is reset */
 #define NGX_HTTP_REAUTH_REDIS_STEADY       1000
 

@@ -9,7 +9,6 @@
 #include "ngx_http_reauth_redis_connection.h"
 
 
-
 /* limit of pending commands */
 #define NGX_HTTP_REAUTH_REDIS_COMMANDS     100000
 #define NGX_HTTP_REAUTH_REDIS_BYTES        (64 * 1024 * 1024)
