@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_reauth_check.h"
+#include "ngx_http_reauth_notify.h"
 #include "ngx_http_reauth_poller.h"
 
 
@@ -251,6 +252,18 @@ ngx_http_reauth_check_needs(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
         return NGX_ERROR;
     }
 
+    if ((use->rule->needs & NGX_HTTP_REAUTH_NEEDS_STREAM)
+        && mcf->store.redis_conf == NULL
+        && (mcf->store.notices.events & REAUTH_NOTICE_ACCOUNTS))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" needs Redis for events of accounts: add "
+                      "\"reauth_redis\" to the http block, or specify "
+                      "\"events=gateway.degraded\" in %s:%ui",
+                      use->directive, use->file, use->line);
+        return NGX_ERROR;
+    }
+
     if ((use->rule->needs & NGX_HTTP_REAUTH_NEEDS_POLLER)
         && !mcf->store.polling)
     {
@@ -442,6 +455,27 @@ ngx_http_reauth_check_target(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 }
 
 
+/* the directives are recorded in the order of the receivers */
+
+static ngx_int_t
+ngx_http_reauth_check_notify(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
+    ngx_http_reauth_use_t *use)
+{
+    ngx_http_reauth_use_t     *u;
+    ngx_http_reauth_notify_t  *notify;
+
+    notify = mcf->notifies.elts;
+
+    for (u = mcf->uses.elts; u < use; u++) {
+        if (u->rule == use->rule) {
+            notify++;
+        }
+    }
+
+    return ngx_http_reauth_check_target(cf, mcf, use, &notify->uri, 0);
+}
+
+
 static ngx_int_t
 ngx_http_reauth_check_targets(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
     ngx_http_reauth_use_t *use)
@@ -452,6 +486,10 @@ ngx_http_reauth_check_targets(ngx_conf_t *cf, ngx_http_reauth_main_conf_t *mcf,
 
     level = use->level;
     ngx_str_set(&rest, "/api/authenticate/");
+
+    if (ngx_strcmp(use->directive, "reauth_notify") == 0) {
+        return ngx_http_reauth_check_notify(cf, mcf, use);
+    }
 
     if (ngx_strcmp(use->directive, "reauth_webhook") == 0) {
         return level->webhook_pass.len == 0

@@ -22,6 +22,7 @@
 #define NGX_HTTP_REAUTH_IS_HANDLER        0x10    /* of the location */
 #define NGX_HTTP_REAUTH_MAY_BE_OFF        0x20  /* otherwise "off" is a file */
 #define NGX_HTTP_REAUTH_NEEDS_POLLER      0x40    /* sends requests by it */
+#define NGX_HTTP_REAUTH_NEEDS_STREAM      0x80    /* of notices, in Redis */
 
 /* flags: what a configuration level or a level below serves */
 

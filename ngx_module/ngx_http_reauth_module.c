@@ -12,6 +12,7 @@
 #include "ngx_http_reauth_gate.h"
 #include "ngx_http_reauth_gate_failed.h"
 #include "ngx_http_reauth_heal.h"
+#include "ngx_http_reauth_notify.h"
 #include "ngx_http_reauth_key.h"
 #include "ngx_http_reauth_lists.h"
 #include "ngx_http_reauth_observe.h"
@@ -324,6 +325,16 @@ static ngx_command_t  ngx_http_reauth_commands[] = {
                            NGX_HTTP_REAUTH_NEEDS_ZONE
                            |NGX_HTTP_REAUTH_NEEDS_POLLER
                            |NGX_HTTP_REAUTH_MAY_BE_OFF,
+                           0) },
+
+    { ngx_string("reauth_notify"),
+      NGX_HTTP_SRV_CONF|NGX_CONF_TAKE2|NGX_CONF_TAKE3|NGX_CONF_TAKE4,
+      ngx_http_reauth_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      ngx_http_reauth_rule(ngx_http_reauth_notify_slot, NULL,
+                           NGX_HTTP_REAUTH_NEEDS_ZONE
+                           |NGX_HTTP_REAUTH_NEEDS_STREAM,
                            0) },
 
     { ngx_string("reauth_poll"),

@@ -15,6 +15,7 @@ use Reauth::Test redis => 0, sandbox => 0;
 my $dir     = work_dir();
 my $key     = $ENV{TEST_NGINX_KEY_FILE};
 my $secret  = secret_file('secret', "c2VjcmV0LW9mLXRoZS13ZWJob29rLTMyLWJ5dGVz\n");
+my $notices = secret_file('notices', "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
 my $callers = secret_file('callers',
     'one sha256:' . sha256_hex('one') . " all\n", oct 644);
 
@@ -120,6 +121,10 @@ my %row = (
         [['upstream'], emerg => qr/no location of the server matches: add/]],
     reauth_heal => ['on max=3/d delay=10s', ['server'], $zone,
         [['poll'], emerg => qr/"reauth_heal" needs "reauth_poll", by whose/]],
+    reauth_notify => ["/upstream/notices $notices", ['server'], $zone,
+        [['redis'], emerg => qr/needs Redis for events of accounts: add "rea/],
+        [[qw(upstream poll authenticate)],
+            emerg => qr/no location of the server matches: add/]],
     reauth_sweep => ['1m', ['server'], $zone,
         [['poll'], emerg => qr/"reauth_sweep" needs "reauth_poll", by whose/]],
     reauth_key_file => [$key, [qw(http server api)],

@@ -321,7 +321,10 @@ sub least_and_most {
 
     return (0, $flags =~ /NGX_CONF_TAKE(\d)/ ? $1 : 0) if $flags =~ /NGX_CONF_NOARGS/;
     return (1, '...')  if $flags =~ /NGX_CONF_1MORE/;
-    return $flags =~ /NGX_CONF_TAKE(\d)(?:\d*(\d))?/ ? ($1, $2 // $1) : ();
+
+    my $numbers = join '', $flags =~ /NGX_CONF_TAKE(\d+)/g;
+
+    return $numbers =~ /\A(\d)(?:\d*(\d))?\z/ ? ($1, $2 // $1) : ();
 }
 
 # the same by the syntax; of several forms, the shortest and the longest

@@ -36,6 +36,7 @@
 typedef struct ngx_http_reauth_secret_s   ngx_http_reauth_secret_t;
 typedef struct ngx_http_reauth_callers_s  ngx_http_reauth_callers_t;
 typedef struct ngx_http_reauth_poller_s   ngx_http_reauth_poller_t;
+typedef struct ngx_http_reauth_notify_s   ngx_http_reauth_notify_t;
 
 
 /* a directive of this module in the configuration */
@@ -60,6 +61,7 @@ typedef struct {
     ngx_array_t               uses;            /* ngx_http_reauth_use_t */
     ngx_array_t               levels;          /* *_loc_conf_t *, merged */
     ngx_http_reauth_poller_t *poller;          /* NULL: no reauth_poll */
+    ngx_array_t               notifies;        /* ngx_http_reauth_notify_t */
     ngx_msec_t                update_wait;
     ngx_uint_t                wait_max;        /* requests, of a worker */
     size_t                    body_memory;     /* bytes, of a worker */

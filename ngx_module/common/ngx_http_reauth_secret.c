@@ -11,6 +11,7 @@
 
 #include <openssl/crypto.h>
 
+#include "reauth_notice.h"
 #include "ngx_http_reauth_secret.h"
 #include "ngx_http_reauth_watch.h"
 
@@ -135,6 +136,8 @@ ngx_http_reauth_secret_reload(void *data, ngx_log_t *log)
         != 0
         || (secret->bearer
             && reauth_secret_bearer(&fresh.secret.text, error) != 0)
+        || (secret->signs
+            && reauth_notice_secret(&fresh.secret.text, error) != 0)
         || reauth_secret_strong(&fresh.secret.text, secret->least, error) != 0)
     {
         ngx_log_error(NGX_LOG_ERR, log, 0,
@@ -282,6 +285,24 @@ ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf, ngx_str_t *directive,
     secret->bearer = 1;
 
     if (reauth_secret_bearer(&secret->secret.text, error) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
+                           directive, &secret->path, error);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_secret_signs(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_http_reauth_secret_t *secret)
+{
+    char  error[REAUTH_SECRET_ERROR_SIZE];
+
+    secret->signs = 1;
+
+    if (reauth_notice_secret(&secret->secret.text, error) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" \"%V\": %s",
                            directive, &secret->path, error);
         return NGX_ERROR;

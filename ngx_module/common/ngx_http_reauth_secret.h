@@ -39,6 +39,7 @@ struct ngx_http_reauth_secret_s {
     reauth_seal_t            *seal;
     reauth_redact_t          *redact;
     ngx_uint_t                bearer;          /* must be a bearer token */
+    ngx_uint_t                signs;           /* must be a key of notices */
     size_t                    least;           /* minimum length in bytes */
 
     /* the previous secret, which the upstream may still repeat */
@@ -56,6 +57,10 @@ ngx_http_reauth_secret_t *ngx_http_reauth_secret_add(ngx_conf_t *cf,
 /* requires the secret to be a bearer token, also when it is reread */
 ngx_int_t ngx_http_reauth_secret_is_bearer(ngx_conf_t *cf,
     ngx_str_t *directive, ngx_http_reauth_secret_t *secret);
+
+/* requires the secret to be a key of Standard Webhooks, in the same way */
+ngx_int_t ngx_http_reauth_secret_signs(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_http_reauth_secret_t *secret);
 
 /* requires a minimum length in bytes, also when it is reread */
 ngx_int_t ngx_http_reauth_secret_is_strong(ngx_conf_t *cf,

@@ -16,6 +16,7 @@
 #include <ngx_event.h>
 
 #include "reauth_budget.h"
+#include "reauth_notice.h"
 #include "ngx_http_reauth_zone.h"
 
 
@@ -68,6 +69,7 @@ struct ngx_http_reauth_store_s {
     ngx_uint_t                         polling;       /* reauth_poll is on */
     ngx_uint_t                         poll_rate;     /* its polls a minute */
     ngx_msec_t                         sweep;         /* interval; 0: off */
+    reauth_notice_conf_t               notices;       /* .events 0: none */
 
     /* of this process */
     unsigned                           usage_periods; /* of budgets */

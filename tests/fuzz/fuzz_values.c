@@ -13,6 +13,7 @@
 
 #include "reauth_error.h"
 #include "reauth_backoff.h"
+#include "reauth_notice.h"
 #include "reauth_seal.h"
 #include "reauth_secret.h"
 #include "reauth_time.h"
@@ -87,9 +88,10 @@ check_url(const reauth_string_t *text)
 static void
 check_secret(const reauth_string_t *text)
 {
-    char             error[REAUTH_SECRET_ERROR_SIZE];
-    size_t           i;
-    reauth_string_t  secret;
+    char                 error[REAUTH_SECRET_ERROR_SIZE];
+    size_t               i;
+    reauth_string_t      secret;
+    reauth_notice_key_t  key;
 
     secret = *text;
 
@@ -105,6 +107,13 @@ check_secret(const reauth_string_t *text)
 
     (void) reauth_secret_bearer(&secret, error);
     (void) reauth_secret_strong(&secret, 32, error);
+
+    if (reauth_notice_key(&secret, &key) == 0
+        && (key.len < REAUTH_NOTICE_KEY_MIN
+            || key.len > REAUTH_NOTICE_KEY_MAX))
+    {
+        abort();
+    }
 }
 
 
