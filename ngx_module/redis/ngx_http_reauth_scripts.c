@@ -51,5 +51,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_USAGE] = {
         ngx_string("usage"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_USAGE)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_WAITING] = {
+        ngx_string("waiting"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_WAITING)
     }
 };

@@ -450,6 +450,7 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
     ngx_http_reauth_store_flush(store);
     ngx_http_reauth_store_flush_overrides(store);
     ngx_http_reauth_store_flush_audit(store);
+    ngx_http_reauth_store_still_waiting(store);
 
     if (store->follower) {
         ngx_http_reauth_store_probe(store);

@@ -100,6 +100,9 @@ struct ngx_http_reauth_store_s {
     ngx_uint_t                         auditing;      /* the same, see
                                                          _store_audit.c */
     unsigned                           audit_refused:1;  /* logged */
+    unsigned                           waiting_pending:1;  /* a reply is to
+                                                              come */
+    unsigned                           waiting_refused:1;  /* logged */
     ngx_msec_t                         probed;        /* when */
     ngx_cycle_t                       *cycle;
 };

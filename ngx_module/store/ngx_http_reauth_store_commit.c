@@ -20,12 +20,6 @@
 /* attempts to read the record of Redis while events change that of the zone */
 #define NGX_HTTP_REAUTH_BEGIN_READS     3
 
-/* keys, arguments */
-#define NGX_HTTP_REAUTH_COMMIT_KEYS     8
-#define NGX_HTTP_REAUTH_COMMIT_ARGS                                           \
-    (NGX_HTTP_REAUTH_REDIS_EVAL + NGX_HTTP_REAUTH_COMMIT_KEYS + 12)
-#define NGX_HTTP_REAUTH_COMMIT_TIMES    3
-
 
 typedef struct ngx_http_reauth_commit_s  ngx_http_reauth_commit_t;
 
@@ -62,13 +56,6 @@ static void ngx_http_reauth_begin_judge(ngx_http_reauth_begin_op_t *begin,
 static void ngx_http_reauth_begin_judged(ngx_http_reauth_begin_op_t *begin,
     ngx_int_t rc);
 
-void
-ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number)
-{
-    text->data = buffer;
-    text->len = reauth_string_number((uint64_t) number, buffer);
-}
-
 
 static void
 ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
@@ -87,79 +74,6 @@ ngx_http_reauth_commit_free(ngx_http_reauth_commit_t *commit)
 
 
 /*
- * The keys of the script: the account, the sets that list it, its new queue
- * and those it may have been in, and the kept response.
- */
-
-static ngx_str_t *
-ngx_http_reauth_commit_keys(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
-    u_char keys[NGX_HTTP_REAUTH_COMMIT_KEYS][NGX_HTTP_REAUTH_REDIS_KEY_MAX])
-{
-    ngx_str_t        *prefix;
-    ngx_uint_t        class, i, n;
-    reauth_record_t  *record;
-    reauth_string_t   account;
-
-    record = &commit->record;
-    account = reauth_string_from(record->account);
-    prefix = &commit->store->redis_conf->prefix;
-
-    ngx_http_reauth_redis_key(arg++, keys[0], prefix, "a:", record->account);
-    ngx_http_reauth_redis_key(arg++, keys[1], prefix, "active", "");
-    ngx_http_reauth_redis_key(arg++, keys[2], prefix, "events", "");
-
-    class = reauth_schedule_class(record);
-
-    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
-        n = (class + i) % REAUTH_POLL_CLASSES;
-
-        ngx_http_reauth_redis_key(arg++, keys[3 + i], prefix,
-                                  ngx_http_reauth_store_queues[n], "");
-    }
-
-    ngx_http_reauth_redis_key(arg++, keys[3 + i], prefix, "seq", "");
-    ngx_http_reauth_outcome_key(commit->store, arg++, keys[4 + i], &account, 0,
-                                1);
-
-    return arg;
-}
-
-
-/*
- * The time for which Redis keeps the record; for an active one, its deadline
- * and the time of its next poll.
- */
-
-static ngx_str_t *
-ngx_http_reauth_commit_times(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
-    u_char times[NGX_HTTP_REAUTH_COMMIT_TIMES][REAUTH_NUMBER_MAX])
-{
-    reauth_record_t  *record;
-
-    record = &commit->record;
-
-    ngx_http_reauth_number(arg++, times[0],
-                           reauth_attempt_lifetime_ms(record) / 1000);
-
-    if (!reauth_state_is_active(record->state)) {
-        ngx_str_set(arg, "");
-        arg++;
-        ngx_str_set(arg, "");
-        arg++;
-
-        return arg;
-    }
-
-    ngx_http_reauth_number(arg++, times[1], record->deadline_ms);
-    ngx_http_reauth_number(arg++, times[2],
-                 reauth_schedule_next(&commit->store->zone.schedule, record,
-                                      ngx_http_reauth_now(), ngx_random()));
-
-    return arg;
-}
-
-
-/*
  * Sends the record to Redis.  NGX_OK: the commit is freed when it completes;
  * otherwise it is still owned by the calling function.
  */
@@ -167,18 +81,10 @@ ngx_http_reauth_commit_times(ngx_http_reauth_commit_t *commit, ngx_str_t *arg,
 static ngx_int_t
 ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 {
-    size_t            event;
-    u_char            event_len[REAUTH_NUMBER_MAX];
-    uint64_t          over;
-    u_char            revision[REAUTH_NUMBER_MAX];
-    u_char            times[NGX_HTTP_REAUTH_COMMIT_TIMES][REAUTH_NUMBER_MAX];
-    u_char            keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
-                          [NGX_HTTP_REAUTH_REDIS_KEY_MAX];
-    u_char            text[REAUTH_RECORD_TEXT_MAX];
-    u_char            ttl[REAUTH_NUMBER_MAX];
-    u_char            sealed[NGX_HTTP_REAUTH_OUTCOME_MAX];
-    ngx_str_t         argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg;
-    reauth_record_t  *record;
+    ngx_str_t                        argv[NGX_HTTP_REAUTH_COMMIT_ARGS], *arg;
+    ngx_uint_t                       nkeys;
+    reauth_record_t                 *record;
+    ngx_http_reauth_commit_texts_t   texts;
 
     if (!ngx_http_reauth_store_connected(commit->store)) {
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
@@ -190,44 +96,13 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
 
     record = &commit->record;
 
-    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
-    arg = ngx_http_reauth_commit_keys(commit, arg, keys);
-
-    if (record->missing) {
-
-        /* it is judged again by Redis' record, which has what is missing */
-
-        ngx_str_set(arg, "");
-        arg++;
-
-    } else {
-        ngx_http_reauth_number(arg++, revision, (int64_t) record->revision);
-    }
-
-    arg->data = (u_char *) record->account;
-    arg->len = ngx_strlen(record->account);
-    arg++;
-
-    arg = ngx_http_reauth_commit_times(commit, arg, times);
-
-    ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
-    arg++;
-
-    over = record->revision;
-    commit->revision = reauth_revision_next(over, ngx_http_reauth_now(),
+    commit->revision = reauth_revision_next(record->revision,
+                                            ngx_http_reauth_now(),
                                             (unsigned) ngx_random());
-    record->revision = commit->revision;
 
-    arg->data = text;
-    arg->len = reauth_record_encode(record, text, &event);
-    arg++;
-
-    record->revision = over;
-
-    ngx_http_reauth_zone_writer(&commit->store->zone, arg++);
-    ngx_http_reauth_number(arg++, event_len, (int64_t) event);
-
-    arg = ngx_http_reauth_outcome_args(commit->store, record, arg, sealed, ttl);
+    arg = ngx_http_reauth_commit_args(commit->store, record, commit->revision,
+                                      &argv[NGX_HTTP_REAUTH_REDIS_EVAL],
+                                      &nkeys, &texts);
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                    "reauth commit: account \"%s\" sent, epoch %uL, state %s, "
@@ -239,8 +114,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                        : commit->flush ? ", kept until now" : "");
 
     return ngx_http_reauth_redis_script(commit->store->redis,
-                                        NGX_HTTP_REAUTH_SCRIPT_COMMIT,
-                                        NGX_HTTP_REAUTH_COMMIT_KEYS,
+                                        NGX_HTTP_REAUTH_SCRIPT_COMMIT, nkeys,
                                         arg - argv, argv,
                                         ngx_http_reauth_commit_reply, commit);
 }

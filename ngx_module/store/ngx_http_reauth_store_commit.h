@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 
 #include "reauth_reply.h"
+#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_store.h"
 
 
@@ -21,6 +22,41 @@
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
 #define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
+
+
+/* keys of a commit, the same with a notice, and arguments */
+#define NGX_HTTP_REAUTH_COMMIT_KEYS     8
+#define NGX_HTTP_REAUTH_NOTICE_KEYS     3
+#define NGX_HTTP_REAUTH_COMMIT_ARGS                                           \
+    (NGX_HTTP_REAUTH_REDIS_EVAL + NGX_HTTP_REAUTH_COMMIT_KEYS + 12            \
+     + NGX_HTTP_REAUTH_NOTICE_KEYS + 8)
+#define NGX_HTTP_REAUTH_COMMIT_TIMES    3
+
+
+/* texts of the arguments of a commit about a notice, and of all of them */
+
+typedef struct {
+    u_char                       keys[NGX_HTTP_REAUTH_NOTICE_KEYS]
+                                     [NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    u_char                       data[REAUTH_NUMBER_MAX];
+    u_char                       after[REAUTH_NOTICE_AFTER_MAX
+                                       * (REAUTH_NUMBER_MAX + 1)];
+    char                         identity[REAUTH_NOTICE_IDENTITY_MAX];
+    char                         body[REAUTH_NOTICE_BODY_MAX];
+} ngx_http_reauth_notice_texts_t;
+
+typedef struct {
+    u_char                       keys[NGX_HTTP_REAUTH_COMMIT_KEYS]
+                                     [NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    u_char                       times[NGX_HTTP_REAUTH_COMMIT_TIMES]
+                                      [REAUTH_NUMBER_MAX];
+    u_char                       revision[REAUTH_NUMBER_MAX];
+    u_char                       event_len[REAUTH_NUMBER_MAX];
+    u_char                       ttl[REAUTH_NUMBER_MAX];
+    u_char                       record[REAUTH_RECORD_TEXT_MAX];
+    u_char                       sealed[NGX_HTTP_REAUTH_OUTCOME_MAX];
+    ngx_http_reauth_notice_texts_t  notice;
+} ngx_http_reauth_commit_texts_t;
 
 
 /* a fact, with the data needed to judge it again */
@@ -46,9 +82,30 @@ ngx_int_t ngx_http_reauth_store_event_record(ngx_http_reauth_store_t *store,
     const redisReply *reply, reauth_record_t *record);
 
 
-/* ngx_http_reauth_store_commit.c */
+/* ngx_http_reauth_store_commit_args.c */
 
 void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
+
+/* of the record in this revision; returns the end of the arguments */
+ngx_str_t *ngx_http_reauth_commit_args(ngx_http_reauth_store_t *store,
+    reauth_record_t *record, uint64_t revision, ngx_str_t *arg,
+    ngx_uint_t *nkeys, ngx_http_reauth_commit_texts_t *texts);
+
+
+/* ngx_http_reauth_store_notice.c; without reauth_notify, they add nothing */
+
+ngx_str_t *ngx_http_reauth_notice_keys(ngx_http_reauth_store_t *store,
+    const reauth_record_t *record, ngx_str_t *arg,
+    ngx_http_reauth_notice_texts_t *texts);
+ngx_str_t *ngx_http_reauth_notice_args(ngx_http_reauth_store_t *store,
+    const reauth_record_t *record, ngx_str_t *arg,
+    ngx_http_reauth_notice_texts_t *texts);
+
+/* writes notices about accounts that still wait for a person; once a second */
+void ngx_http_reauth_store_still_waiting(ngx_http_reauth_store_t *store);
+
+
+/* ngx_http_reauth_store_commit.c */
 
 /* whether the record is that of a begin that has not been written */
 ngx_uint_t ngx_http_reauth_commit_is_begin(ngx_http_reauth_store_t *store,

@@ -2,7 +2,9 @@
 -- that the change was judged by.
 --
 -- KEYS: record, active, events, queue of polls, the other queues of polls, the
---       counter of events, the stored response for repeated updates
+--       counter of events, the stored response for repeated updates; with
+--       notices, also: what was told of the account, the accounts that wait for
+--       a person, the notices
 -- ARGV: 1 revision the writer saw (0: no record,    2 account
 --         "": none that can be written over)
 --       3 seconds until the record expires         4 score in "active" or ""
@@ -12,6 +14,13 @@
 --       10 "" if the attempt has no stored response: that of another one ends
 --       11 the stored response, or "" not to     12 milliseconds until it
 --          change it                                expires
+--      with notices:
+--      13 "waits", "before", "attempts",        14 milliseconds until an account
+--         "ends": see reauth_notice_wait_t         still waits, separated by
+--      15 "1" if a receiver wants the              spaces
+--         event, if there is one                16 the event
+--      17 the identity of the notice            18 its body
+--      19 the position of "data" in the body
 --
 -- Returns 1 if the record was written; otherwise the record in Redis, or nil, by
 -- which the change is judged again.
@@ -45,6 +54,12 @@ number = string.format('%.0f', number + 1)
 redis.call('ZSCORE', KEYS[2], ARGV[2])
 redis.call('ZSCORE', KEYS[4], ARGV[2])
 
+if KEYS[9] then
+    redis.call('GET', KEYS[9])
+    redis.call('ZSCORE', KEYS[10], ARGV[2])
+    redis.call('XREVRANGE', KEYS[11], '0-1', '0-1')
+end
+
 -- An event has no fingerprint and no sealed value.  If these are left out, its
 -- revision is the one before: a gateway of an earlier version, which takes the
 -- event for the record, then does not write over what it has not read.
@@ -64,18 +79,23 @@ event = event .. 'number ' .. number .. '\n'
 -- 6.2 cannot trim a stream by age.
 
 local day = 86400
-local added
 
-if tonumber(now[2]) % 16 == 0 then
-    added = redis.pcall('XADD', KEYS[3], 'MINID', (now[1] - day) .. '000', '*',
-                        ARGV[8], event)
+local function append(key, most, seconds, ...)
+    local added
+
+    if tonumber(now[2]) % 16 == 0 then
+        added = redis.pcall('XADD', key, 'MINID', (now[1] - seconds) .. '000',
+                            '*', ...)
+    end
+
+    if not added or type(added) == 'table' and added.err then
+        redis.call('XADD', key, 'MAXLEN', '~', most, '*', ...)
+    end
+
+    redis.call('EXPIRE', key, seconds)
 end
 
-if not added or type(added) == 'table' and added.err then
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', ARGV[8], event)
-end
-
-redis.call('EXPIRE', KEYS[3], day)
+append(KEYS[3], ARGV[6], day, ARGV[8], event)
 redis.call('SET', KEYS[7], number, 'EX', day)
 
 if ARGV[4] ~= '' then
@@ -100,6 +120,98 @@ if ARGV[11] ~= '' then
     redis.call('SET', KEYS[8], ARGV[11], 'PX', ARGV[12])
 elseif ARGV[10] == '' then
     redis.call('EXPIRE', KEYS[8], 0)
+end
+
+if KEYS[9] then
+    local event, identity, body = ARGV[16], ARGV[17], ARGV[18]
+    local before = redis.call('GET', KEYS[9])
+
+    -- What was told of the account: the events of its notices, as a sum of
+    -- bits; since when it waits, in ms, 0: it does not; the number of times of
+    -- "still waiting" that were told; the identity of the last notice; its data.
+
+    local events, since, times, told, data = string.match(before or '',
+        '^(%d+) (%d+) (%d+) ([^\n]*)\n(.*)$')
+
+    events, since, times = tonumber(events or 0), tonumber(since or 0),
+                           tonumber(times or 0)
+
+    -- a notice is given up after a day
+
+    local function tell(...)
+        if ARGV[15] ~= '' then
+            append(KEYS[11], 100000, day + 3600, 'type', event,
+                   'account', ARGV[2], 'body', body, ...)
+        end
+    end
+
+    local function words(text)
+        local list = {}
+
+        for word in string.gmatch(text, '%S+') do
+            list[#list + 1] = word
+        end
+
+        return list
+    end
+
+    -- Whether it is the notice that was told last: it is about the same attempt,
+    -- or about a failure after another one, without an attempt in between.
+
+    local function same()
+        local this, last = words(identity), words(told or '')
+
+        return this[1] == last[1] and this[2] == last[2]
+               and (this[3] == last[3] or this[4] == last[4]
+                    or this[5] == last[5] and this[5] ~= '-'
+                    or event == 'account.failed' and since > 0)
+    end
+
+    if ARGV[13] == 'ends' then
+
+        if told and event then
+            tell('told', string.format('%.0f', events))
+        end
+
+        redis.call('EXPIRE', KEYS[9], 0)
+        redis.call('ZREM', KEYS[10], ARGV[2])
+
+    elseif event then
+
+        if not same() then
+            local bit = tonumber(words(identity)[1])
+
+            tell()
+
+            if math.floor(events / bit) % 2 == 0 then
+                events = events + bit
+            end
+        end
+
+        told, data = identity, string.sub(body, ARGV[19], -2)
+    end
+
+    if told and ARGV[13] == 'attempts' then
+        since, times = 0, 0
+        redis.call('ZREM', KEYS[10], ARGV[2])
+
+    elseif told and ARGV[13] ~= 'ends' and since == 0 then
+        since = now[1] * 1000 + math.floor(now[2] / 1000)
+
+        if ARGV[14] ~= '' then
+            redis.call('ZADD', KEYS[10], string.format('%.0f',
+                       since + string.match(ARGV[14], '^%d+')), ARGV[2])
+        end
+    end
+
+    if told and ARGV[13] ~= 'ends' then
+        local after = string.format('%.0f %.0f %.0f %s\n%s', events, since,
+                                    times, told, data)
+
+        if after ~= before then
+            redis.call('SET', KEYS[9], after, 'EX', 30 * day)
+        end
+    end
 end
 
 redis.call('SET', KEYS[1], ARGV[7], 'EX', ARGV[3])
