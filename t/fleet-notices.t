@@ -160,11 +160,11 @@ log_in($one, 'acct_5', 'face');
 both('acct_5', 'needs_face');
 told('acct_5', 'needs_person', 'a person is needed');
 is((redis_cli('EXISTS', '{reauth}:noticed:acct_5'))[0], 1,
-    'what was told is stored');
+    'Redis has what was told of an account that needs a person');
 is($two->http('DELETE', '/status/accounts/acct_5')->{status}, 200,
     'the account is forgotten');
 ok(wait_for { redis_cli('EXISTS', '{reauth}:noticed:acct_5') eq '0' }
-    'what was told of a forgotten account is removed');
+    'Redis no longer has what was told of a forgotten account');
 is(redis_cli('ZSCORE', '{reauth}:waiting', 'acct_5'), '',
     'a forgotten account does not wait');
 told('acct_5', 'needs_person', 'forgetting is not told');
@@ -174,7 +174,7 @@ told('acct_5', 'needs_person', 'forgetting is not told');
 log_in($one, 'acct_6', 'otp');
 told('acct_6', 'needs_person failed', 'an attempt that has expired has failed');
 is(decode_json((grep { $_->{type} =~ /failed/ } entries('acct_6'))[0]{body})
-        ->{data}{state}, 'expired', 'its state is told');
+        ->{data}{state}, 'expired', 'the notice has the state expired');
 
 # ---- it still waits ----
 
@@ -198,7 +198,7 @@ is($body->{type}, 'account.still_waiting', 'the type is in the body');
 like($body->{timestamp}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
     'the body has a timestamp');
 cmp_ok($body->{timestamp}, 'gt', decode_json($first->{body})->{timestamp},
-    'which is later');
+    'a notice about a waiting account has a later timestamp');
 is(redis_cli('ZSCORE', '{reauth}:waiting', 'acct_7'), '',
     'nothing more is due for the account');
 
@@ -224,7 +224,7 @@ both('acct_8', 'needs_otp');
 both('acct_9', 'succeeded');
 told('acct_8', 'needs_person',
     'a change without Redis is told when Redis is back');
-is(events('acct_9'), '', 'what has passed meanwhile is not told');
+is(events('acct_9'), '', 'a need that has passed without Redis is not told');
 code($two, $attempt, '123456');
 both('acct_8', 'succeeded');
 told('acct_8', 'needs_person recovered', 'the recovery is told by another gateway');
