@@ -12,6 +12,7 @@
 #include "ngx_http_reauth_gate.h"
 #include "ngx_http_reauth_gate_failed.h"
 #include "ngx_http_reauth_heal.h"
+#include "ngx_http_reauth_notices.h"
 #include "ngx_http_reauth_notify.h"
 #include "ngx_http_reauth_key.h"
 #include "ngx_http_reauth_lists.h"
@@ -524,6 +525,10 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (ngx_http_reauth_notices_init_process(mcf, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return mcf->store.polling
            ? ngx_http_reauth_poller_init_process(mcf->poller, &mcf->store,
                                                  cycle)
@@ -546,6 +551,7 @@ ngx_http_reauth_exit_process(ngx_cycle_t *cycle)
         ngx_http_reauth_poller_exit_process(mcf->poller);
     }
 
+    ngx_http_reauth_notices_exit_process();
     ngx_http_reauth_store_exit_process(&mcf->store);
     ngx_http_reauth_wait_exit_process();
 }

@@ -34,8 +34,14 @@ sub command {
     return ($?, $text // '');
 }
 
+my $secret = Reauth::Test::secret_file('notices',
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
 my $gateway = Reauth::Shipped->start('conf/nginx.conf',
-    upstream => $ENV{TEST_NGINX_SANDBOX_PORT});
+    upstream => $ENV{TEST_NGINX_SANDBOX_PORT},
+    replace  => [[qr/(?=^ +location = \/reauth\/metrics )/m, <<"EOC"]]);
+        reauth_notify /notify $secret;
+        location = /notify { internal; proxy_pass http://127.0.0.1:1; }
+EOC
 
 sub scrape { return $gateway->http('GET', '/reauth/metrics'); }
 

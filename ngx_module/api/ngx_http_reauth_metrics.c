@@ -458,7 +458,7 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
 ngx_int_t
 ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
 {
-    size_t                        usage;
+    size_t                        usage, size;
     u_char                       *p, *last;
     ngx_int_t                     rc;
     ngx_str_t                     body;
@@ -494,17 +494,20 @@ ngx_http_reauth_metrics_handler(ngx_http_request_t *r)
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
 
     usage = ngx_http_reauth_metrics_usage_size(&mcf->store.zone);
+    size = NGX_HTTP_REAUTH_METRICS_SIZE + usage
+           + ngx_http_reauth_metrics_notices_size();
 
-    body.data = ngx_pnalloc(r->pool, NGX_HTTP_REAUTH_METRICS_SIZE + usage);
+    body.data = ngx_pnalloc(r->pool, size);
     if (body.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    last = body.data + NGX_HTTP_REAUTH_METRICS_SIZE + usage;
+    last = body.data + size;
 
     p = ngx_http_reauth_metrics_counts(body.data, last, &mcf->store.zone);
     p = ngx_http_reauth_metrics_labels(p, last, &mcf->store);
     p = ngx_http_reauth_metrics_zone(p, last, &mcf->store);
+    p = ngx_http_reauth_metrics_notices(p, last);
     p = ngx_http_reauth_metrics_usage(p, last, &mcf->store.zone, usage);
 
     if (p == last) {

@@ -25,6 +25,10 @@ u_char *ngx_http_reauth_metrics_head(u_char *p, u_char *last,
 u_char *ngx_http_reauth_metrics_labels(u_char *p, u_char *last,
     ngx_http_reauth_store_t *store);
 
+/* ngx_http_reauth_metrics_notices.c: "size" is what they take at most */
+size_t ngx_http_reauth_metrics_notices_size(void);
+u_char *ngx_http_reauth_metrics_notices(u_char *p, u_char *last);
+
 /*
  * ngx_http_reauth_usage_list.c: the only family whose size depends on the
  * number of callers, "size" is what it takes

@@ -56,5 +56,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_WAITING] = {
         ngx_string("waiting"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_WAITING)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_NOTICES] = {
+        ngx_string("notices"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_NOTICES)
     }
 };

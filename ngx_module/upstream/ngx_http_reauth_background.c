@@ -53,7 +53,7 @@ ngx_http_reauth_background_connection(ngx_log_t *log)
 
     own->data = ctx;
     own->handler = NULL;
-    own->action = "polling the upstream";
+    own->action = "sending a request of the gateway";
 
     ctx->connection = c;
 
@@ -272,13 +272,16 @@ ngx_http_reauth_background_expire(ngx_http_reauth_background_t *background,
     background->forward.done = 1;
     background->forward.answer = NGX_HTTP_REAUTH_ANSWER_TIMEOUT;
 
-    mcf = ngx_http_get_module_main_conf(background->request,
-                                        ngx_http_reauth_module);
+    if (!background->forward.foreign) {
+        mcf = ngx_http_get_module_main_conf(background->request,
+                                            ngx_http_reauth_module);
 
-    ngx_http_reauth_zone_took(&mcf->store.zone, background->forward.times,
-                              REAUTH_DURATION_UPSTREAM, taken);
+        ngx_http_reauth_zone_took(&mcf->store.zone, background->forward.times,
+                                  REAUTH_DURATION_UPSTREAM, taken);
 
-    ngx_http_reauth_health_forward(background->request, &background->forward);
+        ngx_http_reauth_health_forward(background->request,
+                                       &background->forward);
+    }
 
     ngx_http_reauth_background_end(background);
 

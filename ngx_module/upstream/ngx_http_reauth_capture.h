@@ -27,6 +27,7 @@ struct ngx_http_reauth_capture_s {
                                        size_t len);
     void                     *data;
 
+    unsigned                  foreign:1;       /* not of the upstream API */
     unsigned                  over:1;          /* exceeds the limit */
     unsigned                  complete:1;      /* complete */
 };

@@ -215,6 +215,17 @@ ngx_http_reauth_forward_request(ngx_http_request_t *r, ngx_http_request_t *sr,
         }
     }
 
+    for (i = 0; i < forward->nheaders; i++) {
+        h = &forward->headers[i];
+
+        if (ngx_http_reauth_forward_header(sr, &h->key, h->lowcase_key,
+                                           &h->value)
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
     sr->method = forward->method;
     sr->method_name = forward->method_name;
     sr->header_in = r->header_in;
@@ -343,16 +354,18 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     mcf = ngx_http_get_module_main_conf(sr, ngx_http_reauth_module);
 
-    if (forward->sent) {
+    if (forward->sent && !forward->foreign) {
         ngx_http_reauth_zone_took(&mcf->store.zone, forward->times,
                         REAUTH_DURATION_UPSTREAM,
                         (ngx_msec_int_t) (ngx_current_msec - forward->begun));
     }
 
-    ngx_http_reauth_health_forward(sr, forward);
+    if (!forward->foreign) {
+        ngx_http_reauth_health_forward(sr, forward);
 
-    if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
-        ngx_http_reauth_forward_redirected(sr);
+        if (forward->answer == NGX_HTTP_REAUTH_ANSWER_REDIRECT) {
+            ngx_http_reauth_forward_redirected(sr);
+        }
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
@@ -416,6 +429,7 @@ ngx_http_reauth_forward(ngx_http_request_t *r,
     forward->subrequest = sr;
     forward->begun = ngx_current_msec;
     forward->capture.max = forward->answer_max;
+    forward->capture.foreign = forward->foreign;
 
     forward->capture.request = sr;
     ctx->capture = &forward->capture;

@@ -38,7 +38,12 @@ struct ngx_http_reauth_forward_s {
     ngx_str_t                    uri;           /* of the internal location */
     ngx_str_t                    args;
     ngx_str_t                    body;          /* data NULL: none */
+    ngx_table_elt_t             *headers;       /* further ones */
+    ngx_uint_t                   nheaders;
     size_t                       answer_max;
+
+    /* to another server than the upstream API: never with its key */
+    ngx_uint_t                   foreign;
     ngx_http_reauth_times_e      times;         /* its duration is in these */
 
     /*

@@ -351,10 +351,20 @@ static ngx_int_t
 ngx_http_reauth_key_built(ngx_http_request_t *r,
     ngx_http_reauth_main_conf_t *mcf, ngx_uint_t before)
 {
-    ngx_int_t  n;
+    ngx_int_t                   n;
+    ngx_http_reauth_capture_t  *capture;
 
     if (!before && !ngx_http_reauth_key_build.asked) {
         return NGX_OK;
+    }
+
+    if (r != r->main
+        && (capture = ngx_http_reauth_capture(r)) != NULL
+        && capture->foreign)
+    {
+        ngx_http_reauth_key_forget(r, mcf, before);
+        ngx_http_reauth_key_refuse(r, "is not for the receiver of notices");
+        return NGX_ERROR;
     }
 
     n = 0;

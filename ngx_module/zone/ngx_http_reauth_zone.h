@@ -31,6 +31,8 @@
 
 typedef struct ngx_http_reauth_zone_shctx_s  ngx_http_reauth_zone_shctx_t;
 typedef struct ngx_http_reauth_slot_s  ngx_http_reauth_slot_t;
+typedef struct ngx_http_reauth_receiver_stats_s
+    ngx_http_reauth_receiver_stats_t;
 
 
 /*

@@ -17,6 +17,7 @@
 #include "reauth_places.h"
 #include "reauth_shares.h"
 #include "ngx_http_reauth_zone.h"
+#include "ngx_http_reauth_zone_notices.h"
 #include "ngx_http_reauth_zone_usage.h"
 
 
@@ -27,7 +28,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       39
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       40
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -320,6 +321,8 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_healed_t       *heals;     /* NULL: never on */
     uint32_t                        heals_mask;  /* of the sets */
     volatile int64_t                heal_ms;   /* of the next try; 0: none */
+
+    ngx_http_reauth_receiver_stats_t  receivers[NGX_HTTP_REAUTH_RECEIVERS_MAX];
 
     /* read by the gate, as slots are */
     ngx_atomic_t                    overridden;  /* overrides in use */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "reauth_active.h"
+#include "reauth_delivery_entry.h"
 #include "reauth_reply.h"
 
 
@@ -73,12 +74,41 @@ check_entry(const redisReply *entry)
 
 
 static void
+check_notice(const redisReply *reply)
+{
+    unsigned char            text[REAUTH_DELIVERY_ID_MAX];
+    reauth_delivery_entry_t  entry;
+
+    switch (reauth_delivery_entry_parse(reply, &entry)) {
+
+    case 0:
+        if (entry.account.len > REAUTH_ACCOUNT_MAX
+            || entry.body.len > REAUTH_DELIVERY_BODY_MAX
+            || (entry.body.len == 0) != entry.deleted)
+        {
+            abort();
+        }
+
+        /* fall through */
+
+    case 1:
+        (void) reauth_delivery_id_text(&entry.id, text);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
 check_entries(const redisReply *entries)
 {
     size_t  i;
 
     for (i = 0; i < entries->elements; i++) {
         check_entry(entries->element[i]);
+        check_notice(entries->element[i]);
     }
 }
 
@@ -162,6 +192,7 @@ check_reply(const redisReply *reply)
     }
 
     check_entry(reply);
+    check_notice(reply);
     check_record(reply);
     check_place(reply);
 

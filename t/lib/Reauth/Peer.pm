@@ -15,14 +15,16 @@ my @running;
 
 # Calls $answer->($request, $number, $socket) for each complete request; $number
 # counts the requests of a connection from 1.  It returns the raw response;
-# undef closes the connection, and 'reset' resets it.
+# undef closes the connection, and 'reset' resets it.  $port is that of one that
+# was stopped, if it is to be used again.
 
 sub start {
-    my ($class, $answer) = @_;
+    my ($class, $answer, $port) = @_;
 
     my $listen = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1',
-        LocalPort => 0,
+        LocalPort => $port // 0,
+        ReuseAddr => defined $port,
         Proto     => 'tcp',
         Listen    => 16,
     ) or die "cannot listen: $!\n";

@@ -1,0 +1,71 @@
+# More notices than a gateway holds: all are delivered, in the order of each account,
+# also if the gateway is killed meanwhile.
+
+use strict;
+use warnings;
+
+use Test::More;
+use Reauth::Test sandbox => 0;
+use Reauth::Receiver;
+
+my $ACCOUNTS = 60;
+my $NOTICES  = 900;
+
+my $receiver = Reauth::Receiver->start;
+my $to       = $receiver->port;
+my $secret   = secret_file('notices', "$Reauth::Receiver::SECRET\n");
+
+my %config = (config => <<"EOC");
+reauth_notify /notify $secret;
+location = /notify { internal; proxy_pass http://127.0.0.1:$to; }
+location = /reauth/metrics { reauth_metrics; }
+EOC
+
+my $one = gateway(name => 'one', %config);
+
+sub pending {
+    my ($gateway) = @_;
+
+    my ($n) = $gateway->http('GET', '/reauth/metrics')->{body}
+        =~ /^reauth_notices_pending\{\S+ (\d+)$/m;
+
+    return $n;
+}
+
+$receiver->answers('*' => 503);
+
+redis_cli('EVAL', <<'EOC', 1, '{reauth}:notices', $NOTICES, $ACCOUNTS);
+for n = 1, ARGV[1] do
+    local account = 'acct_' .. n % ARGV[2]
+    redis.call('XADD', KEYS[1], '*', 'type', 'account.failed', 'account', account,
+               'body', '{"data":{"account_id":"' .. account .. '","number":' .. n .. '}}')
+end
+EOC
+
+ok(wait_for { pending($one) == 256 } 'a gateway holds 256 notices');
+is((redis_cli('XPENDING', '{reauth}:notices', '/notify'))[0], 256,
+    'the others are not read yet');
+
+my $two = gateway(name => 'two', %config);
+is(pending($two), 0, 'the second gateway does not deliver');
+
+kill 'KILL', $one->pid, $one->worker_pids;
+$one->stop('KILL');
+ok(wait_for { pending($two) == 256 } 'the second gateway takes over');
+ok(wait_for { $receiver->received('503') >= 4 } 'the second gateway tries to deliver');
+
+my $begin = time;
+$receiver->answers('*' => 200);
+ok(wait_for { $receiver->accepted == $NOTICES } 'all notices are delivered');
+diag($NOTICES . ' notices in ' . (time - $begin) . ' s') if $ENV{TEST_NGINX_VERBOSE};
+
+is(join(', ', map { join ' ', $receiver->accepted("acct_$_") } 0 .. $ACCOUNTS - 1),
+    join(', ', map { my $account = $_; join ' ', map {"acct_$account $_"}
+            grep { $_ % $ACCOUNTS == $account } 1 .. $NOTICES } 0 .. $ACCOUNTS - 1),
+    'each is delivered once, in the order of its account');
+ok(wait_for { pending($two) == 0 } 'no notice waits any more');
+ok(wait_for { (redis_cli('XPENDING', '{reauth}:notices', '/notify'))[0] == 0 }
+    'all notices are acknowledged');
+unlike($two->error_log, qr/\[(?:alert|emerg)\]/, 'the gateway logs no alert');
+
+done_testing();
