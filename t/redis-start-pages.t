@@ -1,6 +1,7 @@
 # A gateway that starts reads active accounts in the order of their deadlines, a
 # hundred at a time: none is missed at the end of a page, or if others are added
 # or removed meanwhile.  Many accounts with one deadline are read without order.
+# Redis reads the next page while the records of the one before are merged.
 
 use strict;
 use warnings;
@@ -55,6 +56,7 @@ sub start {
     my ($name, $port) = @_;
 
     return gateway(name => $name, without => ['ready', 'reauth_poll'],
+        log_level => 'debug',
         http_config => "reauth_redis redis://gateway\@127.0.0.1:$port/0"
             . "$ENV{TEST_NGINX_REDIS_OPTIONS};");
 }
@@ -81,6 +83,13 @@ ok(ready($pages), 'a gateway has read several pages');
 is(open_accounts($pages, map { sprintf 'acct_page%04d', $_ } 0 .. 309), '',
     'no account is missed at the end of a page');
 is(scans(), 0, 'accounts are read in order');
+
+# the records of a page arrive after the list of the next page
+
+my @early = $pages->error_log
+    =~ /reauth sync: \d+ active accounts.*?(send|reauth merge): /sg;
+is("@early", 'send send send send',
+    'the next page is requested before the records of a page are merged');
 $pages->stop;
 
 # ---- all have the same deadline ----

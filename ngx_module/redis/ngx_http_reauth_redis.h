@@ -153,6 +153,13 @@ const char *ngx_http_reauth_redis_shown(const redisReply *reply,
 void ngx_http_reauth_redis_refused(ngx_http_reauth_redis_t *redis,
     redisReply *reply);
 
+/*
+ * Sends the commands that wait for the end of this turn of the event loop, so
+ * that Redis executes them while its earlier replies are processed.  Must be
+ * the last call in a reply's handler.
+ */
+void ngx_http_reauth_redis_flush(ngx_http_reauth_redis_t *redis);
+
 ngx_uint_t ngx_http_reauth_redis_ready(ngx_http_reauth_redis_t *redis);
 
 /* round trips of which the shortest counts */

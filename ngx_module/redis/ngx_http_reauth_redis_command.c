@@ -100,6 +100,19 @@ ngx_http_reauth_redis_flush_handler(ngx_event_t *ev)
 
 
 void
+ngx_http_reauth_redis_flush(ngx_http_reauth_redis_t *redis)
+{
+    if (!redis->flush.posted) {
+        return;
+    }
+
+    ngx_delete_posted_event(&redis->flush);
+
+    ngx_http_reauth_redis_flush_handler(&redis->flush);
+}
+
+
+void
 ngx_http_reauth_redis_write_handler(ngx_event_t *wev)
 {
     ngx_connection_t         *c;

@@ -318,7 +318,11 @@ ngx_http_reauth_sync_get_page(ngx_http_reauth_sync_t *sync,
 }
 
 
-/* request the next page first, so that Redis works in parallel */
+/*
+ * The next page is requested first, and with the records of this one at once:
+ * Redis reads them while those of the page before, whose reply follows this
+ * one, are merged.
+ */
 
 static void
 ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
@@ -346,6 +350,10 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
         return;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: %uz active accounts",
+                   (page->elements - first) / 2);
+
     if (sync->active.scan != scan) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
                        "reauth sync: many active accounts have the score %s, "
@@ -364,6 +372,8 @@ ngx_http_reauth_sync_scan_reply(redisReply *reply, void *data)
     if (sync->active.ended && sync->pending == 0) {
         ngx_http_reauth_sync_scan_zone(sync);
     }
+
+    ngx_http_reauth_redis_flush(sync->store->follower);
 }
 
 
