@@ -18,6 +18,10 @@
 #define REAUTH_SCHEDULE_PART         8
 #define REAUTH_SCHEDULE_PERSON_PART  3
 
+/* thousandths of the interval, 0 to 400 */
+#define REAUTH_SCHEDULE_SPREAD       51
+#define REAUTH_SCHEDULE_STEP         8
+
 
 int64_t
 reauth_schedule_next(const reauth_schedule_t *schedule,
@@ -57,6 +61,13 @@ reauth_schedule_next(const reauth_schedule_t *schedule,
     interval = interval * (800 + (int64_t) (random % 401)) / 1000;
 
     return now_ms + interval;
+}
+
+
+unsigned
+reauth_schedule_spread(unsigned *n)
+{
+    return ++*n % REAUTH_SCHEDULE_SPREAD * REAUTH_SCHEDULE_STEP;
 }
 
 

@@ -121,5 +121,11 @@ reauth_poll_way_t reauth_schedule_way(const reauth_record_t *record);
 int64_t reauth_schedule_next(const reauth_schedule_t *schedule,
     const reauth_record_t *record, int64_t now_ms, unsigned random);
 
+/*
+ * A "random" for the first poll of a record: evenly spread, of few values, so
+ * that records that are added together are at few places of the tree of polls,
+ * which are in the caches.
+ */
+unsigned reauth_schedule_spread(unsigned *n);
 
 #endif /* REAUTH_SCHEDULE_H */

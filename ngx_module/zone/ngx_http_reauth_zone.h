@@ -50,6 +50,7 @@ typedef struct {
     ngx_shm_zone_t                *shm_zone;
     ngx_uint_t                     has_redis;  /* Redis is to be read first */
     reauth_schedule_t              schedule;  /* of the background poller */
+    unsigned                       spread;    /* of first polls */
     reauth_heal_conf_t             heal;
     ngx_log_t                     *log;       /* of this process */
 } ngx_http_reauth_zone_t;

@@ -335,7 +335,7 @@ ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_slot_link(zone->sh, slot,
         reauth_schedule_next(&zone->schedule, record, ngx_http_reauth_now(),
-                             ngx_random()));
+                             reauth_schedule_spread(&zone->spread)));
 }
 
 

@@ -4,6 +4,7 @@
  */
 
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -791,10 +792,45 @@ test_way_by_kind(void **state)
 }
 
 
+/* as many records as there are values: each value once */
+
+static void
+test_spread(void **state)
+{
+    int       seen[401];
+    unsigned  i, n, value;
+
+    (void) state;
+
+    memset(seen, 0, sizeof(seen));
+    n = UINT_MAX - 20;
+
+    /* the counter wraps: not quite even then */
+
+    for (i = 0; i < 100; i++) {
+        assert_true(reauth_schedule_spread(&n) <= 400);
+    }
+
+    n = 7;
+
+    for (i = 0; i < 51; i++) {
+        value = reauth_schedule_spread(&n);
+
+        assert_true(value <= 400);
+        assert_int_equal(value % 8, 0);
+        assert_int_equal(seen[value]++, 0);
+    }
+
+    assert_int_equal(seen[0], 1);
+    assert_int_equal(seen[400], 1);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_spread),
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_jitter),
         cmocka_unit_test(test_listed),
