@@ -417,6 +417,14 @@ ngx_http_reauth_gate_check(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_reauth_gate_again(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t account)
+{
+    return ngx_http_reauth_gate_check(r, lcf, account);
+}
+
+
 /* the caller must be authenticated, or the account is not in the path */
 
 static ngx_http_reauth_noinline ngx_int_t

@@ -15,6 +15,10 @@
 
 ngx_int_t ngx_http_reauth_gate_handler(ngx_http_request_t *r);
 
+/* the same for a call whose gate was open before it had to wait */
+ngx_int_t ngx_http_reauth_gate_again(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf, reauth_string_t account);
+
 /* the account of the request; empty: none */
 reauth_account_result_t ngx_http_reauth_gate_account(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf, reauth_string_t *account);

@@ -247,6 +247,7 @@ ngx_http_reauth_gate_failed_leased(void *data, ngx_uint_t granted)
 
     tried->probe = NULL;
     tried->refused = !granted;
+    tried->waited = 1;
 
     if (ngx_terminate) {
 
@@ -296,6 +297,10 @@ ngx_http_reauth_gate_failed_probe(ngx_http_request_t *r,
         return ngx_http_reauth_gate_failed_try(r, ctx,
                    NGX_HTTP_REAUTH_GATE_PROBE, "it is the probe");
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth gate: account \"%V\" failed, the call waits for its "
+                   "lease", &ctx->account);
 
     r->write_event_handler = ngx_http_request_empty_handler;
 
@@ -438,9 +443,44 @@ ngx_http_reauth_gate_failed_judge(ngx_http_request_t *r,
 }
 
 
+/*
+ * The gate was open before Redis was asked.  Meanwhile a login may have begun,
+ * or a person may have closed the gate.
+ */
+
+static ngx_int_t
+ngx_http_reauth_gate_failed_again(ngx_http_request_t *r,
+    ngx_http_reauth_loc_conf_t *lcf)
+{
+    ngx_int_t               rc;
+    reauth_string_t         account;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    if (ctx == NULL || ctx->tried == NULL || !ctx->tried->waited) {
+        return NGX_DECLINED;
+    }
+
+    account.data = ctx->tried->account.data;
+    account.len = ctx->tried->account.len;
+
+    rc = ngx_http_reauth_gate_again(r, lcf, account);
+
+    if (rc != NGX_DECLINED) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "reauth gate: account \"%V\" has changed while the "
+                       "probe was waiting", &ctx->tried->account);
+    }
+
+    return rc;
+}
+
+
 ngx_int_t
 ngx_http_reauth_gate_failed_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                     rc;
     reauth_string_t               account;
     ngx_http_reauth_zone_t       *zone;
     ngx_http_reauth_loc_conf_t   *lcf;
@@ -453,6 +493,12 @@ ngx_http_reauth_gate_failed_handler(ngx_http_request_t *r)
         || r != r->main)
     {
         return NGX_DECLINED;
+    }
+
+    rc = ngx_http_reauth_gate_failed_again(r, lcf);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);

@@ -27,6 +27,7 @@ struct ngx_http_reauth_tried_s {
     ngx_str_t                 account;
     ngx_http_reauth_probe_t  *probe;           /* while Redis is asked */
     ngx_uint_t                refused;         /* it is not the probe */
+    ngx_uint_t                waited;          /* for Redis, not sent since */
     int64_t                   sent_ms;         /* 0: not sent yet */
 };
 
