@@ -17,6 +17,7 @@
 
 /* the table is searched under the lock */
 #define NGX_HTTP_REAUTH_HEAL_SETS    1024
+#define NGX_HTTP_REAUTH_HEAL_LEAST   8
 
 
 struct ngx_http_reauth_healed_s {
@@ -26,10 +27,43 @@ struct ngx_http_reauth_healed_s {
 };
 
 
+/*
+ * A table needs adjacent pages.  A zone in use may have none: the oldest ended
+ * records are dropped, as for active ones, and the table is smaller.
+ */
+
+static ngx_http_reauth_healed_t *
+ngx_http_reauth_zone_heals_alloc(ngx_http_reauth_zone_t *zone, size_t *sets)
+{
+    size_t                     size;
+    ngx_http_reauth_healed_t  *heals;
+
+    ngx_http_reauth_zone_check_lock(zone->sh);
+
+    for ( ;; ) {
+        size = *sets * NGX_HTTP_REAUTH_HEAL_WAYS
+               * sizeof(ngx_http_reauth_healed_t);
+
+        heals = ngx_http_reauth_zone_room(zone, size);
+
+        if (heals != NULL) {
+            ngx_memzero(heals, size);
+            return heals;
+        }
+
+        if (*sets == NGX_HTTP_REAUTH_HEAL_LEAST) {
+            return NULL;
+        }
+
+        *sets /= 2;
+    }
+}
+
+
 ngx_int_t
 ngx_http_reauth_zone_heals_init(ngx_http_reauth_zone_t *zone)
 {
-    size_t                         n, sets, size;
+    size_t                         n, sets, wanted;
     ngx_http_reauth_healed_t      *heals;
     ngx_http_reauth_zone_shctx_t  *sh;
 
@@ -44,19 +78,17 @@ ngx_http_reauth_zone_heals_init(ngx_http_reauth_zone_t *zone)
 
     n = ngx_min(n, NGX_HTTP_REAUTH_HEAL_SETS);
 
-    for (sets = 8; sets < n; sets *= 2) { /* void */ }
+    for (sets = NGX_HTTP_REAUTH_HEAL_LEAST; sets < n; sets *= 2) { /* void */ }
 
-    size = sets * NGX_HTTP_REAUTH_HEAL_WAYS * sizeof(ngx_http_reauth_healed_t);
+    wanted = sets;
 
     /* on a reload, old workers use the zone */
 
     ngx_http_reauth_zone_lock(zone);
 
-    heals = ngx_http_reauth_zone_slab_alloc(zone, size);
+    heals = ngx_http_reauth_zone_heals_alloc(zone, &sets);
 
     if (heals != NULL) {
-        ngx_memzero(heals, size);
-
         sh->heals_mask = (uint32_t) sets - 1;
         ngx_memory_barrier();
         sh->heals = heals;
@@ -69,6 +101,15 @@ ngx_http_reauth_zone_heals_init(ngx_http_reauth_zone_t *zone)
                       "reauth_zone \"%V\" has no room for \"reauth_heal\"; "
                       "increase its size", &zone->shm_zone->shm.name);
         return NGX_ERROR;
+    }
+
+    if (sets < wanted) {
+        ngx_log_error(NGX_LOG_WARN, zone->shm_zone->shm.log, 0,
+                      "reauth_zone \"%V\" has room for the tries of %uz "
+                      "accounts only, instead of %uz, until nginx is "
+                      "restarted", &zone->shm_zone->shm.name,
+                      sets * NGX_HTTP_REAUTH_HEAL_WAYS,
+                      wanted * NGX_HTTP_REAUTH_HEAL_WAYS);
     }
 
     return NGX_OK;
