@@ -195,7 +195,7 @@ ngx_http_reauth_key_scrub(void *data)
 
 /* NULL: neither a stand-in nor a part of one */
 
-static u_char *
+static ngx_inline u_char *
 ngx_http_reauth_key_find(u_char *p, u_char *last)
 {
     u_char  *stand_in;
@@ -455,7 +455,9 @@ ngx_http_reauth_key_handler(ngx_http_request_t *r)
 
         /* the client's header is never passed to the upstream */
 
-        ngx_http_reauth_drop_token(r);
+        if (r->headers_in.authorization != NULL) {
+            ngx_http_reauth_drop_token(r);
+        }
 
         mcf = ngx_http_get_module_main_conf(r, ngx_http_reauth_module);
         noted = ngx_http_reauth_headers_noted(r);
@@ -584,6 +586,10 @@ static ngx_int_t
 ngx_http_reauth_key_log_handler(ngx_http_request_t *r)
 {
     ngx_http_reauth_loc_conf_t  *lcf;
+
+    if (r->headers_in.authorization == NULL) {
+        return NGX_OK;
+    }
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_reauth_module);
 
