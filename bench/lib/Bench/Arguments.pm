@@ -36,7 +36,7 @@ my %commands = (
     webhook      => { minutes => 1,
                       arguments => [['seconds', $number, 2],
                                     ['rounds', $number, 3]] },
-    status       => { minutes => 1 },
+    status       => { minutes => 2 },
     transfer     => { minutes => 2,
                       arguments => [['transfers', $number, 16],
                                     ['rounds', $number, 5]] },

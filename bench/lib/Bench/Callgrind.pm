@@ -9,7 +9,7 @@ use warnings;
 use Exporter 'import';
 
 use File::Path qw(make_path);
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use Bench::Client ();
 use Bench::Load qw(median);
@@ -100,19 +100,39 @@ sub sender {
 }
 
 
-# The dump of one block of requests: its text.
+# The dump of one block of requests: all instructions, those of the module, the
+# seconds that it took, its text.
 
 sub dump_of {
     my ($gateway, $name, $block) = @_;
 
     unlink glob "$out/$name.out*";
     control($gateway, '-z');
+
+    my $start = time;
+
     $block->();
     control($gateway, '-d');
 
-    my ($file) = glob "$out/$name.out*";
+    my $seconds = time - $start;
+    my ($file)  = glob "$out/$name.out*";
+    my $text    = read_file($file);
+    my ($total) = $text =~ /^totals: (\d+)/m;
 
-    return read_file($file);
+    return ($total, of_module($text), $seconds, $text);
+}
+
+
+# What the worker does in a second without requests, such as renewing the lease
+# of the clerk: on a busy machine, a block of requests takes many seconds.
+
+sub without_requests {
+    my ($gateway, $name) = @_;
+
+    my @idle = map { [dump_of($gateway, $name, sub { sleep 0.5 })] } 1 .. 3;
+
+    return map { my $which = $_; median(map { $_->[$which] / $_->[2] } @idle) }
+        0, 1;
 }
 
 
@@ -129,13 +149,14 @@ sub blocks {
     control($gateway, '-i', 'on');
     $block->();
 
+    my @other = without_requests($gateway, $name);
     my @blocks;
 
     for (1 .. 5) {
-        my $text = dump_of($gateway, $name, $block);
-        my ($total) = $text =~ /^totals: (\d+)/m;
+        my ($total, $own, $seconds, $text) = dump_of($gateway, $name, $block);
 
-        push @blocks, [$total / $count, of_module($text) / $count, $text];
+        push @blocks, [($total - $other[0] * $seconds) / $count,
+            ($own - $other[1] * $seconds) / $count, $text];
     }
 
     control($gateway, '-i', 'off');
