@@ -2,7 +2,7 @@
 
 import { api } from './api.js';
 import { byId, h, svg } from './dom.js';
-import { clock, duration, groupOf, isWaiting, next, seconds, sources, states } from './words.js';
+import { clock, duration, groupOf, healed, isWaiting, next, seconds, sources, states } from './words.js';
 
 const fields = {
     email_password: [['email', 'E-mail', 'email'], ['password', 'Password', 'password']],
@@ -108,6 +108,7 @@ export class Account {
             ['Ended', record.completed_at && clock(record.completed_at)],
             ['Error', record.error_code && `${record.error_code}${record.error_message ? `: ${record.error_message}` : ''}`],
             ['Last poll', record.last_poll && `${clock(record.last_poll.at)}: ${record.last_poll.error || 'succeeded'}`],
+            ['Automatic logins', record.heal && healed(record.heal)],
         ].filter(([, value]) => value);
 
         const form = asks ? this.#codeForm(record) : this.#facts.querySelector('form.code');

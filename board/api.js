@@ -65,6 +65,7 @@ export const api = {
     account: account => request(status, `accounts/${id(account)}`),
     timeline: account => request(status, `accounts/${id(account)}/timeline`),
     summary: () => request(status, 'summary'),
+    usage: () => request(status, 'usage'),
     ready: () => request(status, 'readyz', { accept: [503] }),
 
     override: (account, gate, time, reason) => request(status, `accounts/${id(account)}/override`,

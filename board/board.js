@@ -119,14 +119,17 @@ async function readAllOrRetry() {
 }
 
 let fleet = null;
+let mayReadUsage = true;
 
 async function readFleet() {
     clearTimeout(fleet);
 
     if (!document.hidden) {
-        const [ready, summary] = await Promise.allSettled([api.ready(), byId('fleet').hidden ? null : api.summary()]);
+        const shown = !byId('fleet').hidden;
+        const [ready, summary, usage] = await Promise.allSettled([api.ready(), shown && api.summary(), shown && mayReadUsage && api.usage()]);
 
-        drawFleet(ready.value ?? null, summary.value ?? null);
+        if (usage.reason instanceof Refused) mayReadUsage = false;
+        drawFleet(ready.value, summary.value, usage.value);
     }
 
     clearTimeout(fleet);

@@ -11,7 +11,30 @@ const upstreams = {
     unknown: 'nothing sent yet',
 };
 
-export function drawFleet(ready, summary) {
+const most = 10;
+
+// the callers that have used the most
+
+function drawUsage({ callers }) {
+    const sorted = [...callers].sort((a, b) => b.credits - a.credits || b.calls - a.calls);
+    const number = value => h('td', null, value.toLocaleString());
+
+    return h('table', null,
+        h('caption', null, `Used of the upstream through this gateway${sorted.length > most ? `: ${most} of ${sorted.length} callers` : ''}`),
+        h('thead', null, h('tr', null, ['Caller', 'Credits', 'Calls', 'Budget'].map(name => h('th', { scope: 'col' }, name)))),
+        h('tbody', null, sorted.slice(0, most).map(one => {
+            const spent = one.spent >= parseInt(one.budget, 10);
+
+            return h('tr', { 'data-spent': spent },
+                h('th', { scope: 'row' }, one.caller),
+                number(one.credits),
+                number(one.calls),
+                h('td', null, one.budget
+                    ? `${one.spent.toLocaleString()} of ${one.budget}, ${spent ? 'calls are rejected' : 'counted'} until ${clock(one.resets_at)}` : ''));
+        })));
+}
+
+export function drawFleet(ready, summary, usage) {
     const button = byId('health');
     const status = ready ? ready.status : 'unreachable';
 
@@ -43,5 +66,6 @@ export function drawFleet(ready, summary) {
     byId('fleet').replaceChildren(
         reasons.length ? h('ul', { class: 'reasons' }, reasons.map(reason => h('li', null, reason)))
                        : h('p', null, ready ? 'No problem is known.' : 'The gateway does not respond.'),
-        h('dl', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)])));
+        h('dl', null, facts.map(([name, value]) => [h('dt', null, name), h('dd', null, value)])),
+        ...(usage && usage.callers.length ? [drawUsage(usage)] : []));
 }

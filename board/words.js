@@ -91,6 +91,10 @@ export function next(record) {
         return `No progress: ${pollErrors[error] || `the upstream responds with ${error.replace('HTTP_', '')}`}.`;
     }
 
+    if (record.heal?.next_at) {
+        return `The gateway logs in again at ${clock(record.heal.next_at)}.`;
+    }
+
     if (record.action_required) {
         return actions[record.action_required] || `Required: ${record.action_required}.`;
     }
@@ -105,6 +109,16 @@ export function next(record) {
     case 'failed': return record.error_message || 'The login has failed.';
     default: return record.gate === 'closed' ? 'The gate opens when the login ends.' : '';
     }
+}
+
+// the logins that the gateway has begun by itself
+
+export function healed({ tries, next_at, last_error }) {
+    return [
+        `${tries} in 24 hours`,
+        next_at ? `the next one at ${clock(next_at)}` : '',
+        last_error ? `the last one was not started (${last_error})` : '',
+    ].filter(Boolean).join(', ');
 }
 
 export function seconds(from, to) {

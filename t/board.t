@@ -33,6 +33,7 @@ my $accounts = $ENV{REAUTH_BOARD_ACCOUNTS} || 10_000;
 
 my $callers = Reauth::Test::secret_file('callers', join '', map {"$_\n"}
     'night sha256:' . sha256_hex('token-of-the-night-shift-000001') . ' update,attempt,call,status,operate',
+    'crm sha256:' . sha256_hex('token-of-the-crm-00000000000003') . ' call budget=5/h',
     'reader sha256:' . sha256_hex('token-of-a-dashboard-0000000002') . ' status');
 
 my $gateway = Reauth::Shipped->start('conf/nginx.conf', upstream => $ENV{TEST_NGINX_SANDBOX_PORT},
@@ -40,7 +41,7 @@ my $gateway = Reauth::Shipped->start('conf/nginx.conf', upstream => $ENV{TEST_NG
         [qr/(?=^ +reauth_poll )/m, "reauth_callers_file $callers;\n"],
         [qr/accounts:32m/, 'accounts:64m'],
         [qr/(?=^ +# for Prometheus)/m, "location = /reauth/webhook { reauth_webhook $ENV{TEST_NGINX_WEBHOOK_SECRET}; }\n"],
-        [qr/reauth_poll on \/upstream/, 'reauth_poll on /upstream interval=200ms rate=600r/m'],
+        [qr/reauth_poll on \/upstream/, "reauth_heal on delay=30m;\nreauth_poll on /upstream interval=200ms rate=600r/m"],
     ]);
 
 # ---- accounts whose logins have ended: webhooks, a hundred on one connection ----
@@ -93,6 +94,19 @@ login("acct_code_$_",   'otp')    for 1 .. 5;
 login("acct_face_$_",   'face')   for 1 .. 3;
 login("acct_person_$_", 'person') for 1 .. 2;
 login("acct_slow_$_",   'slow')   for 1 .. 12;
+
+# ---- calls: credits are used, and a session has expired ----
+
+sub calls {
+    my ($token, $account) = @_;
+
+    return $gateway->http('GET', "/api/$account/me", { Authorization => "Bearer $token" })->{status};
+}
+
+is(calls('token-of-the-crm-00000000000003', 'acct_00001'), 200, 'a caller uses its budget');
+
+Reauth::Test::sandbox('POST', '/account/acct_00002', { authenticated => JSON::PP::false });
+is(calls('token-of-the-night-shift-000001', 'acct_00002'), 401, 'a session has expired');
 
 # ---- the browser ----
 

@@ -176,12 +176,27 @@ await check('Escape closes the account', async () => {
     await page.locator('#account').waitFor({ state: 'hidden' });
 });
 
+// ---- a session has expired: the gateway logs in by itself ----
+
+await check('when the gateway logs in again, in the list and in the account', async () => {
+    await page.getByLabel('Search accounts').fill('acct_00002');
+    await row(page, 'acct_00002').filter({ hasText: /The gateway logs in again at \d/ }).click();
+    await page.locator('#account .now', { hasText: /The gateway logs in again at \d/ }).waitFor();
+    await page.locator('#account dl', { hasText: /Automatic logins0 in 24 hours, the next one at \d/ }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Search accounts').fill('');
+});
+
 // ---- the gateway ----
 
 await check('the state of the gateway', async () => {
     await page.locator('#health[data-status=ready]').waitFor();
     await page.locator('#health').click();
     await page.locator('#fleet dd', { hasText: /up, \d+ ms/ }).waitFor();
+});
+await check('what the callers have used', async () => {
+    await page.getByRole('table', { name: /Used of the upstream/ }).waitFor();
+    await page.getByRole('row', { name: /crm 1 1 1 of 5\/h, counted until/ }).waitFor();
 });
 await check('durations by type', async () => {
     await page.getByRole('button', { name: 'Durations' }).click();
@@ -251,6 +266,11 @@ await check('who may not act is told so', async () => {
     await reader.getByRole('button', { name: 'Poll now' }).click();
     await reader.locator('#account .message.failed', { hasText: /scope|operate/ }).waitFor();
 });
+await check('who may not read what callers have used sees the rest', async () => {
+    await reader.locator('#health').click();
+    await reader.locator('#fleet dd', { hasText: /up, \d+ ms/ }).waitFor();
+    return await reader.locator('#fleet table').count() === 0;
+});
 
 // ---- dark, and on a phone ----
 
@@ -261,6 +281,12 @@ const phone = await board({ token: night, viewport: { width: 390, height: 844 } 
 await check('a phone: nothing is wider than the screen', () =>
     phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
 await phone.screenshot({ path: `${shots}/phone.png` });
+await phone.locator('#health').click();
+await phone.locator('#fleet table').waitFor();
+await check('a phone: the figures of the gateway are not wider than the screen', () =>
+    phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+await phone.screenshot({ path: `${shots}/phone-gateway.png` });
+await phone.locator('#health').click();
 await phone.locator('#list [role=option]').first().click();
 await phone.locator('#account .now').waitFor();
 await phone.screenshot({ path: `${shots}/phone-account.png` });
