@@ -233,6 +233,7 @@ check 'a call of another account passes' \
     same "$(status http://127.0.0.1:8080/api/acct_2/me)" 200
 check 'another name is 421' same "$(curl -s -o /dev/null -w '%{http_code}' \
     -H 'Host: other.test' http://127.0.0.1:8080/)" 421
+check 'reauth-doctor finds nothing wrong' reauth-doctor -k
 check 'the access log is JSON' grep -q '"account_id":"acct_1"' \
     /var/log/nginx/reauth_access.log
 
@@ -355,6 +356,7 @@ battery() {
     check "$1: logs are rotated" rotates
     check "$1: directories and logs are made anew" remakes_files
     check "$1: an update" same "$(put "acct_$1_put")" 200
+    check "$1: reauth-doctor finds nothing wrong" reauth-doctor -k
 }
 
 note 'nginx.service as installed'
