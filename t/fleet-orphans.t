@@ -124,7 +124,13 @@ $gateways[1]->becomes('acct_gone', 'running', 'both know it');
 my ($worker) = grep { /\d/ } split ' ', `pgrep -P @{[ $gateways[1]->pid ]}`;
 my $times = deleted('acct_gone');
 
-# the first event is on its way to it already
+# the first event is on its way to it already: it waits for events
+
+ok(wait_for {
+    my $clients = join "\n", redis_cli('CLIENT', 'LIST');
+    my $waiting = () = $clients =~ /flags=\w*b\w* .*cmd=xread/g;
+    return $waiting == @gateways;
+} 'all gateways wait for events');
 
 kill 'STOP', $worker;
 is($gateways[0]->update('acct_more', 'ok')->{status}, 200,
