@@ -192,16 +192,46 @@ ngx_http_reauth_upstream_add_body(ngx_http_request_t *r, ngx_chain_t *cl)
 }
 
 
+/* the request line after the method; NULL: not HTTP/1 */
+
+static u_char *
+ngx_http_reauth_upstream_target(ngx_buf_t *b)
+{
+    u_char  *p, *end;
+
+    if (!b->temporary) {
+        return NULL;
+    }
+
+    p = ngx_strlchr(b->pos, b->last, ' ');
+    end = ngx_strlchr(b->pos, b->last, LF);
+
+    if (p == NULL || end == NULL || p + sizeof(" HTTP/1.1" CRLF) - 1 > end) {
+        return NULL;
+    }
+
+    end -= sizeof(" HTTP/1.1" CRLF) - 2;
+
+    if (ngx_strncmp(end, " HTTP/1.", sizeof(" HTTP/1.") - 1) != 0) {
+        return NULL;
+    }
+
+    return p;
+}
+
+
 /*
- * Applied after proxy_set_body, proxy_pass_request_body,
+ * Applied after proxy_method, proxy_set_body, proxy_pass_request_body,
  * proxy_pass_request_headers and proxy_set_header: headers of the location are
- * kept, the body and its headers are replaced.
+ * kept, the method, the body and its headers are replaced.  nginx gives the
+ * module's method precedence over proxy_method, Angie does not.
  */
 
 ngx_int_t
 ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
 {
     size_t        size;
+    u_char       *target;
     ngx_buf_t    *b, *own;
     ngx_str_t    *method;
     ngx_chain_t  *cl;
@@ -214,19 +244,14 @@ ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
 
     b = r->upstream->request_bufs->buf;
     method = &r->method_name;
+    target = ngx_http_reauth_upstream_target(b);
 
-    if (!b->temporary
-        || (size_t) (b->last - b->pos) <= method->len
-        || b->pos[method->len] != ' '
-        || ngx_strncmp(b->pos, method->data, method->len) != 0)
-    {
-        /* not HTTP/1 */
-
+    if (target == NULL) {
         return NGX_OK;
     }
 
-    size = (b->last - b->pos) + sizeof("Content-Length: " CRLF CRLF) - 1
-           + NGX_OFF_T_LEN;
+    size = method->len + (b->last - target) + NGX_OFF_T_LEN
+           + sizeof("Content-Length: " CRLF CRLF) - 1;
 
     (void) ngx_http_reauth_upstream_add_headers(r, NULL, NULL, &size);
 
@@ -237,7 +262,9 @@ ngx_http_reauth_upstream_own_request(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    own->last = ngx_http_reauth_upstream_copy_head(own->last, b->pos, b->last);
+    own->last = ngx_cpymem(own->last, method->data, method->len);
+    own->last = ngx_http_reauth_upstream_copy_head(own->last, target,
+                                                   b->last);
     if (own->last == NULL) {
         return NGX_ERROR;
     }
