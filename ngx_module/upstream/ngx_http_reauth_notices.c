@@ -468,16 +468,32 @@ ngx_http_reauth_notices_init_process(ngx_http_reauth_main_conf_t *mcf,
 }
 
 
+static void
+ngx_http_reauth_notices_free(reauth_delivery_t *delivery)
+{
+    while (delivery->first != NULL) {
+        ngx_http_reauth_notice_free(delivery,
+                              (ngx_http_reauth_notice_t *) delivery->first);
+    }
+}
+
+
 void
 ngx_http_reauth_notices_exit_process(void)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                   i;
+    ngx_http_reauth_receiver_t  *receiver;
 
     if (ngx_http_reauth_notices == NULL) {
         return;
     }
 
     for (i = 0; i < ngx_http_reauth_notices->n; i++) {
-        ngx_http_reauth_notices_abort(&ngx_http_reauth_notices->receivers[i]);
+        receiver = &ngx_http_reauth_notices->receivers[i];
+
+        ngx_http_reauth_notices_abort(receiver);
+
+        ngx_http_reauth_notices_free(&receiver->own);
+        ngx_http_reauth_notices_free(&receiver->stream);
     }
 }
