@@ -496,6 +496,30 @@ ngx_http_reauth_cycle_conf(ngx_cycle_t *cycle)
 }
 
 
+/*
+ * The keys of updates that all gateways should have: those of another key in a
+ * server or a location are not compared.
+ */
+
+static reauth_seal_t **
+ngx_http_reauth_main_seal(ngx_http_reauth_main_conf_t *mcf, ngx_cycle_t *cycle)
+{
+    ngx_http_conf_ctx_t         *http;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    if (mcf->master_secret) {
+        return &mcf->master_secret->seal;
+    }
+
+    http = (ngx_http_conf_ctx_t *) ngx_get_conf(cycle->conf_ctx,
+                                                ngx_http_module);
+    lcf = http->loc_conf[ngx_http_reauth_module.ctx_index];
+
+    return lcf->key == NULL || lcf->key == NGX_CONF_UNSET_PTR
+           ? NULL : &lcf->key->seal;
+}
+
+
 static ngx_int_t
 ngx_http_reauth_init_process(ngx_cycle_t *cycle)
 {
@@ -520,6 +544,8 @@ ngx_http_reauth_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_reauth_zone_init_process(&mcf->store.zone);
+
+    mcf->store.seal = ngx_http_reauth_main_seal(mcf, cycle);
 
     if (ngx_http_reauth_store_init_process(&mcf->store, cycle) != NGX_OK) {
         return NGX_ERROR;

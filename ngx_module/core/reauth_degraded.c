@@ -43,7 +43,8 @@ static const struct {
     { "clock", "the system clock is off by more than a second" },
     { "upstream_key", "the upstream rejects the API key (401)" },
     { "upstream_restricted", "the API key is restricted (403)" },
-    { "upstream_credits", "the team is out of credits (402)" }
+    { "upstream_credits", "the team is out of credits (402)" },
+    { "secret", "another gateway has another secret or API key" }
 };
 
 
@@ -55,7 +56,8 @@ static const char  *reauth_reason_ends[REAUTH_REASON_LAST] = {
     "polls are not shared with other gateways",
     "another one takes over within seconds",
     "times in the logs of nginx are wrong",
-    "calls and updates fail, and logins are not followed"
+    "calls and updates fail, and logins are not followed",
+    "an identical update is sent again"
 };
 
 
@@ -226,6 +228,7 @@ reauth_health_redis(const reauth_health_t *health, reauth_reason_t *reasons,
 
     if (health->write == REAUTH_REFUSAL_NONE) {
         reauth_health_add(reasons, n, REAUTH_REASON_LEASE, health->lease);
+        reauth_health_add(reasons, n, REAUTH_REASON_SECRET, health->secret);
     }
 }
 

@@ -41,6 +41,7 @@ typedef enum {
     REAUTH_REFUSAL_KEY,                /* the upstream's: 401 */
     REAUTH_REFUSAL_RESTRICTED,         /* 403 */
     REAUTH_REFUSAL_CREDITS,            /* 402 */
+    REAUTH_REFUSAL_SECRET,             /* of another gateway */
     REAUTH_REFUSAL_LAST
 } reauth_refusal_t;
 
@@ -63,6 +64,7 @@ typedef struct {
     reauth_refusal_t   write;          /* changes are refused */
     reauth_refusal_t   follow;         /* changes of others are not read */
     reauth_refusal_t   lease;          /* polls are not shared */
+    reauth_refusal_t   secret;         /* others have another one */
     reauth_refusal_t   clerk;          /* no worker does its work */
     int64_t            clock_ms;       /* ahead of the clock of the fleet */
     reauth_upstream_result_t  upstream;  /* rejects the key, or NONE */
@@ -78,6 +80,7 @@ typedef enum {
     REAUTH_REASON_CLERK,
     REAUTH_REASON_CLOCK,
     REAUTH_REASON_UPSTREAM,
+    REAUTH_REASON_SECRET,
     REAUTH_REASON_LAST
 } reauth_reason_kind_t;
 

@@ -25,6 +25,12 @@
 /* ms from one probe to the next */
 #define NGX_HTTP_REAUTH_PROBE_TIME  5000
 
+/* ms for which another gateway's secret is reported after a probe saw it */
+#define NGX_HTTP_REAUTH_SECRET_TIME  15000
+
+/* digits of the mark of a secret */
+#define NGX_HTTP_REAUTH_MARK_LEN     16
+
 
 /* gateways of earlier versions know the first one only */
 
@@ -80,6 +86,8 @@ ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
                                           NGX_HTTP_REAUTH_REFUSED_WRITE);
     health->lease = ngx_http_reauth_zone_refused(zone,
                                           NGX_HTTP_REAUTH_REFUSED_LEASE);
+    health->secret = ngx_http_reauth_zone_refused(zone,
+                                          NGX_HTTP_REAUTH_REFUSED_SECRET);
 }
 
 
@@ -310,6 +318,48 @@ ngx_http_reauth_store_poll_soon(ngx_http_reauth_store_t *store,
 
 
 /*
+ * Gateways overwrite each other's marks, so one of them is not always seen: the
+ * reason remains for some probes.
+ */
+
+static void
+ngx_http_reauth_store_secrets(ngx_http_reauth_store_t *store, ngx_uint_t differ)
+{
+    reauth_refusal_t  why;
+
+    if (differ) {
+        store->other_secret = ngx_current_msec;
+
+    } else if (store->other_secret != 0
+               && ngx_current_msec - store->other_secret
+                  < NGX_HTTP_REAUTH_SECRET_TIME)
+    {
+        return;
+    }
+
+    why = differ ? REAUTH_REFUSAL_SECRET : REAUTH_REFUSAL_NONE;
+
+    if (ngx_http_reauth_zone_refuse(&store->zone,
+                                    NGX_HTTP_REAUTH_REFUSED_SECRET, why)
+        == why)
+    {
+        return;
+    }
+
+    if (differ) {
+        ngx_log_error(NGX_LOG_WARN, store->cycle->log, 0,
+                      "reauth: another gateway has another "
+                      "\"reauth_secret_file\" or API key, an identical update "
+                      "is sent again");
+
+    } else {
+        ngx_log_error(NGX_LOG_NOTICE, store->cycle->log, 0,
+                      "reauth: all gateways have the same secret again");
+    }
+}
+
+
+/*
  * Whether Redis writes.  If it has refused before, a record that is still to be
  * written proves it, if there is one.
  */
@@ -331,6 +381,8 @@ ngx_http_reauth_store_probe_reply(redisReply *reply, void *data)
         return;
     }
 
+    ngx_http_reauth_store_secrets(store, reply->integer == 2);
+
     if (ngx_http_reauth_zone_refused(&store->zone,
                                      NGX_HTTP_REAUTH_REFUSED_WRITE)
         && ngx_http_reauth_store_flush_one(store) != NGX_OK)
@@ -340,11 +392,35 @@ ngx_http_reauth_store_probe_reply(redisReply *reply, void *data)
 }
 
 
+/* the beginning of a fingerprint, in hexadecimal digits */
+
+static void
+ngx_http_reauth_store_mark(ngx_http_reauth_store_t *store, ngx_str_t *mark)
+{
+    uint8_t          fingerprint[REAUTH_FINGERPRINT_LEN];
+    reauth_string_t  account, body;
+
+    account = reauth_string_from("");
+    body = reauth_string_from("nginx-reauth mark of the secret");
+
+    mark->len = 0;
+
+    if (store->seal != NULL
+        && reauth_seal_fingerprint(*store->seal, &account, &body, fingerprint)
+           == 0)
+    {
+        mark->len = ngx_hex_dump(mark->data, fingerprint,
+                                 NGX_HTTP_REAUTH_MARK_LEN / 2) - mark->data;
+    }
+}
+
+
 static void
 ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
 {
     u_char      keys[3][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
-    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 4], *arg, *prefix;
+    u_char      mark[NGX_HTTP_REAUTH_MARK_LEN];
+    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 5], *arg, *prefix;
 
     if (store->probing
         || !ngx_http_reauth_store_connected(store)
@@ -365,6 +441,9 @@ ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
     ngx_http_reauth_redis_key(arg++, keys[1], prefix, "probe", ":set");
     ngx_http_reauth_redis_key(arg++, keys[2], prefix, "probe", ":stream");
     ngx_http_reauth_zone_writer(&store->zone, arg++);
+
+    arg->data = mark;
+    ngx_http_reauth_store_mark(store, arg++);
 
     if (ngx_http_reauth_redis_script(store->redis,
                                      NGX_HTTP_REAUTH_SCRIPT_PROBE, 3,

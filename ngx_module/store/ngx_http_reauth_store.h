@@ -17,6 +17,7 @@
 
 #include "reauth_budget.h"
 #include "reauth_notice.h"
+#include "reauth_seal.h"
 #include "ngx_http_reauth_zone.h"
 
 
@@ -70,6 +71,8 @@ struct ngx_http_reauth_store_s {
     ngx_uint_t                         poll_rate;     /* its polls a minute */
     ngx_msec_t                         sweep;         /* interval; 0: off */
     reauth_notice_conf_t               notices;       /* .events 0: none */
+    reauth_seal_t                    **seal;          /* of updates; NULL: of
+                                                         each location */
 
     /* of this process */
     unsigned                           usage_periods; /* of budgets */
@@ -104,6 +107,7 @@ struct ngx_http_reauth_store_s {
                                                               come */
     unsigned                           waiting_refused:1;  /* logged */
     ngx_msec_t                         probed;        /* when */
+    ngx_msec_t                         other_secret;  /* seen; 0: not yet */
     ngx_cycle_t                       *cycle;
 };
 

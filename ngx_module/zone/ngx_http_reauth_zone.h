@@ -783,6 +783,7 @@ typedef enum {
     NGX_HTTP_REAUTH_REFUSED_FOLLOW,
     NGX_HTTP_REAUTH_REFUSED_WRITE,
     NGX_HTTP_REAUTH_REFUSED_LEASE,
+    NGX_HTTP_REAUTH_REFUSED_SECRET,    /* by another gateway's probe */
     NGX_HTTP_REAUTH_REFUSED_LAST
 } ngx_http_reauth_refused_e;
 

@@ -136,6 +136,19 @@ test_reasons(void **state)
     health.clerk = REAUTH_REFUSAL_NONE;
     health.clock_ms = 0;
 
+    /* another secret, which nobody can see without Redis */
+
+    health.redis = 1;
+    health.secret = REAUTH_REFUSAL_SECRET;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 1);
+    assert_string_equal(reauth_reason_name(&reasons[0]), "secret");
+    health.write = REAUTH_REFUSAL_MEMORY;
+    assert_int_equal(reauth_health_reasons(&health, reasons), 1);
+    assert_string_equal(reauth_reason_name(&reasons[0]),
+                        "redis_out_of_memory");
+    health.write = REAUTH_REFUSAL_NONE;
+    health.secret = REAUTH_REFUSAL_NONE;
+
     /* a key that is refused is the gravest, a failing upstream none */
 
     health.upstream = REAUTH_RESULT_LIMITED;

@@ -1,11 +1,17 @@
 -- Whether Redis does what a change takes, without one: leaves keys that expire.
+-- The text also shows whether the gateways have the same secret.
 --
 -- KEYS: a text, a sorted set, a stream
--- ARGV: 1 the writer's name
+-- ARGV: 1 the writer's name; 2 the mark of its secret, in hexadecimal digits,
+--       or empty
 --
--- Returns 1.
+-- Returns 1, or 2 if the last writer has another secret.
 
-redis.call('SET', KEYS[1], ARGV[1], 'EX', 60)
+local last = redis.call('GET', KEYS[1])
+local mark = last and string.match(last, ' (%x+)$')
+local other = mark and ARGV[2] ~= '' and mark ~= ARGV[2]
+
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', 60)
 
 redis.call('ZADD', KEYS[2], 1, ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
@@ -13,4 +19,4 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', 1, '*', ARGV[1], '')
 redis.call('EXPIRE', KEYS[3], 60)
 
-return 1
+return other and 2 or 1
