@@ -187,14 +187,15 @@ ngx_http_reauth_gate_failed_try(ngx_http_request_t *r,
 
     ctx->gate = gate;
 
-    if (ctx->tried->sent_ms != 0) {
+    if (ctx->tried->is_sent) {
 
         /* sent again by an internal redirect */
 
         return NGX_DECLINED;
     }
 
-    ctx->tried->sent_ms = ngx_http_reauth_now();
+    ctx->tried->is_sent = 1;
+    ngx_http_reauth_moment(&ctx->tried->sent);
 
     switch (gate) {
 

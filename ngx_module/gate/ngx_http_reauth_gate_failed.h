@@ -10,6 +10,7 @@
 #define _NGX_HTTP_REAUTH_GATE_FAILED_H_INCLUDED_
 
 
+#include "ngx_http_reauth_clock.h"
 #include "ngx_http_reauth_probe.h"
 #include "ngx_http_reauth_request.h"
 
@@ -28,7 +29,8 @@ struct ngx_http_reauth_tried_s {
     ngx_http_reauth_probe_t  *probe;           /* while Redis is asked */
     ngx_uint_t                refused;         /* it is not the probe */
     ngx_uint_t                waited;          /* for Redis, not sent since */
-    int64_t                   sent_ms;         /* 0: not sent yet */
+    ngx_uint_t                is_sent;
+    ngx_http_reauth_moment_t  sent;
 };
 
 

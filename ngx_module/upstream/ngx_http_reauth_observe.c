@@ -461,8 +461,9 @@ ngx_http_reauth_observe_works(ngx_http_request_t *r,
 
     (void) ngx_http_reauth_zone_find(&mcf->store.zone, &account, &record);
 
-    if (reauth_judge_works(&record, ctx->tried->sent_ms, ngx_http_reauth_now(),
-                           &fact)
+    if (reauth_judge_works(&record,
+                           ngx_http_reauth_moment_ms(&ctx->tried->sent),
+                           ngx_http_reauth_now(), &fact)
         != REAUTH_CALLED_FACT)
     {
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -492,7 +493,7 @@ ngx_http_reauth_observe_tried_filter(ngx_http_request_t *r)
     if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE && r == r->main) {
         ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
 
-        if (ctx != NULL && ctx->tried != NULL && ctx->tried->sent_ms != 0
+        if (ctx != NULL && ctx->tried != NULL && ctx->tried->is_sent
             && (r->method & NGX_HTTP_REAUTH_GATE_PROVES))
         {
             ngx_http_reauth_observe_works(r, ctx);
