@@ -60,14 +60,16 @@ quiet(void)
 }
 
 
+/* not by the gateway "but" */
+
 static void
-act_update(void)
+act_update(int but)
 {
     process_t  *process;
 
     process = some_process();
 
-    if (process != NULL) {
+    if (process != NULL && process->gateway != but) {
         upstream_update(process, (int) chance((unsigned) world.plan.accounts),
                         (int) chance(3));
     }
@@ -91,7 +93,7 @@ act_flush(void)
 
     if (chance(4) == 0) {
         for (n = 1 + chance(4); n > 0 && world.violation == NULL; n--) {
-            act_update();
+            act_update(NOBODY);
             world_run(world.now + chance(60));
         }
 
@@ -151,16 +153,21 @@ act_together(void)
 static void
 act_trim(int g)
 {
-    int          keep;
+    int          i;
     const char  *trim[] = { "XTRIM", "{reauth}:events", "MAXLEN", "1" };
 
-    keep = chance(2) != 0;
-    trim[3] = keep ? "1" : "0";
+    trim[3] = chance(2) ? "1" : "0";
 
     if (chance(2)) {
-        network_cut(g, 300 + chance(500));
-        act_together();
-        world_run(world.now + chance(300));
+        network_cut(g, 300 + chance(300));
+
+        for (i = 0; i < 2 * world.plan.accounts && world.violation == NULL; i++)
+        {
+            act_update(g);
+            world_run(world.now + chance(50));
+        }
+
+        world_run(world.now + chance(150));
     }
 
     trace("the stream is trimmed to %s", trim[3]);
@@ -168,9 +175,8 @@ act_trim(int g)
 
     if (chance(2)) {
         act_together();
-    }
 
-    if (chance(2)) {
+    } else {
         world_run(world.now + 6000);
     }
 }
