@@ -61,6 +61,15 @@ for my $gateway ($one, $two) {
     is(lines($gateway, 'reauth: all gateways have the same secret again'), 1, 'the end is logged');
 }
 
+# a gateway whose own secret changes is not another one
+
+$two->stop;
+sleep 6;
+secret_file('one_secret', "the-third-secret-of-thirty-two-bytes\n");
+sleep 7;
+is(ready($one)->{status}, 'ready', 'a gateway does not report its own former secret');
+is(lines($one, 'reauth: another gateway has'), 1, 'nothing is logged about it');
+
 # the mark says nothing about the secret
 
 my $probe = redis_cli('GET', '{reauth}:probe');

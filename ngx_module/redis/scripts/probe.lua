@@ -5,11 +5,11 @@
 -- ARGV: 1 the writer's name; 2 the mark of its secret, in hexadecimal digits,
 --       or empty
 --
--- Returns 1, or 2 if the last writer has another secret.
+-- Returns 1, or 2 if the last writer is another gateway with another secret.
 
 local last = redis.call('GET', KEYS[1])
-local mark = last and string.match(last, ' (%x+)$')
-local other = mark and ARGV[2] ~= '' and mark ~= ARGV[2]
+local writer, mark = string.match(last or '', '^(%S+) (%x+)$')
+local other = mark and writer ~= ARGV[1] and ARGV[2] ~= '' and mark ~= ARGV[2]
 
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', 60)
 
