@@ -229,6 +229,31 @@ code($two, $attempt, '123456');
 both('acct_8', 'succeeded');
 told('acct_8', 'needs_person recovered', 'the recovery is told by another gateway');
 
+# ---- a key of another type ----
+
+redis_cli('RENAME', '{reauth}:notices', '{reauth}:kept');
+redis_cli('SET', '{reauth}:notices', 'x');
+my $before = redis_cli('XLEN', '{reauth}:events');
+log_in($one, 'acct_10', 'otp');
+ok(wait_for { $one->error_log =~ /redis: failed to write a change: WRONGTYPE/ }
+    'a key of another type is logged');
+is(redis_cli('XLEN', '{reauth}:events'), $before,
+    'nothing is written while a key has another type');
+redis_cli('RENAME', '{reauth}:kept', '{reauth}:notices');
+both('acct_10', 'needs_otp');
+told('acct_10', 'needs_person', 'the change is told when the key is correct');
+
+# ---- a gateway without the directive ----
+
+my $three = gateway(name => 'three',
+    config => 'reauth_poll on /upstream interval=100ms;');
+$_->stop for $one, $two;
+log_in($three, 'acct_11', 'otp');
+$three->becomes('acct_11', 'needs_otp', 'a person is needed');
+is(events('acct_11'), '', 'a gateway without the directive writes no notices');
+is(redis_cli('EXISTS', '{reauth}:noticed:acct_11'), 0,
+    'a gateway without the directive stores nothing about notices');
+
 # ---- bounds ----
 
 cmp_ok((redis_cli('TTL', '{reauth}:notices'))[0], '>', 86_400,

@@ -15,7 +15,7 @@
 
 
 /* accounts of one script */
-#define NGX_HTTP_REAUTH_WAITING_BATCH  "100"
+#define NGX_HTTP_REAUTH_WAITING_BATCH  100
 
 
 ngx_str_t *
@@ -157,6 +157,11 @@ ngx_http_reauth_still_waiting_reply(redisReply *reply, void *data)
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
                        "reauth notice: %L accounts still wait",
                        (int64_t) reply->integer);
+
+        if (reply->integer == NGX_HTTP_REAUTH_WAITING_BATCH) {
+            ngx_http_reauth_store_still_waiting(store);
+        }
+
         return;
     }
 
@@ -176,6 +181,7 @@ void
 ngx_http_reauth_store_still_waiting(ngx_http_reauth_store_t *store)
 {
     char        now[REAUTH_TIME_MS_SIZE];
+    u_char      batch[REAUTH_NUMBER_MAX];
     u_char      keys[3][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     u_char      after[REAUTH_NOTICE_AFTER_MAX * (REAUTH_NUMBER_MAX + 1)];
     ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 6], *arg;
@@ -197,8 +203,7 @@ ngx_http_reauth_store_still_waiting(ngx_http_reauth_store_t *store)
     ngx_http_reauth_redis_key(arg++, keys[2], &store->redis_conf->prefix,
                               "noticed:", "");
 
-    ngx_str_set(arg, NGX_HTTP_REAUTH_WAITING_BATCH);
-    arg++;
+    ngx_http_reauth_number(arg++, batch, NGX_HTTP_REAUTH_WAITING_BATCH);
 
     arg->data = (u_char *) now;
     arg->len = reauth_time_format_ms(now, ngx_http_reauth_now());

@@ -6,14 +6,13 @@
 -- ARGV: 1 maximum number of accounts       2 the time, as in the notice
 --       3 the times, in ms, in order, separated by spaces
 --
--- Returns the number of notices.
+-- Returns the number of accounts that were due.
 
 local now = redis.call('TIME')
 local clock = now[1] * 1000 + math.floor(now[2] / 1000)
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf',
                        string.format('%.0f', clock), 'LIMIT', 0, ARGV[1])
 local event = 'account.still_waiting'
-local notices = 0
 local after = {}
 
 for time in string.gmatch(ARGV[3], '%d+') do
@@ -57,7 +56,6 @@ for _, account in ipairs(due) do
                                                  add_bit(events), since, n,
                                                  rest),
                        'EX', 2592000)
-            notices = notices + 1
         end
 
         next = after[n + 1]
@@ -70,4 +68,4 @@ for _, account in ipairs(due) do
     end
 end
 
-return notices
+return #due
