@@ -940,6 +940,65 @@ laws_unwritten(void)
 }
 
 
+static int
+record_is(const char *text, const char *state)
+{
+    char  line[64];
+
+    snprintf(line, sizeof(line), "\nstate %s\n", state);
+
+    return strstr(text, line) != NULL;
+}
+
+
+/* what receivers were told of an account is what its record says */
+
+static void
+agree_told(int a)
+{
+    char                key[64];
+    size_t              len;
+    const char         *text, *told;
+    unsigned long long  epoch;
+
+    text = redis_record(a);
+
+    if (text == NULL) {
+        return;
+    }
+
+    snprintf(key, sizeof(key), "{reauth}:noticed:%s", account_names[a]);
+    told = redis_string(world.redis, key, &len);
+
+    if (record_is(text, "succeeded") || strstr(text, "\nforgotten 1\n")) {
+
+        if (told != NULL) {
+            violated("what was told is over", "%s: %.*s", account_names[a],
+                     (int) len, told);
+        }
+
+        return;
+    }
+
+    if (!record_is(text, "needs_otp") && !record_is(text, "needs_face")
+        && !record_is(text, "needs_app") && !record_is(text, "failed")
+        && !record_is(text, "expired"))
+    {
+        return;
+    }
+
+    if (told == NULL
+        || sscanf(told, "%*u %*u %*u %*u %*s %llu", &epoch) != 1
+        || epoch != field(text, "epoch"))
+    {
+        violated("what needs a person is told", "%s: epoch %llu, Redis has "
+                 "\"%.*s\"", account_names[a],
+                 (unsigned long long) field(text, "epoch"),
+                 told == NULL ? 0 : (int) len, told == NULL ? "" : told);
+    }
+}
+
+
 void
 laws_agree(void)
 {
@@ -966,6 +1025,10 @@ laws_agree(void)
         for (a = 0; a < world.plan.accounts; a++) {
             agree_account(g, a, process);
         }
+    }
+
+    for (a = 0; a < world.plan.accounts; a++) {
+        agree_told(a);
     }
 
     agree_listed();

@@ -108,6 +108,9 @@ worker_start(const worker_conf_t *conf)
     store.reject = (ngx_uint_t) conf->reject;
     store.polling = (ngx_uint_t) conf->polling;
     store.gate_max = (ngx_msec_t) conf->gate_max_ms;
+    store.notices.events = REAUTH_NOTICE_ACCOUNTS;
+    (void) reauth_notice_after(&store.notices, 5000);
+    (void) reauth_notice_after(&store.notices, 60000);
     store.zone.has_redis = 1;
     store.zone.schedule.interval_ms = 2000;
     store.zone.schedule.max_interval_ms = 30000;
