@@ -54,6 +54,15 @@ $one->stop('KILL');
 ok(wait_for { pending($two) == 256 } 'the second gateway takes over');
 ok(wait_for { $receiver->received('503') >= 4 } 'the second gateway tries to deliver');
 
+# its lease ends before all that is pending was read
+
+sub leased { return scalar(() = $two->error_log =~ /this gateway delivers notices/g); }
+
+is(leased(), 1, 'the second gateway has taken the lease once');
+redis_cli('DEL', '{reauth}:notices:lease:/notify');
+ok(wait_for { leased() == 2 } 'the second gateway takes the lease again');
+ok(wait_for { pending($two) == 256 } 'the second gateway holds all of them again');
+
 my $begin = time;
 $receiver->answers('*' => 200);
 ok(wait_for { $receiver->accepted == $NOTICES } 'all notices are delivered');

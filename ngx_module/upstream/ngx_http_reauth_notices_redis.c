@@ -221,8 +221,11 @@ ngx_http_reauth_notices_read(ngx_http_reauth_receiver_t *receiver,
 {
     size_t       i;
     redisReply  *entries;
+    ngx_uint_t   held;
 
-    if (reply->element[0]->integer == 2 || !receiver->held) {
+    held = receiver->held;
+
+    if (reply->element[0]->integer == 2 || !held) {
 
         /* another gateway may have delivered what is held here */
 
@@ -235,9 +238,9 @@ ngx_http_reauth_notices_read(ngx_http_reauth_receiver_t *receiver,
         receiver->held = 1;
         receiver->more = 1;
 
-        if (!receiver->again) {
+        if (held) {
 
-            /* what was read just now is pending */
+            /* these were not read from the first one that is pending */
 
             receiver->again = 1;
             ngx_memzero(&receiver->last, sizeof(reauth_delivery_id_t));
