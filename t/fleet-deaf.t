@@ -28,7 +28,7 @@ sub kill_others {
         my ($id)  = $line =~ /\bid=(\d+)/;
         my ($cmd) = $line =~ /\bcmd=(\S+)/ or next;
 
-        redis_cli('CLIENT', 'KILL', 'ID', $id) if $cmd !~ /\A(?:xread|get|client)/;
+        redis_cli('CLIENT', 'KILL', 'ID', $id) if $cmd !~ /\A(?:xread|m?get|client)/;
     }
 
     return;
