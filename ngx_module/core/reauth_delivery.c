@@ -89,6 +89,7 @@ reauth_delivery_add(reauth_delivery_t *delivery,
     notice->state = REAUTH_DELIVERY_WAITING;
     notice->tries = 0;
     notice->failed = 0;
+    notice->woken = 0;
     notice->at_ms = INT64_MIN;
     notice->next = *p;
 
@@ -207,12 +208,19 @@ reauth_delivery_works(reauth_delivery_t *delivery, int64_t now_ms)
     int                        failing;
     reauth_delivery_notice_t  *n;
 
-    /* if it was down, what it did not get is sent at once */
+    /*
+     * If it was down, what it did not get is sent at once, but only once: those
+     * that always fail would make it be down again.
+     */
 
     for (n = delivery->probes ? delivery->first : NULL; n != NULL; n = n->next)
     {
-        if (n->failed && n->at_ms > now_ms) {
-            n->at_ms = now_ms;
+        if (n->failed && !n->woken) {
+            n->woken = 1;
+
+            if (n->at_ms > now_ms) {
+                n->at_ms = now_ms;
+            }
         }
     }
 

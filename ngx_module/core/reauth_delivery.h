@@ -74,6 +74,7 @@ struct reauth_delivery_notice_s {
     reauth_delivery_state_t    state;
     unsigned                   tries;
     unsigned                   failed;     /* because of the receiver */
+    unsigned                   woken;      /* sent at once, as it works again */
     unsigned                   probe;      /* sent to find out */
     int64_t                    at_ms;      /* not sent before; monotonic */
     uint64_t                   hash;       /* of the account */

@@ -318,6 +318,49 @@ test_works_again(void **state)
 }
 
 
+/* those that always fail are not sent at once each time that another is not */
+
+static void
+test_always_fail(void **state)
+{
+    unsigned  i;
+
+    (void) state;
+
+    for (i = 1; i <= 4; i++) {
+        add(i, (const char *[]) { "a", "b", "c", "d" }[i - 1]);
+        assert_int_equal(next(0), i);
+    }
+
+    for (i = 1; i <= 4; i++) {
+        settle(i, FAILED, 0);
+    }
+
+    assert_int_not_equal(delivery.probes, 0);
+
+    add(5, "e"), add(6, "f");
+    assert_int_equal(next(30000), 5);
+    assert_int_equal(settle(5, ACCEPTED, 30000), -1);
+
+    for (i = 1; i <= 4; i++) {
+        assert_int_equal(next(30000), i);
+    }
+
+    for (i = 1; i <= 4; i++) {
+        settle(i, FAILED, 30000);
+    }
+
+    for (i = 1; i <= 4; i++) {
+        notices[i].at_ms = 60001;
+    }
+
+    assert_int_equal(next(60000), 6);
+    assert_int_equal(settle(6, ACCEPTED, 60000), -1);
+    assert_int_equal(next(60000), 0);
+    assert_int_equal(next(60001), 1);
+}
+
+
 /* one account fails, others do not: nobody waits for it */
 
 static void
@@ -570,6 +613,7 @@ main(void)
         cmocka_unit_test_setup(test_intervals, begin),
         cmocka_unit_test_setup(test_down, begin),
         cmocka_unit_test_setup(test_works_again, begin),
+        cmocka_unit_test_setup(test_always_fail, begin),
         cmocka_unit_test_setup(test_one_fails, begin),
         cmocka_unit_test_setup(test_expired, begin),
         cmocka_unit_test(test_statuses),
