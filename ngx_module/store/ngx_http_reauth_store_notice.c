@@ -182,9 +182,9 @@ ngx_http_reauth_store_still_waiting(ngx_http_reauth_store_t *store)
 {
     char        now[REAUTH_TIME_MS_SIZE];
     u_char      batch[REAUTH_NUMBER_MAX];
-    u_char      keys[3][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    u_char      keys[4][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     u_char      after[REAUTH_NOTICE_AFTER_MAX * (REAUTH_NUMBER_MAX + 1)];
-    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 6], *arg;
+    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 7], *arg;
 
     if (store->notices.nafter == 0
         || store->waiting_pending
@@ -202,6 +202,8 @@ ngx_http_reauth_store_still_waiting(ngx_http_reauth_store_t *store)
                               "notices", "");
     ngx_http_reauth_redis_key(arg++, keys[2], &store->redis_conf->prefix,
                               "noticed:", "");
+    ngx_http_reauth_redis_key(arg++, keys[3], &store->redis_conf->prefix,
+                              "a:", "");
 
     ngx_http_reauth_number(arg++, batch, NGX_HTTP_REAUTH_WAITING_BATCH);
 
@@ -212,7 +214,7 @@ ngx_http_reauth_store_still_waiting(ngx_http_reauth_store_t *store)
     ngx_http_reauth_notice_after(store, arg++, after);
 
     if (ngx_http_reauth_redis_script(store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_WAITING, 3,
+                                     NGX_HTTP_REAUTH_SCRIPT_WAITING, 4,
                                      arg - argv, argv,
                                      ngx_http_reauth_still_waiting_reply,
                                      store)

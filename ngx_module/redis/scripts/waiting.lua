@@ -2,7 +2,7 @@
 -- since they began to wait, the last one.
 --
 -- KEYS: the accounts by the time at which the next one is due, the notices,
---       prefix of what was told of an account, see commit.lua
+--       prefix of what was told of an account, see commit.lua, prefix of records
 -- ARGV: 1 maximum number of accounts       2 the time, as in the notice
 --       3 the times, in ms, in order, separated by spaces
 --
@@ -36,7 +36,14 @@ for _, account in ipairs(due) do
         since, times = tonumber(since), tonumber(times)
     end
 
-    if rest and since > 0 then
+    -- the account may have recovered while no gateway had notices
+
+    local record = rest and redis.pcall('GET', KEYS[4] .. account)
+    local over = type(record) == 'string'
+                 and (string.find(record, '\nstate succeeded\n', 1, true)
+                      or string.find(record, '\nforgotten 1\n', 1, true))
+
+    if rest and since > 0 and not over then
         local n = 0
 
         while after[n + 1] and since + after[n + 1] <= clock do
