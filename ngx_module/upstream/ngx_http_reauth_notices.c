@@ -193,7 +193,7 @@ ngx_http_reauth_notices_publish(ngx_http_reauth_receiver_t *receiver)
 
     receiver->stats->pending = pending;
     receiver->stats->oldest_ms = pending ? now_ms - ngx_max(age, own) : 0;
-    receiver->stats->failing = receiver->stream.failing
+    receiver->stats->failing = (receiver->held && receiver->stream.failing)
                                || receiver->own.failing;
 }
 

@@ -101,7 +101,9 @@ ngx_http_reauth_notices_wants(ngx_http_reauth_receiver_t *receiver,
 }
 
 
-static void
+/* NGX_DECLINED: it has no ID; NGX_ERROR: no memory, it is read again */
+
+static ngx_int_t
 ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
     const redisReply *reply)
 {
@@ -113,7 +115,7 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
     rc = reauth_delivery_entry_parse(reply, &entry);
 
     if (rc < 0) {
-        return;
+        return NGX_DECLINED;
     }
 
     receiver->last = entry.id;
@@ -126,7 +128,7 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
 
         receiver->again = 1;
         ngx_memzero(&receiver->last, sizeof(reauth_delivery_id_t));
-        return;
+        return NGX_ERROR;
     }
 
     notice->notice.id = entry.id;
@@ -141,7 +143,7 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
         /* it is in flight, or was delivered */
 
         ngx_free(notice);
-        return;
+        return NGX_OK;
     }
 
     why = NULL;
@@ -153,7 +155,7 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
         why = "it was removed from the stream";
 
     } else if (ngx_http_reauth_notices_wants(receiver, &entry)) {
-        return;
+        return NGX_OK;
 
     } else {
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, receiver->log, 0,
@@ -165,6 +167,8 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
     ngx_http_reauth_notices_skip(receiver, &entry, why);
 
     notice->notice.state = REAUTH_DELIVERY_DONE;
+
+    return NGX_OK;
 }
 
 
@@ -220,8 +224,9 @@ ngx_http_reauth_notices_read(ngx_http_reauth_receiver_t *receiver,
     redisReply *reply)
 {
     size_t       i;
+    ngx_int_t    rc;
+    ngx_uint_t   held, read;
     redisReply  *entries;
-    ngx_uint_t   held;
 
     held = receiver->held;
 
@@ -260,17 +265,27 @@ ngx_http_reauth_notices_read(ngx_http_reauth_receiver_t *receiver,
                        (ngx_uint_t) receiver->stream.held);
     }
 
+    read = 0;
+
     for (i = 0; i < entries->elements; i++) {
-        ngx_http_reauth_notices_add(receiver, entries->element[i]);
+        rc = ngx_http_reauth_notices_add(receiver, entries->element[i]);
+
+        if (rc == NGX_ERROR) {
+            return;
+        }
+
+        read |= rc == NGX_OK;
     }
 
-    if (entries->elements == 0 && receiver->again && receiver->read) {
+    /* entries without an ID would be read again and again */
+
+    if (!read && receiver->again && receiver->read) {
         receiver->again = 0;
         receiver->more = 1;
         return;
     }
 
-    receiver->more = entries->elements != 0;
+    receiver->more = read;
 }
 
 
