@@ -3,15 +3,17 @@
 --
 -- KEYS: a text, a sorted set, a stream
 -- ARGV: 1 the writer's name; 2 the mark of its secret, in hexadecimal digits,
---       or empty
+--       or empty; absent while connecting: the text is written as it is
 --
 -- Returns 1, or 2 if the last writer is another gateway with another secret.
 
 local last = redis.call('GET', KEYS[1])
 local writer, mark = string.match(last or '', '^(%S+) (%x+)$')
-local other = mark and writer ~= ARGV[1] and ARGV[2] ~= '' and mark ~= ARGV[2]
+local other = mark and writer ~= ARGV[1] and (ARGV[2] or '') ~= ''
+              and mark ~= ARGV[2]
 
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', 60)
+redis.call('SET', KEYS[1], ARGV[2] and ARGV[1] .. ' ' .. ARGV[2] or last or '',
+           'EX', 60)
 
 redis.call('ZADD', KEYS[2], 1, ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
