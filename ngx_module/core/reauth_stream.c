@@ -96,6 +96,13 @@ reauth_stream_counter(reauth_stream_t *stream, uint64_t number)
 }
 
 
+int
+reauth_stream_is_emptied(const reauth_stream_t *stream, uint64_t number)
+{
+    return number == 0 && stream->number != 0;
+}
+
+
 void
 reauth_stream_dropped(reauth_stream_t *stream)
 {

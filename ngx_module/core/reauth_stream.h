@@ -57,6 +57,9 @@ int reauth_stream_end(reauth_stream_t *stream);
  */
 int reauth_stream_counter(reauth_stream_t *stream, uint64_t number);
 
+/* whether this number by the counter shows that Redis has lost all data */
+int reauth_stream_is_emptied(const reauth_stream_t *stream, uint64_t number);
+
 /* something that was read did not fit into the zone */
 void reauth_stream_dropped(reauth_stream_t *stream);
 

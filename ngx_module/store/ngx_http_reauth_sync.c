@@ -247,6 +247,9 @@ ngx_http_reauth_sync_first_reply(redisReply *reply, void *data)
 
         /* not a counter: the next write begins a new one */
         number = 0;
+
+    } else if (reauth_stream_is_emptied(&sync->stream, number)) {
+        ngx_http_reauth_sync_emptied(sync);
     }
 
     reauth_stream_begin(&sync->stream, number);
@@ -356,6 +359,7 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
         && ngx_strcmp(sync->last, NGX_HTTP_REAUTH_SYNC_START) != 0)
     {
         ngx_http_reauth_sync_emptied(sync);
+        ngx_http_reauth_sync_begin(sync);
         return;
     }
 
@@ -371,7 +375,6 @@ ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync)
                   "to it again");
 
     ngx_http_reauth_sync_unread(sync->store);
-    ngx_http_reauth_sync_begin(sync);
 }
 
 
@@ -394,14 +397,12 @@ ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
     if (sync->pending == 0
         && reauth_stream_counter(&sync->stream, number))
     {
-        if (number == 0) {
-            ngx_http_reauth_sync_emptied(sync);
-
-        } else {
+        if (!reauth_stream_is_emptied(&sync->stream, number)) {
             ngx_http_reauth_sync_missed(sync);
-            ngx_http_reauth_sync_begin(sync);
         }
 
+        /* which reports that the database was emptied */
+        ngx_http_reauth_sync_begin(sync);
         return;
     }
 

@@ -151,6 +151,26 @@ test_counter(void **state)
 }
 
 
+/* all data was lost, whatever was to be read again */
+
+static void
+test_emptied(void **state)
+{
+    reauth_stream_t  stream;
+
+    (void) state;
+
+    reauth_stream_begin(&stream, 0);
+    assert_int_equal(reauth_stream_is_emptied(&stream, 0), 0);
+    assert_int_equal(reauth_stream_is_emptied(&stream, BEGUN), 0);
+
+    assert_int_equal(reauth_stream_event(&stream, BEGUN), 0);
+    assert_int_equal(reauth_stream_is_emptied(&stream, 0), 1);
+    assert_int_equal(reauth_stream_is_emptied(&stream, BEGUN - 1), 0);
+    assert_int_equal(reauth_stream_is_emptied(&stream, BEGUN), 0);
+}
+
+
 static void
 test_time_until_reading_again(void **state)
 {
@@ -223,6 +243,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_counter),
+        cmocka_unit_test(test_emptied),
         cmocka_unit_test(test_time_until_reading_again),
         cmocka_unit_test(test_number)
     };
