@@ -453,7 +453,6 @@ static ngx_int_t
 ngx_http_reauth_gate_failed_again(ngx_http_request_t *r,
     ngx_http_reauth_loc_conf_t *lcf)
 {
-    ngx_int_t               rc;
     reauth_string_t         account;
     ngx_http_reauth_ctx_t  *ctx;
 
@@ -466,15 +465,13 @@ ngx_http_reauth_gate_failed_again(ngx_http_request_t *r,
     account.data = ctx->tried->account.data;
     account.len = ctx->tried->account.len;
 
-    rc = ngx_http_reauth_gate_again(r, lcf, account);
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "reauth gate: account \"%V\" is looked up again, the probe "
+                   "has waited", &ctx->tried->account);
 
-    if (rc != NGX_DECLINED) {
-        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                       "reauth gate: account \"%V\" has changed while the "
-                       "probe was waiting", &ctx->tried->account);
-    }
+    /* a gate that is closed now finalizes the request */
 
-    return rc;
+    return ngx_http_reauth_gate_again(r, lcf, account);
 }
 
 
