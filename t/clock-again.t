@@ -31,6 +31,11 @@ cmp_ok(abs(offset()), '<', 1000, 'the clocks agree');
 
 $gateway->update('acct_1', 'ok');
 
+# its times in Redis are by the clock of Redis at that time
+
+ok((wait_for { redis_cli('EXISTS', '{reauth}:a:acct_1') == 1 }),
+    'the update is written to Redis');
+
 says(time - 3600);
 ok((wait_for { abs(offset() - 3_600_000) < 60_000 }),
     'the clock of Redis is set back: the gateway follows');
