@@ -72,11 +72,17 @@ sub template {
 }
 
 
-sub port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
-        or die "no free port: $!\n";
+my %picked;
 
-    return $socket->sockport;
+# a port that was not returned before: the kernel may return one again
+
+sub port {
+    while (1) {
+        my $socket = IO::Socket::INET->new(Listen => 1,
+            LocalAddr => '127.0.0.1') or die "no free port: $!\n";
+
+        return $socket->sockport if !$picked{ $socket->sockport }++;
+    }
 }
 
 
