@@ -16,98 +16,52 @@
 #include "ngx_http_reauth_random.h"
 
 
-typedef struct {
-    ngx_str_t  name;
-    ngx_str_t  value;
-} ngx_http_reauth_own_header_t;
-
-
-/*
- * For browsers: a response is not stored, not interpreted as a script or an
- * image, and cannot be loaded by pages of other origins.
- */
-
-static const ngx_http_reauth_own_header_t  ngx_http_reauth_own_headers[] = {
-    { ngx_string("Cache-Control"), ngx_string("no-store") },
-    { ngx_string("X-Content-Type-Options"), ngx_string("nosniff") },
-    { ngx_string("Cross-Origin-Resource-Policy"), ngx_string("same-origin") }
-};
-
-#define NGX_HTTP_REAUTH_OWN_HEADERS  3
-
-
-/* the list usually has room for all headers of a response */
-
-static ngx_inline ngx_int_t
-ngx_http_reauth_put_header(ngx_http_request_t *r, const ngx_str_t *name,
-    const ngx_str_t *value)
+ngx_int_t
+ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
+    size_t len, ngx_str_t *value)
 {
-    ngx_list_t       *list;
     ngx_table_elt_t  *h;
 
-    list = &r->headers_out.headers;
-
-    if (list->last->nelts < list->nalloc) {
-        h = (ngx_table_elt_t *) list->last->elts + list->last->nelts++;
-
-    } else {
-        h = ngx_list_push(list);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
     }
 
     h->hash = 1;
     ngx_http_reauth_header_end(h);
-    h->key = *name;
+    h->key.data = (u_char *) name;
+    h->key.len = len;
     h->value = *value;
 
     return NGX_OK;
 }
 
 
-ngx_int_t
-ngx_http_reauth_push_header(ngx_http_request_t *r, const char *name,
-    size_t len, ngx_str_t *value)
-{
-    ngx_str_t  key;
-
-    key.data = (u_char *) name;
-    key.len = len;
-
-    return ngx_http_reauth_put_header(r, &key, value);
-}
-
-
-static ngx_inline ngx_int_t
-ngx_http_reauth_put_own_headers(ngx_http_request_t *r, ngx_uint_t first,
-    ngx_uint_t last)
-{
-    ngx_uint_t  i;
-
-    for (i = first; i < last; i++) {
-        if (ngx_http_reauth_put_header(r, &ngx_http_reauth_own_headers[i].name,
-                                       &ngx_http_reauth_own_headers[i].value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
+/*
+ * For browsers: a response is not interpreted as a script or an image, and
+ * cannot be loaded by pages of other origins.
+ */
 
 ngx_int_t
 ngx_http_reauth_not_for_pages(ngx_http_request_t *r)
 {
-    return ngx_http_reauth_put_own_headers(r, 1, NGX_HTTP_REAUTH_OWN_HEADERS);
+    static ngx_str_t  nosniff = ngx_string("nosniff");
+    static ngx_str_t  same = ngx_string("same-origin");
+
+    if (ngx_http_reauth_add_header(r, "X-Content-Type-Options", &nosniff)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_reauth_add_header(r, "Cross-Origin-Resource-Policy",
+                                      &same);
 }
 
 
-static ngx_inline ngx_int_t
-ngx_http_reauth_send_all(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *body, ngx_uint_t first_header)
+ngx_int_t
+ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body)
 {
     ngx_int_t               rc;
     ngx_buf_t              *b;
@@ -134,12 +88,8 @@ ngx_http_reauth_send_all(ngx_http_request_t *r, ngx_uint_t status,
 
     if (body->len == 0) {
         r->header_only = 1;
-    }
 
-    if (ngx_http_reauth_put_own_headers(r, first_header,
-                            body->len ? NGX_HTTP_REAUTH_OWN_HEADERS : 1)
-        != NGX_OK)
-    {
+    } else if (ngx_http_reauth_not_for_pages(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -164,14 +114,6 @@ ngx_http_reauth_send_all(ngx_http_request_t *r, ngx_uint_t status,
     out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
-}
-
-
-ngx_int_t
-ngx_http_reauth_send_body(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_str_t *body)
-{
-    return ngx_http_reauth_send_all(r, status, body, 1);
 }
 
 
@@ -200,13 +142,19 @@ ngx_http_reauth_refuse_subrequest(ngx_http_request_t *r, const char *directive)
 ngx_int_t
 ngx_http_reauth_send(ngx_http_request_t *r, ngx_uint_t status, ngx_str_t *body)
 {
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    if (ngx_http_reauth_add_header(r, "Cache-Control", &no_store) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (body->len != 0) {
         ngx_str_set(&r->headers_out.content_type, "application/json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
         r->headers_out.content_type_lowcase = NULL;
     }
 
-    return ngx_http_reauth_send_all(r, status, body, 0);
+    return ngx_http_reauth_send_body(r, status, body);
 }
 
 
