@@ -8,13 +8,10 @@ use Reauth::Test sandbox_options => ['--hold'];
 use Reauth::Receiver;
 
 my $receiver = Reauth::Receiver->start;
-my $to       = $receiver->port;
-my $secret   = secret_file('notices', "$Reauth::Receiver::SECRET\n");
 
 my %config = (config => <<"EOC");
 reauth_poll on /upstream interval=100ms max_interval=200ms rate=50r/s;
-reauth_notify /notify $secret after=2s;
-location = /notify { internal; proxy_pass http://127.0.0.1:$to; }
+${\ $receiver->config('after=2s') }
 EOC
 
 my $one = gateway(name => 'one', %config);

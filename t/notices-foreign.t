@@ -9,23 +9,15 @@ use Reauth::Test sandbox => 0;
 use Reauth::Receiver;
 
 my $receiver = Reauth::Receiver->start;
-my $to       = $receiver->port;
-my $secret   = secret_file('notices', "$Reauth::Receiver::SECRET\n");
 
 my %config = (config => <<"EOC");
-reauth_notify /notify $secret;
-location = /notify { internal; proxy_pass http://127.0.0.1:$to; }
+${\ $receiver->config }
 location = /reauth/metrics { reauth_metrics; }
 EOC
 
 my $gateway = gateway(name => 'one', %config);
 
-sub failing {
-    my ($value) = $gateway->http('GET', '/reauth/metrics')->{body}
-        =~ /^reauth_notices_failing\{\S+ (\d+)$/m;
-
-    return $value;
-}
+sub failing { return Reauth::Receiver->metric($gateway, 'failing'); }
 
 # ---- a gateway that does not deliver any more ----
 

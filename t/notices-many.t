@@ -12,25 +12,15 @@ my $ACCOUNTS = 60;
 my $NOTICES  = 900;
 
 my $receiver = Reauth::Receiver->start;
-my $to       = $receiver->port;
-my $secret   = secret_file('notices', "$Reauth::Receiver::SECRET\n");
 
 my %config = (config => <<"EOC");
-reauth_notify /notify $secret;
-location = /notify { internal; proxy_pass http://127.0.0.1:$to; }
+${\ $receiver->config }
 location = /reauth/metrics { reauth_metrics; }
 EOC
 
 my $one = gateway(name => 'one', %config);
 
-sub pending {
-    my ($gateway) = @_;
-
-    my ($n) = $gateway->http('GET', '/reauth/metrics')->{body}
-        =~ /^reauth_notices_pending\{\S+ (\d+)$/m;
-
-    return $n;
-}
+sub pending { return Reauth::Receiver->metric($_[0], 'pending'); }
 
 $receiver->answers('*' => 503);
 

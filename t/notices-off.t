@@ -9,13 +9,10 @@ use Reauth::Test sandbox_options => ['--hold'];
 use Reauth::Receiver;
 
 my $receiver = Reauth::Receiver->start;
-my $to       = $receiver->port;
-my $secret   = secret_file('notices', "$Reauth::Receiver::SECRET\n");
 
 my $gateway = gateway(config => <<"EOC");
 reauth_poll on /upstream interval=100ms max_interval=200ms rate=50r/s;
-reauth_notify /notify $secret after=1h;
-location = /notify { internal; proxy_pass http://127.0.0.1:$to; }
+${\ $receiver->config('after=1h') }
 location /status/ { reauth_status operate; }
 EOC
 
@@ -45,7 +42,10 @@ is($gateway->http('DELETE', '/status/accounts/acct_2')->{status}, 200,
 
 # ---- with it, and a time that has passed ----
 
-redis_cli('ZADD', '{reauth}:waiting', map { (1, $_) } @accounts);
+# a key of another type does not stop the others
+
+redis_cli('LPUSH', '{reauth}:noticed:acct_0', 'text');
+redis_cli('ZADD', '{reauth}:waiting', 0, 'acct_0', map { (1, $_) } @accounts);
 $gateway->{config} =~ s/^#(reauth_notify .*) after=1h/$1 after=1s/m;
 $gateway->reload;
 ok(wait_for { told('acct_3') eq 'needs_person still_waiting' }

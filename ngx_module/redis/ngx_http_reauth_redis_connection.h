@@ -16,6 +16,9 @@
 
 #define NGX_HTTP_REAUTH_REDIS_BUFFER       16384
 
+/* buffers read in a turn of the event loop */
+#define NGX_HTTP_REAUTH_REDIS_READS        8
+
 #define NGX_HTTP_REAUTH_REDIS_SHA_LEN      40
 
 

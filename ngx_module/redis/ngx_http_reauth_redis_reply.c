@@ -60,11 +60,25 @@ static void
 ngx_http_reauth_redis_receive(ngx_http_reauth_redis_t *redis)
 {
     ssize_t            n;
+    ngx_uint_t         reads;
     ngx_connection_t  *c;
 
     c = redis->peer.connection;
+    reads = 0;
 
     do {
+        if (reads++ == NGX_HTTP_REAUTH_REDIS_READS) {
+
+            /* handlers may send further commands: requests come first */
+
+            ngx_log_debug1(NGX_LOG_DEBUG_HTTP, &redis->log, 0,
+                           "reauth redis: more than %d reads, continued "
+                           "later", NGX_HTTP_REAUTH_REDIS_READS);
+
+            ngx_post_event(c->read, &ngx_posted_next_events);
+            break;
+        }
+
         n = c->recv(c, redis->in, NGX_HTTP_REAUTH_REDIS_BUFFER);
 
         if (n == NGX_AGAIN) {

@@ -75,7 +75,7 @@ ngx_http_reauth_notices_give_up(ngx_http_reauth_receiver_t *receiver,
 
 /* ---- that this gateway is degraded ---- */
 
-static void
+static ngx_int_t
 ngx_http_reauth_notices_tell(ngx_http_reauth_receiver_t *receiver,
     const reauth_reason_t *reasons, unsigned n, int64_t since_ms)
 {
@@ -96,12 +96,12 @@ ngx_http_reauth_notices_tell(ngx_http_reauth_receiver_t *receiver,
     random = ngx_http_reauth_random(sizeof(uint64_t));
 
     if (body.len == 0 || random == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     notice = ngx_http_reauth_notice_create(receiver, &none, &body);
     if (notice == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     notice->own = 1;
@@ -115,7 +115,10 @@ ngx_http_reauth_notices_tell(ngx_http_reauth_receiver_t *receiver,
 
     if (reauth_delivery_add(&receiver->own, &notice->notice) != 0) {
         ngx_free(notice);
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 
@@ -144,7 +147,7 @@ ngx_http_reauth_notices_degraded(ngx_http_reauth_receiver_t *receiver)
     unsigned                           n;
     reauth_health_t                    health;
     reauth_reason_t                    reasons[REAUTH_REASONS_MAX];
-    reauth_degraded_notice_t          *told;
+    reauth_degraded_notice_t          *told, before;
     ngx_http_reauth_receiver_stats_t  *stats;
 
     if (!(receiver->notify->wants.events
@@ -161,12 +164,18 @@ ngx_http_reauth_notices_degraded(ngx_http_reauth_receiver_t *receiver)
 
     stats = receiver->stats;
     told = &receiver->degraded;
+    before = *told;
 
-    if (reauth_degraded_notice(told, n != 0, ngx_http_reauth_monotonic())
-        && receiver->own.held < NGX_HTTP_REAUTH_NOTICES_OWN)
-    {
+    if (reauth_degraded_notice(told, n != 0, ngx_http_reauth_monotonic())) {
         since_ms = ngx_http_reauth_clock_at(told->since_ms);
-        ngx_http_reauth_notices_tell(receiver, reasons, n, since_ms);
+
+        if (receiver->own.held == NGX_HTTP_REAUTH_NOTICES_OWN
+            || ngx_http_reauth_notices_tell(receiver, reasons, n, since_ms)
+               != NGX_OK)
+        {
+            /* tried again in the next step */
+            *told = before;
+        }
     }
 
     stats->since_ms = told->since_ms;
@@ -193,8 +202,9 @@ ngx_http_reauth_notices_publish(ngx_http_reauth_receiver_t *receiver)
 
     receiver->stats->pending = pending;
     receiver->stats->oldest_ms = pending ? now_ms - ngx_max(age, own) : 0;
-    receiver->stats->failing = (receiver->held && receiver->stream.failing)
-                               || receiver->own.failing;
+    receiver->stats->failing = pending != 0
+                               && ((receiver->held && receiver->stream.failing)
+                                   || receiver->own.failing);
 }
 
 

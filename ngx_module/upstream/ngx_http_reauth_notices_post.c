@@ -326,6 +326,7 @@ ngx_http_reauth_notice_post(ngx_http_reauth_receiver_t *receiver,
     ngx_http_reauth_notice_t *notice)
 {
     ngx_str_t                   skipped;
+    const char                 *why;
     ngx_http_conf_ctx_t        *ctx;
     ngx_http_reauth_post_t     *post;
     ngx_http_core_loc_conf_t   *clcf;
@@ -338,6 +339,8 @@ ngx_http_reauth_notice_post(ngx_http_reauth_receiver_t *receiver,
 
     post = ngx_calloc(sizeof(ngx_http_reauth_post_t), receiver->log);
 
+    why = "not enough memory or worker_connections";
+
     if (post == NULL) {
         goto failed;
     }
@@ -348,6 +351,7 @@ ngx_http_reauth_notice_post(ngx_http_reauth_receiver_t *receiver,
 
     if (ngx_http_reauth_notice_sign(post) != NGX_OK) {
         ngx_free(post);
+        why = "it cannot be signed, check the secret file";
         goto failed;
     }
 
@@ -389,9 +393,8 @@ failed:
 
     if (ngx_http_reauth_log_allowed(&limit, &skipped)) {
         ngx_log_error(NGX_LOG_ERR, receiver->log, 0,
-                      "reauth: could not send a notice to \"%V\": not enough "
-                      "memory or worker_connections%V",
-                      &receiver->notify->uri, &skipped);
+                      "reauth: could not send a notice to \"%V\": %s%V",
+                      &receiver->notify->uri, why, &skipped);
     }
 
     return NGX_ERROR;

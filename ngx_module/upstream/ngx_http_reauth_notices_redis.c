@@ -57,19 +57,13 @@ ngx_http_reauth_notices_lose(ngx_http_reauth_receiver_t *receiver)
 }
 
 
-/* an entry that is not sent is acknowledged with the next ones */
-
 static void
-ngx_http_reauth_notices_skip(ngx_http_reauth_receiver_t *receiver,
+ngx_http_reauth_notices_lost(ngx_http_reauth_receiver_t *receiver,
     const reauth_delivery_entry_t *entry, const char *why)
 {
-    ngx_str_t   skipped;
+    ngx_str_t  skipped;
 
     static ngx_http_reauth_log_limit_t  limit;
-
-    if (why == NULL) {
-        return;
-    }
 
     (void) ngx_atomic_fetch_add(
               &receiver->stats->results[NGX_HTTP_REAUTH_NOTICE_LOST], 1);
@@ -108,7 +102,6 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
     const redisReply *reply)
 {
     int                        rc;
-    const char                *why;
     reauth_delivery_entry_t    entry;
     ngx_http_reauth_notice_t  *notice;
 
@@ -146,13 +139,12 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
         return NGX_OK;
     }
 
-    why = NULL;
-
     if (rc != 0) {
-        why = "it cannot be parsed";
+        ngx_http_reauth_notices_lost(receiver, &entry, "it cannot be parsed");
 
     } else if (entry.deleted) {
-        why = "it was removed from the stream";
+        ngx_http_reauth_notices_lost(receiver, &entry,
+                                     "it was removed from the stream");
 
     } else if (ngx_http_reauth_notices_wants(receiver, &entry)) {
         return NGX_OK;
@@ -164,7 +156,7 @@ ngx_http_reauth_notices_add(ngx_http_reauth_receiver_t *receiver,
                        &receiver->notify->uri);
     }
 
-    ngx_http_reauth_notices_skip(receiver, &entry, why);
+    /* it is not sent, and acknowledged with the next ones */
 
     notice->notice.state = REAUTH_DELIVERY_DONE;
 

@@ -27,10 +27,12 @@ end
 
 for _, account in ipairs(due) do
     local key = KEYS[3] .. account
-    local told = redis.call('GET', key)
+    local told = redis.pcall('GET', key)
     local events, since, times, rest, next
 
-    if told then
+    -- a key of another type does not stop the others
+
+    if type(told) == 'string' then
         events, since, times, rest = string.match(told,
                                                   '^(%d+) (%d+) (%d+) (.*)$')
         since, times = tonumber(since), tonumber(times)

@@ -37,6 +37,30 @@ sub start {
 }
 
 
+# The configuration of a gateway whose notices it receives.
+
+sub config {
+    my ($self, $parameters) = @_;
+
+    my $port   = $self->port;
+    my $secret = Reauth::Test::secret_file('notices', "$SECRET\n");
+    my $notify = join ' ', 'reauth_notify /notify', $secret, $parameters // ();
+
+    return "$notify;\n"
+        . "location = /notify { internal; proxy_pass http://127.0.0.1:$port; }\n";
+}
+
+
+# A metric of notices of this gateway, by its name without the prefix.
+
+sub metric {
+    my ($class, $gateway, $name) = @_;
+
+    return $gateway->http('GET', '/reauth/metrics')->{body}
+        =~ /^reauth_notices_\Q$name\E\{\S+ (\d+)$/m ? $1 : undef;
+}
+
+
 # From now on: answers('acct_1' => 500, '*' => 200); 'reset' and 'silence' are
 # no responses, "after:N" a 200 after so many seconds.
 
