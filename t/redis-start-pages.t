@@ -11,7 +11,8 @@ use Reauth::Test sandbox_options => ['--hold'];
 use Reauth::Between;
 
 
-# Adds active accounts, whose deadlines are "each" to a millisecond.
+# Adds active accounts, whose deadlines are "each" to a millisecond, with records
+# that have a further line of so many bytes.
 
 my $add = <<'EOS';
 local now = redis.call('TIME')[1] * 1000
@@ -22,16 +23,18 @@ for i = 0, ARGV[2] - 1 do
         .. '\nepoch ' .. i + 1 .. '\nstate running\nattempt auth_' .. name
         .. '\nauth_type email_password\nsource update\nsince '
         .. string.format('%.0f', now - 1000) .. '\nupdated '
-        .. string.format('%.0f', now) .. '\ndeadline ' .. at .. '\n')
+        .. string.format('%.0f', now) .. '\ndeadline ' .. at .. '\n'
+        .. (ARGV[4] + 0 > 0 and 'later ' .. string.rep('x', ARGV[4]) .. '\n'
+            or ''))
     redis.call('ZADD', '{reauth}:active', at, name)
 end
 EOS
 
 sub add {
-    my ($kind, $n, $each) = @_;
+    my ($kind, $n, $each, $bytes) = @_;
 
     redis_cli('FLUSHALL');
-    redis_cli('EVAL', $add, 0, $kind, $n, $each);
+    redis_cli('EVAL', $add, 0, $kind, $n, $each, $bytes // 0);
 
     return;
 }
@@ -55,9 +58,10 @@ sub open_accounts {
 sub start {
     my ($name, $port) = @_;
 
-    return gateway(name => $name, without => ['ready', 'reauth_poll'],
+    return gateway(name => $name,
+        without => ['ready', 'reauth_poll', 'reauth_zone'],
         log_level => 'debug',
-        http_config => "reauth_redis redis://gateway\@127.0.0.1:$port/0"
+        http_config => "reauth_zone accounts:8m;\nreauth_redis redis://gateway\@127.0.0.1:$port/0"
             . "$ENV{TEST_NGINX_REDIS_OPTIONS};");
 }
 
@@ -103,6 +107,19 @@ is(open_accounts($same, map { sprintf 'acct_same%04d', $_ } 0 .. 309), '',
     'no account is missed if all have the same deadline');
 cmp_ok(scans(), '>', 0, 'accounts of one deadline are read without order');
 $same->stop;
+
+# ---- pages of 300 KB: of 30, some arrive faster than they are read ----
+
+add('large', 3000, 1, 3000);
+
+my $large = start('large', $redis);
+
+ok(ready($large), 'a gateway has read large records');
+is(open_accounts($large, map { sprintf 'acct_large%04d', 30 * $_ } 0 .. 99), '',
+    'no account of a large reply is missed');
+like($large->error_log, qr/reauth redis: more than 8 reads, continued later/,
+    'a large reply is read in several turns of the event loop');
+$large->stop;
 
 # ---- accounts that were read are removed, others are added, meanwhile ----
 
