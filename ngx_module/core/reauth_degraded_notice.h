@@ -22,7 +22,7 @@
 #define REAUTH_DEGRADED_BODY_MAX     4000
 
 
-/* all zero: it is not degraded, and nothing was told; monotonic times */
+/* all zero: it is not degraded, and nothing was sent; monotonic times */
 
 typedef struct {
     int64_t   since_ms;      /* 0: it is not */

@@ -136,7 +136,7 @@ reauth_delivery_notice_t *reauth_delivery_expire(reauth_delivery_t *delivery,
 void reauth_delivery_remove(reauth_delivery_t *delivery,
     reauth_delivery_notice_t *notice);
 
-/* milliseconds since the oldest one that is not done; 0: there is none */
+/* milliseconds since the oldest one that is not done, or 0 */
 int64_t reauth_delivery_age(const reauth_delivery_t *delivery, int64_t now_ms);
 
 /* those that are not done */

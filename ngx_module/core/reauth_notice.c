@@ -275,7 +275,7 @@ reauth_notice_wants(const reauth_notice_conf_t *conf,
 
     if (event == REAUTH_NOTICE_RECOVERED) {
 
-        /* the receiver was told of it, or wants to know of recoveries only */
+        /* the receiver received it, or wants to know of recoveries only */
 
         before = conf->events
                  & (reauth_notice_bit(REAUTH_NOTICE_NEEDS_PERSON)

@@ -2,13 +2,13 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Notices about accounts: which state of a record is told, what was told of it
- * before, and the request that tells it, signed as specified by Standard
- * Webhooks.  No clock: times are parameters.
+ * Notices about accounts: which state of a record is sent, what was sent
+ * about it before, and the request, signed as specified by Standard Webhooks.
+ * No clock: times are parameters.
  *
- * What was told of an account is in Redis, where the script that writes a
+ * What was sent about an account is in Redis, where the script that writes a
  * record compares it with the verdict about the record: a state that is reached
- * again, or by another gateway, is told once.
+ * again, or by another gateway, is sent once.
  */
 
 
@@ -77,12 +77,12 @@ typedef enum {
     REAUTH_NOTICE_AS_BEFORE = 0,   /* it does if it did before the attempt */
     REAUTH_NOTICE_WAITS,
     REAUTH_NOTICE_ATTEMPTS,        /* an attempt is in progress */
-    REAUTH_NOTICE_ENDS             /* what was told is over */
+    REAUTH_NOTICE_ENDS             /* what was sent is over */
 } reauth_notice_wait_t;
 
 
 typedef struct {
-    reauth_notice_event_t   event;        /* NONE: nothing is told */
+    reauth_notice_event_t   event;        /* NONE: nothing is sent */
     reauth_notice_wait_t    wait;
 } reauth_notice_verdict_t;
 
@@ -108,15 +108,15 @@ int reauth_notice_events(const reauth_string_t *list, unsigned *events,
 int reauth_notice_after(reauth_notice_conf_t *conf, int64_t after_ms);
 
 /*
- * What is told of the record at this time.  RECOVERED is told only if something
- * was told before, all others only if they were not told of the same attempt,
- * which the script in Redis determines.
+ * What is sent about the record at this time.  RECOVERED is sent only if
+ * something was sent before, all others only if they were not sent about the
+ * same attempt, which the script in Redis determines.
  */
 void reauth_notice_judge(const reauth_record_t *record, int64_t now_ms,
     reauth_notice_verdict_t *verdict);
 
 /*
- * Identifies a notice, so that it is not told twice: the bit of its event, the
+ * Identifies a notice, so that it is not sent twice: the bit of its event, the
  * required action, the attempt by its epoch, its begin and its ID.  Any of the
  * three is sufficient: an attempt that is restored has another epoch, a
  * correction of the clock changes its begin, and it may have no ID yet.
@@ -135,7 +135,7 @@ size_t reauth_notice_body(char body[REAUTH_NOTICE_BODY_MAX],
 
 /*
  * Whether a receiver wants an entry of the stream.  "told": bits of the events
- * that RECOVERED follows.  STILL_WAITING is told for the last of the times
+ * that RECOVERED follows.  STILL_WAITING is sent for the last of the times
  * after from_ms and up to after_ms.
  */
 int reauth_notice_wants(const reauth_notice_conf_t *conf,
