@@ -2,9 +2,10 @@
 /*
  * Copyright (C) the nginx-reauth authors
  *
- * Writes the audit log of this gateway to Redis, once a second, and at once if
- * there is much to write.  An entry whose reply is lost, or that two workers
- * write, is there twice; readers skip the second one by its number.
+ * Writes the audit log of this gateway to Redis: acts at once, the rest once a
+ * second, and at once if there is much of it.  An entry whose reply is lost, or
+ * that two workers write, is there twice; readers skip the second one by its
+ * number.
  */
 
 
@@ -49,7 +50,11 @@ ngx_http_reauth_audit_reply(redisReply *reply, void *data)
     if (reply != NULL && reply->type == REDIS_REPLY_INTEGER) {
         ngx_http_reauth_zone_audit_written(&store->zone, op->kind, op->end);
         store->audit_refused = 0;
-        more = op->n == NGX_HTTP_REAUTH_AUDIT_BATCH;
+
+        /* acts that were added meanwhile have not been sent */
+
+        more = op->n == NGX_HTTP_REAUTH_AUDIT_BATCH
+               || op->kind == REAUTH_AUDIT_ACTS;
 
     } else if (reply != NULL && !store->audit_refused) {
         store->audit_refused = 1;

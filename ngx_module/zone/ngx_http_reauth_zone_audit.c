@@ -55,7 +55,7 @@ ngx_http_reauth_zone_audit_first(reauth_audit_ring_t *ring)
 ngx_uint_t
 ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone, reauth_audit_t *entry)
 {
-    ngx_uint_t                     repeated, many;
+    ngx_uint_t                     repeated, now;
     reauth_audit_t                *found;
     reauth_audit_ring_t           *ring;
     ngx_http_reauth_zone_shctx_t  *sh;
@@ -91,8 +91,9 @@ ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone, reauth_audit_t *entry)
         ring->added++;
     }
 
-    many = entry->kind != REAUTH_AUDIT_REFUSED
-           && ring->added - ring->written >= ring->size / 4;
+    now = entry->kind == REAUTH_AUDIT_ACTS
+          || (entry->kind != REAUTH_AUDIT_REFUSED
+              && ring->added - ring->written >= ring->size / 4);
 
     ngx_http_reauth_zone_unlock(zone);
 
@@ -103,7 +104,7 @@ ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone, reauth_audit_t *entry)
                    entry->account, entry->outcome,
                    repeated ? ", repeated" : "");
 
-    return many;
+    return now;
 }
 
 

@@ -20,7 +20,8 @@
 /*
  * Adds an entry.  Sets the number, begun_ms and count of *entry; an identical
  * refusal is only counted.  Returns whether the ring should be written to Redis
- * now, so that nothing is replaced before.
+ * now: acts, which are few and are rejected if many are not in Redis, and other
+ * entries before one is replaced.
  */
 ngx_uint_t ngx_http_reauth_zone_audit(ngx_http_reauth_zone_t *zone,
     reauth_audit_t *entry);

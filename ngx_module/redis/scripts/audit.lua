@@ -5,7 +5,7 @@
 --       3 the writer's name          4 and following: the entries
 --
 -- Returns 1.  Entries that are too old are removed as in commit.lua, at each
--- write: there is at most one a second of each gateway.
+-- write: there are few of them.
 
 local now = redis.call('TIME')
 local oldest = (now[1] - ARGV[2]) .. '000'
