@@ -9,6 +9,7 @@ use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET;
 use Test::More;
 
+use Reauth::H2 ();
 use Reauth::Test sandbox_options => ['--hold'];
 
 my $callers = secret_file('callers', join('', map {
@@ -17,8 +18,15 @@ my $callers = secret_file('callers', join('', map {
 } ['ops', 'operate'], ['own', 'operate accounts=acct_own*'],
     ['payouts', 'update'], ['noisy', 'update accounts=acct_own*']), oct 644);
 
+my $http2   = free_port();
 my $gateway = gateway(log_level => 'warn',
-    http_config => "reauth_callers_file $callers;",
+    http_config => <<"EOC",
+reauth_callers_file $callers;
+server {
+    listen 127.0.0.1:$http2 http2;
+    location /reauth/ { reauth_status; }
+}
+EOC
     config => 'location = /reauth/metrics { reauth_metrics; }');
 
 sub request {
@@ -74,9 +82,11 @@ like((pipeline(override('ops', 'acct_else', 'the other one')))[0], qr{^HTTP/1\.1
     'a gate is opened by another operator');
 
 my @answers = pipeline(override('own', 'acct_own1', 'this one'),
-    map { override('own', 'acct_own2', 'noise') } 1 .. 300);
+    (map { override('own', 'acct_own2', 'noise') } 1 .. 300),
+    override('ops', 'acct_else2', 'meanwhile'));
 
 like($answers[0], qr{^HTTP/1\.1 200}, 'an operator acts');
+like(pop @answers, qr{^HTTP/1\.1 200}, 'the other operator can act meanwhile');
 
 my @refused = grep { m{^HTTP/1\.1 429} } @answers;
 my $done = @answers - @refused;
@@ -86,7 +96,7 @@ like($refused[0], qr/\r\nRetry-After: 1\r\n/, 'when to retry is told');
 like($refused[0], qr/"TOO_MANY_REQUESTS".*audit log/, 'why is told');
 is(@refused + (grep { m{^HTTP/1\.1 200} } @answers), @answers, 'no other status is sent');
 
-ok(wait_for { length_of('acts') == 1 + $done } 'all acts are written to Redis');
+ok(wait_for { length_of('acts') == 2 + $done } 'all acts are written to Redis');
 
 is_deeply([map { "$_->{caller} $_->{reason}" } @{ audit('account=acct_own1') }],
     ['own this one'], 'the first one is in the log');
@@ -100,6 +110,30 @@ like($gateway->error_log, qr/too many entries of the audit log are not in Redis;
     'rejected acts are logged');
 like((pipeline(override('own', 'acct_own1', 'again')))[0], qr{^HTTP/1\.1 200},
     'later, acts are possible again');
+
+# the same over one connection of HTTP/2
+
+my $h2 = Reauth::H2->connect_to($http2);
+
+sub override2 {
+    my ($caller, $account) = @_;
+
+    return $h2->request('PUT', "/reauth/accounts/$account/override",
+        { authorization => "Bearer token-of-$caller",
+          'content-type' => 'application/json' },
+        body => '{"gate":"open","for":"10m"}');
+}
+
+my @streams = $h2->at_once(sub {
+    return ((map { override2('own', 'acct_own2') } 1 .. 100),
+        override2('ops', 'acct_else3'));
+});
+my $answers = $h2->answers(\@streams);
+my @statuses = map { $answers->{$_}{status} } @streams;
+
+is(pop @statuses, 200, 'HTTP/2: the other operator can act meanwhile');
+ok((grep { $_ == 429 } @statuses), 'HTTP/2: the audit log has no room for all acts');
+is_deeply([grep { $_ != 429 && $_ != 200 } @statuses], [], 'HTTP/2: no other status is sent');
 
 # ---- updates ----
 

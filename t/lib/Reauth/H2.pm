@@ -36,11 +36,29 @@ sub connect_to {
 sub write {
     my ($self, $bytes) = @_;
 
+    if (defined $self->{held}) {
+        $self->{held} .= $bytes;
+        return;
+    }
+
     local $SIG{PIPE} = 'IGNORE';
     print { $self->{socket} } $bytes;
     $self->{socket}->flush;
 
     return;
+}
+
+
+# Sends all that the function writes at once; returns what it returns.
+
+sub at_once {
+    my ($self, $function) = @_;
+
+    $self->{held} = '';
+    my @returned = $function->();
+    $self->write(delete $self->{held});
+
+    return @returned;
 }
 
 
