@@ -145,6 +145,10 @@ ok(wait_for {
 is($gateway->http('GET', '/api/acct_1/me')->{status}, 200, 'the gate is open');
 is(stored('acct_1', 'state'), 'succeeded', 'Redis knows it');
 
+is($gateway->http('GET', '/')->{status}, 404, 'no files of nginx are served');
+is($gateway->http('GET', '/')->{json}{error}, 'NOT_FOUND',
+    'the error of an unknown path has the envelope');
+
 $gateway->reload;
 ok(wait_for {
     $gateway->http('GET', '/reauth/readyz')->{json}{status} eq 'ready'
