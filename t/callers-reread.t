@@ -44,7 +44,19 @@ symlink "data/$_", "$dir/$_" for qw(callers key);
 my $gateway = gateway(
     workers => 2,
     http_config => "reauth_callers_file $dir/callers;\n"
-        . "reauth_key_file $dir/key;\n");
+        . "reauth_key_file $dir/key;\n",
+    config => "location = /reauth/metrics { reauth_metrics; }\n");
+
+sub stale {
+    my ($callers, $secret) = @_;
+
+    return wait_for {
+        my $metrics = $gateway->http('GET', '/reauth/metrics')->{body};
+
+        $metrics =~ /^reauth_files_stale\{file="callers"\} $callers$/m
+            && $metrics =~ /^reauth_files_stale\{file="secret"\} $secret$/m;
+    };
+}
 
 sub status {
     my ($token) = @_;
@@ -66,6 +78,7 @@ version(3, callers => "alice sha256:nonsense\n", key => $key);
 ok(wait_for(sub { $gateway->error_log =~ /callers" has changed, but line 1/ },
     'the log line'), 'a bad version is refused with its line');
 is(status('two'), 200, 'the previous callers remain after an invalid file');
+ok(stale(1, 0), 'a metric shows that the file was rejected');
 
 version(4, callers => caller_line('alice', 'two'), key => "another-key\n");
 
@@ -73,6 +86,7 @@ ok(wait_for(sub { status('two') == 401 }, 'the upstream rejects the call'),
     'a new key goes out with the next call');
 is((sandbox_log())[-1]{headers}{authorization}, 'Bearer another-key',
     'the new key is sent to the upstream');
+ok(stale(0, 0), 'the metric is 0 soon after a valid version was read');
 
 # ---- requests in progress keep the key with which they were sent ----
 
@@ -146,6 +160,7 @@ unlink "$dir/data";
 ok(wait_for(sub { $gateway->error_log =~ /cannot be checked for changes/ }),
     'files that are gone are said');
 is(status('two'), 401, 'the previous contents remain if the files are missing');
+ok(stale(1, 1), 'the metric shows that files are missing');
 
 version(5, callers => caller_line('alice', 'two'), key => "bad\nkey\n");
 
@@ -165,6 +180,7 @@ unlike($gateway->error_log, qr/no token$/m,
 version(7, callers => caller_line('alice', 'two'), key => $key);
 ok(wait_for(sub { status('two') == 200 }, 'the key is valid again'),
     'a valid key is used after rejected ones');
+ok(stale(0, 0), 'the metric is 0 after all files are there again');
 
 # ---- a key without other directives ----
 

@@ -12,6 +12,7 @@
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_body.h"
 #include "ngx_http_reauth_callers.h"
+#include "ngx_http_reauth_zone_files.h"
 
 
 #define NGX_HTTP_REAUTH_METRICS_SIZE  65536
@@ -235,6 +236,34 @@ ngx_http_reauth_metrics_counts(u_char *p, u_char *last,
 }
 
 
+static u_char *
+ngx_http_reauth_metrics_files(u_char *p, u_char *last,
+    ngx_http_reauth_zone_t *zone)
+{
+    ngx_uint_t                       i;
+    const ngx_http_reauth_metric_t  *m;
+
+    p = ngx_http_reauth_metrics_head(p, last, "reauth_files_stale", "gauge",
+            "Whether a worker uses the previous content of a file, as it "
+            "rejected the change.");
+
+    for (i = 0;
+         i < sizeof(ngx_http_reauth_metrics) / sizeof(*m);
+         i++)
+    {
+        m = &ngx_http_reauth_metrics[i];
+
+        if (m->family == NGX_HTTP_REAUTH_FAMILY_FILES) {
+            p = ngx_slprintf(p, last, "reauth_files_stale{file=\"%s\"} %ui\n",
+                             m->value,
+                             ngx_http_reauth_zone_stale(zone, m->count));
+        }
+    }
+
+    return p;
+}
+
+
 /* all reasons are present, so that alerts can refer to them */
 
 static u_char *
@@ -428,6 +457,7 @@ ngx_http_reauth_metrics_zone(u_char *p, u_char *last,
                      offset_ms < 0 ? "-" : "", ngx_abs(offset_ms) / 1000,
                      ngx_abs(offset_ms) % 1000);
 
+    p = ngx_http_reauth_metrics_files(p, last, &store->zone);
     p = ngx_http_reauth_metrics_degraded(p, last, store);
     p = ngx_http_reauth_metrics_upstream(p, last, &store->zone);
     p = ngx_http_reauth_metrics_poller(p, last, &store->zone);

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_reauth_watch.h"
+#include "ngx_http_reauth_zone_files.h"
 
 
 #define NGX_HTTP_REAUTH_WATCH_STEP  1000
@@ -71,6 +72,8 @@ static void
 ngx_http_reauth_watch_refused(ngx_http_reauth_main_conf_t *mcf,
     ngx_http_reauth_watch_t *watch)
 {
+    watch->stale = 1;
+
     if (mcf->store.zone.shm_zone != NULL) {
         ngx_http_reauth_zone_count(&mcf->store.zone, watch->count);
     }
@@ -95,6 +98,8 @@ ngx_http_reauth_watch_check(ngx_http_reauth_main_conf_t *mcf,
         return;
     }
 
+    watch->refused = 0;
+
     if (ngx_http_reauth_watch_same(&watch->info, &info)) {
         return;
     }
@@ -111,12 +116,12 @@ ngx_http_reauth_watch_check(ngx_http_reauth_main_conf_t *mcf,
         return;
     }
 
-    watch->refused = 0;
-
     if (watch->reload(watch->data, log) != NGX_OK) {
         ngx_http_reauth_watch_refused(mcf, watch);
         return;
     }
+
+    watch->stale = 0;
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "reauth: \"%V\" has changed and was read again",
@@ -135,6 +140,15 @@ ngx_http_reauth_watch_check_all(ngx_http_reauth_main_conf_t *mcf,
 
     for (i = 0; i < mcf->watches.nelts; i++) {
         ngx_http_reauth_watch_check(mcf, &watch[i], log);
+
+        /* a worker that exits has been replaced by one that has read it */
+
+        if ((watch[i].stale || watch[i].refused)
+            && mcf->store.zone.shm_zone != NULL
+            && !ngx_exiting)
+        {
+            ngx_http_reauth_zone_set_stale(&mcf->store.zone, watch[i].count);
+        }
     }
 }
 

@@ -21,7 +21,8 @@
 typedef struct {
     ngx_str_t                 path;            /* with a terminating NUL */
     ngx_file_info_t           info;
-    ngx_uint_t                refused;         /* already logged */
+    ngx_uint_t                refused;         /* not found, already logged */
+    ngx_uint_t                stale;           /* the last change was refused */
     ngx_http_reauth_count_e   count;           /* of what was refused */
 
     /* NGX_ERROR: the new content was rejected and an error logged */

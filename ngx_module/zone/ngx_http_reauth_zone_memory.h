@@ -17,6 +17,7 @@
 #include "reauth_places.h"
 #include "reauth_shares.h"
 #include "ngx_http_reauth_zone.h"
+#include "ngx_http_reauth_zone_files.h"
 #include "ngx_http_reauth_zone_notices.h"
 #include "ngx_http_reauth_zone_usage.h"
 
@@ -28,7 +29,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       41
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       42
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -302,6 +303,9 @@ struct ngx_http_reauth_zone_shctx_s {
                                                /* of the upstream, the last of
                                                   each: ngx_current_msec */
     ngx_atomic_t                    failing;   /* the first of an outage */
+    ngx_atomic_t                    stale[NGX_HTTP_REAUTH_FILES];
+                                               /* previous contents are used:
+                                                  ngx_current_msec */
     ngx_atomic_t                    polls_due[REAUTH_POLL_CLASSES];
     ngx_atomic_t                    polls_lag[REAUTH_POLL_CLASSES];
     ngx_atomic_t                    told_upstream;  /* its health, as logged */
