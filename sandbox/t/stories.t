@@ -413,6 +413,18 @@ subtest received => sub {
     is decode_json($line)->{n}, $seen->{n}, 'and in the file';
 };
 
+subtest 'end of a connection' => sub {
+    for my $path ('/api/acct_1/me', '/_sandbox/log') {
+        my $asks = sub (%header) {
+            return $ua->get("$base$path" => { %key, %header })->res->headers->connection // q{};
+        };
+
+        is $asks->(Connection => 'close'), 'close', "$path: the end is announced";
+        isnt $asks->(), 'close', "$path: the connection is kept by default";
+    }
+};
+
+
 subtest 'ordinary idempotency' => sub {
     my @replayed = map {
         call(POST => '/api/acct_idem/x', {}, 'Idempotency-Key' => 'k')

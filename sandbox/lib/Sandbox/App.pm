@@ -147,17 +147,18 @@ sub _count_minute ($rate) {
 
 
 sub _add_headers ($c) {
-    return if !defined $c->stash('subject');
-
-    my $app     = $c->app;
-    my $rate    = $app->rate;
     my $headers = $c->res->headers;
-    my $id      = $c->req->headers->header('X-Request-Id') // random_hex(ID_LENGTH);
 
-    # RFC 9112, 9.6: otherwise a client sends its next request on a connection
+    # RFC 9112, 9.6: otherwise a client may send its next request on a connection
+    # that is being closed
     $headers->connection('close') if !$c->tx->keep_alive;
 
-    my %add     = (
+    return if !defined $c->stash('subject');
+
+    my $app  = $c->app;
+    my $rate = $app->rate;
+    my $id   = $c->req->headers->header('X-Request-Id') // random_hex(ID_LENGTH);
+    my %add  = (
         'Cache-Control'                  => 'no-cache, private',
         'Set-Cookie'                     => 'onlyfansapi_session=CANARY-cookie; path=/; httponly',
         'X-Request-Id'                   => $id,
