@@ -43,10 +43,16 @@ my @languages = (
         'python3 client_s.py'],
     ['js',   'client.mjs',  'node -e fetch',        'node client.mjs'],
     ['go',   'client.go',   'command -v go',        './client-go'],
-    ['java', 'Client.java', 'java --source 17 -version', 'java Client.java'],
+    ['java', 'Client.java', 'javac --release 17 -version', 'java -cp . Client'],
 );
 
-my %build = (go => 'GOFLAGS= GO111MODULE=off go build -o client-go client.go');
+# before the limit of the wait for the first poll begins: a compiler takes long
+# on a busy machine
+
+my %build = (
+    go   => 'GOFLAGS= GO111MODULE=off go build -o client-go client.go',
+    java => 'javac --release 17 Client.java',
+);
 my $docs  = Reauth::Test::slurp('docs/clients.md');
 my %program = $docs =~ /^```(\S[^\n]*)\n(.*?)^```$/gms;
 
