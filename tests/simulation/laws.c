@@ -59,6 +59,18 @@ typedef struct {
 } epoch_t;
 
 
+/* what Redis has of an account */
+
+typedef struct {
+    uint64_t     changes;          /* of Redis, when it was read */
+    const char  *text;             /* NULL: no record */
+    int          active;           /* listed */
+    uint64_t     epoch;
+    uint64_t     origin;
+    int64_t      deadline;
+} stored_t;
+
+
 /* an account that Redis lists as active, in this epoch */
 
 typedef struct {
@@ -70,6 +82,7 @@ typedef struct {
 static seen_t   seen[GATEWAYS_MAX][ACCOUNTS_MAX];
 static int64_t  unwritten[GATEWAYS_MAX];
 static listed_t listed[ACCOUNTS_MAX];
+static stored_t stored[ACCOUNTS_MAX];
 static epoch_t  epochs[EPOCHS_MAX];
 static size_t   nepochs;
 
@@ -320,15 +333,46 @@ field(const char *text, const char *name)
 }
 
 
-static const char *
-redis_record(int account)
+/* what Redis has, read again when its data has changed */
+
+static const stored_t *
+redis_stored(int account)
 {
-    char    key[64];
-    size_t  len;
+    char       key[64];
+    size_t     len;
+    uint64_t   changes;
+    stored_t  *s;
+
+    s = &stored[account];
+    changes = redis_changes(world.redis);
+
+    if (s->changes == changes) {
+        return s;
+    }
 
     snprintf(key, sizeof(key), "{reauth}:a:%s", account_names[account]);
 
-    return redis_string(world.redis, key, &len);
+    memset(s, 0, sizeof(stored_t));
+
+    s->changes = changes;
+    s->text = redis_string(world.redis, key, &len);
+    s->active = redis_zset_has(world.redis, "{reauth}:active",
+                               account_names[account]);
+
+    if (s->text != NULL) {
+        s->epoch = field(s->text, "epoch");
+        s->origin = field(s->text, "origin");
+        s->deadline = (int64_t) field(s->text, "deadline");
+    }
+
+    return s;
+}
+
+
+static const char *
+redis_record(int account)
+{
+    return redis_stored(account)->text;
 }
 
 
@@ -424,12 +468,9 @@ law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
 
 static void
 law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
-    int known)
+    int known, worker_gate_t gate)
 {
-    int            truth, newest;
-    worker_gate_t  gate;
-
-    gate = process->api->gate(account_names[a]);
+    int  truth, newest;
 
     /* closed for too long */
 
@@ -513,32 +554,25 @@ law_gate(process_t *process, int a, seen_t *s, const reauth_record_t *record,
 
 static void
 law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
-    int known, const worker_health_t *health)
+    int known, worker_gate_t gate, const worker_health_t *health)
 {
-    int          active;
-    uint64_t     epoch, origin;
-    const char  *text;
+    const stored_t  *redis;
 
     if (!health->ready
         || world.gateways[process->gateway].calm > world.now
-        || process->api->gate(account_names[a]) != WORKER_GATE_OPEN)
+        || gate != WORKER_GATE_OPEN)
     {
         s->wrong = 0;
         return;
     }
 
-    text = redis_record(a);
-    epoch = text == NULL ? 0 : field(text, "epoch");
-    origin = text == NULL ? 0 : field(text, "origin");
-    active = text != NULL
-             && redis_zset_has(world.redis, "{reauth}:active",
-                               account_names[a])
-             && (int64_t) field(text, "deadline")
-                > world.now + world.redis_skew + LAW_CLOSED;
+    redis = redis_stored(a);
 
-    if (!active
-        || (known && !is_attempt(record, epoch, origin)
-            && !is_before(record, epoch, origin)))
+    if (redis->text == NULL
+        || !redis->active
+        || redis->deadline <= world.now + world.redis_skew + LAW_CLOSED
+        || (known && !is_attempt(record, redis->epoch, redis->origin)
+            && !is_before(record, redis->epoch, redis->origin)))
     {
         s->wrong = 0;
         return;
@@ -560,23 +594,18 @@ law_known(process_t *process, int a, seen_t *s, const reauth_record_t *record,
 static void
 listed_update(int a)
 {
-    uint64_t     epoch;
-    const char  *text;
+    const stored_t  *redis;
 
-    text = redis_record(a);
+    redis = redis_stored(a);
 
-    if (text == NULL
-        || !redis_zset_has(world.redis, "{reauth}:active", account_names[a]))
-    {
+    if (redis->text == NULL || !redis->active) {
         listed[a].since = 0;
         return;
     }
 
-    epoch = field(text, "epoch");
-
-    if (listed[a].since == 0 || listed[a].epoch != epoch) {
+    if (listed[a].since == 0 || listed[a].epoch != redis->epoch) {
         listed[a].since = world.now;
-        listed[a].epoch = epoch;
+        listed[a].epoch = redis->epoch;
     }
 }
 
@@ -584,12 +613,11 @@ listed_update(int a)
 /* a new gateway opens nothing before it has read Redis, or tried to */
 
 static void
-law_unread(process_t *process, int a, int known,
+law_unread(process_t *process, int a, int known, worker_gate_t gate,
     const worker_health_t *health)
 {
-    int          newest;
-    gateway_t   *gateway;
-    const char  *text;
+    int         newest;
+    gateway_t  *gateway;
 
     gateway = &world.gateways[process->gateway];
     newest = upstream_newest(a);
@@ -603,10 +631,10 @@ law_unread(process_t *process, int a, int known,
         && listed[a].since != 0
         && listed[a].since < gateway->started
         && listed[a].epoch == world.truths[newest].epoch
-        && (text = redis_record(a)) != NULL
-        && (int64_t) field(text, "deadline")
+        && redis_record(a) != NULL
+        && redis_stored(a)->deadline
            > world.now + world.redis_skew + LAW_CLOSED
-        && process->api->gate(account_names[a]) == WORKER_GATE_OPEN)
+        && gate == WORKER_GATE_OPEN)
     {
         violated("no gate opens before Redis has been read",
                  "gateway %d, %s", process->gateway, account_names[a]);
@@ -676,7 +704,7 @@ law_answered(void)
     int         i;
     request_t  *request;
 
-    for (i = 0; i < REQUESTS_MAX; i++) {
+    for (i = 0; i < world.nrequests; i++) {
         request = &world.requests[i];
 
         if (request->used && world.now - request->since > LAW_ANSWERED
@@ -694,14 +722,11 @@ law_answered(void)
 static int
 is_ended(int a, uint64_t epoch)
 {
-    const char  *text;
+    const stored_t  *redis;
 
-    text = redis_record(a);
+    redis = redis_stored(a);
 
-    return text != NULL
-           && field(text, "epoch") >= epoch
-           && !redis_zset_has(world.redis, "{reauth}:active",
-                              account_names[a]);
+    return redis->text != NULL && redis->epoch >= epoch && !redis->active;
 }
 
 
@@ -710,6 +735,7 @@ laws_check(process_t *process)
 {
     int               a, known;
     seen_t           *s;
+    worker_gate_t     gate;
     worker_health_t   health;
     reauth_record_t   record;
 
@@ -751,9 +777,11 @@ laws_check(process_t *process)
             s->state = REAUTH_STATE_NONE;
         }
 
-        law_gate(process, a, s, &record, known);
-        law_known(process, a, s, &record, known, &health);
-        law_unread(process, a, known, &health);
+        gate = process->api->gate(account_names[a]);
+
+        law_gate(process, a, s, &record, known, gate);
+        law_known(process, a, s, &record, known, gate, &health);
+        law_unread(process, a, known, gate, &health);
         law_lost(process, a, s, &record, known, &health);
     }
 

@@ -8,6 +8,7 @@
  */
 
 
+#include <math.h>
 #include <stdarg.h>
 #include <strings.h>
 
@@ -52,27 +53,38 @@ append(buffer_t *buffer, const char *data, size_t len)
 }
 
 
+/* before "end"; where it begins */
+
+static char *
+digits(char *end, long long n)
+{
+    unsigned long long  u;
+
+    u = n < 0 ? 0 - (unsigned long long) n : (unsigned long long) n;
+
+    do {
+        *--end = (char) ('0' + u % 10);
+        u /= 10;
+    } while (u);
+
+    if (n < 0) {
+        *--end = '-';
+    }
+
+    return end;
+}
+
+
 static void
 append_number(buffer_t *buffer, char type, long long n)
 {
-    char                text[32], *p;
-    unsigned long long  u;
+    char  text[32], *p;
 
     p = text + sizeof(text);
     *--p = '\n';
     *--p = '\r';
 
-    u = n < 0 ? 0 - (unsigned long long) n : (unsigned long long) n;
-
-    do {
-        *--p = (char) ('0' + u % 10);
-        u /= 10;
-    } while (u);
-
-    if (n < 0) {
-        *--p = '-';
-    }
-
+    p = digits(p, n);
     *--p = type;
 
     append(buffer, p, (size_t) (text + sizeof(text) - p));
@@ -181,8 +193,59 @@ blob_is(const blob_t *blob, const arg_t *arg)
 static int
 is(const arg_t *arg, const char *word)
 {
-    return strlen(word) == arg->len
+    /* most words differ in their first letter */
+
+    return arg->len != 0
+           && (arg->data[0] | 0x20) == (word[0] | 0x20)
+           && strlen(word) == arg->len
            && strncasecmp(arg->data, word, arg->len) == 0;
+}
+
+
+/* strtoll(), of what Redis itself has written; what is behind it */
+
+const char *
+number_at(const char *p, long long *n)
+{
+    int        negative;
+    long long  value;
+
+    negative = *p == '-';
+    value = 0;
+
+    for (p += negative; *p >= '0' && *p <= '9'; p++) {
+        value = value * 10 + (*p - '0');
+    }
+
+    *n = negative ? -value : value;
+
+    return p;
+}
+
+
+/* most numbers are digits only, and exact in a double; -1: this one is not */
+
+static long long
+plain(const arg_t *arg)
+{
+    size_t     i;
+    long long  n;
+
+    if (arg->len == 0 || arg->len > 15) {
+        return -1;
+    }
+
+    n = 0;
+
+    for (i = 0; i < arg->len; i++) {
+        if (arg->data[i] < '0' || arg->data[i] > '9') {
+            return -1;
+        }
+
+        n = n * 10 + (arg->data[i] - '0');
+    }
+
+    return n;
 }
 
 
@@ -192,6 +255,12 @@ static int
 number(const arg_t *arg, long long *n)
 {
     char  text[32], *end;
+
+    *n = plain(arg);
+
+    if (*n != -1) {
+        return 1;
+    }
 
     if (arg->len == 0 || arg->len >= sizeof(text)) {
         return 0;
@@ -209,7 +278,15 @@ number(const arg_t *arg, long long *n)
 static int
 score_of(const arg_t *arg, double *score)
 {
-    char  text[64], *end;
+    char       text[64], *end;
+    long long  n;
+
+    n = plain(arg);
+
+    if (n != -1) {
+        *score = (double) n;
+        return 1;
+    }
 
     if (arg->len == 0 || arg->len >= sizeof(text)) {
         return 0;
@@ -224,12 +301,32 @@ score_of(const arg_t *arg, double *score)
 }
 
 
+/* as "%.17g"; text has 32 bytes */
+
+size_t
+number_text(char *text, double n)
+{
+    char    whole[32], *p;
+    size_t  len;
+
+    if (n >= 1e15 || n < 0 || signbit(n) || n != (double) (long long) n) {
+        return (size_t) snprintf(text, 32, "%.17g", n);
+    }
+
+    p = digits(whole + sizeof(whole), (long long) n);
+    len = (size_t) (whole + sizeof(whole) - p);
+    memcpy(text, p, len);
+
+    return len;
+}
+
+
 static void
 bulk_number(buffer_t *out, double n)
 {
-    char  text[64];
+    char  text[32];
 
-    reply_bulk(out, text, (size_t) sprintf(text, "%.17g", n));
+    reply_bulk(out, text, number_text(text, n));
 }
 
 
@@ -325,8 +422,20 @@ entry_remove(redis_t *redis, entry_t *entry)
     for (i = 0; redis->db.entries[i] != entry; i++) { /* void */ }
 
     redis->db.entries[i] = redis->db.entries[--redis->db.nentries];
+    redis->changes++;
 
     entry_free(entry);
+}
+
+
+static void
+entry_expires(redis_t *redis, entry_t *entry, int64_t at)
+{
+    entry->expires_us = at;
+
+    if (at && at < redis->expiry_us) {
+        redis->expiry_us = at;
+    }
 }
 
 
@@ -575,7 +684,7 @@ command_set(redis_t *redis, int argc, const arg_t *argv, buffer_t *out)
     entry->value = blob_new(argv[2].data, argv[2].len);
 
     if (!keep) {
-        entry->expires_us = expires;
+        entry_expires(redis, entry, expires);
     }
 
     reply_status(out, "OK");
@@ -696,7 +805,7 @@ expire(redis_t *redis, const arg_t *argv, int64_t unit, buffer_t *out)
         entry_remove(redis, entry);
 
     } else {
-        entry->expires_us = redis->now_us + n * unit;
+        entry_expires(redis, entry, redis->now_us + n * unit);
     }
 
     reply_number(out, 1);
@@ -1571,6 +1680,7 @@ execute_xread(redis_t *redis, client_t *client, int argc, const arg_t *argv,
     }
 
     client->blocked = 1;
+    redis->due_us = DUE_UNKNOWN;
     memcpy(client->key, argv[i + 1].data, argv[i + 1].len);
     client->key[argv[i + 1].len] = '\0';
     client->ms = ms;
@@ -1752,6 +1862,7 @@ redis_execute(redis_t *redis, client_t *client, int argc, const arg_t *argv,
             reply_error(out, redis->error);
 
         } else {
+            redis->changes += (uint64_t) command->writes;
             command->run(redis, argc, argv, out);
         }
 
@@ -1785,6 +1896,7 @@ wake(redis_t *redis)
                         client->seq, client->count, &redis->reply))
         {
             client->blocked = 0;
+            redis->due_us = DUE_UNKNOWN;
             redis->send(redis->data, i, redis->reply.data, redis->reply.len);
         }
     }
@@ -1808,7 +1920,7 @@ parse_number(const char *p, const char *end, char type, long long *n)
         return 0;
     }
 
-    *n = strtoll(p + 1, NULL, 10);
+    (void) number_at(p + 1, n);
 
     return (size_t) (cr + 2 - p);
 }
@@ -1927,6 +2039,9 @@ reboot(redis_t *redis)
     }
 
     redis->boots++;
+    redis->changes++;
+    redis->expiry_us = 0;
+    redis->due_us = DUE_UNKNOWN;
     sprintf(redis->run_id, "%040llx", (unsigned long long) redis->boots);
 }
 
@@ -1947,6 +2062,24 @@ redis_reset(redis_t *redis)
 void
 redis_time(redis_t *redis, int64_t now_us)
 {
+    size_t   i;
+    int64_t  at;
+
+    /* a key expires, or its clock was set back and one has not expired yet */
+
+    if (now_us >= redis->expiry_us || now_us < redis->now_us) {
+        redis->changes++;
+        redis->expiry_us = INT64_MAX;
+
+        for (i = 0; i < redis->db.nentries; i++) {
+            at = redis->db.entries[i]->expires_us;
+
+            if (at > now_us && at < redis->expiry_us) {
+                redis->expiry_us = at;
+            }
+        }
+    }
+
     redis->now_us = now_us;
 }
 
@@ -1975,6 +2108,7 @@ redis_connect(redis_t *redis)
         if (!redis->clients[i].used) {
             redis->clients[i].used = 1;
             redis->clients[i].blocked = 0;
+            redis->due_us = DUE_UNKNOWN;
             redis->clients[i].in.len = 0;
             return i;
         }
@@ -1989,6 +2123,7 @@ redis_disconnect(redis_t *redis, int client)
 {
     redis->clients[client].used = 0;
     redis->clients[client].blocked = 0;
+    redis->due_us = DUE_UNKNOWN;
 }
 
 
@@ -2008,6 +2143,10 @@ redis_due(redis_t *redis)
     int      i;
     int64_t  due;
 
+    if (redis->due_us != DUE_UNKNOWN) {
+        return redis->due_us;
+    }
+
     due = -1;
 
     for (i = 0; i < REDIS_CLIENTS; i++) {
@@ -2017,6 +2156,8 @@ redis_due(redis_t *redis)
             due = redis->clients[i].until_us;
         }
     }
+
+    redis->due_us = due;
 
     return due;
 }
@@ -2035,6 +2176,7 @@ redis_expire_blocked(redis_t *redis)
             && client->until_us <= redis->now_us)
         {
             client->blocked = 0;
+            redis->due_us = DUE_UNKNOWN;
             redis->send(redis->data, i, "*-1\r\n", 5);
             serve(redis, i);
         }
@@ -2172,4 +2314,11 @@ uint64_t
 redis_commands(redis_t *redis)
 {
     return redis->commands;
+}
+
+
+uint64_t
+redis_changes(redis_t *redis)
+{
+    return redis->changes;
 }

@@ -70,5 +70,8 @@ const char *redis_zset_member(redis_t *redis, const char *key, size_t i);
 
 uint64_t redis_commands(redis_t *redis);
 
+/* while it is the same, all that is looked at is as it was */
+uint64_t redis_changes(redis_t *redis);
+
 
 #endif /* SIMULATION_REDIS_H */

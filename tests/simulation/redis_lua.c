@@ -21,8 +21,13 @@ push_reply(lua_State *lua, const char **p)
     long long    n;
     const char  *end;
 
-    end = strchr(*p, '\r');
-    n = strtoll(*p + 1, NULL, 10);
+    if (**p == '+' || **p == '-') {
+        n = 0;
+        end = strchr(*p, '\r');
+
+    } else {
+        end = number_at(*p + 1, &n);
+    }
 
     switch (**p) {
 
@@ -89,8 +94,7 @@ call(lua_State *lua, int raise)
     for (i = 0; i < argc; i++) {
 
         if (lua_type(lua, i + 1) == LUA_TNUMBER) {
-            argv[i].len = (size_t) snprintf(numbers[i], 32, "%.17g",
-                                            lua_tonumber(lua, i + 1));
+            argv[i].len = number_text(numbers[i], lua_tonumber(lua, i + 1));
             argv[i].data = numbers[i];
 
         } else if (lua_type(lua, i + 1) == LUA_TSTRING) {

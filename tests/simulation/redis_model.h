@@ -26,6 +26,8 @@
 #define REDIS_SCRIPTS   32
 #define REDIS_ARGS      64
 
+#define DUE_UNKNOWN     -2
+
 
 typedef struct {
     const char  *data;
@@ -130,6 +132,9 @@ struct redis_s {
     unsigned        stream_max;
     int             added;         /* a stream has got an entry */
     uint64_t        commands;
+    uint64_t        changes;       /* of the data, or what may be one */
+    int64_t         expiry_us;     /* no key expires before */
+    int64_t         due_us;        /* of redis_due(), or DUE_UNKNOWN */
     char            run_id[41];
     uint64_t        boots;
 };
@@ -143,6 +148,8 @@ void reply_number(buffer_t *out, long long n);
 void reply_nil(buffer_t *out);
 void reply_bulk(buffer_t *out, const char *data, size_t len);
 void reply_array(buffer_t *out, long long n);
+size_t number_text(char *text, double n);
+const char *number_at(const char *p, long long *n);
 void redis_execute(redis_t *redis, client_t *client, int argc,
     const arg_t *argv, buffer_t *out);
 

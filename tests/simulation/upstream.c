@@ -303,6 +303,10 @@ upstream_update(process_t *process, int account, int print)
 
     request = &world.requests[i];
 
+    if (i >= world.nrequests) {
+        world.nrequests = i + 1;
+    }
+
     memset(request, 0, sizeof(request_t));
 
     request->used = 1;

@@ -522,6 +522,7 @@ world_reset(uint64_t seed, const plan_t *plan)
     world.plan = *plan;
 
     memset(world.requests, 0, sizeof(world.requests));
+    world.nrequests = 0;
     memset(world.forgotten, 0, sizeof(world.forgotten));
 
     laws_reset();

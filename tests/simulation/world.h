@@ -210,6 +210,7 @@ typedef struct {
     unsigned         ncopies;
 
     request_t        requests[REQUESTS_MAX];
+    int              nrequests;        /* no later one was used in this run */
     truth_t          truths[TRUTHS_MAX];
     int              ntruths;
 } world_t;
