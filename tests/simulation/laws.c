@@ -29,6 +29,9 @@
 /* every update is answered: what it waits for, and what the upstream takes */
 #define LAW_ANSWERED    (UPDATE_WAIT + 60000 + 90000 + 5000)
 
+/* what was changed while Redis was away is written in so much time */
+#define LAW_BACKLOG     100
+
 #define EPOCHS_MAX      2048
 
 
@@ -89,6 +92,11 @@ static size_t   nepochs;
 /* when a record of a gateway was changed */
 static int64_t  changed;
 
+/* when the first change of those made without Redis was written, and the data
+   of Redis that was looked at */
+static int64_t   backlog_since;
+static uint64_t  backlog_changes;
+
 /* of all runs */
 static laws_counts_t  counts;
 
@@ -101,6 +109,7 @@ laws_reset(void)
     memset(listed, 0, sizeof(listed));
     nepochs = 0;
     changed = 0;
+    backlog_since = 0;
 }
 
 
@@ -965,6 +974,62 @@ laws_unwritten(void)
     }
 
     return 0;
+}
+
+
+/*
+ * What was changed while Redis was away, acct_back_1 first: the newest is
+ * written first, as it is the most wanted and the first to be lost, and all in
+ * a moment.  1: all are written.
+ */
+
+int
+laws_backlog(unsigned n)
+{
+    char      key[64];
+    size_t    len;
+    unsigned  i, written, missing;
+
+    if (backlog_changes != redis_changes(world.redis)) {
+        backlog_changes = redis_changes(world.redis);
+
+        written = 0;
+        missing = 0;
+
+        for (i = n; i > 0; i--) {
+            snprintf(key, sizeof(key), "{reauth}:a:acct_back_%u", i);
+
+            if (redis_string(world.redis, key, &len) == NULL) {
+                missing = missing ? missing : i;
+                continue;
+            }
+
+            written++;
+
+            if (missing) {
+                violated("the newest change is written first",
+                         "change %u of %u before %u", i, n, missing);
+                return 0;
+            }
+        }
+
+        if (written && backlog_since == 0) {
+            backlog_since = world.now;
+        }
+
+        if (!missing) {
+            backlog_since = NEVER;
+        }
+    }
+
+    if (backlog_since != 0 && backlog_since != NEVER
+        && world.now - backlog_since > LAW_BACKLOG)
+    {
+        violated("changes are written by the thousand", "%u changes, %lld ms",
+                 n, (long long) (world.now - backlog_since));
+    }
+
+    return backlog_since == NEVER;
 }
 
 

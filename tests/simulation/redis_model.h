@@ -21,7 +21,7 @@
 #include "redis.h"
 
 
-#define REDIS_KEYS      256
+#define REDIS_KEYS      1024
 #define REDIS_KEY_MAX   176
 #define REDIS_SCRIPTS   32
 #define REDIS_ARGS      64

@@ -490,6 +490,53 @@ settle(void)
 }
 
 
+/*
+ * Redis is away while a gateway learns of so many ends: what is written to it
+ * afterwards, before other faults begin.
+ */
+
+static void
+backlog(unsigned n)
+{
+    int         written;
+    unsigned    i;
+    int64_t     until;
+    process_t  *process;
+
+    world.calm = 1;
+    world_run(world.now + 5000);
+
+    until = world.now + 5000 + 20 * n;
+    redis_crash(until - world.now, NULL, 1);
+    world_run(world.now + 1000);
+
+    process = some_process();
+
+    for (i = 1; i <= n && world.violation == NULL; i++) {
+        process_enter(process);
+        process->api->end(i);
+        process_leave(process);
+
+        world_run(world.now + 1 + chance(20));
+    }
+
+    until += 20000;
+
+    written = 0;
+
+    while (world.violation == NULL && !written && world_step(until)) {
+        written = laws_backlog(n);
+    }
+
+    if (!written) {
+        violated("changes are written by the thousand", "%u changes, not at "
+                 "all", n);
+    }
+
+    world.calm = 0;
+}
+
+
 static void
 run(uint64_t seed)
 {
@@ -498,6 +545,10 @@ run(uint64_t seed)
 
     world_random_plan(seed, &plan);
     world_reset(seed, &plan);
+
+    if (plan.backlog) {
+        backlog(plan.backlog);
+    }
 
     for (i = 0; i < steps && world.violation == NULL; i++) {
         act();

@@ -267,6 +267,25 @@ worker_fill(unsigned n)
 }
 
 
+static void
+worker_end(unsigned n)
+{
+    char             account[REAUTH_ACCOUNT_MAX + 1];
+    reauth_fact_t    fact;
+    reauth_record_t  record;
+
+    ngx_memzero(&fact, sizeof(reauth_fact_t));
+
+    (void) ngx_sprintf((u_char *) account, "acct_back_%ud%Z", n);
+
+    fact.source = REAUTH_SOURCE_WEBHOOK;
+    fact.state = REAUTH_STATE_SUCCEEDED;
+    fact.started_us = ngx_http_reauth_now() * 1000;
+
+    (void) worker_advance(account, &fact, &record);
+}
+
+
 /* as ngx_http_reauth_poller_leased() */
 
 static void
@@ -444,6 +463,7 @@ static const worker_api_t  api = {
     worker_forget,
     worker_webhook,
     worker_fill,
+    worker_end,
     worker_lease,
     worker_gate,
     worker_kept,

@@ -120,6 +120,9 @@ typedef struct {
     /* accounts whose attempts have ended, as if they were read from Redis */
     void  (*fill)(unsigned n);
 
+    /* the attempt of an account that nobody knows has ended: acct_back_n */
+    void  (*end)(unsigned n);
+
     /* takes the polls that are due; world->leased is called for each */
     void  (*lease)(void);
 

@@ -491,6 +491,7 @@ world_random_plan(uint64_t seed, plan_t *plan)
     plan->ended = chance(16) ? 0 : 1000;
     plan->stream = chance(4) ? 0 : 1 + chance(3);
     plan->alike = chance(8) == 0;
+    plan->backlog = chance(32) ? 0 : 100 + chance(150);
 }
 
 

@@ -176,6 +176,7 @@ typedef struct {
     unsigned         ended;            /* accounts that fill the zone */
     unsigned         stream;           /* entries that it keeps; 0: all */
     int              alike;            /* zones with the same last ten bits */
+    unsigned         backlog;          /* changes while Redis is away */
 } plan_t;
 
 
@@ -287,6 +288,7 @@ void laws_forgotten(int account, const reauth_record_t *record);
 int laws_lost(void);
 const char *state_name(unsigned state);
 int laws_unwritten(void);
+int laws_backlog(unsigned n);
 void laws_agree(void);
 
 
