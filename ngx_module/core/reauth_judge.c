@@ -747,10 +747,14 @@ reauth_judge_unwritten(unsigned *tries, int exists, int begin)
 
 
 int
-reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
+reauth_judge_flush(const reauth_record_t *record, int unsent, int64_t now_ms,
     int64_t timeout_ms)
 {
     int64_t  age_ms;
+
+    if (unsent) {
+        return 1;
+    }
 
     if (record->state == REAUTH_STATE_STARTING) {
 

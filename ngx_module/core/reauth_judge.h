@@ -189,11 +189,12 @@ reauth_commit_step_t reauth_judge_unwritten(unsigned *tries, int exists,
     int begin);
 
 /*
- * Whether the timer writes a dirty record: its own commit may be in progress
- * for "timeout_ms", that of a begin for twice as long.
+ * Whether a dirty record is written by the clerk: at once if it is "unsent",
+ * i.e. if no worker is writing it.  Otherwise, its own commit may be in
+ * progress for "timeout_ms", that of a begin for twice as long.
  */
-int reauth_judge_flush(const reauth_record_t *record, int64_t now_ms,
-    int64_t timeout_ms);
+int reauth_judge_flush(const reauth_record_t *record, int unsent,
+    int64_t now_ms, int64_t timeout_ms);
 
 /*
  * Returns the fact for an update that is not sent after its begin: it is

@@ -123,6 +123,21 @@ reauth_override_gives_way(const reauth_override_t *override,
 }
 
 
+int
+reauth_override_is_unwritten(const reauth_override_t *override,
+    const reauth_override_copies_t *copies, int64_t now_ms, int64_t timeout_ms)
+{
+    int64_t  age_ms;
+
+    /* the clock may have been put back */
+
+    age_ms = now_ms - override->set_ms;
+
+    return copies->dirty
+           && (!copies->sent || age_ms >= timeout_ms || age_ms <= -timeout_ms);
+}
+
+
 int64_t
 reauth_override_stored_ms(const reauth_override_t *override, int64_t now_ms)
 {

@@ -64,6 +64,7 @@ typedef struct {
     uint8_t    dirty;              /* Redis may not have it */
     uint8_t    shared;             /* Redis, and thus other gateways, may have
                                       it, or the one that it replaces */
+    uint8_t    sent;               /* a worker may be writing it */
 } reauth_override_copies_t;
 
 
@@ -158,6 +159,14 @@ int reauth_override_is_of(const reauth_override_t *override,
 int reauth_override_gives_way(const reauth_override_t *override,
     const reauth_override_copies_t *copies, const reauth_override_t *other,
     int64_t now_ms);
+
+/*
+ * Whether the clerk writes it: at once, unless a worker has sent it, which may
+ * take "timeout_ms".
+ */
+int reauth_override_is_unwritten(const reauth_override_t *override,
+    const reauth_override_copies_t *copies, int64_t now_ms,
+    int64_t timeout_ms);
 
 /* how long Redis keeps it; 0: it has ended */
 int64_t reauth_override_stored_ms(const reauth_override_t *override,

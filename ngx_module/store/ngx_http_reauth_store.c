@@ -550,6 +550,8 @@ ngx_http_reauth_store_up(ngx_http_reauth_store_t *store)
 
     ngx_http_reauth_store_probe(store);
     ngx_http_reauth_store_flush(store);
+    ngx_http_reauth_store_flush_overrides(store);
+    ngx_http_reauth_store_flush_audit(store);
     ngx_http_reauth_store_usage_begin(store);
 }
 

@@ -205,6 +205,8 @@ ngx_http_reauth_commit_local(ngx_http_reauth_commit_t *commit)
 
     /* the record stays dirty in the zone; the clerk writes it later */
 
+    ngx_http_reauth_zone_unsent(&commit->store->zone, &commit->record);
+
     begin = commit->begin;
 
     ngx_http_reauth_commit_free(commit);
@@ -222,7 +224,7 @@ ngx_http_reauth_commit_is_begin(ngx_http_reauth_store_t *store,
     const reauth_record_t *record)
 {
     return record->state == REAUTH_STATE_STARTING
-           && !reauth_judge_flush(record, ngx_http_reauth_now(),
+           && !reauth_judge_flush(record, 0, ngx_http_reauth_now(),
                                   (int64_t) store->redis_conf->timeout);
 }
 
@@ -262,7 +264,12 @@ static void
 ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
     reauth_record_t *remote)
 {
-    ngx_int_t  rc;
+    uint64_t    epoch, origin;
+    ngx_int_t   rc;
+    ngx_uint_t  ours;
+
+    epoch = commit->record.epoch;
+    origin = commit->record.origin;
 
     if (commit->fact) {
         ngx_http_reauth_store_fact_move(commit->fact);
@@ -279,11 +286,21 @@ ngx_http_reauth_commit_again(ngx_http_reauth_commit_t *commit,
                    reauth_state_name((reauth_state_t) commit->record.state),
                    rc == NGX_AGAIN ? ", to be written" : "");
 
+    /* the clerk writes a begin if no worker does */
+
+    ours = commit->flush && reauth_epoch_is(&commit->record, epoch, origin);
+
     if (rc != NGX_AGAIN
-        || ngx_http_reauth_commit_is_begin(commit->store, &commit->record)
-        || ngx_http_reauth_commit_send(commit) != NGX_OK)
+        || (!ours
+            && ngx_http_reauth_commit_is_begin(commit->store,
+                                               &commit->record)))
     {
         ngx_http_reauth_commit_free(commit);
+        return;
+    }
+
+    if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
+        ngx_http_reauth_commit_local(commit);
     }
 }
 
@@ -646,7 +663,7 @@ ngx_http_reauth_store_advance(ngx_http_reauth_store_t *store,
         commit->fact = ngx_http_reauth_store_fact_copy(store, fact);
 
         if (ngx_http_reauth_commit_send(commit) != NGX_OK) {
-            ngx_http_reauth_commit_free(commit);
+            ngx_http_reauth_commit_local(commit);
         }
     }
 

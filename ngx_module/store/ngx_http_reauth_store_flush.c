@@ -23,9 +23,12 @@
 ngx_int_t
 ngx_http_reauth_store_flush_one(ngx_http_reauth_store_t *store)
 {
+    ngx_uint_t       unsent;
     reauth_record_t  record;
 
-    if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
+    if (ngx_http_reauth_zone_next_dirty(&store->zone, &record, &unsent)
+        != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
@@ -86,7 +89,7 @@ void
 ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
 {
     int64_t                   now_ms;
-    ngx_uint_t                n;
+    ngx_uint_t                n, unsent;
     reauth_record_t           record;
     ngx_http_reauth_store_t  *store;
 
@@ -115,7 +118,9 @@ ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
          && store->flushing < NGX_HTTP_REAUTH_FLUSH_MAX;
          n++)
     {
-        if (ngx_http_reauth_zone_next_dirty(&store->zone, &record) != NGX_OK) {
+        if (ngx_http_reauth_zone_next_dirty(&store->zone, &record, &unsent)
+            != NGX_OK)
+        {
             store->flush_left = 0;
             return;
         }
@@ -124,7 +129,7 @@ ngx_http_reauth_store_flush_handler(ngx_event_t *ev)
 
         /* the worker that has changed it may still be writing it */
 
-        if (!reauth_judge_flush(&record, now_ms,
+        if (!reauth_judge_flush(&record, (int) unsent, now_ms,
                                 (int64_t) store->redis_conf->timeout))
         {
             continue;

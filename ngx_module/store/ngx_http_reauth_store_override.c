@@ -63,16 +63,24 @@ ngx_http_reauth_store_merge_override(ngx_http_reauth_store_t *store,
 }
 
 
+/* the clerk writes it later */
+
+static void
+ngx_http_reauth_override_unwritten(ngx_http_reauth_override_op_t *op)
+{
+    ngx_http_reauth_zone_override_sent(&op->store->zone, &op->override, 0);
+
+    ngx_free(op);
+}
+
+
 static void
 ngx_http_reauth_override_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_override_op_t *op = data;
 
     if (reply == NULL) {
-
-        /* the clerk writes it later */
-
-        ngx_free(op);
+        ngx_http_reauth_override_unwritten(op);
         return;
     }
 
@@ -93,6 +101,8 @@ ngx_http_reauth_override_reply(redisReply *reply, void *data)
     } else {
         ngx_http_reauth_store_refused(op->store, NGX_HTTP_REAUTH_REFUSED_WRITE,
                                       reply, "failed to write an override");
+        ngx_http_reauth_override_unwritten(op);
+        return;
     }
 
     ngx_free(op);
@@ -128,7 +138,7 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
     op->store = store;
     op->override = *override;
 
-    ngx_http_reauth_zone_override_sent(&store->zone, override);
+    ngx_http_reauth_zone_override_sent(&store->zone, override, 1);
 
     arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
     prefix = &store->redis_conf->prefix;
@@ -164,7 +174,7 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
                                      ngx_http_reauth_override_reply, op)
         != NGX_OK)
     {
-        ngx_free(op);
+        ngx_http_reauth_override_unwritten(op);
     }
 }
 
@@ -196,7 +206,6 @@ ngx_http_reauth_store_override(ngx_http_reauth_store_t *store,
 void
 ngx_http_reauth_store_flush_overrides(ngx_http_reauth_store_t *store)
 {
-    int64_t            now_ms;
     ngx_uint_t         index, n;
     reauth_override_t  override;
 
@@ -205,21 +214,17 @@ ngx_http_reauth_store_flush_overrides(ngx_http_reauth_store_t *store)
     }
 
     index = 0;
-    now_ms = ngx_http_reauth_now();
 
     for (n = 0; n < NGX_HTTP_REAUTH_OVERRIDE_FLUSH; n++) {
 
-        if (ngx_http_reauth_zone_next_override(&store->zone, &index, 1,
-                                               &override)
+        if (ngx_http_reauth_zone_next_override(&store->zone, &index,
+                                          (int64_t) store->redis_conf->timeout,
+                                          &override)
             != NGX_OK)
         {
             return;
         }
 
-        /* the worker that has set it may still be writing it */
-
-        if (override.set_ms + (int64_t) store->redis_conf->timeout <= now_ms) {
-            ngx_http_reauth_override_send(store, &override);
-        }
+        ngx_http_reauth_override_send(store, &override);
     }
 }

@@ -625,6 +625,11 @@ ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_stored_of(zone, remote, &stored);
 
     result = reauth_judge_merge(&stored, remote, (int) live, &verdict);
+
+    if (verdict.dirty) {
+        verdict.dirty = NGX_HTTP_REAUTH_DIRTY_OLD;
+    }
+
     rc = ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     if (live) {

@@ -517,7 +517,11 @@ ngx_uint_t ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone);
 
 /* the one of them that was changed last; the next call returns another one */
 ngx_int_t ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
-    reauth_record_t *record);
+    reauth_record_t *record, ngx_uint_t *unsent);
+
+/* no worker is writing it: the one that has changed it had no connection */
+void ngx_http_reauth_zone_unsent(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record);
 
 /* finds an active record that must be changed by time; NGX_DECLINED: none */
 ngx_int_t ngx_http_reauth_zone_next_overdue(ngx_http_reauth_zone_t *zone,
@@ -591,13 +595,13 @@ ngx_int_t ngx_http_reauth_zone_merge_override(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_get_override(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_override_t *override);
 
-/* the next of all, or of those that Redis may not have; *index: 0 first */
+/* the next of those that the clerk writes; *index: 0 first */
 ngx_int_t ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t *index, ngx_uint_t dirty, reauth_override_t *override);
+    ngx_uint_t *index, int64_t timeout_ms, reauth_override_t *override);
 
-/* Redis may have it from now on, even if it does not reply; then it has */
+/* sent: Redis may have it from now on; 0: not sent, or no reply; it has it */
 void ngx_http_reauth_zone_override_sent(ngx_http_reauth_zone_t *zone,
-    const reauth_override_t *override);
+    const reauth_override_t *override, ngx_uint_t sent);
 void ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
     const reauth_override_t *override);
 

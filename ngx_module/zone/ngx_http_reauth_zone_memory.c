@@ -133,6 +133,13 @@ ngx_http_reauth_zone_set_dirty(ngx_http_reauth_zone_shctx_t *sh,
 
     q = &dirty->queue;
 
+    if (set != NGX_HTTP_REAUTH_DIRTY_OLD) {
+        dirty->unsent = 0;
+
+    } else if (q->next == NULL) {
+        dirty->unsent = 1;
+    }
+
     if (q->next != NULL
         && set != NGX_HTTP_REAUTH_DIRTY_OLD
         && (set == NGX_HTTP_REAUTH_CLEAN || q->next != &sh->dirty))

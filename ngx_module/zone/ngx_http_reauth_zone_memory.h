@@ -29,7 +29,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       42
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       43
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -123,7 +123,8 @@
 /*
  * Records that Redis does not have are queued in the order of their last
  * change.  DIRTY_OLD: an unchanged record that Redis has lost.  These are
- * queued before all others; a record that is already queued keeps its place.
+ * queued before all others, and no worker is writing them; a record that is
+ * already queued keeps its place.
  */
 
 #define NGX_HTTP_REAUTH_CLEAN             0
@@ -135,7 +136,8 @@
 
 typedef struct {
     ngx_queue_t                     queue;     /* next NULL: not dirty */
-    uint32_t                        index;     /* of the slot; 0: ended */
+    unsigned                        index:31;  /* of the slot; 0: ended */
+    unsigned                        unsent:1;  /* no worker is writing it */
     uint32_t                        hash;      /* of the account */
 } ngx_http_reauth_dirty_t;
 

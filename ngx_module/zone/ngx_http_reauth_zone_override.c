@@ -339,6 +339,7 @@ ngx_http_reauth_zone_override_write(ngx_http_reauth_zone_shctx_t *sh,
     entry->hash = hash;
     entry->copies.dirty = (uint8_t) dirty;
     entry->copies.shared = (uint8_t) shared;
+    entry->copies.sent = 0;
     ngx_memory_barrier();
     entry->used = 1;
 
@@ -527,7 +528,7 @@ ngx_http_reauth_zone_override_entry(ngx_http_reauth_zone_shctx_t *sh,
 
 void
 ngx_http_reauth_zone_override_sent(ngx_http_reauth_zone_t *zone,
-    const reauth_override_t *override)
+    const reauth_override_t *override, ngx_uint_t sent)
 {
     ngx_http_reauth_overridden_t  *entry;
 
@@ -535,8 +536,12 @@ ngx_http_reauth_zone_override_sent(ngx_http_reauth_zone_t *zone,
 
     entry = ngx_http_reauth_zone_override_entry(zone->sh, override);
 
-    if (entry != NULL) {
+    if (entry != NULL && sent) {
         entry->copies.shared = 1;
+    }
+
+    if (entry != NULL && entry->override.stamp == override->stamp) {
+        entry->copies.sent = (uint8_t) sent;
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -559,6 +564,10 @@ ngx_http_reauth_zone_override_committed(ngx_http_reauth_zone_t *zone,
 
         entry->copies.dirty = entry->override.stamp != override->stamp;
         entry->copies.shared = 1;
+
+        if (!entry->copies.dirty) {
+            entry->copies.sent = 0;
+        }
     }
 
     ngx_http_reauth_zone_unlock(zone);
@@ -582,7 +591,7 @@ ngx_http_reauth_zone_overrides_unread(ngx_http_reauth_zone_t *zone)
 
 ngx_int_t
 ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
-    ngx_uint_t *index, ngx_uint_t dirty, reauth_override_t *override)
+    ngx_uint_t *index, int64_t timeout_ms, reauth_override_t *override)
 {
     int64_t                        now_ms;
     ngx_int_t                      rc;
@@ -605,7 +614,8 @@ ngx_http_reauth_zone_next_override(ngx_http_reauth_zone_t *zone,
 
         if (entry->used
             && now_ms < entry->override.until_ms
-            && (entry->copies.dirty || !dirty))
+            && reauth_override_is_unwritten(&entry->override, &entry->copies,
+                                            now_ms, timeout_ms))
         {
             *override = entry->override;
             rc = NGX_OK;

@@ -19,7 +19,7 @@ ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone)
 
 ngx_int_t
 ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
-    reauth_record_t *record)
+    reauth_record_t *record, ngx_uint_t *unsent)
 {
     ngx_int_t                      rc;
     ngx_queue_t                   *q;
@@ -48,6 +48,8 @@ ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
 
         dirty = ngx_queue_data(q, ngx_http_reauth_dirty_t, queue);
 
+        *unsent = dirty->unsent;
+
         if (dirty->index) {
             *record = ngx_http_reauth_slot(sh, dirty->index)->record;
 
@@ -62,6 +64,34 @@ ngx_http_reauth_zone_next_dirty(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_unlock(zone);
 
     return rc;
+}
+
+
+void
+ngx_http_reauth_zone_unsent(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record)
+{
+    reauth_record_t           stored;
+    ngx_http_reauth_dirty_t  *dirty;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    dirty = ngx_http_reauth_zone_read(zone->sh,
+                                      (const u_char *) record->account,
+                                      ngx_strlen(record->account), &stored);
+
+    /* it may have been changed again */
+
+    if (dirty != NULL
+        && dirty->queue.next != NULL
+        && reauth_epoch_is(&stored, record->epoch, record->origin)
+        && stored.state == record->state
+        && stored.updated_ms == record->updated_ms)
+    {
+        dirty->unsent = 1;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
 }
 
 

@@ -169,6 +169,7 @@ typedef struct {
 
 typedef struct {
     reauth_stored_t  zone;
+    int              unsent;         /* no commit of the record is sent */
     int64_t          skew;
     int64_t          ticks;          /* of its own clock, in test_orders.c */
     unsigned         asked;          /* poll_soon */
@@ -1161,6 +1162,13 @@ zone_carry_out(instance_t *in, const reauth_judgement_t *verdict)
         return;
     }
 
+    if (verdict->write == REAUTH_WRITE_RECORD) {
+        in->unsent = 0;
+
+    } else if (!in->zone.dirty) {
+        in->unsent = 1;
+    }
+
     in->zone.dirty = verdict->dirty;
 
     if (verdict->write == REAUTH_WRITE_REVISION) {
@@ -1395,6 +1403,7 @@ zone_conflict(instance_t *in, news_t *news, const reauth_record_t *remote,
 static reauth_merge_result_t
 zone_merge(instance_t *in, const reauth_record_t *remote, int live)
 {
+    int                      unsent;
     reauth_judgement_t       verdict;
     reauth_merge_result_t  result;
 
@@ -1405,7 +1414,14 @@ zone_merge(instance_t *in, const reauth_record_t *remote, int live)
     }
 
     zone_taken(in, &verdict);
+
+    unsent = in->unsent || !in->zone.dirty;
+
     zone_carry_out(in, &verdict);
+
+    if (verdict.dirty) {
+        in->unsent = unsent;
+    }
 
     return result;
 }
@@ -1561,6 +1577,19 @@ commit_free(commit_t *commit)
 static void
 commit_local(commit_t *commit)
 {
+    instance_t             *in;
+    const reauth_record_t  *record;
+
+    in = &world.instances[commit->instance];
+    record = &commit->record;
+
+    if (reauth_epoch_is(&in->zone.record, record->epoch, record->origin)
+        && in->zone.record.state == record->state
+        && in->zone.record.updated_ms == record->updated_ms)
+    {
+        in->unsent = 1;
+    }
+
     if (commit->has_begin) {
         begin_local(commit->instance, &commit->op);
     }
@@ -1929,7 +1958,8 @@ store_timer(int instance)
     }
 
     if (in->zone.dirty && in->up
-        && reauth_judge_flush(&in->zone.record, clock_of(in), TIMEOUT))
+        && reauth_judge_flush(&in->zone.record, in->unsent, clock_of(in),
+                              TIMEOUT))
     {
         flush(instance);
     }

@@ -1809,20 +1809,24 @@ test_commit(void **state)
 
     make(&row, &record);
 
-    assert_false(reauth_judge_flush(&record, NOW_MS + 249, 250));
-    assert_true(reauth_judge_flush(&record, NOW_MS + 250, 250));
+    assert_false(reauth_judge_flush(&record, 0, NOW_MS + 249, 250));
+    assert_true(reauth_judge_flush(&record, 0, NOW_MS + 250, 250));
 
     /* the clock has been put back since */
 
-    assert_false(reauth_judge_flush(&record, NOW_MS - 249, 250));
-    assert_true(reauth_judge_flush(&record, NOW_MS - 250, 250));
+    assert_false(reauth_judge_flush(&record, 0, NOW_MS - 249, 250));
+    assert_true(reauth_judge_flush(&record, 0, NOW_MS - 250, 250));
 
     /* a begin may be judged again */
 
     record.state = STARTING;
 
-    assert_false(reauth_judge_flush(&record, NOW_MS + 499, 250));
-    assert_true(reauth_judge_flush(&record, NOW_MS + 500, 250));
+    assert_false(reauth_judge_flush(&record, 0, NOW_MS + 499, 250));
+    assert_true(reauth_judge_flush(&record, 0, NOW_MS + 500, 250));
+
+    /* no worker is writing it */
+
+    assert_true(reauth_judge_flush(&record, 1, NOW_MS, 250));
 
     make_begin(1, &begin);
     begin.epoch = 7;

@@ -592,7 +592,7 @@ choices_find(choice_t *choices)
         }
 
         if (in->up && in->zone.dirty && !is_writing(i)
-            && reauth_judge_flush(&in->zone.record, clock_of(in), TIMEOUT))
+            && reauth_judge_flush(&in->zone.record, 0, clock_of(in), TIMEOUT))
         {
             choice_add(choices, &n, CHOICE_FLUSH, i, 0, 0);
         }
@@ -776,7 +776,7 @@ arrive(void)
             if (in->zone.dirty) {
                 more = 1;
 
-                if (reauth_judge_flush(&in->zone.record, clock_of(in),
+                if (reauth_judge_flush(&in->zone.record, 0, clock_of(in),
                                        TIMEOUT))
                 {
                     flush(i);

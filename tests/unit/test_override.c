@@ -329,18 +329,20 @@ test_keeps_place(void **state)
         reauth_override_copies_t   copies;
         int                        gives_way;
     } rows[] = {
-        { "removed, in Redis", REAUTH_OVERRIDE_NONE, 500, { 0, 1 }, 1 },
-        { "removed, to be written", REAUTH_OVERRIDE_NONE, 500, { 1, 1 }, 0 },
-        { "removed, was never in Redis", REAUTH_OVERRIDE_NONE, 500, { 1, 0 },
-          1 },
-        { "removed, without Redis", REAUTH_OVERRIDE_NONE, 500, { 0, 0 }, 1 },
+        { "removed, in Redis", REAUTH_OVERRIDE_NONE, 500, { 0, 1, 0 }, 1 },
+        { "removed, to be written", REAUTH_OVERRIDE_NONE, 500,
+          { 1, 1, 0 }, 0 },
+        { "removed, was never in Redis", REAUTH_OVERRIDE_NONE, 500,
+          { 1, 0, 0 }, 1 },
+        { "removed, without Redis", REAUTH_OVERRIDE_NONE, 500,
+          { 0, 0, 0 }, 1 },
         { "removed, ended before it was written", REAUTH_OVERRIDE_NONE, 0,
-          { 1, 1 }, 1 },
-        { "forgotten, to be written", FORGOTTEN, 500, { 1, 1 }, 0 },
-        { "in force, was never in Redis", REAUTH_OVERRIDE_OPEN, 500, { 1, 0 },
-          0 },
-        { "in force, in Redis", REAUTH_OVERRIDE_CLOSED, 500, { 0, 1 }, 0 },
-        { "ended, to be written", REAUTH_OVERRIDE_CLOSED, 0, { 1, 1 }, 1 },
+          { 1, 1, 0 }, 1 },
+        { "forgotten, to be written", FORGOTTEN, 500, { 1, 1, 0 }, 0 },
+        { "in force, was never in Redis", REAUTH_OVERRIDE_OPEN, 500,
+          { 1, 0, 0 }, 0 },
+        { "in force, in Redis", REAUTH_OVERRIDE_CLOSED, 500, { 0, 1, 0 }, 0 },
+        { "ended, to be written", REAUTH_OVERRIDE_CLOSED, 0, { 1, 1, 0 }, 1 },
     };
 
     (void) state;
@@ -351,6 +353,46 @@ test_keeps_place(void **state)
 
         if (reauth_override_gives_way(&override, &rows[i].copies, NULL, NOW_MS)
             != rows[i].gives_way)
+        {
+            fail_msg("%s", rows[i].row);
+        }
+    }
+}
+
+
+/* one that a worker may be writing is written again after a timeout */
+
+static void
+test_unwritten(void **state)
+{
+    size_t             i;
+    reauth_override_t  override;
+
+    static const struct {
+        const char                *row;
+        int64_t                    age;
+        reauth_override_copies_t   copies;
+        int                        unwritten;
+    } rows[] = {
+        { "no worker is writing it", 0, { 1, 0, 0 }, 1 },
+        { "replaces one in Redis", 0, { 1, 1, 0 }, 1 },
+        { "is in Redis", 1000, { 0, 1, 0 }, 0 },
+        { "is being written", 0, { 1, 1, 1 }, 0 },
+        { "is still being written", 249, { 1, 1, 1 }, 0 },
+        { "its worker has exited", 250, { 1, 1, 1 }, 1 },
+        { "is being written, the clock was put back", -249, { 1, 1, 1 }, 0 },
+        { "the clock was put back", -250, { 1, 1, 1 }, 1 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        make(&override, 5, REAUTH_OVERRIDE_CLOSED);
+        override.set_ms = NOW_MS - rows[i].age;
+
+        if (reauth_override_is_unwritten(&override, &rows[i].copies, NOW_MS,
+                                         250)
+            != rows[i].unwritten)
         {
             fail_msg("%s", rows[i].row);
         }
@@ -727,6 +769,7 @@ main(void)
         cmocka_unit_test(test_gives_way),
         cmocka_unit_test(test_keeps_place),
         cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_unwritten),
         cmocka_unit_test(test_stored),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_same_stamp),
