@@ -337,6 +337,11 @@ is(put($keeper, 'acct_6', 1)->finish->{status}, 200,
 ok(wait_for(sub { stored('acct_6', 'state') eq 'running' }, 'the record'),
     'the record of the attempt is written');
 
+# its first poll changes the record, which is then written again anyway
+
+logged($keeper, 'a further poll changes nothing',
+    'reauth fact: account "acct_6" poller reports running: same');
+
 redis_cli('DEL', '{reauth}:a:acct_6');
 logged($keeper, 'a deleted record of an active attempt is written again',
     'reauth sync: account "acct_6" was deleted in Redis, state running, to be'

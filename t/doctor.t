@@ -22,6 +22,10 @@ my %token   = map { $_ => secret_file("token-$_", "token-of-$_\n") } qw(ops othe
 my $certificate = "$dir/tls.crt";
 my $key         = "$dir/tls.key";
 
+# before nginx is started, as if it had been reloaded after a change
+
+my $before = time - 60;
+
 sub sign {
     my ($days) = @_;
 
@@ -31,8 +35,7 @@ sub sign {
 
     chmod 0600, $key;
 
-    # as if nginx had been reloaded afterwards
-    return utime time - 60, time - 60, $certificate, $key;
+    return utime $before, $before, $certificate, $key;
 }
 
 sign(365);
@@ -125,7 +128,7 @@ my $password = Reauth::Test::slurp("$dir/redis_password");
 secret_file('redis_password', "another\n");
 finds('a wrong password of Redis', 'rejects the password', 'password_file');
 secret_file('redis_password', $password);
-utime time - 60, time - 60, "$dir/redis_password";
+utime $before, $before, "$dir/redis_password";
 
 my $other = Reauth::Test::write_file("$gateway->{dir}/other.conf", Reauth::Test::slurp($conf)
     =~ s/\Q$ENV{TEST_NGINX_WEBHOOK_SECRET}\E/secret_file('webhook_other', "another-secret-of-32-characters-000\n")/er);
@@ -167,7 +170,7 @@ sign(365);
 
 utime $later, $later, "$dir/redis_password";
 finds('a password of Redis that nginx has not read', 'reauth_redis .*was changed after', 'reload');
-utime time - 60, time - 60, "$dir/redis_password";
+utime $before, $before, "$dir/redis_password";
 
 utime $later, $later, $callers;
 is((doctor())[1], 0, 'a callers file that workers can read needs no reload');
