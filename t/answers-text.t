@@ -49,6 +49,8 @@ for my $name (sort keys %text) {
 
     is($gateway->update($account, 'slow')->{status}, 200,
         "$name: the update is accepted");
+    ok((wait_for { stored($account, 'state') eq 'running' }),
+        "$name: the record of the update is written");
 
     changed($account, map { $_ => $text{$name} }
         qw(progress error_code error_message caller));

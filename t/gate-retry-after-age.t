@@ -25,17 +25,15 @@ sub begin {
 
     my $id = $gateway->update($account, 'ok')->{json}{attempt_id};
 
-    ok(wait_for { (stored($account, 'state') // '') eq 'running' }
+    ok((wait_for { stored($account, 'state') eq 'running' }),
         "the attempt of $account is running");
 
     my $told = $gateway->http('GET', "/reauth/accounts/$account")->{json}{since};
+    my $since = stored($account, 'since') - $age * 1000;
 
-    store_and_tell($account,
-        since => stored($account, 'since') - $age * 1000) if $age;
-
-    ok(wait_for {
+    ok((store_until {
         $gateway->http('GET', "/reauth/accounts/$account")->{json}{since} ne $told
-    } "the record has an age of $age s") if $age;
+    } $account, since => $since), "the record has an age of $age s") if $age;
 
     return $id;
 }

@@ -80,9 +80,9 @@ sub metric { return scrape()->{body} =~ /^\Q$_[0]\E ([\d.]+)$/m ? $1 : ''; }
 is(metric('reauth_oldest_active_seconds'), 0, 'no attempt is active');
 
 is($gateway->update('acct_1', 'ok')->{status}, 200, 'an attempt begins');
-Reauth::Test::store_and_tell('acct_1', state => 'running',
-    since => 1000 * (time - 700));
-wait_for { metric('reauth_oldest_active_seconds') >= 700 } 'the age';
+my $since = 1000 * (time - 700);
+store_until { metric('reauth_oldest_active_seconds') >= 700 }
+    'acct_1', since => $since;
 cmp_ok(metric('reauth_oldest_active_seconds'), '<', 700 + 300,
     'the metric has the age of the oldest attempt');
 

@@ -28,7 +28,7 @@ use Reauth::Ports ();
 our @EXPORT = qw(
     free_port gateway http poll_times redis_cli redis_pause redis_resume
     redis_start redis_stop runs sandbox sandbox_log sandbox_start sandbox_stop secret_file
-    store store_and_tell stored update wait_for work_dir
+    store store_and_tell store_until stored update wait_for work_dir
 );
 
 # The timeout of every wait in seconds, so that a failing test ends; it does not
@@ -587,6 +587,23 @@ sub store_and_tell {
 
     return redis_cli('XADD', '{reauth}:events', '*', 'another',
         record_text(%{ stored($account) }));
+}
+
+
+# The same, until a gateway has it.  A gateway that waits for the reply to a write
+# of its own takes a later revision for this reply if only "since" differs,
+# which no gateway changes.
+
+sub store_until (&$%) {
+    my ($condition, $account, %value) = @_;
+
+    wait_for { stored($account, 'state') eq 'running' } "$account is stored"
+        or return;
+
+    return wait_for {
+        store_and_tell($account, %value);
+        $condition->();
+    } "$account is changed";
 }
 
 
