@@ -42,7 +42,11 @@ my $log = $two->error_log;
 my $reads = () = $log =~ /reauth sync: all accounts are to be read/g;
 
 cmp_ok($reads, '<=', 2, 'the accounts are not read again at once');
-cmp_ok(refusals(), '<=', 12, 'the removal is not tried again and again');
+
+# the gateway also tries regularly whether Redis accepts writes
+
+cmp_ok(refusals(), '<=', 4 * (time - $began),
+    'the removal is not tried again and again');
 
 redis_cli('CONFIG', 'SET', 'maxmemory', 0);
 

@@ -43,6 +43,7 @@ is(put($one, 'first', 'acct_1', 'x')->{status}, 200, 'an attempt is begun');
 
 my $record = ask($one, 'first', 'GET', '/reauth/accounts/acct_1')->{json};
 
+ok(wait_for { stored('acct_1', 'attempt') } 'the attempt is in Redis');
 redis_pause();
 
 my $two = gateway(name => 'two', %argument);

@@ -83,8 +83,10 @@ sub promoted {
 
     my $new;
 
+    # without it, the commands below would wait for a stopped server
+
     ok(wait_for { $new = named(); $new && $new != $old }
-        "$how: a replica is promoted");
+        "$how: a replica is promoted") or die "no failover\n";
 
     my $start = time;
 

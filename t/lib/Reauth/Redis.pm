@@ -97,7 +97,8 @@ sub state_of {
 }
 
 
-# Three Sentinels that watch the primary as "main".
+# Three Sentinels that watch the primary as "main".  With shorter times, a busy
+# server is taken for one that is down, and a failover is given up.
 
 sub sentinels {
     my ($class, $primary, %argument) = @_;
@@ -108,8 +109,8 @@ sub sentinels {
             cli      => $argument{cli},
             lines    => [
                 'sentinel monitor main 127.0.0.1 ' . $primary->port . ' 2',
-                'sentinel down-after-milliseconds main 500',
-                'sentinel failover-timeout main 3000',
+                'sentinel down-after-milliseconds main 2000',
+                'sentinel failover-timeout main 10000',
                 @{ $argument{lines} // [] },
             ],
         )
