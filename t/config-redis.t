@@ -13,6 +13,15 @@ our $password = secret_file('redis_password', "password\n");
 our $open     = secret_file('open_password', "open-to-all\n", oct '644');
 our $none     = work_dir() . '/no-such-file';
 
+# Angie since 1.12.0 has a resolver by default: "resolver conf"
+our $no_resolver = '';
+
+if (qx{'$Test::Nginx::Util::NginxBinary' -V 2>&1}
+    =~ m{^Angie version: Angie/(\d+)\.(\d+)}m)
+{
+    $no_resolver = 'resolver off;' if $1 * 1000 + $2 >= 1012;
+}
+
 run_tests();
 
 __DATA__
@@ -68,8 +77,8 @@ invalid port in "127.0.0.1:99999" of "reauth_redis"
 
 
 === TEST 6: a name that does not resolve is rejected
---- http_config
-reauth_redis redis://no-such-host.invalid;
+--- http_config eval
+"$::no_resolver reauth_redis redis://no-such-host.invalid;"
 --- must_die
 --- suppress_stderr
 --- error_log

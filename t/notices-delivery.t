@@ -14,7 +14,11 @@ my $to       = $receiver->port;
 
 my $gateway = gateway(workers => 2, config => <<"EOC");
 reauth_notify /notify $secret events=account.needs_person,account.failed;
-location = /notify { internal; proxy_pass http://127.0.0.1:$to/hook; }
+location = /notify {
+    internal;
+    proxy_pass http://127.0.0.1:$to/hook;
+    proxy_http_version 1.0;
+}
 location = /reauth/metrics { reauth_metrics; }
 EOC
 

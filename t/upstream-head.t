@@ -32,8 +32,10 @@ my $peer = Reauth::Peer->start(sub {
         return Reauth::Peer::accepted("auth_$account");
     }
 
+    # nginx 1.29.7 and later keep connections by default
     syswrite $socket, ($head{$name} // '')
-        . ($head{$name} ? 'Content-Length: ' . length($body) . "\r\n\r\n" : '')
+        . ($head{$name} ? "Connection: close\r\nContent-Length: "
+            . length($body) . "\r\n\r\n" : '')
         . $body;
 
     return;
