@@ -68,12 +68,13 @@ sub workers_of {
 
     my $worker;
 
-    # nginx has forked it, but it may not have begun
+    # nginx has forked it, but it may not have begun; after a reload, the former
+    # one may not have ended
 
     ok(wait_for {
-        ($worker) = $gateway->worker_pids;
-        return $worker && Reauth::Test::slurp("/proc/$worker/status")
-            =~ /^Uid:\s+$uid\b/m;
+        ($worker, my @former) = $gateway->worker_pids;
+        return $worker && !@former
+            && Reauth::Test::slurp("/proc/$worker/status") =~ /^Uid:\s+$uid\b/m;
     } 'the worker has the specified user');
 
     ok(wait_for { my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
