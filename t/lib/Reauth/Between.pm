@@ -42,6 +42,11 @@ sub answer {
 sub delay { return $_[0]->answer($_[1], "delay $_[2]"); }
 
 
+# From now on, each command of this name is passed on when something else is set.
+
+sub hold { return $_[0]->answer($_[1], 'hold'); }
+
+
 # From now on, all commands are passed on.
 
 sub pass { return $_[0]->answer('', ''); }
@@ -56,8 +61,29 @@ sub answered {
 }
 
 
+# Replies to earlier commands are still passed on.
+
+sub held {
+    my ($self, $command, $client, $redis) = @_;
+
+    my $from = IO::Select->new($redis);
+
+    while (Reauth::Test::slurp("$self->{log}.answer") eq "$command hold") {
+        next if !$from->can_read(0.02);
+        sysread $redis, my $bytes, 65536 or return 0;
+        syswrite $client, $bytes;
+    }
+
+    return 1;
+}
+
+
 sub converse {
     my ($self, $client) = @_;
+
+    # longer than any test waits: a new connection would hide a fault
+
+    alarm 600;
 
     my $redis = IO::Socket::INET->new(
         PeerAddr => '127.0.0.1',
@@ -80,6 +106,9 @@ sub converse {
 
                 if ($raw =~ /\Adelay (\S+)\z/) {
                     sleep $1;
+                }
+                elsif ($raw eq 'hold') {
+                    $self->held($command, $client, $redis) or return;
                 }
                 else {
                     ($to, $bytes) = ($client, $raw);
