@@ -24,7 +24,7 @@ my $ready;
 
 ok(wait_for {
     $ready = $two->http('GET', '/reauth/readyz');
-    return $ready->{status} == 200;
+    return $ready->{json}{status} eq 'ready';
 } 'the second gateway is ready');
 
 for my $account ('acct_active', map { "acct_more$_" } 1 .. 30) {
@@ -39,6 +39,8 @@ is($two->http('GET', '/reauth/summary')->{json}{active}, 31,
 
 # a restart of the first, with an empty zone
 $one->restart;
+ok(wait_for { $one->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' }
+    'the first gateway is ready after a restart');
 is($one->http('GET', '/api/acct_active/me')->{status}, 503,
     'closed after a restart');
 
