@@ -9,6 +9,7 @@
 #include "ngx_http_reauth_module.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_check.h"
+#include "ngx_http_reauth_events_texts.h"
 #include "ngx_http_reauth_gate.h"
 #include "ngx_http_reauth_gate_failed.h"
 #include "ngx_http_reauth_heal.h"
@@ -580,4 +581,5 @@ ngx_http_reauth_exit_process(ngx_cycle_t *cycle)
     ngx_http_reauth_notices_exit_process();
     ngx_http_reauth_store_exit_process(&mcf->store);
     ngx_http_reauth_wait_exit_process();
+    ngx_http_reauth_events_texts_clear();
 }

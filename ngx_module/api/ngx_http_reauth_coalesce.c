@@ -13,6 +13,7 @@
 #include "reauth_places.h"
 #include "ngx_http_reauth_authenticate.h"
 #include "ngx_http_reauth_answer.h"
+#include "ngx_http_reauth_zone_changes.h"
 
 
 /*

@@ -17,7 +17,9 @@
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_cursor.h"
+#include "ngx_http_reauth_events_texts.h"
 #include "ngx_http_reauth_wait.h"
+#include "ngx_http_reauth_zone_changes.h"
 
 
 #define NGX_HTTP_REAUTH_EVENTS_BUFFER     8192
@@ -153,16 +155,84 @@ ngx_http_reauth_events_change(ngx_http_reauth_events_t *events,
 }
 
 
+/*
+ * Adds the next change: its event as composed for another stream, if there is
+ * one.  The ID and the accounts that are seen must be the same for both.
+ */
+
+static ngx_int_t
+ngx_http_reauth_events_next(ngx_http_reauth_events_t *events,
+    ngx_uint_t shared)
+{
+    u_char                      *start;
+    ngx_int_t                    rc;
+    ngx_buf_t                   *b;
+    ngx_str_t                   *text;
+    ngx_uint_t                   was, forgotten;
+    reauth_record_t              record;
+    reauth_string_t              account;
+    ngx_http_reauth_zone_t      *zone;
+    ngx_http_reauth_loc_conf_t  *lcf;
+
+    b = events->buf;
+    zone = events->wait->zone;
+    lcf = ngx_http_get_module_loc_conf(events->request,
+                                       ngx_http_reauth_module);
+
+    text = shared ? ngx_http_reauth_events_texts_find(&events->place, lcf)
+                  : NULL;
+
+    if (text != NULL) {
+        rc = ngx_http_reauth_zone_pass_change(zone, &events->place,
+                                              &forgotten);
+
+        if (rc == NGX_OK && !forgotten) {
+            b->last = ngx_cpymem(b->last, text->data, text->len);
+        }
+
+        return rc;
+    }
+
+    rc = ngx_http_reauth_zone_next_change(zone, &events->place, &record, &was);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    account = reauth_string_from(record.account);
+
+    if (account.len == 0
+        || !ngx_http_reauth_caller_sees(events->request, &account))
+    {
+        return NGX_OK;
+    }
+
+    start = b->last;
+
+    if (ngx_http_reauth_events_change(events, &record) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (record.state == REAUTH_STATE_FORGOTTEN) {
+        ngx_http_reauth_events_texts_clear();
+
+    } else if (shared && record.source != REAUTH_SOURCE_OPERATOR) {
+        ngx_http_reauth_events_texts_keep(&events->place, lcf, start,
+                                          b->last - start);
+    }
+
+    return NGX_OK;
+}
+
+
 /* fills the buffer with as many new changes as fit */
 
 static ngx_int_t
 ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
 {
-    ngx_int_t         rc;
-    ngx_buf_t        *b;
-    ngx_uint_t        was;
-    reauth_record_t   record;
-    reauth_string_t   account;
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_uint_t   shared;
 
     b = events->buf;
 
@@ -183,12 +253,19 @@ ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
         *b->last++ = '\n';
     }
 
+    shared = !events->sealed
+             && !ngx_http_reauth_caller_confined(events->request);
+
     while (b->end - b->last >= NGX_HTTP_REAUTH_EVENTS_ROOM) {
 
-        rc = ngx_http_reauth_zone_next_change(events->wait->zone,
-                                              &events->place, &record, &was);
+        rc = ngx_http_reauth_events_next(events, shared);
+
         if (rc == NGX_DECLINED) {
             break;
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
         }
 
         if (rc == NGX_ABORT) {
@@ -198,16 +275,6 @@ ngx_http_reauth_events_fill(ngx_http_reauth_events_t *events)
             b->last = ngx_sprintf(b->last, "event: reset\n"
                           "data: {\"reason\":\"Changes have been missed: read "
                           "the accounts again.\"}\n\n");
-            continue;
-        }
-
-        account = reauth_string_from(record.account);
-
-        if (account.len != 0
-            && ngx_http_reauth_caller_sees(events->request, &account)
-            && ngx_http_reauth_events_change(events, &record) != NGX_OK)
-        {
-            return NGX_ERROR;
         }
     }
 
@@ -479,6 +546,7 @@ ngx_http_reauth_events(ngx_http_request_t *r, ngx_str_t *rest)
     events->wait->ready = ngx_http_reauth_events_ready;
     events->wait->resume = ngx_http_reauth_events_resume;
     events->wait->data = events;
+    events->wait->takes_turns = 1;
 
     events->sealed = ngx_http_reauth_caller_confined(r);
 

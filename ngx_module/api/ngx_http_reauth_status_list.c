@@ -14,6 +14,7 @@
 #include "ngx_http_reauth_status.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_cursor.h"
+#include "ngx_http_reauth_zone_changes.h"
 
 
 /* records copied from the zone at a time */

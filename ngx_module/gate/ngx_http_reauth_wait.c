@@ -17,6 +17,18 @@
  */
 #define NGX_HTTP_REAUTH_WAIT_TICK  10
 
+/*
+ * Of those that take turns, so many are resumed in one turn of the event loop:
+ * other requests are processed before the next ones.
+ */
+#define NGX_HTTP_REAUTH_WAIT_TURN  16
+
+/*
+ * So many of them are resumed in a millisecond: if there are a thousand, each
+ * is resumed at most every 100 ms, and then has more to write.
+ */
+#define NGX_HTTP_REAUTH_WAIT_RATE  10
+
 
 typedef char  ngx_http_reauth_waits_are_counted
     [NGX_HTTP_REAUTH_WAIT_LAST == NGX_HTTP_REAUTH_WAITS ? 1 : -1];
@@ -25,6 +37,8 @@ typedef char  ngx_http_reauth_waits_are_counted
 /* of this worker */
 
 static ngx_queue_t       ngx_http_reauth_waiting;
+static ngx_queue_t       ngx_http_reauth_wait_turns; /* of those that take
+                                                        turns */
 static ngx_uint_t        ngx_http_reauth_nwaiting[NGX_HTTP_REAUTH_WAIT_LAST];
 static reauth_share_t   *ngx_http_reauth_wait_shares;
 static size_t            ngx_http_reauth_wait_mask;
@@ -175,6 +189,7 @@ ngx_http_reauth_wait_create(ngx_http_request_t *r,
 
     wait->kind = kind;
     wait->begun = ngx_current_msec;
+    wait->after = ngx_current_msec;
     wait->request = r;
     wait->zone = &mcf->store.zone;
 
@@ -201,7 +216,10 @@ ngx_http_reauth_wait_over(ngx_http_reauth_wait_t *wait)
 
     changes = ngx_http_reauth_zone_changes(wait->zone);
 
-    if (wait->changes == changes) {
+    if (wait->changes == changes
+        || (wait->takes_turns
+            && (ngx_msec_int_t) (wait->after - ngx_current_msec) > 0))
+    {
         return 0;
     }
 
@@ -211,9 +229,12 @@ ngx_http_reauth_wait_over(ngx_http_reauth_wait_t *wait)
 }
 
 
-static void
-ngx_http_reauth_wait_handler(ngx_event_t *ev)
+/* resumes those whose wait is over; returns 1 if more than "max" may be */
+
+static ngx_uint_t
+ngx_http_reauth_wait_resume(ngx_queue_t *queue, ngx_uint_t max)
 {
+    ngx_uint_t               n;
     ngx_queue_t              waiting, *q;
     ngx_connection_t        *c;
     ngx_http_reauth_wait_t  *wait;
@@ -224,19 +245,24 @@ ngx_http_reauth_wait_handler(ngx_event_t *ev)
      */
 
     ngx_queue_init(&waiting);
-    ngx_queue_add(&waiting, &ngx_http_reauth_waiting);
-    ngx_queue_init(&ngx_http_reauth_waiting);
+    ngx_queue_add(&waiting, queue);
+    ngx_queue_init(queue);
 
-    while (!ngx_queue_empty(&waiting)) {
+    for (n = 0; n < max && !ngx_queue_empty(&waiting); /* void */ ) {
         q = ngx_queue_head(&waiting);
         ngx_queue_remove(q);
-        ngx_queue_insert_tail(&ngx_http_reauth_waiting, q);
+        ngx_queue_insert_tail(queue, q);
 
         wait = ngx_queue_data(q, ngx_http_reauth_wait_t, queue);
 
         if (!ngx_http_reauth_wait_over(wait)) {
             continue;
         }
+
+        n++;
+        wait->after = ngx_current_msec
+                      + ngx_http_reauth_nwaiting[wait->kind]
+                        / NGX_HTTP_REAUTH_WAIT_RATE;
 
         ngx_http_reauth_wait_unpark(wait);
 
@@ -248,10 +274,42 @@ ngx_http_reauth_wait_handler(ngx_event_t *ev)
         ngx_http_run_posted_requests(c);
     }
 
+    if (ngx_queue_empty(&waiting)) {
+        return 0;
+    }
+
+    /* the others come first next time */
+
+    ngx_queue_add(&waiting, queue);
+    ngx_queue_init(queue);
+    ngx_queue_add(queue, &waiting);
+
+    return 1;
+}
+
+
+static void
+ngx_http_reauth_wait_handler(ngx_event_t *ev)
+{
+    ngx_uint_t  more;
+
+    (void) ngx_http_reauth_wait_resume(&ngx_http_reauth_waiting,
+                                       (ngx_uint_t) -1);
+
+    more = ngx_http_reauth_wait_resume(&ngx_http_reauth_wait_turns,
+                                       NGX_HTTP_REAUTH_WAIT_TURN);
+
+    if (more && ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
     /* not cancelable: an exiting worker must respond first */
 
-    if (!ngx_queue_empty(&ngx_http_reauth_waiting) && !ev->timer_set) {
-        ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_TICK);
+    if ((!ngx_queue_empty(&ngx_http_reauth_waiting)
+         || !ngx_queue_empty(&ngx_http_reauth_wait_turns))
+        && !ev->timer_set)
+    {
+        ngx_add_timer(ev, more ? 0 : NGX_HTTP_REAUTH_WAIT_TICK);
     }
 }
 
@@ -267,6 +325,7 @@ ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait, ngx_msec_t msec)
 
     if (ev->handler == NULL) {
         ngx_queue_init(&ngx_http_reauth_waiting);
+        ngx_queue_init(&ngx_http_reauth_wait_turns);
 
         ngx_http_reauth_wait_dumb.fd = (ngx_socket_t) -1;
 
@@ -295,7 +354,9 @@ ngx_http_reauth_wait_park(ngx_http_reauth_wait_t *wait, ngx_msec_t msec)
 
     wait->until = ngx_current_msec + msec;
 
-    ngx_queue_insert_tail(&ngx_http_reauth_waiting, &wait->queue);
+    ngx_queue_insert_tail(wait->takes_turns ? &ngx_http_reauth_wait_turns
+                                            : &ngx_http_reauth_waiting,
+                          &wait->queue);
 
     if (!ev->timer_set) {
         ngx_add_timer(ev, NGX_HTTP_REAUTH_WAIT_TICK);

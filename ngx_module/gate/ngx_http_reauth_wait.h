@@ -45,11 +45,14 @@ struct ngx_http_reauth_wait_s {
     void                            *data;
 
     ngx_http_reauth_wait_kind_e      kind;
+    ngx_uint_t                       takes_turns;  /* 1: with a few others,
+                                                      not with all at once */
     ngx_http_request_t              *request;
     uint64_t                         caller;   /* its share; 0: no caller */
     ngx_http_reauth_zone_t          *zone;
     ngx_uint_t                       changes;  /* that it knows of */
     ngx_msec_t                       until;
+    ngx_msec_t                       after;    /* its next turn */
     ngx_queue_t                      queue;    /* next NULL: not parked */
     ngx_msec_t                       begun;
     ngx_uint_t                       done;

@@ -14,6 +14,7 @@
 #include "ngx_http_reauth_history.h"
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_store_commit.h"
+#include "ngx_http_reauth_zone_changes.h"
 
 
 #define NGX_HTTP_REAUTH_HISTORY_PAGE   200

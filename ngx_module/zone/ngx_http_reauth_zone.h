@@ -691,35 +691,8 @@ void ngx_http_reauth_zone_set_loaded(ngx_http_reauth_zone_t *zone);
 /* the number of changes of all records; cheap to read, never decreases */
 ngx_uint_t ngx_http_reauth_zone_changes(ngx_http_reauth_zone_t *zone);
 
-/*
- * The change log, a ring of limited size.  Its records show the result of each
- * change; long texts may be truncated.
- */
-
 /* a secret of this instance of the zone, to seal values for callers */
 reauth_seal_t *ngx_http_reauth_zone_cursor_key(ngx_http_reauth_zone_t *zone);
-
-/* the position of the last change */
-void ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_zone_place_t *place);
-
-/*
- * Returns the change after *place and advances *place; "was" is the state
- * before.  A record without an account: it was forgotten since.
- * NGX_DECLINED: none yet; NGX_ABORT: the position is of another instance of
- * the zone, or older than the log.
- */
-ngx_int_t ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_zone_place_t *place, reauth_record_t *record,
-    ngx_uint_t *was);
-
-/*
- * Fills records[max] with the changes of an account, newest first, and returns
- * their number; *complete: there are no others.
- */
-ngx_uint_t ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
-    const reauth_string_t *account, reauth_record_t *records, ngx_uint_t max,
-    ngx_uint_t *complete);
 
 /* begins to read all records of Redis: marks all as not read yet */
 void ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone);

@@ -6,6 +6,7 @@
  */
 
 
+#include "ngx_http_reauth_zone_changes.h"
 #include "ngx_http_reauth_zone_memory.h"
 
 
@@ -419,36 +420,69 @@ ngx_http_reauth_zone_place(ngx_http_reauth_zone_t *zone,
 }
 
 
-ngx_int_t
-ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
-    ngx_http_reauth_zone_place_t *place, reauth_record_t *record,
-    ngx_uint_t *was)
+/* advances *place to the change after it; NGX_DECLINED or NGX_ABORT: none */
+
+static ngx_int_t
+ngx_http_reauth_zone_advance_place(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_place_t *place, ngx_http_reauth_ring_t **ring)
 {
-    ngx_int_t                      rc;
-    ngx_http_reauth_ring_t        *ring;
-    ngx_http_reauth_zone_shctx_t  *sh;
-
-    rc = NGX_OK;
-    sh = zone->sh;
-
-    ngx_http_reauth_zone_lock(zone);
+    ngx_http_reauth_zone_check_lock(sh);
 
     if (place->boot != sh->boot
         || place->change > sh->change
         || sh->change - place->change > sh->nring)
     {
-        rc = NGX_ABORT;
+        return NGX_ABORT;
+    }
 
-    } else if (place->change == sh->change) {
-        rc = NGX_DECLINED;
+    if (place->change == sh->change) {
+        return NGX_DECLINED;
+    }
 
-    } else {
-        ring = &sh->ring[++place->change % sh->nring];
+    *ring = &sh->ring[++place->change % sh->nring];
 
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_next_change(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place, reauth_record_t *record,
+    ngx_uint_t *was)
+{
+    ngx_int_t                rc;
+    ngx_http_reauth_ring_t  *ring;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    rc = ngx_http_reauth_zone_advance_place(zone->sh, place, &ring);
+
+    if (rc == NGX_OK) {
         ngx_http_reauth_zone_node_unpack(&ring->u.node, record);
 
         record->deadline_ms = ring->deadline_ms;
         *was = ring->was;
+    }
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_pass_change(ngx_http_reauth_zone_t *zone,
+    ngx_http_reauth_zone_place_t *place, ngx_uint_t *forgotten)
+{
+    ngx_int_t                rc;
+    ngx_http_reauth_ring_t  *ring;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    rc = ngx_http_reauth_zone_advance_place(zone->sh, place, &ring);
+
+    if (rc == NGX_OK) {
+        *forgotten = ring->u.node.lens[NGX_HTTP_REAUTH_NODE_ACCOUNT] == 0;
     }
 
     ngx_http_reauth_zone_unlock(zone);
