@@ -306,7 +306,7 @@ truth_of(int account, const reauth_record_t *record)
 {
     epoch_t  *e;
 
-    if (record->attempt[0] != '\0') {
+    if (record->attempt[0] != '\0' && !upstream_fansly(account)) {
         return atoi(record->attempt + 5);
     }
 
@@ -416,6 +416,33 @@ law_forgotten(int g, int a, seen_t *s, const reauth_record_t *record)
 }
 
 
+/*
+ * What the upstream says of this attempt.  One of Fansly has no ID of its own,
+ * so a gateway that does not know of a later one takes it for its own.
+ */
+
+static int
+is_said(int account, int truth, unsigned state)
+{
+    int       i;
+    truth_t  *t;
+
+    for (i = truth; i < world.ntruths; i++) {
+        t = &world.truths[i];
+
+        if (t->account == account && t->ended != 0 && t->state == state) {
+            return 1;
+        }
+
+        if (!upstream_fansly(account)) {
+            break;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
 {
@@ -465,7 +492,7 @@ law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
 
     t = &world.truths[truth];
 
-    if (t->ended == 0 || t->state != record->state) {
+    if (!is_said(a, truth, record->state)) {
         violated("an end is what the upstream says of this attempt",
                  "gateway %d, %s: %s is %s, by the upstream %s", g,
                  account_names[a], t->name,

@@ -148,6 +148,27 @@ act_together(void)
 }
 
 
+/* polls of the attempt before are under way while an update is sent */
+
+static void
+act_superseded(process_t *process, int account)
+{
+    int  i;
+
+    upstream_poll(process, account);
+    world_run(world.now + chance(50));
+    upstream_update(process, account, (int) chance(3));
+
+    for (i = 0; i < 3 && world.violation == NULL; i++) {
+        world_run(world.now + chance(300));
+
+        if (process->alive && process->stalled <= world.now) {
+            upstream_poll(process, account);
+        }
+    }
+}
+
+
 /* a gateway that is late does not find the last events */
 
 static void
@@ -361,6 +382,11 @@ act(void)
         return;
 
     default:
+        if (upstream_fansly(account) && chance(4) == 0) {
+            act_superseded(process, account);
+            return;
+        }
+
         upstream_poll(process, account);
     }
 }

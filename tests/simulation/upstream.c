@@ -47,6 +47,28 @@ upstream_newest(int account)
 }
 
 
+/* its attempts have no ID of their own, and polls of them no time */
+
+int
+upstream_fansly(int account)
+{
+    return world.plan.fansly && account == 0;
+}
+
+
+static reauth_string_t
+truth_id(int truth)
+{
+    int  account;
+
+    account = world.truths[truth].account;
+
+    return reauth_string_from(upstream_fansly(account)
+                              ? account_names[account]
+                              : world.truths[truth].name);
+}
+
+
 static int
 truth_before(int truth)
 {
@@ -459,7 +481,7 @@ update_answered(event_t *event)
     fact.state = event->state;
 
     if (event->state == REAUTH_STATE_RUNNING) {
-        fact.attempt = reauth_string_from(world.truths[event->truth].name);
+        fact.attempt = truth_id(event->truth);
     }
 
     (void) world.processes[event->process].api->advance(
@@ -513,7 +535,8 @@ upstream_poll(process_t *process, int account)
         event->process = process->number;
         event->generation = process->boots;
         event->account = account;
-        event->truth = atoi(record.attempt + 5);
+        event->truth = upstream_fansly(account) ? NOBODY
+                                                : atoi(record.attempt + 5);
         event->asked_ms = process->api->now();
         event->sent = process->api->monotonic();
         event->asked = malloc(sizeof(reauth_record_t));
@@ -556,6 +579,14 @@ poll_arrives(event_t *event)
     event_t  *answer;
     truth_t  *truth, *about;
 
+    if (upstream_fansly(event->account)) {
+        event->truth = upstream_newest(event->account);
+    }
+
+    if (event->truth == NOBODY) {
+        return;
+    }
+
     truth = &world.truths[event->truth];
     about = truth;
     before = truth_before(event->truth);
@@ -577,6 +608,10 @@ poll_arrives(event_t *event)
     answer->asked_ms = event->asked_ms;
     answer->asked = event->asked;
     event->asked = NULL;
+
+    if (upstream_fansly(event->account)) {
+        answer->started_us = 0;
+    }
 
     /* nor where the clock of a gateway that has never seen Redis is wrong */
 
@@ -607,7 +642,7 @@ poll_answered(event_t *event)
     memset(&fact, 0, sizeof(reauth_fact_t));
 
     fact.source = REAUTH_SOURCE_POLL;
-    fact.attempt = reauth_string_from(world.truths[event->truth].name);
+    fact.attempt = truth_id(event->truth);
     fact.state = event->state;
     fact.started_us = event->started_us;
     fact.step = event->step;

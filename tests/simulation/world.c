@@ -492,6 +492,7 @@ world_random_plan(uint64_t seed, plan_t *plan)
     plan->stream = chance(4) ? 0 : 1 + chance(3);
     plan->alike = chance(8) == 0;
     plan->backlog = chance(32) ? 0 : 100 + chance(150);
+    plan->fansly = chance(4) == 0;
 }
 
 
@@ -521,6 +522,8 @@ world_reset(uint64_t seed, const plan_t *plan)
     world.redis_lost = 0;
     world.violation = NULL;
     world.plan = *plan;
+
+    account_names[0] = plan->fansly ? "fansly_acct_1" : "acct_1";
 
     memset(world.requests, 0, sizeof(world.requests));
     world.nrequests = 0;

@@ -177,6 +177,7 @@ typedef struct {
     unsigned         stream;           /* entries that it keeps; 0: all */
     int              alike;            /* zones with the same last ten bits */
     unsigned         backlog;          /* changes while Redis is away */
+    int              fansly;           /* the first account is one */
 } plan_t;
 
 
@@ -273,6 +274,7 @@ void upstream_advance(int account);
 void upstream_end(int account);
 void upstream_forgotten(int account);
 int upstream_newest(int account);
+int upstream_fansly(int account);
 void requests_gone(process_t *process);
 
 
