@@ -60,6 +60,13 @@ reauth_list_fact(const reauth_record_t *record,
         return 0;
     }
 
+    if (asked_ms < record->stepped_ms) {
+
+        /* it may be older than the login that was seen in progress meanwhile */
+
+        return 0;
+    }
+
     if (status == NULL) {
         reauth_list_failed(fact, REAUTH_ACTION_NONE, "NOT_LISTED");
         return 1;

@@ -252,6 +252,45 @@ test_sweep(void **state)
 }
 
 
+/* two gateways read lists: the earlier one may arrive later */
+
+static void
+test_list_requested_before_the_login_was_seen(void **state)
+{
+    reauth_fact_t            fact;
+    reauth_record_t          record;
+    reauth_account_status_t  status;
+
+    (void) state;
+
+    record_of(&record, REAUTH_STATE_RUNNING, 600000);
+    record.stepped_ms = NOW_MS - 1000;
+
+    memset(&status, 0, sizeof(reauth_account_status_t));
+
+    status.found = 1;
+    status.authenticated = 1;
+
+    assert_false(reauth_list_fact(&record, &status, NOW_MS - 1001, NOW_MS,
+                                  &fact));
+    assert_false(reauth_list_fact(&record, NULL, NOW_MS - 1001, NOW_MS,
+                                  &fact));
+
+    assert_true(reauth_list_fact(&record, &status, NOW_MS - 1000, NOW_MS,
+                                 &fact));
+    assert_int_equal(fact.state, REAUTH_STATE_SUCCEEDED);
+
+    /* that it is in progress is not an end */
+
+    status.authenticated = 0;
+    status.in_progress = 1;
+
+    assert_true(reauth_list_fact(&record, &status, NOW_MS - 1001, NOW_MS,
+                                 &fact));
+    assert_int_equal(fact.state, REAUTH_STATE_RUNNING);
+}
+
+
 int
 main(void)
 {
@@ -259,6 +298,7 @@ main(void)
         cmocka_unit_test(test_attempt_in_progress_becomes_running),
         cmocka_unit_test(test_no_attempt_in_progress_is_an_end),
         cmocka_unit_test(test_account_missing_in_list),
+        cmocka_unit_test(test_list_requested_before_the_login_was_seen),
         cmocka_unit_test(test_sweep)
     };
 
