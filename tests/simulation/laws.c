@@ -32,6 +32,9 @@
 /* what was changed while Redis was away is written in so much time */
 #define LAW_BACKLOG     100
 
+/* a pause that is in Redis is known to all after this */
+#define LAW_PAUSED      2000
+
 #define EPOCHS_MAX      2048
 
 
@@ -299,6 +302,32 @@ laws_forgotten(int account, const reauth_record_t *record)
 }
 
 
+/* the gateway's poller sends a poll */
+
+void
+laws_polled(const process_t *process)
+{
+    const gateway_t  *gateway;
+
+    gateway = &world.gateways[process->gateway];
+
+    if (gateway->paused > world.now && gateway->told < world.now) {
+        violated("no poll is sent before Retry-After", "gateway %d, %lld ms",
+                 process->gateway, (long long) (gateway->paused - world.now));
+    }
+
+    /* while nothing else fails, as Redis may lose the pause */
+
+    if (world.plan.faults == 0
+        && world.paused - LAW_PAUSED > world.now
+        && world.told + LAW_PAUSED < world.now)
+    {
+        violated("all gateways pause", "gateway %d, %lld ms",
+                 process->gateway, (long long) (world.paused - world.now));
+    }
+}
+
+
 /* what a record is about */
 
 static int
@@ -418,11 +447,12 @@ law_forgotten(int g, int a, seen_t *s, const reauth_record_t *record)
 
 /*
  * What the upstream says of this attempt.  One of Fansly has no ID of its own,
- * so a gateway that does not know of a later one takes it for its own.
+ * and a list of accounts tells no IDs, so a gateway that does not know of a
+ * later attempt takes it for its own.
  */
 
 static int
-is_said(int account, int truth, unsigned state)
+is_said(int account, int truth, unsigned state, int listed)
 {
     int       i;
     truth_t  *t;
@@ -434,7 +464,7 @@ is_said(int account, int truth, unsigned state)
             return 1;
         }
 
-        if (!upstream_fansly(account)) {
+        if (!listed && !upstream_fansly(account)) {
             break;
         }
     }
@@ -492,7 +522,9 @@ law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
 
     t = &world.truths[truth];
 
-    if (!is_said(a, truth, record->state)) {
+    if (!is_said(a, truth, record->state,
+                 record->source == REAUTH_SOURCE_POLLER))
+    {
         violated("an end is what the upstream says of this attempt",
                  "gateway %d, %s: %s is %s, by the upstream %s", g,
                  account_names[a], t->name,

@@ -333,6 +333,60 @@ act_fault(void)
 }
 
 
+/* the gateway's own poller */
+
+static void
+act_poll(process_t *process)
+{
+    process_enter(process);
+    process->api->lease();
+    process_leave(process);
+
+    upstream_list(process);
+}
+
+
+/*
+ * All gateways poll for some time, up to minutes, as each of them does five
+ * times a second; lists are requested while updates are sent.
+ */
+
+static void
+act_follow(void)
+{
+    int         g;
+    int64_t     until;
+    process_t  *process;
+
+    until = world.now + (chance(4) ? chance(3000) : chance(80000));
+
+    do {
+
+        for (g = 0; g < world.plan.gateways && world.violation == NULL; g++) {
+            process = &world.processes[g * WORKERS_MAX];
+
+            if (!process->alive || process->stalled > world.now) {
+                continue;
+            }
+
+            if (chance(40) == 0) {
+                upstream_update(process,
+                                (int) chance((unsigned) world.plan.accounts),
+                                (int) chance(3));
+                world_run(world.now + chance(6));
+            }
+
+            if (process->alive && process->stalled <= world.now) {
+                act_poll(process);
+            }
+        }
+
+        world_run(world.now + 200 + chance(1000));
+
+    } while (world.now < until && world.violation == NULL);
+}
+
+
 static void
 act(void)
 {
@@ -376,9 +430,16 @@ act(void)
             return;
         }
 
-        process_enter(process);
-        process->api->lease();
-        process_leave(process);
+        act_poll(process);
+        return;
+
+    case 7:
+        if (chance(2)) {
+            act_poll(process);
+            return;
+        }
+
+        upstream_poll(process, account);
         return;
 
     default:
@@ -449,9 +510,7 @@ lease_all(void)
 
     for (n = 0; n < 4; n++) {
         for (i = 0; i < world.plan.gateways; i++) {
-            process_enter(&world.processes[i * WORKERS_MAX]);
-            world.processes[i * WORKERS_MAX].api->lease();
-            process_leave(&world.processes[i * WORKERS_MAX]);
+            act_poll(&world.processes[i * WORKERS_MAX]);
         }
 
         world_run(world.now + 1500);
@@ -579,6 +638,10 @@ run(uint64_t seed)
     for (i = 0; i < steps && world.violation == NULL; i++) {
         act();
         world_run(world.now + pause_ms());
+
+        if (plan.follow && chance(8) == 0) {
+            act_follow();
+        }
     }
 
     if (world.violation == NULL) {

@@ -517,10 +517,8 @@ upstream_forget(process_t *process, int account)
 /* ---- polls --------------------------------------------------------------- */
 
 
-/* of a client, or of the gateway itself: for the attempt that it knows */
-
-void
-upstream_poll(process_t *process, int account)
+static void
+poll_send(process_t *process, int account, int own)
 {
     event_t          *event;
     reauth_record_t   record;
@@ -546,9 +544,23 @@ upstream_poll(process_t *process, int account)
         }
 
         *event->asked = record;
+        event->own = own;
+
+        if (own) {
+            laws_polled(process);
+        }
     }
 
     process_leave(process);
+}
+
+
+/* of a client, for the attempt that the gateway knows */
+
+void
+upstream_poll(process_t *process, int account)
+{
+    poll_send(process, account, 0);
 }
 
 
@@ -572,12 +584,84 @@ upstream_leased(void *self, const char *account, size_t len)
 }
 
 
+/* a gateway has stored a pause for all in Redis */
+
+void
+upstream_paused(void *self, int64_t ms)
+{
+    trace("all gateways pause for %lld ms", (long long) ms);
+
+    world.told = world.now;
+    world.paused = world.now + ms;
+}
+
+
+/*
+ * The upstream may be unavailable, or ask for a pause, and it does not find a
+ * login that another one has replaced.  0: it responds.
+ */
+
+static unsigned
+refusal(int truth, int64_t *retry_after)
+{
+    *retry_after = -1;
+
+    if (truth != upstream_newest(world.truths[truth].account) && chance(2)) {
+        return 404;
+    }
+
+    if (world.calm || chance(6)) {
+        return 0;
+    }
+
+    switch (chance(4)) {
+
+    case 0:
+        return 500;
+
+    case 1:
+        return 503;
+
+    default:
+        *retry_after = 1000 * (1 + chance(20));
+        return chance(2) ? 503 : 429;
+    }
+}
+
+
+static void
+poll_refused(const event_t *event)
+{
+    process_t  *process;
+    gateway_t  *gateway;
+
+    process = &world.processes[event->process];
+    gateway = &world.gateways[process->gateway];
+
+    trace("%d: the poll of %s has failed, %u, Retry-After %lld",
+          event->process, world.truths[event->truth].name, event->status,
+          (long long) event->retry_after);
+
+    process->api->failed(account_names[event->account], event->asked,
+                         event->status, event->retry_after);
+
+    if (event->retry_after > 0
+        && world.now + event->retry_after > gateway->paused)
+    {
+        gateway->told = world.now;
+        gateway->paused = world.now + event->retry_after;
+    }
+}
+
+
 static void
 poll_arrives(event_t *event)
 {
     int       before;
     event_t  *answer;
     truth_t  *truth, *about;
+    unsigned  status;
+    int64_t   retry_after;
 
     if (upstream_fansly(event->account)) {
         event->truth = upstream_newest(event->account);
@@ -585,6 +669,23 @@ poll_arrives(event_t *event)
 
     if (event->truth == NOBODY) {
         return;
+    }
+
+    if (event->own) {
+        status = refusal(event->truth, &retry_after);
+
+        if (status) {
+            answer = event_add(EVENT_POLLED, 1 + chance(200));
+            answer->process = event->process;
+            answer->generation = event->generation;
+            answer->account = event->account;
+            answer->truth = event->truth;
+            answer->status = status;
+            answer->retry_after = retry_after;
+            answer->asked = event->asked;
+            event->asked = NULL;
+            return;
+        }
     }
 
     truth = &world.truths[event->truth];
@@ -659,6 +760,118 @@ poll_answered(event_t *event)
 }
 
 
+/* ---- the list of accounts ------------------------------------------------ */
+
+
+/* of the gateway, if attempts wait for it */
+
+void
+upstream_list(process_t *process)
+{
+    event_t        *event;
+    gateway_t      *gateway;
+    worker_list_t   list;
+
+    gateway = &world.gateways[process->gateway];
+
+    if (gateway->listing) {
+        return;
+    }
+
+    process_enter(process);
+
+    if (process->api->list(&list)) {
+        trace("%d: list %u of accounts is requested", process->number,
+              list.number);
+
+        gateway->listing = 1;
+
+        event = event_add(EVENT_LIST, 1 + chance(chance(2) ? 5 : 50));
+        event->process = process->number;
+        event->generation = process->boots;
+        event->list = list;
+    }
+
+    process_leave(process);
+}
+
+
+/* accounts that have never logged in are not listed */
+
+static void
+list_arrives(event_t *event)
+{
+    int       i, newest;
+    char      text[ACCOUNTS_MAX * 128], *p;
+    event_t  *answer;
+    truth_t  *truth;
+
+    answer = event_add(EVENT_LISTED, fact_delay());
+    answer->process = event->process;
+    answer->generation = event->generation;
+    answer->list = event->list;
+    answer->whole = 1;
+
+    if (!world.calm && chance(8) == 0) {
+        answer->status = chance(2) ? 503 : 500;
+        return;
+    }
+
+    p = text;
+    *p++ = '[';
+
+    for (i = 0; i < world.plan.accounts; i++) {
+        newest = upstream_newest(i);
+
+        if (newest == NOBODY) {
+            continue;
+        }
+
+        truth = &world.truths[newest];
+
+        p += sprintf(p, "%s{\"id\":\"%s\",\"is_authenticated\":%s,"
+                     "\"authentication_progress\":%s}",
+                     p - text > 1 ? "," : "", account_names[i],
+                     truth->state == REAUTH_STATE_SUCCEEDED ? "true" : "false",
+                     truth->ended ? "null" : "\"started\"");
+    }
+
+    *p++ = ']';
+
+    answer->len = (size_t) (p - text);
+
+    /* it may end anywhere, and its end may be seen or not */
+
+    if (!world.calm && chance(6) == 0) {
+        answer->len = chance((unsigned) answer->len);
+        answer->whole = (int) chance(2);
+    }
+
+    answer->bytes = malloc(answer->len + 1);
+
+    if (answer->bytes == NULL) {
+        abort();
+    }
+
+    memcpy(answer->bytes, text, answer->len);
+}
+
+
+static void
+list_answered(event_t *event)
+{
+    trace("%d: list %u of accounts, %u: %.*s", event->process,
+          event->list.number, event->status, (int) event->len,
+          event->bytes == NULL ? "" : event->bytes);
+
+    world.processes[event->process].api->listed(&event->list,
+                                        event->status ? event->status : 200,
+                                        event->bytes == NULL ? ""
+                                                             : event->bytes,
+                                        event->len, event->whole);
+}
+
+
 void
 upstream_event(event_t *event)
 {
@@ -678,13 +891,22 @@ upstream_event(event_t *event)
         process = &world.processes[event->process];
 
         if (process->alive && process->boots == event->generation) {
-            upstream_poll(process, event->account);
+            poll_send(process, event->account, 1);
         }
 
         return;
     }
 
+    if (event->type == EVENT_LIST) {
+        list_arrives(event);
+        return;
+    }
+
     process = &world.processes[event->process];
+
+    if (event->type == EVENT_LISTED) {
+        world.gateways[process->gateway].listing = 0;
+    }
 
     if (!process->alive
         || (event->type != EVENT_WEBHOOK
@@ -706,7 +928,16 @@ upstream_event(event_t *event)
         break;
 
     case EVENT_POLLED:
+        if (event->status) {
+            poll_refused(event);
+            break;
+        }
+
         poll_answered(event);
+        break;
+
+    case EVENT_LISTED:
+        list_answered(event);
         break;
 
     default: /* EVENT_WEBHOOK */

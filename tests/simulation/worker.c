@@ -16,6 +16,7 @@
 #include "ngx_http_reauth_store.h"
 
 #include "nginx.h"
+#include "poller.h"
 
 
 static worker_conf_t                   worker_conf;
@@ -103,6 +104,8 @@ worker_start(const worker_conf_t *conf)
     redis_conf.servers = &redis_server;
     redis_conf.nservers = 1;
     redis_conf.timeout = 250;
+
+    poller_init(&store, &worker_conf);
 
     store.redis_conf = &redis_conf;
     store.reject = (ngx_uint_t) conf->reject;
@@ -286,73 +289,6 @@ worker_end(unsigned n)
 }
 
 
-/* as ngx_http_reauth_poller_leased() */
-
-static void
-worker_leased(redisReply *reply, void *data)
-{
-    size_t           i;
-    reauth_string_t  account;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_reauth_store_refused(&store, NGX_HTTP_REAUTH_REFUSED_LEASE,
-                                      reply, "polls are not shared");
-        return;
-    }
-
-    ngx_http_reauth_store_accepted(&store, NGX_HTTP_REAUTH_REFUSED_LEASE);
-
-    for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-        account.data = (u_char *) reply->element[i]->str;
-        account.len = reply->element[i]->len;
-
-        if (account.len != 0 && account.data[0] == '-') {
-            account.data++;
-            account.len--;
-
-            ngx_http_reauth_store_deleted(&store, &account);
-            continue;
-        }
-
-        worker_conf.world->leased(worker_conf.self, (char *) account.data,
-                                  account.len);
-    }
-}
-
-
-static void
-worker_lease(void)
-{
-    ngx_uint_t  i;
-    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 13], *arg;
-
-    static const char  *texts[] = {
-        "{reauth}:due", "{reauth}:rate", "{reauth}:pause", "{reauth}:active",
-        "{reauth}:due:person", "{reauth}:due:last", "{reauth}:a:",
-        "{reauth}:seq", "16", "20000", "600", "50", "0"
-    };
-
-    if (!ngx_http_reauth_store_connected(&store)) {
-        return;
-    }
-
-    arg = &argv[NGX_HTTP_REAUTH_REDIS_EVAL];
-
-    for (i = 0; i < 13; i++, arg++) {
-        arg->data = (u_char *) texts[i];
-        arg->len = ngx_strlen(texts[i]);
-    }
-
-    (void) ngx_http_reauth_redis_script(store.redis,
-                                        NGX_HTTP_REAUTH_SCRIPT_LEASE, 8,
-                                        arg - argv, argv, worker_leased, NULL);
-}
-
-
 static worker_gate_t
 worker_gate(const char *account)
 {
@@ -464,7 +400,10 @@ static const worker_api_t  api = {
     worker_webhook,
     worker_fill,
     worker_end,
-    worker_lease,
+    poller_lease,
+    poller_failed,
+    poller_list,
+    poller_listed,
     worker_gate,
     worker_kept,
     worker_health,

@@ -46,6 +46,9 @@ typedef struct {
     void      (*close)(void *self, int connection);
     void      (*begun)(void *self, void *data, const worker_begun_t *begun);
     void      (*leased)(void *self, const char *account, size_t len);
+
+    /* all gateways are told to pause for so long */
+    void      (*paused)(void *self, int64_t ms);
     void      (*log)(void *self, unsigned level, const char *text);
 } worker_world_t;
 
@@ -67,6 +70,15 @@ typedef struct {
     int64_t                wall_ms;
     unsigned               log_level;
 } worker_conf_t;
+
+
+/* a list of accounts that was requested */
+
+typedef struct {
+    uint32_t  number;                    /* of the zone's lists */
+    int64_t   sent;                      /* monotonic */
+    int64_t   asked_ms;
+} worker_list_t;
 
 
 /* how a gateway describes itself */
@@ -125,6 +137,15 @@ typedef struct {
 
     /* takes the polls that are due; world->leased is called for each */
     void  (*lease)(void);
+
+    /* its own poll has failed; the record is that of when it was sent */
+    void  (*failed)(const char *account, const reauth_record_t *asked,
+        unsigned status, int64_t retry_after_ms);
+
+    /* requests a list of accounts; 0: no attempt waits for one */
+    int  (*list)(worker_list_t *list);
+    void  (*listed)(const worker_list_t *list, unsigned status,
+        const char *body, size_t len, int whole);
 
     worker_gate_t  (*gate)(const char *account);
     int  (*kept)(const char *account, reauth_record_t *record);

@@ -99,6 +99,7 @@ static const worker_world_t  callbacks = {
     network_close,
     upstream_begun,
     upstream_leased,
+    upstream_paused,
     process_log
 };
 
@@ -232,6 +233,7 @@ gateway_start(int n)
 
     laws_gateway_reset(n);
     world.gateways[n].started = world.now;
+    world.gateways[n].paused = 0;
 
     for (i = 0; i < world.gateways[n].workers; i++) {
         process = &world.processes[n * WORKERS_MAX + i];
@@ -366,7 +368,8 @@ event_handle(event_t *event)
         process = &world.processes[world.links[event->link].process];
 
     } else if (event->type == EVENT_ANSWER || event->type == EVENT_WAIT
-               || event->type == EVENT_POLLED || event->type == EVENT_WEBHOOK)
+               || event->type == EVENT_POLLED || event->type == EVENT_WEBHOOK
+               || event->type == EVENT_LISTED)
     {
         process = &world.processes[event->process];
 
@@ -493,6 +496,7 @@ world_random_plan(uint64_t seed, plan_t *plan)
     plan->alike = chance(8) == 0;
     plan->backlog = chance(32) ? 0 : 100 + chance(150);
     plan->fansly = chance(4) == 0;
+    plan->follow = chance(4) == 0;
 }
 
 
@@ -520,6 +524,7 @@ world_reset(uint64_t seed, const plan_t *plan)
     world.ntruths = 0;
     world.calm = 0;
     world.redis_lost = 0;
+    world.paused = 0;
     world.violation = NULL;
     world.plan = *plan;
 
@@ -541,6 +546,7 @@ world_reset(uint64_t seed, const plan_t *plan)
         gateway->monotonic = START_MS - 1000000 - chance(1000000);
         gateway->cut = 0;
         gateway->calm = world.now;
+        gateway->listing = 0;
 
         for (n = 0; n < WORKERS_MAX; n++) {
             process = &world.processes[i * WORKERS_MAX + n];

@@ -56,6 +56,8 @@ typedef enum {
     EVENT_POLLED,
     EVENT_WEBHOOK,
     EVENT_LEASED,                      /* a poll is due */
+    EVENT_LIST,                        /* a request for the list arrives */
+    EVENT_LISTED,
     EVENT_MOOD                         /* Redis serves again */
 } event_type_t;
 
@@ -79,6 +81,11 @@ typedef struct {
     int64_t          asked_ms;         /* by the clock of the gateway */
     int64_t          sent;             /* monotonic */
     reauth_record_t *asked;            /* of a poll; NULL: not known */
+    int              own;              /* a poll of the gateway's poller */
+    unsigned         status;           /* of a response; 0: 200 */
+    int64_t          retry_after;      /* -1: none */
+    worker_list_t    list;
+    int              whole;
 } event_t;
 
 
@@ -117,6 +124,9 @@ typedef struct {
     int64_t          cut;              /* off Redis, until */
     int64_t          calm;             /* since when it is not */
     int64_t          started;          /* with an empty zone */
+    int64_t          told;             /* when it received Retry-After */
+    int64_t          paused;           /* and until when it sends no polls */
+    int              listing;          /* it reads a list */
 } gateway_t;
 
 
@@ -178,6 +188,7 @@ typedef struct {
     int              alike;            /* zones with the same last ten bits */
     unsigned         backlog;          /* changes while Redis is away */
     int              fansly;           /* the first account is one */
+    int              follow;           /* the gateways poll, for minutes */
 } plan_t;
 
 
@@ -206,6 +217,8 @@ typedef struct {
     int              redis_down;
     int64_t          redis_calm;       /* since when it serves all */
     int64_t          redis_lost;       /* when it lost data */
+    int64_t          told;             /* when a pause was stored in Redis */
+    int64_t          paused;           /* and until when it holds for all */
     int              forgotten[ACCOUNTS_MAX];  /* deleted by hand */
     redis_db_t      *copies[COPIES_MAX];
     int64_t          copied[COPIES_MAX];
@@ -270,6 +283,8 @@ void upstream_update(process_t *process, int account, int print);
 void upstream_poll(process_t *process, int account);
 void upstream_forget(process_t *process, int account);
 void upstream_leased(void *self, const char *account, size_t len);
+void upstream_paused(void *self, int64_t ms);
+void upstream_list(process_t *process);
 void upstream_advance(int account);
 void upstream_end(int account);
 void upstream_forgotten(int account);
@@ -287,6 +302,7 @@ void laws_check(process_t *process);
 void laws_begun(int account, const reauth_record_t *record, int local);
 void laws_sent(int account, uint64_t epoch, uint64_t origin, int truth);
 void laws_forgotten(int account, const reauth_record_t *record);
+void laws_polled(const process_t *process);
 int laws_lost(void);
 const char *state_name(unsigned state);
 int laws_unwritten(void);
