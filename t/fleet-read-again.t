@@ -1,6 +1,6 @@
-# A gateway reads all accounts again.  Before it knows from where it follows the
-# events, Redis returns one of its records in the reply to a commit, and another
-# gateway ends this attempt: the end is read.
+# A gateway reads all accounts again, and is not ready until it has.  Before it
+# knows from where it follows the events, Redis returns one of its records in the
+# reply to a commit, and another gateway ends this attempt: the end is read.
 
 use strict;
 use warnings;
@@ -40,6 +40,9 @@ sub hears {
 }
 
 
+sub readyz { return $_[0]->http('GET', '/reauth/readyz')->{json}{status}; }
+
+
 my $between = Reauth::Between->start;
 my $one = gateway(%argument, name => 'one', http_config =>
     'reauth_redis redis://gateway@127.0.0.1:' . $between->port
@@ -61,6 +64,8 @@ my $held = $between->answered('GET');
 redis_cli('CLIENT', 'KILL', 'ID', $follower);
 ok(wait_for { $between->answered('GET') > $held }
     'the first gateway reads all accounts again');
+ok(wait_for { readyz($one) eq 'degraded' }
+    'the first gateway is not ready before it has read them');
 
 # the second one changes the record, so that a commit of the first one conflicts
 
@@ -80,5 +85,6 @@ $between->pass;
 
 ok(wait_for { $one->http('GET', '/reauth/gate/acct_1')->{status} == 204 }
     'the first gateway learns of the end');
+ok(wait_for { readyz($one) eq 'ready' } 'the first gateway is ready again');
 
 done_testing();
