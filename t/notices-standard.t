@@ -33,7 +33,10 @@ location = /notify { internal; proxy_pass http://127.0.0.1:$port; }
 EOC
 
 sub received {
-    return -e $log ? map { decode_json($_) } split /\n/, Reauth::Test::slurp($log) : ();
+    my @received = map { decode_json($_) }
+        split /\n/, -e $log ? Reauth::Test::slurp($log) : '';
+
+    return @received;
 }
 
 my $id = Reauth::Receiver->notice('acct_1', 1);
