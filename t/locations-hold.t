@@ -101,6 +101,7 @@ my %holds = (
     keepalive_disable            => 'none',
     limit_rate_after             => '1',
     lingering_close              => 'always',
+    log_escape_non_ascii         => 'off',      # OpenResty
     log_not_found                => 'off',
     log_subrequest               => 'on',
     max_ranges                   => '0',
