@@ -61,12 +61,23 @@ for my $gateway ($one, $two) {
     is(lines($gateway, 'reauth: all gateways have the same secret again'), 1, 'the end is logged');
 }
 
-# a gateway whose own secret changes is not another one
+# a gateway whose own secret changes is not another one; the mark in Redis is its
+# own before and after the change
+
+sub mark { return redis_cli('GET', '{reauth}:probe'); }
 
 $two->stop;
-sleep 6;
+redis_cli('DEL', '{reauth}:probe');
+ok((wait_for { mark() }), 'the mark is written by the only gateway');
+
+my $former = mark();
 secret_file('one_secret', "the-third-secret-of-thirty-two-bytes\n");
-sleep 7;
+ok((wait_for { mark() && mark() ne $former }), 'the mark of the new secret is written');
+
+# a further one is written after the reply to this one
+
+redis_cli('DEL', '{reauth}:probe');
+ok((wait_for { mark() }), 'a further mark is written');
 is(ready($one)->{status}, 'ready', 'a gateway does not report its own former secret');
 is(lines($one, 'reauth: another gateway has'), 1, 'nothing is logged about it');
 
