@@ -31,10 +31,20 @@ for my $account (@accounts) {
     ok(wait_for { told($account) eq 'needs_person' } "$account needs a person");
 }
 
+# an old worker that still polls would act by its own configuration
+
+sub reload {
+    my @old = $gateway->worker_pids;
+
+    $gateway->reload;
+
+    return ok((wait_for { !grep { runs($_) } @old }), 'the old worker ends');
+}
+
 # ---- without the directive ----
 
 $gateway->{config} =~ s/^(reauth_notify)/#$1/m;
-$gateway->reload;
+reload();
 sandbox('POST', '/finish/acct_1', { success => \1 });
 $gateway->becomes('acct_1', 'succeeded', 'acct_1 has recovered');
 is($gateway->http('DELETE', '/status/accounts/acct_2')->{status}, 200,
@@ -47,7 +57,7 @@ is($gateway->http('DELETE', '/status/accounts/acct_2')->{status}, 200,
 redis_cli('LPUSH', '{reauth}:noticed:acct_0', 'text');
 redis_cli('ZADD', '{reauth}:waiting', 0, 'acct_0', map { (1, $_) } @accounts);
 $gateway->{config} =~ s/^#(reauth_notify .*) after=1h/$1 after=1s/m;
-$gateway->reload;
+reload();
 ok(wait_for { told('acct_3') eq 'needs_person still_waiting' }
     'an account that needs a person causes a reminder');
 ok(wait_for { redis_cli('ZCARD', '{reauth}:waiting') eq '0' }
