@@ -16,7 +16,8 @@
  * and of a closed account while another process makes this number of changes a
  * second; and in microseconds of processor time, how long the lock was held, of
  * 1,000 times all but the longest: by changes, by lists of all accounts and of
- * few, by a forget of an account that fills the change log, and by a repair.
+ * few, by the same in the order of updates, by a forget of an account that fills
+ * the change log, and by a repair.
  */
 
 
@@ -41,6 +42,7 @@
 #include "ngx_http_reauth_zone_cache.c"
 #include "ngx_http_reauth_zone_counts.c"
 #include "ngx_http_reauth_zone_list.c"
+#include "ngx_http_reauth_zone_updated.c"
 #include "ngx_http_reauth_zone_override.c"
 #include "ngx_http_reauth_zone_repair.c"
 
@@ -435,7 +437,7 @@ write_one(ngx_http_reauth_zone_t *zone, unsigned accounts, unsigned closed,
 
 
 static double
-list_all(ngx_http_reauth_zone_t *zone, ngx_uint_t states)
+list_all(ngx_http_reauth_zone_t *zone, ngx_uint_t states, ngx_uint_t order)
 {
     static reauth_record_t         records[1000];
     ngx_http_reauth_zone_cursor_t  cursor;
@@ -446,6 +448,8 @@ list_all(ngx_http_reauth_zone_t *zone, ngx_uint_t states)
     cursor.states = states;
     cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
     cursor.limit = 1000;
+    cursor.ended = order;
+    cursor.index = order ? INT64_MAX : 0;
 
     while (!cursor.done) {
         (void) ngx_http_reauth_zone_list(zone, &cursor, records);
@@ -609,8 +613,11 @@ with_writer(ngx_http_reauth_zone_t *zone, char (*open_ids)[16],
     }
 
     printf("%.0f ", *us);
-    printf("%.0f ", list_all(zone, 0));
-    printf("%.0f ", list_all(zone, 1u << REAUTH_STATE_FAILED));
+    printf("%.0f ", list_all(zone, 0, 0));
+    printf("%.0f ", list_all(zone, 1u << REAUTH_STATE_FAILED, 0));
+    printf("%.0f ", list_all(zone, 0, NGX_HTTP_REAUTH_LIST_UPDATED));
+    printf("%.0f ", list_all(zone, 1u << REAUTH_STATE_FAILED,
+                             NGX_HTTP_REAUTH_LIST_UPDATED));
     printf("%.0f ", forget);
     printf("%.0f\n", killed(zone));
 }
@@ -625,7 +632,7 @@ main(int argc, char **argv)
     ngx_log_t                log;
     ngx_time_t               cached;
     ngx_shm_zone_t           shm_zone;
-    ngx_slab_pool_t          shpool;
+    ngx_slab_pool_t         *shpool;
     ngx_http_reauth_zone_t   zone;
 
     if (argc != 3 && argc != 4) {
@@ -651,12 +658,14 @@ main(int argc, char **argv)
     memset(&log, 0, sizeof(ngx_log_t));
     memset(&zone, 0, sizeof(ngx_http_reauth_zone_t));
     memset(&shm_zone, 0, sizeof(ngx_shm_zone_t));
-    memset(&shpool, 0, sizeof(ngx_slab_pool_t));
-    shpool.mutex.lock = (ngx_atomic_t *) arena;
+
+    shpool = (ngx_slab_pool_t *) arena;
+    arena += 4096;
+    shpool->mutex.lock = (ngx_atomic_t *) arena;
     arena += 4096;
 
     shm_zone.data = &zone;
-    shm_zone.shm.addr = (u_char *) &shpool;
+    shm_zone.shm.addr = (u_char *) shpool;
     shm_zone.shm.size = 256 * 1024 * 1024;
     shm_zone.shm.log = &log;
     zone.shm_zone = &shm_zone;

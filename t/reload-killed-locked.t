@@ -156,6 +156,14 @@ sub cleaned {
 }
 
 
+sub listed {
+    my ($query) = @_;
+
+    return join ' ', sort map { $_->{account_id} }
+        @{ $gateway->http('GET', "/reauth/accounts?limit=1000$query")->{json}{accounts} };
+}
+
+
 # Describes what is wrong afterwards.
 
 sub wrong {
@@ -165,6 +173,11 @@ sub wrong {
 
     push @wrong, "an update: $update->{status} $update->{body}" if $update->{status} != 429;
     push @wrong, "the list: $list->{status}"    if $list->{status} != 200;
+
+    # an attempt that expires meanwhile may replace another record
+
+    push @wrong, 'the order of updates'
+        if !wait_for { listed('') eq listed('&sort=updated') };
     push @wrong, "a crash: $1"
         if $gateway->error_log =~ /exited on signal ((?!9\b)\d+)/;
 

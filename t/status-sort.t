@@ -123,7 +123,7 @@ $stream->close;
 
 my $plain = page('limit=1')->{next_cursor};
 
-for my $query ('sort=updated', 'sort=', 'sort=since&sort=since', "sort=since&cursor=$plain",
+for my $query ('sort=newest', 'sort=', 'sort=since&sort=since', "sort=since&cursor=$plain",
     "cursor=$one->{next_cursor}", 'sort=since&cursor=s1')
 {
     is($gateway->http('GET', "/reauth/accounts?$query", as('all'))->{status}, 422,

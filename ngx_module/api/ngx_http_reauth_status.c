@@ -306,6 +306,39 @@ ngx_http_reauth_status_park(ngx_http_request_t *r,
 /* a position is valid in the order in which it was returned only */
 
 static ngx_int_t
+ngx_http_reauth_status_sort(ngx_http_reauth_status_query_t *query)
+{
+    ngx_uint_t                      ended;
+    ngx_http_reauth_zone_cursor_t  *cursor;
+
+    cursor = &query->cursor;
+    ended = cursor->ended;
+
+    if (query->place_given) {
+
+        /* accounts without a record are the last ones of two lists */
+
+        return ended == query->sort
+               || (query->sort == 0 && ended < NGX_HTTP_REAUTH_LIST_SINCE)
+               || (query->sort == NGX_HTTP_REAUTH_LIST_UPDATED && ended == 2)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    cursor->ended = query->sort;
+
+    if (query->sort == NGX_HTTP_REAUTH_LIST_UPDATED) {
+
+        /* before any record */
+
+        cursor->index = INT64_MAX;
+        cursor->offset = UINT32_MAX;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_http_reauth_status_bad_cursor(ngx_http_request_t *r)
 {
     json_t  *errors;
@@ -346,12 +379,8 @@ ngx_http_reauth_status_accounts(ngx_http_request_t *r, ngx_str_t *rest)
         return rc;
     }
 
-    if (query.place_given && (query.cursor.ended == 3) != query.since) {
+    if (ngx_http_reauth_status_sort(&query) != NGX_OK) {
         return ngx_http_reauth_status_bad_cursor(r);
-    }
-
-    if (query.since) {
-        query.cursor.ended = 3;
     }
 
     store = ngx_http_reauth_status_store(r);

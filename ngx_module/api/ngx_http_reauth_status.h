@@ -35,7 +35,7 @@ typedef struct {
     ngx_http_request_t                 *request;
     ngx_http_reauth_zone_cursor_t       cursor;
     ngx_msec_t                          wait;    /* 0: none */
-    ngx_uint_t                          since;   /* the order of the list */
+    ngx_uint_t                          sort;    /* 0, or the order of lists */
     ngx_uint_t                          place_given;
     reauth_string_t                     account; /* of the audit log */
     uint64_t                            place[2];

@@ -408,8 +408,8 @@ ngx_http_reauth_status_parse_limit(ngx_str_t *value, void *data)
 
 
 /*
- * A cursor: "a", "e" or "o" for active, ended or only overridden, "s" for a
- * list by time, then two numbers in hex.
+ * A cursor: "a", "e" or "o" for active, ended or only overridden, "s" and "u"
+ * for lists by time, then two numbers in hex.
  */
 
 static const char *
@@ -431,14 +431,18 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
             goto invalid;
         }
 
-        query->cursor.ended = place[0] & 3;
-        query->cursor.index = place[0] >> 2;
+        query->cursor.ended = place[0] & 7;
+        query->cursor.index = place[0] >> 3;
         query->cursor.offset = place[1];
+
+        if (query->cursor.ended > NGX_HTTP_REAUTH_LIST_UPDATED) {
+            goto invalid;
+        }
 
         return NULL;
     }
 
-    if (value->len == 0 || ngx_strchr("aeos", value->data[0]) == NULL) {
+    if (value->len == 0 || ngx_strchr("aeosu", value->data[0]) == NULL) {
         goto invalid;
     }
 
@@ -451,7 +455,10 @@ ngx_http_reauth_status_parse_cursor(ngx_str_t *value, void *data)
 
     query->cursor.ended = value->data[0] == 'a' ? 0
                           : value->data[0] == 'e' ? 1
-                          : value->data[0] == 'o' ? 2 : 3;
+                          : value->data[0] == 'o' ? 2
+                          : value->data[0] == 's'
+                          ? NGX_HTTP_REAUTH_LIST_SINCE
+                          : NGX_HTTP_REAUTH_LIST_UPDATED;
     query->cursor.index = place[0];
     query->cursor.offset = place[1];
 
@@ -468,10 +475,21 @@ ngx_http_reauth_status_parse_sort(ngx_str_t *value, void *data)
 {
     ngx_http_reauth_status_query_t  *query = data;
 
-    query->since = value->len == sizeof("since") - 1
-                   && ngx_strncmp(value->data, "since", value->len) == 0;
+    if (value->len == sizeof("since") - 1
+        && ngx_strncmp(value->data, "since", value->len) == 0)
+    {
+        query->sort = NGX_HTTP_REAUTH_LIST_SINCE;
+        return NULL;
+    }
 
-    return query->since ? NULL : "must be since";
+    if (value->len == sizeof("updated") - 1
+        && ngx_strncmp(value->data, "updated", value->len) == 0)
+    {
+        query->sort = NGX_HTTP_REAUTH_LIST_UPDATED;
+        return NULL;
+    }
+
+    return "must be since or updated";
 }
 
 

@@ -285,10 +285,9 @@ ngx_http_reauth_status_cursor(ngx_http_request_t *r, u_char *p,
 
     p = confined
         ? ngx_http_reauth_cursor_seal(r, p,
-                                    (uint64_t) cursor->index << 2
-                                    | cursor->ended,
+                                    cursor->index << 3 | cursor->ended,
                                     cursor->offset)
-        : ngx_sprintf(p, "%c%xi-%xi", "aeos"[cursor->ended],
+        : ngx_sprintf(p, "%c%xL-%xi", "aeosu"[cursor->ended],
                       cursor->index, cursor->offset);
 
     *p++ = '"';

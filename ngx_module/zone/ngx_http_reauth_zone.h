@@ -106,6 +106,11 @@ typedef struct {
 } ngx_http_reauth_zone_summary_t;
 
 
+/* orders of lists: active ones by their beginning; any by update, the newest
+   first */
+#define NGX_HTTP_REAUTH_LIST_SINCE    3
+#define NGX_HTTP_REAUTH_LIST_UPDATED  4
+
 typedef struct {
     /* what to list */
     ngx_uint_t   states;         /* a bit for each; 0: any */
@@ -117,9 +122,8 @@ typedef struct {
 
     /* position; zeroed initially, "done" at the end */
     ngx_uint_t   ended;          /* past the active ones; 2: past these, too,
-                                    only overridden ones are left; 3: active
-                                    ones in the order of their beginning */
-    ngx_uint_t   index;
+                                    only overridden ones are left; an order */
+    uint64_t     index;
     ngx_uint_t   offset;
     ngx_uint_t   done;
 } ngx_http_reauth_zone_cursor_t;

@@ -23,6 +23,7 @@ ngx_http_reauth_zone_move_slot(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_slot_clear(sh, slot);
     reauth_clock_move(&slot->record, sh->measured_ms, by_ms);
     ngx_http_reauth_zone_slot_link(sh, slot, poll_ms);
+    ngx_http_reauth_zone_slot_updated(sh, slot, 1);
 }
 
 
@@ -89,7 +90,10 @@ ngx_http_reauth_zone_move_dirty(ngx_http_reauth_zone_shctx_t *sh,
 
         if (reauth_clock_is_unmeasured(node->since_ms, sh->measured_ms)) {
             deadline_ms = 0;
+
+            ngx_http_reauth_zone_node_updated(sh, node, 0);
             ngx_http_reauth_zone_move_node(sh, node, &deadline_ms, by_ms);
+            ngx_http_reauth_zone_node_updated(sh, node, 1);
         }
     }
 }

@@ -160,6 +160,7 @@ ngx_http_reauth_zone_node_free(ngx_http_reauth_zone_t *zone,
     }
 
     ngx_http_reauth_zone_failed_unlink(sh, node);
+    ngx_http_reauth_zone_node_updated(sh, node, 0);
 
     ngx_queue_remove(&node->queue);
     ngx_http_reauth_zone_set_dirty(sh, &node->dirty, 0);
@@ -600,6 +601,7 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
                           &node->queue);
 
     ngx_http_reauth_zone_node_link(sh, node);
+    ngx_http_reauth_zone_node_updated(sh, node, 1);
     ngx_http_reauth_zone_set_dirty(sh, &node->dirty, dirty);
 
     return NGX_OK;

@@ -199,6 +199,7 @@ ngx_http_reauth_zone_identity(ngx_http_reauth_zone_shctx_t *sh)
 
     ngx_memcpy(&bits, bytes, sizeof(uint64_t));
     sh->origin = reauth_origin_make(bits);
+    sh->updated.seed = sh->seed;
 
     /*
      * Entries of all gateways have different numbers.  nginx seeds ngx_random()
@@ -245,6 +246,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     ngx_http_reauth_zone_queues(sh);
 
+    sh->base = (u_char *) shpool;
     sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->gate.loaded = !zone->has_redis;
     sh->paused = ngx_current_msec;

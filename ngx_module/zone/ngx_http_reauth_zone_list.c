@@ -64,7 +64,7 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
     while (n < cursor->limit && cursor->index < sh->gate.nslots && *left) {
         (*left)--;
 
-        slot = ngx_http_reauth_slot(sh, ++cursor->index);
+        slot = ngx_http_reauth_slot(sh, (uint32_t) ++cursor->index);
 
         if (!slot->used || (cursor->unread && slot->round == sh->round)) {
             continue;
@@ -248,7 +248,8 @@ ngx_http_reauth_zone_list_since(ngx_http_reauth_zone_shctx_t *sh,
     sent = cursor->offset & NGX_HTTP_REAUTH_LIST_SENT;
     index = cursor->offset & ~NGX_HTTP_REAUTH_LIST_SENT;
 
-    node = ngx_http_reauth_zone_list_seek(sh, cursor->index, (uint32_t) index);
+    node = ngx_http_reauth_zone_list_seek(sh, (ngx_rbtree_key_t) cursor->index,
+                                          (uint32_t) index);
 
     for ( /* void */ ; node != NULL; node = ngx_rbtree_next(&sh->due, node)) {
 
@@ -292,6 +293,61 @@ ngx_http_reauth_zone_list_since(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/*
+ * Records that are changed meanwhile move to the front, which has been passed:
+ * all others are listed once.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_zone_list_updated(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, reauth_record_t *records,
+    ngx_uint_t n, ngx_uint_t *left)
+{
+    int64_t                  now_ms;
+    ngx_http_reauth_node_t  *node;
+    ngx_http_reauth_slot_t  *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    now_ms = ngx_http_reauth_now();
+
+    while (n < cursor->limit && *left) {
+        (*left)--;
+
+        ngx_http_reauth_zone_updated_after(sh, cursor, &slot, &node);
+
+        if (slot != NULL) {
+            records[n] = slot->record;
+            reauth_record_view(&records[n], now_ms);
+
+        } else if (node == NULL) {
+            cursor->ended = 2;
+            cursor->index = 0;
+            cursor->offset = 0;
+            break;
+
+        } else {
+
+            if (node->state == REAUTH_STATE_FORGOTTEN
+                || (cursor->states && !(cursor->states & 1u << node->state)))
+            {
+                continue;
+            }
+
+            ngx_http_reauth_zone_node_unpack(node, &records[n]);
+        }
+
+        if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
+                                        now_ms))
+        {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
 /* releases the lock in between: a list takes milliseconds if few match */
 
 ngx_uint_t
@@ -322,9 +378,14 @@ ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
                                                 &left);
         }
 
-        if (cursor->ended == 3) {
+        if (cursor->ended == NGX_HTTP_REAUTH_LIST_SINCE) {
             n = ngx_http_reauth_zone_list_since(sh, cursor, records, n,
                                                 &left);
+        }
+
+        if (cursor->ended == NGX_HTTP_REAUTH_LIST_UPDATED) {
+            n = ngx_http_reauth_zone_list_updated(sh, cursor, records, n,
+                                                  &left);
         }
 
         if (cursor->ended == 2) {

@@ -261,9 +261,9 @@ ngx_http_reauth_zone_set_poll(ngx_http_reauth_zone_shctx_t *sh,
 #if (NGX_PTR_SIZE == 4)
     slot->poll_ms = at_ms;
 #endif
-    slot->poll.key = (ngx_rbtree_key_t) at_ms;
-    slot->poll.data = (u_char) class;
-    ngx_rbtree_insert(&sh->poll[slot->poll.data], &slot->poll);
+    slot->poll.node.key = (ngx_rbtree_key_t) at_ms;
+    slot->poll.node.data = (u_char) class;
+    ngx_rbtree_insert(&sh->poll[slot->poll.node.data], &slot->poll.node);
 }
 
 
@@ -315,13 +315,13 @@ ngx_http_reauth_zone_slot_link(ngx_http_reauth_zone_shctx_t *sh,
 
     ngx_http_reauth_zone_attempt_link(sh, slot);
 
-    slot->due.key = ngx_http_reauth_zone_due_key(
+    slot->due.node.key = ngx_http_reauth_zone_due_key(
                         reauth_attempt_due_ms(&slot->record));
 
     /* a pointer of this process: others may have the module elsewhere */
 
     sh->due.insert = ngx_http_reauth_zone_due_insert;
-    ngx_rbtree_insert(&sh->due, &slot->due);
+    ngx_rbtree_insert(&sh->due, &slot->due.node);
 
     ngx_http_reauth_zone_set_poll(sh, slot, poll_ms,
                                   reauth_schedule_class(&slot->record));
@@ -343,6 +343,7 @@ ngx_http_reauth_zone_slot_fill(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_slot_link(zone->sh, slot,
         reauth_schedule_next(&zone->schedule, record, ngx_http_reauth_now(),
                              reauth_schedule_spread(&zone->spread)));
+    ngx_http_reauth_zone_slot_updated(zone->sh, slot, 1);
 }
 
 
@@ -353,8 +354,9 @@ ngx_http_reauth_zone_slot_clear(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_check_lock(sh);
 
     ngx_http_reauth_zone_attempt_unlink(sh, slot);
-    ngx_rbtree_delete(&sh->due, &slot->due);
-    ngx_rbtree_delete(&sh->poll[slot->poll.data], &slot->poll);
+    ngx_rbtree_delete(&sh->due, &slot->due.node);
+    ngx_rbtree_delete(&sh->poll[slot->poll.node.data], &slot->poll.node);
+    ngx_http_reauth_zone_slot_updated(sh, slot, 0);
     sh->states[slot->record.state]--;
     sh->waiting -= reauth_attempt_is_listed(&slot->record);
     ngx_http_reauth_zone_share(sh, &slot->record, 0);
@@ -413,7 +415,7 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     if (slot != NULL) {
 
         if (!reauth_epoch_is(&slot->record, record->epoch, record->origin)) {
-            slot->seen = sh->lists;
+            ngx_http_reauth_slot_seen(slot) = sh->lists;
         }
 
         ngx_http_reauth_zone_write_start(sh);
@@ -449,8 +451,8 @@ ngx_http_reauth_zone_write_active(ngx_http_reauth_zone_t *zone,
     slot->account_len = (uint8_t) len;
     slot->dirty.queue.next = NULL;
     slot->round = (uint16_t) (sh->round - 1);
-    slot->seen = sh->lists;
-    slot->listed = sh->lists;
+    ngx_http_reauth_slot_seen(slot) = sh->lists;
+    ngx_http_reauth_slot_listed(slot) = sh->lists;
 
     ngx_http_reauth_zone_slot_fill(zone, slot, record);
 

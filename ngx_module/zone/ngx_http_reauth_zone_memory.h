@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 
 #include "reauth_audit.h"
+#include "reauth_order.h"
 #include "reauth_places.h"
 #include "reauth_shares.h"
 #include "ngx_http_reauth_zone.h"
@@ -29,7 +30,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       43
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       44
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -142,10 +143,26 @@ typedef struct {
 } ngx_http_reauth_dirty_t;
 
 
+/* a node of a tree, with a number in the bytes that it does not use */
+
+typedef union {
+    ngx_rbtree_node_t               node;
+
+    struct {
+        u_char                      node[offsetof(ngx_rbtree_node_t, data)
+                                         + sizeof(u_char)];
+        uint32_t                    number;
+    } rest;
+} ngx_http_reauth_slot_node_t;
+
+
 struct ngx_http_reauth_slot_s {
-    ngx_rbtree_node_t               due;       /* key: seconds */
-    ngx_rbtree_node_t               poll;      /* key: milliseconds, may wrap;
-                                                  data: its class */
+    ngx_http_reauth_slot_node_t     due;       /* key: seconds;
+                                                  number: lists asked for
+                                                  before */
+    ngx_http_reauth_slot_node_t     poll;      /* key: milliseconds, may wrap;
+                                                  data: its class; number: the
+                                                  last list it was in */
 #if (NGX_PTR_SIZE == 4)
     int64_t                         poll_ms;
 #endif
@@ -156,10 +173,13 @@ struct ngx_http_reauth_slot_s {
     uint8_t                         account_len;
     uint8_t                         used;
     uint16_t                        round;     /* when it was last read */
-    uint32_t                        seen;      /* lists asked for before */
-    uint32_t                        listed;    /* the last one it was in */
+    uint32_t                        order[2];  /* by time of update */
     reauth_record_t                 record;
 };
+
+
+#define ngx_http_reauth_slot_seen(slot)    (slot)->due.rest.number
+#define ngx_http_reauth_slot_listed(slot)  (slot)->poll.rest.number
 
 
 typedef char  ngx_http_reauth_slot_fits_its_chunk
@@ -196,6 +216,7 @@ struct ngx_http_reauth_node_s {
     int64_t                         started_us;
     int64_t                         completed_us;
     int64_t                         polled_ms;
+    uint32_t                        order[2];  /* by time of update */
     uint32_t                        attempt_hash;
     uint32_t                        probed;    /* see reauth_failed_pack() */
     uint16_t                        poll_status;
@@ -323,6 +344,8 @@ struct ngx_http_reauth_zone_shctx_s {
 
     reauth_clerk_t                  clerk;     /* written under the lock */
 
+    u_char                         *base;      /* of the shared memory */
+
     /* set once; the entries are changed under the lock */
     ngx_http_reauth_healed_t       *heals;     /* NULL: never on */
     uint32_t                        heals_mask;  /* of the sets */
@@ -360,6 +383,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_node_t        **ended;     /* buckets of ended records */
     ngx_http_reauth_node_t        **ended_attempts; /* by attempt */
     uint32_t                        ended_mask;
+    reauth_order_t                  updated;   /* all records, newest first */
     ngx_queue_t                     ended_queue;
     ngx_queue_t                     brief_queue;  /* those kept briefly */
     ngx_queue_t                     dirty;
@@ -421,7 +445,7 @@ ngx_http_reauth_slot_poll_ms(ngx_http_reauth_slot_t *slot)
 #if (NGX_PTR_SIZE == 4)
     return slot->poll_ms;
 #else
-    return (int64_t) slot->poll.key;
+    return (int64_t) slot->poll.node.key;
 #endif
 }
 
@@ -563,6 +587,21 @@ ngx_http_reauth_overridden_t *ngx_http_reauth_zone_override_find(
 void ngx_http_reauth_zone_repair_overrides(ngx_http_reauth_zone_shctx_t *sh);
 void ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_zone_summary_t *summary, int64_t now_ms);
+
+
+/* ngx_http_reauth_zone_updated.c */
+
+void ngx_http_reauth_zone_slot_updated(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_slot_t *slot, ngx_uint_t add);
+void ngx_http_reauth_zone_node_updated(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_node_t *node, ngx_uint_t add);
+
+void ngx_http_reauth_zone_repair_updated(ngx_http_reauth_zone_shctx_t *sh);
+
+/* the first record after the position; one of both is NULL, at the end both */
+void ngx_http_reauth_zone_updated_after(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, ngx_http_reauth_slot_t **slot,
+    ngx_http_reauth_node_t **node);
 
 
 /* ngx_http_reauth_zone_usage.c */

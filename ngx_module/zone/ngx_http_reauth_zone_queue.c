@@ -183,7 +183,7 @@ ngx_http_reauth_zone_next_poll(ngx_http_reauth_zone_t *zone, int64_t now_ms,
     if (class != REAUTH_POLL_CLASSES) {
         slot = slots[class];
 
-        ngx_rbtree_delete(&sh->poll[slot->poll.data], &slot->poll);
+        ngx_rbtree_delete(&sh->poll[slot->poll.node.data], &slot->poll.node);
         ngx_http_reauth_zone_set_poll(sh, slot, now_ms + lease_ms,
                                       reauth_schedule_class(&slot->record));
 
@@ -228,7 +228,7 @@ ngx_http_reauth_zone_backlog(ngx_http_reauth_zone_t *zone, int64_t now_ms,
         backlog->lag_ms[i] = reauth_schedule_lag(
                              now_ms - ngx_http_reauth_slot_poll_ms(slot));
 
-        for (node = &slot->poll;
+        for (node = &slot->poll.node;
              node != NULL && backlog->due[i] < REAUTH_POLL_DUE_MAX;
              node = ngx_rbtree_next(tree, node))
         {
@@ -290,7 +290,7 @@ ngx_http_reauth_zone_poll_at(ngx_http_reauth_zone_t *zone,
                account->data, account->len);
 
     if (slot != NULL) {
-        ngx_rbtree_delete(&sh->poll[slot->poll.data], &slot->poll);
+        ngx_rbtree_delete(&sh->poll[slot->poll.node.data], &slot->poll.node);
         *class = reauth_schedule_class(&slot->record);
 
         ngx_http_reauth_zone_set_poll(sh, slot, at_ms,
@@ -415,7 +415,7 @@ ngx_http_reauth_zone_list_begin(ngx_http_reauth_zone_t *zone)
 static ngx_uint_t
 ngx_http_reauth_zone_slot_waits(ngx_http_reauth_slot_t *slot, uint32_t list)
 {
-    return (int32_t) (slot->seen - list) < 0
+    return (int32_t) (ngx_http_reauth_slot_seen(slot) - list) < 0
            && reauth_attempt_is_listed(&slot->record);
 }
 
@@ -446,8 +446,8 @@ ngx_http_reauth_zone_in_list(ngx_http_reauth_zone_t *zone,
 
         /* an earlier list that a former clerk still reads does not count */
 
-        if ((int32_t) (slot->listed - list) < 0) {
-            slot->listed = list;
+        if ((int32_t) (ngx_http_reauth_slot_listed(slot) - list) < 0) {
+            ngx_http_reauth_slot_listed(slot) = list;
         }
 
         *record = slot->record;
@@ -480,7 +480,7 @@ ngx_http_reauth_zone_find_unlisted(ngx_http_reauth_zone_shctx_t *sh,
         slot = ngx_http_reauth_slot(sh, (uint32_t) ++*index);
 
         if (slot->used
-            && (int32_t) (slot->listed - list) < 0
+            && (int32_t) (ngx_http_reauth_slot_listed(slot) - list) < 0
             && ngx_http_reauth_zone_slot_waits(slot, list))
         {
             *record = slot->record;

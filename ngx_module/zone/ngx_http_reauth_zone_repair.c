@@ -164,6 +164,7 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
 
     ngx_http_reauth_zone_repair_ended(sh, &sh->ended_queue);
     ngx_http_reauth_zone_repair_ended(sh, &sh->brief_queue);
+    ngx_http_reauth_zone_repair_updated(sh);
 
     ngx_http_reauth_zone_repair_usage(sh);
 

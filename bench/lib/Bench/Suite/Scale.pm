@@ -55,17 +55,18 @@ sub writer {
 
     for my $closed (1000, 10_000, 100_000) {
         my @got = split ' ', `$program 1000000 $closed 5000`;
-        die "the look-up failed\n" if @got != 10;
+        die "the look-up failed\n" if @got != 13;
 
         push @rows, [$closed,
             (map { join ' / ', @got[$_ .. $_ + 2] } 0, 3),
-            @got[6 .. 9], sprintf('%.0f', $got[10] / 1000)];
+            @got[6 .. 11], sprintf('%.0f', $got[12] / 1000)];
     }
 
     return table(
         ['closed of 1,000,000 accounts', 'open: p50 / p99 / p99.9, ns',
          'closed: p50 / p99 / p99.9, ns', 'lock held by a change, us',
-         'by a list', 'by a list of a state', 'by a forget',
+         'by a list', 'by a list of a state', 'by a list by update',
+         'by one of a state', 'by a forget',
          'by a repair after a worker was killed, ms'], @rows);
 }
 
