@@ -16,8 +16,8 @@
  * and of a closed account while another process makes this number of changes a
  * second; and in microseconds of processor time, how long the lock was held, of
  * 1,000 times all but the longest: by changes, by lists of all accounts and of
- * few, by the same in the order of updates, by a forget of an account that fills
- * the change log, and by a repair.
+ * few, by the same in the order of updates, by a forget of an account that
+ * fills the change log, and by a repair.
  */
 
 

@@ -7,13 +7,14 @@ use Test::More;
 
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
-plan tests => 13;
+plan tests => 14;
 
 my $gateway = gateway(http_config => <<'EOC');
 log_format told '$request_method $status op=$reauth_operation'
     ' account=$reauth_account attempt=$reauth_attempt type=$reauth_auth_type'
     ' state=$reauth_state gate=$reauth_gate coalesced=$reauth_coalesced'
-    ' store=$reauth_store caller=$reauth_caller key=[$reauth_authorization]';
+    ' store=$reauth_store caller=$reauth_caller key=[$reauth_authorization]'
+    ' upstream=$upstream_status seconds=$upstream_response_time address=$upstream_addr';
 access_log logs/told.log told;
 EOC
 
@@ -30,12 +31,14 @@ sub told {
 }
 
 my $attempt = $gateway->update('acct_1', 'otp')->{json}{attempt_id};
-my $none = 'caller=- key=\[-?\]';
+my $address = '127\.0\.0\.1:' . $ENV{TEST_NGINX_SANDBOX_PORT};
+my $alone = 'caller=- key=\[-?\] upstream=- seconds=- address=-';
+my $none  = "caller=- key=\\[-?\\] upstream=200 seconds=\\d+\\.\\d{3} address=$address";
 told(qr/^PUT 200 op=update account=acct_1 attempt=$attempt type=email_password state=running gate=- coalesced=- store=local $none$/,
      'an update');
 
 $gateway->update('acct_1', 'otp');
-told(qr/^PUT 200 op=update account=acct_1 attempt=$attempt type=email_password state=running gate=- coalesced=1 store=- $none$/,
+told(qr/^PUT 200 op=update account=acct_1 attempt=$attempt type=email_password state=running gate=- coalesced=1 store=- $alone$/,
      'the same again');
 
 $gateway->http('GET', "/api/authenticate/$attempt");
@@ -55,11 +58,11 @@ $gateway->http('POST', "/api/authenticate/$attempt/send-email-to-creator");
 told(qr/^POST 200 op=send_email account=\S+ attempt=$attempt /, 'the e-mail');
 
 $gateway->update('acct_2', { email => 'nobody' });
-told(qr/^PUT 422 op=update account=acct_2 attempt=- type=\S+ state=- gate=- coalesced=- store=- /,
+told(qr/^PUT 422 op=update account=acct_2 attempt=- type=\S+ state=- gate=- coalesced=- store=- $alone$/,
      'field errors');
 
 $gateway->update('acct_unknown_3', 'otp');
-told(qr/^PUT 404 op=update account=acct_unknown_3 attempt=- type=email_password state=rejected /,
+told(qr/^PUT 404 op=update account=acct_unknown_3 attempt=- type=email_password state=rejected .* upstream=404 /,
      'refused by the upstream');
 
 $gateway->http('POST', '/api/authenticate', {},
@@ -77,6 +80,9 @@ told(qr/^GET 503 op=call account=acct_1 attempt=$attempt type=email_password sta
 
 $gateway->http('GET', '/api/authenticate/nobody');
 told(qr/^GET 404 op=- account=- attempt=- type=- state=- gate=- /, 'no route');
+
+$gateway->http('GET', '/api/acct_4/chats');
+told(qr/^GET \d+ op=call account=acct_4 .* upstream=\d+ seconds=[\d.]+ address=$address$/, 'a call that passes');
 
 unlike(Reauth::Test::slurp($log), qr/sandbox-api-key|CANARY|123456|secret/,
        'nothing that is secret');

@@ -352,6 +352,12 @@ ngx_http_reauth_forward_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     forward->status = sr->headers_out.status;
     forward->sent = sr->upstream != NULL && sr->upstream->request_sent;
 
+    /* variables like $upstream_status in the access log of the parent */
+
+    if (sr->main->upstream_states == NULL) {
+        sr->main->upstream_states = sr->upstream_states;
+    }
+
     mcf = ngx_http_get_module_main_conf(sr, ngx_http_reauth_module);
 
     if (forward->sent && !forward->foreign) {
