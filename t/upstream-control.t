@@ -20,14 +20,12 @@ my %headers = (
 );
 
 my $peer = Reauth::Peer->start(sub {
-    my ($request, $number, $socket) = @_;
+    my ($request) = @_;
 
     my ($name) = $request =~ m{/(auth_\w+) HTTP/};
 
-    syswrite $socket, "HTTP/1.1 200 OK\r\n$headers{$name}\r\nContent-Length: "
+    return "HTTP/1.1 200 OK\r\n$headers{$name}\r\nContent-Length: "
         . length($poll) . "\r\n\r\n$poll";
-
-    return;
 });
 
 my $gateway = gateway(
