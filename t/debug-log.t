@@ -342,6 +342,9 @@ ok(wait_for(sub { stored('acct_6', 'state') eq 'running' }, 'the record'),
 logged($keeper, 'a further poll changes nothing',
     'reauth fact: account "acct_6" poller reports running: same');
 
+# nor does another gateway write it
+
+$_->stop for $one, $two, $guarded;
 redis_cli('DEL', '{reauth}:a:acct_6');
 logged($keeper, 'a deleted record of an active attempt is written again',
     'reauth sync: account "acct_6" was deleted in Redis, state running, to be'
