@@ -384,6 +384,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_node_t        **ended_attempts; /* by attempt */
     uint32_t                        ended_mask;
     reauth_order_t                  updated;   /* all records, newest first */
+    ngx_uint_t                      unordered; /* it is to be built anew */
     ngx_queue_t                     ended_queue;
     ngx_queue_t                     brief_queue;  /* those kept briefly */
     ngx_queue_t                     dirty;
@@ -595,8 +596,6 @@ void ngx_http_reauth_zone_slot_updated(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot, ngx_uint_t add);
 void ngx_http_reauth_zone_node_updated(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t *node, ngx_uint_t add);
-
-void ngx_http_reauth_zone_repair_updated(ngx_http_reauth_zone_shctx_t *sh);
 
 /* the first record after the position; one of both is NULL, at the end both */
 void ngx_http_reauth_zone_updated_after(ngx_http_reauth_zone_shctx_t *sh,

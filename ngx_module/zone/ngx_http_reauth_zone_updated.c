@@ -4,7 +4,8 @@
  *
  * The order of all records by the time of their last update.  Records have no
  * room for pointers: they are numbered, slots by their index, ended records by
- * their place in the shared memory.
+ * their place in the shared memory.  A repair does not build the order anew, as
+ * workers wait for the repair: the next list that needs it does.
  */
 
 
@@ -63,6 +64,10 @@ ngx_http_reauth_zone_updated(ngx_http_reauth_zone_shctx_t *sh, uint32_t number,
     ngx_uint_t add)
 {
     ngx_http_reauth_zone_check_lock(sh);
+
+    if (sh->unordered) {
+        return;
+    }
 
     if (add) {
         reauth_order_add(&sh->updated, ngx_http_reauth_zone_updated_get, sh,
@@ -124,13 +129,12 @@ ngx_http_reauth_zone_updated_append(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * The slots are the last ones: some of them are older than ended records, which
- * could not be appended then.  This is not done while the hash tables are
- * rebuilt, as the processor waits for the memory of several nodes at a time.
+ * After a worker was killed.  The slots are the last ones: some of them are
+ * older than ended records, which could not be appended then.
  */
 
-void
-ngx_http_reauth_zone_repair_updated(ngx_http_reauth_zone_shctx_t *sh)
+static void
+ngx_http_reauth_zone_updated_build(ngx_http_reauth_zone_shctx_t *sh)
 {
     uint32_t                 index;
     ngx_http_reauth_slot_t  *slot;
@@ -146,9 +150,13 @@ ngx_http_reauth_zone_repair_updated(ngx_http_reauth_zone_shctx_t *sh)
         slot = ngx_http_reauth_slot(sh, index);
 
         if (slot->used) {
-            ngx_http_reauth_zone_slot_updated(sh, slot, 1);
+            reauth_order_add(&sh->updated, ngx_http_reauth_zone_updated_get,
+                             sh, index | NGX_HTTP_REAUTH_NUMBER_SLOT);
         }
     }
+
+    ngx_memory_barrier();
+    sh->unordered = 0;
 }
 
 
@@ -163,6 +171,10 @@ ngx_http_reauth_zone_updated_after(ngx_http_reauth_zone_shctx_t *sh,
 
     *slot = NULL;
     *node = NULL;
+
+    if (sh->unordered) {
+        ngx_http_reauth_zone_updated_build(sh);
+    }
 
     number = reauth_order_after(&sh->updated, ngx_http_reauth_zone_updated_get,
                                 sh, (int64_t) cursor->index,
