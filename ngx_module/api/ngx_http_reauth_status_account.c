@@ -15,6 +15,7 @@
 #include "ngx_http_reauth_answer.h"
 #include "ngx_http_reauth_callers.h"
 #include "ngx_http_reauth_gate.h"
+#include "ngx_http_reauth_store_read.h"
 
 
 /* a request that waits for a change of one account */
@@ -105,6 +106,16 @@ ngx_http_reauth_status_id(ngx_http_request_t *r, ngx_str_t *rest,
 }
 
 
+static ngx_int_t
+ngx_http_reauth_status_account_lost(ngx_http_request_t *r)
+{
+    return ngx_http_reauth_status_unavailable(r, REAUTH_ERROR_STORE_UNAVAILABLE,
+               "The account is unknown to this gateway, and Redis is "
+               "unavailable.",
+               "Retry when readyz reports ready.");
+}
+
+
 ngx_int_t
 ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
     ngx_http_reauth_store_t *store)
@@ -115,11 +126,7 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
     }
 
     if (ngx_http_reauth_status_degraded(store)) {
-        return ngx_http_reauth_status_unavailable(r,
-                   REAUTH_ERROR_STORE_UNAVAILABLE,
-                   "The account is unknown to this gateway, and Redis is "
-                   "unavailable.",
-                   "Retry when readyz reports ready.");
+        return ngx_http_reauth_status_account_lost(r);
     }
 
     return ngx_http_reauth_send_error(r, REAUTH_ERROR_NOT_FOUND,
@@ -129,9 +136,11 @@ ngx_http_reauth_status_account_unknown(ngx_http_request_t *r, ngx_str_t *rest,
 }
 
 
+/* "read": what Redis has, or NULL; used if the zone has nothing */
+
 static ngx_int_t
 ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
-    ngx_str_t *account)
+    ngx_str_t *account, const ngx_http_reauth_read_t *read)
 {
     u_char                          etag[NGX_HTTP_REAUTH_STATUS_ETAG];
     int64_t                         now_ms;
@@ -150,7 +159,15 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
     if (ngx_http_reauth_status_find(&store->zone, &id, &record, &stamp)
         != NGX_OK)
     {
-        return ngx_http_reauth_status_account_unknown(r, account, store);
+        if (read != NULL && read->failed) {
+            return ngx_http_reauth_status_account_lost(r);
+        }
+
+        if (read == NULL || read->record.state == REAUTH_STATE_NONE) {
+            return ngx_http_reauth_status_account_unknown(r, account, store);
+        }
+
+        record = read->record;
     }
 
     now_ms = ngx_http_reauth_now();
@@ -180,6 +197,100 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
     }
 
     return ngx_http_reauth_status_send(r, &text);
+}
+
+
+static void
+ngx_http_reauth_status_account_handler(ngx_http_reauth_read_t *read)
+{
+    ngx_int_t               rc;
+    reauth_string_t         account;
+    ngx_connection_t       *c;
+    ngx_http_request_t     *r;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    r = read->data;
+    c = r->connection;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->data = NULL;
+
+    ngx_http_set_log_request(c->log, r);
+
+    /* rights may have been revoked while Redis was read */
+
+    account.data = ctx->account.data;
+    account.len = ctx->account.len;
+
+    rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, &account);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_reauth_status_account_answer(r, &ctx->account, read);
+    }
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_reauth_status_account_cleanup(void *data)
+{
+    ngx_http_reauth_ctx_t *ctx = data;
+
+    if (ctx->data) {
+        ngx_http_reauth_store_read_detach(ctx->data);
+    }
+}
+
+
+/*
+ * An attempt that ended before this gateway was started is in Redis only, for a
+ * day.
+ */
+
+static ngx_int_t
+ngx_http_reauth_status_account_get(ngx_http_request_t *r, ngx_str_t *name)
+{
+    uint64_t                  stamp;
+    reauth_record_t           record;
+    reauth_string_t           id;
+    ngx_http_cleanup_t       *cln;
+    ngx_http_reauth_ctx_t    *ctx;
+    ngx_http_reauth_store_t  *store;
+
+    store = ngx_http_reauth_status_store(r);
+
+    id.data = name->data;
+    id.len = name->len;
+
+    if (!ngx_http_reauth_zone_loaded(&store->zone, ngx_http_reauth_now())
+        || ngx_http_reauth_status_find(&store->zone, &id, &record, &stamp)
+           == NGX_OK)
+    {
+        return ngx_http_reauth_status_account_answer(r, name, NULL);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = ngx_http_reauth_store_read(store, &id,
+                    ngx_http_reauth_status_account_handler, r);
+
+    if (ctx->data == NULL) {
+        return ngx_http_reauth_status_account_answer(r, name, NULL);
+    }
+
+    cln->handler = ngx_http_reauth_status_account_cleanup;
+    cln->data = ctx;
+
+    r->main->count++;
+
+    return NGX_DONE;
 }
 
 
@@ -223,7 +334,7 @@ ngx_http_reauth_status_account_resume(ngx_http_reauth_wait_t *wait)
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_reauth_status_account_answer(wait->request,
-                                                   &account->account);
+                                                   &account->account, NULL);
     }
 
     ngx_http_finalize_request(wait->request, rc);
@@ -254,19 +365,19 @@ ngx_http_reauth_status_account_wait(ngx_http_request_t *r, ngx_str_t *name,
         || ngx_http_reauth_status_find(&store->zone, &id, &record, &stamp)
            != NGX_OK)
     {
-        return ngx_http_reauth_status_account_answer(r, name);
+        return ngx_http_reauth_status_account_get(r, name);
     }
 
     wait_ms = reauth_status_wait_ms(&record, ngx_http_reauth_now(),
                                     (int64_t) msec);
     if (wait_ms == 0) {
-        return ngx_http_reauth_status_account_answer(r, name);
+        return ngx_http_reauth_status_account_answer(r, name, NULL);
     }
 
     len = ngx_http_reauth_status_account_etag(etag, &record, stamp);
 
     if (ngx_http_reauth_status_seen_other(r, etag, len)) {
-        return ngx_http_reauth_status_account_answer(r, name);
+        return ngx_http_reauth_status_account_answer(r, name, NULL);
     }
 
     rc = ngx_http_reauth_wait_create(r, NGX_HTTP_REAUTH_WAIT_STATUS, &wait);
@@ -337,7 +448,7 @@ ngx_http_reauth_status_account(ngx_http_request_t *r, ngx_str_t *rest)
 
     return query.wait
            ? ngx_http_reauth_status_account_wait(r, &name, query.wait)
-           : ngx_http_reauth_status_account_answer(r, &name);
+           : ngx_http_reauth_status_account_get(r, &name);
 }
 
 
