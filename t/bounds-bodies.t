@@ -205,6 +205,9 @@ for my $kind ('length', 'chunked') {
             $socket->flush;
         }
 
+        # the only worker reads what was sent before
+
+        metric($gateway, $refused);
         sleep 0.1;
 
         if (!$stream->is_open) {
