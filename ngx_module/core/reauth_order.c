@@ -199,12 +199,14 @@ reauth_order_remove(reauth_order_t *order, reauth_order_get_t get, void *data,
             > reauth_order_weight(order, after))
         {
             *link = before;
-            link = &get(data, before).links[REAUTH_ORDER_AFTER];
+            next = get(data, before);
+            link = &next.links[REAUTH_ORDER_AFTER];
             before = *link;
 
         } else {
             *link = after;
-            link = &get(data, after).links[REAUTH_ORDER_BEFORE];
+            next = get(data, after);
+            link = &next.links[REAUTH_ORDER_BEFORE];
             after = *link;
         }
     }

@@ -134,8 +134,8 @@ check_all(void)
     number = UINT32_MAX;
 
     for (n = 0; (i = after(key, number)) != 0; n++) {
-        assert_true(nodes[i].key < key
-                    || (nodes[i].key == key && i < number));
+        assert_true(nodes[i].key <= key);
+        assert_true(i < number || nodes[i].key < key);
         key = nodes[i].key;
         number = i;
     }
