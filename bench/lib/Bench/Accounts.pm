@@ -64,7 +64,8 @@ sub command {
 sub record {
     my ($n, $state) = @_;
 
-    my $now = int 1000 * time;
+    # begun one by one within the last hour
+    my $since = int(1000 * time) - 3_600_000 + 7919 * $n % 3_600_000;
 
     my @fields = (
         revision  => 1,
@@ -74,12 +75,12 @@ sub record {
         attempt   => sprintf('auth_%032x', $n),
         auth_type => 'email_password',
         source    => 'update',
-        since     => $now,
-        updated   => $now + 20,
+        since     => $since,
+        updated   => $since + 20,
         progress  => $state eq 'running' ? 'submitting' : 'signed_in',
         caller    => 'billing',
-        $state eq 'running' ? (deadline => $now + 80_000_000 + 7919 * $n % 3_600_000)
-                            : (completed_at => 1000 * $now),
+        $state eq 'running' ? (deadline => $since + 86_400_000)
+                            : (completed_at => 1000 * $since),
     );
 
     my $text = '';

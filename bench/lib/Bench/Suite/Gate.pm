@@ -63,7 +63,7 @@ sub run {
 
     my $gateway = reauth(REDIS => $redis->{port}, PREFIX => 'k');
     my $large   = reauth(REDIS => $redis->{port}, PREFIX => 'm',
-        ZONE => '256m');
+        ZONE => '320m');
 
     for ([$gateway, 'k', $known], [$large, 'm', $million]) {
         my ($it, $prefix, $count) = @$_;

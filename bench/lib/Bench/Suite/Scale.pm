@@ -79,12 +79,12 @@ sub room {
         my ($what, $active, $ended) = @$it;
 
         Bench::Accounts::forget($redis->{port});
-        my $empty = reauth(ZONE => '256m');
+        my $empty = reauth(ZONE => '320m');
         my $free = summary(Bench::Client->new($empty->{port}))->{free};
         stop($empty->{master});
 
         put_active($redis->{port}, 'reauth', 0, $active);
-        my $gateway = reauth(REDIS => $redis->{port}, ZONE => '256m');
+        my $gateway = reauth(REDIS => $redis->{port}, ZONE => '320m');
         ready($gateway);
 
         my $before = summary(Bench::Client->new($gateway->{port}))->{free};
@@ -95,14 +95,14 @@ sub room {
 
         push @rows, [$what, $n, sprintf('%.0f',
             (($ended ? $before : $free) - $now->{free}) / $n),
-            sprintf('%.0f', (268_435_456 - $now->{free}) / 1e6),
+            sprintf('%.0f', (335_544_320 - $now->{free}) / 1e6),
             $now->{dropped}];
         stop($gateway->{master});
     }
 
     return table(
         ['accounts', 'number', 'bytes of the zone each',
-         'used of 256 MB, all in all', 'dropped'], @rows);
+         'used of 320 MB, all in all', 'dropped'], @rows);
 }
 
 
@@ -118,7 +118,7 @@ sub start {
 
         my $begin   = time;
         my $gateway = reauth(REDIS => $redis->{port},
-            ZONE => $active > 100_000 ? '1200m' : '256m');
+            ZONE => $active > 100_000 ? '1200m' : '320m');
         my $client  = Bench::Client->new($gateway->{port});
         my ($ready, $all, @took);
 
