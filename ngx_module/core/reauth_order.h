@@ -36,21 +36,6 @@ typedef struct {
 void reauth_order_add(reauth_order_t *order, reauth_order_get_t get,
     void *data, uint32_t number);
 
-/*
- * The same for many nodes that are the last ones, or most of them; "tail" is
- * zeroed initially, and again after other changes.
- */
-
-#define REAUTH_ORDER_TAIL  64
-
-typedef struct {
-    unsigned    n;
-    uint32_t    numbers[REAUTH_ORDER_TAIL];
-} reauth_order_tail_t;
-
-void reauth_order_append(reauth_order_t *order, reauth_order_get_t get,
-    void *data, uint32_t number, reauth_order_tail_t *tail);
-
 /* the key must be the one with which it was added */
 void reauth_order_remove(reauth_order_t *order, reauth_order_get_t get,
     void *data, uint32_t number);

@@ -47,6 +47,41 @@ ngx_http_reauth_zone_listed(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+/* whether the record is in the list; then *record is filled */
+
+static ngx_uint_t
+ngx_http_reauth_zone_list_slot(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, ngx_http_reauth_slot_t *slot,
+    reauth_record_t *record, int64_t now_ms)
+{
+    ngx_http_reauth_zone_check_lock(sh);
+
+    *record = slot->record;
+    reauth_record_view(record, now_ms);
+
+    return ngx_http_reauth_zone_listed(sh, cursor, NULL, record, now_ms);
+}
+
+
+static ngx_uint_t
+ngx_http_reauth_zone_list_node(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_http_reauth_zone_cursor_t *cursor, ngx_http_reauth_node_t *node,
+    reauth_record_t *record, int64_t now_ms)
+{
+    ngx_http_reauth_zone_check_lock(sh);
+
+    if (node->state == REAUTH_STATE_FORGOTTEN
+        || (cursor->states && !(cursor->states & 1u << node->state)))
+    {
+        return 0;
+    }
+
+    ngx_http_reauth_zone_node_unpack(node, record);
+
+    return ngx_http_reauth_zone_listed(sh, cursor, NULL, record, now_ms);
+}
+
+
 /* the functions below examine "*left" records at most, under one lock */
 
 static ngx_uint_t
@@ -70,14 +105,8 @@ ngx_http_reauth_zone_list_active(ngx_http_reauth_zone_shctx_t *sh,
             continue;
         }
 
-        records[n] = slot->record;
-        reauth_record_view(&records[n], now_ms);
-
-        if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
-                                        now_ms))
-        {
-            n++;
-        }
+        n += ngx_http_reauth_zone_list_slot(sh, cursor, slot, &records[n],
+                                            now_ms);
     }
 
     if (cursor->index >= sh->gate.nslots) {
@@ -119,19 +148,8 @@ ngx_http_reauth_zone_list_ended(ngx_http_reauth_zone_shctx_t *sh,
             (*left)--;
             cursor->offset = i;
 
-            if (node->state == REAUTH_STATE_FORGOTTEN
-                || (cursor->states && !(cursor->states & 1u << node->state)))
-            {
-                continue;
-            }
-
-            ngx_http_reauth_zone_node_unpack(node, &records[n]);
-
-            if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
-                                            now_ms))
-            {
-                n++;
-            }
+            n += ngx_http_reauth_zone_list_node(sh, cursor, node, &records[n],
+                                                now_ms);
         }
 
         cursor->index++;
@@ -275,14 +293,8 @@ ngx_http_reauth_zone_list_since(ngx_http_reauth_zone_shctx_t *sh,
             continue;
         }
 
-        records[n] = slot->record;
-        reauth_record_view(&records[n], now_ms);
-
-        if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
-                                        now_ms))
-        {
-            n++;
-        }
+        n += ngx_http_reauth_zone_list_slot(sh, cursor, slot, &records[n],
+                                            now_ms);
     }
 
     cursor->done = sent != 0;
@@ -311,36 +323,28 @@ ngx_http_reauth_zone_list_updated(ngx_http_reauth_zone_shctx_t *sh,
 
     now_ms = ngx_http_reauth_now();
 
+    if (ngx_http_reauth_zone_updated_build(sh, left) != NGX_OK) {
+        return n;
+    }
+
     while (n < cursor->limit && *left) {
-        (*left)--;
+        *left -= ngx_min(NGX_HTTP_REAUTH_LIST_SEARCH, *left);
 
         ngx_http_reauth_zone_updated_after(sh, cursor, &slot, &node);
 
         if (slot != NULL) {
-            records[n] = slot->record;
-            reauth_record_view(&records[n], now_ms);
+            n += ngx_http_reauth_zone_list_slot(sh, cursor, slot, &records[n],
+                                                now_ms);
 
-        } else if (node == NULL) {
+        } else if (node != NULL) {
+            n += ngx_http_reauth_zone_list_node(sh, cursor, node, &records[n],
+                                                now_ms);
+
+        } else {
             cursor->ended = 2;
             cursor->index = 0;
             cursor->offset = 0;
             break;
-
-        } else {
-
-            if (node->state == REAUTH_STATE_FORGOTTEN
-                || (cursor->states && !(cursor->states & 1u << node->state)))
-            {
-                continue;
-            }
-
-            ngx_http_reauth_zone_node_unpack(node, &records[n]);
-        }
-
-        if (ngx_http_reauth_zone_listed(sh, cursor, NULL, &records[n],
-                                        now_ms))
-        {
-            n++;
         }
     }
 

@@ -62,6 +62,9 @@
 #define NGX_HTTP_REAUTH_LIST_BATCH        64
 #define NGX_HTTP_REAUTH_LIST_BATCHES      256
 
+/* a search in the order of updates takes the time of so many records */
+#define NGX_HTTP_REAUTH_LIST_SEARCH       16
+
 /* in a position of a list by time: the attempts that are being sent */
 #define NGX_HTTP_REAUTH_LIST_SENT         0x80000000
 
@@ -384,7 +387,7 @@ struct ngx_http_reauth_zone_shctx_s {
     ngx_http_reauth_node_t        **ended_attempts; /* by attempt */
     uint32_t                        ended_mask;
     reauth_order_t                  updated;   /* all records, newest first */
-    ngx_uint_t                      unordered; /* it is to be built anew */
+    uint32_t                        unordered; /* places to be added to it */
     ngx_queue_t                     ended_queue;
     ngx_queue_t                     brief_queue;  /* those kept briefly */
     ngx_queue_t                     dirty;
@@ -596,6 +599,13 @@ void ngx_http_reauth_zone_slot_updated(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_slot_t *slot, ngx_uint_t add);
 void ngx_http_reauth_zone_node_updated(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_node_t *node, ngx_uint_t add);
+
+/* after a repair: all records are to be added to the order anew */
+void ngx_http_reauth_zone_updated_lose(ngx_http_reauth_zone_shctx_t *sh);
+
+/* adds some of them, NGX_OK: it has all; "left" as in zone_list.c */
+ngx_int_t ngx_http_reauth_zone_updated_build(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_uint_t *left);
 
 /* the first record after the position; one of both is NULL, at the end both */
 void ngx_http_reauth_zone_updated_after(ngx_http_reauth_zone_shctx_t *sh,

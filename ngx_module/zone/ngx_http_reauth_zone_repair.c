@@ -145,8 +145,6 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
 
     ngx_memory_barrier();
 
-    sh->unordered = 1;
-
     ngx_queue_init(&sh->dirty);
     sh->ndirty = 0;
     sh->accounts = 0;
@@ -166,6 +164,7 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
 
     ngx_http_reauth_zone_repair_ended(sh, &sh->ended_queue);
     ngx_http_reauth_zone_repair_ended(sh, &sh->brief_queue);
+    ngx_http_reauth_zone_updated_lose(sh);
 
     ngx_http_reauth_zone_repair_usage(sh);
 

@@ -5,7 +5,7 @@
  * The order of all records by the time of their last update.  Records have no
  * room for pointers: they are numbered, slots by their index, ended records by
  * their place in the shared memory.  A repair does not build the order anew, as
- * workers wait for the repair: the next list that needs it does.
+ * workers wait for the repair: lists that need it do, a part at a time.
  */
 
 
@@ -59,13 +59,18 @@ ngx_http_reauth_zone_updated_get(void *data, uint32_t number)
 }
 
 
+/*
+ * "place": ended records are added by their bucket, slots by their index after
+ * all buckets.  Until this place is reached, the record is not in the order.
+ */
+
 static void
-ngx_http_reauth_zone_updated(ngx_http_reauth_zone_shctx_t *sh, uint32_t number,
-    ngx_uint_t add)
+ngx_http_reauth_zone_updated(ngx_http_reauth_zone_shctx_t *sh, uint32_t place,
+    uint32_t number, ngx_uint_t add)
 {
     ngx_http_reauth_zone_check_lock(sh);
 
-    if (sh->unordered) {
+    if (place < sh->unordered) {
         return;
     }
 
@@ -86,8 +91,9 @@ ngx_http_reauth_zone_slot_updated(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_http_reauth_zone_check_lock(sh);
 
-    ngx_http_reauth_zone_updated(sh, slot->dirty.index
-                                     | NGX_HTTP_REAUTH_NUMBER_SLOT, add);
+    ngx_http_reauth_zone_updated(sh, sh->ended_mask + slot->dirty.index,
+                                 slot->dirty.index
+                                 | NGX_HTTP_REAUTH_NUMBER_SLOT, add);
 }
 
 
@@ -97,66 +103,65 @@ ngx_http_reauth_zone_node_updated(ngx_http_reauth_zone_shctx_t *sh,
 {
     ngx_http_reauth_zone_check_lock(sh);
 
-    ngx_http_reauth_zone_updated(sh, ngx_http_reauth_zone_node_number(sh, node),
+    ngx_http_reauth_zone_updated(sh, node->dirty.hash & sh->ended_mask,
+                                 ngx_http_reauth_zone_node_number(sh, node),
                                  add);
 }
 
 
-/* the queue has the newest record first, as a rule */
-
-static void
-ngx_http_reauth_zone_updated_append(ngx_http_reauth_zone_shctx_t *sh,
-    ngx_queue_t *queue)
+void
+ngx_http_reauth_zone_updated_lose(ngx_http_reauth_zone_shctx_t *sh)
 {
-    ngx_queue_t             *q;
-    reauth_order_tail_t      tail;
-    ngx_http_reauth_node_t  *node;
-
     ngx_http_reauth_zone_check_lock(sh);
 
-    tail.n = 0;
-
-    for (q = ngx_queue_head(queue);
-         q != ngx_queue_sentinel(queue);
-         q = ngx_queue_next(q))
-    {
-        node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
-
-        reauth_order_append(&sh->updated, ngx_http_reauth_zone_updated_get, sh,
-                            ngx_http_reauth_zone_node_number(sh, node), &tail);
-    }
+    sh->updated.root = 0;
+    sh->unordered = sh->ended_mask + 1 + sh->gate.nslots;
 }
 
 
-/*
- * After a worker was killed.  The slots are the last ones: some of them are
- * older than ended records, which could not be appended then.
- */
-
-static void
-ngx_http_reauth_zone_updated_build(ngx_http_reauth_zone_shctx_t *sh)
+ngx_int_t
+ngx_http_reauth_zone_updated_build(ngx_http_reauth_zone_shctx_t *sh,
+    ngx_uint_t *left)
 {
-    uint32_t                 index;
+    uint32_t                 place;
+    ngx_uint_t               added;
+    ngx_http_reauth_node_t  *node;
     ngx_http_reauth_slot_t  *slot;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    sh->updated.root = 0;
+    while (sh->unordered) {
 
-    ngx_http_reauth_zone_updated_append(sh, &sh->ended_queue);
-    ngx_http_reauth_zone_updated_append(sh, &sh->brief_queue);
-
-    for (index = sh->gate.nslots; index != 0; index--) {
-        slot = ngx_http_reauth_slot(sh, index);
-
-        if (slot->used) {
-            reauth_order_add(&sh->updated, ngx_http_reauth_zone_updated_get,
-                             sh, index | NGX_HTTP_REAUTH_NUMBER_SLOT);
+        if (*left == 0) {
+            return NGX_AGAIN;
         }
+
+        place = --sh->unordered;
+        added = 0;
+
+        if (place > sh->ended_mask) {
+            slot = ngx_http_reauth_slot(sh, place - sh->ended_mask);
+
+            if (slot->used) {
+                ngx_http_reauth_zone_slot_updated(sh, slot, 1);
+                added++;
+            }
+
+        } else {
+
+            for (node = sh->ended[place]; node; node = node->next) {
+                ngx_http_reauth_zone_node_updated(sh, node, 1);
+                added++;
+            }
+        }
+
+        /* empty places are next to each other in memory */
+
+        added = added * NGX_HTTP_REAUTH_LIST_SEARCH + (place % 16 == 0);
+        *left -= ngx_min(added, *left);
     }
 
-    ngx_memory_barrier();
-    sh->unordered = 0;
+    return NGX_OK;
 }
 
 
@@ -171,10 +176,6 @@ ngx_http_reauth_zone_updated_after(ngx_http_reauth_zone_shctx_t *sh,
 
     *slot = NULL;
     *node = NULL;
-
-    if (sh->unordered) {
-        ngx_http_reauth_zone_updated_build(sh);
-    }
 
     number = reauth_order_after(&sh->updated, ngx_http_reauth_zone_updated_get,
                                 sh, (int64_t) cursor->index,

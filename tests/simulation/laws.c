@@ -35,6 +35,10 @@
 /* a pause that is in Redis is known to all after this */
 #define LAW_PAUSED      2000
 
+/* so many events apart: a list by update, and a death with the lock */
+#define LAW_ORDERED     8
+#define LAW_BROKEN      701
+
 #define EPOCHS_MAX      2048
 
 
@@ -798,6 +802,26 @@ is_ended(int a, uint64_t epoch)
 }
 
 
+/*
+ * Not at random: other faults are those of the seed without this one.  A repair
+ * gives what is not written to Redis another order.
+ */
+
+static void
+law_ordered(process_t *process, const worker_health_t *health)
+{
+    if (world.counted % LAW_BROKEN == 0 && health->dirty == 0) {
+        trace("   gateway %d: a worker died with the lock", process->gateway);
+        process->api->broken();
+    }
+
+    if (world.counted % LAW_ORDERED == 0 && !process->api->ordered()) {
+        violated("the list by update has each account once",
+                 "gateway %d", process->gateway);
+    }
+}
+
+
 void
 laws_check(process_t *process)
 {
@@ -854,6 +878,7 @@ laws_check(process_t *process)
     }
 
     law_written(process, &health);
+    law_ordered(process, &health);
     law_answered();
 }
 

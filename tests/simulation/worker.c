@@ -16,6 +16,7 @@
 #include "ngx_http_reauth_store.h"
 
 #include "nginx.h"
+#include "order.h"
 #include "poller.h"
 
 
@@ -358,6 +359,20 @@ worker_health(worker_health_t *told)
 }
 
 
+static void
+worker_broken(void)
+{
+    order_broken(&store.zone);
+}
+
+
+static int
+worker_ordered(void)
+{
+    return order_holds(&store.zone);
+}
+
+
 static int64_t
 worker_now(void)
 {
@@ -407,6 +422,8 @@ static const worker_api_t  api = {
     worker_gate,
     worker_kept,
     worker_health,
+    worker_broken,
+    worker_ordered,
     worker_now,
     worker_monotonic
 };

@@ -150,6 +150,12 @@ typedef struct {
     worker_gate_t  (*gate)(const char *account);
     int  (*kept)(const char *account, reauth_record_t *record);
     void  (*health)(worker_health_t *health);
+
+    /* a worker died with the lock: the next one that takes it repairs */
+    void  (*broken)(void);
+
+    /* whether the list by update has each account once, in its order */
+    int  (*ordered)(void);
     int64_t  (*now)(void);
     int64_t  (*monotonic)(void);
 } worker_api_t;

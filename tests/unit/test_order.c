@@ -245,8 +245,7 @@ depth(void)
 static void
 test_balanced(void **state)
 {
-    uint32_t             i, k;
-    reauth_order_tail_t  tail;
+    uint32_t  i;
 
     (void) state;
 
@@ -271,7 +270,7 @@ test_balanced(void **state)
     assert_true(steps / MANY < DEPTH);
     assert_true(depth() < DEPTH);
 
-    /* the reverse order, as by a repair */
+    /* the reverse order */
 
     setup(NULL);
 
@@ -282,29 +281,6 @@ test_balanced(void **state)
     assert_true(depth() < DEPTH);
 
     assert_int_equal(check_all(), MANY);
-
-    /* the same, in less time, and a few that are in another order */
-
-    for (k = 0; k < 3; k++) {
-        setup(NULL);
-        memset(&tail, 0, sizeof(reauth_order_tail_t));
-        steps = 0;
-
-        for (i = MANY; i >= 1; i--) {
-            nodes[i].key = k == 2 || (k == 1 && i % 100 == 0)
-                           ? rand() % MANY : (int64_t) i;
-            nodes[i].used = 1;
-
-            reauth_order_append(&order, get, nodes, i, &tail);
-        }
-
-        if (k == 0) {
-            assert_true(steps < 4 * MANY);
-        }
-
-        assert_true(depth() < DEPTH);
-        assert_int_equal(check_all(), MANY);
-    }
 
     /* all at once */
 
