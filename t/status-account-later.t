@@ -40,6 +40,17 @@ is($later->http('GET', '/api/acct_failed/me')->{status}, 200, 'the gate is open'
 is($later->http('GET', "/reauth/accounts/$_")->{status}, 404, "$_ is unknown")
     for 'acct_gone', 'acct_never';
 
+# a key that no gateway writes
+
+redis_cli('LPUSH', '{reauth}:a:acct_list', 'x');
+
+my $refused = $later->http('GET', '/reauth/accounts/acct_list');
+is($refused->{status}, 503, 'the status of an account whose record cannot be read is 503');
+is($refused->{json}{error}, 'STORE_UNAVAILABLE', 'the error of an unreadable record is STORE_UNAVAILABLE');
+like($later->error_log,
+    qr/\[error\].*redis: failed to read the record of account "acct_list": WRONGTYPE/,
+    'a record that cannot be read is logged');
+
 $later->update('acct_failed', 'slow');
 is($later->http('GET', '/reauth/accounts/acct_failed')->{json}{state}, 'running',
     'a new attempt is that of the zone');

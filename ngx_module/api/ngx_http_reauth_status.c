@@ -287,6 +287,38 @@ ngx_http_reauth_status_busy(ngx_http_request_t *r)
 }
 
 
+void
+ngx_http_reauth_status_continue(ngx_http_request_t *r,
+    ngx_http_reauth_status_answer_pt answer, void *read)
+{
+    ngx_int_t               rc;
+    reauth_string_t         account;
+    ngx_connection_t       *c;
+    ngx_http_reauth_ctx_t  *ctx;
+
+    c = r->connection;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+    ctx->data = NULL;
+
+    ngx_http_set_log_request(c->log, r);
+
+    /* rights may have been revoked while Redis was read */
+
+    account.data = ctx->account.data;
+    account.len = ctx->account.len;
+
+    rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, &account);
+
+    if (rc == NGX_DECLINED) {
+        rc = answer(r, read);
+    }
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
 /* the request waits; the result is that of the content handler */
 
 ngx_int_t

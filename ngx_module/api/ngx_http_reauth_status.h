@@ -139,6 +139,15 @@ ngx_int_t ngx_http_reauth_status_unavailable(ngx_http_request_t *r,
 ngx_int_t ngx_http_reauth_status_park(ngx_http_request_t *r,
     ngx_http_reauth_wait_t *wait, ngx_msec_t msec);
 
+/*
+ * Redis was read for a request about ctx->account: calls "answer" and finishes
+ * the request.  ctx->data, what was being read, is set to NULL.
+ */
+typedef ngx_int_t (*ngx_http_reauth_status_answer_pt)(ngx_http_request_t *r,
+    void *read);
+void ngx_http_reauth_status_continue(ngx_http_request_t *r,
+    ngx_http_reauth_status_answer_pt answer, void *read);
+
 
 /* ngx_http_reauth_operate.c */
 

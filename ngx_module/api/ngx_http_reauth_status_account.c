@@ -200,36 +200,23 @@ ngx_http_reauth_status_account_answer(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_http_reauth_status_account_continue(ngx_http_request_t *r, void *read)
+{
+    ngx_http_reauth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
+
+    return ngx_http_reauth_status_account_answer(r, &ctx->account, read);
+}
+
+
 static void
 ngx_http_reauth_status_account_handler(ngx_http_reauth_read_t *read)
 {
-    ngx_int_t               rc;
-    reauth_string_t         account;
-    ngx_connection_t       *c;
-    ngx_http_request_t     *r;
-    ngx_http_reauth_ctx_t  *ctx;
-
-    r = read->data;
-    c = r->connection;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    ctx->data = NULL;
-
-    ngx_http_set_log_request(c->log, r);
-
-    /* rights may have been revoked while Redis was read */
-
-    account.data = ctx->account.data;
-    account.len = ctx->account.len;
-
-    rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, &account);
-
-    if (rc == NGX_DECLINED) {
-        rc = ngx_http_reauth_status_account_answer(r, &ctx->account, read);
-    }
-
-    ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
+    ngx_http_reauth_status_continue(read->data,
+                                    ngx_http_reauth_status_account_continue,
+                                    read);
 }
 
 

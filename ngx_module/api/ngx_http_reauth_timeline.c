@@ -16,9 +16,10 @@
 
 
 static ngx_int_t
-ngx_http_reauth_timeline_answer(ngx_http_request_t *r,
-    ngx_http_reauth_history_t *history)
+ngx_http_reauth_timeline_answer(ngx_http_request_t *r, void *read)
 {
+    ngx_http_reauth_history_t *history = read;
+
     size_t                          len;
     u_char                         *p;
     ngx_uint_t                      i;
@@ -83,33 +84,8 @@ ngx_http_reauth_timeline_answer(ngx_http_request_t *r,
 static void
 ngx_http_reauth_timeline_handler(ngx_http_reauth_history_t *history)
 {
-    ngx_int_t               rc;
-    reauth_string_t         account;
-    ngx_connection_t       *c;
-    ngx_http_request_t     *r;
-    ngx_http_reauth_ctx_t  *ctx;
-
-    r = history->data;
-    c = r->connection;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_reauth_module);
-    ctx->data = NULL;
-
-    ngx_http_set_log_request(c->log, r);
-
-    /* rights may have been revoked while Redis was read */
-
-    account.data = ctx->account.data;
-    account.len = ctx->account.len;
-
-    rc = ngx_http_reauth_authorize(r, REAUTH_SCOPE_STATUS, &account);
-
-    if (rc == NGX_DECLINED) {
-        rc = ngx_http_reauth_timeline_answer(r, history);
-    }
-
-    ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
+    ngx_http_reauth_status_continue(history->data,
+                                    ngx_http_reauth_timeline_answer, history);
 }
 
 

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_store_read.h"
 #include "ngx_http_reauth_store_commit.h"
 
@@ -19,6 +20,8 @@ ngx_http_reauth_read_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_read_t *read = data;
 
+    char  shown[NGX_HTTP_REAUTH_REDIS_SHOWN];
+
     if (read->handler == NULL) {
         ngx_free(read);
         return;
@@ -26,6 +29,13 @@ ngx_http_reauth_read_reply(redisReply *reply, void *data)
 
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         read->failed = 1;
+
+        if (reply != NULL) {
+            ngx_log_error(NGX_LOG_ERR, read->store->cycle->log, 0,
+                          "redis: failed to read the record of account "
+                          "\"%s\": %s", read->account,
+                          ngx_http_reauth_redis_shown(reply, shown));
+        }
 
     } else if (reply->type != REDIS_REPLY_NIL
                && (ngx_http_reauth_store_record(read->store, reply,
