@@ -5,16 +5,13 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Test sandbox_options => ['--hold'];
 
-my $callers = secret_file('callers', join('', map {
-    my ($name, $rest) = @$_;
-    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
-} ['ops', 'operate,status'], ['near', 'operate', ], ['own', 'operate accounts=acct_own*'],
-    ['payouts', 'update,attempt'], ['noisy', 'status'], ['all', 'all']), oct 644);
+my $callers = callers_file(
+    ['ops', 'operate,status'], ['near', 'operate'], ['own', 'operate accounts=acct_own*'],
+    ['payouts', 'update,attempt'], ['noisy', 'status'], ['all', 'all']);
 
 sub as { return { Authorization => "Bearer token-of-$_[0]" }; }
 

@@ -5,15 +5,12 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Test sandbox_options => ['--hold'];
 use Reauth::Stream ();
 
-my $callers = secret_file('callers', join('', map {
-    "$_ sha256:${\ sha256_hex(qq(token-of-$_))} $_\n" } qw(operate all)),
-    oct 644);
+my $callers = callers_file(map { [$_, $_] } qw(operate all));
 
 sub as {
     my ($who, %headers) = @_;

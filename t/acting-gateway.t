@@ -5,17 +5,14 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET ();
 use Test::More;
 
 use Reauth::Test sandbox_options => ['--hold'];
 
-my $callers = secret_file('callers', join('', map {
-    my ($name, $rest) = @$_;
-    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
-} ['operator', 'operate'], ['mine', 'operate accounts=acct_mine*'],
-    ['watcher', 'status,update,call'], ['all', 'all']), oct 644);
+my $callers = callers_file(
+    ['operator', 'operate'], ['mine', 'operate accounts=acct_mine*'],
+    ['watcher', 'status,update,call'], ['all', 'all']);
 
 sub as {
     my ($name, %more) = @_;

@@ -5,15 +5,12 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Test sandbox_options => ['--hold'];
 
-my $callers = secret_file('callers', join('', map {
-    my ($name, $rest) = @$_;
-    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
-} ['operator', 'operate'], ['all', 'all']), oct 644);
+my $callers = callers_file(
+    ['operator', 'operate'], ['all', 'all']);
 
 sub as {
     my ($name, %more) = @_;

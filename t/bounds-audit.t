@@ -5,18 +5,15 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use IO::Socket::INET;
 use Test::More;
 
 use Reauth::H2 ();
 use Reauth::Test sandbox_options => ['--hold'];
 
-my $callers = secret_file('callers', join('', map {
-    my ($name, $rest) = @$_;
-    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
-} ['ops', 'operate'], ['own', 'operate accounts=acct_own*'],
-    ['payouts', 'update'], ['noisy', 'update accounts=acct_own*']), oct 644);
+my $callers = callers_file(
+    ['ops', 'operate'], ['own', 'operate accounts=acct_own*'],
+    ['payouts', 'update'], ['noisy', 'update accounts=acct_own*']);
 
 my $http2   = free_port();
 my $gateway = gateway(log_level => 'warn',

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use JSON::PP ();
 use Test::More;
 
@@ -19,11 +18,8 @@ my $OVERRIDES = 32;
 my $POLLS     = 10;
 my $OWN_POLLS = 5;
 
-my $callers = secret_file('callers', join('', map {
-    my ($name, $rest) = @$_;
-    "$name sha256:${\ sha256_hex(qq(token-of-$name))} $rest\n"
-} ['greedy', 'operate accounts=acct_g*'], ['other', 'operate'], ['all', 'all']),
-    oct 644);
+my $callers = callers_file(
+    ['greedy', 'operate accounts=acct_g*'], ['other', 'operate'], ['all', 'all']);
 
 my $http2   = free_port();
 my $gateway = gateway(

@@ -4,7 +4,6 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use File::Temp ();
 use IO::Socket::INET;
 use POSIX ();
@@ -14,9 +13,7 @@ use Reauth::Test;
 use Reauth::Webhook;
 
 my $dir     = work_dir();
-my $callers = secret_file('callers', join('', map {
-    "$_->[0] sha256:${\ sha256_hex(qq(token-of-$_->[0]))} $_->[1]\n"
-} ['ops', 'status,operate,team:read'], ['other', 'update']), oct 644);
+my $callers = callers_file(['ops', 'status,operate,team:read'], ['other', 'update']);
 my %token   = map { $_ => secret_file("token-$_", "token-of-$_\n") } qw(ops other);
 
 my $certificate = "$dir/tls.crt";

@@ -5,7 +5,6 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Shipped;
@@ -85,9 +84,7 @@ for my $file ('conf/nginx.conf', 'docker/nginx.conf', 'conf/demo.conf', $readme)
 
 # ---- metrics are for operators, once callers are named ----
 
-my $callers = secret_file('callers', join('', map {
-    "$_ sha256:${\ sha256_hex(qq(token-of-$_))} $_\n" } qw(status operate)),
-    oct 644);
+my $callers = callers_file(map { [$_, $_] } qw(status operate));
 
 for my $named (0, 1) {
     my $gateway = Reauth::Shipped->start('conf/nginx.conf',

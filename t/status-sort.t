@@ -4,15 +4,12 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 use Reauth::Stream ();
 use Reauth::Test redis => 0, sandbox_options => ['--hold', '--stall-s', '8'];
 
-my $callers = secret_file('callers', join('', map {
-    "$_->[0] sha256:${\ sha256_hex(qq(token-of-$_->[0]))} all $_->[1]\n"
-} ['all', ''], ['few', 'accounts=acct_b*']), oct 644);
+my $callers = callers_file(['all', 'all'], ['few', 'all accounts=acct_b*']);
 
 my $gateway = gateway(http_config => "reauth_callers_file $callers;\nreauth_gate_max 1h;",
     workers => 2);

@@ -10,6 +10,7 @@ use warnings;
 use parent 'Exporter';
 
 use Cwd ();
+use Digest::SHA ();
 use File::Basename ();
 use File::Path qw(make_path remove_tree);
 use File::Spec ();
@@ -26,7 +27,7 @@ use Reauth::HTTP qw(check_json http parse_answer);
 use Reauth::Ports ();
 
 our @EXPORT = qw(
-    free_port gateway http poll_times redis_cli redis_pause redis_resume
+    callers_file free_port gateway http poll_times redis_cli redis_pause redis_resume
     redis_start redis_stop runs sandbox sandbox_log sandbox_start sandbox_stop secret_file
     store store_and_tell store_until stored update wait_for work_dir
 );
@@ -302,6 +303,16 @@ sub secret_file {
     my ($name, $content, $mode) = @_;
 
     return write_file("$dir/$name", $content, $mode // oct '600');
+}
+
+
+# A callers file of [name, the rest of its line] each; the token of a caller is
+# token-of- and its name.
+
+sub callers_file {
+    return secret_file('callers', join('', map {
+        "$_->[0] sha256:" . Digest::SHA::sha256_hex("token-of-$_->[0]") . " $_->[1]\n"
+    } @_), oct 644);
 }
 
 
