@@ -7,7 +7,7 @@ use Test::More;
 
 use Reauth::Test redis => 0, sandbox_options => ['--hold'];
 
-plan tests => 14;
+plan tests => 15;
 
 my $gateway = gateway(http_config => <<'EOC');
 log_format told '$request_method $status op=$reauth_operation'
@@ -83,6 +83,11 @@ told(qr/^GET 404 op=- account=- attempt=- type=- state=- gate=- /, 'no route');
 
 $gateway->http('GET', '/api/acct_4/chats');
 told(qr/^GET \d+ op=call account=acct_4 .* upstream=\d+ seconds=[\d.]+ address=$address$/, 'a call that passes');
+
+sandbox_stop();
+$gateway->update('acct_5', 'otp');
+told(qr/^PUT 50\d op=update account=acct_5 .* upstream=502 seconds=[\d.]+ address=$address$/,
+     'an update that the upstream does not accept');
 
 unlike(Reauth::Test::slurp($log), qr/sandbox-api-key|CANARY|123456|secret/,
        'nothing that is secret');
