@@ -147,7 +147,7 @@ reauth_reply_epoch(const redisReply *reply, int64_t *epoch)
 
 
 int
-reauth_reply_address(const redisReply *reply, reauth_place_t *place)
+reauth_reply_address(const redisReply *reply, reauth_endpoint_t *place)
 {
     reauth_string_t  host, port;
 
@@ -164,7 +164,7 @@ reauth_reply_address(const redisReply *reply, reauth_place_t *place)
     port.data = (const unsigned char *) reply->element[1]->str;
     port.len = (size_t) reply->element[1]->len;
 
-    return reauth_place_set(place, &host, &port);
+    return reauth_endpoint_set(place, &host, &port);
 }
 
 

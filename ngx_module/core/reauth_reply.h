@@ -75,7 +75,7 @@ int reauth_reply_hello(const redisReply *reply, reauth_reply_hello_t *hello);
 int reauth_reply_epoch(const redisReply *reply, int64_t *epoch);
 
 /* a reply to SENTINEL GET-MASTER-ADDR-BY-NAME; -1: it is not one */
-int reauth_reply_address(const redisReply *reply, reauth_place_t *place);
+int reauth_reply_address(const redisReply *reply, reauth_endpoint_t *place);
 
 /* a page of ZSCAN, alternating members and scores; NULL: invalid */
 const redisReply *reauth_reply_page(const redisReply *reply,

@@ -122,7 +122,8 @@ reauth_seek_ended(reauth_seek_t *seek, reauth_seek_end_t end, int steady,
 
 
 int
-reauth_seek_moved(reauth_seek_t *seek, const reauth_place_t *place, int steady)
+reauth_seek_moved(reauth_seek_t *seek, const reauth_endpoint_t *place,
+    int steady)
 {
     if (steady) {
         seek->tried = 0;
@@ -162,7 +163,7 @@ reauth_seek_ready(reauth_seek_t *seek)
 
 
 reauth_seek_named_t
-reauth_seek_named(reauth_seek_t *seek, const reauth_place_t *place,
+reauth_seek_named(reauth_seek_t *seek, const reauth_endpoint_t *place,
     int64_t epoch)
 {
     int  other;
@@ -247,7 +248,7 @@ reauth_place_number(const reauth_string_t *s, unsigned max, unsigned *number)
 
 
 int
-reauth_place_set(reauth_place_t *place, const reauth_string_t *host,
+reauth_endpoint_set(reauth_endpoint_t *place, const reauth_string_t *host,
     const reauth_string_t *port)
 {
     size_t         i;
@@ -302,8 +303,8 @@ reauth_place_part(reauth_string_t *s, char end, reauth_string_t *part)
 
 
 int
-reauth_place_parse(reauth_place_t *place, const reauth_string_t *error,
-    const char *code, const char *here)
+reauth_endpoint_parse(reauth_endpoint_t *place,
+    const reauth_string_t *error, const char *code, const char *here)
 {
     size_t           n;
     unsigned         slot;
@@ -337,5 +338,5 @@ reauth_place_parse(reauth_place_t *place, const reauth_string_t *error,
         host = reauth_string_from(here);
     }
 
-    return reauth_place_set(place, &host, &port);
+    return reauth_endpoint_set(place, &host, &port);
 }

@@ -33,7 +33,7 @@
 typedef struct {
     char       host[REAUTH_SEEK_HOST_MAX + 1];
     unsigned   port;
-} reauth_place_t;
+} reauth_endpoint_t;
 
 
 typedef enum {
@@ -64,7 +64,7 @@ typedef struct {
     unsigned             moves;        /* a place was named */
     unsigned             pause_ms;     /* the last one */
 
-    reauth_place_t       place;        /* TOLD */
+    reauth_endpoint_t    place;        /* TOLD */
     int64_t              epoch;        /* of the Sentinels' configuration */
     unsigned             stale;        /* answers of earlier ones, in a row */
 } reauth_seek_t;
@@ -88,7 +88,7 @@ unsigned reauth_seek_ended(reauth_seek_t *seek, reauth_seek_end_t end,
     int steady, unsigned random);
 
 /* 0: connect to the place at once; -1: do not follow the redirection */
-int reauth_seek_moved(reauth_seek_t *seek, const reauth_place_t *place,
+int reauth_seek_moved(reauth_seek_t *seek, const reauth_endpoint_t *place,
     int steady);
 
 /* leaves a usable server for the next one at once */
@@ -106,7 +106,7 @@ typedef enum {
 
 /* a Sentinel names the primary of a configuration epoch */
 reauth_seek_named_t reauth_seek_named(reauth_seek_t *seek,
-    const reauth_place_t *place, int64_t epoch);
+    const reauth_endpoint_t *place, int64_t epoch);
 
 
 /* whether a server is the right one, by its error to a script that writes */
@@ -119,11 +119,11 @@ reauth_seek_end_t reauth_seek_error(const reauth_string_t *error);
  * The place in an error "code slot host:port" of a Redis Cluster, MOVED or ASK.
  * Without a host it is that of "here".  Returns -1 if it is not one.
  */
-int reauth_place_parse(reauth_place_t *place, const reauth_string_t *error,
-    const char *code, const char *here);
+int reauth_endpoint_parse(reauth_endpoint_t *place,
+    const reauth_string_t *error, const char *code, const char *here);
 
 /* a name or an address, and a port; -1 if one of them is invalid */
-int reauth_place_set(reauth_place_t *place, const reauth_string_t *host,
+int reauth_endpoint_set(reauth_endpoint_t *place, const reauth_string_t *host,
     const reauth_string_t *port);
 
 

@@ -14,7 +14,7 @@
 
 
 static ngx_int_t ngx_http_reauth_redis_ask_open(
-    ngx_http_reauth_redis_t *redis, const reauth_place_t *place);
+    ngx_http_reauth_redis_t *redis, const reauth_endpoint_t *place);
 static void ngx_http_reauth_redis_ask_event(ngx_http_reauth_redis_t *asking,
     ngx_uint_t up, void *data);
 static void ngx_http_reauth_redis_ask_handler(redisReply *reply, void *data);
@@ -22,7 +22,7 @@ static void ngx_http_reauth_redis_ask_handler(redisReply *reply, void *data);
 
 static ngx_int_t
 ngx_http_reauth_redis_redirection(ngx_http_reauth_redis_t *redis,
-    redisReply *reply, const char *code, reauth_place_t *place)
+    redisReply *reply, const char *code, reauth_endpoint_t *place)
 {
     reauth_string_t  error;
 
@@ -33,8 +33,8 @@ ngx_http_reauth_redis_redirection(ngx_http_reauth_redis_t *redis,
     error.data = (u_char *) reply->str;
     error.len = reply->len;
 
-    return reauth_place_parse(place, &error, code,
-                              (const char *) redis->server->host.data)
+    return reauth_endpoint_parse(place, &error, code,
+                                 (const char *) redis->server->host.data)
            == 0 ? NGX_OK : NGX_DECLINED;
 }
 
@@ -44,9 +44,9 @@ ngx_http_reauth_redis_redirection(ngx_http_reauth_redis_t *redis,
 ngx_uint_t
 ngx_http_reauth_redis_moved(ngx_http_reauth_redis_t *redis, redisReply *reply)
 {
-    u_char          text[NGX_HTTP_REAUTH_REDIS_PLACE_LEN + 64];
-    ngx_uint_t      level;
-    reauth_place_t  place;
+    u_char             text[NGX_HTTP_REAUTH_REDIS_PLACE_LEN + 64];
+    ngx_uint_t         level;
+    reauth_endpoint_t  place;
 
     if (redis->kind != NGX_HTTP_REAUTH_REDIS_STORE
         || ngx_http_reauth_redis_redirection(redis, reply, "MOVED", &place)
@@ -80,7 +80,7 @@ ngx_int_t
 ngx_http_reauth_redis_ask(ngx_http_reauth_redis_t *redis,
     ngx_http_reauth_redis_command_t *command, redisReply *reply)
 {
-    reauth_place_t            place;
+    reauth_endpoint_t         place;
     ngx_http_reauth_redis_t  *asking;
 
     /* a worker that exits opens no connection */
@@ -113,7 +113,7 @@ ngx_http_reauth_redis_ask(ngx_http_reauth_redis_t *redis,
 
 static ngx_int_t
 ngx_http_reauth_redis_ask_open(ngx_http_reauth_redis_t *redis,
-    const reauth_place_t *place)
+    const reauth_endpoint_t *place)
 {
     ngx_http_reauth_redis_t  *asking;
 

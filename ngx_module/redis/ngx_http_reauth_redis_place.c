@@ -25,7 +25,7 @@ ngx_http_reauth_redis_told(ngx_http_reauth_redis_t *redis)
 {
     ngx_addr_t                      *addr;
     ngx_sockaddr_t                  *sa;
-    reauth_place_t                  *place;
+    reauth_endpoint_t               *place;
     ngx_http_reauth_redis_server_t  *told;
 #if (NGX_HAVE_INET6)
     u_char                           in6[16];

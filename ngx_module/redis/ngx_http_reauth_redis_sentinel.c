@@ -31,7 +31,7 @@ static void ngx_http_reauth_redis_sentinel_epoch(redisReply *reply,
 static void ngx_http_reauth_redis_sentinel_address(redisReply *reply,
     void *data);
 static void ngx_http_reauth_redis_sentinel_named(
-    ngx_http_reauth_redis_t *redis, const reauth_place_t *place,
+    ngx_http_reauth_redis_t *redis, const reauth_endpoint_t *place,
     int64_t epoch);
 
 
@@ -194,7 +194,7 @@ ngx_http_reauth_redis_sentinel_address(redisReply *reply, void *data)
 {
     ngx_http_reauth_redis_t *sentinel = data;
 
-    reauth_place_t            place;
+    reauth_endpoint_t         place;
     ngx_http_reauth_redis_t  *redis;
 
     if (reply == NULL) {
@@ -223,7 +223,7 @@ ngx_http_reauth_redis_sentinel_address(redisReply *reply, void *data)
 
 static void
 ngx_http_reauth_redis_sentinel_named(ngx_http_reauth_redis_t *redis,
-    const reauth_place_t *place, int64_t epoch)
+    const reauth_endpoint_t *place, int64_t epoch)
 {
     u_char               text[NGX_HTTP_REAUTH_REDIS_PLACE_LEN + 64];
     reauth_seek_named_t  named;

@@ -119,7 +119,7 @@ static void
 check_place(const redisReply *reply)
 {
     int64_t                 epoch;
-    reauth_place_t          place;
+    reauth_endpoint_t       place;
     reauth_string_t         error;
     reauth_reply_hello_t    hello;
 
@@ -144,7 +144,7 @@ check_place(const redisReply *reply)
     error.data = (const unsigned char *) reply->str;
     error.len = (size_t) reply->len;
 
-    if (reauth_place_parse(&place, &error, "MOVED", "127.0.0.1") == 0) {
+    if (reauth_endpoint_parse(&place, &error, "MOVED", "127.0.0.1") == 0) {
         check_text(place.host, REAUTH_SEEK_HOST_MAX);
     }
 }

@@ -434,7 +434,7 @@ test_sentinel(void **state)
     size_t            i;
     int64_t           epoch;
     redisReply       *reply;
-    reauth_place_t    place;
+    reauth_endpoint_t  place;
 
     static const struct {
         const char  *text;

@@ -16,12 +16,12 @@
 #include "reauth_seek.h"
 
 
-static reauth_place_t
+static reauth_endpoint_t
 place(const char *host, unsigned port)
 {
-    reauth_place_t  p;
+    reauth_endpoint_t  p;
 
-    memset(&p, 0, sizeof(reauth_place_t));
+    memset(&p, 0, sizeof(reauth_endpoint_t));
     (void) snprintf(p.host, sizeof(p.host), "%s", host);
     p.port = port;
 
@@ -147,7 +147,7 @@ test_redirections(void **state)
 {
     unsigned        i;
     reauth_seek_t   seek;
-    reauth_place_t  one, two;
+    reauth_endpoint_t  one, two;
 
     (void) state;
 
@@ -207,7 +207,7 @@ static void
 test_sentinels(void **state)
 {
     reauth_seek_t   seek;
-    reauth_place_t  one, two;
+    reauth_endpoint_t  one, two;
 
     (void) state;
 
@@ -307,7 +307,7 @@ static void
 test_places(void **state)
 {
     size_t           i;
-    reauth_place_t   p;
+    reauth_endpoint_t   p;
     reauth_string_t  s;
 
     static const struct {
@@ -348,17 +348,18 @@ test_places(void **state)
         s = reauth_string_from(places[i].text);
 
         if (places[i].host == NULL) {
-            assert_int_equal(reauth_place_parse(&p, &s, "MOVED", "here"), -1);
+            assert_int_equal(reauth_endpoint_parse(&p, &s, "MOVED", "here"),
+                             -1);
             continue;
         }
 
-        assert_int_equal(reauth_place_parse(&p, &s, "MOVED", "here"), 0);
+        assert_int_equal(reauth_endpoint_parse(&p, &s, "MOVED", "here"), 0);
         assert_string_equal(p.host, places[i].host);
         assert_int_equal(p.port, places[i].port);
     }
 
     s = reauth_string_from("ASK 1 :6381");
-    assert_int_equal(reauth_place_parse(&p, &s, "ASK", "127.0.0.1"), 0);
+    assert_int_equal(reauth_endpoint_parse(&p, &s, "ASK", "127.0.0.1"), 0);
     assert_string_equal(p.host, "127.0.0.1");
 
     /* a name of the greatest length, and a longer one */
@@ -367,11 +368,11 @@ test_places(void **state)
     memcpy(name, "ASK 1 ", 6);
     memcpy(name + 6 + REAUTH_SEEK_HOST_MAX, ":1", 3);
     s = reauth_string_from(name);
-    assert_int_equal(reauth_place_parse(&p, &s, "ASK", "here"), 0);
+    assert_int_equal(reauth_endpoint_parse(&p, &s, "ASK", "here"), 0);
 
     memcpy(name + 6 + REAUTH_SEEK_HOST_MAX, "a:1", 4);
     s = reauth_string_from(name);
-    assert_int_equal(reauth_place_parse(&p, &s, "ASK", "here"), -1);
+    assert_int_equal(reauth_endpoint_parse(&p, &s, "ASK", "here"), -1);
 }
 
 
