@@ -20,24 +20,25 @@
 
 
 static const char *reauth_cookies_string(const reauth_string_t *text,
-    reauth_value_t *value);
+    reauth_field_value_t *value);
 static const char *reauth_cookies_no_pair(const reauth_string_t *part,
     const reauth_string_t *text);
 static int reauth_cookies_is_netscape(const reauth_string_t *text);
 static const char *reauth_cookies_netscape(const reauth_string_t *text,
-    reauth_value_t *value);
+    reauth_field_value_t *value);
 static const char *reauth_cookies_netscape_line(reauth_string_t *line,
-    reauth_value_t *value);
+    reauth_field_value_t *value);
 static reauth_cookies_result_t reauth_cookies_json(
-    const reauth_string_t *text, reauth_value_t *value, const char **looks);
-static const char *reauth_cookies_add(reauth_value_t *value,
+    const reauth_string_t *text, reauth_field_value_t *value,
+    const char **looks);
+static const char *reauth_cookies_add(reauth_field_value_t *value,
     const reauth_string_t *name, const reauth_string_t *cookie);
 static reauth_string_t reauth_cookies_next(reauth_string_t *rest, int end);
-static int reauth_cookies_alloc(reauth_value_t *value, size_t size);
+static int reauth_cookies_alloc(reauth_field_value_t *value, size_t size);
 
 
 reauth_cookies_result_t
-reauth_cookies_parse(const reauth_string_t *text, reauth_value_t *value,
+reauth_cookies_parse(const reauth_string_t *text, reauth_field_value_t *value,
     const char **looks)
 {
     reauth_string_t  s;
@@ -80,7 +81,7 @@ reauth_cookies_parse(const reauth_string_t *text, reauth_value_t *value,
 
 
 static const char *
-reauth_cookies_string(const reauth_string_t *text, reauth_value_t *value)
+reauth_cookies_string(const reauth_string_t *text, reauth_field_value_t *value)
 {
     const char           *looks;
     reauth_string_t       rest, part, name;
@@ -168,7 +169,8 @@ reauth_cookies_is_netscape(const reauth_string_t *text)
 
 
 static const char *
-reauth_cookies_netscape(const reauth_string_t *text, reauth_value_t *value)
+reauth_cookies_netscape(const reauth_string_t *text,
+    reauth_field_value_t *value)
 {
     size_t            len;
     const char       *looks;
@@ -207,7 +209,7 @@ reauth_cookies_netscape(const reauth_string_t *text, reauth_value_t *value)
 
 
 static const char *
-reauth_cookies_netscape_line(reauth_string_t *line, reauth_value_t *value)
+reauth_cookies_netscape_line(reauth_string_t *line, reauth_field_value_t *value)
 {
     size_t           i;
     reauth_string_t  name;
@@ -228,7 +230,7 @@ reauth_cookies_netscape_line(reauth_string_t *line, reauth_value_t *value)
 
 
 static reauth_cookies_result_t
-reauth_cookies_json(const reauth_string_t *text, reauth_value_t *value,
+reauth_cookies_json(const reauth_string_t *text, reauth_field_value_t *value,
     const char **looks)
 {
     json_t                   *json;
@@ -271,7 +273,7 @@ reauth_cookies_json(const reauth_string_t *text, reauth_value_t *value,
 
 
 reauth_cookies_result_t
-reauth_cookies_export(const json_t *json, reauth_value_t *value,
+reauth_cookies_export(const json_t *json, reauth_field_value_t *value,
     const char **looks)
 {
     size_t            i, size;
@@ -327,7 +329,7 @@ reauth_cookies_export(const json_t *json, reauth_value_t *value,
 /* there is room for it */
 
 static const char *
-reauth_cookies_add(reauth_value_t *value, const reauth_string_t *name,
+reauth_cookies_add(reauth_field_value_t *value, const reauth_string_t *name,
     const reauth_string_t *cookie)
 {
     reauth_string_t   n, v;
@@ -392,7 +394,7 @@ reauth_cookies_next(reauth_string_t *rest, int end)
 
 
 static int
-reauth_cookies_alloc(reauth_value_t *value, size_t size)
+reauth_cookies_alloc(reauth_field_value_t *value, size_t size)
 {
     value->size = size;
     value->data = malloc(size);
@@ -402,7 +404,7 @@ reauth_cookies_alloc(reauth_value_t *value, size_t size)
 
 
 void
-reauth_value_free(reauth_value_t *value)
+reauth_field_value_free(reauth_field_value_t *value)
 {
     if (value->data != NULL) {
         explicit_bzero(value->data, value->size);

@@ -16,13 +16,13 @@
 #include "reauth_string.h"
 
 
-/* the normalized value of a field; to be freed by reauth_value_free() */
+/* the normalized value of a field; to be freed by reauth_field_value_free() */
 
 typedef struct {
     unsigned char  *data;        /* malloc()ed, or NULL */
     size_t          size;
     size_t          len;
-} reauth_value_t;
+} reauth_field_value_t;
 
 
 typedef enum {
@@ -38,17 +38,17 @@ typedef enum {
  * "looks" is a static text that completes "it looks like".
  */
 reauth_cookies_result_t reauth_cookies_parse(const reauth_string_t *text,
-    reauth_value_t *value, const char **looks);
+    reauth_field_value_t *value, const char **looks);
 
 /*
  * A JSON export: an array of objects with "name" and "value", or an object
  * with such an array in its "cookies".
  */
 reauth_cookies_result_t reauth_cookies_export(const json_t *json,
-    reauth_value_t *value, const char **looks);
+    reauth_field_value_t *value, const char **looks);
 
 /* zeroes and frees */
-void reauth_value_free(reauth_value_t *value);
+void reauth_field_value_free(reauth_field_value_t *value);
 
 
 #endif /* REAUTH_COOKIES_H */

@@ -20,18 +20,18 @@ typedef struct {
 
 static reauth_field_status_t reauth_field_again(reauth_fields_t *f,
     const reauth_field_t *field, const char *name,
-    reauth_field_status_t status, reauth_value_t *value);
+    reauth_field_status_t status, reauth_field_value_t *value);
 static reauth_field_status_t reauth_field_read(reauth_fields_t *f,
     const reauth_field_t *field, const char *name, const json_t *json,
-    reauth_value_t *value);
+    reauth_field_value_t *value);
 static reauth_field_status_t reauth_field_text(reauth_fields_t *f,
     const reauth_field_t *field, const char *name, const reauth_string_t *text,
-    reauth_value_t *value);
+    reauth_field_value_t *value);
 static reauth_field_status_t reauth_field_cookies(reauth_fields_t *f,
     const char *name, reauth_cookies_result_t rc, const char *looks);
 static reauth_field_status_t reauth_field_bounded(reauth_fields_t *f,
     const reauth_field_t *field, const char *name,
-    reauth_field_status_t status, reauth_value_t *value);
+    reauth_field_status_t status, reauth_field_value_t *value);
 static reauth_string_t reauth_field_bare(const reauth_field_t *field,
     const reauth_string_t *text);
 static const char *reauth_field_check(const reauth_field_t *field,
@@ -147,8 +147,8 @@ reauth_field(reauth_fields_t *f, const reauth_field_t *field)
 {
     void                   *iter;
     const char             *sent;
-    reauth_value_t          value;
     reauth_string_t         s;
+    reauth_field_value_t    value;
     reauth_field_status_t   status;
 
     status = reauth_field_read(f, field, field->name,
@@ -173,7 +173,7 @@ reauth_field(reauth_fields_t *f, const reauth_field_t *field)
         reauth_field_set_string(f, field->name, &s);
     }
 
-    reauth_value_free(&value);
+    reauth_field_value_free(&value);
 
     return status;
 }
@@ -183,21 +183,21 @@ reauth_field(reauth_fields_t *f, const reauth_field_t *field)
 
 static reauth_field_status_t
 reauth_field_again(reauth_fields_t *f, const reauth_field_t *field,
-    const char *name, reauth_field_status_t status, reauth_value_t *value)
+    const char *name, reauth_field_status_t status, reauth_field_value_t *value)
 {
-    reauth_value_t          other;
+    reauth_field_value_t    other;
     reauth_field_status_t   rc;
 
     rc = reauth_field_read(f, field, reauth_field_shown(field->name, name),
                            json_object_get(f->in, name), &other);
 
     if (rc == REAUTH_FIELD_MISSING || status == REAUTH_FIELD_INVALID) {
-        reauth_value_free(&other);
+        reauth_field_value_free(&other);
         return status;
     }
 
     if (rc == REAUTH_FIELD_INVALID || status == REAUTH_FIELD_MISSING) {
-        reauth_value_free(value);
+        reauth_field_value_free(value);
         *value = other;
         return rc;
     }
@@ -213,7 +213,7 @@ reauth_field_again(reauth_fields_t *f, const reauth_field_t *field,
         status = REAUTH_FIELD_INVALID;
     }
 
-    reauth_value_free(&other);
+    reauth_field_value_free(&other);
 
     return status;
 }
@@ -223,7 +223,7 @@ reauth_field_again(reauth_fields_t *f, const reauth_field_t *field,
 
 static reauth_field_status_t
 reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
-    const char *name, const json_t *json, reauth_value_t *value)
+    const char *name, const json_t *json, reauth_field_value_t *value)
 {
     int                       number;
     char                      digits[24];
@@ -283,7 +283,7 @@ reauth_field_read(reauth_fields_t *f, const reauth_field_t *field,
 
 static reauth_field_status_t
 reauth_field_text(reauth_fields_t *f, const reauth_field_t *field,
-    const char *name, const reauth_string_t *text, reauth_value_t *value)
+    const char *name, const reauth_string_t *text, reauth_field_value_t *value)
 {
     const char               *reason;
     reauth_string_t           s;
@@ -355,7 +355,7 @@ reauth_field_cookies(reauth_fields_t *f, const char *name,
 
 static reauth_field_status_t
 reauth_field_bounded(reauth_fields_t *f, const reauth_field_t *field,
-    const char *name, reauth_field_status_t status, reauth_value_t *value)
+    const char *name, reauth_field_status_t status, reauth_field_value_t *value)
 {
     if (status != REAUTH_FIELD_VALID) {
         return status;

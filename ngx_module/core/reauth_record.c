@@ -26,17 +26,17 @@ typedef enum {
     REAUTH_FIELD_HAS,
     REAUTH_FIELD_STRING,
     REAUTH_FIELD_BINARY
-} reauth_field_kind_t;
+} reauth_record_kind_t;
 
 
 /* size: of a string its bound, of a binary its capacity; len: its length */
 
 typedef struct {
-    reauth_string_t      name;
-    reauth_field_kind_t  kind;
-    size_t               offset;
-    size_t               size;
-    size_t               len;
+    reauth_string_t       name;
+    reauth_record_kind_t  kind;
+    size_t                offset;
+    size_t                size;
+    size_t                len;
 } reauth_field_spec_t;
 
 
@@ -172,7 +172,7 @@ reauth_hex_digit(unsigned char c)
 
 
 static const char *
-reauth_encode_name(reauth_field_kind_t kind, uint8_t value)
+reauth_encode_name(reauth_record_kind_t kind, uint8_t value)
 {
     switch (kind) {
 
@@ -320,7 +320,7 @@ reauth_record_encode(const reauth_record_t *record, unsigned char *text,
 
 
 static int
-reauth_decode_name(reauth_field_kind_t kind, const reauth_string_t *value,
+reauth_decode_name(reauth_record_kind_t kind, const reauth_string_t *value,
     uint8_t *member)
 {
     unsigned  n, last;
