@@ -29,6 +29,8 @@ my %argument = (
 );
 my $gateway = gateway(%argument);
 
+my $OTHER = { Authorization => 'Bearer token of other' };
+
 sub ask {
     my ($of, $caller, $method, $path, $body) = @_;
 
@@ -120,8 +122,8 @@ ok(wait_for {
 refused($gateway, 'after it');
 
 my $second = gateway(%argument, name => 'second');
-ok(wait_for { ask($second, 'other', 'GET', '/reauth/accounts/acct_g3')->{status}
-    == 200 } 'the second gateway has read Redis');
+$second->learns($_, { caller => 'greedy' },
+    "the second gateway has read $_ of Redis", $OTHER) for sort keys %attempt;
 refused($second, 'there');
 
 # an end makes room, whichever gateway reports it
@@ -132,12 +134,13 @@ ok(wait_for {
     ask($gateway, 'greedy', 'GET', '/reauth/accounts/acct_g1')->{json}{state}
         eq 'succeeded';
 } 'an attempt of the caller ends');
-ok(wait_for { ask($second, 'greedy', 'GET', '/reauth/accounts/acct_g1')
-    ->{json}{state} eq 'succeeded' } 'the other gateway learns of the end');
-is(put($second, 'greedy', 'acct_g4')->{status}, 200,
-    'the caller can begin an attempt after the end');
-ok(wait_for { ask($gateway, 'greedy', 'GET', '/reauth/accounts/acct_g4')
-    ->{status} == 200 } 'the first gateway learns of the new attempt');
+$second->learns('acct_g1', { state => 'succeeded' },
+    'the other gateway learns of the end', $OTHER);
+
+my $g4 = put($second, 'greedy', 'acct_g4');
+is($g4->{status}, 200, 'the caller can begin an attempt after the end');
+$gateway->learns('acct_g4', { attempt_id => $g4->{json}{attempt_id} },
+    'the first gateway learns of the new attempt', $OTHER);
 refused($gateway, 'and no more');
 
 $_->stop for $gateway, $second;

@@ -221,7 +221,8 @@ $one->becomes('acct_9', 'succeeded', 'which has recovered');
 
 redis_start();
 both('acct_8', 'needs_otp');
-both('acct_9', 'succeeded');
+ok(wait_for { stored('acct_9', 'state') eq 'succeeded' }
+    'the end of acct_9 is written to Redis');
 told('acct_8', 'needs_person',
     'a change without Redis is told when Redis is back');
 is(events('acct_9'), '', 'a need that has passed without Redis is not told');

@@ -246,12 +246,18 @@ ok(wait_for { !kept('acct_order') },
 # another attempt has taken its place, after the update was accepted
 
 ok(scalar kept('acct_deeplink'), 'the response is kept before the replacement');
-is($gateway{two}->update('acct_deeplink', 'slow-other')->{status}, 200,
-    'the second gateway begins another attempt');
+
+my $replaced = $gateway{two}->update('acct_deeplink', 'slow-other');
+
+is($replaced->{status}, 200, 'the second gateway begins another attempt');
 ok(wait_for { !kept('acct_deeplink') },
     'the kept response of a replaced attempt is deleted');
 is($gateway{two}->update('acct_deeplink', 'slow-other')
     ->{headers}{'reauth-coalesced'}, '1', 'a repeated update of the new attempt is not sent');
+
+$gateway{one}->learns('acct_deeplink',
+    { attempt_id => $replaced->{json}{attempt_id} },
+    'the first gateway learns of the other attempt');
 
 my $next = send_to('one', 'acct_deeplink', 'http://first.example');
 is($next->{headers}{'reauth-coalesced'}, undef, 'the update of the replaced attempt is sent again');
