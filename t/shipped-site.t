@@ -59,7 +59,7 @@ sub directives {
 my %moved = map { $_ => 1 } qw(access_log server_tokens client_header_timeout
     client_body_timeout error_page proxy_ssl_server_name proxy_ssl_name
     proxy_ssl_verify proxy_ssl_verify_depth proxy_ssl_trusted_certificate
-    proxy_buffer_size proxy_buffers);
+    proxy_buffer_size proxy_buffers proxy_connect_timeout);
 
 my @whole = map { s/^http\|//r } grep { /^http\|/ }
     directives(slurp('conf/nginx.conf'));
