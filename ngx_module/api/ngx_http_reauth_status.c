@@ -580,7 +580,7 @@ ngx_http_reauth_status_summary(ngx_http_request_t *r, ngx_str_t *rest)
     }
 
     text.last = ngx_sprintf(text.last,
-                            "},\"active\":%ui,\"gates_closed\":%ui,"
+                            "},\"active\":%ui,\"gates_closed\":%i,"
                             "\"oldest_active_seconds\":",
                             summary.active, summary.gates_closed);
 

@@ -94,7 +94,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t   states[REAUTH_STATE_LAST + 1];
     ngx_uint_t   active;
-    ngx_uint_t   gates_closed;
+    ngx_int_t    gates_closed;
     ngx_uint_t   overridden[2];  /* gates kept open, kept closed */
     ngx_uint_t   accounts;
     ngx_uint_t   dropped;        /* changes not stored: no memory */

@@ -145,6 +145,8 @@ ngx_http_reauth_zone_audit_read(ngx_http_reauth_zone_t *zone,
 
     n = 0;
 
+    ngx_http_reauth_zone_touch(entries, max * sizeof(reauth_audit_t));
+
     ngx_http_reauth_zone_lock(zone);
 
     ring = &zone->sh->audit[kind];
@@ -175,6 +177,8 @@ ngx_http_reauth_zone_audit_unwritten(ngx_http_reauth_zone_t *zone,
     reauth_audit_ring_t  *ring;
 
     n = 0;
+
+    ngx_http_reauth_zone_touch(entries, max * sizeof(reauth_audit_t));
 
     ngx_http_reauth_zone_lock(zone);
 

@@ -247,6 +247,7 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     ngx_http_reauth_zone_queues(sh);
 
     sh->base = (u_char *) shpool;
+    sh->end = sh->base;
     sh->gate.layout = NGX_HTTP_REAUTH_ZONE_LAYOUT;
     sh->gate.loaded = !zone->has_redis;
     sh->paused = ngx_current_msec;
@@ -295,8 +296,28 @@ ngx_http_reauth_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
+/*
+ * The memory that is in use is mapped before the worker serves: otherwise, the
+ * kernel maps a few pages at a time, while the worker has the lock.
+ */
+
+static void
+ngx_http_reauth_zone_map(ngx_http_reauth_zone_shctx_t *sh)
+{
+    volatile u_char  *page, *end;
+
+    end = sh->end;
+
+    for (page = sh->base; page < end; page += ngx_pagesize) {
+        (void) *page;
+    }
+}
+
+
 void
 ngx_http_reauth_zone_init_process(ngx_http_reauth_zone_t *zone)
 {
     ngx_http_reauth_clock = &zone->sh->gate.clock;
+
+    ngx_http_reauth_zone_map(zone->sh);
 }

@@ -197,6 +197,9 @@ ngx_http_reauth_zone_list_overridden(ngx_http_reauth_zone_shctx_t *sh,
             continue;
         }
 
+        *left -= ngx_min(NGX_HTTP_REAUTH_LIST_BATCH
+                         / NGX_HTTP_REAUTH_OVERRIDES_COUNT - 1, *left);
+
         (void) ngx_http_reauth_zone_read(sh, (u_char *) override->account,
                                          ngx_strlen(override->account),
                                          &records[n]);
@@ -370,6 +373,10 @@ ngx_http_reauth_zone_list(ngx_http_reauth_zone_t *zone,
     {
         left = NGX_HTTP_REAUTH_LIST_BATCH;
 
+        ngx_http_reauth_zone_touch(&records[n],
+                                   ngx_min(left, cursor->limit - n)
+                                   * sizeof(reauth_record_t));
+
         ngx_http_reauth_zone_lock(zone);
 
         if (!cursor->ended) {
@@ -449,10 +456,13 @@ ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_summary_t *summary)
 {
     int64_t                        now_ms;
+    ngx_int_t                      rc;
+    ngx_uint_t                     index;
     ngx_http_reauth_zone_shctx_t  *sh;
 
     sh = zone->sh;
     now_ms = ngx_http_reauth_now();
+    index = 0;
 
     ngx_http_reauth_zone_lock(zone);
 
@@ -466,9 +476,22 @@ ngx_http_reauth_zone_summary(ngx_http_reauth_zone_t *zone,
     summary->size = zone->shm_zone->shm.size;
     summary->free = zone->shpool->pfree * ngx_pagesize;
     summary->oldest_since_ms = ngx_http_reauth_zone_oldest(sh);
-    ngx_http_reauth_zone_overrides_count(sh, summary, now_ms);
+    summary->gates_closed = (ngx_int_t) summary->active;
+    summary->overridden[0] = 0;
+    summary->overridden[1] = 0;
 
     ngx_http_reauth_zone_unlock(zone);
+
+    do {
+        ngx_http_reauth_zone_lock(zone);
+        rc = ngx_http_reauth_zone_overrides_count(sh, summary, &index, now_ms);
+        ngx_http_reauth_zone_unlock(zone);
+
+    } while (rc == NGX_AGAIN);
+
+    /* attempts may have begun meanwhile, of which "active" does not know */
+
+    summary->gates_closed = ngx_max(summary->gates_closed, 0);
 }
 
 
@@ -568,6 +591,8 @@ ngx_http_reauth_zone_history(ngx_http_reauth_zone_t *zone,
 
     n = 0;
     sh = zone->sh;
+
+    ngx_http_reauth_zone_touch(records, max * sizeof(reauth_record_t));
 
     ngx_http_reauth_zone_lock(zone);
 

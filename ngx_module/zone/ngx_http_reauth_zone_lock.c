@@ -74,6 +74,25 @@ ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone)
 }
 
 
+void
+ngx_http_reauth_zone_touch(void *p, size_t len)
+{
+    volatile u_char  *page, *last;
+
+    if (len == 0) {
+        return;
+    }
+
+    last = (u_char *) p + len - 1;
+
+    for (page = p; page < last; page += ngx_pagesize) {
+        *page = 0;
+    }
+
+    *last = 0;
+}
+
+
 /* "allocating" remains set if a worker is killed here: no more is allocated */
 
 void *
@@ -93,6 +112,10 @@ ngx_http_reauth_zone_slab_alloc(ngx_http_reauth_zone_t *zone, size_t size)
     sh->allocating = 1;
     p = ngx_slab_alloc_locked(zone->shpool, size);
     sh->allocating = 0;
+
+    if (p != NULL && (u_char *) p + size > sh->end) {
+        sh->end = (u_char *) p + size;
+    }
 
     return p;
 }

@@ -30,7 +30,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       44
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       45
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -92,6 +92,9 @@
 #define NGX_HTTP_REAUTH_OVERRIDES_MIN     16
 #define NGX_HTTP_REAUTH_OVERRIDES_MAX     1000
 #define NGX_HTTP_REAUTH_OVERRIDES_SWEEP   16
+
+/* that are counted, or listed, under one lock: their accounts are anywhere */
+#define NGX_HTTP_REAUTH_OVERRIDES_COUNT   16
 
 /*
  * counters of callers, in pages that are never freed; one page refers to these
@@ -348,6 +351,7 @@ struct ngx_http_reauth_zone_shctx_s {
     reauth_clerk_t                  clerk;     /* written under the lock */
 
     u_char                         *base;      /* of the shared memory */
+    u_char                         *end;       /* of what was ever used */
 
     /* set once; the entries are changed under the lock */
     ngx_http_reauth_healed_t       *heals;     /* NULL: never on */
@@ -531,6 +535,12 @@ void ngx_http_reauth_zone_check_lock(ngx_http_reauth_zone_shctx_t *sh);
 void ngx_http_reauth_zone_lock(ngx_http_reauth_zone_t *zone);
 void ngx_http_reauth_zone_unlock(ngx_http_reauth_zone_t *zone);
 
+/*
+ * Memory that is written under the lock: a page that was never used is mapped
+ * by the kernel, which takes much longer than to fill it.
+ */
+void ngx_http_reauth_zone_touch(void *p, size_t len);
+
 /* the lock must be held to call the functions below */
 
 /* repairs the zone: the previous holder of the lock was killed */
@@ -589,8 +599,11 @@ ngx_http_reauth_overridden_t *ngx_http_reauth_zone_override_find(
     ngx_http_reauth_zone_shctx_t *sh, uint32_t hash, const u_char *account,
     size_t len);
 void ngx_http_reauth_zone_repair_overrides(ngx_http_reauth_zone_shctx_t *sh);
-void ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
-    ngx_http_reauth_zone_summary_t *summary, int64_t now_ms);
+
+/* how many gates they close and keep open; NGX_AGAIN: more are left */
+ngx_int_t ngx_http_reauth_zone_overrides_count(
+    ngx_http_reauth_zone_shctx_t *sh, ngx_http_reauth_zone_summary_t *summary,
+    ngx_uint_t *index, int64_t now_ms);
 
 
 /* ngx_http_reauth_zone_updated.c */

@@ -668,25 +668,32 @@ ngx_http_reauth_zone_overrides_sweep(ngx_http_reauth_zone_t *zone,
 }
 
 
-/* how many gates overrides close, and how many they keep open */
+/* "*index" is advanced; an account takes the time of several records */
 
-void
+ngx_int_t
 ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
-    ngx_http_reauth_zone_summary_t *summary, int64_t now_ms)
+    ngx_http_reauth_zone_summary_t *summary, ngx_uint_t *index, int64_t now_ms)
 {
-    ngx_uint_t                     i;
+    ngx_uint_t                     left;
     reauth_record_t                record;
     reauth_override_gate_t         gate;
     ngx_http_reauth_overridden_t  *entry;
 
     ngx_http_reauth_zone_check_lock(sh);
 
-    summary->gates_closed = summary->active;
-    summary->overridden[0] = 0;
-    summary->overridden[1] = 0;
+    if (sh->overridden == 0) {
+        return NGX_OK;
+    }
 
-    for (i = 0; sh->overridden && i < sh->noverrides; i++) {
-        entry = &sh->overrides[i];
+    left = NGX_HTTP_REAUTH_OVERRIDES_COUNT;
+
+    while (*index < sh->noverrides) {
+
+        if (left == 0) {
+            return NGX_AGAIN;
+        }
+
+        entry = &sh->overrides[(*index)++];
 
         gate = entry->used ? reauth_override_gate(&entry->override, now_ms)
                            : REAUTH_OVERRIDE_NONE;
@@ -695,6 +702,7 @@ ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
             continue;
         }
 
+        left--;
         summary->overridden[gate - REAUTH_OVERRIDE_OPEN]++;
 
         (void) ngx_http_reauth_zone_read(sh,
@@ -711,4 +719,6 @@ ngx_http_reauth_zone_overrides_count(ngx_http_reauth_zone_shctx_t *sh,
             summary->gates_closed++;
         }
     }
+
+    return NGX_OK;
 }

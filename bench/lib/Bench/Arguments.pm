@@ -50,7 +50,7 @@ my %commands = (
                       arguments => [['listeners', $listeners],
                                     ['changes', $number],
                                     ['seconds', $number]] },
-    scale        => { minutes => 6 },
+    scale        => { minutes => 8 },
     fleet        => { minutes => 6 },
     stall        => { minutes => 2,  needs => 'peers' },
     memory       => { minutes => 2,
