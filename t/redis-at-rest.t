@@ -23,8 +23,9 @@ location /calls/api/ {
 }
 EOC
 
-# emptied as attempts end; they contain only account IDs and times
-my %endless = map { ("{reauth}:$_" => 1) } qw(active due due:person due:last rate);
+# emptied as attempts end; they contain only account IDs and times; a number
+my %endless = map { ("{reauth}:$_" => 1) }
+    qw(active due due:person due:last rate seq);
 
 # ---- events of two days ago, and one of an hour ago ----
 

@@ -61,5 +61,10 @@ const ngx_http_reauth_script_t
     [NGX_HTTP_REAUTH_SCRIPT_NOTICES] = {
         ngx_string("notices"),
         ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_NOTICES)
+    },
+
+    [NGX_HTTP_REAUTH_SCRIPT_COUNTER] = {
+        ngx_string("counter"),
+        ngx_string(NGX_HTTP_REAUTH_SCRIPT_TEXT_COUNTER)
     }
 };

@@ -12,9 +12,6 @@
 #include "ngx_http_reauth_store_commit.h"
 
 
-/* an ID before all entries of a stream */
-#define NGX_HTTP_REAUTH_SYNC_START   "0-0"
-
 /* events processed in one turn of the event loop */
 #define NGX_HTTP_REAUTH_SYNC_EVENTS  "200"
 
@@ -28,12 +25,6 @@ ngx_http_reauth_sync_ended(ngx_http_reauth_sync_t *sync)
     return ngx_exiting || ngx_quit || ngx_terminate
            || !ngx_http_reauth_store_clerk(sync->store);
 }
-
-
-static void ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync);
-static void ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync);
-static void ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync,
-    ngx_http_reauth_redis_handler_pt handler);
 
 
 void
@@ -133,144 +124,6 @@ ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync, ngx_uint_t argc,
 }
 
 
-/*
- * The end of the stream is read before the records, so that no change is
- * missed.
- */
-
-static void
-ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
-{
-    ngx_http_reauth_sync_t *sync = data;
-
-    uint64_t           number;
-    reauth_string_t    writer;
-    const redisReply  *text;
-
-    if (ngx_http_reauth_sync_ended(sync)) {
-        return;
-    }
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        ngx_http_reauth_sync_failed(sync, reply);
-        return;
-    }
-
-    ngx_cpystrn((u_char *) sync->last, (u_char *) NGX_HTTP_REAUTH_SYNC_START,
-                sizeof(sync->last));
-
-    number = 0;
-
-    if (reply->elements == 1) {
-        text = reauth_reply_event(reply->element[0], sync->last, &writer);
-
-        if (text == NULL) {
-            text = reauth_reply_deleted_event(reply->element[0], sync->last);
-        }
-
-        if (text != NULL) {
-            number = reauth_reply_event_number(text);
-        }
-    }
-
-    if (number) {
-        reauth_stream_begin(&sync->stream, number);
-    }
-
-    ngx_http_reauth_sync_scan(sync);
-}
-
-
-static void
-ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
-{
-    sync->ours = 0;
-    sync->following = 0;
-
-    reauth_active_begin(&sync->active);
-
-    ngx_memzero(&sync->cursor, sizeof(ngx_http_reauth_zone_cursor_t));
-    sync->cursor.auth_type = REAUTH_AUTH_TYPE_LAST;
-    sync->cursor.limit = NGX_HTTP_REAUTH_SYNC_PAGE;
-    sync->cursor.unread = 1;
-
-    ngx_http_reauth_zone_new_round(&sync->store->zone);
-    ngx_http_reauth_sync_overrides(sync);
-}
-
-
-/* asks for the latest entry of the stream */
-
-static void
-ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
-    ngx_http_reauth_redis_handler_pt handler)
-{
-    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
-    ngx_str_t  argv[6];
-
-    ngx_str_set(&argv[0], "XREVRANGE");
-
-    ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
-                              "events", "");
-
-    ngx_str_set(&argv[2], "+");
-    ngx_str_set(&argv[3], "-");
-    ngx_str_set(&argv[4], "COUNT");
-    ngx_str_set(&argv[5], "1");
-
-    ngx_http_reauth_sync_command(sync, 6, argv, 0, handler);
-}
-
-
-/*
- * The stream may be empty, or its last event may have no number: the counter
- * shows which event comes next.
- */
-
-static void
-ngx_http_reauth_sync_first_reply(redisReply *reply, void *data)
-{
-    ngx_http_reauth_sync_t *sync = data;
-
-    uint64_t  number;
-
-    if (ngx_http_reauth_sync_ended(sync)) {
-        return;
-    }
-
-    if (reply == NULL) {
-        ngx_http_reauth_sync_failed(sync, reply);
-        return;
-    }
-
-    if (reauth_reply_counter(reply, &number) != 0) {
-
-        /* not a counter: the next write begins a new one */
-        number = 0;
-
-    } else if (reauth_stream_is_emptied(&sync->stream, number)) {
-        ngx_http_reauth_sync_emptied(sync);
-    }
-
-    reauth_stream_begin(&sync->stream, number);
-
-    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_last_reply);
-}
-
-
-static void
-ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync)
-{
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
-                   "reauth sync: all accounts are to be read");
-
-    sync->anew = 0;
-
-    ngx_http_reauth_sync_rewind(sync);
-    ngx_http_reauth_sync_counter(sync, ngx_http_reauth_sync_first_reply);
-}
-
-
 void
 ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store)
 {
@@ -323,6 +176,7 @@ ngx_http_reauth_sync_again(ngx_http_reauth_sync_t *sync)
     reauth_stream_begin(&sync->stream, sync->stream.number);
 
     ngx_http_reauth_sync_rewind(sync);
+    ngx_http_reauth_sync_overrides(sync);
     ngx_http_reauth_sync_scan(sync);
 }
 
@@ -368,17 +222,6 @@ ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
 
 
 static void
-ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync)
-{
-    ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
-                  "redis: the database was emptied; records are written "
-                  "to it again");
-
-    ngx_http_reauth_sync_unread(sync->store);
-}
-
-
-static void
 ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
@@ -412,21 +255,6 @@ ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
     }
 
     ngx_http_reauth_sync_follow(sync);
-}
-
-
-static void
-ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync,
-    ngx_http_reauth_redis_handler_pt handler)
-{
-    u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
-    ngx_str_t  argv[2];
-
-    ngx_str_set(&argv[0], "GET");
-    ngx_http_reauth_redis_key(&argv[1], key, &sync->store->redis_conf->prefix,
-                              "seq", "");
-
-    ngx_http_reauth_sync_command(sync, 2, argv, 0, handler);
 }
 
 

@@ -19,6 +19,9 @@
 
 #define NGX_HTTP_REAUTH_SYNC_PAGE    REAUTH_ACTIVE_PAGE
 
+/* an ID before all entries of a stream */
+#define NGX_HTTP_REAUTH_SYNC_START   "0-0"
+
 /* milliseconds to wait for events: a connection that is dead is found then */
 #define NGX_HTTP_REAUTH_SYNC_BLOCK   1000
 
@@ -89,6 +92,23 @@ void ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync,
     ngx_uint_t argc, ngx_str_t *argv, ngx_msec_t timeout,
     ngx_http_reauth_redis_handler_pt handler);
 void ngx_http_reauth_sync_follow(ngx_http_reauth_sync_t *sync);
+
+
+/* ngx_http_reauth_sync_begin.c */
+
+void ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync);
+
+/* nothing is read yet */
+void ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync);
+
+/* asks for the counter of events, or for the latest entry of the stream */
+void ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync,
+    ngx_http_reauth_redis_handler_pt handler);
+void ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
+    ngx_http_reauth_redis_handler_pt handler);
+
+/* logs that Redis has lost all data */
+void ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync);
 
 
 /* ngx_http_reauth_sync_read.c */

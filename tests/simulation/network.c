@@ -108,7 +108,7 @@ link_delay(int64_t *last, const link_t *link)
     at = world.now + latency();
 
     if (link->slow > world.now && !world.calm) {
-        at += chance(SLOW);
+        at += chance(link->slow_ms);
     }
 
     if (gateway->cut > world.now && at < gateway->cut) {
@@ -181,6 +181,7 @@ network_connect(void *self, int connection)
 
     /* slower than the other connections of its process, for some time */
 
+    link->slow_ms = SLOW;
     link->slow = chance(8) ? 0 : world.now + chance(5000);
     link->closed = 0;
     link->reset = 0;
@@ -311,6 +312,8 @@ redis_serve(void)
 static void
 network_at_redis(event_t *event, link_t *link)
 {
+    uint64_t  ends;
+
     redis_clock();
 
     switch (event->type) {
@@ -330,8 +333,14 @@ network_at_redis(event_t *event, link_t *link)
 
     case EVENT_COMMAND:
         if (link->client != -1) {
+            ends = redis_ends(world.redis);
+
             redis_receive(world.redis, link->client, event->bytes,
                           event->len);
+
+            if (redis_ends(world.redis) != ends) {
+                link->read = world.now;
+            }
         }
 
         return;

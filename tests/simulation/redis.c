@@ -1582,6 +1582,7 @@ command_xrange(redis_t *redis, int argc, const arg_t *argv, buffer_t *out)
 static void
 command_xrevrange(redis_t *redis, int argc, const arg_t *argv, buffer_t *out)
 {
+    redis->ends++;
     range(redis, argc, argv, 1, out);
 }
 
@@ -2321,4 +2322,11 @@ uint64_t
 redis_changes(redis_t *redis)
 {
     return redis->changes;
+}
+
+
+uint64_t
+redis_ends(redis_t *redis)
+{
+    return redis->ends;
 }

@@ -73,5 +73,8 @@ uint64_t redis_commands(redis_t *redis);
 /* while it is the same, all that is looked at is as it was */
 uint64_t redis_changes(redis_t *redis);
 
+/* how often the end of a stream was read: a gateway begins to read all */
+uint64_t redis_ends(redis_t *redis);
+
 
 #endif /* SIMULATION_REDIS_H */

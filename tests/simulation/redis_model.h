@@ -133,6 +133,7 @@ struct redis_s {
     int             added;         /* a stream has got an entry */
     uint64_t        commands;
     uint64_t        changes;       /* of the data, or what may be one */
+    uint64_t        ends;          /* how often that of a stream was read */
     int64_t         expiry_us;     /* no key expires before */
     int64_t         due_us;        /* of redis_due(), or DUE_UNKNOWN */
     char            run_id[41];

@@ -19,6 +19,9 @@
 
 #define STEPS         200
 
+/* what is added to the latency while much is read, at most */
+#define READING       400
+
 /* attempts of 1000 that may be exempt from a law, when there are enough */
 #define EXEMPT_MAX    100
 #define EXEMPT_LEAST  10000
@@ -76,33 +79,81 @@ act_update(int but)
 }
 
 
+/* until a gateway has noticed that all is lost, and begins to read, slowly */
+
+static void
+until_read(void)
+{
+    int       i;
+    int64_t   until;
+    uint64_t  ends;
+
+    ends = redis_ends(world.redis);
+    until = world.now + 5000;
+
+    while (world.violation == NULL
+           && redis_ends(world.redis) == ends
+           && world_step(until))
+    {
+        /* void */
+    }
+
+    for (i = 0; i < LINKS_MAX; i++) {
+        if (world.links[i].read == world.now) {
+            world.links[i].slow = world.now + 5000;
+            world.links[i].slow_ms = READING;
+        }
+    }
+}
+
+
 /*
- * Redis loses all; one time in four again, soon after gateways have written
- * some records.
+ * Redis loses all, often again: soon after gateways have written some records,
+ * or while they read it after the first loss.
  */
 
 static void
 act_flush(void)
 {
-    unsigned     n;
+    int          g;
+    unsigned     n, read;
     const char  *flush[] = { "FLUSHALL" };
+
+    read = chance(2);
 
     trace("FLUSHALL");
     redis_command(world.redis, 1, flush);
     world.redis_lost = world.now;
 
-    if (chance(4) == 0) {
+    if (read) {
+        for (g = 0; g < world.plan.gateways; g++) {
+            until_read();
+        }
+
+        act_update(NOBODY);
+        world_run(world.now + chance(600));
+
+    } else if (chance(4)) {
+        quiet();
+        return;
+
+    } else {
         for (n = 1 + chance(4); n > 0 && world.violation == NULL; n--) {
             act_update(NOBODY);
             world_run(world.now + chance(60));
         }
-
-        trace("FLUSHALL, again");
-        redis_command(world.redis, 1, flush);
-        world.redis_lost = world.now;
     }
 
-    quiet();
+    trace("FLUSHALL, again");
+    redis_command(world.redis, 1, flush);
+    world.redis_lost = world.now;
+
+    if (read) {
+        world_run(world.now + 13000);
+
+    } else {
+        quiet();
+    }
 }
 
 

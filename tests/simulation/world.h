@@ -100,6 +100,8 @@ typedef struct {
     int64_t          to_redis;         /* when the last bytes arrive */
     int64_t          to_worker;
     int64_t          slow;             /* until */
+    unsigned         slow_ms;          /* at most */
+    int64_t          read;             /* when it asked for the end of events */
     int              closed;           /* by the worker */
     int              reset;            /* by Redis; the worker will see it */
 } link_t;

@@ -96,7 +96,7 @@ local function append(key, most, seconds, ...)
 end
 
 append(KEYS[3], ARGV[6], day, ARGV[8], event)
-redis.call('SET', KEYS[7], number, 'EX', day)
+redis.call('SET', KEYS[7], number)
 
 if ARGV[4] ~= '' then
     redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])

@@ -33,7 +33,7 @@ number = string.format('%.0f', number + 1)
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[3], '*', ARGV[2], '', 'deleted',
            'account ' .. ARGV[1] .. '\nnumber ' .. number .. '\n')
 redis.call('EXPIRE', KEYS[6], 86400)
-redis.call('SET', KEYS[7], number, 'EX', 86400)
+redis.call('SET', KEYS[7], number)
 
 for i = 2, 5 do
     redis.call('ZREM', KEYS[i], ARGV[1])
