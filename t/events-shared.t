@@ -21,6 +21,7 @@ some sha256:${\ sha256_hex($token{some}) } status accounts=acct_b*
 EOC
 
 my $gateway = gateway(
+    log_level   => 'debug',
     workers     => 1,
     http_config => "reauth_callers_file $callers; reauth_wait_max 200;",
     config      => 'location /patient/ {
@@ -76,6 +77,14 @@ for my $stream (@all[1 .. $#all]) {
         [map { [@$_{qw(id data)}] } @expected],
         'all streams of a location have the same events');
 }
+
+# composed once, or again after a second
+
+my $composed = () = $gateway->error_log =~ /composed, for all streams$/mg;
+
+cmp_ok($composed, '>=', @expected, 'each change is composed');
+cmp_ok($composed, '<=', @expected * $streams / 2,
+    'no change is composed for each stream');
 
 my @confined = changes($some);
 

@@ -213,6 +213,10 @@ ngx_http_reauth_events_next(ngx_http_reauth_events_t *events,
         return NGX_ERROR;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, events->request->connection->log, 0,
+                   "reauth events: change of account \"%s\" composed, for %s",
+                   record.account, shared ? "all streams" : "this stream");
+
     if (record.state == REAUTH_STATE_FORGOTTEN) {
         ngx_http_reauth_events_texts_clear();
 
