@@ -18,16 +18,12 @@
 #define NGX_HTTP_REAUTH_WAIT_TICK  10
 
 /*
- * Of those that take turns, so many are resumed in one turn of the event loop:
- * other requests are processed before the next ones.
+ * Of those that take turns, so many are resumed in one turn of the event loop,
+ * and the next ones a millisecond later: other requests, which need several
+ * turns each, are processed in between.  If there are a thousand, each is
+ * resumed at most every 100 ms, and then has more to write.
  */
-#define NGX_HTTP_REAUTH_WAIT_TURN  16
-
-/*
- * So many of them are resumed in a millisecond: if there are a thousand, each
- * is resumed at most every 100 ms, and then has more to write.
- */
-#define NGX_HTTP_REAUTH_WAIT_RATE  10
+#define NGX_HTTP_REAUTH_WAIT_TURN  10
 
 
 typedef char  ngx_http_reauth_waits_are_counted
@@ -262,7 +258,7 @@ ngx_http_reauth_wait_resume(ngx_queue_t *queue, ngx_uint_t max)
         n++;
         wait->after = ngx_current_msec
                       + ngx_http_reauth_nwaiting[wait->kind]
-                        / NGX_HTTP_REAUTH_WAIT_RATE;
+                        / NGX_HTTP_REAUTH_WAIT_TURN;
 
         ngx_http_reauth_wait_unpark(wait);
 
@@ -309,7 +305,7 @@ ngx_http_reauth_wait_handler(ngx_event_t *ev)
          || !ngx_queue_empty(&ngx_http_reauth_wait_turns))
         && !ev->timer_set)
     {
-        ngx_add_timer(ev, more ? 0 : NGX_HTTP_REAUTH_WAIT_TICK);
+        ngx_add_timer(ev, more ? 1 : NGX_HTTP_REAUTH_WAIT_TICK);
     }
 }
 
