@@ -30,7 +30,7 @@
  * there may be many, are packed.
  */
 
-#define NGX_HTTP_REAUTH_ZONE_LAYOUT       45
+#define NGX_HTTP_REAUTH_ZONE_LAYOUT       46
 
 #define NGX_HTTP_REAUTH_CHUNK_SLOTS       4
 #define NGX_HTTP_REAUTH_CHUNK_SIZE        4096
@@ -209,11 +209,18 @@ enum {
 typedef struct ngx_http_reauth_node_s  ngx_http_reauth_node_t;
 typedef struct ngx_http_reauth_healed_s  ngx_http_reauth_healed_t;
 
+/* the first 64 bytes are all that a repair reads, of each record */
+
 struct ngx_http_reauth_node_s {
     ngx_http_reauth_node_t         *next;      /* in the bucket */
     ngx_http_reauth_node_t         *attempt_next;
     ngx_queue_t                     queue;     /* newest first */
     ngx_http_reauth_dirty_t         dirty;
+    uint32_t                        attempt_hash;
+    uint8_t                         state;
+    uint8_t                         auth_type;
+    uint8_t                         action;
+    uint8_t                         source;
     uint64_t                        epoch;
     uint64_t                        origin;
     uint64_t                        revision;
@@ -223,14 +230,9 @@ struct ngx_http_reauth_node_s {
     int64_t                         completed_us;
     int64_t                         polled_ms;
     uint32_t                        order[2];  /* by time of update */
-    uint32_t                        attempt_hash;
     uint32_t                        probed;    /* see reauth_failed_pack() */
     uint16_t                        poll_status;
     uint8_t                         poll_error;
-    uint8_t                         state;
-    uint8_t                         auth_type;
-    uint8_t                         action;
-    uint8_t                         source;
     uint8_t                         fresh;
     uint8_t                         override;  /* in the change log */
     uint8_t                         lens[NGX_HTTP_REAUTH_NODE_STRINGS];

@@ -13,6 +13,10 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
+/* ended records: two pages of them, the time of an access to memory */
+#define NGX_HTTP_REAUTH_REPAIR_AHEAD  32
+
+
 static void
 ngx_http_reauth_zone_repair_dirty(ngx_http_reauth_zone_shctx_t *sh,
     ngx_http_reauth_dirty_t *dirty)
@@ -93,6 +97,27 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
 }
 
 
+/*
+ * A record is known only when the one before it has been read.  Records that
+ * were written one after the other are often at equal distances, so the place
+ * of a later one can be guessed; a wrong guess costs nothing.
+ */
+
+static void
+ngx_http_reauth_zone_repair_fetch(ngx_queue_t *q, ngx_queue_t *prev)
+{
+#if (__GNUC__)
+    uintptr_t  distance;
+
+    distance = (uintptr_t) q - (uintptr_t) prev;
+
+    __builtin_prefetch((void *) ((uintptr_t) q
+                                 + distance * NGX_HTTP_REAUTH_REPAIR_AHEAD),
+                       1);
+#endif
+}
+
+
 static void
 ngx_http_reauth_zone_repair_ended(ngx_http_reauth_zone_shctx_t *sh,
     ngx_queue_t *queue)
@@ -108,6 +133,8 @@ ngx_http_reauth_zone_repair_ended(ngx_http_reauth_zone_shctx_t *sh,
          q != ngx_queue_sentinel(queue);
          q = ngx_queue_next(q))
     {
+        ngx_http_reauth_zone_repair_fetch(q, prev);
+
         node = ngx_queue_data(q, ngx_http_reauth_node_t, queue);
 
         q->prev = prev;
