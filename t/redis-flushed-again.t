@@ -65,17 +65,26 @@ ok(wait_for { $gateway->http('GET', '/reauth/readyz')->{json}{status} eq 'ready'
 
 # ---- while Redis refuses writes, it is read without a counter ----
 
+$gateway->stop;
 redis_cli('CONFIG', 'SET', 'maxmemory', '1');
-redis_cli('DEL', '{reauth}:seq');
+redis_cli('DEL', '{reauth}:seq', '{reauth}:events');
 
-my $anew = gateway(name => 'anew', without => ['ready']);
+my $anew = gateway(name => 'anew', without => ['ready'], log_level => 'debug');
 
 ok(wait_for { $anew->http('GET', '/reauth/gate/acct_1')->{status} == 503 }
     'a gateway that is started closes the gate of acct_1');
 is(redis_cli('EXISTS', '{reauth}:seq'), '0', 'no counter can be created');
 
+sub readings { return scalar(() = $anew->error_log =~ /all accounts are to be read$/mg); }
+
+my $readings = readings();
+
 redis_cli('CONFIG', 'SET', 'maxmemory', '0');
-ok(wait_for { $_->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' }
-    "a gateway is ready when Redis accepts writes") for $gateway, $anew;
+ok(wait_for { redis_cli('EXISTS', '{reauth}:seq') eq '1' }
+    'a counter is created when Redis accepts writes');
+ok(wait_for { readings() > $readings } 'Redis is read again, with the counter');
+is(redis_cli('EXISTS', '{reauth}:events'), '0', 'no event was necessary');
+ok(wait_for { $anew->http('GET', '/reauth/readyz')->{json}{status} eq 'ready' }
+    'the gateway is ready when Redis accepts writes');
 
 done_testing();

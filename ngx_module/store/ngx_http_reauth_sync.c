@@ -192,35 +192,6 @@ ngx_http_reauth_sync_missed(ngx_http_reauth_sync_t *sync)
 }
 
 
-/* there is no counter yet: checks that the stream still exists */
-
-static void
-ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
-{
-    ngx_http_reauth_sync_t *sync = data;
-
-    if (ngx_http_reauth_sync_ended(sync)) {
-        return;
-    }
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        ngx_http_reauth_sync_failed(sync, reply);
-        return;
-    }
-
-    if (reply->elements == 0
-        && sync->pending == 0
-        && ngx_strcmp(sync->last, NGX_HTTP_REAUTH_SYNC_START) != 0)
-    {
-        ngx_http_reauth_sync_emptied(sync);
-        ngx_http_reauth_sync_begin(sync);
-        return;
-    }
-
-    ngx_http_reauth_sync_follow(sync);
-}
-
-
 static void
 ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
 {
@@ -250,7 +221,7 @@ ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
     }
 
     if (number == 0) {
-        ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_idle_reply);
+        ngx_http_reauth_sync_late(sync);
         return;
     }
 

@@ -101,11 +101,15 @@ void ngx_http_reauth_sync_begin(ngx_http_reauth_sync_t *sync);
 /* nothing is read yet */
 void ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync);
 
-/* asks for the counter of events, or for the latest entry of the stream */
+/* asks for the counter of events */
 void ngx_http_reauth_sync_counter(ngx_http_reauth_sync_t *sync,
     ngx_http_reauth_redis_handler_pt handler);
-void ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
-    ngx_http_reauth_redis_handler_pt handler);
+
+/*
+ * All was read without a counter, as Redis refused writes: creates it, and
+ * reads again, as data may have been written and lost meanwhile.
+ */
+void ngx_http_reauth_sync_late(ngx_http_reauth_sync_t *sync);
 
 /* logs that Redis has lost all data */
 void ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync);

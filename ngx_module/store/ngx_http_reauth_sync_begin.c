@@ -32,7 +32,7 @@ ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
 
 /* asks for the latest entry of the stream */
 
-void
+static void
 ngx_http_reauth_sync_latest(ngx_http_reauth_sync_t *sync,
     ngx_http_reauth_redis_handler_pt handler)
 {
@@ -102,12 +102,29 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 }
 
 
+/* the number of the counter that was created; 0: Redis refuses writes */
+
+static uint64_t
+ngx_http_reauth_sync_created(ngx_http_reauth_sync_t *sync, redisReply *reply)
+{
+    uint64_t  number;
+
+    if (reauth_reply_counter(reply, &number) != 0) {
+        number = 0;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: Redis had no counter of events, now %uL",
+                   number);
+
+    return number;
+}
+
+
 static void
 ngx_http_reauth_sync_created_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
-
-    uint64_t  number;
 
     if (ngx_http_reauth_sync_ended(sync)) {
         return;
@@ -118,17 +135,8 @@ ngx_http_reauth_sync_created_reply(redisReply *reply, void *data)
         return;
     }
 
-    if (reauth_reply_counter(reply, &number) != 0) {
-
-        /* Redis refuses writes: the next one that it accepts creates it */
-        number = 0;
-    }
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
-                   "reauth sync: Redis had no counter of events, now %uL",
-                   number);
-
-    reauth_stream_begin(&sync->stream, number);
+    reauth_stream_begin(&sync->stream,
+                        ngx_http_reauth_sync_created(sync, reply));
 
     ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_last_reply);
 }
@@ -137,7 +145,8 @@ ngx_http_reauth_sync_created_reply(redisReply *reply, void *data)
 /* from now on, a loss of all data changes the counter */
 
 static void
-ngx_http_reauth_sync_create(ngx_http_reauth_sync_t *sync)
+ngx_http_reauth_sync_create(ngx_http_reauth_sync_t *sync,
+    ngx_http_reauth_redis_handler_pt handler)
 {
     u_char     key[NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     ngx_str_t  argv[NGX_HTTP_REAUTH_REDIS_EVAL + 1];
@@ -148,11 +157,71 @@ ngx_http_reauth_sync_create(ngx_http_reauth_sync_t *sync)
     if (ngx_http_reauth_redis_script(sync->store->follower,
                                      NGX_HTTP_REAUTH_SCRIPT_COUNTER, 1,
                                      NGX_HTTP_REAUTH_REDIS_EVAL + 1, argv,
-                                     ngx_http_reauth_sync_created_reply, sync)
+                                     handler, sync)
         == NGX_ERROR)
     {
         ngx_http_reauth_sync_anew(sync);
     }
+}
+
+
+/* there is no counter still: checks that the stream exists */
+
+static void
+ngx_http_reauth_sync_idle_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (reply->elements == 0
+        && sync->pending == 0
+        && ngx_strcmp(sync->last, NGX_HTTP_REAUTH_SYNC_START) != 0)
+    {
+        ngx_http_reauth_sync_emptied(sync);
+        ngx_http_reauth_sync_begin(sync);
+        return;
+    }
+
+    ngx_http_reauth_sync_follow(sync);
+}
+
+
+static void
+ngx_http_reauth_sync_late_reply(redisReply *reply, void *data)
+{
+    ngx_http_reauth_sync_t *sync = data;
+
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return;
+    }
+
+    if (reply == NULL) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return;
+    }
+
+    if (ngx_http_reauth_sync_created(sync, reply)) {
+        ngx_http_reauth_sync_unread(sync->store);
+        ngx_http_reauth_sync_begin(sync);
+        return;
+    }
+
+    ngx_http_reauth_sync_latest(sync, ngx_http_reauth_sync_idle_reply);
+}
+
+
+void
+ngx_http_reauth_sync_late(ngx_http_reauth_sync_t *sync)
+{
+    ngx_http_reauth_sync_create(sync, ngx_http_reauth_sync_late_reply);
 }
 
 
@@ -187,7 +256,7 @@ ngx_http_reauth_sync_first_reply(redisReply *reply, void *data)
     }
 
     if (number == 0) {
-        ngx_http_reauth_sync_create(sync);
+        ngx_http_reauth_sync_create(sync, ngx_http_reauth_sync_created_reply);
         return;
     }
 
