@@ -319,6 +319,37 @@ reauth_record_encode(const reauth_record_t *record, unsigned char *text,
 }
 
 
+size_t
+reauth_record_event(const reauth_record_t *record, const unsigned char *text,
+    size_t len, size_t event, unsigned char *out)
+{
+    size_t          first;
+    unsigned char  *p;
+
+    if (event == len || record->revision == 0) {
+        memcpy(out, text, event);
+        return event;
+    }
+
+    /* "revision " */
+
+    first = reauth_field_specs[0].name.len + 1;
+    memcpy(out, text, first);
+
+    p = out + first;
+    p += reauth_string_number(record->revision - 1, p);
+
+    while (text[first] != '\n') {
+        first++;
+    }
+
+    memcpy(p, text + first, event - first);
+    p += event - first;
+
+    return (size_t) (p - out);
+}
+
+
 static int
 reauth_decode_name(reauth_record_kind_t kind, const reauth_string_t *value,
     uint8_t *member)

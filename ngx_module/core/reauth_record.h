@@ -33,6 +33,15 @@ size_t reauth_record_encode(const reauth_record_t *record,
     unsigned char *text, size_t *event);
 
 /*
+ * The event of a record of this text, without its number, which commit.lua
+ * appends.  Without fingerprints and the sealed value, its revision is the one
+ * before: a gateway of an earlier version, which takes the event for the
+ * record, then does not write over what it has not read.
+ */
+size_t reauth_record_event(const reauth_record_t *record,
+    const unsigned char *text, size_t len, size_t event, unsigned char *out);
+
+/*
  * Sets the fields of a zeroed record; unknown fields, of a later version, are
  * skipped.  Returns 0, or -1 if a line or the value of a known field is
  * invalid.

@@ -17,6 +17,9 @@
 #include "ngx_http_reauth_redis.h"
 
 
+/* old events are removed by each worker, at most once in this time */
+#define NGX_HTTP_REAUTH_TRIM_INTERVAL   60000
+
 /* attempts to read the record of Redis while events change that of the zone */
 #define NGX_HTTP_REAUTH_BEGIN_READS     3
 
@@ -44,6 +47,7 @@ struct ngx_http_reauth_commit_s {
     ngx_http_reauth_begin_op_t  *begin;         /* or NULL */
     ngx_http_reauth_fact_copy_t *fact;          /* or NULL */
     ngx_uint_t                   flush;
+    ngx_uint_t                   trims;         /* old events */
     unsigned                     tries;
     uint64_t                     revision;      /* in which it is written */
     reauth_record_t              record;
@@ -100,7 +104,11 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                                             ngx_http_reauth_now(),
                                             (unsigned) ngx_random());
 
+    commit->trims = (ngx_msec_int_t) (ngx_current_msec - commit->store->trim_at)
+                    >= 0;
+
     arg = ngx_http_reauth_commit_args(commit->store, record, commit->revision,
+                                      commit->trims,
                                       &argv[NGX_HTTP_REAUTH_REDIS_EVAL],
                                       &nkeys, &texts);
 
@@ -410,6 +418,11 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
 
     ngx_http_reauth_store_accepted(commit->store,
                                    NGX_HTTP_REAUTH_REFUSED_WRITE);
+
+    if (commit->trims) {
+        commit->store->trim_at = ngx_current_msec
+                                 + NGX_HTTP_REAUTH_TRIM_INTERVAL;
+    }
 
     if (commit->flush) {
         commit->store->flush_written++;

@@ -51,9 +51,9 @@ typedef struct {
     u_char                       times[NGX_HTTP_REAUTH_COMMIT_TIMES]
                                       [REAUTH_NUMBER_MAX];
     u_char                       revision[REAUTH_NUMBER_MAX];
-    u_char                       event_len[REAUTH_NUMBER_MAX];
     u_char                       ttl[REAUTH_NUMBER_MAX];
     u_char                       record[REAUTH_RECORD_TEXT_MAX];
+    u_char                       event[REAUTH_RECORD_TEXT_MAX];
     u_char                       sealed[NGX_HTTP_REAUTH_OUTCOME_MAX];
     ngx_http_reauth_notice_texts_t  notice;
 } ngx_http_reauth_commit_texts_t;
@@ -86,10 +86,14 @@ ngx_int_t ngx_http_reauth_store_event_record(ngx_http_reauth_store_t *store,
 
 void ngx_http_reauth_number(ngx_str_t *text, u_char *buffer, int64_t number);
 
-/* of the record in this revision; returns the end of the arguments */
+/*
+ * Of the record in this revision; "trims": older events are removed.  Returns
+ * the end of the arguments.
+ */
 ngx_str_t *ngx_http_reauth_commit_args(ngx_http_reauth_store_t *store,
-    reauth_record_t *record, uint64_t revision, ngx_str_t *arg,
-    ngx_uint_t *nkeys, ngx_http_reauth_commit_texts_t *texts);
+    reauth_record_t *record, uint64_t revision, ngx_uint_t trims,
+    ngx_str_t *arg, ngx_uint_t *nkeys,
+    ngx_http_reauth_commit_texts_t *texts);
 
 
 /* ngx_http_reauth_store_notice.c; without reauth_notify, they add nothing */

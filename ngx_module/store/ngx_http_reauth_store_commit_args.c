@@ -92,10 +92,11 @@ ngx_http_reauth_commit_times(ngx_http_reauth_store_t *store,
 
 ngx_str_t *
 ngx_http_reauth_commit_args(ngx_http_reauth_store_t *store,
-    reauth_record_t *record, uint64_t revision, ngx_str_t *arg,
-    ngx_uint_t *nkeys, ngx_http_reauth_commit_texts_t *texts)
+    reauth_record_t *record, uint64_t revision, ngx_uint_t trims,
+    ngx_str_t *arg, ngx_uint_t *nkeys,
+    ngx_http_reauth_commit_texts_t *texts)
 {
-    size_t      event;
+    size_t      len, event;
     uint64_t    over;
     ngx_str_t  *first;
 
@@ -124,20 +125,27 @@ ngx_http_reauth_commit_args(ngx_http_reauth_store_t *store,
 
     arg = ngx_http_reauth_commit_times(store, record, arg, texts->times);
 
-    ngx_str_set(arg, NGX_HTTP_REAUTH_STREAM_LENGTH);
+    ngx_str_set(arg, "1");
+    arg->len = trims ? 1 : 0;
     arg++;
 
     over = record->revision;
     record->revision = revision;
 
+    len = reauth_record_encode(record, texts->record, &event);
+
     arg->data = texts->record;
-    arg->len = reauth_record_encode(record, texts->record, &event);
+    arg->len = len;
+    arg++;
+
+    ngx_http_reauth_zone_writer(&store->zone, arg++);
+
+    arg->data = texts->event;
+    arg->len = reauth_record_event(record, texts->record, len, event,
+                                   texts->event);
     arg++;
 
     record->revision = over;
-
-    ngx_http_reauth_zone_writer(&store->zone, arg++);
-    ngx_http_reauth_number(arg++, texts->event_len, (int64_t) event);
 
     arg = ngx_http_reauth_outcome_args(store, record, arg, texts->sealed,
                                        texts->ttl);

@@ -1725,27 +1725,20 @@ commit_again(commit_t *commit, const reauth_record_t *remote)
 }
 
 
-/* commit.lua: what is in an event, and how it is read */
+/* what is in an event, and how it is read */
 
 static void
 redis_event(reauth_record_t *event)
 {
     size_t           len, part;
     unsigned char    text[REAUTH_RECORD_TEXT_MAX];
+    unsigned char    out[REAUTH_RECORD_TEXT_MAX];
     reauth_string_t  s;
-    reauth_record_t  record;
 
-    record = world.redis;
+    len = reauth_record_encode(&world.redis, text, &part);
 
-    len = reauth_record_encode(&record, text, &part);
-
-    if (part < len) {
-        record.revision--;
-        (void) reauth_record_encode(&record, text, &part);
-    }
-
-    s.data = text;
-    s.len = part;
+    s.data = out;
+    s.len = reauth_record_event(&world.redis, text, len, part, out);
 
     memset(event, 0, sizeof(reauth_record_t));
     assert_int_equal(reauth_record_decode_event(&s, event), 0);

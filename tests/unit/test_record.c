@@ -158,29 +158,36 @@ test_round_trip_largest(void **state)
 static void
 test_event(void **state)
 {
-    size_t           event;
+    size_t           len, event;
     unsigned char    text[REAUTH_RECORD_TEXT_MAX];
+    unsigned char    out[REAUTH_RECORD_TEXT_MAX];
     reauth_record_t  record, back;
     reauth_string_t  part;
 
     (void) state;
 
     largest(&record);
-    record.revision = 7;
+    record.revision = 10;   /* 9 has a digit less */
 
-    part.len = reauth_record_encode(&record, text, &event);
-    part.data = text;
+    len = reauth_record_encode(&record, text, &event);
 
-    assert_in_range(event, 1, part.len - 1);
+    assert_in_range(event, 1, len - 1);
 
-    part.len = event;
+    part.data = out;
+    part.len = reauth_record_event(&record, text, len, event, out);
+
+    /* an earlier version, which takes it for the record */
+
+    memset(&back, 0, sizeof(back));
+    assert_int_equal(reauth_record_decode(&part, &back), 0);
+    assert_int_equal(back.revision, record.revision - 1);
+
     memset(&back, 0, sizeof(back));
     assert_int_equal(reauth_record_decode_event(&part, &back), 0);
 
     assert_int_equal(back.missing, REAUTH_SECRETS);
-    assert_int_equal(back.revision, record.revision + 1);
+    assert_int_equal(back.revision, record.revision);
 
-    record.revision++;
     record.missing = REAUTH_SECRETS;
     record.fingerprint_set = 0;
     record.sealed_len = 0;
@@ -193,8 +200,12 @@ test_event(void **state)
 
     /* a record without them is whole in an event */
 
-    part.len = reauth_record_encode(&record, text, &event);
-    assert_int_equal(event, part.len);
+    len = reauth_record_encode(&record, text, &event);
+    assert_int_equal(event, len);
+
+    part.len = reauth_record_event(&record, text, len, event, out);
+    assert_int_equal(part.len, len);
+    assert_memory_equal(out, text, len);
 
     memset(&back, 0, sizeof(back));
     assert_int_equal(reauth_record_decode_event(&part, &back), 0);
@@ -205,6 +216,7 @@ test_event(void **state)
 
     largest(&record);
     record.revision = 7;
+    part.data = text;
     part.len = reauth_record_encode(&record, text, &event);
 
     memset(&back, 0, sizeof(back));

@@ -8,9 +8,9 @@
 -- ARGV: 1 revision the writer saw (0: no record,    2 account
 --         "": none that can be written over)
 --       3 seconds until the record expires         4 score in "active" or ""
---       5 score in the queue or ""                 6 length of the stream
---       7 the record, in its next revision         8 the writer's name
---       9 length of the part of the record that goes into the event
+--       5 score in the queue or ""                 6 "1": events older than a day
+--       7 the record, in its next revision            are removed
+--       8 the writer's name                        9 its event, without the number
 --       10 "" if the attempt has no stored response: that of another one ends
 --       11 the stored response, or "" not to     12 milliseconds until it
 --          change it                                expires
@@ -42,60 +42,53 @@ end
 -- another type refuses all of this before anything is written; the record is
 -- written last, as it is what others judge by.
 
-local now = redis.call('TIME')
 local number = tonumber(redis.call('GET', KEYS[7]) or 0) or 0
 
 if not (number > 0 and number < 2 ^ 53) then
+    local now = redis.call('TIME')
     number = now[1] * 1000000 + now[2]
 end
 
 number = string.format('%.0f', number + 1)
 
-redis.call('ZSCORE', KEYS[2], ARGV[2])
-redis.call('ZSCORE', KEYS[4], ARGV[2])
+-- no account has this name: a score would be made a text
+
+redis.call('ZSCORE', KEYS[2], '')
+redis.call('ZSCORE', KEYS[4], '')
 
 if KEYS[9] then
     redis.call('GET', KEYS[9])
-    redis.call('ZSCORE', KEYS[10], ARGV[2])
+    redis.call('ZSCORE', KEYS[10], '')
     redis.call('XREVRANGE', KEYS[11], '0-1', '0-1')
 end
 
--- An event has no fingerprint and no sealed value.  If these are left out, its
--- revision is the one before: a gateway of an earlier version, which takes the
--- event for the record, then does not write over what it has not read.
-
-local event = ARGV[7]
-
-if tonumber(ARGV[9]) < #event then
-    revision = tonumber(string.match(event, '^revision (%d+)\n'))
-    event = 'revision ' .. string.format('%.0f', revision - 1)
-            .. string.sub(event, string.find(event, '\n'), ARGV[9])
-end
-
-event = event .. 'number ' .. number .. '\n'
-
--- Events expire after a day, as records do.  Older ones are removed at one of
--- sixteen writes; the stream expires if there are none for a day.  Redis before
--- 6.2 cannot trim a stream by age.
+-- Events expire after a day, as records do, and so does the stream if there are
+-- none for a day: each writer sees to both once a minute, and with each account
+-- without a record, as Redis may have lost its data.  Redis before 6.2 cannot
+-- trim a stream by age.
 
 local day = 86400
 
 local function append(key, most, seconds, ...)
-    local added
+    local now = redis.call('TIME')
+    local added = redis.pcall('XADD', key, 'MINID', (now[1] - seconds) .. '000',
+                              '*', ...)
 
-    if tonumber(now[2]) % 16 == 0 then
-        added = redis.pcall('XADD', key, 'MINID', (now[1] - seconds) .. '000',
-                            '*', ...)
-    end
-
-    if not added or type(added) == 'table' and added.err then
+    if type(added) == 'table' and added.err then
         redis.call('XADD', key, 'MAXLEN', '~', most, '*', ...)
     end
 
     redis.call('EXPIRE', key, seconds)
 end
 
-append(KEYS[3], ARGV[6], day, ARGV[8], event)
+local event = ARGV[9] .. 'number ' .. number .. '\n'
+
+if ARGV[6] ~= '' or not seen then
+    append(KEYS[3], '10000', day, ARGV[8], event)
+else
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', ARGV[8], event)
+end
+
 redis.call('SET', KEYS[7], number)
 
 if ARGV[4] ~= '' then
@@ -104,21 +97,24 @@ else
     redis.call('ZREM', KEYS[2], ARGV[2])
 end
 
-if ARGV[5] ~= '' then
-    redis.call('ZADD', KEYS[4], ARGV[5], ARGV[2])
-else
+-- an account that is in this queue is in no other one
+
+if ARGV[5] == '' then
     redis.call('ZREM', KEYS[4], ARGV[2])
 end
 
-redis.call('ZREM', KEYS[5], ARGV[2])
-redis.call('ZREM', KEYS[6], ARGV[2])
+if ARGV[5] == '' or redis.call('ZADD', KEYS[4], ARGV[5], ARGV[2]) == 1 then
+    redis.call('ZREM', KEYS[5], ARGV[2])
+    redis.call('ZREM', KEYS[6], ARGV[2])
+end
 
 -- The stored response is written with its record only: a late one does not
--- replace that of another attempt.
+-- replace that of another attempt.  It ends with the record that has "kept".
 
 if ARGV[11] ~= '' then
     redis.call('SET', KEYS[8], ARGV[11], 'PX', ARGV[12])
-elseif ARGV[10] == '' then
+elseif ARGV[10] == '' and (not seen or string.find(seen, 'kept 1\n', 1, true))
+then
     redis.call('EXPIRE', KEYS[8], 0)
 end
 
@@ -196,6 +192,7 @@ if KEYS[9] then
         redis.call('ZREM', KEYS[10], ARGV[2])
 
     elseif told and ARGV[13] ~= 'ends' and since == 0 then
+        local now = redis.call('TIME')
         since = now[1] * 1000 + math.floor(now[2] / 1000)
 
         if ARGV[14] ~= '' then
