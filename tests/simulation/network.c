@@ -459,6 +459,21 @@ redis_crash(int64_t down_ms, const redis_db_t *db, int keep)
 }
 
 
+/* it accepts connections at once, but loads its data for so long */
+
+void
+redis_load(int64_t ms, const redis_db_t *db, int keep)
+{
+    redis_crash(ms, db, keep);
+
+    trace("Redis loads its data");
+
+    world.redis_down = 0;
+    redis_mood(world.redis, REDIS_LOADS,
+               "LOADING Redis is loading the dataset in memory");
+}
+
+
 void
 redis_refuse_writes(int64_t ms, const char *error)
 {

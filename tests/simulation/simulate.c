@@ -29,6 +29,9 @@
 
 static unsigned long  steps;
 
+/* this run has failovers in a row, and a Redis that loads its data */
+static int  failovers;
+
 
 /* nobody is served by a gateway whose workers are all stopped */
 
@@ -269,6 +272,92 @@ gateway_anew(int g)
 }
 
 
+/* all workers of a gateway are started again; the zone is kept */
+
+static void
+gateway_again(int g)
+{
+    int         n;
+    process_t  *process;
+
+    trace("the workers of gateway %d are started again", g);
+
+    for (n = 0; n < world.gateways[g].workers; n++) {
+        process_kill(&world.processes[g * WORKERS_MAX + n]);
+    }
+
+    for (n = 0; n < world.gateways[g].workers; n++) {
+        process = &world.processes[g * WORKERS_MAX + n];
+
+        if (process_start(process, 0) != 0) {
+            violated("a worker starts again", "%d", process->number);
+        }
+    }
+}
+
+
+/*
+ * Several failovers in a row, each to a replica that lacks the last writes,
+ * often to the same one again, and that may have to load its data at first.
+ * Their clocks differ; meanwhile, gateways are started again while they read,
+ * and their clocks are set.
+ */
+
+static void
+act_failovers(void)
+{
+    int                g;
+    int64_t            ms;
+    unsigned           n, same;
+    const redis_db_t  *db;
+
+    if (world.ncopies == 0) {
+        redis_snapshot();
+    }
+
+    same = chance(2);
+    db = world.copies[chance(world.ncopies)];
+
+    for (n = 2 + chance(3); n > 0 && world.violation == NULL; n--) {
+        db = same ? db : world.copies[chance(world.ncopies)];
+        ms = chance(4) ? chance(3000) : chance(30000);
+
+        if (chance(3) == 0) {
+            redis_load(1 + ms, db, 0);
+
+        } else {
+            redis_crash(chance(2) ? 0 : ms, db, 0);
+        }
+
+        world.redis_skew += chance(3) ? 0 : (int64_t) chance(4000) - 2000;
+
+        g = (int) chance((unsigned) world.plan.gateways);
+
+        switch (chance(6)) {
+
+        case 0:
+            until_read();
+            gateway_again(g);
+            break;
+
+        case 1:
+            world.gateways[g].skew += (int64_t) chance(7200000) - 3600000;
+            trace("the clock of gateway %d jumps", g);
+            break;
+
+        case 2:
+            network_cut(g, ms);
+            break;
+
+        default:
+            act_together();
+        }
+
+        world_run(world.now + chance(4000));
+    }
+}
+
+
 static void
 act_fault(void)
 {
@@ -282,7 +371,7 @@ act_fault(void)
     ms = chance(4) ? 1 + chance(3000) : 1 + chance(30000);
     g = (int) chance((unsigned) world.plan.gateways);
 
-    switch (chance(15)) {
+    switch (chance(failovers ? 17 : 15)) {
 
     case 0:
         redis_crash(chance(2) ? 0 : ms, NULL, 1);
@@ -369,6 +458,15 @@ act_fault(void)
             }
         }
 
+        return;
+
+    case 15:
+        act_failovers();
+        return;
+
+    case 16:
+        redis_load(ms, NULL, 1);
+        act_together();
         return;
 
     default:
@@ -681,6 +779,8 @@ run(uint64_t seed)
 
     world_random_plan(seed, &plan);
     world_reset(seed, &plan);
+
+    failovers = seed % 4 == 3;
 
     if (plan.backlog) {
         backlog(plan.backlog);

@@ -272,6 +272,7 @@ void network_drop(int process);          /* all that it has */
 void network_cut(int gateway, int64_t ms);
 void redis_clock(void);
 void redis_crash(int64_t down_ms, const redis_db_t *db, int keep);
+void redis_load(int64_t ms, const redis_db_t *db, int keep);
 void redis_refuse_writes(int64_t ms, const char *error);
 void redis_snapshot(void);
 int64_t latency(void);
