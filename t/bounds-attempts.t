@@ -113,12 +113,7 @@ like($gateway->error_log,
 $gateway->reload;
 refused($gateway, 'after a reload');
 
-my ($worker) = $gateway->worker_pids;
-kill 'KILL', $worker;
-ok(wait_for {
-    my ($new) = $gateway->worker_pids;
-    $new && $new != $worker && $gateway->http('GET', '/reauth/healthz')->{status};
-} 'a worker was killed');
+ok($gateway->kill_worker, 'a worker was killed');
 refused($gateway, 'after it');
 
 my $second = gateway(%argument, name => 'second');

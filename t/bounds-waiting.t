@@ -109,7 +109,9 @@ while (time < $end || @open) {
     }
 
     if (time > $reload && time < $end) {
-        $gateway->reload;
+
+        # without a wait for its end: the requests go on
+        kill 'HUP', $gateway->pid;
         $reload = time + 2;
     }
 

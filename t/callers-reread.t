@@ -143,9 +143,7 @@ ok(wait_for(sub { status('two') == 401 }), 'until its mode is right');
 
 # ---- a worker that replaces a dead one uses the current files ----
 
-for my $worker ($gateway->worker_pids) {
-    kill 'KILL', $worker;
-}
+$gateway->kill_worker($_) for $gateway->begun;
 
 for (1 .. 20) {
     wait_for(sub { status('two') != 0 });

@@ -119,7 +119,7 @@ sub launch {
 
     # the file is written before the workers exist
 
-    Reauth::Test::wait_for(sub { $self->{workers} <= $self->worker_pids })
+    Reauth::Test::wait_for(sub { $self->{workers} <= $self->begun })
         or die "nginx has no workers:\n", $self->said;
 
     Reauth::Test::await_ready(port => $self->{port}) if $self->{await_ready};
@@ -149,6 +149,18 @@ sub worker_pids {
 }
 
 
+# The workers that have begun to serve and have not been told to quit: those that
+# nginx has given this title.
+
+sub begun {
+    my ($self) = @_;
+
+    return grep {
+        Reauth::Test::slurp("/proc/$_/cmdline") =~ /: worker process[ \0]*\z/
+    } $self->worker_pids;
+}
+
+
 # Stops all workers; returns when the kernel has stopped them.
 
 sub suspend {
@@ -174,7 +186,8 @@ sub resume {
 }
 
 
-# Returns when the new workers serve; old ones may still be finishing.
+# Returns when the new workers serve and no old one accepts requests, unless it is
+# stopped; old ones may still be finishing.
 
 sub reload {
     my ($self) = @_;
@@ -185,8 +198,29 @@ sub reload {
     kill 'HUP', $self->{pid};
 
     return Reauth::Test::wait_for(sub {
-        return $self->{workers} <= grep { !$old{$_} } $self->worker_pids;
+        my @begun = $self->begun;
+
+        return $self->{workers} <= (grep { !$old{$_} } @begun)
+            && !grep {
+                $old{$_} && Reauth::Test::slurp("/proc/$_/stat") !~ /\) [Tt] /
+            } @begun;
     }, 'new workers');
+}
+
+
+# Kills a worker, by default the first one that serves; returns when another one
+# serves in its place.
+
+sub kill_worker {
+    my ($self, $pid) = @_;
+
+    my %old = map { $_ => 1 } $self->worker_pids;
+
+    kill 'KILL', $pid // ($self->begun)[0];
+
+    return Reauth::Test::wait_for(sub {
+        return scalar grep { !$old{$_} } $self->begun;
+    }, 'a worker in place of the one that was killed');
 }
 
 
