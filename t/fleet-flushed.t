@@ -30,14 +30,16 @@ is($_->http('GET', '/api/acct_1/me')->{status}, 503,
     'the gate is closed after FLUSHALL')
     for $one, $two;
 
+# the next write would be noticed, too: as a change that was missed
+
+ok(wait_for(sub { ($one->error_log . $two->error_log)
+    =~ /the database was emptied/ }), 'the log tells it');
+
 sandbox('POST', '/finish/acct_1', { success => \1 });
 
 for my $gateway ($one, $two) {
     ok(wait_for(sub { $gateway->http('GET', '/reauth/gate/acct_1')->{status}
         == 204 }), 'the poller learns of the end');
 }
-
-ok(wait_for(sub { ($one->error_log . $two->error_log)
-    =~ /the database was emptied/ }), 'the log tells it');
 
 done_testing();
