@@ -34,25 +34,29 @@ slowest() {
 
 
 # prove_them NAME ARGUMENTS...: fails if a test failed or if none was run.
+# Another run in this checkout has its own log until it ends.
 
 prove_them() {
     what=$1
     shift
 
     log=$BUILD/test-$what.log
-    rm -f "$log.status"
+    own=$log.$$
     if prove --timer "$@"; then
-        say passed > "$log.status"
-    fi 2>&1 | tee "$log"
+        say passed > "$own.status"
+    fi 2>&1 | tee "$own"
 
-    [ -f "$log.status" ] || fail "$what tests failed (log: $log)"
+    count=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$own")
+    slow=$(slowest "$own")
+    mv "$own" "$log"
 
-    count=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\),.*/\1/p' "$log")
+    [ -f "$own.status" ] || fail "$what tests failed (log: $log)"
+    rm "$own.status"
     [ "${count:-0}" -gt 0 ] || fail "no $what test was run"
     total=$((total + count))
 
     say "the slowest files of $what:"
-    slowest "$log"
+    say "$slow"
 }
 
 
