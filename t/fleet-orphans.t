@@ -136,6 +136,11 @@ kill 'STOP', $worker;
 is($gateways[0]->update('acct_more', 'ok')->{status}, 200,
     'an update of a different account is accepted');
 redis_cli('DEL', '{reauth}:a:acct_gone');
+
+# due at once, also if the stopped worker has taken its poll: if a worker is
+# stopped for longer, its connection times out, and it reads everything again
+
+redis_cli('ZADD', '{reauth}:due', 1, 'acct_gone');
 ok(wait_for { $times < deleted('acct_gone') } 'deleted once more');
 redis_cli('XTRIM', '{reauth}:events', 'MAXLEN', 0);
 kill 'CONT', $worker;
