@@ -512,6 +512,14 @@ void reauth_attempt_complete(reauth_record_t *record,
     const reauth_record_t *other);
 
 /*
+ * Copies the ID of the attempt, which only the gateway of the update learns
+ * from the response, if "record" is a copy without it.  Returns 1 if it was
+ * copied.
+ */
+int reauth_attempt_identify(reauth_record_t *record,
+    const reauth_record_t *other);
+
+/*
  * Whether a login that was seen, without an ID or a time, is another one than
  * the attempt that has ended: it was seen afterwards, although its epoch is the
  * lower one.

@@ -302,6 +302,24 @@ reauth_attempt_complete(reauth_record_t *record, const reauth_record_t *other)
 
 
 int
+reauth_attempt_identify(reauth_record_t *record, const reauth_record_t *other)
+{
+    if (record->attempt[0] != '\0'
+        || other->attempt[0] == '\0'
+        || !reauth_state_is_active(record->state)
+        || !reauth_attempt_is_of(record, other))
+    {
+        return 0;
+    }
+
+    memcpy(record->attempt, other->attempt, sizeof(record->attempt));
+    record->kept = other->kept;
+
+    return 1;
+}
+
+
+int
 reauth_attempt_lacks(const reauth_record_t *record,
     const reauth_record_t *other)
 {

@@ -535,6 +535,8 @@ reauth_judge_merge(const reauth_stored_t *stored,
 
     case REAUTH_MERGE_TAKEN:
         reauth_judge_take(&theirs, verdict);
+        verdict->dirty = (unsigned) reauth_attempt_identify(&verdict->record,
+                                                            &stored->record);
         return result;
 
     case REAUTH_MERGE_SAME:
@@ -555,6 +557,10 @@ reauth_judge_merge(const reauth_stored_t *stored,
     }
 
     reauth_attempt_complete(&verdict->record, remote);
+
+    if (reauth_attempt_identify(&verdict->record, remote)) {
+        verdict->write = REAUTH_WRITE_RECORD;
+    }
 
     if (live
         && (result == REAUTH_MERGE_SAME

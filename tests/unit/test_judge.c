@@ -2520,6 +2520,86 @@ test_complete_same_time(void **state)
 
 
 /*
+ * A gateway that knows of an update only that it is being sent hears of its
+ * login, before it learns of the ID that the response has.
+ */
+
+static void
+test_identified(void **state)
+{
+    reauth_fact_t       fact;
+    reauth_record_t     remote;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    static const row_record_t  sent = { STARTING, 10, 1, 1, 0 };
+    static const row_record_t  accepted = { RUNNING, 10, 2, 1, 5 };
+    static const row_record_t  later = { RUNNING, 11, 2, 1, 5 };
+
+    (void) state;
+
+    make(&accepted, &remote);
+    strcpy(remote.attempt, "auth_1");
+    remote.kept = 1;
+
+    make_stored(&sent, 0, &stored);
+    make_fact(10, RUNNING, &fact);
+    fact.now_ms = NOW_MS + 9;
+    fact.step = 1;
+
+    assert_int_equal(reauth_judge_advance(&stored, &fact, &verdict),
+                     REAUTH_ADVANCE_APPLIED);
+    assert_int_equal(verdict.record.attempt[0], '\0');
+
+    stored.record = verdict.record;
+    stored.dirty = 1;
+
+    /* its change is the later one, and has the ID from then on */
+
+    assert_true(reauth_judge_conflict(&stored, &fact, &remote, &verdict));
+    check_verdict("ours", &verdict, RECORD, REDIS, RUNNING);
+    assert_int_equal(verdict.record.revision, 2);
+    assert_int_equal(verdict.record.stepped_ms, NOW_MS + 9);
+    assert_string_equal(verdict.record.attempt, "auth_1");
+    assert_int_equal(verdict.record.kept, 1);
+
+    /* also without the fact, when the stored record is written */
+
+    assert_true(reauth_judge_conflict(&stored, NULL, &remote, &verdict));
+    check_verdict("kept", &verdict, RECORD, REDIS, RUNNING);
+    assert_string_equal(verdict.record.attempt, "auth_1");
+
+    /* Redis has a copy without it, by another gateway: it is written there */
+
+    make_stored(&accepted, 0, &stored);
+    strcpy(stored.record.attempt, "auth_1");
+    remote.attempt[0] = '\0';
+    remote.revision = 3;
+
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 0, &verdict),
+                     REAUTH_MERGE_TAKEN);
+    check_verdict("theirs", &verdict, RECORD, REDIS, RUNNING);
+    assert_int_equal(verdict.record.revision, 3);
+    assert_string_equal(verdict.record.attempt, "auth_1");
+
+    /* not that of another attempt, nor in place of another one */
+
+    make(&later, &remote);
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_TAKEN);
+    check_verdict("another attempt", &verdict, RECORD, CLEAN, RUNNING);
+    assert_int_equal(verdict.record.attempt[0], '\0');
+
+    make(&accepted, &remote);
+    strcpy(remote.attempt, "auth_2");
+    remote.revision = 3;
+    assert_int_equal(reauth_judge_merge(&stored, &remote, 1, &verdict),
+                     REAUTH_MERGE_TAKEN);
+    assert_string_equal(verdict.record.attempt, "auth_2");
+}
+
+
+/*
  * A list shows a login in progress to a gateway that does not know the attempt
  * which another one has begun.
  */
@@ -2633,6 +2713,7 @@ main(void)
         cmocka_unit_test(test_conflict_outdated),
         cmocka_unit_test(test_conflict_ended),
         cmocka_unit_test(test_complete_same_time),
+        cmocka_unit_test(test_identified),
         cmocka_unit_test(test_seen),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_begin_missing),
