@@ -118,6 +118,13 @@ $one->update('acct_1', 'ok');
 
 ok(wait_for { 3 <= grep { / GET \S*auth_1 / } $peer->requests } 60,
     'the attempt is polled three times');
+
+# the first response was news to both gateways
+
+ok(wait_for {
+    my ($here, $there) = map { record($_, 'acct_1') } $one, $two;
+    ($here->{progress} // '') ne '' && $here->{updated_at} eq $there->{updated_at};
+} 'both gateways know what the first poll has told');
 is(record($_, 'acct_1')->{last_poll}, undef,
     'last_poll of a healthy login is null')
     for $one, $two;

@@ -6,7 +6,7 @@ use warnings;
 
 use Test::More;
 use Time::HiRes qw(sleep);
-use Reauth::Test redis_timeout => '', sandbox_options => ['--hold'];
+use Reauth::Test redis_timeout => '3s', sandbox_options => ['--hold'];
 
 my $gateway = gateway(http_config => 'reauth_redis_failure reject;');
 

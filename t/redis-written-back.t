@@ -7,7 +7,7 @@ use warnings;
 use List::Util qw(max);
 use Test::More;
 use Time::HiRes qw(sleep);
-use Reauth::Test redis_timeout => '1s', sandbox => 0;
+use Reauth::Test redis_timeout => '3s', sandbox => 0;
 use Reauth::Webhook;
 
 my $N = 2000;

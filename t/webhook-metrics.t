@@ -4,7 +4,7 @@ use strict;
 use warnings;
 
 use Test::More;
-use Reauth::Test redis_timeout => '', sandbox => 0;
+use Reauth::Test redis_timeout => '3s', sandbox => 0;
 use Reauth::Webhook;
 
 my $gateway = gateway(
