@@ -1,5 +1,6 @@
 # An active account is in one queue of polls, that of its state, and in none
-# when its attempt has ended.  Old events are removed, and the stream expires.
+# when its attempt has ended.  Old events are removed, the stream expires, and its
+# length is limited.
 
 use strict;
 use warnings;
@@ -82,5 +83,16 @@ $gateway->update('acct_2', 'ok');
 
 ok(wait_for { stored('acct_2', 'state') eq 'running' } 'an update after the loss is written');
 expires('a new stream expires, too');
+
+# ---- more events than a stream keeps, none of them old ----
+
+redis_cli('EVAL', q{for i = 1, 12000 do redis.call('XADD', KEYS[1], '*', 'w', 'x') end
+    return 'OK'}, 1, '{reauth}:events');
+$gateway->update('acct_3', 'ok');
+
+ok(wait_for { stored('acct_3', 'state') eq 'running' }
+    'an account without a record is written');
+cmp_ok(redis_cli('XLEN', '{reauth}:events'), '<', 10_300,
+    'the length of the stream is limited');
 
 done_testing();

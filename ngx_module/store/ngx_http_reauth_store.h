@@ -77,7 +77,7 @@ struct ngx_http_reauth_store_s {
     /* of this process */
     unsigned                           usage_periods; /* of budgets */
     struct ngx_http_reauth_redis_s    *redis;
-    ngx_msec_t                         trim_at;       /* old events */
+    int64_t                            trim_ms;       /* old events */
     ngx_event_t                        clerk;
     uint32_t                           clerk_term;    /* 0: not the clerk */
     ngx_http_reauth_clerk_handler_pt   clerk_handler; /* or NULL */

@@ -104,8 +104,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                                             ngx_http_reauth_now(),
                                             (unsigned) ngx_random());
 
-    commit->trims = (ngx_msec_int_t) (ngx_current_msec - commit->store->trim_at)
-                    >= 0;
+    commit->trims = ngx_http_reauth_monotonic() >= commit->store->trim_ms;
 
     arg = ngx_http_reauth_commit_args(commit->store, record, commit->revision,
                                       commit->trims,
@@ -420,7 +419,7 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
                                    NGX_HTTP_REAUTH_REFUSED_WRITE);
 
     if (commit->trims) {
-        commit->store->trim_at = ngx_current_msec
+        commit->store->trim_ms = ngx_http_reauth_monotonic()
                                  + NGX_HTTP_REAUTH_TRIM_INTERVAL;
     }
 

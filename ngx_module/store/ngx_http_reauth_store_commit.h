@@ -21,6 +21,7 @@
 #define NGX_HTTP_REAUTH_TIMER           1000
 #define NGX_HTTP_REAUTH_TIMER_WORK      100
 
+/* about so many events; also in commit.lua */
 #define NGX_HTTP_REAUTH_STREAM_LENGTH   "10000"
 
 

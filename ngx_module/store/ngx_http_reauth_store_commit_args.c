@@ -125,8 +125,13 @@ ngx_http_reauth_commit_args(ngx_http_reauth_store_t *store,
 
     arg = ngx_http_reauth_commit_times(store, record, arg, texts->times);
 
-    ngx_str_set(arg, "1");
-    arg->len = trims ? 1 : 0;
+    if (trims) {
+        ngx_str_set(arg, "1");
+
+    } else {
+        ngx_str_set(arg, "");
+    }
+
     arg++;
 
     over = record->revision;

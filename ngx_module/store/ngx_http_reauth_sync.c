@@ -220,7 +220,7 @@ ngx_http_reauth_sync_counter_reply(redisReply *reply, void *data)
         return;
     }
 
-    if (number == 0) {
+    if (number == 0 && sync->pending == 0) {
         ngx_http_reauth_sync_late(sync);
         return;
     }

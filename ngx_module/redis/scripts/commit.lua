@@ -8,8 +8,8 @@
 -- ARGV: 1 revision the writer saw (0: no record,    2 account
 --         "": none that can be written over)
 --       3 seconds until the record expires         4 score in "active" or ""
---       5 score in the queue or ""                 6 "1": events older than a day
---       7 the record, in its next revision            are removed
+--       5 score in the queue or ""                 6 "1": once a minute, events older than
+--       7 the record, in its next revision            a day are removed
 --       8 the writer's name                        9 its event, without the number
 --       10 "" if the attempt has no stored response: that of another one ends
 --       11 the stored response, or "" not to     12 milliseconds until it
@@ -51,7 +51,7 @@ end
 
 number = string.format('%.0f', number + 1)
 
--- no account has this name: a score would be made a text
+-- no account has this name, so no score is converted to a string
 
 redis.call('ZSCORE', KEYS[2], '')
 redis.call('ZSCORE', KEYS[4], '')
@@ -62,31 +62,33 @@ if KEYS[9] then
     redis.call('XREVRANGE', KEYS[11], '0-1', '0-1')
 end
 
--- Events expire after a day, as records do, and so does the stream if there are
--- none for a day: each writer sees to both once a minute, and with each account
--- without a record, as Redis may have lost its data.  Redis before 6.2 cannot
--- trim a stream by age.
+-- Events expire after a day, as records do: each worker removes old ones once a
+-- minute.  Redis before 6.2 cannot trim a stream by age.  A stream without events
+-- for a day expires: this is set then, and with each account without a record, as
+-- Redis may have lost its data.  The length is limited always.
 
 local day = 86400
 
-local function append(key, most, seconds, ...)
-    local now = redis.call('TIME')
-    local added = redis.pcall('XADD', key, 'MINID', (now[1] - seconds) .. '000',
-                              '*', ...)
+local function append(key, most, seconds, trims, ...)
+    local added
 
-    if type(added) == 'table' and added.err then
-        redis.call('XADD', key, 'MAXLEN', '~', most, '*', ...)
+    if trims then
+        local now = redis.call('TIME')
+        added = redis.pcall('XADD', key, 'MINID', (now[1] - seconds) .. '000',
+                            '*', ...)
     end
 
-    redis.call('EXPIRE', key, seconds)
+    if not added or type(added) == 'table' and added.err then
+        redis.call('XADD', key, 'MAXLEN', '~', most, '*', ...)
+    end
 end
 
 local event = ARGV[9] .. 'number ' .. number .. '\n'
 
+append(KEYS[3], '10000', day, ARGV[6] ~= '', ARGV[8], event)
+
 if ARGV[6] ~= '' or not seen then
-    append(KEYS[3], '10000', day, ARGV[8], event)
-else
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', '10000', '*', ARGV[8], event)
+    redis.call('EXPIRE', KEYS[3], day)
 end
 
 redis.call('SET', KEYS[7], number)
@@ -97,19 +99,23 @@ else
     redis.call('ZREM', KEYS[2], ARGV[2])
 end
 
--- an account that is in this queue is in no other one
+-- An account that is in this queue already is in no other one, unless a gateway
+-- lost its connection while it moved the account: a worker looks once a minute.
 
 if ARGV[5] == '' then
     redis.call('ZREM', KEYS[4], ARGV[2])
 end
 
-if ARGV[5] == '' or redis.call('ZADD', KEYS[4], ARGV[5], ARGV[2]) == 1 then
+if ARGV[5] == '' or redis.call('ZADD', KEYS[4], ARGV[5], ARGV[2]) == 1
+   or ARGV[6] ~= ''
+then
     redis.call('ZREM', KEYS[5], ARGV[2])
     redis.call('ZREM', KEYS[6], ARGV[2])
 end
 
 -- The stored response is written with its record only: a late one does not
--- replace that of another attempt.  It ends with the record that has "kept".
+-- replace that of another attempt.  It ends with the record that has "kept", or
+-- "prior_kept", which ends in the same way.
 
 if ARGV[11] ~= '' then
     redis.call('SET', KEYS[8], ARGV[11], 'PX', ARGV[12])
@@ -136,8 +142,11 @@ if KEYS[9] then
 
     local function tell(...)
         if ARGV[15] ~= '' then
-            append(KEYS[11], 100000, day + 3600, 'type', event,
-                   'account', ARGV[2], 'body', body, ...)
+            local seconds = day + 3600
+
+            append(KEYS[11], 100000, seconds, redis.call('TIME')[2] % 16 == 0,
+                   'type', event, 'account', ARGV[2], 'body', body, ...)
+            redis.call('EXPIRE', KEYS[11], seconds)
         end
     end
 
