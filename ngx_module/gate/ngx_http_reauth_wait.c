@@ -21,9 +21,11 @@
  * Of those that take turns, so many are resumed in one turn of the event loop,
  * and the next ones a millisecond later: other requests, which need several
  * turns each, are processed in between.  If there are a thousand, each is
- * resumed at most every 100 ms, and then has more to write.
+ * resumed at most every 100 ms, and then has more to write.  If the timer is
+ * late by a tick or more, as with "timer_resolution", ten times as many are.
  */
 #define NGX_HTTP_REAUTH_WAIT_TURN  10
+#define NGX_HTTP_REAUTH_WAIT_LATE  10
 
 
 typedef char  ngx_http_reauth_waits_are_counted
@@ -39,6 +41,7 @@ static ngx_uint_t        ngx_http_reauth_nwaiting[NGX_HTTP_REAUTH_WAIT_LAST];
 static reauth_share_t   *ngx_http_reauth_wait_shares;
 static size_t            ngx_http_reauth_wait_mask;
 static uint64_t          ngx_http_reauth_wait_seed;
+static ngx_msec_t        ngx_http_reauth_wait_next;  /* turn; 0: none */
 static ngx_event_t       ngx_http_reauth_wait_event;
 static ngx_connection_t  ngx_http_reauth_wait_dumb;
 
@@ -287,13 +290,23 @@ ngx_http_reauth_wait_resume(ngx_queue_t *queue, ngx_uint_t max)
 static void
 ngx_http_reauth_wait_handler(ngx_event_t *ev)
 {
-    ngx_uint_t  more;
+    ngx_uint_t  n, more;
 
     (void) ngx_http_reauth_wait_resume(&ngx_http_reauth_waiting,
                                        (ngx_uint_t) -1);
 
-    more = ngx_http_reauth_wait_resume(&ngx_http_reauth_wait_turns,
-                                       NGX_HTTP_REAUTH_WAIT_TURN);
+    n = NGX_HTTP_REAUTH_WAIT_TURN;
+
+    if (ngx_http_reauth_wait_next
+        && (ngx_msec_int_t) (ngx_current_msec - ngx_http_reauth_wait_next)
+           >= NGX_HTTP_REAUTH_WAIT_TICK)
+    {
+        n *= NGX_HTTP_REAUTH_WAIT_LATE;
+    }
+
+    more = ngx_http_reauth_wait_resume(&ngx_http_reauth_wait_turns, n);
+
+    ngx_http_reauth_wait_next = more ? ngx_current_msec + 1 : 0;
 
     if (more && ev->timer_set) {
         ngx_del_timer(ev);
