@@ -6,12 +6,11 @@
  *
  *     held ACCOUNTS CLOSED
  *
- * prints in microseconds "work/passed" for each of these, and for the last two
- * in milliseconds: changes; a list of all accounts, of few, and the same in the
- * order of updates; a forget of an account that fills the change log; a summary
- * with all overrides; the expiry of ended records; begins in a full zone; the
- * building of the order of updates after a repair; and the repair after a
- * worker was killed.
+ * prints in microseconds "work/passed" for each of these, and for the repair in
+ * milliseconds: a change; a list; a list of a state; the same two in the order
+ * of updates; a forget of an account that fills the change log; a summary with
+ * all overrides; the repair after a worker was killed; a list in the order of
+ * updates after it; the expiry of 16 ended records; a begin in a full zone.
  *
  * "passed" is the time that passed, of 1,000 times all but the longest.  It
  * contains interrupts, which also count as time of the processor.  For "work",

@@ -33,7 +33,7 @@ is($_->http('GET', '/api/acct_1/me')->{status}, 503,
 # the next write would be noticed, too: as a change that was missed
 
 ok(wait_for(sub { ($one->error_log . $two->error_log)
-    =~ /the database was emptied/ }), 'the log tells it');
+    =~ /the database was emptied/ }), 'the loss is logged');
 
 sandbox('POST', '/finish/acct_1', { success => \1 });
 

@@ -73,7 +73,7 @@ ok(wait_for { gate($two, "acct_$_") == 503 } "acct_$_ is closed") for 2 .. 4;
 # the gates may be known from the accounts that are being read already
 
 wait_for { missed() > 0 } 'the log';
-is(missed(), 1, 'the log tells it');
+is(missed(), 1, 'the loss is logged once');
 
 # the same, but without an event after it
 
@@ -86,7 +86,7 @@ kill 'CONT', $worker;
 ok(wait_for { gate($two, "acct_$_") == 503 }
     "the missed gate of acct_$_ closes") for 5, 6;
 wait_for { missed() > 1 } 'the log';
-is(missed(), 2, 'the log tells it again');
+is(missed(), 2, 'the next loss is logged as well');
 ok(wait_for { $two->http('GET', '/reauth/readyz')->{body}
     =~ /"status":"ready"/ } 'the gateway is ready again');
 

@@ -55,7 +55,7 @@ ok(wait_for { grep { $_->{time} gt $to } polled() }
 is(scalar(grep { $_->{time} gt $from && $_->{time} lt $to } polled()), 0,
     'nobody polls until then');
 like($one->error_log . $two->error_log, qr/paused for 10000 ms.*rate limit is reached/,
-    'the log tells it');
+    'the limit is logged');
 
 is($one->http('GET', '/reauth/accounts/acct_1')->{json}{state}, 'running',
     'a 429 says nothing of the login');

@@ -13,7 +13,7 @@
 #include "ngx_http_reauth_zone_memory.h"
 
 
-/* ended records: two pages of them, the time of an access to memory */
+/* ended records: two pages, read in about the time of an access to memory */
 #define NGX_HTTP_REAUTH_REPAIR_AHEAD  32
 
 
@@ -100,7 +100,7 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
 /*
  * A record is known only when the one before it has been read.  Records that
  * were written one after the other are often at equal distances, so the place
- * of a later one can be guessed; a wrong guess costs nothing.
+ * of a later one can be guessed; a wrong guess costs little.
  */
 
 static void
