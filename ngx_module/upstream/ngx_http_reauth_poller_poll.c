@@ -301,6 +301,10 @@ ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
     case REAUTH_POLL_LIST:
         ngx_http_reauth_lists_ask(poller, &account);
 
+        /* fall through */
+
+    case REAUTH_POLL_SENDING:
+
         /* a gateway that knows the attempt need not wait for the lease */
 
         ngx_http_reauth_store_poll_at(poller->store, &account,
@@ -308,7 +312,7 @@ ngx_http_reauth_poll_way(ngx_http_reauth_poll_t *poll)
                                       + NGX_HTTP_REAUTH_POLL_UNKNOWN, 1);
         break;
 
-    default: /* REAUTH_POLL_SENDING, REAUTH_POLL_NOT */
+    default: /* REAUTH_POLL_NOT */
         break;
     }
 
