@@ -16,8 +16,8 @@ is($one->update('acct_1', 'ok')->{status}, 200,
 ok(wait_for { redis_cli('EXISTS', '{one}:a:acct_1') }
     'the record has the prefix of the first gateway');
 
-# each gateway tests whether Redis accepts writes
-is((grep { !/\A\{one\}:|\A\{two\}:probe/ } redis_cli('KEYS', '*')), 0,
+# each gateway tests whether Redis accepts writes, and creates its counter
+is((grep { !/\A\{one\}:|\A\{two\}:(?:probe|seq\z)/ } redis_cli('KEYS', '*')), 0,
     'no key has a different prefix');
 
 is($one->http('GET', '/reauth/gate/acct_1')->{status}, 503,
