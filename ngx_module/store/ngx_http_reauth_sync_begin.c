@@ -102,6 +102,24 @@ ngx_http_reauth_sync_last_reply(redisReply *reply, void *data)
 }
 
 
+/* 1: this worker does not read any more, or the connection was lost */
+
+static ngx_uint_t
+ngx_http_reauth_sync_is_over(ngx_http_reauth_sync_t *sync, redisReply *reply)
+{
+    if (ngx_http_reauth_sync_ended(sync)) {
+        return 1;
+    }
+
+    if (reply == NULL) {
+        ngx_http_reauth_sync_failed(sync, reply);
+        return 1;
+    }
+
+    return 0;
+}
+
+
 /* the number of the counter that was created; 0: Redis refuses writes */
 
 static uint64_t
@@ -126,12 +144,7 @@ ngx_http_reauth_sync_created_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    if (ngx_http_reauth_sync_ended(sync)) {
-        return;
-    }
-
-    if (reply == NULL) {
-        ngx_http_reauth_sync_failed(sync, reply);
+    if (ngx_http_reauth_sync_is_over(sync, reply)) {
         return;
     }
 
@@ -199,12 +212,7 @@ ngx_http_reauth_sync_late_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_sync_t *sync = data;
 
-    if (ngx_http_reauth_sync_ended(sync)) {
-        return;
-    }
-
-    if (reply == NULL) {
-        ngx_http_reauth_sync_failed(sync, reply);
+    if (ngx_http_reauth_sync_is_over(sync, reply)) {
         return;
     }
 
@@ -237,12 +245,7 @@ ngx_http_reauth_sync_first_reply(redisReply *reply, void *data)
 
     uint64_t  number;
 
-    if (ngx_http_reauth_sync_ended(sync)) {
-        return;
-    }
-
-    if (reply == NULL) {
-        ngx_http_reauth_sync_failed(sync, reply);
+    if (ngx_http_reauth_sync_is_over(sync, reply)) {
         return;
     }
 
