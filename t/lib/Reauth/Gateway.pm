@@ -150,14 +150,37 @@ sub worker_pids {
 
 
 # The workers that have begun to serve and have not been told to quit: those that
-# nginx has given this title.
+# nginx has given this title.  It is not seen if valgrind runs nginx.
 
 sub begun {
     my ($self) = @_;
 
     return grep {
-        Reauth::Test::slurp("/proc/$_/cmdline") =~ /: worker process[ \0]*\z/
+        my $title = Reauth::Test::slurp("/proc/$_/cmdline");
+
+        $title =~ /\bvalgrind\b/ ? accepts($_)
+            : $title =~ /: worker process[ \0]*\z/
     } $self->worker_pids;
+}
+
+
+# A process accepts connections if an epoll of it waits for a listening socket of
+# TCP.  Of workers that hold secrets, only root can tell.
+
+sub accepts {
+    my ($pid) = @_;
+
+    my %listening = map { $_ => 1 }
+        map { /^ *\d+:(?: \S+){2} 0A (?:\S+ +){5}(\d+) /mg }
+        map { Reauth::Test::slurp("/proc/$pid/net/$_") } qw(tcp tcp6);
+
+    my @epolls = grep { (readlink "/proc/$pid/fd/$_" // '') =~ /eventpoll/ }
+        map { /(\d+)\z/ } glob "/proc/$pid/fd/*";
+
+    return scalar grep { $listening{$_} }
+        map { (readlink "/proc/$pid/fd/$_" // '') =~ /\[(\d+)\]/ }
+        map { Reauth::Test::slurp("/proc/$pid/fdinfo/$_") =~ /^tfd: +(\d+)/mg }
+        @epolls;
 }
 
 
