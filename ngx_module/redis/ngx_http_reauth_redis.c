@@ -211,6 +211,18 @@ ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis)
 }
 
 
+reauth_refusal_t
+ngx_http_reauth_redis_outage(ngx_http_reauth_redis_t *redis)
+{
+    if (redis->outage == 0) {
+        return REAUTH_REFUSAL_NONE;
+    }
+
+    return redis->refusal != REAUTH_REFUSAL_NONE ? redis->refusal
+                                                 : REAUTH_REFUSAL_UNREACHABLE;
+}
+
+
 static u_char *
 ngx_http_reauth_redis_log_error(ngx_log_t *log, u_char *buf, size_t len)
 {

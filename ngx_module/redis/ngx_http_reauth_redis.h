@@ -181,6 +181,9 @@ ngx_msec_t ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis);
 /* the error of the last connection; NONE: Redis was not reached */
 reauth_refusal_t ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis);
 
+/* why there is no connection; NONE: there is one, or none has failed yet */
+reauth_refusal_t ngx_http_reauth_redis_outage(ngx_http_reauth_redis_t *redis);
+
 /* what the reply means if it is an error, or unexpected */
 reauth_refusal_t ngx_http_reauth_redis_meaning(const redisReply *reply);
 

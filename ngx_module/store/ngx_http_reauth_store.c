@@ -470,6 +470,31 @@ ngx_http_reauth_store_tell(ngx_http_reauth_store_t *store, ngx_uint_t up)
 }
 
 
+/* the connection of events is its own: it may be the only one that fails */
+
+static void
+ngx_http_reauth_store_deaf(ngx_http_reauth_store_t *store)
+{
+    reauth_refusal_t  why;
+
+    why = ngx_http_reauth_redis_outage(store->follower);
+
+    if (why == REAUTH_REFUSAL_NONE) {
+        ngx_http_reauth_sync_unread(store);
+        return;
+    }
+
+    if (ngx_http_reauth_zone_refuse(&store->zone,
+                                    NGX_HTTP_REAUTH_REFUSED_FOLLOW, why)
+        != why)
+    {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                       "reauth sync: not connected, %s",
+                       reauth_refusal_text(why));
+    }
+}
+
+
 static void
 ngx_http_reauth_store_timer(ngx_event_t *ev)
 {
@@ -537,7 +562,7 @@ ngx_http_reauth_store_timer(ngx_event_t *ev)
                                    ngx_http_reauth_redis_ready(store->redis));
 
         if (!ngx_http_reauth_redis_ready(store->follower)) {
-            ngx_http_reauth_sync_unread(store);
+            ngx_http_reauth_store_deaf(store);
         }
     }
 }

@@ -127,10 +127,12 @@ ngx_http_reauth_sync_command(ngx_http_reauth_sync_t *sync, ngx_uint_t argc,
 void
 ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store)
 {
-    if (ngx_http_reauth_zone_refused(&store->zone,
-                                     NGX_HTTP_REAUTH_REFUSED_FOLLOW)
-        == REAUTH_REFUSAL_NONE)
-    {
+    reauth_refusal_t  why;
+
+    why = ngx_http_reauth_zone_refused(&store->zone,
+                                       NGX_HTTP_REAUTH_REFUSED_FOLLOW);
+
+    if (why == REAUTH_REFUSAL_NONE || why == REAUTH_REFUSAL_UNREACHABLE) {
         (void) ngx_http_reauth_zone_refuse(&store->zone,
                                            NGX_HTTP_REAUTH_REFUSED_FOLLOW,
                                            REAUTH_REFUSAL_UNREAD);
