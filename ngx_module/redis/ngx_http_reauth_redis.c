@@ -197,6 +197,13 @@ ngx_http_reauth_redis_ready(ngx_http_reauth_redis_t *redis)
 }
 
 
+ngx_uint_t
+ngx_http_reauth_redis_connecting(ngx_http_reauth_redis_t *redis)
+{
+    return redis->state != NGX_HTTP_REAUTH_REDIS_READY && redis->outage == 0;
+}
+
+
 ngx_msec_t
 ngx_http_reauth_redis_latency(ngx_http_reauth_redis_t *redis)
 {

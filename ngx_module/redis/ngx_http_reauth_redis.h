@@ -162,6 +162,9 @@ void ngx_http_reauth_redis_flush(ngx_http_reauth_redis_t *redis);
 
 ngx_uint_t ngx_http_reauth_redis_ready(ngx_http_reauth_redis_t *redis);
 
+/* not ready, and nothing has failed since it was created or ready */
+ngx_uint_t ngx_http_reauth_redis_connecting(ngx_http_reauth_redis_t *redis);
+
 /* round trips of which the shortest counts */
 #define NGX_HTTP_REAUTH_REDIS_CLOCK_SAMPLES  3
 

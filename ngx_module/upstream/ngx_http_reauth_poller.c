@@ -26,6 +26,9 @@
 /* ms until Redis is asked again for what it has refused */
 #define NGX_HTTP_REAUTH_LEASE_AGAIN     5000
 
+/* ms at least for which a new clerk waits for Redis */
+#define NGX_HTTP_REAUTH_POLLER_ALONE    2000
+
 
 /* the reason why polls that are due are not sent in this step */
 
@@ -375,6 +378,32 @@ ngx_http_reauth_poller_shares(ngx_http_reauth_poller_t *poller)
 }
 
 
+/*
+ * A worker that has just begun is not connected yet: other gateways may have
+ * the leases.
+ */
+
+static ngx_uint_t
+ngx_http_reauth_poller_is_early(ngx_http_reauth_poller_t *poller)
+{
+    ngx_http_reauth_store_t *store = poller->store;
+
+    if (store->redis == NULL
+        || !ngx_http_reauth_redis_connecting(store->redis)
+        || ngx_current_msec - poller->begun
+           >= ngx_max(store->redis_conf->timeout,
+                      NGX_HTTP_REAUTH_POLLER_ALONE))
+    {
+        return 0;
+    }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, poller->timer.log, 0,
+                   "reauth poll: none, Redis is being connected to");
+
+    return 1;
+}
+
+
 static void
 ngx_http_reauth_poller_timer(ngx_event_t *ev)
 {
@@ -422,6 +451,10 @@ ngx_http_reauth_poller_timer(ngx_event_t *ev)
         return;
     }
 
+    if (ngx_http_reauth_poller_is_early(poller)) {
+        return;
+    }
+
     ngx_http_reauth_lists_step(poller);
     ngx_http_reauth_heals_step(poller);
 
@@ -465,6 +498,8 @@ ngx_http_reauth_poller_clerk(void *data, ngx_uint_t is)
         ngx_http_reauth_lists_abort(poller);
         return;
     }
+
+    poller->begun = ngx_current_msec;
 
     if (!poller->timer.timer_set) {
         ngx_add_timer(&poller->timer, NGX_HTTP_REAUTH_POLLER_STEP);

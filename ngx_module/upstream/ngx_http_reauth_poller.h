@@ -43,6 +43,7 @@ struct ngx_http_reauth_poller_s {
     /* of the clerk */
     ngx_http_reauth_store_t  *store;
     ngx_event_t               timer;
+    ngx_msec_t                begun;         /* clerk, since */
     ngx_queue_t               polls;         /* active */
     ngx_uint_t                npolls;
     ngx_queue_t               heals;         /* reauthentications sent */
