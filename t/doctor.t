@@ -134,7 +134,7 @@ finds('a webhook secret that is not in effect', 'test event returned 401 INVALID
 
 my $invalid = Reauth::Test::write_file("$gateway->{dir}/invalid.conf",
     Reauth::Test::slurp($conf) =~ s/reauth_webhook /reauth_webhok /r);
-finds('an invalid configuration', 'unknown directive .reauth_webhok', 'Correct', '-c' => $invalid);
+finds('an invalid configuration', 'is invalid: unknown directive .reauth_webhok', 'Correct', '-c' => $invalid);
 
 finds('a token without the scope', 'summary: 403', '-t', '-t' => $token{other});
 finds('a token without the scope for the key', 'API key returned 403 FORBIDDEN_CALLER', 'team:read',
