@@ -65,7 +65,7 @@ my $upstream = gateway(
     name        => 'upstream',
     without     => [qw(all module ready)],
     http_config => <<"EOC",
-log_format name 'sni=\$ssl_server_name host=\$host';
+log_format name 'sni=\$ssl_server_name host=\$host \$request';
 access_log logs/name.log name;
 
 # without sessions, which nginx does not free at exit (./run asan)
@@ -92,7 +92,8 @@ replaced('modules/ngx_http_reauth_module.so', qq("$ENV{TEST_NGINX_MODULE}"));
 replaced("user              www-data;\n", $> == 0 ? "user  root;\n" : '');
 replaced('/var/log/nginx/', 'logs/');
 replaced('/run/nginx.pid', 'logs/nginx.pid');
-replaced('redis://gateway@127.0.0.1:6379/0', $ENV{TEST_NGINX_REDIS_URL});
+replaced('redis://gateway@127.0.0.1:6379/0',
+    "$ENV{TEST_NGINX_REDIS_URL} timeout=10s");
 replaced('/etc/nginx/secrets/redis', "$dir/redis_password");
 replaced('/etc/nginx/secrets/upstream_api_key', $ENV{TEST_NGINX_KEY_FILE});
 replaced("http {\n", "http {\n" . join '', map { "${_}_temp_path $_;\n" }
@@ -101,6 +102,14 @@ replaced('/etc/ssl/certs/ca-certificates.crt', $ca->certificate);
 replaced('127.0.0.1:8080', "127.0.0.1:$gateway_port");
 
 my $count = 0;
+
+# On a slow machine, the gateway may poll the attempt before it is stopped.
+
+my $poll = qr{/api/authenticate/auth_};
+
+sub sent {
+    return scalar grep { $_->{target} !~ $poll } sandbox_log();
+}
 
 sub through {
     my ($what) = @_;
@@ -115,7 +124,7 @@ sub through {
         text        => $text,
         await_ready => 1,
     );
-    my $before = () = sandbox_log();
+    my $before = sent();
     my $update = $gateway->update("acct_$count", 'ok');
     my $call   = $gateway->http('GET', '/api/accounts');
     my $limits = join '', map { Reauth::Test::slurp("/proc/$_/limits") }
@@ -123,14 +132,12 @@ sub through {
 
     $gateway->stop;
 
-    my $after = () = sandbox_log();
-
     like($limits, qr/^Max core file size +0 +0 /m,
         "$what: workers write no core files");
     like($call->{headers}{server} // 'nginx', qr/\A[[:alpha:]]+\z/,
         "$what: the response does not show the version of nginx");
 
-    return ($update, $call, $after - $before, $gateway->error_log);
+    return ($update, $call, sent() - $before, $gateway->error_log);
 }
 
 for my $what ('right', 'by an intermediate CA') {
@@ -169,8 +176,9 @@ $upstream->stop;
 
 my @names = split /\n/,
     Reauth::Test::slurp("$upstream->{dir}/logs/name.log");
-is(scalar(@names), 4, 'four requests were sent to the upstream');
-is(scalar(grep { $_ eq "sni=$name host=$name" } @names), 4,
+is(scalar(grep { $_ !~ $poll } @names), 4,
+    'four requests were sent to the upstream');
+is_deeply([ grep { $_ !~ /\Asni=\Q$name\E host=\Q$name\E / } @names ], [],
     'asked for the upstream by its name, in TLS and in HTTP');
 
 done_testing();

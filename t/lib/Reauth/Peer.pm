@@ -65,7 +65,6 @@ sub serve {
         if ($pid == 0) {
             close $listen;
             $SIG{CHLD} = 'DEFAULT';
-            alarm 60;
             $self->converse($socket, $answer);
             POSIX::_exit(0);
         }
@@ -81,6 +80,11 @@ sub converse {
     my ($self, $socket, $answer) = @_;
 
     for (my $number = 1; ; $number++) {
+
+        # for each request: a connection may be used during the whole test
+
+        alarm $Reauth::Test::LIMIT;
+
         my $request = read_request($socket) // return;
 
         $self->note($number, $request);
