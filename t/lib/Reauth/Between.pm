@@ -61,17 +61,104 @@ sub answered {
 }
 
 
+# The end of the command or reply that begins at a position; undef if it is not
+# complete.
+
+sub end_of {
+    my ($text, $at) = @_;
+
+    my $line = index $$text, "\r\n", $at;
+    return if $line < 0;
+
+    my ($type, $n) = unpack 'a a*', substr $$text, $at, $line - $at;
+
+    $at = $line + 2;
+
+    if ($type eq '$' && $n >= 0) {
+        $at += $n + 2;
+    }
+    elsif ($type eq '*') {
+        for (1 .. $n) {
+            $at = end_of($text, $at) // return;
+        }
+    }
+
+    return $at <= length $$text ? $at : undef;
+}
+
+
+# Replies are sent in the order of their commands: "expected" has undef for one
+# of Redis, otherwise the raw reply.
+
+sub replies {
+    my ($on) = @_;
+
+    my $expected = $on->{expected};
+
+    while (@$expected) {
+        my $raw = $expected->[0];
+
+        if (!defined $raw) {
+            my $end = end_of(\$on->{from_redis}, 0) // last;
+
+            $raw = substr $on->{from_redis}, 0, $end, '';
+        }
+
+        shift @$expected;
+        syswrite $on->{client}, $raw;
+    }
+
+    return;
+}
+
+
 # Replies to earlier commands are still passed on.
 
 sub held {
-    my ($self, $command, $client, $redis) = @_;
+    my ($self, $command, $on) = @_;
 
-    my $from = IO::Select->new($redis);
+    my $from = IO::Select->new($on->{redis});
 
     while (Reauth::Test::slurp("$self->{log}.answer") eq "$command hold") {
         next if !$from->can_read(0.02);
-        sysread $redis, my $bytes, 65536 or return 0;
-        syswrite $client, $bytes;
+        sysread $on->{redis}, $on->{from_redis}, 65536, length $on->{from_redis}
+            or return 0;
+        replies($on);
+    }
+
+    return 1;
+}
+
+
+# Several commands may arrive at once.
+
+sub commands {
+    my ($self, $on) = @_;
+
+    while (defined(my $end = end_of(\$on->{from_client}, 0))) {
+        my $bytes = substr $on->{from_client}, 0, $end, '';
+
+        my ($command, $raw)
+            = split / /, Reauth::Test::slurp("$self->{log}.answer"), 2;
+
+        if (length $command && index($bytes, "\r\n$command\r\n") > 0) {
+            $self->note(1, $command);
+
+            if ($raw =~ /\Adelay (\S+)\z/) {
+                sleep $1;
+            }
+            elsif ($raw eq 'hold') {
+                $self->held($command, $on) or return 0;
+            }
+            else {
+                push @{ $on->{expected} }, $raw;
+                replies($on);
+                next;
+            }
+        }
+
+        push @{ $on->{expected} }, undef;
+        syswrite $on->{redis}, $bytes;
     }
 
     return 1;
@@ -90,32 +177,21 @@ sub converse {
         PeerPort => $ENV{TEST_NGINX_REDIS_PORT},
     ) or return;
     my $both = IO::Select->new($client, $redis);
+    my %on = (client => $client, redis => $redis, expected => [],
+        from_client => '', from_redis => '');
 
     while (1) {
         for my $from ($both->can_read) {
-            sysread $from, my $bytes, 65536 or return;
+            my $text = $from == $client ? \$on{from_client} : \$on{from_redis};
 
-            my ($command, $raw)
-                = split / /, Reauth::Test::slurp("$self->{log}.answer"), 2;
-            my $to = $from == $client ? $redis : $client;
+            sysread $from, $$text, 65536, length $$text or return;
 
-            if ($to == $redis && length $command
-                && index($bytes, "\r\n$command\r\n") > 0)
-            {
-                $self->note(1, $command);
-
-                if ($raw =~ /\Adelay (\S+)\z/) {
-                    sleep $1;
-                }
-                elsif ($raw eq 'hold') {
-                    $self->held($command, $client, $redis) or return;
-                }
-                else {
-                    ($to, $bytes) = ($client, $raw);
-                }
+            if ($from == $client) {
+                $self->commands(\%on) or return;
             }
-
-            syswrite $to, $bytes;
+            else {
+                replies(\%on);
+            }
         }
     }
 
