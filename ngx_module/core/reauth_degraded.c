@@ -54,6 +54,7 @@ static const char  *reauth_reason_ends[REAUTH_REASON_LAST] = {
     "changes made by other gateways are not read",
     "changes made by other gateways may be missing",
     "polls are not shared with other gateways",
+    "a failover may not be noticed",
     "another one takes over within seconds",
     "times in the logs of nginx are wrong",
     "calls and updates fail, and logins are not followed",
@@ -230,6 +231,8 @@ reauth_health_redis(const reauth_health_t *health, reauth_reason_t *reasons,
         reauth_health_add(reasons, n, REAUTH_REASON_LEASE, health->lease);
         reauth_health_add(reasons, n, REAUTH_REASON_SECRET, health->secret);
     }
+
+    reauth_health_add(reasons, n, REAUTH_REASON_WATCH, health->watch);
 }
 
 

@@ -64,6 +64,7 @@ typedef struct {
     reauth_refusal_t   write;          /* changes are refused */
     reauth_refusal_t   follow;         /* changes of others are not read */
     reauth_refusal_t   lease;          /* polls are not shared */
+    reauth_refusal_t   watch;          /* no Sentinel has been heard of late */
     reauth_refusal_t   secret;         /* others have another one */
     reauth_refusal_t   clerk;          /* no worker does its work */
     int64_t            clock_ms;       /* ahead of the clock of the fleet */
@@ -77,6 +78,7 @@ typedef enum {
     REAUTH_REASON_FOLLOW,
     REAUTH_REASON_UNREAD,
     REAUTH_REASON_LEASE,
+    REAUTH_REASON_WATCH,
     REAUTH_REASON_CLERK,
     REAUTH_REASON_CLOCK,
     REAUTH_REASON_UPSTREAM,

@@ -187,6 +187,12 @@ reauth_refusal_t ngx_http_reauth_redis_refusal(ngx_http_reauth_redis_t *redis);
 /* why there is no connection; NONE: there is one, or none has failed yet */
 reauth_refusal_t ngx_http_reauth_redis_outage(ngx_http_reauth_redis_t *redis);
 
+/*
+ * No Sentinel has named the primary for some time: that another one has been
+ * promoted is not noticed as long as the former one is reachable.
+ */
+ngx_uint_t ngx_http_reauth_redis_unwatched(ngx_http_reauth_redis_t *redis);
+
 /* what the reply means if it is an error, or unexpected */
 reauth_refusal_t ngx_http_reauth_redis_meaning(const redisReply *reply);
 

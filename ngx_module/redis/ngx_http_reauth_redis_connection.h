@@ -97,6 +97,7 @@ struct ngx_http_reauth_redis_s {
     ngx_http_reauth_redis_kind_e       kind;
     ngx_http_reauth_redis_t           *parent;   /* unless STORE */
     ngx_http_reauth_redis_t           *sentinel;
+    ngx_msec_t                         named;    /* last, the primary by it */
     ngx_http_reauth_redis_t           *asking;
 
     reauth_seek_t                      seek;

@@ -20,6 +20,9 @@
 /* questions before the next Sentinel is asked */
 #define NGX_HTTP_REAUTH_REDIS_WATCH_TURNS  5
 
+/* ms without a name after which it is reported: some Sentinels may be down */
+#define NGX_HTTP_REAUTH_REDIS_WATCH_LATE   10000
+
 
 static void ngx_http_reauth_redis_sentinel_event(
     ngx_http_reauth_redis_t *sentinel, ngx_uint_t up, void *data);
@@ -52,8 +55,21 @@ ngx_http_reauth_redis_sentinel_create(ngx_http_reauth_redis_t *redis)
     sentinel->watch.cancelable = 1;
 
     redis->sentinel = sentinel;
+    redis->named = ngx_current_msec;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_reauth_redis_unwatched(ngx_http_reauth_redis_t *redis)
+{
+    /* a worker that exits asks no more */
+
+    return redis->sentinel != NULL
+           && !ngx_exiting
+           && ngx_current_msec - redis->named
+              > NGX_HTTP_REAUTH_REDIS_WATCH_LATE;
 }
 
 
@@ -241,6 +257,8 @@ ngx_http_reauth_redis_sentinel_named(ngx_http_reauth_redis_t *redis,
 
         return;
     }
+
+    redis->named = ngx_current_msec;
 
     if (redis->state == NGX_HTTP_REAUTH_REDIS_SENTINEL) {
         ngx_http_reauth_redis_wake(redis, 0);

@@ -88,6 +88,9 @@ ngx_http_reauth_store_health(ngx_http_reauth_store_t *store,
                                           NGX_HTTP_REAUTH_REFUSED_LEASE);
     health->secret = ngx_http_reauth_zone_refused(zone,
                                           NGX_HTTP_REAUTH_REFUSED_SECRET);
+    health->watch = store->redis != NULL
+                    && ngx_http_reauth_redis_unwatched(store->redis)
+                    ? REAUTH_REFUSAL_SENTINEL : REAUTH_REFUSAL_NONE;
 }
 
 

@@ -211,6 +211,22 @@ test_reasons(void **state)
 
     assert_int_equal(reauth_health_reasons(&health, reasons), 1);
     assert_string_equal(reauth_reason_name(&reasons[0]), "redis_unread");
+
+    /* Sentinels are missed only while there is a connection without them */
+
+    health.watch = REAUTH_REFUSAL_SENTINEL;
+
+    assert_int_equal(reauth_health_reasons(&health, reasons), 2);
+    assert_string_equal(reauth_reason_name(&reasons[1]), "redis_sentinel");
+
+    reauth_reason_text(&reasons[1], text);
+    assert_string_equal(text, "no Sentinel names a primary, or the server is "
+                        "a Sentinel: a failover may not be noticed");
+
+    health.up = 0;
+
+    assert_int_equal(reauth_health_reasons(&health, reasons), 1);
+    assert_string_equal(reauth_reason_name(&reasons[0]), "redis_loading");
 }
 
 
