@@ -387,3 +387,28 @@ reauth_reply_counter(const redisReply *reply, uint64_t *number)
 
     return 0;
 }
+
+
+int
+reauth_reply_probe(const redisReply *reply, int64_t *found, int64_t *members,
+    uint64_t *number)
+{
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != 3
+        || reply->element[0]->type != REDIS_REPLY_INTEGER
+        || reply->element[1]->type != REDIS_REPLY_INTEGER)
+    {
+        return -1;
+    }
+
+    *found = reply->element[0]->integer;
+    *members = reply->element[1]->integer;
+
+    /* a key of another type */
+
+    if (reauth_reply_counter(reply->element[2], number) != 0) {
+        *number = 0;
+    }
+
+    return 0;
+}

@@ -112,5 +112,13 @@ uint64_t reauth_reply_event_number(const redisReply *text);
 /* the counter of events, 0 if not set; returns -1 if it is not a number */
 int reauth_reply_counter(const redisReply *reply, uint64_t *number);
 
+/*
+ * The reply to a probe: what was found, the number of active accounts, -1 if
+ * Redis does not report it, and the counter of events.  Returns -1 if it is not
+ * such a reply.
+ */
+int reauth_reply_probe(const redisReply *reply, int64_t *found,
+    int64_t *members, uint64_t *number);
+
 
 #endif /* REAUTH_REPLY_H */

@@ -110,6 +110,13 @@ reauth_stream_dropped(reauth_stream_t *stream)
 }
 
 
+void
+reauth_stream_unlisted(reauth_stream_t *stream)
+{
+    reauth_stream_doubt(stream, REAUTH_STREAM_MISSED);
+}
+
+
 int64_t
 reauth_stream_again_ms(const reauth_stream_t *stream, int64_t since_ms)
 {

@@ -63,6 +63,9 @@ int reauth_stream_is_emptied(const reauth_stream_t *stream, uint64_t number);
 /* something that was read did not fit into the zone */
 void reauth_stream_dropped(reauth_stream_t *stream);
 
+/* Redis has lost a part of the set of active accounts: it is read at once */
+void reauth_stream_unlisted(reauth_stream_t *stream);
+
 /*
  * Milliseconds until everything must be read again, "since_ms" after the last
  * time; -1: never.

@@ -25,6 +25,9 @@
 /* ms from one probe to the next */
 #define NGX_HTTP_REAUTH_PROBE_TIME  5000
 
+/* the same while Redis seems to have lost active accounts */
+#define NGX_HTTP_REAUTH_PROBE_SOON  1000
+
 /* ms for which another gateway's secret is reported after a probe saw it */
 #define NGX_HTTP_REAUTH_SECRET_TIME  15000
 
@@ -372,19 +375,33 @@ ngx_http_reauth_store_probe_reply(redisReply *reply, void *data)
 {
     ngx_http_reauth_store_t *store = data;
 
+    int64_t   found, members;
+    uint64_t  number;
+
     store->probing = 0;
+    store->probe_soon = 0;
 
     if (reply == NULL || !ngx_http_reauth_store_clerk(store)) {
         return;
     }
 
-    if (reply->type != REDIS_REPLY_INTEGER) {
+    if (reauth_reply_probe(reply, &found, &members, &number) != 0) {
         ngx_http_reauth_store_refused(store, NGX_HTTP_REAUTH_REFUSED_WRITE,
                                       reply, "writes are rejected");
         return;
     }
 
-    ngx_http_reauth_store_secrets(store, reply->integer == 2);
+    ngx_http_reauth_store_secrets(store, found == 2);
+
+    if (members < 0 && !store->unsized) {
+        ngx_log_error(NGX_LOG_WARN, store->cycle->log, 0,
+                      "redis: the number of active accounts cannot be read, "
+                      "indexes that lose some are not repaired");
+    }
+
+    store->unsized = members < 0;
+    store->probe_soon = (unsigned) ngx_http_reauth_sync_listed(store, members,
+                                                               number);
 
     if (ngx_http_reauth_zone_refused(&store->zone,
                                      NGX_HTTP_REAUTH_REFUSED_WRITE)
@@ -421,15 +438,19 @@ ngx_http_reauth_store_mark(ngx_http_reauth_store_t *store, ngx_str_t *mark)
 static void
 ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
 {
-    u_char      keys[3][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
+    u_char      keys[5][NGX_HTTP_REAUTH_REDIS_KEY_MAX];
     u_char      mark[NGX_HTTP_REAUTH_MARK_LEN];
-    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 5], *arg, *prefix;
+    ngx_str_t   argv[NGX_HTTP_REAUTH_REDIS_EVAL + 7], *arg, *prefix;
+    ngx_msec_t  interval;
+
+    interval = store->probe_soon ? NGX_HTTP_REAUTH_PROBE_SOON
+                                 : NGX_HTTP_REAUTH_PROBE_TIME;
 
     if (store->probing
         || !ngx_http_reauth_store_connected(store)
         || (!ngx_http_reauth_zone_refused(&store->zone,
                                           NGX_HTTP_REAUTH_REFUSED_WRITE)
-            && ngx_current_msec - store->probed < NGX_HTTP_REAUTH_PROBE_TIME))
+            && ngx_current_msec - store->probed < interval))
     {
         return;
     }
@@ -443,13 +464,15 @@ ngx_http_reauth_store_probe(ngx_http_reauth_store_t *store)
     ngx_http_reauth_redis_key(arg++, keys[0], prefix, "probe", "");
     ngx_http_reauth_redis_key(arg++, keys[1], prefix, "probe", ":set");
     ngx_http_reauth_redis_key(arg++, keys[2], prefix, "probe", ":stream");
+    ngx_http_reauth_redis_key(arg++, keys[3], prefix, "active", "");
+    ngx_http_reauth_redis_key(arg++, keys[4], prefix, "seq", "");
     ngx_http_reauth_zone_writer(&store->zone, arg++);
 
     arg->data = mark;
     ngx_http_reauth_store_mark(store, arg++);
 
     if (ngx_http_reauth_redis_script(store->redis,
-                                     NGX_HTTP_REAUTH_SCRIPT_PROBE, 3,
+                                     NGX_HTTP_REAUTH_SCRIPT_PROBE, 5,
                                      arg - argv, argv,
                                      ngx_http_reauth_store_probe_reply, store)
         == NGX_OK)

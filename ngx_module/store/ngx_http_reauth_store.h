@@ -101,6 +101,8 @@ struct ngx_http_reauth_store_s {
     ngx_event_t                        usage_timer;
     ngx_http_reauth_store_spending_t   spending[REAUTH_BUDGET_PERIODS];
     ngx_uint_t                         probing;       /* a reply is to come */
+    unsigned                           probe_soon:1;
+    unsigned                           unsized:1;     /* logged */
     ngx_uint_t                         auditing;      /* the same, see
                                                          _store_audit.c */
     unsigned                           audit_refused:1;  /* logged */

@@ -14,6 +14,7 @@
 #include "ngx_http_reauth_redis.h"
 #include "ngx_http_reauth_store.h"
 #include "reauth_active.h"
+#include "reauth_listed.h"
 #include "reauth_stream.h"
 
 
@@ -52,6 +53,9 @@ struct ngx_http_reauth_sync_s {
     reauth_record_t                *records;   /* a page of the zone's */
     ngx_event_t                     pause;
     reauth_active_t                 active;    /* what was read of the set */
+    int64_t                         read_ms;   /* since when */
+    ngx_uint_t                      unlisted;  /* accounts it did not have */
+    reauth_listed_t                 listed;    /* its number of members */
     char                            last[REAUTH_STREAM_ID_MAX + 1];
 };
 
@@ -70,6 +74,13 @@ typedef struct {
 
 ngx_int_t ngx_http_reauth_sync_start(ngx_http_reauth_store_t *store);
 void ngx_http_reauth_sync_stop(ngx_http_reauth_store_t *store);
+
+/*
+ * A report of Redis: the number of members of the set of active accounts, and
+ * the counter of events.  Returns 1 if the next report is to come soon.
+ */
+ngx_uint_t ngx_http_reauth_sync_listed(ngx_http_reauth_store_t *store,
+    int64_t members, uint64_t number);
 
 /* changes made by other gateways are not followed now */
 void ngx_http_reauth_sync_unread(ngx_http_reauth_store_t *store);

@@ -18,6 +18,8 @@ ngx_http_reauth_sync_rewind(ngx_http_reauth_sync_t *sync)
 {
     sync->ours = 0;
     sync->following = 0;
+    sync->unlisted = 0;
+    sync->read_ms = ngx_http_reauth_now();
 
     reauth_active_begin(&sync->active);
 

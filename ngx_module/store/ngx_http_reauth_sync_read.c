@@ -57,6 +57,14 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
 
     sync->loaded = ngx_max(ngx_current_msec, 1);
 
+    if (sync->unlisted) {
+        ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
+                      "redis: %ui active accounts were missing in the indexes; "
+                      "they are written again", sync->unlisted);
+
+        ngx_http_reauth_store_flush(sync->store);
+    }
+
     ngx_http_reauth_sync_follow(sync);
 }
 
@@ -67,6 +75,72 @@ ngx_http_reauth_sync_doubt(ngx_http_reauth_store_t *store)
     if (store->sync) {
         reauth_stream_dropped(&store->sync->stream);
     }
+}
+
+
+ngx_uint_t
+ngx_http_reauth_sync_listed(ngx_http_reauth_store_t *store, int64_t members,
+    uint64_t number)
+{
+    ngx_uint_t               unwritten;
+    reauth_listed_state_t    state;
+    reauth_listed_report_t   report;
+    ngx_http_reauth_sync_t  *sync;
+
+    sync = store->sync;
+
+    if (sync == NULL
+        || !sync->following
+        || sync->pending
+        || sync->stream.state != REAUTH_STREAM_WHOLE)
+    {
+        return 0;
+    }
+
+    report.members = members;
+    report.number = number;
+    report.read = sync->stream.number;
+    report.active = ngx_http_reauth_zone_active(&store->zone, &unwritten);
+    report.unwritten = unwritten;
+
+    state = reauth_listed_judge(&sync->listed, &report,
+                                ngx_http_reauth_monotonic());
+
+    if (state == REAUTH_LISTED_ALL) {
+        return 0;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, store->cycle->log, 0,
+                   "reauth sync: %uL accounts are active, Redis lists %L%s",
+                   report.active, members,
+                   state == REAUTH_LISTED_LOST ? ", to be read again" : "");
+
+    if (state == REAUTH_LISTED_LOST) {
+        reauth_stream_unlisted(&sync->stream);
+    }
+
+    return 1;
+}
+
+
+/* Redis has the record of this active account, but does not list it */
+
+static void
+ngx_http_reauth_sync_unlisted(ngx_http_reauth_sync_t *sync,
+    const reauth_record_t *record)
+{
+    if (ngx_http_reauth_zone_unlisted(&sync->store->zone, record,
+                                      sync->read_ms)
+        != NGX_AGAIN)
+    {
+        return;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, sync->store->cycle->log, 0,
+                   "reauth sync: account \"%s\" is not listed in Redis, to be "
+                   "written again", record->account);
+
+    sync->unlisted++;
 }
 
 
@@ -154,6 +228,10 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
 
         if (reply->element[i]->type != REDIS_REPLY_NIL) {
             ngx_http_reauth_sync_merge(sync, reply->element[i], 1);
+
+            if (get->known == sync->records) {
+                ngx_http_reauth_sync_unlisted(sync, &get->known[i]);
+            }
 
         } else {
             ngx_http_reauth_sync_get_none(get, i);

@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 
 #include "reauth_judge.h"
+#include "reauth_listed.h"
 #include "ngx_http_reauth_zone.h"
 #include "ngx_http_reauth_zone_memory.h"
 
@@ -686,6 +687,27 @@ ngx_http_reauth_zone_deleted(ngx_http_reauth_zone_t *zone,
     ngx_http_reauth_zone_stored_of(zone, record, &stored);
 
     again = reauth_judge_deleted(&stored, record, &verdict);
+    (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return again ? NGX_AGAIN : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_reauth_zone_unlisted(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, int64_t read_ms)
+{
+    int                 again;
+    reauth_stored_t     stored;
+    reauth_judgement_t  verdict;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    ngx_http_reauth_zone_stored_of(zone, record, &stored);
+
+    again = reauth_listed_restore(&stored, record, read_ms, &verdict);
     (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);

@@ -516,6 +516,18 @@ ngx_int_t ngx_http_reauth_zone_forget(ngx_http_reauth_zone_t *zone,
     const reauth_string_t *account, reauth_forget_t *result,
     reauth_record_t *former, reauth_record_t *record);
 
+/*
+ * The set of active accounts, which was read since "read_ms", does not have
+ * this one, whose record was merged just now.  NGX_AGAIN: it is to be written
+ * again.
+ */
+ngx_int_t ngx_http_reauth_zone_unlisted(ngx_http_reauth_zone_t *zone,
+    const reauth_record_t *record, int64_t read_ms);
+
+/* how many records are active; *unwritten: as below */
+ngx_uint_t ngx_http_reauth_zone_active(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t *unwritten);
+
 /* how many records have changes that Redis does not have */
 ngx_uint_t ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone);
 

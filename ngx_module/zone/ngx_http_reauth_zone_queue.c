@@ -11,6 +11,26 @@
 
 
 ngx_uint_t
+ngx_http_reauth_zone_active(ngx_http_reauth_zone_t *zone,
+    ngx_uint_t *unwritten)
+{
+    ngx_uint_t                     active;
+    ngx_http_reauth_zone_shctx_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_reauth_zone_lock(zone);
+
+    active = sh->gate.active - sh->closing;
+    *unwritten = sh->ndirty;
+
+    ngx_http_reauth_zone_unlock(zone);
+
+    return active;
+}
+
+
+ngx_uint_t
 ngx_http_reauth_zone_unwritten(ngx_http_reauth_zone_t *zone)
 {
     return zone->sh->ndirty;

@@ -970,6 +970,31 @@ agree_index(const char *key)
 }
 
 
+/* whether any gateway has it; after a loss, nobody else can list it again */
+
+static int
+is_known_active(int a)
+{
+    int               g;
+    process_t        *process;
+    reauth_record_t   record;
+
+    for (g = 0; g < world.plan.gateways; g++) {
+        process = &world.processes[g * WORKERS_MAX];
+
+        process_enter(process);
+
+        if (process->api->kept(account_names[a], &record)
+            && reauth_state_is_active(record.state))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 agree_listed(void)
 {
@@ -988,7 +1013,8 @@ agree_listed(void)
         for (i = 0; text != NULL && i < sizeof(active) / sizeof(char *); i++) {
             if (strstr(text, active[i]) != NULL
                 && !redis_zset_has(world.redis, "{reauth}:active",
-                                   account_names[a]))
+                                   account_names[a])
+                && (!world.unlisted || is_known_active(a)))
             {
                 violated("what is active is listed", "%s", account_names[a]);
             }
@@ -1002,30 +1028,16 @@ agree_listed(void)
 int
 laws_lost(void)
 {
-    int               g, a;
-    process_t        *process;
-    reauth_record_t   record;
+    int  a;
 
     for (a = 0; a < world.plan.accounts; a++) {
 
-        if (redis_record(a) != NULL) {
-            continue;
-        }
-
-        if (redis_zset_has(world.redis, "{reauth}:active", account_names[a])) {
+        if (redis_record(a) == NULL
+            && (redis_zset_has(world.redis, "{reauth}:active",
+                               account_names[a])
+                || is_known_active(a)))
+        {
             return 1;
-        }
-
-        for (g = 0; g < world.plan.gateways; g++) {
-            process = &world.processes[g * WORKERS_MAX];
-
-            process_enter(process);
-
-            if (process->api->kept(account_names[a], &record)
-                && reauth_state_is_active(record.state))
-            {
-                return 1;
-            }
         }
     }
 
@@ -1210,6 +1222,13 @@ laws_agree(void)
 
     agree_listed();
     agree_index("{reauth}:active");
+
+    if (world.unlisted) {
+
+        /* an account that is in a queue only remains until its poll is due */
+        return;
+    }
+
     agree_index("{reauth}:due");
     agree_index("{reauth}:due:person");
     agree_index("{reauth}:due:last");

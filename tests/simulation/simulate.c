@@ -358,6 +358,45 @@ act_failovers(void)
 }
 
 
+/*
+ * Redis loses the set of active accounts, or a member of it, but not the
+ * records.
+ */
+
+static void
+act_unlist(void)
+{
+    const char  *member[] = { "ZREM", "{reauth}:active", NULL };
+
+    static const char  *keys[] = {
+        "DEL", "{reauth}:active", "{reauth}:due", "{reauth}:due:person",
+        "{reauth}:due:last"
+    };
+
+    world.unlisted = 1;
+
+    switch (chance(3)) {
+
+    case 0:
+        member[2] = account_names[chance((unsigned) world.plan.accounts)];
+        trace("%s is removed from the active accounts", member[2]);
+        redis_command(world.redis, 3, member);
+        break;
+
+    case 1:
+        trace("the active accounts are deleted");
+        redis_command(world.redis, 2, keys);
+        break;
+
+    default:
+        trace("all indexes are deleted");
+        redis_command(world.redis, 5, keys);
+    }
+
+    quiet();
+}
+
+
 static void
 act_fault(void)
 {
@@ -371,7 +410,7 @@ act_fault(void)
     ms = chance(4) ? 1 + chance(3000) : 1 + chance(30000);
     g = (int) chance((unsigned) world.plan.gateways);
 
-    switch (chance(failovers ? 17 : 15)) {
+    switch (chance(failovers ? 18 : 16)) {
 
     case 0:
         redis_crash(chance(2) ? 0 : ms, NULL, 1);
@@ -461,10 +500,14 @@ act_fault(void)
         return;
 
     case 15:
-        act_failovers();
+        act_unlist();
         return;
 
     case 16:
+        act_failovers();
+        return;
+
+    case 17:
         redis_load(ms, NULL, 1);
         act_together();
         return;

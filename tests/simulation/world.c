@@ -524,6 +524,7 @@ world_reset(uint64_t seed, const plan_t *plan)
     world.ntruths = 0;
     world.calm = 0;
     world.redis_lost = 0;
+    world.unlisted = 0;
     world.paused = 0;
     world.violation = NULL;
     world.plan = *plan;

@@ -219,6 +219,7 @@ typedef struct {
     int              redis_down;
     int64_t          redis_calm;       /* since when it serves all */
     int64_t          redis_lost;       /* when it lost data */
+    int              unlisted;         /* it has lost a part of its indexes */
     int64_t          told;             /* when a pause was stored in Redis */
     int64_t          paused;           /* and until when it holds for all */
     int              forgotten[ACCOUNTS_MAX];  /* deleted by hand */

@@ -555,6 +555,55 @@ test_objects(void **state)
 }
 
 
+static int
+probe(const char *text, int64_t *found, int64_t *members, uint64_t *number)
+{
+    int          rc;
+    redisReply  *reply;
+
+    reply = read_reply(text);
+    assert_non_null(reply);
+
+    rc = reauth_reply_probe(reply, found, members, number);
+
+    reauth_reply_free(reply);
+
+    return rc;
+}
+
+
+static void
+test_probe(void **state)
+{
+    size_t    i;
+    int64_t   found, members;
+    uint64_t  number;
+
+    static const char  *invalid[] = {
+        ":1\r\n", "+OK\r\n", "-OOM\r\n", "*2\r\n:1\r\n:2\r\n",
+        "*3\r\n$1\r\n1\r\n:2\r\n$1\r\n3\r\n",
+        "*3\r\n:1\r\n$1\r\n2\r\n$1\r\n3\r\n",
+        "*4\r\n:1\r\n:2\r\n$1\r\n3\r\n:4\r\n"
+    };
+
+    (void) state;
+
+    assert_int_equal(probe("*3\r\n:2\r\n:7\r\n$2\r\n12\r\n", &found,
+                           &members, &number), 0);
+    assert_true(found == 2 && members == 7 && number == 12);
+
+    /* the number cannot be read, and the counter is a text */
+
+    assert_int_equal(probe("*3\r\n:1\r\n:-1\r\n$1\r\na\r\n", &found,
+                           &members, &number), 0);
+    assert_true(found == 1 && members == -1 && number == 0);
+
+    for (i = 0; i < sizeof(invalid) / sizeof(char *); i++) {
+        assert_int_equal(probe(invalid[i], &found, &members, &number), -1);
+    }
+}
+
+
 int
 main(void)
 {
@@ -570,6 +619,7 @@ main(void)
         cmocka_unit_test(test_deleted_event),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_probe),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
