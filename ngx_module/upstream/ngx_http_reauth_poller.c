@@ -170,6 +170,14 @@ ngx_http_reauth_poller_leased(redisReply *reply, void *data)
             continue;
         }
 
+        if (account.len > 1 && account.data[0] == '+') {
+            ngx_log_error(NGX_LOG_WARN, poller->timer.log, 0,
+                          "redis: %*s active accounts were in no queue of "
+                          "polls; they are polled now",
+                          account.len - 1, account.data + 1);
+            continue;
+        }
+
         if (!reauth_id_is_account(&account)) {
             continue;
         }

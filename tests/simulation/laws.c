@@ -1023,6 +1023,28 @@ agree_listed(void)
 }
 
 
+/* polls were leased until now, which restores what a queue has lost */
+
+static void
+agree_queued(void)
+{
+    int          a;
+    const char  *name;
+
+    for (a = 0; a < world.plan.accounts; a++) {
+        name = account_names[a];
+
+        if (redis_zset_has(world.redis, "{reauth}:active", name)
+            && !redis_zset_has(world.redis, "{reauth}:due", name)
+            && !redis_zset_has(world.redis, "{reauth}:due:person", name)
+            && !redis_zset_has(world.redis, "{reauth}:due:last", name))
+        {
+            violated("what is active is in a queue of polls", "%s", name);
+        }
+    }
+}
+
+
 /* whether a gateway knows, or an index lists, what Redis has no record of */
 
 int
@@ -1221,6 +1243,7 @@ laws_agree(void)
     }
 
     agree_listed();
+    agree_queued();
     agree_index("{reauth}:active");
 
     if (world.unlisted) {

@@ -93,6 +93,10 @@ poller_leased(redisReply *reply, void *data)
             continue;
         }
 
+        if (account.len != 0 && account.data[0] == '+') {
+            continue;
+        }
+
         if (ngx_http_reauth_zone_paused(&store->zone) > 0) {
             ngx_http_reauth_store_poll_at(store, &account,
                                           ngx_http_reauth_now(), 1);

@@ -359,8 +359,8 @@ act_failovers(void)
 
 
 /*
- * Redis loses the set of active accounts, or a member of it, but not the
- * records.
+ * Redis loses the set of active accounts, a member of it, or the queues, but
+ * not the records.
  */
 
 static void
@@ -373,9 +373,13 @@ act_unlist(void)
         "{reauth}:due:last"
     };
 
+    static const char  *queues[] = {
+        "DEL", "{reauth}:due", "{reauth}:due:person", "{reauth}:due:last"
+    };
+
     world.unlisted = 1;
 
-    switch (chance(3)) {
+    switch (chance(4)) {
 
     case 0:
         member[2] = account_names[chance((unsigned) world.plan.accounts)];
@@ -386,6 +390,11 @@ act_unlist(void)
     case 1:
         trace("the active accounts are deleted");
         redis_command(world.redis, 2, keys);
+        break;
+
+    case 2:
+        trace("the queues of polls are deleted");
+        redis_command(world.redis, 4, queues);
         break;
 
     default:

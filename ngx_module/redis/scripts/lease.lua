@@ -10,6 +10,9 @@
 -- An active account without a record is not leased, but returned with a "-"
 -- before it: its key was deleted, or has expired, see deleted.lua.
 --
+-- Active accounts that are in no queue, because Redis has lost one or a member
+-- of one, are due again; their number is returned with a "+" before it.
+--
 -- KEYS: due, rate, pause, active, due of attempts that wait for a person, due of
 --       attempts never confirmed, prefix of the keys of records
 -- ARGV: 1 maximum number of accounts        2 the lease, in ms
@@ -58,6 +61,63 @@ local deleted = {}
 local first, person, last = {}, {}, {}
 
 local reserve = math.floor(burst / 2)
+
+-- An active account is in a queue.  Once a second, for all gateways, the sizes
+-- show whether one is lost; a page of the active accounts is then looked through,
+-- each time that this is found.  If the sizes still differ after the last page,
+-- 10 seconds pass: "active" may contain what is no account.  A user may have no
+-- right to ZCARD.
+
+local function is_lost()
+    local sizes = {}
+
+    for i, key in ipairs({ KEYS[4], KEYS[1], KEYS[5], KEYS[6] }) do
+        local size = redis.pcall('ZCARD', key)
+        sizes[i] = type(size) == 'number' and size or 0
+    end
+
+    return sizes[1] > sizes[2] + sizes[3] + sizes[4]
+end
+
+local function is_queued(account)
+    return redis.call('ZSCORE', KEYS[1], account)
+           or redis.call('ZSCORE', KEYS[5], account)
+           or redis.call('ZSCORE', KEYS[6], account)
+end
+
+local function restore()
+    local cursor = redis.call('HGET', KEYS[2], 'cursor') or '0'
+    local ended = tonumber(redis.call('HGET', KEYS[2], 'scanned') or 0)
+    local n = 0
+
+    if cursor == '0' and math.abs(clock - ended) < 10000 then
+        return 0
+    end
+
+    local page = redis.call('ZSCAN', KEYS[4], cursor, 'COUNT', 250)
+
+    for i = 1, #page[2], 2 do
+        local account = page[2][i]
+
+        if not is_queued(account)
+           and redis.call('EXISTS', KEYS[7] .. account) == 1
+        then
+            redis.call('ZADD', KEYS[1], string.format('%.0f', clock), account)
+            n = n + 1
+        end
+    end
+
+    redis.call('HSET', KEYS[2], 'cursor', page[1], 'scanned',
+               string.format('%.0f', clock))
+
+    return n
+end
+
+local restored = 0
+
+if math.floor(clock / 1000) ~= math.floor(at / 1000) and is_lost() then
+    restored = restore()
+end
 
 local function due(key)
     return redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', clock),
@@ -115,6 +175,10 @@ redis.call('EXPIRE', KEYS[2], 600)
 
 for _, account in ipairs(deleted) do
     accounts[#accounts + 1] = account
+end
+
+if restored > 0 then
+    accounts[#accounts + 1] = '+' .. restored
 end
 
 for _, key in ipairs({ KEYS[1], KEYS[5], KEYS[6] }) do
