@@ -16,7 +16,7 @@ my %notify = (
     log_level => 'debug',
     config    => <<"EOC",
 reauth_poll on /upstream interval=100ms max_interval=200ms rate=50r/s;
-reauth_notify /notify $secret after=2s,4s;
+reauth_notify /notify $secret after=1h,2h;
 location = /notify { internal; proxy_pass http://127.0.0.1:1; }
 location /status/ { reauth_status operate; }
 location = /api/authenticate/acct_6/credentials {
@@ -178,15 +178,23 @@ is(decode_json((grep { $_->{type} =~ /failed/ } entries('acct_6'))[0]{body})
 
 # ---- it still waits ----
 
+# until here, no account waits for so long; the second time is far from the first
+# one, as only the last of those that have passed is told
+
+for my $gateway ($one, $two) {
+    $gateway->{config} =~ s/after=1h,2h/after=2s,12s/;
+    ok($gateway->reload, 'the times are changed');
+}
+
 log_in($one, 'acct_7', 'person');
 both('acct_7', 'needs_person');
 
-ok(wait_for { grep { ($_->{after} // 0) == 4000 } entries('acct_7') }
+ok(wait_for { grep { ($_->{after} // 0) == 12000 } entries('acct_7') }
     'an account that still waits is told of');
 
 my @waits = grep { $_->{type} eq 'account.still_waiting' } entries('acct_7');
 
-is_deeply([map { "$_->{from} $_->{after}" } @waits], ['0 2000', '2000 4000'],
+is_deeply([map { "$_->{from} $_->{after}" } @waits], ['0 2000', '2000 12000'],
     'each time is told once');
 
 $body = decode_json($waits[0]{body});
