@@ -21,6 +21,7 @@ sub start {
         http_config => 'reauth_zone accounts:1m;',
         config      => <<'EOC');
 location = /reauth/webhook { reauth_webhook $TEST_NGINX_WEBHOOK_SECRET; }
+location = /reauth/metrics { reauth_metrics; }
 EOC
 
     return;
@@ -36,6 +37,13 @@ sub failed {
             started_at => started_at(-5), error_message => 'y' x ($n % 120)));
 
     return $answer->{body} eq '{"received":true}';
+}
+
+sub evicted {
+    my ($count) = $gateway->http('GET', '/reauth/metrics')->{body}
+        =~ /^reauth_zone_evicted_total\S* (\d+)$/m;
+
+    return $count;
 }
 
 # An account whose update was rejected: stored briefly.
@@ -95,6 +103,12 @@ start('ended');
 
 $all = grep { failed($_) } 1 .. 7000;
 is($all, 7000, 'all logins have failed');
+
+my $evicted = evicted();
+cmp_ok($evicted, '>', 1000, "$evicted of them have made room");
+
+is(scalar(grep { failed($_) } 6901 .. 7000), 100, '100 have failed again');
+is(evicted(), $evicted, 'each in its own place: no other one makes room');
 
 # accounts in between log in again: their records leave gaps of all ages
 

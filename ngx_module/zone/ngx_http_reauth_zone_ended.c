@@ -556,6 +556,17 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
 
     (void) ngx_http_reauth_zone_node_size(record, strings, lens);
 
+    /* the account's own place is taken, rather than that of another one */
+
+    probed = 0;
+
+    link = ngx_http_reauth_zone_node_find(sh, hash,
+                                          (u_char *) record->account, len);
+    if (link != NULL) {
+        probed = (*link)->probed;
+        ngx_http_reauth_zone_node_free(zone, link);
+    }
+
     node = ngx_http_reauth_zone_alloc(zone, NGX_HTTP_REAUTH_NODE_MAX);
 
     slot = ngx_http_reauth_zone_slot_find(sh, hash,
@@ -567,15 +578,6 @@ ngx_http_reauth_zone_write_ended(ngx_http_reauth_zone_t *zone,
         ngx_http_reauth_zone_write_start(sh);
         ngx_http_reauth_zone_slot_unlink(sh, slot);
         ngx_http_reauth_zone_write_end(sh);
-    }
-
-    probed = 0;
-
-    link = ngx_http_reauth_zone_node_find(sh, hash,
-                                          (u_char *) record->account, len);
-    if (link != NULL) {
-        probed = (*link)->probed;
-        ngx_http_reauth_zone_node_free(zone, link);
     }
 
     if (node == NULL) {
