@@ -55,6 +55,7 @@ typedef struct {
     int64_t         since;         /* when it was seen first */
     uint64_t        forgotten;     /* the last epoch that was */
     uint64_t        forgotten_origin;
+    int64_t         updated_ms;
     reauth_state_t  state;
     int             known;
 } seen_t;
@@ -90,6 +91,7 @@ typedef struct {
 
 
 static seen_t   seen[GATEWAYS_MAX][ACCOUNTS_MAX];
+static size_t   evicted[GATEWAYS_MAX];
 static int64_t  unwritten[GATEWAYS_MAX];
 static listed_t listed[ACCOUNTS_MAX];
 static stored_t stored[ACCOUNTS_MAX];
@@ -112,6 +114,7 @@ void
 laws_reset(void)
 {
     memset(seen, 0, sizeof(seen));
+    memset(evicted, 0, sizeof(evicted));
     memset(unwritten, 0, sizeof(unwritten));
     memset(listed, 0, sizeof(listed));
     nepochs = 0;
@@ -140,6 +143,7 @@ void
 laws_gateway_reset(int gateway)
 {
     memset(seen[gateway], 0, sizeof(seen[gateway]));
+    evicted[gateway] = 0;
     unwritten[gateway] = 0;
 }
 
@@ -498,6 +502,10 @@ law_record(int g, int a, const seen_t *was, const reauth_record_t *record)
         violated("an end is final", "gateway %d, %s", g, account_names[a]);
     }
 
+    if (record->updated_ms != was->updated_ms) {
+        changed = world.now;
+    }
+
     if (record->state == was->state
         && is_attempt(record, was->epoch, was->origin))
     {
@@ -822,10 +830,23 @@ law_ordered(process_t *process, const worker_health_t *health)
 }
 
 
+/* it made room, or was deleted by hand: what comes next is as if it were new */
+
+static void
+left(int a, seen_t *s)
+{
+    if (reauth_state_is_end(s->state) || is_ended(a, s->epoch)) {
+        s->epoch = 0;
+        s->forgotten = 0;
+        s->state = REAUTH_STATE_NONE;
+    }
+}
+
+
 void
 laws_check(process_t *process)
 {
-    int               a, known;
+    int               a, known, made_room;
     seen_t           *s;
     worker_gate_t     gate;
     worker_health_t   health;
@@ -833,9 +854,18 @@ laws_check(process_t *process)
 
     process->api->health(&health);
 
+    made_room = health.evicted != evicted[process->gateway];
+    evicted[process->gateway] = health.evicted;
+
     for (a = 0; a < world.plan.accounts; a++) {
         s = &seen[process->gateway][a];
         listed_update(a);
+
+        /* one that made room may have been read again in the same event */
+
+        if (made_room) {
+            left(a, s);
+        }
 
         known = process->api->kept(account_names[a], &record);
 
@@ -850,6 +880,7 @@ laws_check(process_t *process)
             s->epoch = record.epoch;
             s->origin = record.origin;
             s->state = record.state;
+            s->updated_ms = record.updated_ms;
             s->known = 1;
 
         } else if (s->known) {
@@ -858,15 +889,8 @@ laws_check(process_t *process)
                   account_names[a]);
         }
 
-        if (!known
-            && (reauth_state_is_end(s->state) || is_ended(a, s->epoch)))
-        {
-
-            /* it made room, or was deleted by hand */
-
-            s->epoch = 0;
-            s->forgotten = 0;
-            s->state = REAUTH_STATE_NONE;
+        if (!known) {
+            left(a, s);
         }
 
         gate = process->api->gate(account_names[a]);

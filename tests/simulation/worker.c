@@ -356,6 +356,7 @@ worker_health(worker_health_t *told)
     told->dirty = summary.dirty;
     told->active = summary.active;
     told->accounts = summary.accounts;
+    told->evicted = summary.evicted;
 }
 
 

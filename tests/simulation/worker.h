@@ -91,6 +91,7 @@ typedef struct {
     size_t    dirty;
     size_t    active;
     size_t    accounts;
+    size_t    evicted;                   /* ended records that made room */
 } worker_health_t;
 
 
