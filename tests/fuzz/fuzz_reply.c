@@ -151,6 +151,20 @@ check_place(const redisReply *reply)
 
 
 static void
+check_probe(const redisReply *reply)
+{
+    int64_t   found, members;
+    uint64_t  number;
+
+    if (reauth_reply_probe(reply, &found, &members, &number) == 0
+        && number > (uint64_t) REAUTH_EVENT_NUMBER_MAX)
+    {
+        abort();
+    }
+}
+
+
+static void
 check_page(const redisReply *reply, unsigned scan)
 {
     size_t             first;
@@ -195,6 +209,7 @@ check_reply(const redisReply *reply)
     check_notice(reply);
     check_record(reply);
     check_place(reply);
+    check_probe(reply);
 
     if (reply->type == REDIS_REPLY_ARRAY) {
         check_entries(reply);
