@@ -23,8 +23,6 @@ if stamp and tonumber(stamp) >= tonumber(ARGV[1]) then
     return seen
 end
 
-redis.call('SET', KEYS[1], ARGV[5], 'EX', ARGV[3])
-
 if ARGV[4] == '0' then
     redis.call('ZREM', KEYS[2], ARGV[2])
 else
@@ -57,5 +55,10 @@ if not added or type(added) == 'table' and added.err then
 end
 
 redis.call('EXPIRE', KEYS[3], day)
+
+-- The override itself is written last: if Redis refuses one of these commands, all
+-- of them are repeated.
+
+redis.call('SET', KEYS[1], ARGV[5], 'EX', ARGV[3])
 
 return 1

@@ -33,22 +33,28 @@ for i = 6, #ARGV, 3 do
     local caller, own, known = ARGV[i], tonumber(ARGV[i + 1]),
                                tonumber(ARGV[i + 2])
     local mine, sum = number(caller .. ':' .. writer), number(caller)
-    local changed = own > mine
+    local spent = own > mine
 
-    if changed then
+    if spent then
         sum = sum + own - mine
+    end
+
+    local lost = known > sum and known > number(caller .. ':#known')
+
+    -- if Redis refuses this, the caller has not changed, and all is repeated
+
+    if spent or lost then
+        last = last + 1
+        redis.call('ZADD', log, text(last), caller)
+    end
+
+    if spent then
         redis.call('HSET', key, caller, text(sum), caller .. ':' .. writer,
                    text(own))
     end
 
-    if known > sum and known > number(caller .. ':#known') then
-        changed = true
+    if lost then
         redis.call('HSET', key, caller .. ':#known', text(known))
-    end
-
-    if changed then
-        last = last + 1
-        redis.call('ZADD', log, text(last), caller)
     end
 end
 
