@@ -163,6 +163,7 @@ ngx_http_reauth_sync_event(ngx_http_reauth_redis_t *redis, ngx_uint_t up,
     ngx_http_reauth_store_clock_up(sync->store, redis);
 
     sync->loaded = 0;
+    sync->restoring = 0;
     ngx_http_reauth_sync_begin(sync);
 }
 

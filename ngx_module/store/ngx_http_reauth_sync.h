@@ -54,7 +54,8 @@ struct ngx_http_reauth_sync_s {
     ngx_event_t                     pause;
     reauth_active_t                 active;    /* what was read of the set */
     int64_t                         read_ms;   /* since when */
-    ngx_uint_t                      unlisted;  /* accounts it did not have */
+    ngx_uint_t                      restoring; /* it lacks accounts */
+    ngx_uint_t                      unlisted;  /* their number */
     reauth_listed_t                 listed;    /* its number of members */
     char                            last[REAUTH_STREAM_ID_MAX + 1];
 };

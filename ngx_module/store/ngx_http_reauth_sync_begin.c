@@ -293,6 +293,9 @@ ngx_http_reauth_sync_emptied(ngx_http_reauth_sync_t *sync)
                   "redis: the database was emptied; records are written "
                   "to it again");
 
+    /* other gateways write records and list them while they are read here */
+    sync->restoring = 0;
+
     ngx_http_reauth_sync_unread(sync->store);
 }
 

@@ -56,6 +56,7 @@ ngx_http_reauth_sync_loaded(ngx_http_reauth_sync_t *sync)
     }
 
     sync->loaded = ngx_max(ngx_current_msec, 1);
+    sync->restoring = 0;
 
     if (sync->unlisted) {
         ngx_log_error(NGX_LOG_WARN, sync->store->cycle->log, 0,
@@ -116,6 +117,7 @@ ngx_http_reauth_sync_listed(ngx_http_reauth_store_t *store, int64_t members,
                    state == REAUTH_LISTED_LOST ? ", to be read again" : "");
 
     if (state == REAUTH_LISTED_LOST) {
+        sync->restoring = 1;
         reauth_stream_unlisted(&sync->stream);
     }
 
@@ -229,7 +231,7 @@ ngx_http_reauth_sync_get_reply(redisReply *reply, void *data)
         if (reply->element[i]->type != REDIS_REPLY_NIL) {
             ngx_http_reauth_sync_merge(sync, reply->element[i], 1);
 
-            if (get->known == sync->records) {
+            if (sync->restoring && get->known == sync->records) {
                 ngx_http_reauth_sync_unlisted(sync, &get->known[i]);
             }
 
