@@ -119,6 +119,22 @@ is(join(' ', map { "$_->{json}{account_id}:" . ($_->{json}{state} // '') }
     changes($again)), 'acct_b1:starting acct_b1:running acct_a1:none',
     'a resumed stream has no former change of a forgotten account');
 
+# the change of a forgotten account is composed once, too
+
+@all = map { follow('all') } 1 .. $streams;
+is($gateway->http('DELETE', '/reauth/accounts/acct_b1', as('all'))->{status},
+    200, 'an account is forgotten while all streams follow');
+
+ok($_->saw(qr/"account_id":"acct_b1","attempt_id":null.*\n\n/),
+    'each stream shows that the account is unknown') for @all;
+
+my ($since) = $gateway->error_log
+    =~ m{http request line: "DELETE /reauth/accounts/acct_b1 (.*)}s;
+my $forgot = () = $since =~ /composed, for all streams$/mg;
+
+cmp_ok($forgot, '>=', 1, 'the change of a forgotten account is composed');
+cmp_ok($forgot, '<=', $streams / 2, 'the change of a forgotten account is not composed for each stream');
+
 unlike($gateway->error_log, qr/\[(?:alert|crit|error)\]/,
     'nothing worse than a warning is logged');
 

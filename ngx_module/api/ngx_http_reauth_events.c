@@ -218,9 +218,10 @@ ngx_http_reauth_events_next(ngx_http_reauth_events_t *events,
                    record.account, shared ? "all streams" : "this stream");
 
     if (record.state == REAUTH_STATE_FORGOTTEN) {
-        ngx_http_reauth_events_texts_clear();
+        ngx_http_reauth_events_texts_forget(&events->place);
+    }
 
-    } else if (shared && record.source != REAUTH_SOURCE_OPERATOR) {
+    if (shared && record.source != REAUTH_SOURCE_OPERATOR) {
         ngx_http_reauth_events_texts_keep(&events->place, lcf, start,
                                           b->last - start);
     }

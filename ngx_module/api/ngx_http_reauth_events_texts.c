@@ -29,6 +29,9 @@ typedef struct {
 static ngx_http_reauth_events_text_t
     ngx_http_reauth_events_texts[NGX_HTTP_REAUTH_EVENTS_TEXTS];
 
+/* the last change by which an account was forgotten */
+static ngx_http_reauth_zone_place_t  ngx_http_reauth_events_forgot;
+
 
 static void
 ngx_http_reauth_events_text_free(ngx_http_reauth_events_text_t *entry)
@@ -85,6 +88,23 @@ ngx_http_reauth_events_texts_keep(const ngx_http_reauth_zone_place_t *place,
     entry->place = *place;
     entry->lcf = lcf;
     entry->composed = ngx_current_msec;
+}
+
+
+/* the log has no earlier change of the account: none is composed after this */
+
+void
+ngx_http_reauth_events_texts_forget(const ngx_http_reauth_zone_place_t *place)
+{
+    if (place->boot == ngx_http_reauth_events_forgot.boot
+        && place->change <= ngx_http_reauth_events_forgot.change)
+    {
+        return;
+    }
+
+    ngx_http_reauth_events_texts_clear();
+
+    ngx_http_reauth_events_forgot = *place;
 }
 
 

@@ -30,6 +30,13 @@ void ngx_http_reauth_events_texts_keep(
     const ngx_http_reauth_zone_place_t *place,
     const ngx_http_reauth_loc_conf_t *lcf, u_char *text, size_t len);
 
+/*
+ * An account was forgotten by the change at "place": zeroes and frees all, once
+ * for all streams.
+ */
+void ngx_http_reauth_events_texts_forget(
+    const ngx_http_reauth_zone_place_t *place);
+
 /* zeroes and frees all */
 void ngx_http_reauth_events_texts_clear(void);
 
