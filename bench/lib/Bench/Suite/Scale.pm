@@ -77,6 +77,7 @@ sub held {
         ['a list of a state by update, us'], ['a list by update, us'],
         ['a forget, us'], ['a summary with 999 overrides, us'],
         ['a repair after a worker was killed, ms'],
+        ['the part of it for which gates wait, ms'],
         ['a list by update after a repair, us'],
         ['the expiry of 16 ended records, us'], ['a begin in a full zone, us'],
     );
