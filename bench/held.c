@@ -350,12 +350,8 @@ repair_gates(work_t *w)
 
     ngx_http_reauth_zone_lock(w->zone);
 
-    ngx_queue_init(&sh->dirty);
-    sh->ndirty = 0;
     sh->accounts = 0;
-    memset(sh->states, 0, sizeof(sh->states));
-
-    ngx_http_reauth_zone_repair_slots(sh);
+    ngx_http_reauth_zone_repair_gates(sh);
 
     ngx_http_reauth_zone_unlock(w->zone);
 

@@ -33,15 +33,15 @@ ngx_http_reauth_zone_repair_dirty(ngx_http_reauth_zone_shctx_t *sh,
 
 
 /*
- * For the gate, an empty bucket or zero active accounts mean open: neither
- * must be visible before it is true.
+ * All that a gate reads.  An empty bucket or zero active accounts mean open:
+ * neither must be visible before it is true.
  */
 
 static void
-ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
+ngx_http_reauth_zone_repair_gates(ngx_http_reauth_zone_shctx_t *sh)
 {
     uint32_t                 index, *bucket;
-    ngx_uint_t               active, n, i;
+    ngx_uint_t               active, n;
     ngx_http_reauth_slot_t  *slot;
 
     ngx_http_reauth_zone_check_lock(sh);
@@ -49,15 +49,6 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
     n = sh->gate.mask + 1;
 
     ngx_memset(sh->gate.buckets, 0xff, n * sizeof(uint32_t));
-    ngx_memzero(sh->attempts, n * sizeof(uint32_t));
-    ngx_memzero(sh->shares, (sh->shares_mask + 1) * sizeof(reauth_share_t));
-
-    ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
-
-    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
-        ngx_rbtree_init(&sh->poll[i], &sh->poll_sentinel,
-                        ngx_rbtree_insert_timer_value);
-    }
 
     sh->gate.nslots = sh->nchunks * NGX_HTTP_REAUTH_CHUNK_SLOTS;
     sh->free = 0;
@@ -77,10 +68,6 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
         slot->next = *bucket == NGX_HTTP_REAUTH_BUCKET_UNKNOWN ? 0 : *bucket;
         *bucket = index;
 
-        ngx_http_reauth_zone_slot_link(sh, slot,
-                                       ngx_http_reauth_slot_poll_ms(slot));
-        ngx_http_reauth_zone_repair_dirty(sh, &slot->dirty);
-
         active++;
     }
 
@@ -94,6 +81,37 @@ ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
 
     sh->gate.active = active + sh->closing;
     sh->accounts += active;
+}
+
+
+static void
+ngx_http_reauth_zone_repair_slots(ngx_http_reauth_zone_shctx_t *sh)
+{
+    uint32_t                 index;
+    ngx_uint_t               i;
+    ngx_http_reauth_slot_t  *slot;
+
+    ngx_http_reauth_zone_check_lock(sh);
+
+    ngx_memzero(sh->attempts, (sh->gate.mask + 1) * sizeof(uint32_t));
+    ngx_memzero(sh->shares, (sh->shares_mask + 1) * sizeof(reauth_share_t));
+
+    ngx_rbtree_init(&sh->due, &sh->due_sentinel, ngx_rbtree_insert_value);
+
+    for (i = 0; i < REAUTH_POLL_CLASSES; i++) {
+        ngx_rbtree_init(&sh->poll[i], &sh->poll_sentinel,
+                        ngx_rbtree_insert_timer_value);
+    }
+
+    for (index = sh->gate.nslots; index != 0; index--) {
+        slot = ngx_http_reauth_slot(sh, index);
+
+        if (slot->used) {
+            ngx_http_reauth_zone_slot_link(sh, slot,
+                                           ngx_http_reauth_slot_poll_ms(slot));
+            ngx_http_reauth_zone_repair_dirty(sh, &slot->dirty);
+        }
+    }
 }
 
 
@@ -178,12 +196,14 @@ ngx_http_reauth_zone_repair(ngx_http_reauth_zone_t *zone)
     sh->waiting = 0;
     ngx_memzero(sh->states, sizeof(sh->states));
 
-    ngx_http_reauth_zone_repair_slots(sh);
+    ngx_http_reauth_zone_repair_gates(sh);
 
-    /* the gate reads nothing else, and need not wait for the rest */
+    /* they need not wait for the rest */
 
     ngx_memory_barrier();
     sh->gate.sequence++;
+
+    ngx_http_reauth_zone_repair_slots(sh);
 
     ngx_memzero(sh->ended, (sh->ended_mask + 1) * sizeof(void *));
     ngx_memzero(sh->ended_attempts, (sh->ended_mask + 1) * sizeof(void *));
