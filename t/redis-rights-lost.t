@@ -97,6 +97,60 @@ for my $right (qw(zadd set expire zrangebyscore xadd)) {
         "$right is back: the other gateway knows what was spent");
 }
 
+# ---- an act that writes nothing but the audit log ----
+
+sub unwritten {
+    return scalar(() = $one->error_log =~ /failed to write the audit log "acts"/g);
+}
+
+# it must be refused before the gateway finds out by itself
+
+my $before = unwritten();
+
+for (1 .. 20) {
+    redis_cli('ACL', 'SETUSER', 'gateway', '-expire');
+    $one->http('DELETE', '/reauth/drain', as('boss'));
+    $n++;
+
+    wait_for { unwritten() > $before || reasons($one) };
+    redis_cli('ACL', 'SETUSER', 'gateway', '+expire');
+
+    last if unwritten() > $before;
+    wait_for { !reasons($one) };
+}
+
+cmp_ok(unwritten(), '>', $before, 'expire is missing: the audit log was refused');
+
+# the number of entries, and of those that Redis has twice
+
+my $entries = <<'EOL';
+    local seen, n, twice = {}, 0, 0
+
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+        local text = entry[2][1] .. ' ' .. entry[2][2]
+
+        if seen[text] then
+            twice = twice + 1
+        else
+            n = n + 1
+        end
+
+        seen[text] = true
+    end
+
+    return n .. ' ' .. twice
+EOL
+
+sub entries { return redis_cli('EVAL', $entries, 1, '{reauth}:audit:acts'); }
+
+# the next one is written with it, or later
+
+$one->http('DELETE', '/reauth/drain', as('boss'));
+$n++;
+
+ok(wait_for { entries() =~ /\A$n / } 'expire is back: the audit log has all acts');
+is(entries(), "$n 0", 'expire is back: no entry of the audit log is there twice');
+
 all_ready('both gateways are ready at the end');
 
 done_testing();

@@ -10,6 +10,11 @@
 local now = redis.call('TIME')
 local oldest = (now[1] - ARGV[2]) .. '000'
 
+-- first, so that no entry is written if Redis refuses this: all of them would be
+-- written again
+
+local exists = redis.call('EXPIRE', KEYS[1], ARGV[2])
+
 for i = 4, #ARGV do
     local added
 
@@ -24,6 +29,8 @@ for i = 4, #ARGV do
     end
 end
 
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+if exists == 0 then
+    redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
 
 return 1
