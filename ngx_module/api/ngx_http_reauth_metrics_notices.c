@@ -132,7 +132,7 @@ ngx_http_reauth_metrics_notices(u_char *p, u_char *last)
     }
 
     p = ngx_http_reauth_metrics_head(p, last, "reauth_notices_failing",
-            "gauge", "Whether the receiver does not accept notices.");
+            "gauge", "Whether notices are not accepted or cannot be read.");
 
     for (r = receivers; r < receivers + n; r++) {
         p = ngx_slprintf(p, last, "reauth_notices_failing{receiver=\"%*s\"} "

@@ -202,9 +202,11 @@ ngx_http_reauth_notices_publish(ngx_http_reauth_receiver_t *receiver)
 
     receiver->stats->pending = pending;
     receiver->stats->oldest_ms = pending ? now_ms - ngx_max(age, own) : 0;
-    receiver->stats->failing = pending != 0
-                               && ((receiver->held && receiver->stream.failing)
-                                   || receiver->own.failing);
+    receiver->stats->failing = receiver->refused
+                               || (pending != 0
+                                   && ((receiver->held
+                                        && receiver->stream.failing)
+                                       || receiver->own.failing));
 }
 
 

@@ -198,7 +198,16 @@ ngx_http_reauth_notices_refused(ngx_http_reauth_receiver_t *receiver,
 
     ngx_http_reauth_notices_acked(receiver, 0);
 
-    if (reply == NULL || receiver->refused) {
+    if (reply == NULL) {
+        return;
+    }
+
+    /* the script may have read notices before it was refused */
+
+    receiver->again = 1;
+    ngx_memzero(&receiver->last, sizeof(reauth_delivery_id_t));
+
+    if (receiver->refused) {
         return;
     }
 

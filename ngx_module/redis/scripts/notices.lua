@@ -54,8 +54,10 @@ if ARGV[2] == '0' then
     return { 0 }
 end
 
-redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
+-- the lease is taken last: a gateway that may not read has none
 
 local notices = tonumber(ARGV[4]) > 0 and read(ARGV[5]) or {}
+
+redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
 
 return { holder and 1 or 2, created, notices }
