@@ -41,19 +41,12 @@ reauth_stream_event(reauth_stream_t *stream, uint64_t number)
         return 0;
     }
 
-    if (stream->number == 0) {
+    /*
+     * If the counter did not exist when everything was read, because Redis
+     * refused to create it, events before the first one may have been lost.
+     */
 
-        /*
-         * The first event that is read.  Others may have been lost since the
-         * counter did not exist: everything is read again, once.
-         */
-
-        stream->number = number;
-        reauth_stream_doubt(stream, REAUTH_STREAM_MISSED);
-        return 0;
-    }
-
-    missed = number != stream->number + 1;
+    missed = stream->number == 0 || number != stream->number + 1;
 
     stream->number = number;
 
