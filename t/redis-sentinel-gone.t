@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -37,13 +38,45 @@ sub metric {
 
 ok(wait_for { reasons($gateway) eq '' } 'the gateway is ready with Sentinels');
 
+# The kernel drops what arrives for a port whose connections are not accepted, as
+# a host that is down does.
+
+my @full;
+
+sub unreachable {
+    my $listen = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+        or die "listen: $!\n";
+
+    push @full, $listen, map {
+        IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $listen->sockport,
+            Blocking => 0)
+    } 1 .. 4;
+
+    return '127.0.0.1:' . $listen->sockport;
+}
+
+my $patient = gateway(
+    name        => 'patient',
+    http_config => 'reauth_redis redis-sentinel://'
+        . join(',', $sentinels[2]->address, unreachable(), unreachable())
+        . '/main timeout=6s;',
+);
+
 # ---- one of three responds ----
 
 $_->stop for @sentinels[0, 1];
 
-sleep 12;
+my ($until, $steady) = (time + 24, 1);
+
+while (time < $until) {
+    sleep 0.2;
+    $steady &&= reasons($patient) eq '';
+}
+
 ok(wait_for { reasons($gateway) eq '' }
     'the gateway is ready while one Sentinel responds');
+ok($steady, 'a gateway is ready while the other Sentinels are tried for long');
+$patient->stop;
 
 # ---- none ----
 

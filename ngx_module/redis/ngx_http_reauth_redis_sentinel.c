@@ -20,7 +20,7 @@
 /* questions before the next Sentinel is asked */
 #define NGX_HTTP_REAUTH_REDIS_WATCH_TURNS  5
 
-/* ms without a name after which it is reported: some Sentinels may be down */
+/* ms at least without a name after which it is reported */
 #define NGX_HTTP_REAUTH_REDIS_WATCH_LATE   10000
 
 
@@ -64,12 +64,24 @@ ngx_http_reauth_redis_sentinel_create(ngx_http_reauth_redis_t *redis)
 ngx_uint_t
 ngx_http_reauth_redis_unwatched(ngx_http_reauth_redis_t *redis)
 {
+    ngx_msec_t  late;
+
     /* a worker that exits asks no more */
 
-    return redis->sentinel != NULL
-           && !ngx_exiting
-           && ngx_current_msec - redis->named
-              > NGX_HTTP_REAUTH_REDIS_WATCH_LATE;
+    if (redis->sentinel == NULL || ngx_exiting) {
+        return 0;
+    }
+
+    /* all others may be tried in vain before this one is asked again */
+
+    late = 2 * NGX_HTTP_REAUTH_REDIS_WATCH_TIME
+           + (redis->conf->nservers - 1)
+             * (ngx_max(redis->conf->timeout,
+                        NGX_HTTP_REAUTH_REDIS_CONNECT_MIN)
+                + REAUTH_SEEK_PAUSE_MOVES);
+
+    return ngx_current_msec - redis->named
+           > ngx_max(late, NGX_HTTP_REAUTH_REDIS_WATCH_LATE);
 }
 
 
