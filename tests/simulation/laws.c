@@ -56,6 +56,7 @@ typedef struct {
     uint64_t        forgotten;     /* the last epoch that was */
     uint64_t        forgotten_origin;
     int64_t         updated_ms;
+    int64_t         ahead;         /* of Redis, and could not write, last */
     reauth_state_t  state;
     int             known;
 } seen_t;
@@ -196,6 +197,26 @@ epoch_later(const epoch_t *e, int account, uint64_t epoch, uint64_t origin)
 }
 
 
+/* a gateway knows an attempt that it could not write to Redis */
+
+static int
+is_unwritten(int account)
+{
+    int      g;
+    seen_t  *s;
+
+    for (g = 0; g < world.plan.gateways; g++) {
+        s = &seen[g][account];
+
+        if (s->ahead != 0 && world.now - s->ahead < LAW_WRITTEN) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* an update is to be sent under this epoch */
 
 void
@@ -222,7 +243,8 @@ laws_begun(int account, const reauth_record_t *record, int local)
     epochs[nepochs].origin = record->origin;
     epochs[nepochs].local = local
                             || (world.redis_lost != 0
-                                && world.now - world.redis_lost < LAW_WRITTEN);
+                                && world.now - world.redis_lost < LAW_WRITTEN)
+                            || is_unwritten(account);
     epochs[nepochs++].truth = NOBODY;
 }
 
@@ -882,6 +904,10 @@ laws_check(process_t *process)
             s->state = record.state;
             s->updated_ms = record.updated_ms;
             s->known = 1;
+
+            if (!health.ready && redis_stored(a)->epoch < record.epoch) {
+                s->ahead = world.now;
+            }
 
         } else if (s->known) {
             s->known = 0;
