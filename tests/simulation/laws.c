@@ -1073,13 +1073,25 @@ agree_listed(void)
 }
 
 
-/* polls were leased until now, which restores what a queue has lost */
+/*
+ * Polls were leased until now, which restores what a queue has lost.  Members
+ * that are not active any more hide it until their polls are due.
+ */
 
 static void
 agree_queued(void)
 {
     int          a;
+    size_t       queued;
     const char  *name;
+
+    queued = redis_zset_len(world.redis, "{reauth}:due")
+             + redis_zset_len(world.redis, "{reauth}:due:person")
+             + redis_zset_len(world.redis, "{reauth}:due:last");
+
+    if (redis_zset_len(world.redis, "{reauth}:active") <= queued) {
+        return;
+    }
 
     for (a = 0; a < world.plan.accounts; a++) {
         name = account_names[a];
