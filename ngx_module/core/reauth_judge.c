@@ -700,7 +700,7 @@ reauth_judge_is_written(const reauth_stored_t *stored,
 
 int
 reauth_judge_committed(const reauth_stored_t *stored,
-    const reauth_record_t *record, uint64_t revision,
+    const reauth_record_t *record, uint64_t revision, int reread,
     reauth_judgement_t *verdict)
 {
     int              same;
@@ -712,7 +712,8 @@ reauth_judge_committed(const reauth_stored_t *stored,
         return 0;
     }
 
-    same = reauth_attempt_same(record, &stored->record)
+    same = !reread
+           && reauth_attempt_same(record, &stored->record)
            && reauth_attempt_poll_order(record, &stored->record) == 0;
 
     if (revision <= stored->record.revision) {

@@ -175,10 +175,11 @@ reauth_forget_t reauth_judge_forget(const reauth_stored_t *stored,
  * "record" is in Redis as "revision".  Returns 1 if the stored record has
  * changed since it was sent, so that Redis does not have this change.  If the
  * stored change was undone while it was being written, the record of Redis is
- * later, and is stored.
+ * later, and is stored.  "reread": Redis is being read anew since it was sent;
+ * it may have been lost since it was written, so that it is written again.
  */
 int reauth_judge_committed(const reauth_stored_t *stored,
-    const reauth_record_t *record, uint64_t revision,
+    const reauth_record_t *record, uint64_t revision, int reread,
     reauth_judgement_t *verdict);
 
 /*

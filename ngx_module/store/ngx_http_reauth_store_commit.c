@@ -50,6 +50,7 @@ struct ngx_http_reauth_commit_s {
     ngx_uint_t                   trims;         /* old events */
     unsigned                     tries;
     uint64_t                     revision;      /* in which it is written */
+    ngx_uint_t                   round;         /* in which it is sent */
     reauth_record_t              record;
 };
 
@@ -104,6 +105,7 @@ ngx_http_reauth_commit_send(ngx_http_reauth_commit_t *commit)
                                             ngx_http_reauth_now(),
                                             (unsigned) ngx_random());
 
+    commit->round = ngx_http_reauth_zone_round(&commit->store->zone);
     commit->trims = ngx_http_reauth_monotonic() >= commit->store->trim_ms;
 
     arg = ngx_http_reauth_commit_args(commit->store, record, commit->revision,
@@ -428,7 +430,7 @@ ngx_http_reauth_commit_reply(redisReply *reply, void *data)
     }
 
     rc = ngx_http_reauth_zone_committed(&commit->store->zone, &commit->record,
-                                        commit->revision);
+                                        commit->revision, commit->round);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, commit->store->cycle->log, 0,
                    "reauth commit: account \"%s\" written, revision %uL%s",

@@ -578,6 +578,13 @@ ngx_http_reauth_zone_set_read(ngx_http_reauth_zone_shctx_t *sh,
 }
 
 
+ngx_uint_t
+ngx_http_reauth_zone_round(ngx_http_reauth_zone_t *zone)
+{
+    return zone->sh->round;
+}
+
+
 void
 ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone)
 {
@@ -744,7 +751,7 @@ ngx_http_reauth_zone_forget(ngx_http_reauth_zone_t *zone,
 
 ngx_int_t
 ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
-    const reauth_record_t *record, uint64_t revision)
+    const reauth_record_t *record, uint64_t revision, ngx_uint_t round)
 {
     int                 again;
     reauth_stored_t     stored;
@@ -754,7 +761,8 @@ ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
 
     ngx_http_reauth_zone_stored_of(zone, record, &stored);
 
-    again = reauth_judge_committed(&stored, record, revision, &verdict);
+    again = reauth_judge_committed(&stored, record, revision,
+                                   round != zone->sh->round, &verdict);
     (void) ngx_http_reauth_zone_carry_out(zone, &verdict);
 
     ngx_http_reauth_zone_unlock(zone);

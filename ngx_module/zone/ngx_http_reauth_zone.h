@@ -493,9 +493,12 @@ ngx_int_t ngx_http_reauth_zone_conflict(ngx_http_reauth_zone_t *zone,
 ngx_int_t ngx_http_reauth_zone_merge(ngx_http_reauth_zone_t *zone,
     const reauth_record_t *remote, ngx_uint_t live, reauth_record_t *record);
 
-/* "record" is in Redis as "revision"; NGX_AGAIN: it has changed meanwhile */
+/*
+ * "record", which was sent in this round, is in Redis as "revision".
+ * NGX_AGAIN: it has changed meanwhile, or Redis is being read anew.
+ */
 ngx_int_t ngx_http_reauth_zone_committed(ngx_http_reauth_zone_t *zone,
-    const reauth_record_t *record, uint64_t revision);
+    const reauth_record_t *record, uint64_t revision, ngx_uint_t round);
 
 /* Redis has lost the record: marks it to be written as a new one */
 void ngx_http_reauth_zone_lost(ngx_http_reauth_zone_t *zone,
@@ -712,6 +715,9 @@ reauth_seal_t *ngx_http_reauth_zone_cursor_key(ngx_http_reauth_zone_t *zone);
 
 /* begins to read all records of Redis: marks all as not read yet */
 void ngx_http_reauth_zone_new_round(ngx_http_reauth_zone_t *zone);
+
+/* how often all records were begun to be read, modulo 65536 */
+ngx_uint_t ngx_http_reauth_zone_round(ngx_http_reauth_zone_t *zone);
 
 /* the writer name of this instance of the zone in Redis */
 void ngx_http_reauth_zone_writer(ngx_http_reauth_zone_t *zone, ngx_str_t *name);

@@ -1519,7 +1519,8 @@ zone_committed(instance_t *in, const reauth_record_t *record,
     int               again;
     reauth_judgement_t  verdict;
 
-    again = reauth_judge_committed(&in->zone, record, revision, &verdict);
+    again = reauth_judge_committed(&in->zone, record, revision, 0,
+                                   &verdict);
     zone_carry_out(in, &verdict);
 
     return again;

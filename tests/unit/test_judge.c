@@ -1084,7 +1084,8 @@ test_conflict_polled(void **state)
 
     /* the one before it is written: this one is not */
 
-    assert_int_equal(reauth_judge_committed(&stored, &remote, 3, &verdict), 1);
+    assert_int_equal(reauth_judge_committed(&stored, &remote, 3, 0, &verdict),
+                     1);
     check_verdict("written before", &verdict, REVISION, REDIS, RUNNING);
 
     /* a later result is not written over, in whatever order they come */
@@ -1391,7 +1392,7 @@ test_committed(void **state)
         make_stored(&rows[i].stored, rows[i].was_dirty, &stored);
         make(&written, &record);
 
-        again = reauth_judge_committed(&stored, &record, 5, &verdict);
+        again = reauth_judge_committed(&stored, &record, 5, 0, &verdict);
 
         if (again != rows[i].again) {
             fail_msg("%s: again %d", rows[i].row, again);
@@ -1407,6 +1408,25 @@ test_committed(void **state)
 
         assert_int_equal(verdict.record.revision, rows[i].revision);
     }
+
+    /* Redis is being read anew: it may have lost what was written before */
+
+    make_stored(&rows[0].stored, 1, &stored);
+    make(&written, &record);
+
+    assert_int_equal(reauth_judge_committed(&stored, &record, 5, 1, &verdict),
+                     1);
+    check_verdict("may be lost", &verdict, REVISION, REDIS, RUNNING);
+    assert_int_equal(verdict.record.revision, 5);
+
+    /* it has been read meanwhile */
+
+    stored.record.revision = 5;
+    stored.dirty = 0;
+
+    assert_int_equal(reauth_judge_committed(&stored, &record, 5, 1, &verdict),
+                     0);
+    check_verdict("read meanwhile", &verdict, REVISION, CLEAN, RUNNING);
 }
 
 
