@@ -160,6 +160,30 @@ sub primary {
 }
 
 
+# Whether all Sentinels name the same primary, which is one, and no failover is
+# in progress.
+
+sub is_settled {
+    my ($self) = @_;
+
+    my %named;
+
+    for my $name (@SERVERS) {
+        my %master = split /\n/,
+            $self->cli($name, '-p', 26_379, 'SENTINEL', 'MASTER', 'main');
+
+        return if ($master{flags} // '') ne 'master';
+
+        $named{ $master{ip} } = 1;
+    }
+
+    my $primary = $self->primary // return;
+
+    return keys %named == 1
+        && $self->cli($primary, 'ROLE') =~ /\Amaster$/m;
+}
+
+
 sub fill_disk {
     my ($self, $name) = @_;
 
