@@ -20,6 +20,7 @@
 
 typedef struct {
     ngx_http_reauth_store_t  *store;
+    ngx_uint_t                round;          /* in which it is sent */
     reauth_override_t         override;
 } ngx_http_reauth_override_op_t;
 
@@ -85,10 +86,19 @@ ngx_http_reauth_override_reply(redisReply *reply, void *data)
     }
 
     if (reply->type == REDIS_REPLY_INTEGER) {
-        ngx_http_reauth_zone_override_committed(&op->store->zone,
-                                                &op->override);
         ngx_http_reauth_store_accepted(op->store,
                                        NGX_HTTP_REAUTH_REFUSED_WRITE);
+
+        if (op->round != ngx_http_reauth_zone_round(&op->store->zone)) {
+
+            /* Redis is being read anew: it may have been lost since */
+
+            ngx_http_reauth_override_unwritten(op);
+            return;
+        }
+
+        ngx_http_reauth_zone_override_committed(&op->store->zone,
+                                                &op->override);
 
     } else if (reply->type == REDIS_REPLY_STRING) {
 
@@ -136,6 +146,7 @@ ngx_http_reauth_override_send(ngx_http_reauth_store_t *store,
     }
 
     op->store = store;
+    op->round = ngx_http_reauth_zone_round(&store->zone);
     op->override = *override;
 
     ngx_http_reauth_zone_override_sent(&store->zone, override, 1);
